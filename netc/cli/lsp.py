@@ -13,7 +13,7 @@ def command(stdio: bool) -> None:
     Needs `pip install netc[lsp]`. docs/editors.md says how editors are set up.
     """
     try:
-        from ..lsp.server import serve
+        from ..lsp.serve import serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise

@@ -117,13 +117,13 @@ def _navigation(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_REFERENCES)
     async def referred(params: types.ReferenceParams) -> list[types.Location]:
         place = _place(server, params)
-        found = references(*place, params.context.include_declaration) if place is not None else []
+        found = references(server.texts, *place, params.context.include_declaration) if place is not None else []
         return [server.convert.location(span) for span in found]
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
     async def highlighted(params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
         place = _place(server, params)
-        found = references(*place) if place is not None else []
+        found = references(server.texts, *place) if place is not None else []
         return [types.DocumentHighlight(server.convert.range(span)) for span in found if place and span.file is place[0].source]
 
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
@@ -138,7 +138,7 @@ def _navigation(server: NetServer) -> None:
     async def renamed(params: types.RenameParams) -> types.WorkspaceEdit | None:
         place = _place(server, params)
         try:
-            return None if place is None else server.convert.edits(rename(*place, params.new_name))
+            return None if place is None else server.convert.edits(rename(server.texts, *place, params.new_name))
         except RenameRefused as refused:
             raise _refused(refused) from None
 

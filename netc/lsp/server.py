@@ -8,7 +8,6 @@ shown are checked afterwards, between messages.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Iterable
 
@@ -164,16 +163,3 @@ class NetServer(LanguageServer):
 
 def _import_torch() -> None:
     import torch  # noqa: F401
-
-
-def serve() -> None:
-    """Runs the server until the editor ends it."""
-    from . import features, questions
-
-    logging.basicConfig(level=logging.WARNING, format="netc: %(message)s")
-    gc.set_threshold(50_000)
-    server = NetServer()
-    features.register(server)
-    questions.register(server)
-    gc.freeze()
-    server.start_io()

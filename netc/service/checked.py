@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from netc.compiler.elaborate import Memory, complete_models, deep_stack, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.elaborate.index import Index, Reference, StageResult
@@ -29,10 +29,9 @@ from .names import Definition, Names, Occurrence
 from .resolve import names_of
 from .stable import StableTree, StableTrees
 
-if TYPE_CHECKING:
-    from .workspace import Stamp, Workspace
-
 T = TypeVar("T", Reference, StageResult)
+Stamp = tuple[int, int] | str | None
+"""What a text is recognised by: the text itself if it is open, else time and size of the file; None if there is none."""
 
 
 class Parsed(Record):
@@ -41,6 +40,24 @@ class Parsed(Record):
     source: SourceFile
     file: ast.File
     problems: tuple[Diagnostic, ...]
+
+
+class Texts(Protocol):
+    """The texts that one of them may use: see `Workspace`, which this is."""
+
+    def stamp(self, real: str) -> Stamp: ...
+    def loader(self, source: SourceFile, real: str) -> Stamped: ...
+    def parse_used(self, source: SourceFile) -> tuple[ast.File, list[Diagnostic]]: ...
+    def past(self, real: str) -> Past: ...
+    def may_change(self, path: str) -> bool: ...
+
+
+class Stamped(Protocol):
+    """What finds the files of `use`, and remembers what they were like."""
+
+    stamps: dict[str, Stamp]
+
+    def __call__(self, path: str, user: SourceFile) -> SourceFile: ...
 
 
 class Past:
@@ -63,7 +80,7 @@ class View(Record):
 class Checked:
     """A text and all that is known of it. `stamps` has every file that this depends on, and what it was like."""
 
-    def __init__(self, workspace: Workspace, real: str, parsed: Parsed, chosen: str | None, before: Checked | None) -> None:
+    def __init__(self, workspace: Texts, real: str, parsed: Parsed, chosen: str | None, before: Checked | None) -> None:
         self.workspace, self.path = workspace, real
         self.source, self.file, self.problems = parsed.source, parsed.file, parsed.problems
         self.before = before and _without_past(before)
@@ -123,7 +140,8 @@ class Checked:
         loader = self.workspace.loader(self.source, self.path)
         used = used_trees(self.file, loader, self.workspace.parse_used)
         tree, memory = self.tree, self.workspace.past(self.path).memory
-        imports = tuple([id(file) for file in used.values()])
+        uses = [(item.path.value, *(name.name for name in item.names)) for item in self.file.items if isinstance(item, ast.Use)]
+        imports = (*uses, *(id(file) for file in used.values()))
         memory.begin(tree.closures(imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
         made = elaborate(
             tree.file,

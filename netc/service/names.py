@@ -57,7 +57,7 @@ class NameScope:
             inside = [one for one in scope.inner if one.span.start <= offset <= one.span.end]
             if not inside:
                 return scope
-            scope = max(inside, key=lambda one: one.span.start)
+            scope = max(reversed(inside), key=lambda one: (one.span.start, -one.span.end))
 
     def visible(self, offset: int) -> dict[str, Definition]:
         """What can be named at an offset in this scope, the innermost ones first."""

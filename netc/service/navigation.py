@@ -50,12 +50,12 @@ def _beginning(checked: Checked, use: ast.Use) -> Span | None:
     return Span(source, 0, 0)
 
 
-def references(checked: Checked, offset: int, declaration: bool = True) -> list[Span]:
+def references(workspace: Workspace, checked: Checked, offset: int, declaration: bool = True) -> list[Span]:
     """Everything that refers to what the name at an offset refers to."""
     found = checked.occurrence(offset)
     if found is None or found.definition is None:
         return _of_label(checked, offset, declaration)
-    spans = [one.span for one in _everywhere(checked, found.definition)]
+    spans = [one.span for one in _everywhere(workspace, checked, found.definition)]
     return [span for span in spans if declaration or not _same(span, found.definition.span)]
 
 
@@ -68,13 +68,13 @@ def _of_label(checked: Checked, offset: int, declaration: bool) -> list[Span]:
     return [span for span in uses if declaration or span != found.definition]
 
 
-def _everywhere(checked: Checked, wanted: Definition) -> list[Occurrence]:
+def _everywhere(workspace: Workspace, checked: Checked, wanted: Definition) -> list[Occurrence]:
     found = [one for one in checked.occurrences if one.definition is not None and _same(one.definition.span, wanted.span)]
     if wanted.kind not in _ELSEWHERE or (wanted.kind in ("parameter", "tensor") and not wanted.owner):
         return found
     home = os.path.realpath(wanted.span.file.name)
-    for path in _files(checked.workspace, os.path.dirname(home)):
-        other = checked.workspace.checked(path) if path != checked.path else None
+    for path in _files(workspace, os.path.dirname(home)):
+        other = workspace.checked(path) if path != checked.path else None
         if other is not None and (path == home or any(isinstance(item, ast.Use) for item in other.file.items)):
             found += [one for one in other.occurrences if one.definition is not None and _same(one.definition.span, wanted.span)]
     return found
@@ -111,14 +111,14 @@ def _renamable(checked: Checked, offset: int) -> Occurrence:
     return found
 
 
-def rename(checked: Checked, offset: int, name: str) -> list[Edit]:
+def rename(workspace: Workspace, checked: Checked, offset: int, name: str) -> list[Edit]:
     """The edits that give the name at an offset another one, everywhere. Raises `RenameRefused`."""
     wanted = _renamable(checked, offset).definition
     assert wanted is not None
     if not name.isidentifier() or not name.isascii() or name in tables().keywords or name in (BATCH, "_"):
         raise RenameRefused(f"`{name}` cannot be a name")
-    edits = [Edit(one.span, name) for one in _everywhere(checked, wanted)]
-    _check(checked.workspace, edits)
+    edits = [Edit(one.span, name) for one in _everywhere(workspace, checked, wanted)]
+    _check(workspace, edits)
     return edits
 
 

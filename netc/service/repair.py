@@ -38,4 +38,8 @@ def scope_at(checked: Checked, context: Context) -> NameScope:
     importer = Importer(checked.workspace.loader(source, checked.path), checked.workspace.parse_used)
     repaired = names_of(parse(source)[0], importer).top.at(end)
     known = checked.names.top.at(context.start)
-    return repaired if known.parent is None or repaired.parent is not None else known
+    return repaired if _depth(repaired) >= _depth(known) else known
+
+
+def _depth(scope: NameScope) -> int:
+    return 0 if scope.parent is None else 1 + _depth(scope.parent)

@@ -17,11 +17,9 @@ from netc.dsl.source import SourceFile
 from ..data import folder
 from ..files import Loader, Unreadable, read_file
 from ..reach import open_regular, within
-from .checked import Checked, Parsed, Past
+from .checked import Checked, Parsed, Past, Stamp
 
 _STD = os.path.realpath(folder("std", "specs/std"))
-Stamp = tuple[int, int] | str | None
-"""What a text is recognised by: the text itself if it is open, else time and size of the file; None if there is none."""
 
 
 class Workspace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -26,7 +27,7 @@ IN_A_ROW = 6
 """The edits of one text before it is the file's again."""
 
 
-def ask_everything(checked: Checked, random: Random) -> None:
+def ask_everything(workspace: Workspace, checked: Checked, random: Random) -> None:
     """Every question, those about a position at two of them."""
     text = checked.source.text
     for shown in diagnostics(checked).values():
@@ -40,11 +41,9 @@ def ask_everything(checked: Checked, random: Random) -> None:
             about_one(checked, offset)
         actions(checked, offset, min(offset + 5, len(text)))
     if random.random() < 0.02:
-        references(checked, offset)
-        try:
-            rename(checked, offset, "renamed")
-        except RenameRefused:
-            pass
+        references(workspace, checked, offset)
+        with suppress(RenameRefused):
+            rename(workspace, checked, offset, "renamed")
 
 
 def edit_and_ask(count: int, seed: int) -> None:
@@ -60,7 +59,7 @@ def edit_and_ask(count: int, seed: int) -> None:
         checked = workspace.checked(path)
         assert checked is not None
         try:
-            ask_everything(checked, random)
+            ask_everything(workspace, checked, random)
         except BaseException as error:
             error.add_note(f"edit {number} of seed {seed}, of {path}:\n{text}")
             raise
