@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import sys
+from contextlib import redirect_stdout
 
 from . import features, questions
 from .server import NetServer
@@ -18,4 +21,5 @@ def serve() -> None:
     questions.register(server)
     gc.collect()
     gc.freeze()  # what was imported lives to the end
-    server.start_io()
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers, redirect_stdout(sys.stderr):
+        server.start_io(stdout=answers)  # which closes it
