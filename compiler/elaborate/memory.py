@@ -5,8 +5,8 @@ share. Always: an elaboration with a memory gives what it gives without one; onl
 depend on is in their key: their node, the definitions that they can reach (the closure), the dimensions with their facts and the
 `default`s (the context), their inputs, and what they read from around them.
 
-What an elaboration notes besides its graph, in the index and as diagnostics, is kept with each body as a `Recording` and repeated at its
-first use in a later elaboration. Bodies inside it have recordings of their own.
+What an elaboration notes in addition to its graph, in the index and as diagnostics, is kept with each body as a `Recording` and repeated
+at its first use in a later elaboration. Bodies inside it have recordings of their own.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Context(Record):
     inside: Token | None
 
     def kind(self, back: int = 1) -> str:
-        """The type of a token before the word; empty if there are not so many."""
+        """The type of a token before the word; empty if there are fewer."""
         return self.before[-back].type if len(self.before) >= back else ""
 
     def text(self, back: int = 1) -> str:

@@ -79,11 +79,13 @@ def test_helix(tmp_path: Path, screen: Screen) -> None:
     (tmp_path / "mlp.net").write_text("")
     screen.wait("mlp.net|scratch")
     screen.keys(":open mlp.net", "Enter", "i", "x = input 3", "Enter", "x -> dens 2", "Escape")
-    screen.wait("there is no operator, block or shared stage called|unknown|dens`")
+    screen.wait(r"● +2 +x -> dens 2")
+    screen.keys("b", "b")
+    screen.wait("`dens`")
     screen.wait(r"# \[N, 3\]")
-    screen.keys("g", "e", "b", "b", "Space", "a")
+    screen.keys("Space", "a")
     screen.wait("Replace `dens` with `dense`")
-    screen.keys("Enter", "Enter")
+    screen.keys("Enter", "k", "j")  # Helix asks for the hints after a key
     screen.wait(r"x -> dense 2 *.*# \[N, 2\]")
 
 
