@@ -1,5 +1,6 @@
 """Prints the CPU seconds of the answers after a change of a text that has been checked before, and of the same text checked alone, by
-turns: `python bench/editing_step.py SPEC CHANGE STEPS`. The answers are the diagnostics and the hints of the model that is shown, and a hover."""
+turns: `python bench/editing_step.py SPEC CHANGE STEPS`. The answers are the diagnostics and the hints of the model that is shown, and a
+hover."""
 
 from __future__ import annotations
 
