@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench clean
+.PHONY: help install demo import test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,10 @@ format: $(READY) ## lay out the Python code
 
 bench: $(READY) ## times, as ratios to a peer in the same run
 	$(BIN)/python -m bench.run
+
+vscode: $(READY) ## the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
+	$(BIN)/python editors/vscode/make.py
+	cd editors/vscode && npm install --no-audit --no-fund && npm test && npm run package
 
 clean: ## forget the environment and all that was built
 	rm -rf $(VENV) .matrix-* build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -174,13 +174,17 @@ class Loader:
             raise CannotLoad(why, self._meant(path, user), remedy)
         if real not in self._read:
             try:
-                self._keep(real, self._within_limits(read_file(real, name, open_regular)))
+                self._keep(real, self._within_limits(self.read(real, name)))
             except Unreadable as error:
                 missing = isinstance(error.problem, MissingFile)
                 near = (_near(real, os.path.dirname(path)) if missing else ()) or self._meant(path, user)
                 library = _library(path)
                 raise CannotLoad(error.problem.why(), near, _LISTED[library] if library is not None and not near else "") from None
         return self._read[real]
+
+    def read(self, real: str, name: str) -> SourceFile:
+        """The text at a path that may be read. Raises `Unreadable`."""
+        return read_file(real, name, open_regular)
 
     def _meant(self, path: str, user: SourceFile) -> tuple[str, ...]:
         """What a path means that lacks `.net`, or `std/` or `zoo/`: of files that may be used alone."""

@@ -10,6 +10,7 @@ convolutions alone: what papers and PyTorch's counter count. Activations are the
 from __future__ import annotations
 
 from netc.dsl.record import Record, replace
+from netc.dsl.source import Span
 
 from ..dims import Dim, show, substitute
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
@@ -89,6 +90,17 @@ def _by_mode(node: Node) -> bool:
     return isinstance(node, OpNode) and isinstance(node.op, ByMode)
 
 
+def costs_at(program: Program, span: Span) -> list[StageCost]:
+    """What the stage with this text costs: a row for each node that was made of it, in graphs that are called once or often."""
+    counted: dict[int, _Counted] = {}
+    found: list[StageCost] = []
+    for graph in graphs(program.main):
+        counter = _Counter(program, graph, counted)
+        counted[id(graph)] = counter.run()
+        found += [counter.row(node) for node in graph.nodes if node.span == span]
+    return found
+
+
 def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
     learned = count(infos)
     kept = [info for info in infos.values() if info.tied_to is None]
@@ -135,7 +147,7 @@ class _Counter:
                 continue
             same = before is not None and when == earlier and same_stage(before, node)
             known = row if same and before is not None and _alone(before) and _alone(node) else None
-            found = known or self._row(node)
+            found = known or self.row(node)
             if False not in when:
                 found = replace(found, flops=0, multiply_adds=0)
             earlier = when
@@ -153,7 +165,8 @@ class _Counter:
         borrowed = tuple(self.modules.get(id(m), 0) for m in self.graph.modules)
         return _Counted(tuple(self.rows), self.parameters, self.flops, self.multiply_adds, self.activation_bytes, borrowed)
 
-    def _row(self, node: Node) -> StageCost:
+    def row(self, node: Node) -> StageCost:
+        """The cost of one node, at this point of the graph."""
         return self._operator(node) if isinstance(node, OpNode) else self._call(node)
 
     def _keep(self, row: StageCost | None, times: int) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.parser import parse
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
@@ -29,6 +30,7 @@ from ..ir.training import Training
 from .index import Index
 from .interpreter.elaborator import Elaborator
 from .limits import MAX_ERRORS
+from .memory import Memory
 from .names.unused import unused
 from .precision import FULL, Precision
 from .program.build import build
@@ -38,7 +40,7 @@ from .program.selection import complete_models, select
 from .program.training import build_training
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
-from .session import CannotLoad, ElaborationSession, Foreign, Loader
+from .session import CannotLoad, ElaborationSession, Foreign, Loader, Parse
 
 __all__ = [
     "CannotLoad",
@@ -46,9 +48,11 @@ __all__ = [
     "Failure",
     "Index",
     "Loader",
+    "Memory",
     "Precision",
     "TrainingElaboration",
     "complete_models",
+    "deep_stack",
     "elaborate",
     "elaborate_training",
     "evaluate_constant",
@@ -78,18 +82,20 @@ def elaborate(
     dims: Mapping[str, int] | None = None,
     index: bool = False,
     precision: Precision = FULL,
+    parse: Parse = parse,
+    memory: Memory | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
     override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
-    the index of the text. `precision` is the element type of the model. A file without a model (a library of blocks) gives neither a
-    program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order
-    and may repeat.
+    the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations of nearly the same text
+    have found. `precision` is the element type of the model. A file without a model (a library of blocks) gives neither a program nor, for
+    that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    session = ElaborationSession(loader, index, foreign, precision)
+    session = ElaborationSession(loader, index, foreign, precision, parse, memory)
     program: Program | None = None
-    with _deep_stack(), suppress(LimitExceeded):
+    with deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)
         selected = select(file, source, model, session)
         if selected is not None:
@@ -128,7 +134,7 @@ def elaborate_training(
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
     session = ElaborationSession(loader, False, foreign, precision)
     training: Training | None = None
-    with _deep_stack():
+    with deep_stack():
         files = define(file, source, session)
         selected = select_section(file, source, section, model, session)
         if selected is not None:
@@ -154,7 +160,7 @@ def evaluate_constant(expr: ast.Expr) -> object:
 
 
 @contextmanager
-def _deep_stack() -> Iterator[None]:
+def deep_stack() -> Iterator[None]:
     """Room for nested blocks: their nesting is limited, but exceeds Python's default limit of calls."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, _STACK))

@@ -36,24 +36,33 @@ class Reference(Record):
 
     `kind` is what it refers to: `tensor`, `constant`, `dimension`, `type`, `function`, `block`, `model`, `shared`, `stage`, `operator`,
     `argument`, `label`, or `name` if that is unknown. `definition` is the name in the text that binds it; None for what the language
-    provides. `values` are the different `TensorType`s (a tuple of them for a tuple of tensors) or compile-time values it had, `count` the
-    number of evaluations.
+    provides. `noted` is what it was in each evaluation, `count` their number.
     """
 
     span: Span
     name: str
     kind: str
     definition: Span | None
-    values: tuple[object, ...]
+    noted: tuple[object, ...]
     count: int
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """The different `TensorType`s (a tuple of them for a tuple of tensors) or compile-time values it had."""
+        return _different(self.noted)
 
 
 class StageResult(Record):
-    """A stage with the different types of its result: a `TensorType`, or a tuple of them."""
+    """A stage. `noted` is its result in each evaluation, `count` their number."""
 
     span: Span
-    types: tuple[object, ...]
+    noted: tuple[object, ...]
     count: int
+
+    @property
+    def types(self) -> tuple[object, ...]:
+        """The different types of its result: a `TensorType`, or a tuple of them."""
+        return _different(self.noted)
 
 
 class Index:
@@ -70,7 +79,8 @@ class Index:
             uses.spans[id(span)] = span
             uses.kind = uses.kind or kind or _kind(binding)
             uses.definition = uses.definition or definition or (binding.declared if binding is not None else None)
-            uses.values += [binding.value] if binding is not None else []
+            if binding is not None and len(uses.values) < KEPT:
+                uses.values.append(binding.value)
         return tuple([self._reference(found[place]) for place in sorted(found)])
 
     def _name_notes(self) -> Iterator[_NameNote]:
@@ -79,7 +89,7 @@ class Index:
     def _reference(self, uses: _Uses) -> Reference:
         count = sum(self._counts[key] for key in uses.spans)
         definition = _name_within(uses.definition, uses.name)
-        return Reference(uses.span, uses.name, uses.kind or "name", definition, _different(uses.values), count)
+        return Reference(uses.span, uses.name, uses.kind or "name", definition, tuple(uses.values), count)
 
     @cached_property
     def stages(self) -> tuple[StageResult, ...]:
@@ -87,11 +97,12 @@ class Index:
         for span, result in zip(self._stages[::2], self._stages[1::2], strict=True):
             spans, results = found.setdefault(_place(span), ({}, []))
             spans[id(span)] = span
-            results.append(result)
+            if len(results) < KEPT:
+                results.append(result)
         return tuple([self._stage(*found[place]) for place in sorted(found)])
 
     def _stage(self, spans: dict[int, Span], results: list[object]) -> StageResult:
-        return StageResult(next(iter(spans.values())), _different(results), sum(self._counts[key] for key in spans))
+        return StageResult(next(iter(spans.values())), tuple(results), sum(self._counts[key] for key in spans))
 
     def at(self, file: SourceFile, offset: int) -> Reference | None:
         """The identifier at an offset, or directly before it."""
@@ -115,6 +126,17 @@ class Recorder:
     def stage(self, span: Span, result: Operand) -> None:
         """A stage and its result."""
 
+    def mark(self) -> tuple[int, int]:
+        """The numbers of notes so far, as `since` takes them."""
+        return 0, 0
+
+    def since(self, mark: tuple[int, int]) -> tuple[list[Any], list[Any]]:
+        """The notes after a mark, about names and about stages."""
+        return [], []
+
+    def repeat(self, names: list[Any], stages: list[Any]) -> None:
+        """Notes of an earlier elaboration, once more."""
+
     def finish(self) -> Index | None:
         """The index of all notes, if they were kept."""
         return None
@@ -126,7 +148,9 @@ class IndexRecorder(Recorder):
     Values are looked at later: a file's `let` may not have one yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        """`kept`: the notes of one text that are kept at all."""
+        self._kept = kept
         self._names: list[Any] = []
         self._stages: list[Any] = []
         self._counts: dict[int, int] = {}
@@ -135,7 +159,7 @@ class IndexRecorder(Recorder):
     def name(self, span: Span, name: str, binding: Binding | None, definition: Span | None = None, kind: str = "") -> None:
         count = self._counts.get(id(span), 0)
         self._counts[id(span)] = count + 1
-        if count < KEPT:
+        if count < self._kept:
             self._names += (span, name, binding, definition, kind)
 
     def bound(self, name: ast.Name, binding: Binding) -> None:
@@ -144,8 +168,21 @@ class IndexRecorder(Recorder):
     def stage(self, span: Span, result: Operand) -> None:
         count = self._counts.get(id(span), 0)
         self._counts[id(span)] = count + 1
-        if count < KEPT:
+        if count < self._kept:
             self._stages += (span, result)
+
+    def mark(self) -> tuple[int, int]:
+        return len(self._names), len(self._stages)
+
+    def since(self, mark: tuple[int, int]) -> tuple[list[Any], list[Any]]:
+        return self._names[mark[0] :], self._stages[mark[1] :]
+
+    def repeat(self, names: list[Any], stages: list[Any]) -> None:
+        counts = self._counts
+        self._names += names
+        self._stages += stages
+        for span in (*names[::5], *stages[::2]):
+            counts[id(span)] = counts.get(id(span), 0) + 1
 
     def finish(self) -> Index:
         return Index(self._names, self._stages, self._counts)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Dim, Facts, Stated
@@ -21,13 +22,17 @@ from ..ops.base import Operator
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
+from .memory import Memory
 from .precision import FULL, Precision
+from .remembering import Remembering
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
 from .scopes.memo import Memo
 from .scopes.scope import Scope
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
+Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
+"""The tree of a text and its syntax errors."""
 
 
 class Foreign(Protocol):
@@ -57,15 +62,23 @@ class ElaborationSession:
     """What all parts of the elaborator share."""
 
     def __init__(
-        self, loader: Loader | None = None, index: bool = False, foreign: Foreign | None = None, precision: Precision = FULL
+        self,
+        loader: Loader | None = None,
+        index: bool = False,
+        foreign: Foreign | None = None,
+        precision: Precision = FULL,
+        parse: Parse = parse,
+        memory: Memory | None = None,
     ) -> None:
         self.loader = loader
+        self.parse = parse
+        self.memory = memory
         self.foreign = foreign
         self.precision = precision
         self.untyped: set[str] = set()
         """The names of the inputs without an element type."""
         self.memo = Memo()
-        self.index: Recorder = IndexRecorder() if index else Recorder()
+        self.index: Recorder = Recorder() if not index else IndexRecorder() if memory is None else IndexRecorder(MAX_STAGES)
         self.decisions = Decisions()
         self.set_facts(Facts.nothing())
         self._owners: dict[tuple[int, int], str] = {}
@@ -93,6 +106,7 @@ class ElaborationSession:
         self.iterations = 0
         self.stages = 0
         self.items = 0
+        self.remembering = Remembering(self, memory) if memory is not None else None
 
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
@@ -102,7 +116,11 @@ class ElaborationSession:
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
         within = node if isinstance(node, ast.Block) else next((a for a in reversed(self.active) if isinstance(a, ast.Block)), None)
-        return self._owners.setdefault((id(node), self.levels(within)), f"{name}#{len(self._owners)}")
+        place = (id(node), self.levels(within))
+        if self.memory is not None:
+            owners = self.memory.owners
+            return owners.setdefault(place, (f"{name}#{len(owners)}", node))[0]
+        return self._owners.setdefault(place, f"{name}#{len(self._owners)}")
 
     def levels(self, definition: object) -> int:
         """The number of times that a definition is being evaluated, inside itself from the second on."""

@@ -34,6 +34,7 @@ COMMANDS = (
     "ops",
     "explain",
     "format",
+    "lsp",
 )
 """Names of the modules here that hold a command of that name, in the order of `netc --help`."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.labels import NO_LEVEL, BadLabel
@@ -16,6 +17,7 @@ from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
 from ...ir.graph import Graph, Kind, Parts, ReturnedTuple, TupleSlice, as_list, flat
 from ...ir.origins import origin_key
+from ..remembering import Remembering
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
@@ -63,8 +65,38 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
     key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items, origin_key(syntax.count))
     entry = session.memo.find(key, scope)
+    if session.remembering is not None:
+        return _remembered(entry, key, syntax, flow, scope, session, session.remembering)
     if entry is not None:
         return entry
+    entry, frame = _elaborate(syntax, flow, scope, session)
+    session.memo.keep(key, entry, tuple(frame.reads.values()))
+    return entry
+
+
+def _remembered(
+    entry: Entry | None, key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
+) -> Entry:
+    """The same with a memory of earlier elaborations, which `entry` was not looked for in."""
+    lasting = past.key_of(syntax.node)
+    if entry is None and lasting is not None:
+        entry = past.memo.find((lasting, key), scope)
+    trace = (*(() if syntax.use is None else (syntax.use,)), *(() if scope.frame is None else scope.frame.trace))
+    if entry is not None:
+        past.reuse(entry, syntax.use, trace)
+        return entry
+    with past.recording(syntax.use, trace) as recording:
+        entry, frame = _elaborate(syntax, flow, scope, session)
+    recording.holds = (syntax.node, *frame.captured.values())
+    entry = replace(entry, recording=recording)
+    if lasting is not None and recording.lasting:
+        past.memo.keep((lasting, key), entry, tuple(frame.reads.values()))
+    else:
+        session.memo.keep(key, entry, tuple(frame.reads.values()))
+    return entry
+
+
+def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[Entry, GraphFrame]:
     frame = _open_frame(syntax, scope, session)
     inner = frame.home = Scope(scope, frame)
     inner.sibling = scope if syntax.kind == "block" else None
@@ -76,9 +108,7 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
         result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
-    entry = finish(frame, result, session)
-    session.memo.keep(key, entry, tuple(frame.reads.values()))
-    return entry
+    return finish(frame, result, session), frame
 
 
 def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -> GraphFrame:

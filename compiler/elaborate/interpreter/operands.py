@@ -114,7 +114,7 @@ class Operands(Part):
         bound = scope.use(node.name)
         value = self._functions.value_of(bound) if bound is not None else None
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
-        if isinstance(value, (Value, TensorTuple, Absent, Unknown, *CONST_TYPES)):
+        if isinstance(value, (Value, TensorTuple, Absent, Unknown, *CONST_TYPES)) and (bare or _item(node) is not None):
             self.session.index.name(node.name_span, node.name, bound)
         if isinstance(value, Absent):
             raise Failure(TensorNotGiven(node.name), node.name_span)

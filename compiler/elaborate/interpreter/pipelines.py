@@ -9,6 +9,7 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.names import NotATensor
+from ...ir.graph import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
@@ -32,6 +33,8 @@ class Pipelines(Part):
             self.session.index.stage(head.span, flow)
         else:
             flow = self.recover(scope, self.interpreter.operand, head, scope)
+            if isinstance(head, (ast.TensorBinary, ast.TensorUnary)) and isinstance(flow, Value):
+                self.session.index.stage(head.span, flow)
         if not pipeline.stages:
             return flow
         tensor = self.recover(scope, _only_tensors, flow, head.span, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
-from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
 from ...errors.files import CannotUse, NotInFile, UseCycle
@@ -95,7 +94,7 @@ def _is_model(binding: Binding) -> bool:
 
 
 def _load(source: SourceFile, session: ElaborationSession) -> Scope:
-    file, diagnostics = parse(source)
+    file, diagnostics = session.parse(source)
     session.diagnostics += diagnostics
     return define(file, source, session)
 

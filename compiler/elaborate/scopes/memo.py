@@ -30,6 +30,8 @@ class Entry(Record):
     signature: CallSignature
     inputs: tuple[Value, ...]
     """Those of the body and what it captured; the graph takes some of them."""
+    recording: object = None
+    """What was noted while it was elaborated, if that is to be repeated by later elaborations."""
 
 
 class Memo:

@@ -1,0 +1,71 @@
+"""Offsets in a text and positions of the protocol.
+
+In: a text. Out: its lines, as the protocol has them (after `\\n`, `\\r\\n` or `\\r`), and columns in units of UTF-16, or in those that the
+client asked for. Always: any position has an offset, one beyond its line the end of that line.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+
+from lsprotocol import types
+
+from netc.dsl.source import Span
+
+_BREAK = re.compile(r"\r\n|\n|\r")
+Encoding = types.PositionEncodingKind | str
+
+
+class Positions:
+    """The positions in one text."""
+
+    def __init__(self, text: str, encoding: Encoding = types.PositionEncodingKind.Utf16) -> None:
+        self.text = text
+        self._encoding = encoding
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(found.end() for found in _BREAK.finditer(self.text))]
+
+    @cached_property
+    def _ascii(self) -> bool:
+        return self.text.isascii()
+
+    def position(self, offset: int) -> types.Position:
+        """The position of an offset."""
+        offset = max(0, min(offset, len(self.text)))
+        line = bisect_right(self._starts, offset) - 1
+        return types.Position(line, self._units(self._starts[line], offset))
+
+    def range(self, span: Span) -> types.Range:
+        """The range of a span."""
+        return types.Range(self.position(span.start), self.position(span.end))
+
+    def offset(self, position: types.Position) -> int:
+        """The offset of a position."""
+        if position.line >= len(self._starts):
+            return len(self.text)
+        start = self._starts[position.line]
+        end = self._starts[position.line + 1] if position.line + 1 < len(self._starts) else len(self.text)
+        line = self.text[start:end].rstrip("\r\n")
+        if self._ascii:
+            return start + min(position.character, len(line))
+        units = 0
+        for at, character in enumerate(line):
+            if units >= position.character:
+                return start + at
+            units += self._width(character)
+        return start + len(line)
+
+    def _units(self, start: int, end: int) -> int:
+        return end - start if self._ascii else sum(map(self._width, self.text[start:end]))
+
+    def _width(self, character: str) -> int:
+        match self._encoding:
+            case types.PositionEncodingKind.Utf32:
+                return 1
+            case types.PositionEncodingKind.Utf8:
+                return len(character.encode("utf-8", "surrogatepass"))
+        return 2 if ord(character) > 0xFFFF else 1

@@ -1,0 +1,165 @@
+"""The server: texts in, answers out.
+
+In: the messages of an editor, on standard input. Out: its answers and the diagnostics, on standard output. Always: the whole text is sent
+with every change, so that both sides agree on it; a question is answered from the text as it is at that moment; the models that are not
+shown are checked afterwards, between messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from lsprotocol import types
+from pygls import uris
+from pygls.lsp.server import LanguageServer
+
+from netc import __version__
+from netc.dsl.ast import TrainDecl
+from netc.dsl.diagnostics import Diagnostic
+
+from ..service.checked import Checked
+from ..service.diagnostics import diagnostics
+from ..service.workspace import Workspace
+from .convert import Converter
+from .positions import Positions
+
+PAUSE = 0.02
+"""Seconds without a further change after which a text is checked."""
+log = logging.getLogger("netc")
+
+
+class NetServer(LanguageServer):
+    """The texts of one editor, and what was published about them."""
+
+    def __init__(self) -> None:
+        super().__init__("netc", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self.texts = Workspace()
+        self._uris: dict[str, str] = {}
+        self._pending: dict[str, asyncio.Task[None]] = {}
+        self._published: dict[str, dict[str, list[types.Diagnostic]]] = {}
+        self._positions: dict[str, Positions] = {}
+
+    # --- texts ---------------------------------------------------------------------------------------------------------
+
+    def path(self, uri: str) -> str:
+        """The path of a text; one that is not in a file is a file of that name in the current folder."""
+        return uris.to_fs_path(uri) or "untitled.net"
+
+    def uri(self, real: str) -> str:
+        """The URI of a path, as the editor wrote it if it did."""
+        return self._uris.get(real) or uris.from_fs_path(real) or real
+
+    def checked(self, uri: str) -> Checked | None:
+        """What is known of a text."""
+        return self.texts.checked(self.path(uri))
+
+    def positions(self, text: str) -> Positions:
+        """The positions in a text: one object as long as it is the same text."""
+        found = self._positions.get(text)
+        if found is None:
+            if len(self._positions) > 20:
+                self._positions.clear()
+            found = self._positions[text] = Positions(text, self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
+        return found
+
+    @property
+    def convert(self) -> Converter:
+        """What turns spans into ranges."""
+        return Converter(self.positions, self.uri)
+
+    # --- changes ---------------------------------------------------------------------------------------------------------
+
+    def changed(self, uri: str, text: str) -> None:
+        """The text of a document is now this one."""
+        self.texts.open(self.path(uri), text)
+        checked = self.checked(uri)
+        if checked is not None:
+            self._uris[checked.path] = uri
+        self.recheck(uri)
+
+    def closed(self, uri: str) -> None:
+        """A document was closed: what it said of files is withdrawn."""
+        task = self._pending.pop(uri, None)
+        if task is not None:
+            task.cancel()
+        self.texts.close(self.path(uri))
+        self._publish(uri, {})
+        self._recheck_users(self.path(uri))
+
+    def recheck(self, uri: str) -> None:
+        """Checks a document, and those that use it."""
+        self._schedule(uri)
+        self._recheck_users(self.path(uri))
+
+    def recheck_all(self) -> None:
+        """Checks every document: files on disk have changed."""
+        for real in self.texts.opened:
+            self._schedule(self.uri(real))
+
+    def _recheck_users(self, path: str) -> None:
+        for real in self.texts.opened:
+            if self.uri(real) in self._published and real != path and self.texts.is_stale(real):
+                self._schedule(self.uri(real))
+
+    def _schedule(self, uri: str) -> None:
+        before = self._pending.pop(uri, None)
+        if before is not None:
+            before.cancel()
+        self._pending[uri] = asyncio.get_running_loop().create_task(self._check(uri))
+
+    async def _check(self, uri: str) -> None:
+        """Publishes what is known of the shown model, then what the others add."""
+        await asyncio.sleep(PAUSE)
+        try:
+            checked = self.checked(uri)
+            if checked is None:
+                return
+            self._publish(uri, self._shown(checked, ()))
+            await self._check_others(uri, checked)
+        except Exception:
+            log.exception("checking %s", uri)
+
+    async def _check_others(self, uri: str, checked: Checked) -> None:
+        more = checked.missing
+        for model in more:
+            await asyncio.sleep(0.001)
+            checked.view_of(model)
+        problems: tuple[Diagnostic, ...] = ()
+        if any(isinstance(item, TrainDecl) for item in checked.file.items):
+            await asyncio.to_thread(_import_torch)
+            problems = checked.section_problems()
+        if more or problems:
+            self._publish(uri, self._shown(checked, problems))
+            self.refresh_hints()
+
+    def refresh_hints(self) -> None:
+        """Asks the editor to ask for the hints again, if it can."""
+        workspace = self.client_capabilities.workspace
+        if workspace is not None and workspace.inlay_hint is not None and workspace.inlay_hint.refresh_support:
+            self.workspace_inlay_hint_refresh(None)
+
+    def _shown(self, checked: Checked, more: tuple[Diagnostic, ...]) -> dict[str, list[types.Diagnostic]]:
+        convert = self.convert
+        return {self.uri(path): [convert.diagnostic(one) for one in shown] for path, shown in diagnostics(checked, more).items()}
+
+    def _publish(self, owner: str, shown: dict[str, list[types.Diagnostic]]) -> None:
+        """Each file shows what all open documents say of it."""
+        before = self._published.pop(owner, {})
+        if shown:
+            self._published[owner] = shown
+        for uri in dict.fromkeys((*before, *shown)):
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, list(self._of_file(uri))))
+
+    def _of_file(self, uri: str) -> Iterable[types.Diagnostic]:
+        seen: list[types.Diagnostic] = []
+        for shown in self._published.values():
+            for one in shown.get(uri, ()):
+                if not any((one.range, one.message) == (other.range, other.message) for other in seen):
+                    seen.append(one)
+        return seen
+
+
+def _import_torch() -> None:
+    import torch  # noqa: F401

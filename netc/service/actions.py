@@ -1,0 +1,68 @@
+"""Code actions: the edits that diagnostics suggest.
+
+In: a checked text and a range of offsets. Out: `Action`s, the safe ones first. Always: an action changes only the text of its file.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.diagnostics import Diagnostic, Edit
+from netc.dsl.formatter import format_source
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from .checked import Checked
+
+
+class Action(Record):
+    """A change of the text. `fixes` is the diagnostic that it answers."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    fixes: Diagnostic | None = None
+    safe: bool = True
+
+
+def actions(checked: Checked, start: int, end: int) -> list[Action]:
+    """What mends the diagnostics that touch a range."""
+    touching = [d for d in checked.diagnostics() if d.span.file is checked.source and d.span.start <= end and start <= d.span.end]
+    found = [Action(_title(one), one.edits, one, all(edit.safe for edit in one.edits)) for one in touching if one.edits]
+    return sorted(found, key=lambda action: not action.safe)
+
+
+def fix_all(checked: Checked) -> Action | None:
+    """All safe edits at once; of those that overlap, the last one."""
+    edits = {
+        (e.span.start, e.span.end, e.text): e for d in checked.diagnostics() for e in d.edits if e.safe and e.span.file is checked.source
+    }
+    kept: list[Edit] = []
+    for place in sorted(edits, reverse=True):
+        if not kept or place[1] <= kept[-1].span.start:
+            kept.append(edits[place])
+    return Action("Apply all safe edits", tuple(kept)) if kept else None
+
+
+def formatted(checked: Checked) -> Edit | None:
+    """The edit that lays the text out; None if it does not parse, or is laid out already."""
+    text, _ = format_source(checked.source)
+    if text is None or text == checked.source.text:
+        return None
+    before = checked.source.text
+    start = _common(before, text)
+    tail = _common(before[start:][::-1], text[start:][::-1])
+    return Edit(Span(checked.source, start, len(before) - tail), text[start : len(text) - tail])
+
+
+def _common(one: str, other: str) -> int:
+    """The number of characters that two texts have in common at their beginning."""
+    shortest = min(len(one), len(other))
+    return next((at for at in range(shortest) if one[at] != other[at]), shortest)
+
+
+def _title(one: Diagnostic) -> str:
+    edit = one.edits[0]
+    old, new = (edit.span.text or "").strip(), edit.text.strip()
+    if len(one.edits) > 1 or "\n" in old + new or len(old + new) > 60:
+        return one.help[0] if one.help else "Apply the suggested edit"
+    if not old:
+        return f"Insert `{new}`"
+    return f"Replace `{old}` with `{new}`" if new else f"Remove `{old}`"

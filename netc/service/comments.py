@@ -1,0 +1,16 @@
+"""The comment above a definition: what hover and completion show of it. In: the span of a name. Out: its text in one paragraph."""
+
+from __future__ import annotations
+
+from netc.dsl.source import Span
+
+
+def above(definition: Span) -> str:
+    """The lines of comments directly above the line of a definition, as one paragraph."""
+    lines = definition.file.text[: definition.start].split("\n")[:-1]
+    found: list[str] = []
+    for line in reversed(lines):
+        if not line.lstrip().startswith("#"):
+            break
+        found.insert(0, line.strip().lstrip("#").strip())
+    return " ".join(found)

@@ -1,0 +1,93 @@
+"""Hover: what is known of the name at an offset, as Markdown.
+
+In: a checked text and an offset. Out: a `Hover` with the span it is about, None where there is nothing to say. An operator has its types
+here and its page, a name its values and where it is bound, a word of the language its page, a dimension what is known of it.
+"""
+
+from __future__ import annotations
+
+from netc.compiler.dims import SymDim, bounds
+from netc.compiler.elaborate.index import Reference, StageResult
+from netc.compiler.ops import Operator
+from netc.dsl.grammar import tables
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+from netc.dsl.tokens import lex
+
+from ..reference import page
+from ..word_pages import words
+from .checked import Checked
+from .comments import above
+from .costs import cost_at
+from .show import show_types, show_values
+
+
+class Hover(Record):
+    """Markdown about a span."""
+
+    span: Span
+    text: str
+
+
+def hover(checked: Checked, offset: int) -> Hover | None:
+    """What is known of the name, or the word, at an offset."""
+    found = checked.reference(offset)
+    if found is not None:
+        return Hover(found.span, "\n\n".join(part for part in _about(checked, found) if part))
+    return _word(checked, offset)
+
+
+def _about(checked: Checked, found: Reference) -> list[str]:
+    operator = Operator.registry.get(found.name)
+    stage = _stage_of(checked, found)
+    if found.kind == "operator" and operator is not None:
+        return [_result(stage), cost_at(checked, stage), page(operator, 3)]
+    values = show_values(found.values)
+    title = f"{found.kind} {found.name}" + (f" {'' if found.kind == 'tensor' else '= '}{values}" if values else "")
+    parts = [f"```net\n{title}\n```", _times(found.count, len(found.values)), *(_known_of(value) for value in found.values)]
+    if found.kind in ("block", "shared", "stage", "model", "function"):
+        parts += [_result(stage), cost_at(checked, stage)]
+    if found.definition is not None:
+        parts += [_signature(found.definition), above(found.definition)]
+    elif found.kind == "name" and found.name in words():
+        parts.append(words()[found.name])
+    return parts
+
+
+def _stage_of(checked: Checked, found: Reference) -> StageResult | None:
+    """The stage whose operator or block is this name."""
+    starting = [s for s in checked.stages if s.span.start == found.span.start and s.span.end >= found.span.end]
+    return min(starting, key=lambda s: s.span.end, default=None)
+
+
+def _result(stage: StageResult | None) -> str:
+    return "" if stage is None or not stage.types else f"gives `{show_types(stage.types)}`"
+
+
+def _times(count: int, different: int) -> str:
+    return f"evaluated {count:,} times" if count > 1 and different > 1 else ""
+
+
+def _known_of(value: object) -> str:
+    """What is known of a dimension."""
+    if not isinstance(value, SymDim):
+        return ""
+    low, high = bounds(value)
+    return f"a size that is known at run time, at least {low}" + (f" and at most {high}" if high is not None else "")
+
+
+def _signature(definition: Span) -> str:
+    """The line that a definition begins on, for a block, a function or a `let`."""
+    text = definition.file.text
+    start = text.rfind("\n", 0, definition.start) + 1
+    end = text.find("\n", definition.end)
+    line = text[start : end if end >= 0 else len(text)].strip().removesuffix("{").rstrip()
+    return f"```net\n{line}\n```" if line else ""
+
+
+def _word(checked: Checked, offset: int) -> Hover | None:
+    """The page of a word of the language."""
+    for token in lex(checked.source.text, tables())[0]:
+        if token.start <= offset < max(token.end, token.start + 1) and token.text in words():
+            return Hover(Span(checked.source, token.start, token.end), words()[token.text])
+    return None

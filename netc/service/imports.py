@@ -1,0 +1,65 @@
+"""What a `use` makes visible: the definitions of other files. In: a `use` and what finds its file. Out: definitions by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.compiler.elaborate import CannotLoad, Loader
+from netc.dsl import ast
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.source import SourceFile
+
+from .names import Definition
+
+Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
+
+
+class Importer:
+    """The definitions that files export, each file read once: its blocks, functions and `let`s, and what it imports itself."""
+
+    def __init__(self, loader: Loader, parse: Parse) -> None:
+        self._loader, self._parse = loader, parse
+        self._known: dict[int, dict[str, Definition]] = {}
+
+    def __call__(self, use: ast.Use) -> dict[str, Definition]:
+        try:
+            source = self._loader(use.path.value, use.span.file)
+        except CannotLoad:
+            return {}
+        return self._exports(source)
+
+    def _exports(self, source: SourceFile) -> dict[str, Definition]:
+        if id(source) not in self._known:
+            found = self._known[id(source)] = {}
+            for item in self._parse(source)[0].items:
+                self._add(item, found)
+        return self._known[id(source)]
+
+    def _add(self, item: ast.Item, found: dict[str, Definition]) -> None:
+        match item:
+            case ast.Block(name=name):
+                found[name.name] = Definition(name.span, name.name, "block", item)
+            case ast.Fn(name=name):
+                found[name.name] = Definition(name.span, name.name, "function", item)
+            case ast.Let(name=name):
+                found[name.name] = Definition(name.span, name.name, "let", item)
+            case ast.Use(names=names):
+                theirs = self(item)
+                wanted = {name.name for name in names} or theirs.keys()
+                found |= {name: one for name, one in theirs.items() if name in wanted}
+
+
+def used_trees(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile, ast.File]:
+    """The files that a tree uses, and those that they use."""
+    found: dict[SourceFile, ast.File] = {}
+    stack = [item for item in file.items if isinstance(item, ast.Use)]
+    while stack:
+        use = stack.pop()
+        try:
+            source = loader(use.path.value, use.span.file)
+        except CannotLoad:
+            continue
+        if source not in found:
+            found[source] = parse(source)[0]
+            stack += [item for item in found[source].items if isinstance(item, ast.Use)]
+    return found

@@ -1,0 +1,32 @@
+"""Labels and the parameters of labelled stages, for completion. In: a checked text and an offset. Out: names."""
+
+from __future__ import annotations
+
+from netc.compiler.ir.graph import OpNode, graphs
+from netc.dsl import ast
+from netc.dsl.grammar import tables
+from netc.dsl.tokens import lex
+
+from .checked import Checked
+from .tree import enclosing
+
+
+def labels_before(checked: Checked, offset: int) -> list[str]:
+    """The labels in the body that an offset is in, which `tie=` may name."""
+    around = [node for node in enclosing(checked.file, offset) if isinstance(node, ast.Body)]
+    start, end = (around[-1].span.start, around[-1].span.end) if around else (0, None)
+    tokens = lex(checked.source.text, tables(), start, end)[0]
+    labels = [token.text.split(maxsplit=1)[1] for token in tokens if token.type == "LABEL"]
+    return list(dict.fromkeys(label for label in labels if "{" not in label))
+
+
+def parameters_at(checked: Checked, label: str, offset: int) -> tuple[str, ...]:
+    """The names of the parameters that the stage with this label has, as the compiler found them last."""
+    for past in (checked, checked.before):
+        program = past.view.program if past is not None else None
+        if program is not None:
+            nodes = [n for graph in graphs(program.main) for n in graph.nodes if isinstance(n, OpNode) and n.label == label]
+            found = tuple(dict.fromkeys(spec.name for node in nodes for spec in node.specs))
+            if found:
+                return found
+    return ()

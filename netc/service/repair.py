@@ -1,0 +1,45 @@
+"""The names that are visible where a text does not parse.
+
+In: a checked text and the context of an offset. Out: a scope. Always: where a bracket is missing, the tree has lost the block around the
+offset; the text up to the current statement, with its brackets closed, has it.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+
+from .checked import Checked
+from .context import Context
+from .imports import Importer
+from .names import NameScope
+from .resolve import names_of
+
+_CLOSERS = {"LPAR": ")", "LBRACK": "]", "LBRACE": "}"}
+
+
+def scope_at(checked: Checked, context: Context) -> NameScope:
+    """The scope of the word that is typed."""
+    if not checked.problems:
+        return checked.names.top.at(context.start)
+    closers: list[str] = []
+    end = 0
+    for token in context.before:
+        if token.type in _CLOSERS:
+            closers.append(_CLOSERS[token.type])
+        elif token.text in ")]}" and closers:
+            closers.pop()
+        if token.type in ("LBRACE", "NL", "SEMICOLON"):
+            end, open_there = token.end, len(closers)
+    if not end:
+        return checked.names.top.at(context.start)
+    text = checked.source.text[:end] + "\n" + "".join(reversed(closers[:open_there]))
+    source = SourceFile(checked.source.name, text)
+    importer = Importer(checked.workspace.loader(source, checked.path), checked.workspace.parse_used)
+    repaired = names_of(parse(source)[0], importer).top.at(end)
+    known = checked.names.top.at(context.start)
+    return repaired if _depth(repaired) >= _depth(known) else known
+
+
+def _depth(scope: NameScope) -> int:
+    return 0 if scope.parent is None else 1 + _depth(scope.parent)

@@ -1,0 +1,147 @@
+"""Texts by their paths: those that are open in an editor, and those on disk that they use.
+
+In: paths, and the texts of those that are open. Out: a `Checked` for each, the same one until its text, or that of a file that it uses, is
+another. Always: an open text is the truth about its file, for those that use it too.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+
+from ..data import folder
+from ..files import Loader, Unreadable, read_file
+from ..reach import open_regular, within
+from .checked import Checked, Parsed, Past, Stamp
+
+_STD = os.path.realpath(folder("std", "specs/std"))
+
+
+class Workspace:
+    """The texts that are open, and what is known of them. `allowed` are folders that `use` may read in addition to a text's own."""
+
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        self.allowed = allowed
+        self._open: dict[str, str] = {}
+        self._checked: dict[str, Checked] = {}
+        self._parsed: dict[str, tuple[Stamp, Parsed]] = {}
+        self._models: dict[str, str] = {}
+        self._pasts: dict[str, Past] = {}
+
+    def past(self, real: str) -> Past:
+        """What earlier checks of a text have left."""
+        return self._pasts.setdefault(real, Past())
+
+    def open(self, path: str, text: str) -> None:
+        """The text at `path` is now this one, whatever the file holds."""
+        self._open[os.path.realpath(path)] = text
+
+    def close(self, path: str) -> None:
+        """The text at `path` is again that of its file."""
+        real = os.path.realpath(path)
+        self._open.pop(real, None)
+        self._checked.pop(real, None)
+        self._pasts.pop(real, None)
+
+    def copy(self) -> Workspace:
+        """Another one with the same texts, to try changes in."""
+        other = Workspace(self.allowed)
+        other._open, other._models = dict(self._open), dict(self._models)
+        return other
+
+    def may_change(self, path: str) -> bool:
+        """Whether a file is one of the user's: neither of the standard library nor of an installed package."""
+        return path in self._open or not within(path, [_STD, *(os.path.realpath(one) for one in site.getsitepackages())])
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """The real paths of the open texts."""
+        return tuple(self._open)
+
+    def choose(self, path: str, model: str | None) -> None:
+        """Which of its models a text is shown with; None: the one that netc would choose."""
+        real = os.path.realpath(path)
+        self._models.pop(real, None)
+        if model is not None:
+            self._models[real] = model
+        self._checked.pop(real, None)
+
+    def checked(self, path: str) -> Checked | None:
+        """What is known of a text; None if it is not open and cannot be read."""
+        real = os.path.realpath(path)
+        known = self._checked.get(real)
+        if known is not None and not self.is_stale(real):
+            return known
+        try:
+            parsed = self.parsed(real)
+        except Unreadable:
+            return None
+        made = self._checked[real] = Checked(self, real, parsed, self._models.get(real), known)
+        return made
+
+    def is_stale(self, real: str) -> bool:
+        """Whether a text, or what it uses, is not what it was when it was checked last, if it was."""
+        known = self._checked.get(real)
+        return known is None or any(self.stamp(used) != stamp for used, stamp in known.stamps.items())
+
+    def parsed(self, real: str) -> Parsed:
+        """The tree of a text. Raises `Unreadable`."""
+        stamp = self.stamp(real)
+        known = self._parsed.get(real)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        made = _parse(self.source(real, real))
+        self._parsed[real] = (stamp, made)
+        return made
+
+    def parse_used(self, source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
+        """The tree of a file that a text uses, as `dsl.parser.parse` gives it."""
+        known = self._parsed.get(source.name)
+        if known is None or known[1].source is not source:
+            return parse(source)
+        return known[1].file, list(known[1].problems)
+
+    def source(self, real: str, name: str) -> SourceFile:
+        """The text of a path. Raises `Unreadable`."""
+        text = self._open.get(real)
+        return read_file(real, name, open_regular) if text is None else SourceFile(name, text)
+
+    def stamp(self, real: str) -> Stamp:
+        """What tells whether the text at a path has changed."""
+        text = self._open.get(real)
+        if text is not None:
+            return text
+        try:
+            state = os.stat(real)
+        except (OSError, ValueError):
+            return None
+        return state.st_mtime_ns, state.st_size
+
+    def loader(self, source: SourceFile, real: str) -> OpenLoader:
+        """What finds the files that a text uses."""
+        return OpenLoader(self, source, real)
+
+
+class OpenLoader(Loader):
+    """Finds the files of `use` as the command line does, but an open text instead of its file. `stamps` has all that it looked for."""
+
+    def __init__(self, workspace: Workspace, main: SourceFile, real: str) -> None:
+        super().__init__(main, real, workspace.allowed)
+        self._workspace = workspace
+        self.stamps: dict[str, Stamp] = {real: workspace.stamp(real)}
+
+    def read(self, real: str, name: str) -> SourceFile:
+        self.stamps[real] = self._workspace.stamp(real)
+        return self._workspace.parsed(real).source
+
+
+def _parse(source: SourceFile) -> Parsed:
+    file: ast.File
+    problems: list[Diagnostic]
+    file, problems = parse(source)
+    return Parsed(source, file, tuple(problems))

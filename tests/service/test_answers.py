@@ -1,0 +1,299 @@
+"""What the service answers, about texts in which a `|` is where the question is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netc.compiler.ops import Operator
+from netc.service.actions import actions, fix_all, formatted
+from netc.service.checked import Checked
+from netc.service.completion import complete
+from netc.service.diagnostics import diagnostics
+from netc.service.hints import hints
+from netc.service.hover import hover
+from netc.service.navigation import RenameRefused, applied, definition, references, rename
+from netc.service.signatures import signature
+from netc.service.symbols import folds, symbols
+from netc.service.tokens import words
+from netc.service.workspace import Workspace
+
+RESIDUAL = """\
+let width = 8
+# Adds what it computes.
+block residual(units, act=relu) {
+  main = in -> dense units act as first
+  main + in
+}
+x = input [T, 8]
+y = x -> residual width -> residual 8 act=gelu
+y -> dense 2
+"""
+
+
+def checked_at(marked: str, folder: Path | None = None) -> tuple[Workspace, Checked, int]:
+    """The text without its `|`, and the offset of that."""
+    offset = marked.index("|") if "|" in marked else 0
+    workspace = Workspace()
+    path = str((folder or Path("/nowhere")) / "x.net")
+    workspace.open(path, marked.replace("|", "", 1))
+    found = workspace.checked(path)
+    assert found is not None
+    return workspace, found, offset
+
+
+def completions(marked: str, folder: Path | None = None) -> list[str]:
+    _, checked, offset = checked_at(marked, folder)
+    return [one.label for one in complete(checked, offset)]
+
+
+# --- completion ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("marked", "first"),
+    [
+        ("x = input 3\nx -> conv 8 3x3 padding=|", ["same", "valid"]),
+        ("x = input 3\nx -> conv 8 3x3 padding=s|", ["same", "valid"]),
+        ("x = input 3\nx -> dense 8 bias=|", ["true", "false"]),
+        ("x = input 3\nx -> cast |", ["float32", "float16"]),
+        ("x = input 3 |", ["float32", "float16"]),
+        ("x = input [3, 4] |", ["float32", "float16"]),
+        ("x = input 3\nx -> dense |", ["units=", "bias="]),
+        ("x = input 3\nx -> dense 8 |", ["bias=", "init="]),
+        ("x = input 3\nx -> dense 8 bias=false |", ["init=", "bias_init="]),
+        ("x = input 3\nx -> dense 8 init=|", ["zeros", "ones"]),
+        ("block f(a, b=2) { in -> dense a }\ninput 3 -> f |", ["a=", "b="]),
+        ("block f(a, b=2) { in -> dense a }\ninput 3 -> f 4 |", ["b="]),
+        ("let g = (dense bias=false)\ninput 3 -> g |", ["units=", "bias="]),
+        ("t = input [T] int64\nt -> embedding 9 4 as words -> dense 9 tie=|", ["words"]),
+        ('use "std/ml|', ["std/mlp.net"]),
+        ('use "std/mlp.net": |', ["mlp", "gated_mlp"]),
+        ("x = input 3\nx -> dense x.|", ["shape", "rank", "channels", "features", "dtype"]),
+        ("|", ["let", "out", "expect", "shared", "default", "block", "model", "fn", "use", "train"]),
+    ],
+)
+def test_completion_begins_with(marked: str, first: list[str]) -> None:
+    assert completions(marked)[: len(first)] == first
+
+
+def test_all_operators_are_stages_and_nothing_else_is_lost() -> None:
+    found = completions("block mine { relu }\nx = input 3\nx -> |")
+    assert found[0] == "mine"
+    assert {name for name, operator in Operator.registry.items() if operator.operands} <= {*found}
+    assert "x" not in found  # a tensor is no stage
+
+
+@pytest.mark.parametrize("marked", ["x = input 3 # |", 'x = input 3\nx -> rearrange "n |', "x = input 3\nx -> dense 3 as |"])
+def test_there_is_nothing_to_complete(marked: str) -> None:
+    assert completions(marked) == []
+
+
+def test_completion_in_a_block_that_is_not_closed() -> None:
+    found = completions("block f(size, act=relu) {\n  inner = in -> dense size\n  other = inn|")
+    assert {"size", "act", "inner", "f"} <= {*found}
+
+
+def test_completion_of_paths_and_their_names(tmp_path: Path) -> None:
+    (tmp_path / "parts.net").write_text("block one { relu }\nlet two = 2\nmodel three { input 3 -> relu }\n")
+    assert completions('use "p|', tmp_path) == ["parts.net"]
+    assert completions('use "parts.net": |', tmp_path) == ["one", "two"]
+
+
+# --- hover, hints, signatures ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("marked", "parts"),
+    [
+        (RESIDUAL.replace("dense 2", "den|se 2"), ["gives `[N, T, 2]`", "18 parameters", "### dense"]),
+        (RESIDUAL.replace("= x ->", "= |x ->"), ["tensor x [N, T, 8]"]),
+        (RESIDUAL.replace("-> residual width", "-> resi|dual width"), ["block residual(units, act=relu)", "Adds what it computes."]),
+        (RESIDUAL.replace("residual width", "residual wid|th"), ["constant width = 8", "let width = 8"]),
+        (RESIDUAL.replace("[T,", "[|T,"), ["dimension T = T", "known at run time, at least 1"]),
+        (RESIDUAL.replace("input [T", "inp|ut [T"), ["# input"]),
+    ],
+)
+def test_hover(marked: str, parts: list[str]) -> None:
+    _, checked, offset = checked_at(marked)
+    found = hover(checked, offset)
+    assert found is not None
+    assert [part for part in parts if part not in found.text] == []
+
+
+def test_hints_are_at_the_ends_of_lines() -> None:
+    _, checked, _ = checked_at(RESIDUAL)
+    shown = {checked.source.position(hint.offset)[0]: hint.text for hint in hints(checked)}
+    assert shown == {4: "# [N, T, 8]", 5: "# [N, T, 8]", 7: "# [N, T, 8]", 8: "# [N, T, 8]", 9: "# [N, T, 2]"}
+    assert all(checked.source.text[hint.offset : hint.offset + 1] == "\n" for hint in hints(checked))
+    second = checked.source.text.index("y = ")
+    assert [hint.text for hint in hints(checked, second, second)] == ["# [N, T, 8]"]
+
+
+def test_hints_of_a_broken_text_are_those_of_the_rest() -> None:
+    _, checked, _ = checked_at("x = input 3\ny = x -> dense 4\nz = y -> -> relu\nw = y -> dense 5\n")
+    assert [hint.text for hint in hints(checked)] == ["# [N, 3]", "# [N, 4]", "# [N, 5]"]
+
+
+@pytest.mark.parametrize(
+    ("marked", "label", "active"),
+    [
+        ("input 3 -> dense |", "dense units bias=true", "units"),
+        ("input 3 -> dense 3 |", "dense units bias=true", None),
+        ("input 3 -> conv 3 |", "conv channels kernel stride=1", "kernel"),
+        ("input 3 -> conv 3 3 stride=|", "conv channels kernel stride=1", "stride=1"),
+        ("block f(a, b=2) { in -> dense a }\ninput 3 -> f 4 |", "f a b=2", "b=2"),
+    ],
+)
+def test_signature(marked: str, label: str, active: str | None) -> None:
+    _, checked, offset = checked_at(marked)
+    found = signature(checked, offset)
+    assert found is not None
+    assert found.label.startswith(label)
+    assert (None if found.active is None else found.arguments[found.active].text) == active
+
+
+# --- names -------------------------------------------------------------------------------------------------------------------------
+
+
+def renamed(marked: str, name: str) -> str:
+    workspace, checked, offset = checked_at(marked)
+    return applied(rename(workspace, checked, offset, name))
+
+
+@pytest.mark.parametrize("at", ["let wid|th = 8", "residual wid|th"])
+def test_a_name_is_renamed_everywhere(at: str) -> None:
+    assert renamed(RESIDUAL.replace(at.replace("|", ""), at, 1), "size") == RESIDUAL.replace("width", "size")
+
+
+def test_a_parameter_is_renamed_where_it_is_given() -> None:
+    assert renamed(RESIDUAL.replace("act=gelu", "a|ct=gelu"), "f") == RESIDUAL.replace("act", "f")
+
+
+def test_text_that_is_not_evaluated_is_renamed_too() -> None:
+    text = "let k = 4\nblock unused(n) { if n == 3 { in -> dense k } else { in -> dense |k } }\nx = input 3 -> dense k\nx"
+    assert renamed(text, "size") == text.replace("|", "").replace("k = 4", "size = 4").replace("dense k", "dense size")
+
+
+def test_a_dimension_is_renamed_in_shapes() -> None:
+    text = "x = input 3xHxW where H % 2 == 0\nx -> is [N, 3, |H, W]"
+    assert renamed(text, "R") == "x = input 3xRxW where R % 2 == 0\nx -> is [N, 3, R, W]"
+
+
+@pytest.mark.parametrize("name", ["x", "let", "N", "two words", "é", "3", ""])
+def test_a_name_that_would_not_do_is_refused(name: str) -> None:
+    with pytest.raises(RenameRefused):
+        renamed("x = input 3\n|h = x -> dense 4\nx + h", name)
+
+
+@pytest.mark.parametrize("marked", ["input 3 -> de|nse 4", "in|put 3 -> dense 4", 'use "std/mlp.net": m|lp\ninput 3 -> mlp 4'])
+def test_what_is_not_the_users_is_not_renamed(marked: str) -> None:
+    with pytest.raises(RenameRefused):
+        renamed(marked, "other")
+
+
+def test_names_across_files(tmp_path: Path) -> None:
+    (tmp_path / "parts.net").write_text("# Half as wide.\nblock half(width) { in -> dense (width / 2) }\n")
+    other = tmp_path / "other.net"
+    other.write_text('use "parts.net"\ninput 3 -> half width=8\n')
+    workspace, checked, offset = checked_at('use "parts.net": half\ninput 4 -> ha|lf 6\n', tmp_path)
+    place = definition(checked, offset)
+    assert place is not None
+    assert (place.file.name, place.text) == (str(tmp_path / "parts.net"), "half")
+    found = {(Path(span.file.name).name, span.file.position(span.start)) for span in references(workspace, checked, offset)}
+    assert found == {("x.net", (1, 18)), ("x.net", (2, 12)), ("parts.net", (2, 7)), ("other.net", (2, 12))}
+    edits = rename(workspace, checked, offset, "thin")
+    assert {Path(edit.span.file.name).name for edit in edits} == {"x.net", "parts.net", "other.net"}
+
+
+def test_labels_and_paths_have_definitions() -> None:
+    _, checked, offset = checked_at("t = input [T] int64\nt -> embedding 9 4 as words -> dense 9 bias=false tie=wo|rds")
+    place = definition(checked, offset)
+    assert place is not None
+    assert place.start == checked.source.text.index("words")
+    _, checked, offset = checked_at('use "std/m|lp.net"\ninput 3 -> mlp 4')
+    place = definition(checked, offset)
+    assert place is not None
+    assert place.file.text.startswith("#")
+
+
+# --- the text as a whole -------------------------------------------------------------------------------------------------------------
+
+
+def test_diagnostics_of_a_used_file_are_shown_in_both(tmp_path: Path) -> None:
+    (tmp_path / "parts.net").write_text("block f { in -> dens 3 }\n")
+    _, checked, _ = checked_at('use "parts.net"\ninput 3 -> f\n', tmp_path)
+    shown = diagnostics(checked)
+    assert [one.diagnostic.code for one in shown[str(tmp_path / "parts.net")]] == ["unknown-operator"]
+    (here,) = shown[checked.path]
+    assert here.diagnostic.span.text == "f"
+
+
+def test_an_open_text_is_what_others_use(tmp_path: Path) -> None:
+    parts = tmp_path / "parts.net"
+    parts.write_text("block f { in -> dense 3 }\n")
+    workspace, checked, _ = checked_at('use "parts.net"\ninput 3 -> f\n', tmp_path)
+    assert checked.view.program is not None
+    workspace.open(str(parts), "block f { in -> dens 3 }\n")
+    changed = workspace.checked(checked.path)
+    assert changed is not None
+    assert changed.view.program is None
+    workspace.close(str(parts))
+    again = workspace.checked(checked.path)
+    assert again is not None
+    assert again.view.program is not None
+    parts.write_text("block g { in -> dense 33 }\n")
+    on_disk = workspace.checked(checked.path)
+    assert on_disk is not None
+    assert [d.code for d in on_disk.diagnostics()] == ["unknown-operator"]
+
+
+def test_actions_are_the_edits_of_diagnostics() -> None:
+    _, checked, offset = checked_at("x = input 3\nx -> den|s 4 -> rleu")
+    (one,) = actions(checked, offset, offset)
+    assert one.title == "Replace `dens` with `dense`"
+    assert applied([*one.edits]) == "x = input 3\nx -> dense 4 -> rleu"
+    assert fix_all(checked) is None  # what is only similar may not be what was meant
+    every = fix_all(checked_at("x = input 3\nx -> Dense 4 -> re_lu")[1])
+    assert every is not None
+    assert applied([*every.edits]) == "x = input 3\nx -> dense 4 -> relu"
+
+
+def test_formatting_is_one_edit_of_what_differs() -> None:
+    _, checked, _ = checked_at("x = input 3\nx->dense   4\n")
+    edit = formatted(checked)
+    assert edit is not None
+    assert applied([edit]) == "x = input 3\nx -> dense 4\n"
+    assert "input" not in edit.span.text
+    assert formatted(checked_at("x = (\n")[1]) is None
+
+
+def test_outline_and_folds() -> None:
+    _, checked, _ = checked_at(RESIDUAL)
+    outline = [(one.kind, one.text, [(part.kind, part.text) for part in one.inner]) for one in symbols(checked)]
+    inside = [("tensor", "main"), ("label", "first")]
+    assert outline == [("let", "width", []), ("block", "residual", inside), ("tensor", "x", []), ("tensor", "y", [])]
+    lines = [(checked.source.position(one.start)[0], checked.source.position(one.end)[0]) for one in folds(checked)]
+    assert lines == [(3, 5)]
+
+
+def test_each_word_has_a_kind() -> None:
+    _, checked, _ = checked_at(RESIDUAL)
+    kinds = {checked.source.text[word.start : word.end]: word.kind for word in words(checked)}
+    expected = {"let": "keyword", "width": "variable", "residual": "class", "units": "parameter", "dense": "function", "first": "label"}
+    assert {name: kinds[name] for name in expected} == expected
+    assert kinds["T"] == "type"
+    assert kinds["# Adds what it computes."] == "comment"
+
+
+def test_a_model_can_be_chosen() -> None:
+    workspace, checked, _ = checked_at("model a { input 3 -> dense 4 }\nmodel b { input 5 -> dense 6 }\n")
+    assert checked.models == ("a", "b")
+    workspace.choose(checked.path, "b")
+    chosen = workspace.checked(checked.path)
+    assert chosen is not None
+    assert chosen.models == ("b", "a")
+    assert [hint.text for hint in hints(chosen)] == ["# [N, 6]"]
+    chosen.view_of("a")
+    assert [hint.text for hint in hints(chosen)] == ["# [N, 4]", "# [N, 6]"]

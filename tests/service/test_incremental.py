@@ -1,0 +1,63 @@
+"""A text that is checked after others, as when it is typed, has the answers of one that is checked alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from netc.service.checked import Checked
+from netc.service.workspace import Workspace
+
+from .edits import edited
+
+SPECS = sorted((Path(__file__).parents[2] / "specs").rglob("*.net"))
+
+
+def answers(checked: Checked) -> dict[str, object]:
+    """All that was found, with positions as numbers."""
+
+    def at(span: object) -> object:
+        return None if span is None else (span.file.name, span.start, span.end)  # type: ignore[attr-defined]
+
+    view = checked.view
+    return {
+        "diagnostics": [
+            (d.code, d.message, d.label, at(d.span), [(at(m.span), m.text) for m in d.marks], [(at(e.span), e.text) for e in d.edits])
+            for d in checked.diagnostics()
+        ],
+        "stages": [(at(s.span), sorted(map(str, s.types))) for s in checked.stages],
+        "names": [(at(r.span), r.kind, at(r.definition), sorted(map(str, r.values))) for r in checked.references],
+        "compiles": view.program is not None,
+    }
+
+
+def compare(count: int, seed: int) -> None:
+    random = Random(seed)
+    texts = {path: path.read_text(encoding="utf-8") for path in SPECS}
+    workspace, text, path, model = Workspace(), "", SPECS[0], None
+    for number in range(count):
+        if number % 6 == 0:
+            path = random.choice(SPECS)
+            text = texts[path]
+        before, text = text, edited(text, random, random.choice([*texts.values()]))
+        if random.random() < 0.5:  # half of the texts should be right, or nearly
+            text = before.replace(" relu", " tanh", 1) if random.random() < 0.5 else "# more\n" + before
+        workspace.open(str(path), text)
+        checked = workspace.checked(str(path))
+        assert checked is not None
+        model = random.choice(checked.models)
+        workspace.choose(str(path), model)
+        alone = Workspace()
+        alone.open(str(path), text)
+        alone.choose(str(path), model)
+        found, expected = workspace.checked(str(path)), alone.checked(str(path))
+        assert found is not None
+        assert expected is not None
+        assert answers(found) == answers(expected), f"edit {number} of seed {seed}, of {path} {model}:\n{text}"
+
+
+@pytest.mark.long
+def test_nothing_depends_on_earlier_texts() -> None:
+    compare(120, seed=3)

@@ -1,0 +1,70 @@
+"""Any text has answers: random edits of the zoo's files, one after another, and every question at random offsets."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from netc.service.actions import actions, fix_all, formatted
+from netc.service.checked import Checked
+from netc.service.completion import complete
+from netc.service.diagnostics import diagnostics
+from netc.service.hints import hints
+from netc.service.hover import hover
+from netc.service.navigation import RenameRefused, definition, references, rename
+from netc.service.signatures import signature
+from netc.service.symbols import folds, symbols
+from netc.service.tokens import words
+from netc.service.workspace import Workspace
+
+from .edits import edited
+
+SPECS = sorted((Path(__file__).parents[2] / "specs").rglob("*.net"))
+IN_A_ROW = 6
+"""The edits of one text before it is the file's again."""
+
+
+def ask_everything(workspace: Workspace, checked: Checked, random: Random) -> None:
+    """Every question, those about a position at two of them."""
+    text = checked.source.text
+    for shown in diagnostics(checked).values():
+        assert all(0 <= one.diagnostic.span.start <= one.diagnostic.span.end <= len(one.diagnostic.span.file.text) for one in shown)
+    assert all(0 <= hint.offset <= len(text) for hint in hints(checked))
+    assert all(0 <= word.start < word.end <= len(text) for word in words(checked))
+    for about_all in (symbols, folds, fix_all, formatted):
+        about_all(checked)
+    for offset in (random.randint(0, len(text)), random.randint(0, len(text))):
+        for about_one in (hover, complete, signature, definition):
+            about_one(checked, offset)
+        actions(checked, offset, min(offset + 5, len(text)))
+    if random.random() < 0.02:
+        references(workspace, checked, offset)
+        with suppress(RenameRefused):
+            rename(workspace, checked, offset, "renamed")
+
+
+def edit_and_ask(count: int, seed: int) -> None:
+    random = Random(seed)
+    texts = [path.read_text(encoding="utf-8") for path in SPECS]
+    workspace, text, path = Workspace(), "", ""
+    for number in range(count):
+        if number % IN_A_ROW == 0:
+            at = random.randrange(len(SPECS))
+            text, path = texts[at], str(SPECS[at])
+        text = edited(text, random, random.choice(texts))
+        workspace.open(path, text)
+        checked = workspace.checked(path)
+        assert checked is not None
+        try:
+            ask_everything(workspace, checked, random)
+        except BaseException as error:
+            error.add_note(f"edit {number} of seed {seed}, of {path}:\n{text}")
+            raise
+
+
+@pytest.mark.long
+def test_random_edits_of_the_zoo_have_answers() -> None:
+    edit_and_ask(300, seed=1)
