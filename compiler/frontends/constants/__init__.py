@@ -43,7 +43,7 @@ def _candidates(array: Array) -> Iterator[Formula | None]:
     """An exact formula, few numbers, a formula that is as good as exact, many numbers."""
     found, listed = Search(array).whole(), listed_numbers(array, _LONGEST_LIST)
     numbers = _LONGEST_LIST if listed is None else _length(listed)
-    if found is not None and (listed is None or _length(found) <= 2 * numbers):
+    if found is not None and _length(found) <= _longest(array) and (listed is None or _length(found) <= 2 * numbers):
         yield found
     if numbers <= _SHORT_LIST:
         yield listed
@@ -63,6 +63,11 @@ def _table(array: Array, formula: Formula) -> TableOperator | None:
     except OperatorError:
         return None
     return table
+
+
+def _longest(array: Array) -> int:
+    """The length of a formula that says more than the numbers: those of one axis can be cut until each part has a formula."""
+    return 40 + array.size // 64 if max(array.shape, default=1) == array.size else array.size
 
 
 def _length(formula: Formula) -> int:

@@ -161,7 +161,7 @@ def slices(a: Array, find: Find) -> Iterator[Formula]:
                 yield _cases(axis, [part for part in parts if part is not None])
             return
     last, size = a.ndim - 1, a.shape[-1]
-    if a.dtype.kind == "b" or size % 2 or size < 8:
+    if a.dtype.kind != "f" or size % 2 or size < 8:
         return
     first, second = a[..., : size // 2], a[..., size // 2 :]
     even, odd = a[..., ::2], a[..., 1::2]
