@@ -11,8 +11,8 @@ from collections import Counter
 from typing import NamedTuple
 
 import torch
-
 from imports.cases import case
+
 from netc.compiler.frontends.base import ImportFailed
 from netc.importing.command import spec_of
 from netc.importing.modules import module_origin

@@ -64,7 +64,8 @@ def _against_specs(results: Sequence[Result]) -> Iterator[str]:
         return
     ratios = [result.lines / _written(entry) for result, entry in pairs]
     yield ""
-    yield f"Lines against the specs that were written by hand, for {len(pairs)} models: {median(ratios):.2f} times (median), at most {max(ratios):.2f}."
+    shown = f"{median(ratios):.2f} times (median), at most {max(ratios):.2f}"
+    yield f"Lines against the specs that were written by hand, for {len(pairs)} models: {shown}."
     yield ""
     yield "| model | imported | by hand |"
     yield "|---|---:|---:|"

@@ -53,8 +53,8 @@ def formula_tree(formula: Formula) -> Term:
             return Term((*inner, ")"), _ATOM)
         case ItemFormula(whole, at):
             found: list[Any] = [Literal(list_values(whole), "values")]
-            for index in at:
-                found += ["[", formula_tree(index), "]"]
+            for item in at:
+                found += ["[", formula_tree(item), "]"]
             return Term(tuple(found), _ATOM)
         case BinaryFormula(op, left, right):
             strength = _STRENGTH[op]
