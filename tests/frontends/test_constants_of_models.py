@@ -215,3 +215,12 @@ def test_one_wrong_number_is_seen() -> None:
 def test_the_same_array_has_the_same_formula() -> None:
     array = np.broadcast_to(np.arange(6) % 3, (4, 6)).copy()
     assert text_of(array) == text_of(array.copy()) == "table (i, j) [4, 6] int64 = j % 3"
+
+
+def test_bfloat16() -> None:
+    import ml_dtypes
+
+    for array in (np.arange(6) / 4, np.asarray([0.5, 0.25, 7.0])):
+        table = formula_of(array.astype(ml_dtypes.bfloat16))
+        assert str(table.dtype) == "bfloat16"
+        np.testing.assert_array_equal(table.values(), array)

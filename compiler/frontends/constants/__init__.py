@@ -32,7 +32,8 @@ def formula_of(array: Array) -> TableOperator:
     """The table that has the values of the array."""
     if not array.size:
         raise ImportRefused("a constant has no elements")
-    for formula in _candidates(array):
+    known = array if array.dtype.kind in "biuf" else array.astype("float32")  # of bfloat16
+    for formula in _candidates(known):
         table = None if formula is None else _table(array, formula)
         if table is not None:
             return table
@@ -41,16 +42,18 @@ def formula_of(array: Array) -> TableOperator:
 
 def _candidates(array: Array) -> Iterator[Formula | None]:
     """An exact formula, few numbers, a formula that is as good as exact, many numbers."""
-    found, listed = Search(array).whole(), listed_numbers(array, _LONGEST_LIST)
+    found, listed = _searched(Search(array)), listed_numbers(array, _LONGEST_LIST)
     numbers = _LONGEST_LIST if listed is None else _length(listed)
-    if found is not None and _length(found) <= _longest(array) and (listed is None or _length(found) <= 2 * numbers):
+    if found is not None and (listed is None or _length(found) <= 2 * numbers):
         yield found
     if numbers <= _SHORT_LIST:
         yield listed
     if array.dtype.kind == "f":
-        yield Search(array, close=True).whole()
-    found = Search(array, lists=True).whole()
-    yield found if found is not None and _length(found) < numbers else listed
+        yield _searched(Search(array, close=True))
+    found = _searched(Search(array, lists=True))
+    if found is not None and _length(found) < numbers:
+        yield found
+    yield listed
 
 
 def _table(array: Array, formula: Formula) -> TableOperator | None:
@@ -65,9 +68,11 @@ def _table(array: Array, formula: Formula) -> TableOperator | None:
     return table
 
 
-def _longest(array: Array) -> int:
-    """The length of a formula that says more than the numbers: those of one axis can be cut until each part has a formula."""
-    return 40 + array.size // 64 if max(array.shape, default=1) == array.size else array.size
+def _searched(search: Search) -> Formula | None:
+    """A formula that says more than the numbers: those of one axis can be cut until each part has a formula."""
+    found, array = search.whole(), search.array
+    longest = 40 + array.size // 64 if max(array.shape, default=1) == array.size else array.size
+    return None if found is None or _length(found) > max(longest, 40) else found
 
 
 def _length(formula: Formula) -> int:

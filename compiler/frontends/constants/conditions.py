@@ -10,11 +10,10 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Formula, UnaryFormula
-from .making import add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
+from .making import Find, add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
 
 if TYPE_CHECKING:
     from ...ir.elements import Array
-    from .search import Find
 
 
 def two_values(a: Array, find: Find) -> Iterator[Formula]:

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...ops.formula import Const, Formula, ItemFormula, ListFormula
-from .making import index
+from .making import Find, index
 
 if TYPE_CHECKING:
     from ...ir.elements import Array
-    from .search import Find
 
 _LONGEST_PART = 64
 

@@ -5,11 +5,16 @@ In: formulas of a table and numbers. Out: formulas. Always: their values are tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, operands, with_operands
 
+if TYPE_CHECKING:
+    from ...ir.elements import Array
+
+Find = Callable[["Array"], Formula | None]
+"""Finds the formula of an array that is a part of another one, in its own indices."""
 ZERO, ONE = Const(0), Const(1)
 
 

@@ -12,11 +12,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Const, Formula
-from .making import add, call, const, div, index, mul, negated, single
+from .making import Find, add, call, const, div, index, mul, negated, single
 
 if TYPE_CHECKING:
     from ...ir.elements import Array
-    from .search import Find
 
 _NEAR = 3e-6
 """How far an estimate from float32 may be from the number that it is of."""

@@ -14,7 +14,7 @@ from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, operands,
 from ...ops.formula_values import evaluate
 from .conditions import bands, factors, positions, ranges, two_values, windows
 from .lists import short_lists
-from .making import const, index, substitute
+from .making import Find, const, index, substitute
 from .reals import logarithms, powers, scaled, spaced, waves
 from .shapes import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
 from .sums import products, splits, sums_of_digits, sums_of_parts
@@ -22,7 +22,6 @@ from .sums import products, splits, sums_of_digits, sums_of_parts
 if TYPE_CHECKING:
     from ...ir.elements import Array
 
-Find = Callable[["Array"], Formula | None]
 Family = Callable[["Array", Find], Iterator[Formula]]
 
 FAMILIES: tuple[tuple[Family, int], ...] = (

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...ops.formula import CallFormula, Formula
-from .making import ZERO, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
+from .making import ZERO, Find, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
 
 if TYPE_CHECKING:
     from ...ir.elements import Array
-    from .search import Find
 
 _SLICES = 4
 """The most parts of an axis that have a formula each."""

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from netc.dsl.record import Record
 
 from ...ops.formula import Formula
-from .making import ZERO, add, const, floordiv, index, mod, mul, sub, substitute
+from .making import ZERO, Find, add, const, floordiv, index, mod, mul, sub, substitute
 
 if TYPE_CHECKING:
     from ...ir.elements import Array
-    from .search import Find
 
 _MOST_TERMS = 12
 _MOST_SPLITS = 24
