@@ -84,6 +84,9 @@ def _remembered(
     trace = (*(() if syntax.use is None else (syntax.use,)), *(() if scope.frame is None else scope.frame.trace))
     if entry is not None:
         past.reuse(entry, syntax.use, trace)
+        if entry.failed:  # it is not called, but the body around it depends on the same
+            for name in entry.reads:
+                scope.use(name)
         return entry
     with past.recording(syntax.use, trace) as recording:
         entry, frame = _elaborate(syntax, flow, scope, session)
