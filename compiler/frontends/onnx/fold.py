@@ -91,7 +91,19 @@ def _transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     return arrays[0].transpose(found)
 
 
-_QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {"Transpose": _transpose, "Identity": lambda node, arrays: arrays[0]}
+def _elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+    """onnx's own is wrong where the first axis has one element."""
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
+    data, index = arrays
+    taken = tuple(slice(0, n) if a != axis % data.ndim else slice(None) for a, n in enumerate(index.shape))
+    return np.take_along_axis(data[taken], index, axis)
+
+
+_QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
+    "Transpose": _transpose,
+    "Identity": lambda node, arrays: arrays[0],
+    "GatherElements": _elements,
+}
 
 
 def _referenced(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array]:

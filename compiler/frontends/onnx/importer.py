@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...errors.operators import Unprovable, UnprovableMultiple
+from ...errors.operators import Unprovable
 from ...ir.elements import numpy_dtype
 from ...ir.graph import Value
 from ...ir.types import TensorType
@@ -23,7 +23,8 @@ from .arrangement import arranged
 from .dimensions import Dimensions, guesses
 from .emitter import Emitter
 from .fold import MOVED, folded
-from .names import Identifiers, is_made_up, levels
+from .modules import Modules
+from .names import Identifiers, is_made_up
 from .order import needed_in_order
 from .reading import Unreadable, array, attributes
 from .site import Attributes, Site, element_of, materialised
@@ -69,6 +70,7 @@ class Importer:
         self.wanted: list[str] = []
         """Conditions that would decide what could not be proved."""
         self.emit = Emitter(_title(model.graph.name), dimensions.declared.facts)
+        self.modules = Modules()
         self.used: dict[str, int] = {}
         self.takers: dict[str, onnx.NodeProto] = {}
         """For each name, one of the nodes that take it."""
@@ -182,11 +184,10 @@ class Importer:
 
     def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = getattr(refused.__cause__, "problem", None)
-        match problem:
-            case Unprovable(left=left, right=right, advice=advice):
-                self.wanted += [advice, *guesses(left, right)]
-            case UnprovableMultiple(advice=advice):
-                self.wanted.append(advice)
+        advice = getattr(problem, "advice", "")
+        self.wanted += [advice] if advice else []
+        if isinstance(problem, Unprovable):
+            self.wanted += guesses(problem.left, problem.right)
         self._obstacle(node.op_type, refused.why, _where(node), refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
@@ -213,7 +214,7 @@ class Importer:
             if domain not in TABLE:
                 self._unknown(domain)
             return [BROKEN] * len(node.output)
-        self.emit.scope = tuple(_scope(node))
+        self.emit.scope = self.modules.of(node)
         return self._computed(node, domain, inputs, self._follows(node, names))
 
     def _follows(self, node: onnx.NodeProto, names: Names) -> tuple[str, Item]:
@@ -380,10 +381,41 @@ def _is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
 
 
 _HARMLESS = frozenset(
-    "stash_type saturate round_mode storage_order extrapolation_value exclude_outside cubic_coeff_a nearest_mode output_datatype dtype "
-    "consumed_inputs momentum kernel_shape hidden_size auto_pad pads coordinate_transformation_mode antialias softmax_precision "
-    "keep_aspect_ratio_policy activation_alpha activation_beta axis keepdims num_outputs mode inplace ratio seed direction activations "
-    "q_num_heads kv_num_heads".split()
+    [
+        "stash_type",
+        "saturate",
+        "round_mode",
+        "storage_order",
+        "extrapolation_value",
+        "exclude_outside",
+        "cubic_coeff_a",
+        "nearest_mode",
+        "output_datatype",
+        "dtype",
+        "consumed_inputs",
+        "momentum",
+        "kernel_shape",
+        "hidden_size",
+        "auto_pad",
+        "pads",
+        "coordinate_transformation_mode",
+        "antialias",
+        "softmax_precision",
+        "keep_aspect_ratio_policy",
+        "activation_alpha",
+        "activation_beta",
+        "axis",
+        "keepdims",
+        "num_outputs",
+        "mode",
+        "inplace",
+        "ratio",
+        "seed",
+        "direction",
+        "activations",
+        "q_num_heads",
+        "kv_num_heads",
+    ]
 )
 """Attributes that say nothing of the result, or nothing where an importer does not ask."""
 
@@ -408,13 +440,6 @@ def _raw(attribute: onnx.AttributeProto) -> Any:
 
 def _where(node: onnx.NodeProto) -> str:
     return node.name or next((o for o in node.output if o), "") or node.op_type
-
-
-def _scope(node: onnx.NodeProto) -> list[str]:
-    """The path of the module that a node is part of, as its name has it: `/layer1/layer1.0/conv1/Conv`."""
-    if "/" not in node.name:
-        return []
-    return levels(node.name.rpartition("/")[0])
 
 
 def _title(name: str) -> str:

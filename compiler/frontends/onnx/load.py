@@ -18,8 +18,11 @@ from ...ops.constants import ParamOperator
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused
 from . import ops as _ops
+from .affine import fold_affine
 from .dimensions import Axis, Dimensions, parse_condition
 from .importer import Importer
+from .normal_forms import NORMALISATIONS
+from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
 
 ATTEMPTS = 24
@@ -89,6 +92,11 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
 
 def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> Imported:
     graph = importer.emit.builder.graph
+    _prune(graph)
+    fold_patterns(importer.emit, ACTIVATIONS)
+    fold_patterns(importer.emit, NORMALISATIONS)
+    _prune(graph)
+    fold_affine(importer.emit)
     _prune(graph)
     for each in graphs(graph):
         _label(each)

@@ -125,6 +125,11 @@ class Labels:
             if self._open(path, last=True):
                 return self._take(".".join(path))
 
+    def release(self, label: str) -> None:
+        """Lets a label be given again."""
+        self._taken.discard(label)
+        self._levels = {".".join(taken.split(".")[:n]) for taken in self._taken for n in range(1, taken.count(".") + 1)}
+
     def _take(self, label: str) -> str:
         parts = label.split(".")
         self._taken.add(label)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....dims import Dim
 from ....ir.graph import Value
 from ....ir.types import INT64
 from ...builder import ImportRefused
@@ -119,14 +120,17 @@ def gather_nd(site: Site) -> Value:
     if site.attr("batch_dims", 0):
         raise ImportRefused("has `batch_dims`, which has no counterpart")
     depth = where.type.shape[-1] if where.type.rank else 0
-    sizes = [d for d in x.type.shape[: depth if isinstance(depth, int) else 0] if isinstance(d, int)]
-    if not isinstance(depth, int) or len(sizes) != depth:
-        raise ImportRefused("looks up along axes whose sizes are not known")
+    if not isinstance(depth, int) or not 0 < depth <= x.type.rank:
+        raise ImportRefused("looks up along a number of axes that is not known")
+    sizes = x.type.shape[:depth]
     flat = site.one("flatten", x, start=0, end=depth - 1) if depth > 1 else x
     total: Value | None = None
     for n, size in enumerate(sizes):
-        part = site.one("remainder", site.one("select", where, axis=-1, index=n), other=size)
-        step = int(np.prod(sizes[n + 1 :]))
+        part = site.one("select", where, axis=-1, index=n)
+        part = site.one("remainder", part, other=size) if isinstance(size, int) else part
+        step: Dim = 1
+        for further in sizes[n + 1 :]:
+            step = step * further
         part = part if step == 1 else site.one("mul", part, other=step)
         total = part if total is None else site.one("add", total, part)
     assert total is not None

@@ -96,14 +96,18 @@ def _last_axes(site: Site, operator: str, x: Value, axis: int, eps: float, names
     items = {name: site.item(n + 1) for n, name in enumerate(names) if site.has(n + 1)}
     known = {name: item for name, item in items.items() if isinstance(item, Known)}
     sizes = tuple(d for d in shape if isinstance(d, int))
-    if len(known) == len(items) and len(sizes) == len(shape):
+    if all(_is_plain(item, 1 if name == "weight" else 0) for name, item in known.items()) and len(known) == len(items):
+        items = {}
+    elif len(known) == len(items) and len(sizes) == len(shape):
         known = {name: _filling(item, sizes) for name, item in known.items()}
-        trivial = all(_is_plain(k, 1 if name == "weight" else 0) for name, k in known.items())
-        if trivial:
-            return site.one(operator, x, affine=False, **arguments)
         more = {"bias": "bias" in known} if operator == "layer_norm" else {}
         return site.emit.learned(operator, [x], known, **more, **arguments)[0]
-    normal = site.one(operator, x, affine=False, **arguments)
+    if operator == "layer_norm" and not isinstance(shape[-1], int) and x.type.rank == 3 and len(shape) == 1:
+        normal = site.one("instance_norm", x, eps=eps)
+    else:
+        normal = site.one(operator, x, affine=False, **arguments)
+    if not items:
+        return normal
     scaled = site.one("mul", normal, site.x(1))
     return site.one("add", scaled, site.x(2)) if "bias" in items else scaled
 

@@ -1,0 +1,269 @@
+"""Operators that are written out as several: found again in the typed graph.
+
+In: a graph without calls. Out: the same graph, where what is exactly one operator of netc is that operator. Always: the values are the
+same but for rounding; an operator in between that something else takes stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...ir.graph import Graph, Node, OpNode, Value
+from ...ops import Operator
+from ...ops.base import OperatorError
+from ...ops.kinds import InvalidArgument
+from .emitter import Emitter
+
+
+class Found:
+    """What a node is in one operator: its name, inputs and arguments. An input may be what is to be made before it."""
+
+    __slots__ = ("arguments", "inputs", "name")
+
+    def __init__(self, name: str, *inputs: Value | Found, **arguments: Any) -> None:
+        self.name, self.inputs, self.arguments = name, inputs, arguments
+
+
+class View:
+    """A graph as patterns look at it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.makers = {id(v): n for n in graph.nodes if isinstance(n, OpNode) for v in n.outputs}
+
+    def maker(self, value: Value, *names: str) -> OpNode | None:
+        """The operator that makes a value, if it is one of these."""
+        node = self.makers.get(id(value))
+        return node if node is not None and node.op.name in names and value is node.outputs[0] else None
+
+    def number(self, value: Value, name: str) -> tuple[Value, float] | None:
+        """`x` and `c`, if the value is the operator applied to a tensor and a number, in this order, or in any if that does not matter."""
+        node = self.maker(value, name)
+        if node is None or len(node.inputs) != 1:
+            return None
+        other = node.op.args.get("other")
+        if not isinstance(other, int | float) or isinstance(other, bool) or (node.op.args.get("reverse") and name not in ("add", "mul")):
+            return None
+        return node.inputs[0], float(other)
+
+    def factors(self, value: Value) -> tuple[float, list[Value]]:
+        """The number and the tensors whose product it is; quotients by a number count."""
+        scale, found, stack = 1.0, list[Value](), [value]
+        while stack:
+            at = stack.pop()
+            times, by = self.number(at, "mul"), self.number(at, "div")
+            node = self.maker(at, "mul")
+            if times is not None:
+                scale *= times[1]
+                stack.append(times[0])
+            elif by is not None and by[1] != 0:
+                scale /= by[1]
+                stack.append(by[0])
+            elif node is not None and len(node.inputs) == 2 and at.type == value.type:
+                stack += node.inputs
+            else:
+                found.append(at)
+            if len(found) + len(stack) > _MOST:
+                return 1.0, [value]
+        return scale, found
+
+
+_MOST = 6
+Pattern = Callable[[View, OpNode], Found | None]
+
+
+def near(a: float, b: float) -> bool:
+    """Whether two numbers are the same in float32, or were rounded to a few digits."""
+    return abs(a - b) <= 1e-5 * max(1e-30, abs(b))
+
+
+def fold_patterns(emit: Emitter, patterns: tuple[Pattern, ...]) -> None:
+    """Replaces what the patterns find, in place."""
+    graph = emit.builder.graph
+    view = View(graph)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node, OpNode) and not node.specs and len(node.outputs) == 1:
+            for pattern in patterns:
+                found = pattern(view, node)
+                made = None if found is None else _made(emit, node, found)
+                if made is not None:
+                    nodes += made
+                    view.makers[id(node.outputs[0])] = node
+                    break
+        nodes.append(node)
+    graph.nodes = nodes
+    drop_identities(graph)
+
+
+def _made(emit: Emitter, node: OpNode, found: Found) -> list[OpNode] | None:
+    """Makes a node the operator that was found, if that gives the same type; the operators that are needed before it."""
+    before: list[OpNode] = []
+    built = _built(emit, node, found, before)
+    if built is None or built.outputs[0].type != node.outputs[0].type:
+        return None
+    node.op, node.inputs, node.outputs = built.op, built.inputs, (*node.outputs, *built.outputs[1:])
+    for one in before:
+        emit.scopes[id(one)] = emit.scopes.get(id(node), ())
+    return before
+
+
+def _built(emit: Emitter, node: OpNode, found: Found, before: list[OpNode]) -> OpNode | None:
+    inputs: list[Value] = []
+    for given in found.inputs:
+        if isinstance(given, Found):
+            inner = _built(emit, node, given, before)
+            if inner is None:
+                return None
+            before.append(inner)
+            inputs.append(inner.outputs[0])
+        else:
+            inputs.append(given)
+    cls = Operator.registry[found.name]
+    try:
+        op = cls(**{name: cls.signature[name].kind.convert(value) for name, value in found.arguments.items()})
+        bound = op.bind(tuple(v.type for v in inputs), emit.facts)
+        results = op.infer(bound)
+    except (OperatorError, InvalidArgument):
+        return None
+    return None if op.parameters(bound) else OpNode(op, tuple(inputs), tuple(Value(t, node.span) for t in results), "", node.span, ())
+
+
+def drop_identities(graph: Graph) -> None:
+    """Takes the input of an identity for its result, but where both are the model's."""
+    instead: dict[int, Value] = {}
+    own = {id(v) for v in (*graph.inputs, *graph.outputs)}
+    for node in graph.nodes:
+        node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
+        if isinstance(node, OpNode) and node.op.name == "identity" and not (id(node.outputs[0]) in own and id(node.inputs[0]) in own):
+            instead[id(node.outputs[0])] = node.inputs[0]
+            own.add(id(node.inputs[0]) if id(node.outputs[0]) in own else 0)
+    graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
+
+
+# --- the patterns ----------------------------------------------------------------------------------------------------------
+
+
+def hardsigmoid(view: View, node: OpNode) -> Found | None:
+    """`relu6(x + 3) / 6`, and `clamp(x / 6 + 0.5, 0, 1)`."""
+    value = node.outputs[0]
+    divided = view.number(value, "div") or view.number(value, "mul")
+    if divided is not None and (near(divided[1], 6.0) if node.op.name == "div" else near(divided[1], 1 / 6)):
+        inner = _shifted_relu6(view, divided[0])
+        return None if inner is None else Found("hardsigmoid", inner)
+    if node.op.name == "clamp" and (node.op.args.get("min"), node.op.args.get("max")) == (0, 1):
+        moved = view.number(node.inputs[0], "add")
+        scaled = None if moved is None or moved[1] != 0.5 else view.number(moved[0], "mul") or view.number(moved[0], "div")
+        if scaled is not None and (near(scaled[1], 1 / 6) or near(scaled[1], 6.0)):
+            return Found("hardsigmoid", scaled[0]) if near(scaled[1], 1 / 6) == (view.maker(moved[0], "mul") is not None) else None  # type: ignore[index]
+    return None
+
+
+def _shifted_relu6(view: View, value: Value) -> Value | None:
+    """x of `relu6(x + 3)`."""
+    node = view.maker(value, "relu6", "clamp", "hardtanh")
+    if node is None or len(node.inputs) != 1:
+        return None
+    limits = {"relu6": (0, 6), "clamp": (node.op.args.get("min"), node.op.args.get("max"))}.get(
+        node.op.name, (node.op.args.get("min_val"), node.op.args.get("max_val"))
+    )
+    moved = view.number(node.inputs[0], "add")
+    return moved[0] if moved is not None and moved[1] == 3 and limits == (0, 6) else None
+
+
+def gated(view: View, node: OpNode) -> Found | None:
+    """`x * f(x)`: silu, mish, hardswish, gelu."""
+    if node.op.name not in ("mul", "div"):
+        return None
+    scale, factors = view.factors(node.outputs[0])
+    if len(factors) != 2:
+        return None
+    for x, gate in (factors, factors[::-1]):
+        found = _gate(view, scale, x, gate)
+        if found is not None:
+            return found
+    return None
+
+
+def _gate(view: View, scale: float, x: Value, gate: Value) -> Found | None:
+    made = view.maker(gate, "sigmoid", "hardsigmoid", "tanh", "relu6", "clamp", "hardtanh", "add")
+    if made is None:
+        return None
+    match made.op.name:
+        case "sigmoid" if scale == 1 and made.inputs[0] is x:
+            return Found("silu", x)
+        case "hardsigmoid" if scale == 1 and made.inputs[0] is x:
+            return Found("hardswish", x)
+        case "tanh" if scale == 1:
+            inner = view.maker(made.inputs[0], "softplus")
+            plain = inner is not None and inner.op.args.get("beta") == 1 and inner.inputs[0] is x
+            return Found("mish", x) if plain else None
+        case "relu6" | "clamp" | "hardtanh" if near(scale, 1 / 6):
+            return Found("hardswish", x) if _shifted_relu6(view, gate) is x else None
+        case "add" if scale == 0.5:
+            return _gelu(view, x, gate)
+    return None
+
+
+def _gelu(view: View, x: Value, gate: Value) -> Found | None:
+    """x of `1 + erf(x / sqrt(2))`, or of `1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))`."""
+    one = view.number(gate, "add")
+    if one is None or one[1] != 1:
+        return None
+    inner = view.maker(one[0], "erf", "tanh")
+    if inner is None:
+        return None
+    scale, factors = view.factors(inner.inputs[0])
+    if inner.op.name == "erf":
+        return Found("gelu", x) if len(factors) == 1 and factors[0] is x and near(scale, 0.7071067811865476) else None
+    if len(factors) == 1 and near(scale, 0.7978845608028654):
+        total = view.maker(factors[0], "add")
+        if total is not None and len(total.inputs) == 2 and any(_is_cubed(view, a, x) and b is x for a, b in _both(total.inputs)):
+            return Found("gelu", x, approximate="tanh")
+    return None
+
+
+def _both(pair: tuple[Value, ...]) -> tuple[tuple[Value, Value], tuple[Value, Value]]:
+    return (pair[0], pair[1]), (pair[1], pair[0])
+
+
+def _is_cubed(view: View, value: Value, x: Value) -> bool:
+    """Whether it is `0.044715 * x ** 3`."""
+    scale, factors = view.factors(value)
+    if not near(scale, 0.044715):
+        return False
+    if len(factors) == 1:
+        power = view.number(factors[0], "pow")
+        return power is not None and power[1] == 3 and power[0] is x
+    return len(factors) == 3 and all(f is x for f in factors)
+
+
+def permutation(view: View, node: OpNode) -> Found | None:
+    """Two orders of the axes, one after the other, as one."""
+    second = order_of(node)
+    first = view.maker(node.inputs[0], "permute", "transpose") if second else None
+    before = order_of(first) if first is not None else None
+    if first is None or second is None or before is None:
+        return None
+    order = [before[axis] for axis in second]
+    moved = [axis for axis, old in enumerate(order) if axis != old]
+    if not moved:
+        return Found("identity", first.inputs[0])
+    if len(moved) == 2:
+        return Found("transpose", first.inputs[0], a=moved[0], b=moved[1])
+    return Found("permute", first.inputs[0], axes=tuple(order))
+
+
+def order_of(node: OpNode) -> list[int] | None:
+    rank = node.inputs[0].type.rank if node.inputs else 0
+    if node.op.name == "permute":
+        return [a % rank for a in node.op.args["axes"]]
+    if node.op.name != "transpose":
+        return None
+    order = list(range(rank))
+    a, b = node.op.args["a"] % rank, node.op.args["b"] % rank
+    order[a], order[b] = order[b], order[a]
+    return order
+
+
+ACTIVATIONS: tuple[Pattern, ...] = (hardsigmoid, gated, permutation)
