@@ -195,6 +195,8 @@ class Emitter:
         dtype = _element(known.array)
         path = levels(known.name) if not is_made_up(known.name) else []
         exact = bool(path) and not known.layout
+        if len(path) == 1 and self.scope and not dtype.is_float:
+            path = [*self.scope, *path]
         label = self.labels.unique(path) if exact else self.labels.counted("constant", path[:-1] or self.scope)
         learned = exact and dtype.is_float
         value = self.one("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)

@@ -24,6 +24,7 @@ from .importer import Importer
 from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
+from .structure import nested
 
 ATTEMPTS = 24
 assert _ops
@@ -98,6 +99,8 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -
     _prune(graph)
     fold_affine(importer.emit)
     _prune(graph)
+    kept, notes = _keys(graph), _notes(importer, conditions)
+    graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):
         _label(each)
     declared = importer.dimensions.declared
@@ -105,9 +108,8 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -
     free = tuple(sorted(named, key=lambda name: name != BATCH))
     stated: tuple[tuple[Stated, str], ...] = tuple(conditions)
     program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
-    kept = _keys(graph)
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
-    return Imported(program, weights, _notes(importer, conditions))
+    return Imported(program, weights, notes)
 
 
 def _prune(graph: Graph) -> None:
