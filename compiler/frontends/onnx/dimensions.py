@@ -18,6 +18,7 @@ from ...dims.where import Declared
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
 _BY_RANK = {2: ("N", "T"), 3: ("N", "T", "F"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
 _MEANINGS = (("batch", "N"), ("height", "H"), ("width", "W"), ("seq", "T"), ("time", "T"), ("length", "T"), ("past", "P"), ("chan", "C"))
+_COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.LtE: "<=", ast.GtE: ">=", ast.Lt: "<", ast.Gt: ">"}
 _OTHERS = "TSLKMPQRUVXYZABDEFGHIJOW"
 
 
@@ -39,10 +40,8 @@ def parse_condition(text: str) -> Condition | None:
         match ast.parse(text.strip(), mode="eval").body:
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Call(func=ast.Name(id="min"), args=[a, b])]):
                 return _at_most(*(_value(part, None) for part in (left, a, b)))
-            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
-                return Condition("==", _value(left, None), _value(right, None))
-            case ast.Compare(left=left, ops=[ast.LtE()], comparators=[right]):
-                return Condition("<=", _value(left, None), _value(right, None))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
+                return Condition(_COMPARISONS[type(op)], _value(left, None), _value(right, None))
     except (SyntaxError, ValueError, RecursionError, NoDimension, ZeroDivisionError):
         pass
     return None

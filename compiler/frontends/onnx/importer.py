@@ -405,6 +405,7 @@ _HARMLESS = frozenset(
         "activation_alpha",
         "activation_beta",
         "axis",
+        "noop_with_empty_axes",
         "keepdims",
         "num_outputs",
         "mode",

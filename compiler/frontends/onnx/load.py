@@ -80,7 +80,8 @@ def _shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, li
 
 def _axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
     size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
-    return Axis(position, rank, size, dim.dim_param if dim.HasField("dim_param") else "")
+    text = dim.dim_param if dim.HasField("dim_param") else ""
+    return Axis(position, rank, size, text if any(c.isalpha() for c in text) else "")
 
 
 def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[str, object], obstacles: list[Obstacle]) -> None:

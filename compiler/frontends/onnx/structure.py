@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from netc.dsl.source import Span
+
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie, Value
 from .modules import Path
 
@@ -30,14 +32,21 @@ def nested(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str])
     paths = _paths(main, scopes)
     if not any(len(path) > 1 for path in paths):
         return None
-    nodes = [Placed(node, path) for node, path in zip(main.nodes, paths, strict=True) if isinstance(node, OpNode)]
+    copies = _copied([node for node in main.nodes if isinstance(node, OpNode)])
+    nodes = [Placed(node, path) for node, path in zip(copies, paths, strict=True)]
     made = Graph(main.name, "model", main.span)
     made.inputs, made.outputs, made.output_names = list(main.inputs), list(main.outputs), list(main.output_names)
     ends = {id(v) for v in main.outputs}
-    made.nodes = _Body(main, classes, ends).divided(_beside(nodes), ())
+    made.nodes = _Body(main.span, copies, classes, ends).divided(_beside(nodes), ())
     made.declares = _declared(made.nodes)
     made.size = main.size
     return made if _is_sound(made) else None
+
+
+def _copied(nodes: Sequence[OpNode]) -> list[OpNode]:
+    """The same nodes again: those of the flat graph stay as they are."""
+    shared = {id(n.shared): SharedModule(n.shared.label, n.shared.span) for n in nodes if n.shared is not None}
+    return [OpNode(n.op, n.inputs, n.outputs, n.label, n.span, n.specs, n.tie, shared.get(id(n.shared)), n.parts, n.frozen) for n in nodes]
 
 
 def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
@@ -123,12 +132,12 @@ def _beside(nodes: list[Placed]) -> list[Placed]:
 class _Body:
     """One division. `ends` are the values that the model gives."""
 
-    def __init__(self, main: Graph, classes: Mapping[Path, str], ends: set[int]) -> None:
-        self.span = main.span
+    def __init__(self, span: Span, nodes: Sequence[OpNode], classes: Mapping[Path, str], ends: set[int]) -> None:
+        self.span = span
         self.classes = classes
         self.ends = ends
         self.takers: dict[int, list[int]] = {}
-        for node in main.nodes:
+        for node in nodes:
             for value in node.inputs:
                 self.takers.setdefault(id(value), []).append(id(node))
 
