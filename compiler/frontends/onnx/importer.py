@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ...dims import SymDim
 from ...errors.operators import Unprovable
 from ...ir.elements import numpy_dtype
 from ...ir.graph import Value
@@ -78,7 +79,7 @@ class Importer:
 
     @property
     def version(self) -> int:
-        return self.versions.get("", 1)
+        return int(self.versions.get("", 1))
 
     def run(self) -> None:
         """Imports the graph; results are in `emit` and `obstacles`."""
@@ -301,7 +302,7 @@ class Importer:
         return [inner[name] for name in outputs]
 
     def _if_help(self, node: onnx.NodeProto) -> str:
-        """The input that decides it, if it is a single number."""
+        """The input that decides it, if it is a single number; else the sizes that may."""
         makers = {name: made for made in self.model.graph.node for name in made.output}
         inputs = {i.name: i for i in self.model.graph.input}
         found, stack, seen = [], [node.input[0]], set[str]()
@@ -314,7 +315,11 @@ class Importer:
                 found.append(name)
             elif name in makers:
                 stack += makers[name].input
-        return "; ".join(f"fix the input it depends on: `--set {name}=...`" for name in found[:1])
+        if found:
+            return f"fix the input it depends on: `--set {found[0]}=...`"
+        texts = {name: text for text, name in self.dimensions.names.items()}
+        free = [name for name in self.dimensions.symbols if isinstance(self.dimensions.declared.dims.get(name), SymDim)]
+        return f"fix the sizes that it may depend on: {', '.join(f'`--set {texts.get(n, n)}=...`' for n in free)}" if free else ""
 
     def _function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: Names, depth: int) -> Sequence[Item]:
         inner = Names()

@@ -24,6 +24,7 @@ from .importer import Importer
 from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
+from .reading import Unreadable, require_text
 from .structure import nested
 
 ATTEMPTS = 24
@@ -32,6 +33,10 @@ assert _ops
 
 def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
     """See the module's docstring."""
+    try:
+        require_text(model)
+    except Unreadable as error:
+        raise ImportFailed((Obstacle("the file", str(error), "its names"),)) from None
     if not dequantize:
         refuse(model)
     conditions: list[tuple[Condition, str]] = []
@@ -150,7 +155,7 @@ def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> t
     notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
     notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
     buffers = [n for n in importer.emit.builder.graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
-    frozen = [n for n in buffers if not n.op.trainable]
+    frozen = [n for n in buffers if not n.op.args["trainable"]]
     if frozen:
         notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")
     return tuple(notes)

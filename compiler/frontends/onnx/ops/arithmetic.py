@@ -9,7 +9,7 @@ from ....ir.types import DTYPES, FLOAT64, DType
 from ...builder import ImportRefused
 from ..site import Site, element_of
 from ..table import imports
-from ..values import Known
+from ..values import Item, Known
 
 _UNARY = {
     "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign", "Exp": "exp", "Log": "log",
@@ -192,12 +192,12 @@ def cast_like(site: Site) -> Value:
 
 
 @imports("Identity", to="nothing")
-def identity(site: Site) -> object:
+def identity(site: Site) -> Item:
     return site.item(0)
 
 
 @imports("Dropout", to="dropout")
-def dropout(site: Site) -> list[object]:
+def dropout(site: Site) -> list[Item]:
     """Only in training does it do something; the mask is that of inference, which keeps all."""
     training = site.item(2)
     if isinstance(training, Known) and bool(training.array.reshape(-1)[0]):
@@ -207,6 +207,8 @@ def dropout(site: Site) -> list[object]:
     ratio = site.scalar(1) if site.has(1) else site.attr("ratio", 0.5)
     if len(site.used) > 1 and site.used[1]:
         raise ImportRefused("gives its mask, which no operator of netc does")
+    if not isinstance(ratio, int | float):
+        raise ImportRefused("has a share that is computed")
     share = float(str(np.float32(ratio)))
     return [site.one("dropout", site.x(), p=share) if 0 < share <= 1 else site.x(), None]
 
