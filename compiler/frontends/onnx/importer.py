@@ -7,6 +7,7 @@ need are not looked at; what an obstacle should have made breaks only what depen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +233,7 @@ class Importer:
             arrays = [item.array if isinstance(item, Known) else None for item in given]
             made = folded(node, arrays, self.version)
             if made is not None:
-                return [_derived(node, given, a) for a in made]
+                return [_derived(node, given, a, n) for n, a in enumerate(made)]
         used = [self.used.get(name, 0) > 0 for name in node.output]
         alone = [self.used.get(name, 0) == 1 for name in node.input]
         site = Site(node.op_type, inputs, attributes(node), self.version, self.emit, used, alone, follows)
@@ -364,17 +365,24 @@ _SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
 """What leaves a weight the one of its name, in its shape."""
 
 
-def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any) -> Known:
-    """What is made of an initialiser keeps its name, and says how it was made."""
-    known = [item for item in inputs if isinstance(item, Known) and item.name]
-    if len(known) != 1 or not isinstance(inputs[0], Known) or inputs[0] is not known[0]:
+def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
+    """What is made of an initialiser keeps its name, and says how it was made: two that are made alike are the same."""
+    first = inputs[0]
+    if not isinstance(first, Known) or not first.name:
         return Known(made)
-    first = known[0]
     if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
         return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
     if node.op_type in _SAME:
         return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
-    return Known(made, first.name, f"{first.layout}|{node.op_type}:{made.shape}:{attributes(node)!r}:{len(inputs)}:{id(made)}")
+    others = [_trace(item) for item in inputs[1:] if isinstance(item, Known)]
+    return Known(made, first.name, f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}")
+
+
+def _trace(known: Known) -> str:
+    """What numbers these are, in short."""
+    if known.name and not is_made_up(known.name):
+        return f"{known.name}|{known.layout}"
+    return f"{known.array.dtype}{known.array.shape}{sha256(np.ascontiguousarray(known.array).tobytes()).hexdigest()}"
 
 
 def _is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
