@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
-from ...dims import Condition, Dim, SymDim, declare, symbol
-from ...dims.polynomial import FloorQuotient, terms_of
+from ...dims import Condition, Dim, SymDim, advice_divides, declare, substitute, symbol
+from ...dims.polynomial import FloorQuotient, Quotient, Symbol, terms_of
 from ...dims.where import Declared
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -63,8 +63,19 @@ def guesses(*dims: Dim) -> list[str]:
         for atom in {atom for term in terms_of(dim) for atom in term}:
             stack += atom.parts()
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and len(atom.names) == 1:
-                found.append(f"{next(iter(atom.names))} % {atom.bottom} == 0")
+                found += _whole(atom, atom.bottom)
     return sorted(dict.fromkeys(found), key=len)
+
+
+def _whole(atom: FloorQuotient, bottom: int) -> list[str]:
+    """That the symbol in it is a multiple: rounding up is exact then as well as rounding down; else that the division is exact."""
+    inside = [part for term in terms_of(atom.top) for part in term]
+    match inside:
+        case [Symbol(name=name)]:
+            return [f"{name} % {bottom} == 0", advice_divides(bottom, atom.top)]
+        case [Quotient(name=name, step=int(step), rest=0)]:
+            return [f"{name} % {bottom * step} == 0", advice_divides(bottom, atom.top)]
+    return [advice_divides(bottom, atom.top)]
 
 
 def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
@@ -134,8 +145,6 @@ class Dimensions:
                 yield found, value
 
     def _declared(self, dim: Dim) -> Dim:
-        from ...dims import substitute
-
         return substitute(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
 
     def _of(self, axis: Axis) -> Dim:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from ...dims import SymDim
-from ...errors.operators import Unprovable
+from ...errors.operators import Unprovable, UnprovableMultiple
 from ...ir.elements import numpy_dtype
 from ...ir.graph import Value
 from ...ir.types import TensorType
@@ -187,9 +187,12 @@ class Importer:
     def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = getattr(refused.__cause__, "problem", None)
         advice = getattr(problem, "advice", "")
-        self.wanted += [advice] if advice else []
+        wanted = [advice] if advice else []
         if isinstance(problem, Unprovable):
-            self.wanted += guesses(problem.left, problem.right)
+            wanted += guesses(problem.left, problem.right)
+        if isinstance(problem, UnprovableMultiple):
+            wanted += guesses(problem.by, problem.what)
+        self.wanted += sorted(wanted, key=lambda text: "//" in text)
         self._obstacle(node.op_type, refused.why, _where(node), refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
