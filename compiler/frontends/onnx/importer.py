@@ -62,8 +62,12 @@ class Names:
 class Importer:
     """One attempt, with the conditions on sizes that are known to be needed."""
 
-    def __init__(self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object]) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object], *, simplest: bool
+    ) -> None:
         self.model, self.folder = model, folder
+        self.simplest = simplest
+        """Whether conditions without divisions are wanted first."""
         self.dimensions = dimensions
         self.fixed = fixed
         self.versions = {"" if o.domain in STANDARD else o.domain: o.version for o in model.opset_import}
@@ -192,7 +196,7 @@ class Importer:
             wanted += guesses(problem.left, problem.right)
         if isinstance(problem, UnprovableMultiple):
             wanted += guesses(problem.by, problem.what)
-        self.wanted += sorted(wanted, key=lambda text: "//" in text)
+        self.wanted += sorted(wanted, key=lambda text: "//" in text) if self.simplest else wanted
         self._obstacle(node.op_type, refused.why, _where(node), refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:

@@ -39,19 +39,30 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
         raise ImportFailed((Obstacle("the file", str(error), "its names"),)) from None
     if not dequantize:
         refuse(model)
-    conditions: list[tuple[Condition, str]] = []
-    for _ in range(ATTEMPTS):
-        dimensions = Dimensions(_shapes(model, fixed), fixed, [c for c, _ in conditions])
-        importer = Importer(model, folder, dimensions, fixed)
-        _run(importer)
-        further = _further(importer, {text for _, text in conditions})
-        if not further or dimensions.declared.contradictions:
-            break
-        conditions += further
+    importer, conditions = _attempts(model, folder, fixed, simplest=True)
+    if importer.obstacles and conditions:
+        again, others = _attempts(model, folder, fixed, simplest=False)
+        importer, conditions = (importer, conditions) if again.obstacles else (again, others)
+    dimensions = importer.dimensions
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
     return _imported(importer, conditions)
+
+
+def _attempts(
+    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, simplest: bool
+) -> tuple[Importer, list[tuple[Condition, str]]]:
+    """The last attempt, with the conditions that the ones before it needed."""
+    conditions: list[tuple[Condition, str]] = []
+    while True:
+        dimensions = Dimensions(_shapes(model, fixed), fixed, [c for c, _ in conditions])
+        importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
+        _run(importer)
+        further = _further(importer, {text for _, text in conditions})
+        if not further or dimensions.declared.contradictions or len(conditions) == ATTEMPTS:
+            return importer, conditions
+        conditions += further
 
 
 def _run(importer: Importer) -> None:

@@ -163,7 +163,7 @@ def finished(items: Objects, dtype: Any) -> Item:
     if np.dtype(dtype).kind == "f":
         if all(isinstance(_part(p).top, int) for p in items.flat):
             numbers = [p.top / p.bottom for p in map(_part, items.flat) if isinstance(p.top, int)]
-        return Known(np.array(numbers, dtype=dtype).reshape(items.shape))
+            return Known(np.array(numbers, dtype=dtype).reshape(items.shape))
         wrapped = np.empty(items.shape, dtype=object)
         for at in np.ndindex(items.shape):
             wrapped[at] = _part(items[at])
