@@ -172,7 +172,7 @@ def finished(items: Objects, dtype: Any) -> Item:
 
 
 def cast(item: Sizes, dtype: Any) -> Item:
-    """Sizes as another type: floats become integers by leaving out what is behind the point."""
+    """Sizes as another type: floats become integers by leaving out what is after the point."""
     wanted = np.dtype(dtype)
     if wanted.kind == "f":
         return finished(item.items, wanted)

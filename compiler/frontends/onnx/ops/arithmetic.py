@@ -48,7 +48,7 @@ def paired(site: Site, operator: str) -> Value:
 
 
 def _exact(x: Value, other: object) -> bool:
-    """Whether a number beside the tensor leaves the element type as it is."""
+    """Whether a number next to the tensor leaves the element type as it is."""
     return x.type.dtype.is_float or not isinstance(other, float)
 
 
@@ -203,7 +203,7 @@ def dropout(site: Site) -> list[Item]:
     if isinstance(training, Known) and bool(training.array.reshape(-1)[0]):
         raise ImportRefused("is of a graph for training; export the model for inference")
     if training is not None and not isinstance(training, Known):
-        raise ImportRefused("is told at run time whether it is training")
+        raise ImportRefused("learns at run time whether it is training")
     ratio = site.scalar(1) if site.has(1) else site.attr("ratio", 0.5)
     if len(site.used) > 1 and site.used[1]:
         raise ImportRefused("gives its mask, which no operator of netc does")
