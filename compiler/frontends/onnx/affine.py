@@ -79,17 +79,19 @@ class _Fold:
         bias = {"bias": shift is not None} if _NORMS[norm.op.name] else {}
         op = type(norm.op)(**{**norm.op.args, "affine": True, **bias})
         bound = op.bind((norm.inputs[0].type,), self.emit.facts)
-        label = self._label(scale[0], op)
+        label = self._label(scale[0], None if shift is None else shift[0], op)
         last.op, last.inputs, last.specs, last.label = op, norm.inputs, op.parameters(bound), label
         self.emit.weights[f"{label}.weight"] = scale[1]
         if shift is not None:
             self.emit.weights[f"{label}.bias"] = shift[1]
 
-    def _label(self, scale: OpNode, op: Operator) -> str:
+    def _label(self, scale: OpNode, shift: OpNode | None, op: Operator) -> str:
         """That of the module whose weight it was."""
         label = scale.label
         users = self.takers.get(id(scale.outputs[0]), [])
-        self.emit.labels.release(label)
+        for node in (scale, shift):
+            if node is not None and len(self.takers.get(id(node.outputs[0]), [])) == 1:
+                self.emit.labels.release(node.label)
         stem = label.removesuffix(".weight")
         if len(users) == 1 and stem != label:
             return self.emit.labels.unique(stem.split("."))

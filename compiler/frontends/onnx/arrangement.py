@@ -12,11 +12,12 @@ import numpy as np
 
 from ...dims import Dim
 from ...ir.elements import numpy_dtype
+from ...ir.types import DTYPES
 from ...ops.formula import BinaryFormula, Const, IndexFormula
 from .fold import ELEMENTWISE, folded_numbers
 from .shapes import as_objects, cast, dims_of, elementwise, finished, reduced
 from .site import Site, element_of
-from .values import Filled, Item, Known, Objects, Sizes, objects, sizes_or_known
+from .values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
 
 Arranger = Callable[[Site], Item]
 
@@ -155,15 +156,18 @@ def _expand(site: Site) -> Item:
 def _range(site: Site) -> Item:
     """Of symbolic length, a table."""
     found = [as_objects(site.item(i)) for i in range(3)]
-    if any(f is None or f.size != 1 for f in found) or _dtype(site).kind == "f":
+    if any(f is None or f.size != 1 for f in found):
         return None
-    start, limit, delta = (f.reshape(-1)[0] for f in found if f is not None)
+    parts = [f.reshape(-1)[0] for f in found if f is not None]
+    if any(isinstance(p, Part) and p.bottom != 1 for p in parts):
+        return None
+    start, limit, delta = (p.top if isinstance(p, Part) else p for p in parts)
     if not isinstance(delta, int) or delta == 0:
         return None
     count = (limit - start + delta - 1) // delta if delta > 0 else (start - limit - delta - 1) // -delta
     formula = IndexFormula(0) if delta == 1 else BinaryFormula("*", Const(delta), IndexFormula(0))
     whole = formula if start == 0 else BinaryFormula("+", Const(start), formula)
-    return site.emit.table((count,), whole, element_of(7 if _dtype(site) == np.int64 else 6))
+    return site.emit.table((count,), whole, DTYPES[np.dtype(_dtype(site)).name])
 
 
 def _where(site: Site) -> Item:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
-from ...dims import Condition, Dim, SymDim, declare, symbol
-from ...dims.polynomial import FloorQuotient, terms_of
+from ...dims import Condition, Dim, SymDim, advice_divides, declare, substitute, symbol
+from ...dims.polynomial import FloorQuotient, Quotient, Symbol, terms_of
 from ...dims.where import Declared
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
 _BY_RANK = {2: ("N", "T"), 3: ("N", "T", "F"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
 _MEANINGS = (("batch", "N"), ("height", "H"), ("width", "W"), ("seq", "T"), ("time", "T"), ("length", "T"), ("past", "P"), ("chan", "C"))
+_COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.LtE: "<=", ast.GtE: ">=", ast.Lt: "<", ast.Gt: ">"}
 _OTHERS = "TSLKMPQRUVXYZABDEFGHIJOW"
 
 
@@ -39,10 +40,8 @@ def parse_condition(text: str) -> Condition | None:
         match ast.parse(text.strip(), mode="eval").body:
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Call(func=ast.Name(id="min"), args=[a, b])]):
                 return _at_most(*(_value(part, None) for part in (left, a, b)))
-            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
-                return Condition("==", _value(left, None), _value(right, None))
-            case ast.Compare(left=left, ops=[ast.LtE()], comparators=[right]):
-                return Condition("<=", _value(left, None), _value(right, None))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
+                return Condition(_COMPARISONS[type(op)], _value(left, None), _value(right, None))
     except (SyntaxError, ValueError, RecursionError, NoDimension, ZeroDivisionError):
         pass
     return None
@@ -64,8 +63,19 @@ def guesses(*dims: Dim) -> list[str]:
         for atom in {atom for term in terms_of(dim) for atom in term}:
             stack += atom.parts()
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and len(atom.names) == 1:
-                found.append(f"{next(iter(atom.names))} % {atom.bottom} == 0")
+                found += _whole(atom, atom.bottom)
     return sorted(dict.fromkeys(found), key=len)
+
+
+def _whole(atom: FloorQuotient, bottom: int) -> list[str]:
+    """That the symbol in it is a multiple: rounding up is exact then as well as rounding down; else that the division is exact."""
+    inside = [part for term in terms_of(atom.top) for part in term]
+    match inside:
+        case [Symbol(name=name)]:
+            return [f"{name} % {bottom} == 0", advice_divides(bottom, atom.top)]
+        case [Quotient(name=name, step=int(step), rest=0)]:
+            return [f"{name} % {bottom * step} == 0", advice_divides(bottom, atom.top)]
+    return [advice_divides(bottom, atom.top)]
 
 
 def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
@@ -135,8 +145,6 @@ class Dimensions:
                 yield found, value
 
     def _declared(self, dim: Dim) -> Dim:
-        from ...dims import substitute
-
         return substitute(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
 
     def _of(self, axis: Axis) -> Dim:

@@ -97,17 +97,18 @@ class Emitter:
         return node
 
     def _key(self, operator: str, weights: Mapping[str, Known], arguments: Mapping[str, Any]) -> object:
-        """Equal for uses of one module; None if its numbers have no names."""
-        if not weights or not all(known.name for known in weights.values()):
+        """Equal for uses of one module; None if its numbers have no names, or are vectors: exporters make equal ones one."""
+        named = all(known.name for known in weights.values())
+        if not named or not any(known.array.ndim > 1 for known in weights.values()):
             return None
         names = tuple((name, known.name, known.layout) for name, known in sorted(weights.items()))
         return (operator, names, tuple(sorted((name, repr(value)) for name, value in arguments.items())))
 
     def _tie(self, weights: Mapping[str, Known]) -> Tie | None:
-        """The parameter of an earlier stage that one of these is."""
+        """The parameter of an earlier stage that one of these is. Vectors that are equal are made one by exporters: they are not tied."""
         for name, known in weights.items():
             path, target = self._owners.get((known.name, known.layout), ("", ""))
-            if known.name and path:
+            if known.name and path and known.array.ndim > 1:
                 return Tie(name, path, target, self.builder.span)
         return None
 
@@ -128,7 +129,7 @@ class Emitter:
         """From the names of its weights if they are those of one module, else from the name of the node, else a number."""
         paths = [(name, levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
         own = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
-        if own:
+        if own and not (self.scope and self.labels.is_taken(own[0])):
             return self.labels.unique(own[0])
         for name, path in paths:
             stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
@@ -195,6 +196,8 @@ class Emitter:
         dtype = _element(known.array)
         path = levels(known.name) if not is_made_up(known.name) else []
         exact = bool(path) and not known.layout
+        if len(path) == 1 and self.scope and not dtype.is_float:
+            path = [*self.scope, *path]
         label = self.labels.unique(path) if exact else self.labels.counted("constant", path[:-1] or self.scope)
         learned = exact and dtype.is_float
         value = self.one("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)

@@ -99,10 +99,26 @@ def _elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     return np.take_along_axis(data[taken], index, axis)
 
 
+def _dequantized(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+    """`(x - zero) * scale`, for the whole tensor or along an axis."""
+    x, scale = arrays[0], arrays[1]
+    axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    if any(a.name == "block_size" and a.i for a in node.attribute) or scale.ndim > 1:
+        raise ImportRefused("its scales are for blocks of elements")
+    shape = [1] * x.ndim
+    if scale.size > 1:
+        shape[axis] = scale.size
+    zero = arrays[2].reshape(shape if scale.size > 1 else ()) if len(arrays) > 2 else np.zeros((), x.dtype)
+    apart = x.astype(np.int64) - zero.astype(np.int64)
+    made: Array = apart.astype(scale.dtype) * (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
+    return made
+
+
 _QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
     "Transpose": _transpose,
     "Identity": lambda node, arrays: arrays[0],
     "GatherElements": _elements,
+    "DequantizeLinear": _dequantized,
 }
 
 

@@ -7,13 +7,15 @@ need are not looked at; what an obstacle should have made breaks only what depen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
-from ...errors.operators import Unprovable
+from ...dims import SymDim
+from ...errors.operators import Unprovable, UnprovableMultiple
 from ...ir.elements import numpy_dtype
 from ...ir.graph import Value
 from ...ir.types import TensorType
@@ -60,8 +62,12 @@ class Names:
 class Importer:
     """One attempt, with the conditions on sizes that are known to be needed."""
 
-    def __init__(self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object]) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object], *, simplest: bool
+    ) -> None:
         self.model, self.folder = model, folder
+        self.simplest = simplest
+        """Whether conditions without divisions are wanted first."""
         self.dimensions = dimensions
         self.fixed = fixed
         self.versions = {"" if o.domain in STANDARD else o.domain: o.version for o in model.opset_import}
@@ -78,7 +84,7 @@ class Importer:
 
     @property
     def version(self) -> int:
-        return self.versions.get("", 1)
+        return int(self.versions.get("", 1))
 
     def run(self) -> None:
         """Imports the graph; results are in `emit` and `obstacles`."""
@@ -185,9 +191,12 @@ class Importer:
     def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = getattr(refused.__cause__, "problem", None)
         advice = getattr(problem, "advice", "")
-        self.wanted += [advice] if advice else []
+        wanted = [advice] if advice else []
         if isinstance(problem, Unprovable):
-            self.wanted += guesses(problem.left, problem.right)
+            wanted += guesses(problem.left, problem.right)
+        if isinstance(problem, UnprovableMultiple):
+            wanted += guesses(problem.by, problem.what)
+        self.wanted += sorted(wanted, key=lambda text: "//" in text) if self.simplest else wanted
         self._obstacle(node.op_type, refused.why, _where(node), refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
@@ -231,7 +240,7 @@ class Importer:
             arrays = [item.array if isinstance(item, Known) else None for item in given]
             made = folded(node, arrays, self.version)
             if made is not None:
-                return [_derived(node, given, a) for a in made]
+                return [_derived(node, given, a, n) for n, a in enumerate(made)]
         used = [self.used.get(name, 0) > 0 for name in node.output]
         alone = [self.used.get(name, 0) == 1 for name in node.input]
         site = Site(node.op_type, inputs, attributes(node), self.version, self.emit, used, alone, follows)
@@ -301,7 +310,7 @@ class Importer:
         return [inner[name] for name in outputs]
 
     def _if_help(self, node: onnx.NodeProto) -> str:
-        """The input that decides it, if it is a single number."""
+        """The input that decides it, if it is a single number; else the sizes that may."""
         makers = {name: made for made in self.model.graph.node for name in made.output}
         inputs = {i.name: i for i in self.model.graph.input}
         found, stack, seen = [], [node.input[0]], set[str]()
@@ -314,7 +323,11 @@ class Importer:
                 found.append(name)
             elif name in makers:
                 stack += makers[name].input
-        return "; ".join(f"fix the input it depends on: `--set {name}=...`" for name in found[:1])
+        if found:
+            return f"fix the input it depends on: `--set {found[0]}=...`"
+        texts = {name: text for text, name in self.dimensions.names.items()}
+        free = [name for name in self.dimensions.symbols if isinstance(self.dimensions.declared.dims.get(name), SymDim)]
+        return f"fix the sizes that it may depend on: {', '.join(f'`--set {texts.get(n, n)}=...`' for n in free)}" if free else ""
 
     def _function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: Names, depth: int) -> Sequence[Item]:
         inner = Names()
@@ -359,17 +372,24 @@ _SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
 """What leaves a weight the one of its name, in its shape."""
 
 
-def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any) -> Known:
-    """What is made of an initialiser keeps its name, and says how it was made."""
-    known = [item for item in inputs if isinstance(item, Known) and item.name]
-    if len(known) != 1 or not isinstance(inputs[0], Known) or inputs[0] is not known[0]:
+def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
+    """What is made of an initialiser keeps its name, and says how it was made: two that are made alike are the same."""
+    first = inputs[0]
+    if not isinstance(first, Known) or not first.name:
         return Known(made)
-    first = known[0]
     if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
         return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
     if node.op_type in _SAME:
         return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
-    return Known(made, first.name, f"{first.layout}|{node.op_type}:{made.shape}:{attributes(node)!r}:{len(inputs)}:{id(made)}")
+    others = [_trace(item) for item in inputs[1:] if isinstance(item, Known)]
+    return Known(made, first.name, f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}")
+
+
+def _trace(known: Known) -> str:
+    """What numbers these are, in short."""
+    if known.name and not is_made_up(known.name):
+        return f"{known.name}|{known.layout}"
+    return f"{known.array.dtype}{known.array.shape}{sha256(np.ascontiguousarray(known.array).tobytes()).hexdigest()}"
 
 
 def _is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
@@ -405,6 +425,7 @@ _HARMLESS = frozenset(
         "activation_alpha",
         "activation_beta",
         "axis",
+        "noop_with_empty_axes",
         "keepdims",
         "num_outputs",
         "mode",

@@ -24,6 +24,8 @@ from .importer import Importer
 from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
+from .reading import Unreadable, require_text
+from .structure import nested
 
 ATTEMPTS = 24
 assert _ops
@@ -31,21 +33,36 @@ assert _ops
 
 def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
     """See the module's docstring."""
+    try:
+        require_text(model)
+    except Unreadable as error:
+        raise ImportFailed((Obstacle("the file", str(error), "its names"),)) from None
     if not dequantize:
         refuse(model)
-    conditions: list[tuple[Condition, str]] = []
-    for _ in range(ATTEMPTS):
-        dimensions = Dimensions(_shapes(model, fixed), fixed, [c for c, _ in conditions])
-        importer = Importer(model, folder, dimensions, fixed)
-        _run(importer)
-        further = _further(importer, {text for _, text in conditions})
-        if not further or dimensions.declared.contradictions:
-            break
-        conditions += further
+    importer, conditions = _attempts(model, folder, fixed, simplest=True)
+    if importer.obstacles and conditions:
+        again, others = _attempts(model, folder, fixed, simplest=False)
+        importer, conditions = (importer, conditions) if again.obstacles else (again, others)
+    dimensions = importer.dimensions
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
     return _imported(importer, conditions)
+
+
+def _attempts(
+    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, simplest: bool
+) -> tuple[Importer, list[tuple[Condition, str]]]:
+    """The last attempt, with the conditions that the ones before it needed."""
+    conditions: list[tuple[Condition, str]] = []
+    while True:
+        dimensions = Dimensions(_shapes(model, fixed), fixed, [c for c, _ in conditions])
+        importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
+        _run(importer)
+        further = _further(importer, {text for _, text in conditions})
+        if not further or dimensions.declared.contradictions or len(conditions) == ATTEMPTS:
+            return importer, conditions
+        conditions += further
 
 
 def _run(importer: Importer) -> None:
@@ -79,7 +96,8 @@ def _shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, li
 
 def _axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
     size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
-    return Axis(position, rank, size, dim.dim_param if dim.HasField("dim_param") else "")
+    text = dim.dim_param if dim.HasField("dim_param") else ""
+    return Axis(position, rank, size, text if any(c.isalpha() for c in text) else "")
 
 
 def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[str, object], obstacles: list[Obstacle]) -> None:
@@ -98,6 +116,8 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -
     _prune(graph)
     fold_affine(importer.emit)
     _prune(graph)
+    kept, notes = _keys(graph), _notes(importer, conditions)
+    graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):
         _label(each)
     declared = importer.dimensions.declared
@@ -105,9 +125,8 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -
     free = tuple(sorted(named, key=lambda name: name != BATCH))
     stated: tuple[tuple[Stated, str], ...] = tuple(conditions)
     program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
-    kept = _keys(graph)
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
-    return Imported(program, weights, _notes(importer, conditions))
+    return Imported(program, weights, notes)
 
 
 def _prune(graph: Graph) -> None:
@@ -147,7 +166,7 @@ def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> t
     notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
     notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
     buffers = [n for n in importer.emit.builder.graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
-    frozen = [n for n in buffers if not n.op.trainable]
+    frozen = [n for n in buffers if not n.op.args["trainable"]]
     if frozen:
         notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")
     return tuple(notes)

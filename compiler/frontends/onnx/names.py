@@ -125,6 +125,10 @@ class Labels:
             if self._open(path, last=True):
                 return self._take(".".join(path))
 
+    def is_taken(self, path: Iterable[str]) -> bool:
+        """Whether the label was given."""
+        return ".".join(path) in self._taken
+
     def release(self, label: str) -> None:
         """Lets a label be given again."""
         self._taken.discard(label)

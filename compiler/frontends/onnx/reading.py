@@ -7,11 +7,11 @@ read, nothing larger than what the file holds is allocated.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError, Message
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from ...ir.elements import Array
@@ -38,11 +38,37 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
     model = ModelProto()
     try:
         model.ParseFromString(data)
-    except (DecodeError, RecursionError, ValueError) as error:
+    except Exception as error:  # protobuf's own class of error has no name that is public
         raise Unreadable(f"is no ONNX model: {error}") from None
     if not model.HasField("graph"):
         raise Unreadable("is no ONNX model: it has no graph")
     return model
+
+
+def require_text(model: ModelProto) -> None:
+    """Refuses a model with names that are no text: protobuf gives bytes that are not UTF-8 as bytes."""
+    graphs = [model.graph]
+    nodes = [node for function in model.functions for node in function.node]
+    names: list[object] = [
+        *(o.domain for o in model.opset_import),
+        *(f.name for f in model.functions),
+        *(f.domain for f in model.functions),
+    ]
+    names += [name for f in model.functions for name in (*f.input, *f.output)]
+    while graphs:
+        graph = graphs.pop()
+        names += [graph.name, *(i.name for i in (*graph.input, *graph.output, *graph.initializer))]
+        names += [d.dim_param for i in graph.input for d in i.type.tensor_type.shape.dim]
+        names += [text for t in graph.initializer for e in t.external_data for text in (e.key, e.value)]
+        nodes += graph.node
+        while nodes:
+            node = nodes.pop()
+            names += [node.op_type, node.domain, node.name, *node.input, *node.output, *(a.name for a in node.attribute)]
+            names += [text for entry in node.metadata_props for text in (entry.key, entry.value)]
+            names += [a.ref_attr_name for a in node.attribute]
+            graphs += [inner for a in node.attribute for inner in (a.g, *a.graphs)]
+    if not all(isinstance(name, str) for name in names):
+        raise Unreadable("has names that are no text")
 
 
 def array(tensor: TensorProto, folder: Path | None) -> Array:
@@ -108,8 +134,8 @@ def _external(tensor: TensorProto, shape: tuple[int, ...], count: int, folder: P
 def _inside(folder: Path, location: str, name: str) -> Path:
     """The file with the data, which is in the folder, links resolved."""
     base = folder.resolve()
-    path = (base / location).resolve()
-    if not location or "\0" in location or Path(location).is_absolute() or not path.is_relative_to(base) or not path.is_file():
+    path = base if "\0" in location else (base / location).resolve()
+    if not location or Path(location).is_absolute() or not path.is_relative_to(base) or not path.is_file():
         raise Unreadable(f"has its tensor `{name}` in {location!r}, which is no file in the folder of the model")
     return path
 
@@ -123,6 +149,6 @@ def _attribute(attribute: Any) -> Any:
     value = helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, Message | int | float | str):
+    if not isinstance(value, Iterable) or isinstance(value, str):
         return value
     return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in value]

@@ -162,7 +162,8 @@ def finished(items: Objects, dtype: Any) -> Item:
     """The result as `Known` where nothing in it is symbolic; whole parts stay parts of a float."""
     if np.dtype(dtype).kind == "f":
         if all(isinstance(_part(p).top, int) for p in items.flat):
-            return Known(np.array([_part(p).top / _part(p).bottom for p in items.flat], dtype=dtype).reshape(items.shape))
+            numbers = [p.top / p.bottom for p in map(_part, items.flat) if isinstance(p.top, int)]
+            return Known(np.array(numbers, dtype=dtype).reshape(items.shape))
         wrapped = np.empty(items.shape, dtype=object)
         for at in np.ndindex(items.shape):
             wrapped[at] = _part(items[at])
@@ -171,7 +172,7 @@ def finished(items: Objects, dtype: Any) -> Item:
 
 
 def cast(item: Sizes, dtype: Any) -> Item:
-    """Sizes as another type: floats become integers by leaving out what is behind the point."""
+    """Sizes as another type: floats become integers by leaving out what is after the point."""
     wanted = np.dtype(dtype)
     if wanted.kind == "f":
         return finished(item.items, wanted)

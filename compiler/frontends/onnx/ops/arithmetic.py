@@ -9,7 +9,7 @@ from ....ir.types import DTYPES, FLOAT64, DType
 from ...builder import ImportRefused
 from ..site import Site, element_of
 from ..table import imports
-from ..values import Known
+from ..values import Item, Known
 
 _UNARY = {
     "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign", "Exp": "exp", "Log": "log",
@@ -48,7 +48,7 @@ def paired(site: Site, operator: str) -> Value:
 
 
 def _exact(x: Value, other: object) -> bool:
-    """Whether a number beside the tensor leaves the element type as it is."""
+    """Whether a number next to the tensor leaves the element type as it is."""
     return x.type.dtype.is_float or not isinstance(other, float)
 
 
@@ -192,21 +192,23 @@ def cast_like(site: Site) -> Value:
 
 
 @imports("Identity", to="nothing")
-def identity(site: Site) -> object:
+def identity(site: Site) -> Item:
     return site.item(0)
 
 
 @imports("Dropout", to="dropout")
-def dropout(site: Site) -> list[object]:
+def dropout(site: Site) -> list[Item]:
     """Only in training does it do something; the mask is that of inference, which keeps all."""
     training = site.item(2)
     if isinstance(training, Known) and bool(training.array.reshape(-1)[0]):
         raise ImportRefused("is of a graph for training; export the model for inference")
     if training is not None and not isinstance(training, Known):
-        raise ImportRefused("is told at run time whether it is training")
+        raise ImportRefused("learns at run time whether it is training")
     ratio = site.scalar(1) if site.has(1) else site.attr("ratio", 0.5)
     if len(site.used) > 1 and site.used[1]:
         raise ImportRefused("gives its mask, which no operator of netc does")
+    if not isinstance(ratio, int | float):
+        raise ImportRefused("has a share that is computed")
     share = float(str(np.float32(ratio)))
     return [site.one("dropout", site.x(), p=share) if 0 < share <= 1 else site.x(), None]
 

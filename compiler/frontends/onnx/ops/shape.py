@@ -114,9 +114,9 @@ def expand(site: Site) -> Value:
     """A size of 1 in the shape leaves that of the tensor."""
     x = site.x()
     shape = list(site.dims(1, "the shape"))
-    more = len(shape) - x.type.rank
-    own: list[Dim] = [1] * more + list(x.type.shape) if more > 0 else list(x.type.shape)
-    wanted = [1] * -more + shape if more < 0 else shape
+    rank = max(len(shape), x.type.rank)
+    own: list[Dim] = [*(1 for _ in range(rank - x.type.rank)), *x.type.shape]
+    wanted: list[Dim] = [*(1 for _ in range(rank - len(shape))), *shape]
     sizes = [d if w == 1 else w for d, w in zip(own, wanted, strict=True)]
     return x if site.equal(sizes, x.type.shape) else site.one("expand", x, shape=tuple(sizes))
 

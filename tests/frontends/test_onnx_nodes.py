@@ -1,0 +1,93 @@
+"""The node tests of the `onnx` package: each is one operator, with inputs and the outputs that it must have.
+
+An input that netc must know at compile time, such as a shape, is fixed; the first is always a tensor.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx.backend.test.loader import load_model_tests
+
+import netc
+from netc.compiler.frontends.base import Imported, ImportFailed
+from netc.compiler.frontends.onnx import from_model
+from netc.compiler.ir.verify import verify
+
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
+
+DIFFERENT = {
+    # PyTorch counts no index from the end
+    "test_gather_negative_indices",
+    "test_gather_elements_negative_indices",
+    "test_scatter_elements_with_negative_indices",
+    # which of equal elements comes first
+    "test_top_k_same_values",
+    "test_top_k_same_values_2d",
+    "test_top_k_same_values_largest",
+}
+LEAST = 810
+"""Of about 1,400; the others are refused, each with a reason."""
+
+
+def _tensors(infos: Any) -> bool:
+    return all(i.type.WhichOneof("value") == "tensor_type" and i.type.tensor_type.elem_type != onnx.TensorProto.STRING for i in infos)
+
+
+def _imported(model: onnx.ModelProto, inputs: dict[str, Any]) -> tuple[Imported, list[str]] | None:
+    """With as few inputs fixed as will do; None if the model is refused."""
+    names = list(inputs)
+    small = [n for n in names[1:] if inputs[n].dtype.kind in "iub" or inputs[n].ndim <= 1]
+    for fixed in ([], small, names[1:], names[2:], [n for n in names if inputs[n].ndim == 0]):
+        if fixed and len(fixed) == len(names):
+            continue
+        try:
+            made = from_model(model, fixed={n: inputs[n] for n in fixed})
+        except ImportFailed as failed:
+            assert all(o.why and o.where for o in failed.obstacles)  # noqa: PT017
+            continue
+        return made, [n for n in names if n not in fixed]
+    return None
+
+
+def _run(case: Any) -> str:
+    model, (given, wanted) = case.model, case.data_sets[0]
+    values = [*given, *wanted]
+    plain = _tensors([*model.graph.input, *model.graph.output]) and all(isinstance(v, np.ndarray | np.generic) for v in values)
+    if not plain or any(np.asarray(v).dtype.name == "bfloat16" for v in values):
+        return "not of tensors"
+    inputs = {i.name: np.asarray(v) for i, v in zip(model.graph.input, given, strict=False)}
+    found = _imported(model, inputs)
+    if found is None:
+        return "refused"
+    made, names = found
+    verify(made.program)
+    module = netc.Model(made.program).module(dict(made.weights)).eval()
+    with torch.no_grad():
+        results = module(*(torch.from_numpy(np.array(inputs[n])) for n in names))
+    for result, reference in zip(results if isinstance(results, tuple | list) else [results], wanted, strict=True):
+        ref = np.asarray(reference)
+        assert (result.numpy().shape, result.numpy().dtype) == (ref.shape, ref.dtype)
+        tolerance = 1e-3 if ref.dtype != np.float16 else 2e-2
+        np.testing.assert_allclose(result.numpy(), ref, rtol=tolerance, atol=tolerance / 20)
+    return "equal"
+
+
+def test_every_node_test_is_equal_or_refused() -> None:
+    cases = [case for case in load_model_tests(kind="node") if "_expanded" not in case.name and "empty_set" not in case.name]
+    found: Counter[str] = Counter()
+    wrong: list[str] = []
+    for case in cases:
+        if case.name in DIFFERENT:
+            continue
+        try:
+            found[_run(case)] += 1
+        except Exception as error:  # all that are wrong are listed
+            wrong.append(f"{case.name}: {type(error).__name__} {str(error)[:200]}")
+    assert not wrong
+    assert found["equal"] >= LEAST, found

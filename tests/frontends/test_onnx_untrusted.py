@@ -1,0 +1,210 @@
+"""Files that come from anyone: what is wrong with them is said, and nothing outside of them is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from frontends.onnx_models import model, node
+from frontends.onnx_parity import same
+from onnx import TensorProto, external_data_helper, helper
+
+import netc
+from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.onnx import from_file, from_model
+
+RELU = model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, ["y"])
+
+
+def refused(given: onnx.ModelProto | Path, **options: object) -> str:
+    with pytest.raises(ImportFailed) as caught:
+        from_file(given, **options) if isinstance(given, Path) else from_model(given, **options)  # type: ignore[arg-type]
+    return "; ".join(f"{o.what} {o.why} {o.help}" for o in caught.value.obstacles)
+
+
+def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
+    assert "cannot be read" in refused(tmp_path / "none.onnx")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert "is no regular file" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"hello", RELU.SerializeToString()[:-20], b"\x08" * 10_000])
+def test_damaged_files(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(data)
+    assert refused(path)
+
+
+def test_every_truncation_and_many_changed_bytes(tmp_path: Path) -> None:
+    """An error of ours, or a model; nothing else."""
+    whole = bytearray(
+        model([node("Gemm", ["x", "w"], ["y"])], {"x": ["N", 3]}, ["y"], {"w": np.ones((3, 4), np.float32)}).SerializeToString()
+    )
+    path = tmp_path / "x.onnx"
+    generator = np.random.default_rng(0)
+    for at in range(0, len(whole), 3):
+        changed = bytearray(whole)
+        changed[at] = int(generator.integers(256))
+        for data in (bytes(whole[:at]), bytes(changed)):
+            path.write_bytes(data)
+            try:
+                from_file(path)
+            except ImportFailed as failed:
+                assert failed.obstacles  # noqa: PT017
+
+
+def test_cycles() -> None:
+    assert "is part of a cycle" in refused(model([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"])], {"x": [2]}, ["b"]))
+
+
+def test_a_name_that_nothing_makes() -> None:
+    assert "made nowhere" in refused(model([node("Add", ["x", "w"], ["y"])], {"x": [2]}, ["y"]))
+
+
+def test_a_function_that_calls_itself() -> None:
+    given = model([helper.make_node("F", ["x"], ["y"], domain="own")], {"x": [2]}, ["y"])
+    body = [helper.make_node("F", ["a"], ["b"], domain="own")]
+    given.functions.append(helper.make_function("own", "F", ["a"], ["b"], body, [helper.make_opsetid("own", 1)]))
+    assert "deep in each other" in refused(given)
+
+
+def external(location: str) -> onnx.ModelProto:
+    given = model([node("Add", ["x", "w"], ["y"])], {"x": ["N", 4]}, ["y"], {"w": np.arange(4, dtype=np.float32)})
+    external_data_helper.set_external_data(given.graph.initializer[0], location)
+    given.graph.initializer[0].ClearField("raw_data")
+    return given
+
+
+def test_external_data(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    path = tmp_path / "x.onnx"
+    path.write_bytes(external("data.bin").SerializeToString())
+    made = same(path)
+    assert list(made.weights["w"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("location", ["../secret.bin", "/etc/passwd", "link.bin", "", "sub/../../secret.bin", "x\0y", "none.bin", "."])
+def test_external_data_elsewhere(tmp_path: Path, location: str) -> None:
+    (tmp_path / "secret.bin").write_bytes(b"\0" * 16)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    path = folder / "x.onnx"
+    path.write_bytes(external(location).SerializeToString())
+    assert "no file in the folder of the model" in refused(path)
+
+
+def test_external_data_of_a_model_in_memory() -> None:
+    assert "not known where that is" in refused(external("data.bin"))
+
+
+def test_external_data_that_is_too_short(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(b"\0" * 8)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(external("data.bin").SerializeToString())
+    assert "which is not so" in refused(path)
+
+
+def test_gigantic_tensors() -> None:
+    given = model([node("Add", ["x", "w"], ["y"])], {"x": [4]}, ["y"], {"w": np.zeros(4, np.float32)})
+    given.graph.initializer[0].dims[:] = [2**40, 2**20]
+    assert "with 4 numbers" in refused(given)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("ConstantOfShape", ["big"], ["c"]), node("Add", ["x", "c"], ["y"])],
+        [node("Expand", ["one", "big"], ["c"]), node("Add", ["x", "c"], ["y"])],
+        [node("Tile", ["one", "big"], ["c"]), node("Add", ["x", "c"], ["y"])],
+        [node("Range", ["from", "to", "by"], ["c"]), node("Cast", ["c"], ["d"], to=1), node("Add", ["x", "d"], ["y"])],
+    ],
+)
+def test_gigantic_results(nodes: list[onnx.NodeProto]) -> None:
+    numbers = {
+        "big": np.array([2**24, 2**24]),
+        "one": np.ones((1, 1), np.float32),
+        "from": np.array(0),
+        "to": np.array(2**50),
+        "by": np.array(1),
+    }
+    assert "elements" in refused(model(nodes, {"x": [1, 1]}, ["y"], numbers))
+
+
+NAMES = [
+    "../x",
+    "a'b",
+    'a"b',
+    "a\nb",
+    "__import__('os')",
+    "",
+    "训练",
+    "training",
+    "a" * 10_000,
+    "x.y.z",
+    "/",
+    "..",
+    "self.weight",
+    "class.weight",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_never_become_more_than_names(name: str) -> None:
+    """Of a weight, an input, a node and an output."""
+    given = model(
+        [node("MatMul", ["x" + name, name + ".w"], ["h"], name=name), node("Relu", ["h"], [name + "_out"], name=name + "/r")],
+        {"x" + name: [name, 3]},
+        [name + "_out"],
+        {name + ".w": np.ones((3, 2), np.float32)},
+    )
+    made = from_model(given)
+    module = netc.Model(made.program).module(dict(made.weights))
+    assert {key.rpartition(".")[2] for key in module.state_dict()} == {"weight"}
+
+
+def test_strings_and_sequences() -> None:
+    strings = model([node("Identity", ["x"], ["y"])], {"x": [2]}, ["y"], types={"x": TensorProto.STRING})
+    assert "no tensors of ONNX's element type" in refused(strings)
+    sequence = model(
+        [node("SequenceConstruct", ["x", "x"], ["s"]), node("SequenceAt", ["s", "i"], ["y"])], {"x": [2]}, ["y"], {"i": np.array(0)}
+    )
+    assert "works on sequences of tensors" in refused(sequence)
+
+
+def test_all_obstacles_are_found_at_once() -> None:
+    nodes = [
+        node("Det", ["x"], ["a"]),
+        node("NonZero", ["x"], ["b"]),
+        node("Loop", ["", "", "x"], ["c"]),
+        node("Foo", ["a"], ["d"], domain="own"),
+    ]
+    given = model([*nodes, node("Sum", ["c", "d"], ["y"])], {"x": [2, 2]}, ["y", "b"])
+    text = refused(given)
+    assert all(word in text for word in ("Det", "NonZero", "Loop", "Foo"))
+
+
+def test_a_condition_on_data_suggests_to_fix_it() -> None:
+    branches = {
+        f"{n}_branch": helper.make_graph([node(op, ["x"], [n])], n, [], [onnx.ValueInfoProto(name=n)])
+        for n, op in (("then", "Relu"), ("else", "Neg"))
+    }
+    nodes = [node("Equal", ["sr", "c"], ["b"]), node("If", ["b"], ["y"], **branches)]
+    given = model(nodes, {"x": ["N", 4], "sr": []}, ["y"], {"c": np.array(16000)}, types={"sr": TensorProto.INT64})
+    assert "`--set sr=...`" in refused(given)
+    assert [n.op.name for n in from_model(given, fixed={"sr": 16000}).program.main.nodes] == ["relu"]  # type: ignore[union-attr]
+    assert [n.op.name for n in from_model(given, fixed={"sr": 8000}).program.main.nodes] == ["neg"]  # type: ignore[union-attr]
+    assert "is no input and no size" in refused(given, fixed={"sr": 1, "rate": 2})
+    assert "is no int64" in refused(given, fixed={"sr": "high"})
+
+
+def test_quantised_graphs() -> None:
+    numbers = {"w": np.array([[-2, 4]], np.int8), "s": np.array(0.5, np.float32), "z": np.array(0, np.int8)}
+    given = model([node("DequantizeLinear", ["w", "s", "z"], ["f"]), node("MatMul", ["x", "f"], ["y"])], {"x": ["N", 1]}, ["y"], numbers)
+    assert "quantised numbers" in refused(given)
+    made = same(given, dequantize=True)
+    assert [a.tolist() for a in made.weights.values()] == [[[-1.0], [2.0]]]
