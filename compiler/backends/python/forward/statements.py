@@ -35,7 +35,9 @@ def returned(code: Code) -> list[str]:
 
 def by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth: int) -> list[list[str]]:
     """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
-    runs = [(mode, [group for _, group in pairs if group]) for mode, pairs in groupby(zip(modes, groups, strict=True), key=lambda pair: pair[0])]
+    runs = [
+        (mode, [group for _, group in pairs if group]) for mode, pairs in groupby(zip(modes, groups, strict=True), key=lambda pair: pair[0])
+    ]
     found: list[list[str]] = []
     while runs:
         mode, first = runs.pop(0)
