@@ -11,7 +11,7 @@ from typing import Any
 from ...ops.argument import REQUIRED, Arg
 from ...ops.base import Operator, strict_key
 from ...ops.kinds import DIM, ListKind, SizesKind
-from ...ops.operand import NAMED, REVERSE
+from ...ops.operand import NAMED
 from .tree import Activation, ListOf, Literal
 
 Arguments = tuple[tuple[str, Any], ...]
@@ -19,7 +19,7 @@ Arguments = tuple[tuple[str, Any], ...]
 
 def arguments_of(op: Operator) -> Arguments:
     """All that have a value."""
-    named = [(name, op.args[name]) for name in op.signature if name not in (NAMED, REVERSE) and op.args[name] is not None]
+    named = [(name, op.args[name]) for name in op.signature if name != NAMED and op.args[name] is not None]
     found = [(name, literal_of(op.signature[name], name, value)) for name, value in named]
     if op.open_keywords is not None:
         found += [(name, Literal(value, name)) for name, value in op.args["sizes"]]
@@ -31,7 +31,7 @@ def literal_of(declared: Arg[Any], name: str, value: object) -> Any:
     default = declared.default
     if isinstance(declared.kind, SizesKind) and isinstance(value, tuple):
         if len(set(value)) == 1:
-            return Literal(value[0], name, default, len(value) if name == "kernel" else 1)
+            return Literal(value[0], name, default, len(value) if name in ("kernel", "size") else 1)
         return ListOf(tuple(Literal(v, name) for v in value), joined=True)
     if isinstance(value, tuple) and isinstance(declared.kind, ListKind) and declared.kind.item is DIM:
         return ListOf(tuple(Literal(v, name) for v in value))

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
-from ...dims import symbols
+from ...dims import OneOf, Stated, symbols
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import CallNode, Program, graphs
+from ...ir.graph import CallNode, Program, Value, graphs
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
 from ..base import UnsupportedByTarget
@@ -85,9 +85,19 @@ def _main(program: Program, families: Families, blocks: Sequence[str]) -> list[s
         wanted = outputs.get(id(value)) if value not in main.inputs else None
         found.append(names.exactly(wanted) if wanted else names.of(value, main))
     declared = [_declared(value.type) for value in main.inputs]
-    if program.conditions and declared:
-        declared[-1] += " where " + ", ".join(str(condition) for condition, _ in program.conditions)
+    conditions = [str(condition) for condition, _ in program.conditions if _symbols(condition) <= set().union(*map(_used, main.inputs))]
+    if conditions and declared:
+        declared[-1] += " where " + ", ".join(conditions)
     return Printer(found, (), declared).lines(families.body)
+
+
+def _used(value: Value) -> set[str]:
+    """The symbols in a declaration."""
+    return {name for size in value.type.shape for name in symbols(size)}
+
+
+def _symbols(condition: Stated) -> frozenset[str]:
+    return symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
 
 
 def _declared(type_: TensorType) -> str:

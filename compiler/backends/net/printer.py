@@ -141,7 +141,9 @@ class Printer:
                 begin = [] if head is None else [self._expression(head, 1 + _PIPELINE if not isinstance(head, Declaration) else _PIPELINE)]
                 return " -> ".join([*begin, *map(self._stage, stages)]), _PIPELINE
             case Param(arguments, label):
-                return " ".join(["param", *self._arguments(arguments, ParamOperator.name), "as", label]), _PIPELINE
+                types = [str(value.value) for name, value in arguments if name == "dtype" and not is_default(value)]
+                shape, *others = self._arguments([(n, v) for n, v in arguments if n != "dtype"], ParamOperator.name)
+                return " ".join(["param", shape, *types, *others, "as", label]), _PIPELINE
             case Table():
                 return self._table(tree), _PIPELINE
             case ParameterOfStage(path):
@@ -243,9 +245,9 @@ class Printer:
         if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
             return f'"{value.value}"'
         text = self._value(value)
-        if isinstance(value, Literal) and isinstance(value.value, Init):
+        if isinstance(value, Literal) and isinstance(value.value, (Init, Activation)):
             return text
-        return text if _ONE_WORD.fullmatch(text) or text[0] in '["(' else f"({text})"
+        return text if _ONE_WORD.fullmatch(text) or text[0] in '["' else f"({text})"
 
     def _value(self, value: Any) -> str:
         match value:
