@@ -22,5 +22,6 @@ def test_examples(update: bool) -> None:
     written = EXAMPLE.sub(lambda match: f"```python\n{match[1]}```\n\n```net\n{next(specs)}```", text)
     if update:
         PAGE.write_text(written, encoding="utf-8")
+        text = written
     assert len(found) == 3
     assert text == written

@@ -139,7 +139,9 @@ class Printer:
                 return f"{symbol}{self._expression(operand, _SIGN + 1)}", _SIGN
             case Chain(head, stages):
                 begin = [] if head is None else [self._expression(head, 1 + _PIPELINE if not isinstance(head, Declaration) else _PIPELINE)]
-                return " -> ".join([*begin, *map(self._stage, stages)]), _PIPELINE
+                # A line break asks the formatter for a line for each stage, which bodies in braces do not do by themselves.
+                arrow = "\n-> " if len(stages) > 2 and any(isinstance(stage, Loop) for stage in stages) else " -> "
+                return arrow.join([*begin, *map(self._stage, stages)]), _PIPELINE
             case Param(arguments, label):
                 types = [str(value.value) for name, value in arguments if name == "dtype" and not is_default(value)]
                 shape, *others = self._arguments([(n, v) for n, v in arguments if n != "dtype"], ParamOperator.name)
