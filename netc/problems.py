@@ -74,8 +74,22 @@ class BinaryFile(FileProblem):
     def why(self) -> str:
         return "it is a binary file, not text"
 
-    def help(self) -> tuple[str, ...]:
-        return (f"use `netc run {self.path}` to run an ONNX model",) if self.path.endswith(".onnx") else ()
+
+class CannotImport(FileProblem):
+    """`obstacles` are sentences: what has no counterpart, and where it is."""
+
+    code: ClassVar[str] = "cannot-import"
+    obstacles: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"cannot import `{self.path}`"
+
+    def notes(self) -> tuple[str, ...]:
+        more = len(self.obstacles) - _OBSTACLES
+        return (*self.obstacles[:_OBSTACLES], *([f"and {more} more"] if more > 0 else []))
+
+
+_OBSTACLES = 20
 
 
 class NotUtf8(FileProblem):

@@ -42,7 +42,8 @@ def command(
 ) -> None:
     """Write a spec for a model that exists, and prove that it is the same.
 
-    SOURCE is an ONNX file, or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module runs its code.
+    SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module
+    runs its code.
     """
     _check_output(output, force)
     refuse_overwriting(weights, source, output)
@@ -54,7 +55,7 @@ def command(
 
     onnx = source.lower().endswith(".onnx")
     try:
-        origin = _onnx(source, values, dequantize) if onnx else _module(source, inputs, arguments, fixed)
+        origin = _origin(source, inputs, arguments, fixed, values, dequantize)
         made = spec_of(origin, verify=not no_verify)
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
@@ -74,6 +75,23 @@ def _check_output(output: str, force: bool) -> None:
         raise click.UsageError(f"a spec is kept as .net, and `{output}` does not end so")
     if output != "-" and os.path.exists(output) and not force:
         raise click.UsageError(f"`{output}` exists; say --force to overwrite it")
+
+
+def _origin(
+    source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str], values: dict[str, str], dequantize: bool
+) -> Origin:
+    """What SOURCE is."""
+    from ..importing.exported import exported_origin
+    from ..importing.reading import suffix
+
+    match suffix(source):
+        case ".onnx" | ".pt2" if not os.path.isfile(source):
+            raise Failed(f"there is no file `{source}`")
+        case ".onnx":
+            return _onnx(source, values, dequantize)
+        case ".pt2":
+            return exported_origin(source)
+    return _module(source, inputs, arguments, fixed)
 
 
 def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:

@@ -28,7 +28,9 @@ def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) 
     if analysis.program is None:
         give_up_on(analysis.diagnostics)
     report(analysis.diagnostics, "text", sys.stderr)
-    return model_of(analysis, choice)
+    model = model_of(analysis, choice)
+    model.weights = getattr(analysis.sources[0], "weights", None)  # those of an imported file
+    return model
 
 
 def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:

@@ -21,4 +21,8 @@ def reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile,
         return lambda: (SourceFile("<text>", text or ""), None)
     if path == "-":
         return lambda: (read_stdin(), None)
+    from ..importing.reading import is_model_file, read_model_file
+
+    if is_model_file(path):
+        return lambda: (read_model_file(path), path)
     return lambda: (read_file(path), path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from onnx import TensorProto, helper
 
 from netc.cli import cli
 from netc.files import LIMIT
@@ -27,6 +28,13 @@ def put(name: str, content: bytes | str) -> Words:
 
 def binary_file() -> Words:
     return put("model.onnx", b"\x08\x09\x12\x04netc\x00\x01\x02")
+
+
+def cannot_import() -> Words:
+    node = helper.make_node("NonZero", ["x"], ["y"], name="found")
+    ports = [helper.make_tensor_value_info(name, of, [None, 3]) for name, of in (("x", TensorProto.FLOAT), ("y", TensorProto.INT64))]
+    model = helper.make_model(helper.make_graph([node], "sparse", ports[:1], ports[1:]), opset_imports=[helper.make_opsetid("", 18)])
+    return put("model.onnx", model.SerializeToString())
 
 
 def binary_text() -> Words:
@@ -162,7 +170,7 @@ def no_device() -> Words:
 
 CASES: list[Callable[[], Words]] = [
     spec_unsupported,
-    binary_file, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
+    binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
     loss_not_finite, batch_too_small, run_exists, folder_not_empty, run_unreadable, run_differs, no_device,
 ]  # fmt: skip

@@ -38,8 +38,8 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
     model = ModelProto()
     try:
         model.ParseFromString(data)
-    except Exception as error:  # protobuf's own class of error has no name that is public
-        raise Unreadable(f"is no ONNX model: {error}") from None
+    except Exception:  # protobuf's own class of error has no name that is public
+        raise Unreadable("is no ONNX model: its bytes are not those of one") from None
     if not model.HasField("graph"):
         raise Unreadable("is no ONNX model: it has no graph")
     return model

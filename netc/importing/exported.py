@@ -1,0 +1,56 @@
+"""Exported programs, `.pt2` files of torch.export, as origins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+
+from .origin import Origin
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from netc.compiler.ir.elements import Array
+
+
+def exported_origin(path: str) -> Origin:
+    """The program as an origin. Loading it executes nothing of the model's own code. Raises `ImportFailed`."""
+    import torch
+
+    from netc.compiler.frontends.torch import from_exported
+
+    begun = time.monotonic()
+    try:
+        program = torch.export.load(path)
+    except Exception as error:  # what a damaged archive raises is not stated anywhere
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ImportFailed((Obstacle("the file", f"is no exported program: {said}", path),)) from None
+    return Origin(path, from_exported(program), _Run(program), True, time.monotonic() - begun)
+
+
+class _Run:
+    """Runs the program with given weights."""
+
+    def __init__(self, program: ExportedProgram) -> None:
+        self.program = program
+
+    def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        import torch
+        from torch.utils._pytree import tree_leaves, tree_unflatten
+
+        module = self.program.module()
+        with torch.no_grad():
+            for key, tensor in module.state_dict().items():
+                if key in weights:
+                    tensor.copy_(torch.from_numpy(np.array(weights[key])))
+            given: list[Any] = [torch.from_numpy(np.array(array)) for array in inputs]
+            spec = self.program.call_spec.in_spec
+            assert spec is not None
+            args, kwargs = tree_unflatten(given, spec)
+            made = module(*args, **kwargs)
+        return [leaf.numpy() for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor)]

@@ -1,0 +1,140 @@
+"""`netc import`, and the commands that take models of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import netc
+from netc.cli import cli
+
+MODULE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.a = nn.Linear(8, width)
+        self.b = nn.Linear(width, 2)
+
+    def forward(self, x, scale=1.0):
+        return self.b(torch.relu(self.a(x))) * scale
+
+class Counting(nn.Module):
+    def forward(self, x):
+        return x.nonzero()
+
+def broken():
+    raise RuntimeError("no such thing")
+
+number = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text(MODULE)
+    return tmp_path
+
+
+def run(*words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(cli, words, prog_name="netc")
+    assert result.exit_code == code, result.stdout + result.stderr
+    return result
+
+
+def test_module(folder: Path) -> None:
+    said = run("import", "model.py:Net", "--input", "8", "--args", "width=6", "-o", "net.net").stderr
+    assert "proved for N=2; N=3" in said
+    assert (folder / "net.net").read_text().splitlines()[-1] == "(x -> dense 6 relu as a -> dense 2 as b) * 1.0"
+
+
+def test_named_inputs_and_other_arguments(folder: Path) -> None:
+    run("import", "model.py:Net", "--input", "x=[T, 8]", "--call", "scale=2.0", "-o", "net.net")
+    assert netc.compile_file("net.net").inputs["x"].rank == 3
+
+
+def test_without_proof_the_text_says_so(folder: Path) -> None:
+    said = run("import", "model.py:Net", "--input", "8", "-o", "net.net", "--no-verify").stderr
+    assert "not compared with the original" in said
+    assert "not compared" in (folder / "net.net").read_text().splitlines()[0]
+
+
+def test_a_file_is_not_overwritten(folder: Path) -> None:
+    (folder / "net.net").write_text("input 3")
+    assert "--force" in run("import", "model.py:Net", "--input", "8", "-o", "net.net", code=2).stderr
+    assert (folder / "net.net").read_text() == "input 3"
+    run("import", "model.py:Net", "--input", "8", "-o", "net.net", "--force")
+
+
+WRONG = {
+    "no such name": (("model.py:Nte", "--input", "8"), "did you mean `Net`?"),
+    "no such file": (("other.py:Net", "--input", "8"), "cannot be imported"),
+    "no such package": (("nowhere.at_all:Net", "--input", "8"), "cannot be imported"),
+    "raises": (("model.py:broken", "--input", "8"), "RuntimeError: no such thing"),
+    "no module": (("model.py:number", "--input", "8"), "is no class or function"),
+    "wrong argument": (("model.py:Net", "--input", "8", "--args", "height=3"), "cannot be called: TypeError"),
+    "wrong size": (("model.py:Net", "--input", "7"), "cannot import `model.py:Net`"),
+    "no counterpart": (("model.py:Counting", "--input", "8"), "cannot import `model.py:Counting`"),
+    "missing onnx": (("nothing.onnx",), "there is no file `nothing.onnx`"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_imported(case: str, folder: Path) -> None:
+    words, said = WRONG[case]
+    result = run("import", *words, "-o", "net.net", code=1)
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "net.net").exists()
+
+
+USAGE = {
+    "no inputs": (("model.py:Net",), "say what the module takes"),
+    "no shape": (("model.py:Net", "--input", "8x"), "declares no inputs"),
+    "code for a shape": (("model.py:Net", "--input", "8; x = input 3"), "is no shape"),
+    "no name": (("model", "--input", "8"), "neither"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_wrong_usage(case: str, folder: Path) -> None:
+    words, said = USAGE[case]
+    assert said in run("import", *words, "-o", "net.net", code=2).stderr
+
+
+def test_onnx_keeps_its_weights(folder: Path) -> None:
+    netc.compile("input 3 -> dense 4 relu as first -> dense 2 as last").save("a.onnx", seed=1)
+    run("import", "a.onnx", "-o", "b.net")
+    run("compile", "b.net", "--weights", "b.safetensors", "-o", "c.onnx")
+    x = torch.randn(2, 3).numpy()
+    before, after = (netc.from_onnx(path).session()(x) for path in ("a.onnx", "c.onnx"))
+    torch.testing.assert_close(torch.from_numpy(before), torch.from_numpy(after))
+
+
+def test_other_commands_take_models(folder: Path) -> None:
+    model = netc.compile("input 3 -> dense 4 relu as first -> dense 2 as last")
+    model.save("a.onnx", seed=1)
+    module = model.module(seed=1).eval()
+    exported = torch.export.export(module, (torch.randn(2, 3),), dynamic_shapes=({0: torch.export.Dim("N")},))
+    torch.export.save(exported, "a.pt2")
+    for file in ("a.onnx", "a.pt2"):
+        assert "first" in run("summary", file).stdout
+        run("check", file)
+        assert "nn.Linear(3, 4)" in run("compile", file, "--target", "torch").stdout
+        run("compile", file, "-o", f"{file}.again.onnx")
+        x = torch.randn(2, 3)
+        torch.testing.assert_close(torch.from_numpy(netc.from_onnx(f"{file}.again.onnx").session()(x.numpy())), module(x).detach())
+
+
+def test_damaged_files(folder: Path) -> None:
+    for name in ("a.onnx", "a.pt2"):
+        (folder / name).write_bytes(b"\x08\x09nothing")
+        said = run("summary", name, code=1).stderr
+        assert "error[cannot-import]" in said
+        assert "Traceback" not in said
