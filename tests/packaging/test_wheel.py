@@ -112,6 +112,7 @@ def test_links_make_no_difference(wheel: ZipFile, linked: Path, tmp_path: Path) 
     assert files_of(wheel_of(linked, tmp_path)) == files_of(wheel)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_sdist_gives_the_same_wheel(wheel: ZipFile, linked: Path, tmp_path: Path) -> None:
     build = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"

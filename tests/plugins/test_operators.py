@@ -60,6 +60,7 @@ except netc.CompileError as error:
 """
 
 
+@pytest.mark.long
 def test_plugin_is_the_function_it_says(folder: Path, python: Run) -> None:
     path = folder / "snakes.py"
     imports = "from netc.plugins import SPATIAL, Init, ParameterSpec\n"
@@ -68,6 +69,7 @@ def test_plugin_is_the_function_it_says(folder: Path, python: Run) -> None:
     assert (done.returncode, done.stdout) == (0, "onnx-unsupported\n"), done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_names_of_a_spec_do_not_hide_the_plugin(python: Run) -> None:
     text = "snakes = input 4; block snake_s(torch) { dense torch -> snake }; snakes -> snake_s 2"
     done = python("-c", f"import netc, snakes, torch; print(netc.compile({text!r}).module()(torch.zeros(1, 4)).shape[1])")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from netc.service.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +17,7 @@ BY_VALUE = {
 """What only values decide."""
 
 
+@pytest.mark.long
 def test_definitions_are_those_of_the_compiler() -> None:
     different: set[tuple[str, str]] = set()
     for path in SPECS:

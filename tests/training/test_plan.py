@@ -181,6 +181,7 @@ def test_shares_and_bounds(measured: Measured) -> None:
         make_plan(measured, DEVICES["v100"], Layout(1, 1, "ddp", "bfloat16", 2))
 
 
+@pytest.mark.long
 def test_recomputing_activations_and_a_smaller_type_need_less(measured: Measured) -> None:
     layout, training = Layout(1, 1, "ddp", "float32", 4), training_of("layers")
     usual = memory(measured, layout, 4000).activations

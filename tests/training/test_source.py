@@ -125,7 +125,10 @@ SPECS = {
 }
 
 
-@pytest.mark.parametrize("name", SPECS)
+ORDINARY = ("digits", "plateau")
+
+
+@pytest.mark.parametrize("name", [name if name in ORDINARY else pytest.param(name, marks=pytest.mark.long) for name in SPECS])
 def test_the_file_has_the_losses_of_netc_train(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.net"
     path.write_text(SPECS[name], encoding="utf-8")
@@ -157,6 +160,7 @@ def test_the_file_has_the_losses_of_netc_train(name: str, tmp_path: Path) -> Non
         assert len({entry["lr"] for entry in steps}) > 2
 
 
+@pytest.mark.long
 def test_the_file_runs_alone(tmp_path: Path) -> None:
     (tmp_path / "digits.net").write_text(DIGITS, encoding="utf-8")
     np.savez(tmp_path / "train.npz", **arrays("digits"))  # type: ignore[arg-type]
@@ -225,6 +229,7 @@ def module_of(text: str, folder: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.long
 def test_inputs_that_are_drawn(tmp_path: Path) -> None:
     text = """
     image = input 12
@@ -266,6 +271,7 @@ def test_strings_of_a_spec_are_literals() -> None:
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names if a.name == "os"]
 
 
+@pytest.mark.long
 def test_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(DIGITS, encoding="utf-8")
 

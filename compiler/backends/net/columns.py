@@ -7,13 +7,14 @@ everywhere are written as numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...dims import Dim, SymDim
 from ...ir.graph import Graph, Value
 from ...ops.argument import REQUIRED
 from ...ops.base import strict_key
+from .names import free, identifier
 from .tree import Binary, Literal, Tree
 
 SIZES = ("channels", "units", "groups", "dim", "shape")
@@ -38,10 +39,12 @@ class SizeOfInput(Tree):
 
 
 class Parameters:
-    """Those of a block. `given` has for each member what they are, `defaults` what they are if a use does not say it."""
+    """Those of a block. `given` has for each member what they are, `defaults` what they are if a use does not say it. They would hide the
+    blocks and operators whose names are `taken`."""
 
-    def __init__(self, members: Sequence[Graph]) -> None:
+    def __init__(self, members: Sequence[Graph], taken: Collection[str] = ()) -> None:
         self.members = members
+        self.taken = taken
         self.names: list[str] = []
         self.defaults: dict[str, Any] = {}
         self.given: list[list[Literal]] = [[] for _ in members]
@@ -49,9 +52,8 @@ class Parameters:
     def add(self, column: Column) -> Parameter:
         """A further one. Where a member lacks it, it has the default."""
         present = [literal for literal in column if literal is not None]
-        name = wanted = present[0].name or "value"
-        while name in self.names:
-            name = f"{wanted}{int(name.removeprefix(wanted) or 1) + 1}"
+        wanted = identifier((present[0].name or "value").lower(), "value")
+        name = free(f"with_{wanted}" if wanted in self.taken else wanted, self.names)
         self.names.append(name)
         default = present[0].default
         if len(present) < len(column):

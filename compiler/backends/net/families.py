@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from ...ir.graph import CallNode, Graph, Value, graphs
+from ...ops import Operator
 from .bodies import GraphBody
 from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
+from .names import snake_case
 from .stages import label_of
 from .tree import Body, Chain, Group, InTraining, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
 from .variadic import with_one_tuple
@@ -33,13 +35,13 @@ class Variant:
 class Family:
     """A block: its body, with `Parameter`s in the place of the literals that differ."""
 
-    def __init__(self, variants: Sequence[Variant], body: Body) -> None:
+    def __init__(self, variants: Sequence[Variant], body: Body, taken: Collection[str]) -> None:
         self.members = [graph for variant in variants for graph, _, _ in variant.members]
         self.variadic = _is_variadic(variants)
         """It takes any number of tensors, as one tuple."""
         self.values: Sequence[Value] = variants[0].members[0][1]
         self.name = ""
-        parameters = Parameters(self.members)
+        parameters = Parameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
         columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)]
         parts = iter(Columns(columns, parameters).parts())
@@ -81,6 +83,7 @@ class Families:
         self.of: dict[int, Family] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
         main = opened(main)
+        self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
         for level in _levels(main):
             self._level([graph for graph in level if graph is not main])
         self.main = GraphBody(main, self.callee, has_conditions)
@@ -97,7 +100,7 @@ class Families:
             else:
                 self.chains[id(graph)] = chain
         for variants, body in _blocks(entries):
-            family = Family(variants, body)
+            family = Family(variants, body, self.taken)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
 

@@ -71,7 +71,7 @@ class Names:
             return self.fresh(value, "x")
         word = node.op.name if isinstance(node, OpNode) else "h"
         label = (label_of(node) or "").rpartition(".")[2]
-        return self.fresh(value, identifier(label, _WORDS.get(word, word)))
+        return self.fresh(value, identifier(label, identifier(_WORDS.get(word, word), "h")))
 
     def _fresh(self, wanted: str) -> str:
         name = free(wanted, self.taken)
