@@ -55,7 +55,7 @@ fuzz: N ?= 1000
 FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py)
 
 fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1000 (for each), other ones every time
-	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZED)
+	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "long or not long" $(FUZZED)
 
 SEED ?= 0
 SETS ?= torchvision,transformers,diffusers,timm

@@ -14,7 +14,7 @@ from tests.differential.perturbations import perturbed
 from tests.differential.strategies import uses
 from tests.differential.use import Use
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands]
 CALM = settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 

@@ -17,7 +17,7 @@ from tests.differential.strategies import uses
 from tests.differential.use import BATCH, Use
 from tests.differential.values import NO_KERNEL, WITHIN_BOUNDS, alone, limits_of, needs_more, tolerance_of
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands]
 CALM = settings(max_examples=examples(8), suppress_health_check=list(HealthCheck))
 

@@ -14,7 +14,17 @@ from netc.compiler.ir.graph import CallNode, graphs
 CASES = {text: family for family, module in FAMILIES.items() for text in module.CASES}
 
 
-@pytest.mark.parametrize("case", [pytest.param(text, id=f"{family}: {case_id(text)}") for text, family in CASES.items()])
+ORDINARY = 10
+"""One case of this number is in `make test`, all are in `make long`."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(text, id=f"{family}: {case_id(text)}", marks=[pytest.mark.long] * (at % ORDINARY > 0))
+        for at, (text, family) in enumerate(CASES.items())
+    ],
+)
 def test_operators(case: str) -> None:
     model = netc.compile(case)
     listed = any(one.listed for one in model.program.main.tuples)
