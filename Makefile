@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ long: $(READY) ## what takes longest of the gate, in addition to `make test`: la
 
 train-long: $(READY) ## the long tests of training: several processes, resumed runs, compiled models
 	$(BIN)/python -m pytest tests/training -m "long or not long"
+
+editors: $(READY) ## the language server in Neovim and Helix, where they are installed
+	NETC_EDITORS=1 $(BIN)/python -m pytest -m "long or not long" tests/lsp
 
 quick: $(READY) ## a few cases of each test, in half a minute
 	$(BIN)/python -m pytest --quick

@@ -16,7 +16,10 @@ import pytest
 from netc.dsl.grammar import tables
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif("NETC_EDITORS" not in os.environ, reason="`make editors` runs real editors, which answer in their own time"),
+]
 
 
 @pytest.fixture

@@ -121,8 +121,8 @@ async def test_a_used_file_that_is_open_in_another_buffer(client: LanguageClient
     main = opened(client, tmp_path / "main.net", 'use "parts.net"\ninput 3 -> f\n')
     assert await diagnostics(client, main) == []
     change(client, parts, "block f { in -> dens 3 }\n")
-    for _ in range(50):
-        if client.diagnostics.get(main.uri):
+    for _ in range(600):
+        if client.diagnostics.get(main.uri) and client.diagnostics.get(parts.uri):
             break
         await asyncio.sleep(0.1)
     assert [one.range.start.line for one in client.diagnostics[main.uri]] == [1]

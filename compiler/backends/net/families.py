@@ -189,14 +189,19 @@ def _heights(every: Sequence[Graph], before: dict[int, int] | None) -> dict[int,
     if that has no end, since a name is inside itself."""
     if before is None:
         return None
-    highest: dict[str, int] = {}
+    highest: dict[object, int] = {}
     for graph in every:
-        highest[graph.name] = max(highest.get(graph.name, 0), before.get(id(graph), 0))
+        highest[_together_as(graph)] = max(highest.get(_together_as(graph), 0), before.get(id(graph), 0))
     found: dict[int, int] = {}
     for graph in every:
         calls = [found[id(node.graph)] for node in graph.nodes if isinstance(node, CallNode)]
-        found[id(graph)] = max(*calls, -1, (highest[graph.name] if before else 0) - 1) + 1 if calls or before else 0
+        found[id(graph)] = max(*calls, -1, (highest[_together_as(graph)] if before else 0) - 1) + 1 if calls or before else 0
     return None if max(found.values()) > len(every) else found
+
+
+def _together_as(graph: Graph) -> object:
+    """Equal for graphs that may be one block: sequences of one name have nothing else in common."""
+    return id(graph) if graph.kind == "sequence" else graph.name
 
 
 def uses_input_inside(tree: Any, inside: bool = False) -> bool:
