@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def test_every_node_test_is_equal_or_refused() -> None:
-    """In a process of its own: what other tests leave behind has been seen to change one of the results."""
+    """In a process of its own: what other tests leave after them has been seen to change one of the results."""
     command = [sys.executable, "-W", "ignore", "-c", "from frontends.test_onnx_nodes import main; main()"]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
     wrong, found = json.loads(done.stdout.splitlines()[-1])
