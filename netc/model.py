@@ -150,13 +150,13 @@ class Model:
 
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, or for weights with a source, which holds none.
         """
-        from .saving import backend_for, save
+        from .saving import backend_for, refuse_weights, save
 
         checked = checked_path(path)
-        backend, made = backend_for(checked), self.in_type(dtype, keep_io)
-        if not backend.holds_weights and weights is None and seed is None:
-            made = Model(made.program, (), made._hash)
-        save(made.backend_input(weights, seed), backend, checked)
+        backend = backend_for(checked)
+        if weights is not None or seed is not None:
+            refuse_weights(backend, "weights and seeds are")
+        save(self.in_type(dtype, keep_io).backend_input(weights, seed), backend, checked)
 
     def session(
         self,

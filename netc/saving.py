@@ -26,9 +26,7 @@ def refuse_weights(backend: Backend, what: str) -> None:
 
 
 def save(given: BackendInput, backend: Backend, path: str) -> None:
-    """Writes the artefact whole, or not at all."""
-    if given.weights is not None:
-        refuse_weights(backend, "weights and seeds are")
+    """Writes the artefact whole, or not at all. One that holds no weights leaves out those that the model came with."""
     with unsupported_is_compile_error(given.program):
         artefact = backend.build(given)
     if is_stream(path):

@@ -85,8 +85,6 @@ def command(
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
-    if not backend.holds_weights:
-        made.weights = None
     with warnings_shown():
         save(made.backend_input(weights, seed), backend, output or "-")
     for note in backend.notes(made.program):

@@ -43,7 +43,7 @@ def command(
     """Write a spec for a model that exists, and prove that it is the same.
 
     SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module
-    runs its code.
+    runs its code, and PyTorch unpickles an exported program, which may: name only what you trust.
     """
     _check_output(output, force)
     refuse_overwriting(weights, source, output)

@@ -1,6 +1,6 @@
 """What `netc import`, `netc.from_torch` and `netc.from_onnx` do: from an origin to a text that was proved.
 
-In: an origin. Out: a `Spec`. Raises `ImportFailed` for what has no counterpart, `NotProved` if the text is not the model.
+In: an origin. Out: an `ImportedSpec`. Raises `ImportFailed` for what has no counterpart, `NotProved` if the text is not the model.
 """
 
 from __future__ import annotations

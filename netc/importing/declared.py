@@ -68,7 +68,7 @@ def declared_inputs(texts: Sequence[str]) -> DeclaredInputs:
     lines: list[str] = []
     for at, (_, text) in enumerate(named):
         words = text.strip().removeprefix("input ").strip()
-        if any(sign in words for sign in ("\n", ";", "->", "#", "{", "=")) and "batch=false" not in words:
+        if any(sign in words.replace("batch=false", "") for sign in ("\n", ";", "->", "#", "{", "=")):
             raise WrongInput(f"`{text}` is no shape and element type, such as `3x224x224` or `[T] int64`")
         lines.append(f"input_{at} = input {words}")
     lines.append("out " + ", ".join(f"input_{at}" for at in range(len(named))))

@@ -10,6 +10,7 @@ import numpy as np
 
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 
+from .modules import fill, tensors_in
 from .origin import Origin
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def exported_origin(path: str) -> Origin:
-    """The program as an origin. Loading it executes nothing of the model's own code. Raises `ImportFailed`."""
+    """The program as an origin. PyTorch unpickles parts of the file, which may execute code: it must be trusted as a module is. Raises
+    `ImportFailed`."""
     import torch
 
     from netc.compiler.frontends.torch import from_exported
@@ -41,16 +43,14 @@ class _Run:
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         import torch
-        from torch.utils._pytree import tree_leaves, tree_unflatten
+        from torch.utils._pytree import tree_unflatten
 
         module = self.program.module()
         with torch.no_grad():
-            for key, tensor in module.state_dict().items():
-                if key in weights:
-                    tensor.copy_(torch.from_numpy(np.array(weights[key])))
+            fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
             given: list[Any] = [torch.from_numpy(np.array(array)) for array in inputs]
             spec = self.program.call_spec.in_spec
             assert spec is not None
             args, kwargs = tree_unflatten(given, spec)
             made = module(*args, **kwargs)
-        return [leaf.numpy() for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor)]
+        return [tensor.numpy() for tensor in tensors_in(made)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from .origin import Origin
 
@@ -27,13 +28,18 @@ class _Run:
     def __init__(self, path: str, fixed: Mapping[str, object]) -> None:
         self.path, self.fixed = path, fixed
 
-    def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        import numpy as np
+    @cached_property
+    def session(self) -> Any:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        import numpy as np
+
+        session = self.session
         given = iter(inputs)
         feeds = {i.name: np.asarray(self.fixed[i.name]) if i.name in self.fixed else next(given) for i in session.get_inputs()}
         return list(session.run(None, feeds))

@@ -1,4 +1,4 @@
-"""PyTorch modules: `package.module:name`, `file.py:name`, `.pt2` files, or objects.
+"""PyTorch modules: `package.module:name`, `file.py:name`, or objects.
 
 In: a name or a module, and its inputs. Out: an `Origin`. Always: a module is imported only if it is named, since that runs its code; it is
 given back with the weights that it had.
@@ -115,24 +115,24 @@ class _Run:
         try:
             module.eval()
             with torch.no_grad():
-                _fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
+                fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
                 made = module(*positional, **named)
         finally:
             with torch.no_grad():
-                _fill(module, before)
+                fill(module, before)
             for inner, mode in modes.items():
                 inner.training = mode
-        return [tensor.numpy() for tensor in _tensors(made)]
+        return [tensor.numpy() for tensor in tensors_in(made)]
 
 
-def _fill(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
+def fill(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
     """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints."""
     for key, tensor in module.state_dict().items():
         if key in values:
             tensor.copy_(values[key])
 
 
-def _tensors(made: Any) -> list[Any]:
+def tensors_in(made: Any) -> list[Any]:
     from torch import Tensor
     from torch.utils._pytree import tree_leaves
 

@@ -1,8 +1,8 @@
 """The proof that a spec is the model that it was imported from.
 
 In: the model compiled from the text, and its origin. Out: a `Proof`, or a `NotProved` that says what differs. Always: compared are the keys
-and shapes of all parameters and buffers, and the outputs for two sizes of every symbolic dimension, in PyTorch and in ONNX Runtime, with
-weights in which no two tensors are alike.
+and shapes of all parameters and buffers, and the outputs for two sizes of every symbolic dimension, in PyTorch and in ONNX Runtime; where
+the origin can be given other weights, with some in which no two tensors are alike.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Models that other tools wrote, as the texts that commands read: `.onnx`, `.pt2`.
+"""Models that other tools wrote, as the texts that commands read: `.onnx`.
 
 In: the path of a file. Out: an `ImportedSource`, the spec that it becomes, or an `Unreadable` with all that has no counterpart. Always: the
-text is not compared with the file, which `netc import` does.
+text is not compared with the file, which `netc import` does; nothing of a file is executed, so `.pt2`, which PyTorch unpickles, is not
+among them.
 """
 
 from __future__ import annotations
@@ -62,10 +63,4 @@ def _onnx(path: str) -> Origin:
     return onnx_origin(path, {})
 
 
-def _exported(path: str) -> Origin:
-    from .exported import exported_origin
-
-    return exported_origin(path)
-
-
-_ORIGINS: dict[str, Callable[[str], Origin]] = {".onnx": _onnx, ".pt2": _exported}
+_ORIGINS: dict[str, Callable[[str], Origin]] = {".onnx": _onnx}

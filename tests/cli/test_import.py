@@ -98,6 +98,7 @@ USAGE = {
     "no inputs": (("model.py:Net",), "say what the module takes"),
     "no shape": (("model.py:Net", "--input", "8x"), "declares no inputs"),
     "code for a shape": (("model.py:Net", "--input", "8; x = input 3"), "is no shape"),
+    "more code": (("model.py:Net", "--input", "8 batch=false; x = input 3"), "is no shape"),
     "no name": (("model", "--input", "8"), "neither"),
 }
 
@@ -123,7 +124,9 @@ def test_other_commands_take_models(folder: Path) -> None:
     module = model.module(seed=1).eval()
     exported = torch.export.export(module, (torch.randn(2, 3),), dynamic_shapes=({0: torch.export.Dim("N")},))
     torch.export.save(exported, "a.pt2")
-    for file in ("a.onnx", "a.pt2"):
+    assert "dense 4 relu as first" in run("import", "a.pt2", "-o", "-").stdout
+    run("summary", "a.pt2", code=1)  # PyTorch would unpickle it
+    for file in ("a.onnx",):
         assert "first" in run("summary", file).stdout
         run("check", file)
         assert "nn.Linear(3, 4)" in run("compile", file, "--target", "torch").stdout
@@ -135,6 +138,7 @@ def test_other_commands_take_models(folder: Path) -> None:
 def test_damaged_files(folder: Path) -> None:
     for name in ("a.onnx", "a.pt2"):
         (folder / name).write_bytes(b"\x08\x09nothing")
-        said = run("summary", name, code=1).stderr
-        assert "error[cannot-import]" in said
+        said = run("import", name, "-o", "a.net", code=1).stderr
+        assert f"cannot import `{name}`" in said
         assert "Traceback" not in said
+    assert "error[cannot-import]" in run("summary", "a.onnx", code=1).stderr

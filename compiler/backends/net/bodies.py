@@ -39,11 +39,10 @@ LONGEST = 3
 
 
 class GraphBody:
-    """A body that is being made. `values` has the value of each number. `has_conditions`: its inputs need statements of their own."""
+    """A body that is being made. `values` has the value of each number."""
 
-    def __init__(self, graph: Graph, callee: Callee, has_conditions: bool = False) -> None:
+    def __init__(self, graph: Graph, callee: Callee) -> None:
         self.graph = graph
-        self.has_conditions = has_conditions
         self.callee = callee
         self.statements: list[Any] = []
         self.values: list[Value] = []

@@ -25,7 +25,7 @@ from .printer import Printer, literal
 def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     """The spec. `comments` are lines before it."""
     _check(program)
-    families = Families(program.main, bool(program.conditions))
+    families = Families(program.main)
     taken = set(Operator.registry) | set(program.symbols)
     for family in families.found:
         family.name = free(snake_case(family.members[0].name), taken)

@@ -78,7 +78,7 @@ def _literal(slot: Slot, name: str, variant: int, found: Sequence[Literal]) -> L
 class Families:
     """Those of a program, the called ones first."""
 
-    def __init__(self, main: Graph, has_conditions: bool = False) -> None:
+    def __init__(self, main: Graph) -> None:
         self.found: list[Family] = []
         self.of: dict[int, Family] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
@@ -86,7 +86,7 @@ class Families:
         self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
         for level in _levels(main):
             self._level([graph for graph in level if graph is not main])
-        self.main = GraphBody(main, self.callee, has_conditions)
+        self.main = GraphBody(main, self.callee)
         self.body = self.main.make()
 
     def _level(self, level: Sequence[Graph]) -> None:
