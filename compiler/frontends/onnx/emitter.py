@@ -39,6 +39,9 @@ class Emitter:
         """What made each tensor, by identity."""
         self.biased: dict[int, Known] = {}
         """What was added to a tensor before its time, as its operator's bias, by the tensor's identity."""
+        self.made: list[tuple[OpNode, tuple[Value, ...]]] = []
+        """All that was ever made, also what was taken back: what is known of nodes and values is found by their identities, which others
+        would have after them."""
         self._shared: dict[object, OpNode] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         """The stage and the parameter that each initialiser became first."""
@@ -68,6 +71,7 @@ class Emitter:
     def _note(self, outputs: Sequence[Value]) -> OpNode:
         node = self.builder.graph.nodes[-1]
         assert isinstance(node, OpNode)
+        self.made.append((node, tuple(outputs)))
         self.scopes[id(node)] = self.scope
         for value in outputs:
             self.makers[id(value)] = node
