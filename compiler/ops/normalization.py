@@ -9,7 +9,7 @@ from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, Wr
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, LONGS
-from .kinds import COUNT, FLAG, NUMBER, SIZE, ListKind, NumberKind
+from .kinds import COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
 from .parametric import Parametric, WithBias
@@ -17,6 +17,18 @@ from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
 POSITIVE = NumberKind(above=0)
+
+
+class MomentumKind(Kind["int | float | str"]):
+    """The share of the new statistics in the running ones; `none`: they are the mean of all so far."""
+
+    words = ("none",)
+
+    def describe(self) -> str:
+        return "a number, or `none`"
+
+    def convert(self, value: object) -> int | float | str:
+        return "none" if value == "none" else NUMBER.convert(value)
 
 
 class _Normalization(Parametric):
@@ -89,11 +101,15 @@ class _TrackingNormalization(_ChannelNormalization):
 
 
 class BatchNorm(_TrackingNormalization):
-    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training."""
+    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training.
+
+    Those of the training are a moving average, in which the new ones count by `momentum`; with `momentum=none`, the mean of all.
+    """
 
     name = "batch_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
     eps = Arg(POSITIVE, default=1e-5)
+    momentum = Arg(MomentumKind(), default=0.1)
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:

@@ -16,6 +16,7 @@ CASES = [
     "input 5 -> batch_norm",
     "input 5 -> batch_norm relu",
     "input 5xT -> batch_norm eps=1e-3 momentum=0.5",
+    "input 5xT -> batch_norm momentum=none",
     "input 5x4x4 -> batch_norm affine=false",
     "input 5xHxW -> batch_norm bias=false",
     "input 2x3x4x5 -> batch_norm",

@@ -18,7 +18,7 @@ def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
         name,
         {"num_features": x.shape[1]},
         eps=(op.eps, 1e-5),
-        momentum=(op.momentum, 0.1),
+        momentum=(None if op.momentum == "none" else op.momentum, 0.1),
         affine=(op.affine and "weight" not in site.given, True),
         track_running_stats=(op.track_running_stats, True),
         bias=(op.bias, True),
