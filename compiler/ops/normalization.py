@@ -80,7 +80,6 @@ class _ChannelNormalization(_Normalization, WithBias):
 class _TrackingNormalization(_ChannelNormalization):
     """Those that may keep running statistics in training, to use them in inference."""
 
-    momentum = Arg(NUMBER, default=0.1)
     track_running_stats = Arg(FLAG, default=True)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
@@ -126,6 +125,7 @@ class InstanceNorm(_TrackingNormalization):
     name = "instance_norm"
     x = Input(FLOATS, SPATIAL)
     affine = Arg(FLAG, default=False)
+    momentum = Arg(NUMBER, default=0.1)
     track_running_stats = Arg(FLAG, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
