@@ -264,12 +264,6 @@ TABLE = (
     ),
     Deliberate(
         ("roi_align",),
-        "wrong-argument",
-        lambda use: _argument(use, "sampling_ratio") < 1,
-        "then a box has as many points as it is large, and the number of them would follow from the numbers",
-    ),
-    Deliberate(
-        ("roi_align",),
         "wrong-rank",
         lambda use: use.inputs[0].rank != 4 or use.inputs[1].rank != 2,
         "torchvision does not look at the number of axes, and reads past the end",

@@ -270,6 +270,17 @@ def _boxes(draw: Draw) -> Types:
     return tensor(dtype, [size(draw) for _ in range(4)]), tensor(dtype, (size(draw), 5))
 
 
+def _roi_align(draw: Draw, types: Types) -> dict[str, Any]:
+    """Of boxes that end before they begin, torchvision makes a number of points below 0, and fails."""
+    ratio = draw(st.sampled_from((None, 1, 2, 3, 0, -1)))
+    return {
+        "size": per_axis(draw, (size(draw), size(draw))),
+        "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
+        "sampling_ratio": ratio,
+        "aligned": draw(st.sampled_from((None, True))) if ratio is None or ratio > 0 else None,
+    }
+
+
 # --- transforms ------------------------------------------------------------------------------------------------------------------
 
 
@@ -426,10 +437,7 @@ ARGUMENTS: dict[str, Arguments] = {
         "dilation": None,
         "groups": draw(st.sampled_from((None, 1))),
     },
-    "roi_align": lambda draw, types: {
-        "size": per_axis(draw, (size(draw), size(draw))),
-        "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
-    },
+    "roi_align": _roi_align,
     "fractional_max_pool": _windows_or_share,
     "istft": _back,
     "stft": _windows,
