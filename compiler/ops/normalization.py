@@ -7,9 +7,10 @@ from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
+from .axes import normalize_axis
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, LONGS
-from .kinds import COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
+from .kinds import AXIS, COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
 from .parametric import Parametric, WithBias
@@ -259,3 +260,40 @@ class LocalResponseNorm(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given.x.shape) * (self.size + 5)
+
+
+class SpectralNormalize(Operator):
+    """Divides a weight by its greatest singular value, as a matrix with a row for each position of `axis`.
+
+    Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, as PyTorch's
+    parametrization does, which takes fifteen when it is made; here they start at random, so train before you evaluate.
+    """
+
+    name = "spectral_normalize"
+    weight = Input(FLOATS, axes("... n", "at least two axes", least=2))
+    axis = Arg(AXIS, default=0, alias="dim")
+    n_power_iterations = Arg(COUNT, default=1)
+    eps = Arg(EPS, default=1e-12)
+    examples = ("x = input 3; w = param [4, 3] init=normal as weight; x -> dense 4 weight=(spectral_normalize(w))",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, given.weight)
+        return (given.weight,)
+
+    def sides(self, weight: TensorType) -> tuple[Dim, Dim]:
+        """Rows and columns of the matrix."""
+        axis = normalize_axis(self.name, self.axis, weight)
+        return weight.shape[axis], numel((*weight.shape[:axis], *weight.shape[axis + 1 :]))
+
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        names = zip(("_u", "_v"), self.sides(given.weight), strict=True)
+        return tuple(ParameterSpec(name, (size,), _unit(size), given.weight.dtype, trainable=False) for name, size in names)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """The product with one vector, that with the other, and the quotient."""
+        return 3 * numel(given.weight.shape) + 2 * self.sides(given.weight)[0]
+
+
+def _unit(size: Dim) -> Init:
+    """A vector of length 1 or so."""
+    return Init("normal", (size**-0.5 if isinstance(size, int) else 1.0, 0.0))

@@ -228,6 +228,51 @@ def roi_align(
     return means.permute(0, 3, 1, 2)
 
 
+class SpectralNormalize(nn.Module):
+    """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in
+    training improves the vectors.
+
+    weight: [..., rows, ...], with the rows along `axis` -> the same shape.
+    """
+
+    _u: Tensor
+    _v: Tensor
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        axis: int = 0,
+        n_power_iterations: int = 1,
+        eps: float = 1e-12,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.axis, self.n_power_iterations, self.eps = axis, n_power_iterations, eps
+        self.register_buffer("_u", torch.empty(rows, dtype=dtype))
+        self.register_buffer("_v", torch.empty(columns, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for vector in (self._u, self._v):
+            nn.init.normal_(vector, std=len(vector) ** -0.5)
+
+    @torch.no_grad()
+    def improve(self, matrix: Tensor) -> None:
+        """Power iteration."""
+        for _ in range(self.n_power_iterations):
+            self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
+            self._v.copy_(F.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        matrix = weight.movedim(self.axis, 0).flatten(1)
+        if self.training:
+            self.improve(matrix)
+        # Later calls change the vectors before gradients are computed.
+        u, v = self._u.clone(), self._v.clone()
+        return weight / torch.dot(u, matrix @ v)
+
+
 def grouped_linear(x: Tensor, index: Tensor, weight: Tensor) -> Tensor:
     """Multiplies each row by the matrix of its group.
 

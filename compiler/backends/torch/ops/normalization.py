@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ir.types import Shape
-from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
 from ...python.code.expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
 from ..framework import dtype_keyword
 from ..table import TorchSite, function, given, module
@@ -120,3 +120,10 @@ def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
 @function(LocalResponseNorm)
 def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
     return call("F.local_response_norm", site.x, op.size, **_response_keywords(op))
+
+
+@module(SpectralNormalize, torch="torch.nn.utils.parametrizations.spectral_norm")
+def spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
+    rows, columns = op.sides(site.given.weight)
+    keywords = {"axis": (op.axis, 0), "n_power_iterations": (op.n_power_iterations, 1), "eps": (op.eps, 1e-12)}
+    return construct("SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype))
