@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
     "netc": ("netc", ("*.py", "cli/*.py", "drawing/**/*.py", "importing/*.py", "lsp/*.py", "service/*.py", "training/**/*.py", "py.typed")),
@@ -87,7 +89,6 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_of_checkout(tmp_path_factory.mktemp("linked") / "netc", links=True)
 
 
-@pytest.mark.slow
 def test_every_file_is_there_and_no_other(wheel: ZipFile) -> None:
     expected = set()
     for folder, (home, patterns) in CONTENT.items():
@@ -108,13 +109,11 @@ def test_metadata(wheel: ZipFile) -> None:
     assert "netc = netc.__main__:main" in scripts
 
 
-@pytest.mark.slow
 def test_links_make_no_difference(wheel: ZipFile, linked: Path, tmp_path: Path) -> None:
     assert files_of(wheel_of(linked, tmp_path)) == files_of(wheel)
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_an_sdist_gives_the_same_wheel(wheel: ZipFile, linked: Path, tmp_path: Path) -> None:
     build = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, str(tmp_path / "sdist")], cwd=linked, check=True, capture_output=True)
@@ -125,7 +124,6 @@ def test_an_sdist_gives_the_same_wheel(wheel: ZipFile, linked: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("installed", ["wheel", "linkless"])
-@pytest.mark.slow
 def test_it_works_from_any_folder(installed: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     source = request.getfixturevalue(installed)
     home, elsewhere = source, tmp_path / "elsewhere"
