@@ -147,6 +147,7 @@ class Checked:
             tree.file,
             self.source,
             loader=loader,
+            arrays=loader.array,
             foreign=foreign_names,
             model=model,
             index=True,
