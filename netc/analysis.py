@@ -49,7 +49,8 @@ class Choice(Record):
 class Analysis(Record):
     """What is known of a spec. `diagnostics` are sorted, each once; `sources` are the files it was read from, the spec itself first.
 
-    `digests` are those of the files whose arrays are tables. `index` says what each name of the text refers to, and the type of each stage; None unless it was asked for.
+    `index` says what each name of the text refers to, and the type of each stage; None unless it was asked for. `digests` are those of the
+    files whose arrays are tables.
     """
 
     program: Program | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFi
 from .reach import OUTSIDE, SUFFIX, open_regular, why_out_of_reach, within
 
 if TYPE_CHECKING:
-    from netc.compiler.ops.stored import StoredArray
+    from netc.compiler.ops.stored import TableArray
     from netc.dsl.diagnostics import Diagnostic
 
 LIMIT = 64 << 20
@@ -158,7 +158,8 @@ class Loader:
         self._libraries = {prefix: os.path.realpath(path) for prefix, path in _FOLDERS.items()}
         self._folders = [os.path.realpath(folder) for folder in (os.path.dirname(real), *allowed)]
         self._packages: list[str] = []
-        self._arrays: dict[str, dict[str, StoredArray]] = {}
+        self._arrays: dict[str, dict[str, TableArray]] = {}
+        self._given = main.arrays if isinstance(main, stored.TextWithArrays) else {}
         self.digests: list[str] = []
         """SHA-256 of the files whose arrays were read, in the order of reading."""
         self._size = 0
@@ -191,10 +192,9 @@ class Loader:
                 raise CannotLoad(error.problem.why(), near, _LISTED[library] if library is not None and not near else "") from None
         return self._read[real]
 
-    def array(self, path: str, name: str, user: SourceFile) -> StoredArray:
+    def array(self, path: str, name: str, user: SourceFile) -> TableArray:
         """The array of this name in the file that a table of `user` names, under the same rules; raises `CannotLoad` too."""
-        from netc.compiler.elaborate.session import CannotLoad, NoSuchArray
-        from netc.dsl.diagnostics.suggest import near
+        from netc.compiler.elaborate.session import CannotLoad
 
         where, shown, folders = self._wanted(path, user)
         try:
@@ -204,6 +204,8 @@ class Loader:
         why = why_out_of_reach(real, folders, stored.SUFFIX)
         if why:
             raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and _library(path) is None else "")
+        if path in self._given:
+            return self._named(self._given[path], name)
         if real not in self._arrays:
             try:
                 content = self.read_bytes(real, shown)
@@ -213,14 +215,20 @@ class Loader:
             except ValueError as error:
                 raise CannotLoad(str(error)) from None
             self.digests.append(sha256(content).hexdigest())
-        found = self._arrays[real].get(name)
-        if found is None:
-            raise NoSuchArray("it has no such array", tuple(near(name, self._arrays[real])))
-        return found
+        return self._named(self._arrays[real], name)
+
+    @staticmethod
+    def _named(arrays: Mapping[str, TableArray], name: str) -> TableArray:
+        from netc.compiler.elaborate.session import NoSuchArray
+        from netc.dsl.diagnostics.suggest import near
+
+        if name not in arrays:
+            raise NoSuchArray("it has no such array", tuple(near(name, arrays)))
+        return arrays[name]
 
     def read_bytes(self, real: str, name: str) -> bytes:
         """The content of a file that may be read. Raises `Unreadable`."""
-        return read_content(real, name, open_regular, stored.LIMIT)
+        return read_content(real, name, open_regular, LIMIT)
 
     def read(self, real: str, name: str) -> SourceFile:
         """The text at a path that may be read. Raises `Unreadable`."""

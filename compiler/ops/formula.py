@@ -20,7 +20,7 @@ from ..dims import Dim, SymDim, bounds
 from ..ir.origins import moved
 from ..ir.types import BOOL, Shape
 from .base import strict_key
-from .stored import StoredArray
+from .stored import TableArray
 
 NumberKind = Literal["bool", "int", "float"]
 Bounds = tuple[float | None, float | None]
@@ -81,7 +81,7 @@ class ListFormula(Formula):
 class StoredList(ListFormula):
     """A list that is kept in a file: it has no `items` of its own."""
 
-    array: StoredArray
+    array: TableArray
 
 
 class ItemFormula(Formula):
@@ -197,12 +197,12 @@ def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     return with_operands(formula, [moved_formula(o, places) for o in operands(formula)])
 
 
-def stored_formula(array: StoredArray) -> ItemFormula:
+def stored_formula(array: TableArray) -> ItemFormula:
     """The element of the array at a table's indices."""
     return ItemFormula(StoredList((), array), tuple(map(IndexFormula, range(len(array.shape)))))
 
 
-def stored_in(formula: Formula) -> StoredArray | None:
+def stored_in(formula: Formula) -> TableArray | None:
     """The array whose elements a formula is; None for a formula that is computed."""
     match formula:
         case ItemFormula(StoredList(_, array), _):

@@ -19,7 +19,7 @@ from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import stored_formula
 from ...ops.kinds import STRING, Kind
-from ...ops.stored import StoredArray
+from ...ops.stored import TableArray
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, distinct
 from ..scopes.values import Flow
@@ -97,7 +97,7 @@ class Constants(Part):
             return TableOperator(**{**args, "dtype": self.session.dtype})
         return op
 
-    def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> StoredArray:
+    def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
         session = self.session
         if session.remembering is not None:
             session.remembering.forget()
@@ -110,7 +110,9 @@ class Constants(Part):
         except CannotLoad as problem:
             raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), path_span) from None
 
-    def _keywords(self, owner: str, kinds: Mapping[str, Kind[Any]], keywords: Iterable[ast.Keyword], scope: Scope) -> dict[str, tuple[Any, Span]]:
+    def _keywords(
+        self, owner: str, kinds: Mapping[str, Kind[Any]], keywords: Iterable[ast.Keyword], scope: Scope
+    ) -> dict[str, tuple[Any, Span]]:
         """The values of keyword arguments, and where they are."""
         found: dict[str, tuple[Any, Span]] = {}
         for keyword in keywords:
@@ -123,9 +125,7 @@ class Constants(Part):
             self.session.index.name(keyword.name_span, name, None, None, "argument")
         return found
 
-    def _add(
-        self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope
-    ) -> Flow:
+    def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
         assert scope.frame is not None
         label = self._labels.of_stage(node.label, op.name, node.span, scope)
 

@@ -1,8 +1,8 @@
 """Tables for arrays: the formula that gives the values of a constant, or, for a few numbers, their list.
 
-In: an array. Out: a `TableOperator` whose values are those; an `ImportRefused` if none is found. Always: the values are the same to the
-last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last places, since sines and
-logarithms of float32 have errors of their own in every library.
+In: an array. Out: a `TableOperator` whose values are those, by a formula or of a file; an `ImportRefused` if there is no formula. Always: the
+values are the same to the last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last
+places, since sines and logarithms of float32 have errors of their own in every library.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from ...dims import Facts
 from ...ir.elements import dtype_of
 from ...ops.base import OperatorError
 from ...ops.constants import TableOperator
-from ...ops.formula import Formula, ItemFormula, ListFormula, parts
+from ...ops.formula import Formula, ItemFormula, ListFormula, parts, stored_formula
+from ...ops.stored import LIMIT, table_array
 from ..builder import ImportRefused
 from .lists import listed_numbers
 from .search import Search
@@ -38,6 +39,23 @@ def formula_of(array: Array) -> TableOperator:
         if table is not None:
             return table
     raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
+
+
+def stored_table(array: Array) -> TableOperator:
+    """The table that has the array in a file."""
+    stored = table_array(array)
+    if len(stored.data) > LIMIT:
+        raise ImportRefused(f"a constant has {len(stored.data) >> 20} MiB, and the tables of a spec have at most {LIMIT >> 20}")
+    table = _table(array, stored_formula(stored))
+    assert table is not None
+    return table
+
+
+def is_exact(table: TableOperator, array: Array) -> bool:
+    """Whether the values of a table are those of the array to the last bit, but for the sign of zeros."""
+    import numpy as np
+
+    return bool(np.array_equal(table.values(), np.asarray(array, table.values().dtype), equal_nan=array.dtype.kind not in "biu"))
 
 
 def _candidates(array: Array) -> Iterator[Formula | None]:

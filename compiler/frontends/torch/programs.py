@@ -61,7 +61,7 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
         raise ImportFailed(tuple(reader.obstacles))
     made = Program(main.builder.graph, declared.facts, symbols, tuple((c, str(c)) for c in conditions), declared.dims)
     verify(made)
-    return _with_weights(made, program)
+    return _with_weights(made, program, reader.constants.notes())
 
 
 def _computes(node: Node) -> bool:
@@ -197,7 +197,7 @@ def _tree(program: ExportedProgram, output: Node) -> Any:
 # --- weights -----------------------------------------------------------------------------------------------------------------
 
 
-def _with_weights(program: Program, source: ExportedProgram) -> Imported:
+def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, ...]) -> Imported:
     import numpy as np
 
     state = source.state_dict
@@ -211,7 +211,8 @@ def _with_weights(program: Program, source: ExportedProgram) -> Imported:
     names = keys_of(unread, state)
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
-    return Imported(program, weights, (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing")))
+    notes = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *notes)
+    return Imported(program, weights, notes)
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
