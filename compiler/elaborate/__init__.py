@@ -89,11 +89,12 @@ def elaborate(
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
-    `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names one
-    of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
-    the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations of nearly the same text
-    have found. `precision` is the element type of the model. A file without a model (a library of blocks) gives neither a program nor, for
-    that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names
+    one of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at
+    least 1). `index` asks for the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations
+    of nearly the same text have found. `precision` is the element type of the model. A file without a model (a library of blocks) gives
+    neither a program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular
+    order and may repeat.
     """
     session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays)
     program: Program | None = None

@@ -259,4 +259,5 @@ class StoredTableDiffers(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`{self.name}` of `{self.path}` is {self.found}, not {self.wanted}"
+        found, wanted = (f"{type_.dtype} {show_shape(type_.shape)}" for type_ in (self.found, self.wanted))
+        return f"`{self.name}` of `{self.path}` is {found}, not {wanted}"

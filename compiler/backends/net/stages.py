@@ -48,7 +48,7 @@ def constant_of(node: OpNode) -> Any:
             shape = ListOf(tuple(Literal(d, "shape") for d in op.shape))
             array = stored_in(op.formula)
             if array is not None:
-                stored = Literal(StoredPath(array.path), "file"), Literal(array, "name")
+                stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
                 return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labelled else "")
             return Table(op.indices, shape, dtype, formula_tree(op.formula), node.label if op.labelled else "")
         case ParameterOf() as op:

@@ -13,7 +13,7 @@ from ...ir.graph import Graph, OpNode, graphs
 from ...ops.constants import TableOperator
 from ...ops.formula import stored_in
 from ...ops.stored import TableArray
-from .names import free, identifier
+from .names import free, snake_case
 
 
 class StoredNames:
@@ -25,7 +25,7 @@ class StoredNames:
         taken: set[str] = set()
         for node, array in _stored(main) if main is not None and file else ():
             if array.content not in self._names:
-                wanted = identifier((node.label or node.outputs[0].name or array.name).rpartition(".")[2], "constant")
+                wanted = snake_case((node.label or node.outputs[0].name or array.name).rpartition(".")[2] or "constant")
                 name = free(wanted, taken)
                 taken.add(name)
                 self._names[array.content] = replace(array, path=file, name=name)

@@ -33,9 +33,9 @@ class DropPath(nn.Module):
         return x * F.dropout(ones, self.p)
 
 
-def unpacked(lines: tuple[str, ...], shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A constant whose bytes, compressed, are the text of the lines."""
-    content = zlib.decompress(base64.b64decode("".join(lines)))
+def unpacked(values: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A constant whose bytes are the text, compressed."""
+    content = zlib.decompress(base64.b64decode(values))
     return torch.frombuffer(bytearray(content), dtype=dtype).reshape(shape)
 
 

@@ -1,7 +1,7 @@
 """Tables for arrays: the formula that gives the values of a constant, or, for a few numbers, their list.
 
-In: an array. Out: a `TableOperator` whose values are those, by a formula or of a file; an `ImportRefused` if there is no formula. Always: the
-values are the same to the last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last
+In: an array. Out: a `TableOperator` whose values are those, by a formula or of a file; an `ImportRefused` if there is no formula. Always:
+the values are the same to the last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last
 places, since sines and logarithms of float32 have errors of their own in every library.
 """
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ...ir.elements import Array
 
 _NAMES = "ijklmn"
-_SHORT_LIST = 16
+_SHORT_LIST = 32
 _LONGEST_LIST = 256
-"""Numbers: more than these are no text for people."""
+"""Numbers that are rather kept than computed by the graph."""
 
 
 def formula_of(array: Array) -> TableOperator:
@@ -59,7 +59,7 @@ def is_exact(table: TableOperator, array: Array) -> bool:
 
 
 def _candidates(array: Array) -> Iterator[Formula | None]:
-    """An exact formula, few numbers, a formula that is as good as exact, many numbers."""
+    """An exact formula, few numbers, a formula that is as good as exact, more numbers in a file."""
     found, listed = _searched(Search(array)), listed_numbers(array, _LONGEST_LIST)
     numbers = _LONGEST_LIST if listed is None else _length(listed)
     if found is not None and (listed is None or _length(found) <= 2 * numbers):
@@ -71,7 +71,8 @@ def _candidates(array: Array) -> Iterator[Formula | None]:
     found = _searched(Search(array, lists=True))
     if found is not None and _length(found) < numbers:
         yield found
-    yield listed
+    if array.size <= _LONGEST_LIST:
+        yield stored_formula(table_array(array))
 
 
 def _table(array: Array, formula: Formula) -> TableOperator | None:

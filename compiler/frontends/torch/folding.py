@@ -26,9 +26,11 @@ _LARGEST = 2**26
 class Constants:
     """`values` has the constants by their nodes."""
 
-    def __init__(self, nodes: Iterable[Node], given: Mapping[Node, torch.Tensor]) -> None:
+    def __init__(self, nodes: Iterable[Node], given: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:
         self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in given.items()}
         self.tables: dict[Node, TableOperator] = {}
+        self.names = names
+        """What the modules that they belong to call some of them."""
         self.reasons: dict[Node, str] = {}
         """Why there is no formula."""
         self.close: list[list[int]] = []

@@ -51,7 +51,7 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
     sizes = Sizes(names, declared.dims)
     body = [node for node in nodes if node.op == "call_function" and _computes(node)]
     tree = CallTree(body, name)
-    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
+    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, *_constants(program)), sizes, declared.facts, nowhere(name))
     main = CallReader(reader, tree.root, None)
     _declare_inputs(main, inputs)
     main.run()
@@ -147,11 +147,13 @@ def _stored(program: ExportedProgram) -> dict[Node, Stored]:
     return nodes
 
 
-def _constants(program: ExportedProgram) -> dict[Node, torch.Tensor]:
-    """The tensors that are no part of the state dict."""
+def _constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], dict[Node, str]]:
+    """The tensors that are no part of the state dict, and the names of those that are buffers."""
     found = _placeholders(program)
-    values = {spec.arg.name: program.constants.get(spec.target or "") for spec in program.graph_signature.input_specs}
-    return {found[name]: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
+    values = {node: program.constants.get(target) for node, target in targets.items()}
+    names = {node: target.rpartition(".")[2] for node, target in targets.items() if not target.startswith("lifted")}
+    return {node: value for node, value in values.items() if isinstance(value, torch.Tensor)}, names
 
 
 # --- outputs -----------------------------------------------------------------------------------------------------------------

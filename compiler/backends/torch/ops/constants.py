@@ -67,8 +67,6 @@ from .shape import cast_to, model_type
 FLOAT64 = DTYPES["float64"]
 _FEW = 64
 """Numbers of a file that are written out."""
-_LINE = 84
-"""Characters of a line of compressed numbers."""
 
 
 @module(ParamOperator, torch="torch.nn.Parameter")
@@ -370,13 +368,12 @@ class _Writer:
 
 
 def _stored(array: TableArray, dtype: DType) -> Code:
-    """The numbers of a file: a few are written as they are, others compressed, in lines."""
+    """The numbers of a file: a few are written as they are, others compressed."""
     kind = {"b": BOOL, "i": INT64, "f": FLOAT32}.get(array.dtype.name[0], FLOAT32)
     if prod(array.shape) <= _FEW and array.dtype in (BOOL, INT64):
         return call("torch.tensor", Lit(_nested(array.array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
     text = b64encode(compress(array.data, 9)).decode()
-    lines = tuple(text[at : at + _LINE] for at in range(0, len(text), _LINE))
-    code = call("unpacked", Lit(lines, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
+    code = call("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
     return code if array.dtype == dtype else cast_to(code, dtype)
 
 
