@@ -103,7 +103,7 @@ def _redrawn(key: str, array: Array, generator: np.random.Generator) -> Array:
 def _torch(model: Model, weights: Mapping[str, Array]) -> Any:
     module = model.module(weights).eval()
 
-    return lambda inputs: [tensor.numpy() for tensor in _flat(_called(module, inputs))]
+    return lambda inputs: [tensor.numpy() for tensor in flat_tensors(_called(module, inputs))]
 
 
 def _called(module: Any, inputs: list[Array]) -> Any:
@@ -113,10 +113,11 @@ def _called(module: Any, inputs: list[Array]) -> Any:
         return module(*(torch.from_numpy(np.array(x)) for x in inputs))
 
 
-def _flat(made: Any) -> Iterator[Any]:
+def flat_tensors(made: Any) -> Iterator[Any]:
+    """The tensors that a module made, in order."""
     if isinstance(made, tuple | list):
         for one in made:
-            yield from _flat(one)
+            yield from flat_tensors(one)
     else:
         yield made
 

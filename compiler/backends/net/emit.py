@@ -13,7 +13,7 @@ from netc.dsl.source import SourceFile
 
 from ...dims import OneOf, Stated, symbols
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import CallNode, Program, Value, graphs
+from ...ir.graph import Program, Value
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
 from ..base import UnsupportedByTarget
@@ -48,14 +48,8 @@ def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames 
 def _check(program: Program) -> None:
     """Raises `UnsupportedByTarget` for what has no text yet."""
     main = program.main
-    if main.training_outputs is not None:
-        raise UnsupportedByTarget(SpecUnsupported("an output that is another one in training"), main.span)
     if any(one.listed for one in main.tuples):
         raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
-    for graph in graphs(main):
-        for node in graph.nodes:
-            if isinstance(node, CallNode) and node.scan is not None:
-                raise UnsupportedByTarget(SpecUnsupported("a loop at run time"), node.span)
 
 
 def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
@@ -84,10 +78,9 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
     main = program.main
     names = Names(blocks)
     outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
-    found = []
-    for value in families.main.values:
-        wanted = outputs.get(id(value)) if value not in main.inputs else None
-        found.append(names.exactly(wanted) if wanted else names.of(value, main))
+    wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
+    exact = [names.exactly(name) if name else None for name in wanted]
+    found = [name or names.of(value, main) for name, value in zip(exact, families.main.values, strict=True)]
     declared = [_declared(value.type) for value in main.inputs]
     conditions = [str(condition) for condition, _ in program.conditions if _symbols(condition) <= set().union(*map(_used, main.inputs))]
     if conditions and declared:

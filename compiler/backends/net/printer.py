@@ -28,6 +28,7 @@ from .tree import (
     Group,
     Growing,
     IfFirst,
+    InMode,
     InTraining,
     Item,
     Literal,
@@ -36,6 +37,7 @@ from .tree import (
     ParameterOfStage,
     Prefix,
     Ref,
+    Scanned,
     Shared,
     Stage,
     StoredTable,
@@ -64,16 +66,26 @@ class Printer(Values):
         super().__init__(names, parameters, stored or StoredNames())
         self.inputs = inputs
         self.shared: dict[str, str] = {}
+        self.unused = 0
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
-        lines = [self._statement(statement) for statement in body.statements]
-        results = [self._expression(result, _PIPELINE) for result in body.results]
-        if len(results) > 1:
-            return [*lines, f"out {', '.join(results)}"]
-        last = body.statements[-1] if body.statements else None
-        named = isinstance(last, Assign) and body.results == tuple(map(Ref, last.numbers))  # type: ignore[arg-type]
-        return lines if named else [*lines, *results]
+        return self._lines(body.statements, body.results)
+
+    def _lines(self, statements: Sequence[Any], results: Sequence[Any]) -> list[str]:
+        lines = [self._statement(statement) for statement in statements]
+        last = statements[-1] if statements else None
+        named = isinstance(last, Assign) and len(results) == 1 and results == tuple(map(Ref, last.numbers))  # type: ignore[arg-type]
+        return lines if named else [*lines, self._out(results)]
+
+    def _out(self, results: Sequence[Any]) -> str:
+        """The results, as the last statement of a body."""
+        match results:
+            case (InMode(training, evaluation),):
+                return f"if training {{ {self._out(training)} }} else {{ {self._out(evaluation)} }}"
+            case (result,):
+                return self._expression(result, _PIPELINE)
+        return f"out {', '.join(self._expression(result, _PIPELINE) for result in results)}"
 
     def _fresh(self, binders: Sequence[str]) -> tuple[str, ...]:
         """Names of a loop that no tensor, parameter or loop around it has."""
@@ -93,12 +105,17 @@ class Printer(Values):
     def _statement(self, statement: Any) -> str:
         match statement:
             case Assign(numbers, value):
-                names = [f"_{at}" if number is None else self.names[number] for at, number in enumerate(numbers)]
+                names = [self._unused() if number is None else self.names[number] for number in numbers]
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
                 return f"shared {self._shared_name(name)} = {self._stage(stage)}"
         raise TypeError(type(statement).__name__)
+
+    def _unused(self) -> str:
+        """A name for a tensor that nothing reads."""
+        self.unused += 1
+        return f"_{self.unused}" if f"_{self.unused}" not in self.names else self._unused()
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 
@@ -172,6 +189,8 @@ class Printer(Values):
                 return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
             case Loop():
                 return self._loop(stage)
+            case Scanned():
+                return self._scan(stage)
             case InTraining(value):
                 return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
@@ -186,6 +205,12 @@ class Printer(Values):
         if stage.activation is not None:
             words.append(self.value(stage.activation))
         return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
+
+    def _scan(self, scan: Scanned) -> str:
+        states = ", ".join(f"{self.names[number]} = {self._expression(start, _PIPELINE)}" for number, start in scan.states)
+        words = ["scan", *([f"({states})"] if states else []), f"axis={self.argument(scan.axes)}"]
+        words += ["reverse=true"] if scan.reverse.value else []
+        return " ".join([*words, "{", "\n".join(["", *self._lines(scan.statements, scan.results), ""]), "}"])
 
     def _loop(self, loop: Loop) -> str:
         over = self.value(loop.over)
