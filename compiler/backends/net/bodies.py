@@ -139,7 +139,7 @@ class GraphBody:
         """The stage on its tensors."""
         own = len(inputs) - len(named)
         if named:
-            tensors = tuple((name, self._operand(value)) for name, value in zip(named, inputs[own:], strict=True))
+            tensors = tuple((name, self._named(value)) for name, value in zip(named, inputs[own:], strict=True))
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
         if not own:
             return Chain(None, (stage,))
