@@ -108,3 +108,15 @@ def test_no_relation_by_coincidence() -> None:
     """
     text = text_of(netc.compile(spec).program)
     assert "block a {\n  in -> conv 4 3 padding=1 relu as one -> conv 8 1x1 as two\n}" in text
+
+
+def test_tensors_by_name_are_names_or_arithmetic() -> None:
+    """A pipeline cannot be an argument."""
+    spec = """\
+x = input [T, 8]
+bias = input [T, T] batch=false
+mask = bias -> relu
+more = table (i) [2] = i -> dense 1 as last
+x -> multihead_attention 2 mask=mask -> attention k=x v=x mask=(2 * bias + more)
+"""
+    assert_same(netc.compile(spec), text_of(netc.compile(spec).program))

@@ -139,7 +139,7 @@ class GraphBody:
         """The stage on its tensors."""
         own = len(inputs) - len(named)
         if named:
-            tensors = tuple((name, self._named(value)) for name, value in zip(named, inputs[own:], strict=True))
+            tensors = tuple((name, self._argument(value)) for name, value in zip(named, inputs[own:], strict=True))
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
         if not own:
             return Chain(None, (stage,))
@@ -194,6 +194,10 @@ class GraphBody:
             del self.pending[id(value)]
             self.statements.append(Assign((self._number(value),), found))
         return self._taken(value)
+
+    def _argument(self, value: Value) -> Any:
+        """The tensor as one that is given by name: a name, or arithmetic of names."""
+        return self._taken(value) if _is_arithmetic(self.pending.get(id(value), Given())) else self._named(value)
 
     def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
         """The tensors side by side: if they are long together, those that are computed get names."""
@@ -251,6 +255,16 @@ def _has_main_result(tree: Any) -> bool:
 def is_short(tree: Any) -> bool:
     """Whether the tree may be written inside of another one."""
     return _stages(tree) <= LONGEST
+
+
+def _is_arithmetic(tree: Any) -> bool:
+    """Whether the tree has no pipeline in it."""
+    match tree:
+        case Binary(_, left, right):
+            return _is_arithmetic(left) and _is_arithmetic(right)
+        case Prefix(_, operand):
+            return _is_arithmetic(operand)
+    return isinstance(tree, (Ref, Given, Literal))
 
 
 def _stages(tree: Any) -> int:

@@ -19,11 +19,14 @@ from ...ops import Operator
 from ..base import UnsupportedByTarget
 from .families import Families, Family, uses_input_inside
 from .names import Names, free, snake_case
-from .printer import Printer, literal
+from .printer import Printer
+from .stored import StoredNames
+from .tree import Literal
+from .values import Values, literal
 
 
-def text_of(program: Program, comments: Sequence[str] = ()) -> str:
-    """The spec. `comments` are lines before it."""
+def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
+    """The spec. `comments` are lines before it. `stored`: where its tables read arrays; without that, where those of the program do."""
     _check(program)
     families = Families(program.main)
     taken = set(Operator.registry) | set(program.symbols)
@@ -33,8 +36,8 @@ def text_of(program: Program, comments: Sequence[str] = ()) -> str:
     blocks = [family.name for family in families.found]
     lines = [f"# {comment}" if comment else "#" for comment in comments]
     for family in families.found:
-        lines += ["", *_block(family, blocks)]
-    lines += ["", *_main(program, families, blocks)]
+        lines += ["", *_block(family, blocks, stored)]
+    lines += ["", *_main(program, families, blocks, stored)]
     text = "\n".join(lines).strip("\n") + "\n"
     formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
     if formatted is None:
@@ -55,8 +58,9 @@ def _check(program: Program) -> None:
                 raise UnsupportedByTarget(SpecUnsupported("a loop at run time"), node.span)
 
 
-def _block(family: Family, blocks: Sequence[str]) -> list[str]:
-    defaults = {name: literal(value) for name, value in family.defaults.items()}
+def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
+    values = Values((), (), stored or StoredNames())
+    defaults = {name: values.value(Literal(value)) for name, value in family.defaults.items()}
     plain = [name for name in family.parameters if name not in defaults]
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
@@ -71,12 +75,12 @@ def _block(family: Family, blocks: Sequence[str]) -> list[str]:
         found = [names.fresh(value, f"x{at + 1}") for at, value in enumerate(inputs)]
         heads = [f"{name}: [...]" for name in found] + parameters if inputs else ["in: none", *parameters]
     found += [names.of(value, family.members[0]) for value in family.values[len(inputs) :]]
-    printer = Printer(found, family.parameters)
+    printer = Printer(found, family.parameters, stored=stored)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
 
 
-def _main(program: Program, families: Families, blocks: Sequence[str]) -> list[str]:
+def _main(program: Program, families: Families, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
     main = program.main
     names = Names(blocks)
     outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
@@ -88,7 +92,7 @@ def _main(program: Program, families: Families, blocks: Sequence[str]) -> list[s
     conditions = [str(condition) for condition, _ in program.conditions if _symbols(condition) <= set().union(*map(_used, main.inputs))]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
-    return Printer(found, (), declared).lines(families.body)
+    return Printer(found, (), declared, stored).lines(families.body)
 
 
 def _used(value: Value) -> set[str]:

@@ -166,6 +166,22 @@ class Table(Tree):
     label: str
 
 
+class StoredPath(Record):
+    """The path of a file with arrays, as a value."""
+
+    path: str
+
+
+class StoredTable(Tree):
+    """`table [49, 49] int64 file="x.safetensors" name="index" as label`. The literals have a `StoredPath` and a `TableArray`."""
+
+    shape: Any
+    dtype: str
+    file: Literal
+    array: Literal
+    label: str
+
+
 class ParameterOfStage(Tree):
     """`embed.weight`."""
 
