@@ -58,7 +58,7 @@ class _Opening:
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
             values.update((id(old), new) for old, new in zip(node.outputs, outputs, strict=True))
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)
-            label = join(prefix, node.label)
+            label = join(prefix, node.label) if of is None else node.label  # a shared stage has the label of its declaration
             if isinstance(node, OpNode):
                 op = _moved(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)

@@ -34,8 +34,8 @@ class Repeated:
         self.carried = carried
         prefix, first = counted(nodes[0])
         self.over, self.binders, self.stage = _unified(stages)
-        self.label = prefix.removesuffix(".")
         self.start = first if first or not prefix.endswith(".") else None
+        self.label = prefix.removesuffix(".") if self.start is None else prefix
 
 
 def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | Repeated]:

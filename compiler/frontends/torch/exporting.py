@@ -20,6 +20,7 @@ from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fix
 from torch.utils._pytree import tree_map, tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
+from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
 
@@ -49,7 +50,7 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
     program = _export(module, tuple(examples), keywords, _bound(module, *spec))
-    return read_program(program, type(module).__name__, [*names, *named.values()])
+    return read_program(program, type(module).__name__, [*names, *named.values()], aliases_of(module))
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:

@@ -40,8 +40,9 @@ _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
 
-def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None) -> Imported:
-    """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none."""
+def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None, aliases: Mapping[str, str] | None = None) -> Imported:
+    """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
+    `aliases` has, for the paths of modules that have several, the one that they are known by."""
     nodes = flat_nodes(program.graph_module)
     inputs = _user_inputs(program)
     names = _symbol_names(inputs, axes)
@@ -50,7 +51,7 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
     declared = declare(symbols, conditions, {})
     sizes = Sizes(names, declared.dims)
     body = [node for node in nodes if node.op == "call_function" and _computes(node)]
-    tree = CallTree(body, name)
+    tree = CallTree(body, name, aliases)
     reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, *_constants(program)), sizes, declared.facts, nowhere(name))
     main = CallReader(reader, tree.root, None)
     _declare_inputs(main, inputs)
