@@ -14,6 +14,7 @@ from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.emit import text_of
 from netc.compiler.backends.net.stored import content
 from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.tidying import tidy
 from netc.compiler.ops.stored import LIMIT, TableArray
 from netc.dsl.record import Record
 
@@ -73,6 +74,7 @@ def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "
     larger than the tables of a spec may be."""
     begun = time.monotonic()
     program = origin.imported.program
+    tidy(program)
     comments = [f"Imported by netc from {printable(origin.what)}" + ("." if verify else ", and not compared with it.")]
     comments += [printable(note) for note in origin.imported.notes]
     name = name or f"{program.main.name}.net"
