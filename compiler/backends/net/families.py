@@ -41,6 +41,8 @@ class Family:
         """It takes any number of tensors, as one tuple."""
         self.values: Sequence[Value] = variants[0].members[0][1]
         self.name = ""
+        self.words: Sequence[str] = ()
+        """What its inputs are called, empty where that says nothing."""
         parameters = Parameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
         columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)]

@@ -64,14 +64,14 @@ class Names:
         """The name of an input."""
         return self._fresh(identifier(value.name, otherwise))
 
-    def of(self, value: Value, graph: Graph) -> str:
-        """The name of a tensor that a node makes: its own, that of the stage, or a general one."""
+    def of(self, value: Value, graph: Graph, hint: str = "") -> str:
+        """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
         node = next((n for n in _nodes(graph) if any(v is value for v in n.outputs)), None)
         if node is None:
             return self.fresh(value, "x")
         word = node.op.name if isinstance(node, OpNode) else "h"
         label = (label_of(node) or "").rpartition(".")[2]
-        return self.fresh(value, identifier(label, identifier(_WORDS.get(word, word), "h")))
+        return self.fresh(value, identifier(label, identifier(hint, identifier(_WORDS.get(word, word), "h"))))
 
     def _fresh(self, wanted: str) -> str:
         name = free(wanted, self.taken)
