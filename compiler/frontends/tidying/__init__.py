@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...ir.graph import CallNode, Program, graphs
 from .dead import without_dead
 from .patterns import PATTERNS
+from .rotary import rotary
 from .single import dissolved
 from .view import GraphView
 
@@ -21,6 +22,7 @@ def tidy(program: Program) -> None:
         for pattern in PATTERNS:
             for node in list(graph.nodes):
                 pattern(view, node)
+    rotary(program)
     without_dead(program.main)
     dissolved(program.main)
     for graph in graphs(program.main):

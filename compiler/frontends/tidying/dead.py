@@ -1,6 +1,6 @@
 """What has no effect: nodes whose results nobody reads, and outputs that no call of a graph uses.
 
-In: the main graph of a program. Out: the same graph without them. Always: a node with keys stays, and so do the inputs of graphs.
+In: the main graph of a program. Out: the same graph without them. Always: a node with keys stays, and so do the inputs of the model.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ def without_dead(main: Graph) -> None:
             if isinstance(node, CallNode):
                 calls.setdefault(id(node.graph), []).append(node)
     read: set[int] = set()
+    changed = False
     for graph in reversed(graphs(main)):
         if graph is not main:
             _drop_outputs(graph, calls.get(id(graph), []), read)
         _drop_nodes(graph)
         read.update(id(value) for node in graph.nodes for value in node.inputs)
         read.update(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
+    for graph in graphs(main):
+        if graph is not main and _drop_inputs(graph, calls.get(id(graph), [])):
+            changed = True
+    if changed:
+        without_dead(main)
 
 
 def _drop_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
@@ -32,6 +38,20 @@ def _drop_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
         graph.outputs = [graph.outputs[at] for at in kept]
         for node in calls:
             node.outputs = tuple(node.outputs[at] for at in kept)
+
+
+def _drop_inputs(graph: Graph, calls: list[CallNode]) -> bool:
+    """Drops what nothing inside reads; whether there was any. A block that takes nothing else keeps its first one."""
+    if graph.tuples or graph.captures or any(node.scan is not None or node.tuples for node in calls):
+        return False
+    read = {id(value) for node in graph.nodes for value in node.inputs} | set(map(id, graph.outputs))
+    kept = [at for at, value in enumerate(graph.inputs) if id(value) in read] or [0]
+    if len(kept) >= len(graph.inputs):
+        return False
+    graph.inputs = [graph.inputs[at] for at in kept]
+    for node in calls:
+        node.inputs = tuple(node.inputs[at] for at in kept)
+    return True
 
 
 def _drop_nodes(graph: Graph) -> None:

@@ -7,7 +7,7 @@ Always: a pattern compares all numbers and axes that it depends on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ...dims import SymDim
 from ...ir.graph import Node, OpNode, Value
@@ -21,16 +21,9 @@ from ...ops.normalization import RMSNorm
 from ...ops.rearrange import Rearrange
 from ...ops.reduction import Mean
 from ...ops.shape import Expand, Reshape, Transpose, Unsqueeze
-from .view import GraphView
+from .view import GraphView, pairs
 
 Pattern = Callable[[GraphView, Node], None]
-
-
-def _pairs(values: tuple[Value, ...] | list[Value]) -> Iterator[tuple[Value, Value]]:
-    """Both orders of two tensors."""
-    if len(values) == 2:
-        yield values[0], values[1]
-        yield values[1], values[0]
 
 
 def _near(number: float, other: float) -> bool:
@@ -44,11 +37,11 @@ def rms_norm(view: GraphView, node: Node) -> None:
     """`weight * (x * rsqrt(mean(x ** 2) + eps))`."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
-    for scale, scaled in _pairs(node.inputs):
+    for scale, scaled in pairs(node.inputs):
         weight, product = view.made_by(scale, ParamOperator), view.made_by(scaled, Mul)
         if weight is None or product is None or view.uses(scale) > 1 or not _is_weight(weight):
             continue
-        for x, root in _pairs(product.inputs):
+        for x, root in pairs(product.inputs):
             eps = _eps(view, x, root)
             if eps is not None and scale.type.shape == x.type.shape[-1:]:
                 level = weight.label.rpartition(".")[0]
@@ -88,7 +81,7 @@ def gelu(view: GraphView, node: Node) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
     number, tensors = view.factors(node.outputs[0])
-    for x, other in _pairs(tensors):
+    for x, other in pairs(tensors):
         shifted = view.shifted(other)
         tanh = view.made_by(shifted[0], Tanh) if _near(number, 0.5) and shifted is not None and shifted[1] == 1 else None
         if tanh is not None and _is_inside_of_gelu(view, x, tanh.inputs[0]):
@@ -99,7 +92,7 @@ def gelu(view: GraphView, node: Node) -> None:
 def _is_inside_of_gelu(view: GraphView, x: Value, value: Value) -> bool:
     number, tensors = view.factors(value)
     total = view.made_by(tensors[0], Add) if len(tensors) == 1 and _near(number, math.sqrt(2 / math.pi)) else None
-    for one, cube in _pairs(total.inputs if total is not None else ()):
+    for one, cube in pairs(total.inputs if total is not None else ()):
         factor, powers = view.factors(cube)
         if one is x and _near(factor, 0.044715):
             return _is_cube(view, powers, x)

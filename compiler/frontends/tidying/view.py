@@ -6,6 +6,8 @@ the same `Value`, so that whatever reads it stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from ...dims import Facts, SymDim
 from ...ir.graph import Graph, Node, OpNode, Value
 from ...ops.arithmetic import Add, Mul
@@ -73,3 +75,10 @@ def _scalar(op: Operator, otherwise: float) -> float | None:
     if not op.scalars:
         return otherwise
     return None if isinstance(op.scalars[0], SymDim) else float(op.scalars[0])
+
+
+def pairs(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
+    """Both orders of two tensors."""
+    if len(values) == 2:
+        yield values[0], values[1]
+        yield values[1], values[0]
