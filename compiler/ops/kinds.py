@@ -6,6 +6,7 @@ or an `InvalidArgument`. Words (`padding=same`) arrive as str.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Generic, TypeVar
 
 from ..dims import Dim, SymDim, bounds
@@ -140,6 +141,18 @@ class ScalarKind(Kind["Dim | float | bool"]):
         return value
 
 
+class AnyScalarKind(ScalarKind):
+    """The same, or an infinite number."""
+
+    words = ("inf", "-inf")
+
+    def describe(self) -> str:
+        return "a number, `inf` or `-inf`"
+
+    def convert(self, value: object) -> Dim | float | bool:
+        return super().convert({"inf": inf, "-inf": -inf}.get(value, value) if isinstance(value, str) else value)
+
+
 class FlagKind(Kind[bool]):
     def describe(self) -> str:
         return "`true` or `false`"
@@ -239,6 +252,7 @@ NUMBER = NumberKind()
 EXTENDED = ExtendedKind()
 FRACTION = NumberKind(0, 1)
 SCALAR = ScalarKind()
+ANY_SCALAR = AnyScalarKind()
 FLAG = FlagKind()
 STRING = StringKind()
 DTYPE = DTypeKind()

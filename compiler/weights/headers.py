@@ -13,13 +13,8 @@ import numpy as np
 from ..analysis.parameters import ParameterInfo
 from ..ir.elements import Array, dtype_of, numpy_dtype
 from ..ir.types import DTYPES, DType
+from ..ops.stored import SAFETENSORS_TYPES
 from .numpy_files import UnfitArrayFile, npz_headers
-
-SAFETENSORS_TYPES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
-    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
-"""Element types as safetensors calls them."""
 
 
 def placeholders(path: str | Path, infos: Mapping[str, ParameterInfo]) -> dict[str, Array] | None:

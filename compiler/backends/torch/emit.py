@@ -33,7 +33,9 @@ from .table import EMITTERS, OUTSIDE
 assert ops, "importing the package fills the tables"
 
 _STANDARD = {
+    r"\bbase64\.": "import base64",
     r"\bmath\.": "import math",
+    r"\bzlib\.": "import zlib",
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bCallable\[": "from collections.abc import Callable",
 }

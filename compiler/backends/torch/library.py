@@ -6,6 +6,8 @@ what an emitted file may import and nothing else, its lines fit there, and it is
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Callable
 
 import torch
@@ -29,6 +31,12 @@ class DropPath(nn.Module):
             return x
         ones = x.new_ones(x.shape[0], *[1] * (x.dim() - 1))
         return x * F.dropout(ones, self.p)
+
+
+def unpacked(values: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A constant whose bytes are the text, compressed."""
+    content = zlib.decompress(base64.b64decode(values))
+    return torch.frombuffer(bytearray(content), dtype=dtype).reshape(shape)
 
 
 class RotaryEmbedding(nn.Module):
