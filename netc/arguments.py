@@ -12,7 +12,6 @@ from numbers import Integral, Real
 from netc.compiler.elaborate.precision import FULL, Precision
 from netc.compiler.ir.types import DTYPES
 
-
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
 GREATEST_SEED = 2**63 - 1

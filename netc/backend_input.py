@@ -1,7 +1,7 @@
 """What backends take, made of a checked program and the caller's weights.
 
-In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once; weights are opened or drawn when a backend
-needs them, and each tensor is read when it is asked for.
+In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once; weights are opened or drawn when a
+backend needs them, and each tensor is read when it is asked for.
 """
 
 from __future__ import annotations
@@ -85,5 +85,3 @@ def _warnings(matched: Matched) -> Iterator[Warning]:
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-

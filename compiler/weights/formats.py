@@ -1,7 +1,7 @@
 """Files of tensors, opened without reading their numbers.
 
-In: the path of one file. Out: `StoredTensor`s by name. Always: nothing in a file is executed; what is wrong with one is a `WeightsError`, now
-or when a tensor is read; a tensor is mapped when it is read and let go with the array. PyTorch is imported for its own files only.
+In: the path of one file. Out: `StoredTensor`s by name. Always: nothing in a file is executed; what is wrong with one is a `WeightsError`,
+now or when a tensor is read; a tensor is mapped when it is read and let go with the array. PyTorch is imported for its own files only.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ def _of_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTensor:
 
 
 class _TorchFile:
-    """A file of PyTorch's. All tensors of one loading share one mapping, whose pages count as memory of the process once they were read: so it
-    is loaded anew after some of them."""
+    """A file of PyTorch's. All tensors of one loading share one mapping, whose pages count as memory of the process once they were read:
+    so it is loaded anew after some of them."""
 
     def __init__(self, path: Path, source: str) -> None:
         self.path = path

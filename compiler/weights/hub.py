@@ -1,7 +1,7 @@
 """Weights from the Hugging Face hub: `hf:org/name`, or `hf:org/name@revision`.
 
-In: such a word. Out: the path of a file or an index in huggingface_hub's cache, next to its shards. Always: only weights are fetched; what is
-there already is not fetched again; HF_ENDPOINT, HF_HOME and HF_TOKEN are heeded, since huggingface_hub does.
+In: such a word. Out: the path of a file or an index in huggingface_hub's cache, next to its shards. Always: only weights are fetched; what
+is there already is not fetched again; HF_ENDPOINT, HF_HOME and HF_TOKEN are heeded, since huggingface_hub does.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def _reported(fetch: Callable[[], Path], source: str) -> Path:
         listed = ", ".join(f"`{file}`" for file in _FILES)
         raise _refused(source, f"the repository has none of {listed}, or a shard is missing") from error
     except errors.GatedRepoError as error:
-        raise _refused(source, "its authors give access on request", "ask for it on the page of the repository, and set HF_TOKEN") from error
+        raise _refused(
+            source, "its authors give access on request", "ask for it on the page of the repository, and set HF_TOKEN"
+        ) from error
     except errors.RepositoryNotFoundError as error:
         raise _refused(source, "there is no such repository, or it is private", "of a private one: set HF_TOKEN") from error
     except errors.RevisionNotFoundError as error:

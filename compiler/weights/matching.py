@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, takewhile
 
-import numpy as np
-
 from netc.dsl.diagnostics.suggest import near
 
 from ..analysis.parameters import ParameterInfo
@@ -26,6 +24,7 @@ from .stored import StoredTensor, of_array
 
 __all__ = ["Matched", "WeightsError", "as_arrays", "fixed", "initial", "load", "load_matching", "match", "match_stored", "open_weights"]
 
+_AS_IT_IS = Selection()
 _COUNTER = "num_batches_tracked"
 _MOST_PAIRS = 3
 _MOST_CANDIDATES = 2000
@@ -47,7 +46,7 @@ def load_matching(infos: Mapping[str, ParameterInfo], path: str) -> dict[str, Ar
 
 
 def match_stored(
-    infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor], selection: Selection = Selection(), seed: int = 0
+    infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor], selection: Selection = _AS_IT_IS, seed: int = 0
 ) -> Matched:
     """The tensors as the program needs them, none of them read. What the selection allows to be missing is drawn with the seed."""
     selected = select(tensors, infos, selection)
@@ -82,7 +81,7 @@ class Matched(Mapping[str, Array]):
         self.ignored = ignored
         self.drawn = drawn
         self.not_finite: dict[str, None] = {}
-        """Names of the learned parameters that were read and have NaN or infinities. Buffers may have infinities on purpose, as masks do."""
+        """Names of the learned parameters that were read and have NaN or infinities; buffers may have infinities on purpose."""
         self._infos = infos
         self._sources = sources
 

@@ -1,7 +1,7 @@
 """Large arrays converted and examined part by part, so that what is needed in between stays small.
 
-In: arrays, which may be mapped from a file. Out: arrays, or what holds of all their elements. Always: parts are made of arrays whose elements
-follow each other in memory; others are taken whole.
+In: arrays, which may be mapped from a file. Out: arrays, or what holds of all their elements. Always: parts are made of arrays whose
+elements follow each other in memory; others are taken whole.
 """
 
 from __future__ import annotations

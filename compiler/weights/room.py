@@ -1,7 +1,7 @@
 """Whether there is room for what is about to be made.
 
-In: a number of bytes. Out: nothing, or an `OSError` or `MemoryError` that says what is needed and what there is. Always: where the system does
-not say what it has, there is room.
+In: a number of bytes. Out: nothing, or an `OSError` or `MemoryError` that says what is needed and what there is. Always: where the system
+does not say what it has, there is room.
 """
 
 from __future__ import annotations
@@ -48,11 +48,5 @@ def _available() -> Iterator[int]:
 
 def shown(size: int) -> str:
     """Bytes for people: `13.5 GB`."""
-    amount = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:
-            break
-        amount /= 1000
-    else:
-        unit = "GB"
-    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+    units = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+    return next((f"{size / one:.1f} {unit}" for unit, one in units if size >= one), f"{size} bytes")

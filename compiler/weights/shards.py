@@ -66,7 +66,9 @@ def _files_of(folder: Path, source: str) -> list[Path]:
             _check_numbers(files, source)
             return [folder / name for name in files]
     endings = ", ".join(f"`{ending}`" for ending in OPENERS)
-    raise _damaged(source, "the folder has no weights: neither an index nor `.safetensors` nor `pytorch_model.bin`", f"name a file: {endings}")
+    raise _damaged(
+        source, "the folder has no weights: neither an index nor `.safetensors` nor `pytorch_model.bin`", f"name a file: {endings}"
+    )
 
 
 def _check_numbers(names: Iterable[str], source: str) -> None:

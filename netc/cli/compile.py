@@ -80,14 +80,18 @@ def command(
     if section is not None:
         raise click.UsageError(f"--section is for --target {SECTION}")
     backend = _backend(target, output)
+    from netc.dsl.record import replace
+
     from ..saving import refuse_weights, save
+    from .written import writing_shown
 
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
     with warnings_shown():
-        save(made.backend_input(weights, seed), backend, output or "-")
+        with writing_shown() as progress:
+            save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 

@@ -12,7 +12,17 @@ from netc.compiler.backends.onnx import BACKEND
 
 from .completion import FileName
 from .failures import Failed
-from .options import choose, named_words, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
+from .options import (
+    choose,
+    named_words,
+    one_source,
+    precision_options,
+    read_by,
+    refuse_overwriting,
+    source_options,
+    spec_options,
+    weight_options,
+)
 from .terminal import visible, warnings_shown, write
 
 if TYPE_CHECKING:

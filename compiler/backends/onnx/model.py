@@ -20,6 +20,7 @@ from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.graph import Program, Value, join
 from ...ir.types import TensorType
 from ...ops.base import OpInputs
+from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
@@ -43,6 +44,7 @@ class GraphAndTensors(Record):
 
     def whole(self) -> ModelProto:
         """The model with its initialisers, all of them in memory."""
+        check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
         proto = ModelProto()
         proto.CopyFrom(self.proto)
         for name, stored in self.tensors.items():

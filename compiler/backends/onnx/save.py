@@ -1,8 +1,8 @@
 """Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
-In: a model whose initialisers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file is
-written whole or not at all; one tensor after the other is in memory; other weights have another hash, so that a graph never finds those of
-another model, whenever writing ends; what the disk has no room for is refused before the first byte.
+In: a model whose initialisers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file
+is written whole or not at all; one tensor after the other is in memory; other weights have another hash, so that a graph never finds those
+of another model, whenever writing ends; what the disk has no room for is refused before the first byte.
 """
 
 from __future__ import annotations

@@ -88,11 +88,9 @@ def _length(piece: Piece) -> int:
 
 def _split(message: Any, number: int) -> tuple[bytes, bytes]:
     """The fields before one and those after it, without itself."""
-    found: tuple[bytes, bytes] = tuple(
-        _serialised(message, [field for field, _ in message.ListFields() if keep(field.number)])
-        for keep in (lambda other: other < number, lambda other: other > number)
-    )  # type: ignore[assignment]
-    return found
+    fields = [field for field, _ in message.ListFields()]
+    before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
+    return _serialised(message, before), _serialised(message, after)
 
 
 def _serialised(message: Any, fields: Iterable[Any]) -> bytes:
