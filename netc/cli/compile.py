@@ -12,7 +12,7 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 from ..emit import STAGES
 from .completion import FileName
 from .failures import wrong_usage
-from .options import choose, one_source, precision_options, refuse_overwriting, source_options, spec_options, weight_options
+from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
 from .terminal import warnings_shown
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
+    from ..checkpoint import Checkpoint
 
 BACKENDS = backends()
 SUFFIXED = " or ".join(f"NAME{backend.suffix}" for backend in BACKENDS)
@@ -59,11 +60,11 @@ def command(
     allow_paths: tuple[str, ...],
     dtype: str | None,
     keep_io: bool,
-    weights: str | None,
+    weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
     path = one_source(file, text)
-    refuse_overwriting(output, path, weights)
+    refuse_overwriting(output, path, *read_by(weights))
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if emit is not None:
@@ -79,14 +80,18 @@ def command(
     if section is not None:
         raise click.UsageError(f"--section is for --target {SECTION}")
     backend = _backend(target, output)
+    from netc.dsl.record import replace
+
     from ..saving import refuse_weights, save
+    from .written import writing_shown
 
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
     with warnings_shown():
-        save(made.backend_input(weights, seed), backend, output or "-")
+        with writing_shown() as progress:
+            save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
