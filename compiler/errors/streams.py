@@ -1,0 +1,74 @@
+"""Errors of streams: what cannot be computed piece by piece along a dimension."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..ir.types import TensorType
+from .base import Problem
+
+
+class LooksAhead(Problem):
+    """A result at one position depends on inputs at later ones; `by` that many, None: all that there are. `output` is the result that
+    shows it."""
+
+    code: ClassVar[str] = "looks-ahead"
+    operator: str
+    dimension: str
+    by: int | None = None
+    advice: str = ""
+
+    def message(self) -> str:
+        return f"`{self.operator}` looks ahead along `{self.dimension}`"
+
+    def label(self) -> str:
+        if self.by is None:
+            return "each position of the result depends on later positions of the input"
+        many = f"the {self.by} positions" if self.by > 1 else "the position"
+        return f"each position of the result depends on {many} after it"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
+
+
+class NotStreamed(Problem):
+    """There is no rule that computes it piece by piece, though it may not look ahead. `why` completes the sentence."""
+
+    code: ClassVar[str] = "not-streamed"
+    operator: str
+    dimension: str
+    why: str
+    advice: str = ""
+
+    def message(self) -> str:
+        return f"`{self.operator}` cannot be computed piece by piece along `{self.dimension}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
+
+
+class StreamedOutput(Problem):
+    """An output that does not have one element for each position of the stream."""
+
+    code: ClassVar[str] = "streamed-output"
+    name: str
+    dimension: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"the output `{self.name}` has the shape {self.found}: a stream along `{self.dimension}` gives one element for each position"
+
+
+class NoStream(Problem):
+    """A dimension along which there is nothing to stream. `known` are those of the inputs."""
+
+    code: ClassVar[str] = "no-stream"
+    dimension: str
+    why: str
+    known: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"cannot stream along `{self.dimension}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("the dimensions of the inputs are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ()

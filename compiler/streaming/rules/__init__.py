@@ -1,0 +1,1 @@
+"""How each operator is computed piece by piece: a table, keyed by the operator's class."""
