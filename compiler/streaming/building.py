@@ -65,15 +65,14 @@ class Building:
             self.graph.declares.append(first.shared)
         return first.shared
 
-    def finished(self, outputs: Iterable[tuple[str, Value]], inputs: Iterable[Value]) -> Graph:
-        """The graph with these results by name, and these inputs."""
+    def finished(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
+        """The graph with these results by name."""
         graph = self.graph
         graph.output_names, graph.outputs = [], []
         for name, value in outputs:
             graph.output_names.append(name)
             graph.outputs.append(value)
         graph.nodes = needed(graph.nodes, graph.outputs)
-        graph.inputs = list(inputs)
         graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
         used = {id(n.shared) for n in graph.nodes if n.shared is not None}
         graph.declares = [module for module in graph.declares if id(module) in used]
@@ -85,9 +84,8 @@ class Building:
         labels = {node.label for node in self.graph.nodes}
         found: dict[str, str] = {}
         for node in self.graph.nodes:
-            tie = node.tie if isinstance(node, OpNode) else None
-            if tie is not None and tie.path not in labels:
-                found[join(node.label, tie.name)] = join(tie.path, tie.target_name)
+            if isinstance(node, OpNode) and node.tie is not None and node.tie.path not in labels:
+                found[join(node.label, node.tie.name)] = join(node.tie.path, node.tie.target_name)
                 node.tie = None
         return found
 

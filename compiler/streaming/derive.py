@@ -10,25 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from netc.dsl.source import Span
-
 from ..dims import Dim, SymDim, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
-from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie, Value, join
-from ..ir.types import BATCH, BOOL
-from ..ops.base import Operator
+from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie, Value, join, needed
+from ..ir.types import BATCH, BOOL, TensorType
 from ..ops.constants import TableOperator
 from ..ops.formula import Const, Formula, UnaryFormula
 from ..ops.joining import Concat
 from ..ops.mode import ByMode
-from ..ops.operand import OperatorError
-from . import rules_of_all as rules_of_all
+from . import rules as rules
 from .bodies import plain_operator, plain_type
 from .building import Building, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
-from .lengths import Length, conditions_of, facts_of, length_of
+from .lengths import Length, conditions_of, facts_of, length_of, sizes_in
 from .memory import Memory, Remembered
-from .site import Site
+from .scans import fixed_scan, streamed_scan
+from .site import Site, site_at
 from .stream import State, Stream
 from .table import rule_of
 
@@ -141,8 +138,6 @@ class _Derivation:
     # --- loops -------------------------------------------------------------------------------------------------------------
 
     def _scan(self, node: CallNode, scan: Scan, items: list[Item], path: str) -> Sequence[Item]:
-        from .scans import fixed_scan, streamed_scan
-
         for item in items:
             if isinstance(item, Withheld):
                 raise Refused(LooksAhead(item.operator, self.length.name), item.span)
@@ -163,38 +158,39 @@ class _Derivation:
             raise Refused(LooksAhead(item.blame.operator, self.length.name, item.over - item.ahead), item.blame.span)
         if item.over or item.ahead < 0 or item.history is not None:
             raise Refused(StreamedOutput(name, self.length.name, whole.type), whole.span)
-        node = OpNode(_Delay(), (), (), "", whole.span, ())
-        return Site(node, [], Home(name), self.memory).delayed(item, 0).value
+        return site_at(whole.span, Home(name), self.memory).delayed(item, 0).value
 
     def _finished(self, outputs: list[tuple[str, Value]]) -> Stream:
         memory, length = self.memory, self.length
-        wanted = [value for _, value in outputs]
-        states = _needed_states(memory, wanted)
-        if not any(length.past in s.value.type.shape for s in states) and _uses(memory.step.graph, wanted + [s.next for s in states], length):
-            states.append(self._counter())
-        brought = [(value, item) for value, item in memory.brought.values()]
-        inputs = [*memory.step.graph.inputs, *(value for value, _ in brought), *(s.value for s in states)]
+        states = self._states([value for _, value in outputs])
         nexts = [(memory.name(f"next_{s.name.removeprefix('past_')}"), s) for s in states]
-        step = memory.step.finished([*outputs, *((name, s.next) for name, s in nexts)], inputs)
+        step = memory.step.finished([*outputs, *((name, s.next) for name, s in nexts)])
         used = {id(v) for n in step.nodes for v in n.inputs} | {id(v) for v in step.outputs}
-        kept = [(value, item) for value, item in brought if id(value) in used]
-        dropped = {id(value) for value, _ in brought} - {id(value) for value, _ in kept}
-        step.inputs = [v for v in step.inputs if id(v) not in dropped]
-        given = [(value.name, item.start) for value, item in kept]
+        fixed = [(value, item) for value, item in memory.brought.values() if id(value) in used]
+        step.inputs += [*(value for value, _ in fixed), *(s.value for s in states)]
+        given = [(value.name, item.start) for value, item in fixed]
         given += [(s.name, s.start.start) for s in states if isinstance(s.start, Fixed)]
-        start = memory.start.finished(given, memory.start.graph.inputs) if given else None
+        start = memory.start.finished(given) if given else None
         found = tuple(State(s.name, name, s.value.type, None if isinstance(s.start, Fixed) else s.start) for name, s in nexts)
         moved = memory.step.untied() | (memory.start.untied() if start is not None else {})
-        programs = [self._program(step, True), None if start is None else self._program(start, False)]
-        assert programs[0] is not None
-        return Stream(length.name, length.past_name, programs[0], programs[1], found, tuple(value.name for value, _ in kept), moved)
+        begin = None if start is None else self._program(start, False)
+        names = tuple(value.name for value, _ in fixed)
+        return Stream(length.name, length.past_name, self._program(step, True), begin, found, names, moved)
+
+    def _states(self, outputs: list[Value]) -> list[Remembered]:
+        """The states that the outputs need, and one that counts if the number of positions is needed and is the length of none."""
+        states = _needed_states(self.memory, outputs)
+        counted = any(self.length.past in s.value.type.shape for s in states)
+        if not counted and _uses(self.memory.step.graph, [*outputs, *(s.next for s in states)], self.length):
+            states.append(self._counter())
+        return states
 
     def _counter(self) -> Remembered:
         """A state that is as long as there were positions, where no other one is."""
         length, memory = self.length, self.memory
         type = _vector(length.past)
         found = memory.remember(type, Home(), False, "positions")
-        site = Site(OpNode(_Delay(), (), (), "", self.main.span, ()), [], Home(), memory)
+        site = site_at(self.main.span, Home(), memory)
         found.next = site.put(Concat(axis=0), found.value, site.table((length.piece,), Const(False)))
         return found
 
@@ -210,10 +206,6 @@ class _Derivation:
         return Program(graph, self.memory.step.facts, free, conditions_of(program, length), dims)
 
 
-class _Delay(Operator):
-    """The place of what is remembered for an output."""
-
-
 def _raw(whole: SymDim, name: str) -> Dim:
     """The dimension if it is a symbol of its own, with whatever bounds; something else if it is not."""
     terms = whole.terms
@@ -225,9 +217,7 @@ def _symbols(condition: Any) -> frozenset[str]:
     return symbols(condition.left) | symbols(getattr(condition, "right", 0))
 
 
-def _vector(size: Dim) -> Any:
-    from ..ir.types import TensorType
-
+def _vector(size: Dim) -> TensorType:
     return TensorType(BOOL, (size,))
 
 
@@ -265,11 +255,5 @@ def _needed_states(memory: Memory, outputs: Iterable[Value]) -> list[Remembered]
 
 def _uses(graph: Graph, outputs: list[Value], length: Length) -> bool:
     """Whether what computes the outputs uses the number of positions so far."""
-    from ..ir.graph import needed
-    from .lengths import _sizes
-
     nodes = needed(graph.nodes, outputs)
-    return any(length.past_name in symbols(d) for n in nodes if isinstance(n, OpNode) for d in _sizes(tuple(n.op.args.values())))
-
-
-__all__ = ["OperatorError", "derive"]
+    return any(length.past_name in symbols(d) for n in nodes if isinstance(n, OpNode) for d in sizes_in(tuple(n.op.args.values())))

@@ -41,7 +41,7 @@ class Length(Record):
 
     def in_arguments(self, op: Operator) -> bool:
         """Whether an argument depends on it."""
-        return any(self.has(size) for size in _sizes(tuple(op.args.values())))
+        return any(self.has(size) for size in sizes_in(tuple(op.args.values())))
 
 
 def length_of(program: Program, name: str) -> Length:
@@ -50,12 +50,13 @@ def length_of(program: Program, name: str) -> Length:
     return Length(name, program.dims.get(name, symbol(name)), symbol(name), symbol(past, lower=0), past)
 
 
-def _sizes(value: Any) -> Iterator[Dim]:
+def sizes_in(value: Any) -> Iterator[Dim]:
+    """The symbolic sizes in an argument, and in the formula of a table."""
     if isinstance(value, SymDim):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _sizes(item)
+            yield from sizes_in(item)
     elif isinstance(value, Formula):
         yield from (p.value for p in parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
 
@@ -103,7 +104,7 @@ def _is_limit(condition: Condition, name: str) -> bool:
     room = _room(condition)
     if room is None:
         return False
-    others = {n: 1000 for n in symbols(room)}
+    others = dict.fromkeys(symbols(room), 1000)
     return evaluate(room, others | {name: 10**9}) < evaluate(room, others | {name: 1})
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from netc.dsl.source import Span
 
 from ..dims import Facts
 from ..ir.graph import Value
 from ..ir.types import TensorType
-from ..ops.arithmetic import Add
-from ..ops.base import Operator
-from ..ops.comparison import LogicalAnd
-from ..ops.regularization import Identity, _Dropping
-from ..ops.shape import Cast
 from .building import Building, Home
 from .items import Fixed, Number
 from .lengths import Length
-from .zeros import keeps_any, keeps_zero
 
 
 class Remembered:
@@ -77,18 +69,3 @@ class Memory:
     def number_of(self, item: Fixed) -> Number | Fixed:
         """The number that all its elements are, if that is known."""
         return self.numbers.get(id(item.step), item) if item.step is not None else item
-
-    @staticmethod
-    def hides(op: Operator, inputs: Sequence[bool]) -> bool:
-        """Whether it hides what its inputs hide: the sum with a score that is not, the conjunction of conditions."""
-        return any(inputs) if isinstance(op, Add | LogicalAnd) else all(inputs) and len(inputs) == 1 and isinstance(op, Identity | _Dropping | Cast)
-
-    @staticmethod
-    def keeps(op: Operator, inputs: int) -> bool:
-        """Whether the operator makes zero of zeros."""
-        return keeps_zero(op, inputs)
-
-    @staticmethod
-    def keeps_all(op: Operator) -> bool:
-        """Whether it makes any number of that number."""
-        return keeps_any(op)

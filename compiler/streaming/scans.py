@@ -9,12 +9,12 @@ from netc.dsl.record import replace
 
 from ..errors.base import Problem
 from ..errors.streams import LooksAhead, NotStreamed
-from ..ir.graph import CallNode, Graph, OpNode, Scan, Value, graphs
+from ..ir.graph import CallNode, Graph, Scan, Value, graphs
 from .bodies import body_of
 from .building import Home
 from .items import Fixed, Item, Piece, Refused, Withheld
 from .memory import Memory
-from .site import Site
+from .site import site_at
 
 
 def fixed_scan(node: CallNode, scan: Scan, items: Sequence[Fixed], path: str, memory: Memory) -> list[Item]:
@@ -33,7 +33,7 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
 
     if scan.reverse:
         raise _refused(node, LooksAhead("scan", memory.length.name, None, "`reverse=true` begins with the last position"))
-    site = _site(node, path, memory)
+    site = site_at(node.span, Home(path), memory)
     states, scanned, captured = items[: scan.states], items[scan.states : scan.own], items[scan.own :]
     if any(isinstance(x, Piece) for x in (*states, *captured)):
         refuse("each step takes tensors with an element for each position whole")
@@ -57,12 +57,6 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
 
 def _refused(node: CallNode, problem: Problem) -> Refused:
     return Refused(problem, node.span)
-
-
-def _site(node: CallNode, path: str, memory: Memory) -> Site:
-    from .derive import _Delay
-
-    return Site(OpNode(_Delay(), (), (), "", node.span, ()), [], Home(path), memory)
 
 
 def _called(node: CallNode, body: Graph, scan: Scan, inputs: Sequence[Value]) -> CallNode:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from netc.dsl.record import replace
+from netc.dsl.source import Span
 
 from ..dims import Dim
 from ..errors.base import Problem
@@ -26,6 +27,7 @@ from .items import Blame, Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, mapped
 from .memory import Memory, Remembered
 from .table import Mixed
+from .zeros import kept
 
 
 class Site:
@@ -126,20 +128,20 @@ class Site:
         """Whether this is the first piece."""
         return self.test(BinaryFormula("==", Const(self.length.past), Const(0)), 1, 1, 0)
 
-    def with_past(self, x: Piece, count: int) -> Value:
-        """The elements of the piece, and `count` before them."""
+    def with_past(self, x: Piece, count: int, what: str = "inputs") -> Value:
+        """The elements of the piece, and `count` before them, which are remembered as `what`."""
         if not count:
             return x.value
         found = self.memory.windows.get((id(x.value), x.axis, count))
         if found is None:
-            found = self.memory.windows[id(x.value), x.axis, count] = self._with_past(x, count)
+            found = self.memory.windows[id(x.value), x.axis, count] = self._with_past(x, count, what)
         return found
 
-    def _with_past(self, x: Piece, count: int) -> Value:
+    def _with_past(self, x: Piece, count: int, what: str) -> Value:
         type = x.value.type
         shape = (*type.shape[: x.axis], count, *type.shape[x.axis + 1 :])
         number = x.before if not isinstance(x.before, Value) else None
-        state = self.memory.remember(type.with_shape(shape), self.home, number or 0, "inputs")
+        state = self.memory.remember(type.with_shape(shape), self.home, number or 0, what)
         past = state.value
         if isinstance(x.before, Value):
             past = self.choose(self.first(type.rank), self._last(x, count), past)
@@ -233,7 +235,7 @@ class Site:
         return [self.result(n, value, items, None if before is None else before[n]) for n, value in enumerate(values)]
 
     def of_pairs(self, moves: Sequence[int], hides: bool, history: int | None = None) -> list[Item]:
-        """The result of masks, and of what broadcasts to them: `moves` are how far the axis of each piece is from its place in the result."""
+        """The result of masks, and of what broadcasts to them. `moves`: how far the axis of each piece is from its place in the result."""
         pieces = self.pieces
         if any(x.ahead for x in pieces):
             self.refuse("the first positions of a mask are not those of the stream")
@@ -268,10 +270,9 @@ class Site:
         pieces = [x for x in items if isinstance(x, Piece)]
         if not pieces or pieces[0].ahead <= 0:
             return None
-        numbers = [x.before for x in pieces]
-        if self.memory.keeps(self.op, len(items)) and len({str(n) for n in numbers}) == 1 and not isinstance(numbers[0], Value):
-            if self.memory.keeps_all(self.op) or numbers[0] == 0:
-                return [numbers[0] or 0] * len(self.node.outputs)
+        number = kept(self.op, [x.before for x in pieces], len(items))
+        if number is not None:
+            return [number] * len(self.node.outputs)
         values = [self.before(x) if isinstance(x, Piece) else self.fixed(x) for x in items]
         return self.put_all(make(pieces[0].ahead), values, self.home)
 
@@ -279,3 +280,12 @@ class Site:
         """The operator with `size` in place of each size that is the length of the whole, or longer by a number."""
         sizes = {d for value in (*self.node.inputs, *self.node.outputs) for d in value.type.shape if self.length.over(d) is not None}
         return type(self.node.op)(**{name: mapped(value, dict.fromkeys(sizes, size)) for name, value in self.op.args.items()})
+
+
+class _Nothing(Operator):
+    """No operator: what is remembered for an output, or for a loop."""
+
+
+def site_at(span: Span, home: Home, memory: Memory) -> Site:
+    """What a rule may do, without an operator of the whole."""
+    return Site(OpNode(_Nothing(), (), (), "", span, ()), [], home, memory)

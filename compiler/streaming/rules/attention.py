@@ -81,7 +81,7 @@ def _so_far(site: Site, x: Piece, what: str) -> Value:
 def _windowed(site: Site, q: Piece, k: Piece, v: Piece) -> Piece:
     """Attention to the last keys. In front of the first position there are none, which the mask hides."""
     count, length = site.op.window, site.length
-    keys, values = site.with_past(k, count - 1), site.with_past(v, count - 1)
+    keys, values = site.with_past(k, count - 1, "key"), site.with_past(v, count - 1, "value")
     query, key = IndexFormula(0), IndexFormula(1)
 
     def both(*conditions: Formula) -> Formula:
@@ -124,4 +124,3 @@ def multihead_attention(site: Site) -> Sequence[Item]:
     keys = [kept[id(x.value)] for x in begun[1:] or begun]
     value = site.put_all(site.changed(align="end"), [begun[0].value, *keys], site.home)[0]
     return [site.result(0, value, [begun[0]]), Withheld(op.name, site.node.span)]
-

@@ -13,6 +13,7 @@ from ...ops.base import OpInputs
 from ...ops.binary import Lerp
 from ...ops.comparison import Where
 from ...ops.dense import Bilinear, Dense, Embedding
+from ...ops.experts import GroupedLinear
 from ...ops.folding import ChannelShuffle
 from ...ops.indexing import Gather, IndexSelect, MaskedFill, OneHot
 from ...ops.joining import Division, Stack
@@ -30,6 +31,7 @@ from ...ops.sorting import Argsort, Bucketize, Sort, Topk
 from ..items import Item, Piece
 from ..site import Site
 from ..table import mixes, rule
+from ..zeros import hides
 
 Axes = frozenset[int]
 NONE: Axes = frozenset()
@@ -46,8 +48,8 @@ def elementwise(site: Site) -> Sequence[Item]:
     if all(x.history is None for x in site.pieces):
         return site.passed(none)
     rank = site.node.outputs[0].type.rank
-    hides = site.memory.hides(site.op, [isinstance(x, Piece) and x.hides for x in site.items])
-    return site.of_pairs([rank - x.value.type.rank for x in site.pieces], hides)
+    hidden = hides(site.op, [isinstance(x, Piece) and x.hides for x in site.items])
+    return site.of_pairs([rank - x.value.type.rank for x in site.pieces], hidden)
 
 
 @rule(Embedding, OneHot)
@@ -112,6 +114,12 @@ def last_axes(op: Any, given: OpInputs, index: int) -> Axes:
     if given.names[index] != "x":
         return frozenset(range(type.rank))
     return frozenset(range(type.rank - len(op.normalized(type)), type.rank))
+
+
+@mixes(GroupedLinear)
+def rows(op: Any, given: OpInputs, index: int) -> Axes:
+    rank = given.types[index].rank
+    return (frozenset({rank - 1}), NONE, frozenset(range(rank)))[index]
 
 
 @mixes(LocalResponseNorm, ChannelShuffle)

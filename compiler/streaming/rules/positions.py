@@ -8,9 +8,10 @@ from ...dims import Dim
 from ...ir.graph import Value
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
-from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands, parts, with_operands
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands, with_operands
 from ...ops.rotary import Rotary
 from ..items import Item, Piece
+from ..lengths import sizes_in
 from ..masks import hides_later
 from ..site import Site
 from ..table import rule
@@ -19,15 +20,12 @@ from ..table import rule
 @rule(TableOperator)
 def table(site: Site) -> Sequence[Item]:
     op, length = site.op, site.length
-    if any(isinstance(p, Const) and length.has(p.value) for p in parts(op.formula) if not isinstance(p.value if isinstance(p, Const) else 0, float)):
+    if any(length.has(size) for size in sizes_in(op.formula)):
         site.refuse(f"its formula depends on the length of the whole, `{length.name}`")
     axes = length.axes(site.node.outputs[0].type)
-    overs = [length.over(op.shape[axis]) for axis in axes]
-    if len(axes) == 2 and overs == [0, 0]:
+    if len(axes) == 2 and all(op.shape[axis] == length.whole for axis in axes):
         return [_of_pairs(site, axes[0], axes[1])]
-    if len(axes) != 1 or overs[0] is None:
-        site.refuse("it has no axis with one element for each position")
-    (axis,), (over,) = axes, overs
+    axis, over = site.axis_of(0)
     shape = (*op.shape[:axis], length.piece, *op.shape[axis + 1 :])
     value = site.put(site.changed(shape=shape, formula=moved(op.formula, axis, length.past + over)))
     before: Value | None = None

@@ -69,4 +69,3 @@ def cumulative(site: Site) -> Sequence[Item]:
     state.next = site.cut(value, x.axis, site.length.piece - 1, site.length.piece)
     _, over = site.axis_of(0)
     return [replace(x, value=value, over=over)]
-

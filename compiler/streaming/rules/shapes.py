@@ -40,7 +40,7 @@ def with_another_axis(site: Site) -> Sequence[Item]:
 
 @rule(Reshape, Flatten, Unflatten, Rearrange, Expand)
 def reshaped(site: Site) -> Sequence[Item]:
-    axis, over = site.axis_of(0)
+    axis, _ = site.axis_of(0)
     after = site.node.outputs[0].type.shape
     for item, type in zip(site.items, site.given.types, strict=True):
         ordered = not isinstance(site.op, Rearrange | Expand)

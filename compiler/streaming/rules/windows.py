@@ -184,9 +184,9 @@ def element(site: Site) -> Sequence[Item]:
     x = _piece(site)
     if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
         return site.passed(lambda *_: frozenset())
-    if isinstance(site.op.index, int) and site.op.index >= 0:
-        site.refuse("one position is taken for all")
-    site.looks_ahead("a stream has no end to count from")
+    if not isinstance(site.op.index, int) or site.op.index < 0:
+        site.looks_ahead("a stream has no end to count from")
+    return site.refuse("one position is taken for all")
 
 
 @rule(Concat)

@@ -1,5 +1,0 @@
-"""All rules: importing this module registers them."""
-
-from .rules import attention, passing, positions, recurrent, shapes, windows
-
-ALL = (attention, passing, positions, recurrent, shapes, windows)
