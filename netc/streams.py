@@ -7,7 +7,7 @@ them, in PyTorch or ONNX Runtime. Always: the outputs of the pieces, one after a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +56,19 @@ class Pieces:
         self._step = step
         self._start = start
         self._full = full
+        made = [] if stream.start is None else stream.start.main.output_names
+        self._passed = tuple(name for name in stream.fixed if name not in made)
+        starting = [] if stream.start is None else _names(stream.start)
+        self.begins_with = tuple(dict.fromkeys([*starting, *self._passed]))
+        """The inputs that do not have the dimension of the stream: what `begin` takes."""
 
     def begin(self, **inputs: Any) -> Remembered:
         """What there is before the first piece, given the inputs that do not have the dimension of the stream."""
-        wanted = _names(self._stream.start) if self._stream.start is not None else []
-        _require("the start of the stream", wanted, inputs)
-        return Remembered(self._start(inputs) if self._start is not None else {})
+        _require("the start of the stream", self.begins_with, inputs)
+        passed = {name: inputs[name] for name in self._passed}
+        if self._start is None or self._stream.start is None:
+            return Remembered(passed)
+        return Remembered(passed | dict(self._start({name: inputs[name] for name in _names(self._stream.start)})))
 
     def __call__(self, state: Remembered, **pieces: Any) -> tuple[dict[str, Any], Remembered]:
         """The outputs for the next positions by name, and what is remembered after them."""
@@ -179,12 +186,12 @@ class ModelStream:
         others = [f"`{s.name}` begins with {s.start}" for s in self.states if s.start]
         first = "the first `past_...` are zeros, empty where their size is the number of positions"
         notes = [
-            f"each `next_...` that {written[0]} returns is the `past_...` of the next piece: {self.memory()} numbers for a sample",
+            f"each `next_...` that {_file(written[0])} returns is the `past_...` of the next piece: {self.memory()} numbers for a sample",
             "; ".join([first, *others]),
         ]
         if len(written) > 1:
-            made = [*self.stream.fixed, *(s.name for s in self.states if s.start is None)]
-            notes.append(f"{written[1]} computes {_listed(made)} before the first piece")
+            made = self.start.main.output_names if self.start is not None else []
+            notes.append(f"`{written[1]}` computes {_listed(made)} before the first piece")
         return tuple(notes)
 
     def save(
@@ -243,7 +250,7 @@ def _names(program: Program) -> list[str]:
     return [value.name for value in program.main.inputs]
 
 
-def _require(what: str, wanted: list[str], given: Mapping[str, Any]) -> None:
+def _require(what: str, wanted: Sequence[str], given: Mapping[str, Any]) -> None:
     """Refuses other inputs than those that are wanted."""
     missing = [name for name in wanted if name not in given]
     unknown = [name for name in given if name not in wanted]
@@ -252,7 +259,7 @@ def _require(what: str, wanted: list[str], given: Mapping[str, Any]) -> None:
         raise ValueError(f"{what} {problem}; its inputs are {_listed(wanted)}" if wanted else f"{what} takes no inputs")
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
@@ -271,3 +278,7 @@ def _sizes(program: Program, given: Mapping[str, Any]) -> dict[str, int]:
                 name, factor, divisor, offset = found
                 sizes.setdefault(name, (int(size) - offset) * divisor // factor)
     return sizes
+
+
+def _file(path: str) -> str:
+    return "the step" if path == "-" else f"`{path}`"

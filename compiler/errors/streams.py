@@ -9,14 +9,14 @@ from .base import Problem
 
 
 class LooksAhead(Problem):
-    """A result at one position depends on inputs at later ones; `by` that many, None: all that there are. `output` is the result that
-    shows it."""
+    """A result at one position depends on inputs at later ones: on `by` of them, None: on all that there are."""
 
     code: ClassVar[str] = "looks-ahead"
     operator: str
     dimension: str
     by: int | None = None
     advice: str = ""
+    reason: str = ""
 
     def message(self) -> str:
         return f"`{self.operator}` looks ahead along `{self.dimension}`"
@@ -26,6 +26,9 @@ class LooksAhead(Problem):
             return "each position of the result depends on later positions of the input"
         many = f"the {self.by} positions" if self.by > 1 else "the position"
         return f"each position of the result depends on {many} after it"
+
+    def notes(self) -> tuple[str, ...]:
+        return (self.reason,) if self.reason else ()
 
     def help(self) -> tuple[str, ...]:
         return (self.advice,) if self.advice else ()

@@ -26,6 +26,8 @@ class Home(Record):
 
 
 NOWHERE = Home()
+OWN = "stream_table"
+"""How labels begin of tables that only the stream has."""
 
 
 class Building:
@@ -35,6 +37,7 @@ class Building:
         self.graph = Graph(name, "model", span)
         self.facts = facts
         self._first: dict[str, Node] = {}
+        self._tables = 0
 
     def input(self, type: TensorType, name: str, span: Span) -> Value:
         value = Value(type, span, name)
@@ -46,7 +49,7 @@ class Building:
         given = op.bind(tuple(v.type for v in inputs), self.facts)
         outputs = tuple(Value(type, span) for type in op.infer(given)[:count])
         specs = op.parameters(given)
-        path = home.path if specs else ""
+        path = (home.path or self._own()) if specs else ""
         node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._shared(path, span), frozen=home.frozen)
         self._first.setdefault(path, node)
         self.graph.nodes.append(node)
@@ -55,6 +58,11 @@ class Building:
     def call(self, node: CallNode) -> None:
         """A loop, whose inputs are values of this graph."""
         self.graph.nodes.append(node)
+
+    def _own(self) -> str:
+        """A label for a table that is in no stage of the whole."""
+        self._tables += 1
+        return f"{OWN}{self._tables}"
 
     def _shared(self, path: str, span: Span) -> SharedModule | None:
         first = self._first.get(path) if path else None

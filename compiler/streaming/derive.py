@@ -59,7 +59,7 @@ class _Derivation:
             self._no_stream("no input has this dimension", known)
         whole = self.length.whole
         if not isinstance(whole, SymDim) or whole != _raw(whole, name):
-            self._no_stream(f"a condition says what it is a multiple of, or equal to: `{whole}`", ())
+            self._no_stream("a condition says what it is a multiple of, or equal to", ())
 
     def _no_stream(self, why: str, known: tuple[str, ...]) -> None:
         raise Refused(NoStream(self.length.name, why, known), self.main.span)
@@ -112,7 +112,7 @@ class _Derivation:
         node = _plain(node)
         for item in items:
             if isinstance(item, Withheld):
-                raise Refused(LooksAhead(item.operator, self.length.name), item.span)
+                raise self._at_the_end(item)
         if all(isinstance(item, Fixed) for item in items) and not any(self.length.axes(v.type) for v in node.outputs):
             if self.length.in_arguments(node.op):
                 raise Refused(NotStreamed(node.op.name, self.length.name, "it depends on the length of the whole"), node.span)
@@ -122,11 +122,16 @@ class _Derivation:
             raise Refused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
         return found(Site(node, items, home, self.memory))
 
+    def _at_the_end(self, item: Withheld) -> Refused:
+        reason = "this result is known at the end of the stream only"
+        return Refused(LooksAhead(item.operator, self.length.name, None, "", reason), item.span)
+
     def _fixed(self, node: OpNode, items: Sequence[Fixed], home: Home) -> list[Item]:
         """What does not depend on the stream: computed once, in each step only if it depends on no input."""
         start = self.memory.start.put(node.op, [item.start for item in items], node.span, home, len(node.outputs))
         for value, of in zip(start, node.outputs, strict=True):
             value.name = of.name
+            self.memory.owners[id(value)] = home.path.rpartition(".")[0]
         if not all(item.constant for item in items):
             return [Fixed(None, value) for value in start]
         steps = self.memory.step.put(node.op, [item.step for item in items if item.step is not None], node.span, home, len(node.outputs))
@@ -140,7 +145,7 @@ class _Derivation:
     def _scan(self, node: CallNode, scan: Scan, items: list[Item], path: str) -> Sequence[Item]:
         for item in items:
             if isinstance(item, Withheld):
-                raise Refused(LooksAhead(item.operator, self.length.name), item.span)
+                raise self._at_the_end(item)
         if all(isinstance(item, Fixed) for item in items) and not any(self.length.axes(v.type) for v in node.outputs):
             return fixed_scan(node, scan, [item for item in items if isinstance(item, Fixed)], path, self.memory)
         return streamed_scan(node, scan, items, path, self.memory)
@@ -152,7 +157,7 @@ class _Derivation:
             return self.memory.bring(item)
         if isinstance(item, Withheld):
             if item.so_far is None:
-                raise Refused(LooksAhead(item.operator, self.length.name), item.span)
+                raise self._at_the_end(item)
             return item.so_far
         if item.ahead < 0 and item.over > item.ahead and item.blame is not None:
             raise Refused(LooksAhead(item.blame.operator, self.length.name, item.over - item.ahead), item.blame.span)
@@ -168,7 +173,7 @@ class _Derivation:
         used = {id(v) for n in step.nodes for v in n.inputs} | {id(v) for v in step.outputs}
         fixed = [(value, item) for value, item in memory.brought.values() if id(value) in used]
         step.inputs += [*(value for value, _ in fixed), *(s.value for s in states)]
-        given = [(value.name, item.start) for value, item in fixed]
+        given = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
         given += [(s.name, s.start.start) for s in states if isinstance(s.start, Fixed)]
         start = memory.start.finished(given) if given else None
         found = tuple(State(s.name, name, s.value.type, None if isinstance(s.start, Fixed) else s.start) for name, s in nexts)

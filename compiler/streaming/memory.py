@@ -36,6 +36,8 @@ class Memory:
         """Inputs of the step that the start computes, by the ids of its values."""
         self.windows: dict[tuple[int, int, int], Value] = {}
         self.names: set[str] = set()
+        self.owners: dict[int, str] = {}
+        """The paths of the blocks that values of the start are made in, by their ids."""
         self.numbers: dict[int, Number] = {}
         """Tables of one number, by the ids of their values in the step."""
 
@@ -62,9 +64,19 @@ class Memory:
             return item.step
         known = self.brought.get(id(item.start))
         if known is None:
-            name = self.name(item.start.name or "fixed")
+            name = self._name_of(item.start)
             known = self.brought[id(item.start)] = (Value(item.start.type, self.span, name), item)
         return known[0]
+
+    def is_input(self, value: Value) -> bool:
+        """Whether it is an input of the model, which a step takes as it is."""
+        return any(value is v for v in self.start.graph.inputs)
+
+    def _name_of(self, value: Value) -> str:
+        if self.is_input(value):
+            return value.name
+        owner = self.owners.get(id(value), "")
+        return self.name(f"{owner}_{value.name or 'fixed'}".removeprefix("_"))
 
     def number_of(self, item: Fixed) -> Number | Fixed:
         """The number that all its elements are, if that is known."""

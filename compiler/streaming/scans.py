@@ -32,7 +32,7 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
         raise _refused(node, NotStreamed("scan", memory.length.name, why))
 
     if scan.reverse:
-        raise _refused(node, LooksAhead("scan", memory.length.name, None, "`reverse=true` begins with the last position"))
+        raise _refused(node, LooksAhead("scan", memory.length.name, None, "", "`reverse=true` begins with the last position"))
     site = site_at(node.span, Home(path), memory)
     states, scanned, captured = items[: scan.states], items[scan.states : scan.own], items[scan.own :]
     if any(isinstance(x, Piece) for x in (*states, *captured)):

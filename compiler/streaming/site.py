@@ -52,8 +52,8 @@ class Site:
     def refuse(self, why: str, advice: str = "") -> NoReturn:
         self._refuse(NotStreamed(self.op.name, self.length.name, why, advice))
 
-    def looks_ahead(self, advice: str = "", by: int | None = None) -> NoReturn:
-        self._refuse(LooksAhead(self.op.name, self.length.name, by, advice))
+    def looks_ahead(self, advice: str = "", reason: str = "") -> NoReturn:
+        self._refuse(LooksAhead(self.op.name, self.length.name, None, advice, reason))
 
     def _refuse(self, problem: Problem) -> NoReturn:
         raise Refused(problem, self.node.span)

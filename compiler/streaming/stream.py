@@ -24,10 +24,10 @@ class State(Record):
 class Stream(Record):
     """A model that takes its sequence in pieces of any length along `dimension`.
 
-    `step` takes the inputs of the model that have that dimension, what is fixed, and the states; it returns the outputs of the model and
-    the next states. `start` takes the other inputs and returns what is fixed, and states that are no numbers; None if there is nothing to
-    compute. `past` is the dimension of the positions before a piece. `moved` are parameters that have another name in the whole, by the
-    name that they have in the step or the start.
+    `step` takes the inputs of the model that have that dimension, what is `fixed`, and the states; it returns the outputs of the model and
+    the next states. What is fixed is an input of the model or an output of `start`, which takes the other inputs and returns states that
+    are no numbers too; it is None if there is nothing to compute. `past` is the dimension of the positions before a piece. `moved` are
+    parameters that have another name in the whole, by the name that they have in the step or the start.
     """
 
     dimension: str

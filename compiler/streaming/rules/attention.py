@@ -29,7 +29,7 @@ def attention(site: Site) -> Sequence[Item]:
     if not along & {"k", "v"}:
         return _each_query(site, along)
     if along - {"mask"} != {"q", "k", "v"}:
-        site.looks_ahead("each query sees all keys: their positions are the stream, and those of the queries are not")
+        site.looks_ahead(reason="each query sees all keys: their positions are the stream, and those of the queries are not")
     mask = site.items[names.index("mask")] if "mask" in names else None
     if mask is None and not site.op.causal:
         site.looks_ahead(CAUSAL)
@@ -60,9 +60,9 @@ def _each_query(site: Site, along: set[str]) -> list[Item]:
 
 def _mask(site: Site, mask: Item) -> Value:
     if not isinstance(mask, Piece) or mask.history is None:
-        site.looks_ahead("its mask is not known to hide later positions")
+        site.looks_ahead(reason="its mask is not known to hide later positions")
     if not mask.hides:
-        site.looks_ahead("its mask does not hide all later positions, as far as its formula says")
+        site.looks_ahead(reason="its mask does not hide all later positions, as far as its formula says")
     rank = mask.value.type.rank
     if (mask.axis, mask.history) != (rank - 2, rank - 1):
         site.refuse("the axes of its mask are not queries and keys")

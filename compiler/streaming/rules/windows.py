@@ -160,7 +160,7 @@ def part(site: Site) -> Sequence[Item]:
     if op.step != 1:
         site.refuse(f"a step of {op.step} gives fewer positions than there were")
     if not isinstance(op.start, int) or op.start < 0:
-        site.looks_ahead("a stream has no end to count from")
+        site.looks_ahead(reason="a stream has no end to count from")
     over = site.length.over(site.node.outputs[0].type.shape[axis])
     if over is None:
         site.refuse("it takes a fixed number of positions of the whole")
@@ -185,7 +185,7 @@ def element(site: Site) -> Sequence[Item]:
     if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
         return site.passed(lambda *_: frozenset())
     if not isinstance(site.op.index, int) or site.op.index < 0:
-        site.looks_ahead("a stream has no end to count from")
+        site.looks_ahead(reason="a stream has no end to count from")
     return site.refuse("one position is taken for all")
 
 
@@ -196,7 +196,7 @@ def joined(site: Site) -> Sequence[Item]:
     if not along:
         return site.passed(lambda *_: frozenset())
     if len(along) > 1:
-        site.looks_ahead("what comes second would begin where the first ends, at the end of the stream")
+        site.looks_ahead(reason="what comes second would begin where the first ends, at the end of the stream")
     (at,) = along
     x = _piece(site, at)
     sizes = [t.shape[axis] for t in site.given.types[:at]]
