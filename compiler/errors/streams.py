@@ -23,9 +23,9 @@ class LooksAhead(Problem):
 
     def label(self) -> str:
         if self.by is None:
-            return "each position of the result depends on later positions of the input"
+            return "its result at each position depends on later positions of the input"
         many = f"the {self.by} positions" if self.by > 1 else "the position"
-        return f"each position of the result depends on {many} after it"
+        return f"because of this, each position of an output depends on {many} after it"
 
     def notes(self) -> tuple[str, ...]:
         return (self.reason,) if self.reason else ()

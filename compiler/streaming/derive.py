@@ -25,7 +25,7 @@ from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, conditions_of, facts_of, length_of, sizes_in
 from .memory import Memory, Remembered
 from .scans import fixed_scan, streamed_scan
-from .site import Site, site_at
+from .site import Site, refuse_tail, site_at
 from .stream import State, Stream
 from .table import rule_of
 
@@ -120,7 +120,9 @@ class _Derivation:
         found = rule_of(node.op)
         if found is None:
             raise Refused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
-        return found(Site(node, items, home, self.memory))
+        before = max((x.tail for x in items if isinstance(x, Piece)), key=lambda tail: sum(one.count for one in tail), default=())
+        made = found(Site(node, items, home, self.memory))
+        return [x.blamed(before, node.op.name, node.span) if isinstance(x, Piece) else x for x in made]
 
     def _at_the_end(self, item: Withheld) -> Refused:
         reason = "this result is known at the end of the stream only"
@@ -159,8 +161,8 @@ class _Derivation:
             if item.so_far is None:
                 raise self._at_the_end(item)
             return item.so_far
-        if item.ahead < 0 and item.over > item.ahead and item.blame is not None:
-            raise Refused(LooksAhead(item.blame.operator, self.length.name, item.over - item.ahead), item.blame.span)
+        if item.ahead < 0:
+            refuse_tail(item, self.length)
         if item.over or item.ahead < 0 or item.history is not None:
             raise Refused(StreamedOutput(name, self.length.name, whole.type), whole.span)
         return site_at(whole.span, Home(name), self.memory).delayed(item, 0).value

@@ -6,7 +6,8 @@ for the whole stream; or a `Piece`, which has an element for each position.
 For every piece two numbers decide what can be computed when. `over`: the axis has T + over elements in the whole. `ahead`: of these, P +
 ahead exist after P positions, so that a piece holds the elements P + ahead to P + T + ahead. `before` are the first `ahead` elements, which
 no piece holds: they do not depend on the input. Padding in front adds to both numbers, a window takes its span away. A result whose `ahead`
-is below 0 depends on inputs that come later.
+is below 0 depends on inputs that come later. The elements between `ahead` and `over` are its `tail`: which of them there are depends on
+where the sequence ends.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ class Fixed(Record):
 
 
 class Blame(Record):
-    """The operator that first depended on later positions."""
+    """An operator because of which the last `count` elements depend on where the sequence ends."""
 
     operator: str
     span: Span
+    count: int
 
 
 class Piece(Record):
@@ -48,15 +50,23 @@ class Piece(Record):
     ahead: int = 0
     over: int = 0
     before: Value | Number | None = None
-    blame: Blame | None = None
+    tail: tuple[Blame, ...] = ()
     history: int | None = None
     hides: bool = False
 
-    def shifted(self, by: int, over: int, blame: Blame) -> Piece:
+    def shifted(self, by: int, over: int) -> Piece:
         """The same elements, which are now `by` further ahead."""
-        ahead = self.ahead + by
-        first = ahead < 0 <= self.ahead
-        return replace(self, ahead=ahead, over=over, blame=blame if first else None if ahead >= 0 else self.blame)
+        return replace(self, ahead=self.ahead + by, over=over)
+
+    def blamed(self, before: tuple[Blame, ...], operator: str, span: Span) -> Piece:
+        """The same, made of a piece with the tail `before` by that operator: what it adds is its own, what it cuts off was added last."""
+        wanted, tail = max(self.over - self.ahead, 0), list(before)
+        while tail and sum(one.count for one in tail) > wanted:
+            last = tail.pop()
+            left = wanted - sum(one.count for one in tail)
+            tail += [replace(last, count=left)] if left > 0 else []
+        missing = wanted - sum(one.count for one in tail)
+        return replace(self, tail=(*tail, *([Blame(operator, span, missing)] if missing else [])))
 
 
 class Withheld(Record):

@@ -23,7 +23,7 @@ from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ..ops.joining import Concat
 from ..ops.slicing import Slice
 from .building import NOWHERE, Home
-from .items import Blame, Fixed, Item, Number, Piece, Refused, Withheld
+from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, mapped
 from .memory import Memory, Remembered
 from .table import Mixed
@@ -57,10 +57,6 @@ class Site:
 
     def _refuse(self, problem: Problem) -> NoReturn:
         raise Refused(problem, self.node.span)
-
-    @property
-    def blame(self) -> Blame:
-        return Blame(self.op.name, self.node.span)
 
     # --- operators of the step ---------------------------------------------------------------------------------------------
 
@@ -164,8 +160,7 @@ class Site:
         before = x.before if ahead > 0 else None
         if isinstance(before, Value):
             before = self.cut(before, x.axis, 0, ahead)
-        blame = None if ahead >= 0 else x.blame or self.blame
-        return replace(x, value=self.cut(whole, x.axis, 0, self.length.piece), ahead=ahead, before=before, blame=blame)
+        return replace(x, value=self.cut(whole, x.axis, 0, self.length.piece), ahead=ahead, before=before)
 
     def ended(self, x: Piece) -> Piece:
         """Without elements that are not in the whole if the stream ends here: they are given out once there is more."""
@@ -173,8 +168,7 @@ class Site:
 
     def begun(self, x: Piece, why: str) -> Piece:
         """A piece that holds the first element of the whole, and none before it."""
-        if x.over > x.ahead and x.blame is not None:
-            raise Refused(LooksAhead(x.blame.operator, self.length.name, x.over - x.ahead), x.blame.span)
+        refuse_tail(x, self.length)
         if x.ahead < 0:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
         return self.delayed(x, 0)
@@ -192,7 +186,7 @@ class Site:
         if not count:
             return x
         mended = self.from_the_start(x, number)
-        moved = mended.shifted(count, x.over + count, self.blame)
+        moved = mended.shifted(count, x.over + count)
         return replace(moved, before=self._padded_before(x, count, number) if moved.ahead > 0 else None)
 
     def _padded_before(self, x: Piece, count: int, number: Number) -> Value | Number:
@@ -254,8 +248,7 @@ class Site:
         axis, over = self.axis_of(number)
         pieces = [x for x in items if isinstance(x, Piece)]
         ahead = pieces[0].ahead if pieces else 0
-        blame = next((x.blame for x in pieces if x.blame is not None), None)
-        return Piece(value, axis, ahead, over, before, blame)
+        return Piece(value, axis, ahead, over, before)
 
     def axis_of(self, number: int) -> tuple[int, int]:
         """The axis of a result that is the stream, and how much longer than that it is."""
@@ -280,6 +273,13 @@ class Site:
         """The operator with `size` in place of each size that is the length of the whole, or longer by a number."""
         sizes = {d for value in (*self.node.inputs, *self.node.outputs) for d in value.type.shape if self.length.over(d) is not None}
         return type(self.node.op)(**{name: mapped(value, dict.fromkeys(sizes, size)) for name, value in self.op.args.items()})
+
+
+def refuse_tail(x: Piece, length: Length) -> None:
+    """Refuses a piece of which the elements so far depend on where the sequence ends."""
+    if x.tail:
+        first = x.tail[0]
+        raise Refused(LooksAhead(first.operator, length.name, x.over - x.ahead), first.span)
 
 
 class _Nothing(Operator):

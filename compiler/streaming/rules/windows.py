@@ -71,7 +71,7 @@ def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shif
     results: list[Item] = []
     for number, value in enumerate(values[:1]):
         axis, over = site.axis_of(number)
-        moved = x.shifted(-reach, over, site.blame)
+        moved = x.shifted(-reach, over)
         before: Value | Number | None = None
         if moved.ahead > 0:
             plain = not isinstance(x.before, Value) and not x.before and not shifts
@@ -142,7 +142,7 @@ def _others_padded(site: Site, x: Piece, amounts: dict[int, tuple[Any, Any]]) ->
 
 
 def _cut_in_front(site: Site, x: Piece, count: int) -> Piece:
-    moved = x.shifted(-count, x.over - count, site.blame)
+    moved = x.shifted(-count, x.over - count)
     before = x.before if moved.ahead > 0 else None
     if isinstance(before, Value):
         before = site.cut(before, x.axis, count, x.ahead)
@@ -212,4 +212,4 @@ def joined(site: Site) -> Sequence[Item]:
         site.refuse("the first positions have no element yet")
     parts = [site.fixed(item) for item in site.items[:at]]
     before = site.join(axis, *parts, *([site.before(x)] if x.ahead else []))
-    return [replace(x.shifted(front, over, site.blame), before=before)]
+    return [replace(x.shifted(front, over), before=before)]
