@@ -202,13 +202,15 @@ class ModelStream:
         The ending of the path asks for a target, unless one is given. Raises `ValueError` for another ending, for weights with a target
         that holds none, and for standard output, `-`, where there are two files.
         """
+        from netc.compiler.backends.base import WrongOutput
+
         from .saving import backend_for, refuse_weights, save
         from .writing import is_stream
 
         checked = checked_path(path)
         backend = target or backend_for(checked)
         if self.start is not None and is_stream(checked):
-            raise ValueError("a stream with inputs that have no dimension of it is two files: give the name of one")
+            raise WrongOutput("a stream with inputs that do not have its dimension is two files: give the name of one")
         if weights is not None or seed is not None:
             refuse_weights(backend, "weights and seeds are")
         written = [(checked, self.step)]
