@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec
+    from .streams import ModelStream
     from .summary import SpecSummary
     from .training.objective import Objective
 
@@ -181,6 +182,14 @@ class Model:
         made = self.in_type(dtype, keep_io)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
             return BACKEND.session(given, device, partial(check_sizes, made.program))
+
+    def stream(self, dimension: str) -> ModelStream:
+        """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of
+        the whole. Raises `CompileError` with the operator that looks ahead, or that cannot be computed piece by piece.
+        """
+        from .streams import ModelStream
+
+        return ModelStream(self.program, dimension, self.weights)
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
