@@ -31,6 +31,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
+_HOMES |= {"load_ipython_extension": "notebook"}
 _HOMES |= dict.fromkeys(("from_onnx", "from_torch"), "importing.api")
 
 

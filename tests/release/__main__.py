@@ -17,7 +17,7 @@ SPEC = 'use "std/mlp.net"\ninput [T, 8] -> mlp 16\n'
 WHERE = "import netc, os; print(os.path.dirname(netc.__file__), netc.__version__)"
 COMMANDS = (
     "netc check --shapes spec.net",
-    "netc summary zoo/vision/resnet.net --model resnet18",
+    "netc zoo resnet50",
     "netc compile spec.net -o spec.py",
     "netc compile spec.net -o spec.onnx",
     "netc run spec.net --random --dim T=3",
