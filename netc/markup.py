@@ -23,8 +23,8 @@ OPEN = 12
 """A tree with no more rows than that is open from the beginning."""
 STYLE = (
     "<style>.netc{font:13px/1.6 ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;overflow-x:auto;max-width:100%}"
-    ".netc .netc-row{display:grid;grid-template-columns:minmax(14em,1.4fr) minmax(8em,.8fr) minmax(12em,1.2fr) 8em 9em;column-gap:1em;"
-    "min-width:54em;border-bottom:1px solid rgba(128,128,128,.18)}"
+    ".netc .netc-row{display:grid;grid-template-columns:minmax(9em,1.4fr) minmax(6em,.8fr) minmax(9em,1.2fr) 7em 8em;column-gap:1em;"
+    "min-width:43em;border-bottom:1px solid rgba(128,128,128,.18)}"
     ".netc .netc-row>span{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}"
     ".netc .netc-row>span:nth-child(n+4){text-align:right}.netc .netc-head{font-weight:600;opacity:.75}"
     ".netc summary{cursor:pointer}.netc summary.netc-row{list-style:none}.netc summary.netc-row::-webkit-details-marker{display:none}"
