@@ -72,6 +72,7 @@ def compare(texts: list[str], path: str) -> None:
             assert without_normal(other, normal) == without_normal(one, normal), text
 
 
+@pytest.mark.long
 def test_the_onnx_of_a_page_is_that_of_netc(stand_ins: str) -> None:
     compare(CASES[:: len(CASES) // SOME], stand_ins)
 
@@ -81,6 +82,7 @@ def test_the_onnx_of_a_page_is_that_of_netc_for_every_case(stand_ins: str) -> No
     compare(CASES, stand_ins)
 
 
+@pytest.mark.long
 def test_questions_of_the_page(stand_ins: str) -> None:
     wrong = "# ☃\nx = input [5]\nw = param [1, 5] init=normal(1) as w\nx @ w -> sigmoid"
     fine = "x = input [T, 3]\nx -> repeat 2 as layers { dense 3 } -> dense 2"
