@@ -236,6 +236,17 @@ class Model:
         checked = checked_path(path)
         write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
 
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from .drawing.levels import picture
+        from .drawing.svg import svg
+        from .markup import image_html, model_html, tree_html
+
+        made = self.summary()
+        image = image_html(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
+        tree = tree_html(made.name, made.inputs, made.rows, made.total_lines())
+        return model_html(self.name, self.inputs, self.outputs, len(made.rows), tree, image)
+
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:
             return ", ".join(f"{name}: {type}" for name, type in types.items())
