@@ -26,8 +26,10 @@ from .building import NOWHERE, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, mapped
 from .memory import Memory, Remembered
-from .table import Mixed
 from .zeros import kept
+
+Mixed = Callable[[Operator, OpInputs, int], frozenset[int]]
+"""The axes of the input of that number along which elements depend on each other, counted from the front."""
 
 
 class Site:

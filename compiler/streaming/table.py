@@ -6,18 +6,12 @@ What has no entry is refused, so that a new operator is never assumed to be caus
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from ..ops.base import Operator, OpInputs
+from ..ops.base import Operator
 from .items import Item
+from .site import Mixed, Site
 
-if TYPE_CHECKING:
-    from .site import Site
-
-Rule = Callable[["Site"], Sequence[Item]]
-Mixed = Callable[[Operator, OpInputs, int], frozenset[int]]
-"""The axes of the input of that number along which elements depend on each other, counted from the front."""
-
+Rule = Callable[[Site], Sequence[Item]]
 RULES: dict[type[Operator], Rule] = {}
 
 
