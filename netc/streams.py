@@ -164,7 +164,10 @@ class ModelStream:
         return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> Pieces:
-        """The stream in ONNX Runtime, on `cpu` or `cuda`. Weights are those of the whole model; without them, the seed draws them."""
+        """The stream in ONNX Runtime, on `cpu` or `cuda`. Weights are those of the whole model; without them, the seed draws them.
+
+        Outputs are arrays; states are values of ONNX Runtime, which are not copied from piece to piece (`.numpy()` is an array of one).
+        """
         import numpy as np
 
         from netc.compiler.backends.onnx import BACKEND
@@ -174,7 +177,8 @@ class ModelStream:
         def runs(program: Program) -> Run:
             with unsupported_is_compile_error(program):
                 session = BACKEND.session(self._input(program, weights, seed), device, partial(check_sizes, program))
-            return partial(_of_session, session, program.main.output_names[0])
+            kept = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
+            return partial(session.keeping, kept=kept)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return np.full(shape, number, dtype)
@@ -243,11 +247,6 @@ def _of_module(module: Any, inputs: list[str], outputs: list[str], given: Mappin
     return dict(zip(outputs, made if isinstance(made, tuple | list) else [made], strict=True))
 
 
-def _of_session(session: Any, only: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    made = session(**given)
-    return made if isinstance(made, dict) else {only: made}
-
-
 def _names(program: Program) -> list[str]:
     return [value.name for value in program.main.inputs]
 
@@ -271,13 +270,14 @@ def _sizes(program: Program, given: Mapping[str, Any]) -> dict[str, int]:
     for value in program.main.inputs:
         if value.name not in given:
             continue
-        shape = given[value.name].shape
+        found = given[value.name].shape
+        shape = found() if callable(found) else found
         if len(shape) != value.type.rank:
             raise ValueError(f"the input `{value.name}` is {value.type}, found an array with {len(shape)} axes")
         for dim, size in zip(value.type.shape, shape, strict=True):
-            found = None if isinstance(dim, int) or len(symbols(dim)) != 1 else invert(dim)
-            if found is not None:
-                name, factor, divisor, offset = found
+            known = None if isinstance(dim, int) or len(symbols(dim)) != 1 else invert(dim)
+            if known is not None:
+                name, factor, divisor, offset = known
                 sizes.setdefault(name, (int(size) - offset) * divisor // factor)
     return sizes
 
