@@ -16,6 +16,7 @@ from netc.compiler.ir.types import BATCH
 from netc.compiler.ops.base import numel
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import Record
 
 from .arguments import checked_name, checked_path
 from .backend_input import Weights, backend_input
@@ -35,13 +36,27 @@ Full = Callable[[tuple[int, ...], float, str], Any]
 """An array or tensor of one number: its shape, the number, its element type."""
 
 
-def look_ahead(program: Program, dimension: str) -> list[Diagnostic]:
-    """What is wrong with computing the program piece by piece; nothing if no output depends on a later input."""
+class Proof(Record):
+    """Whether a program can be computed piece by piece: what is wrong, or the numbers that are remembered for a sample."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    memory: str = ""
+
+
+def prove_causal(program: Program, dimension: str) -> Proof:
+    """Without diagnostics, no output depends on a later input along the dimension."""
     try:
-        derive(program, dimension)
+        return Proof(memory=remembered(derive(program, dimension)))
     except Refused as refused:
-        return [diagnostic(refused.problem, refused.span)]
-    return []
+        return Proof((diagnostic(refused.problem, refused.span),))
+
+
+def remembered(stream: Stream) -> str:
+    """The numbers that are remembered for one sample: `64`, or `128*P` where they grow with the number `P` of positions."""
+    total: Dim = 0
+    for state in stream.states:
+        total = total + numel(tuple(d for d in state.type.shape if d != symbol(BATCH)))
+    return show(total)
 
 
 class Remembered(dict[str, Any]):
@@ -136,10 +151,7 @@ class ModelStream:
 
     def memory(self) -> str:
         """The numbers that are remembered for one sample: `64`, or `128*P` where they grow with the number `P` of positions."""
-        total: Dim = 0
-        for state in self.states:
-            total = total + numel(tuple(d for d in state.type.shape if d != symbol(BATCH)))
-        return show(total)
+        return remembered(self.stream)
 
     def source(self, target: str = "torch") -> str:
         """The text that the backend of a target writes for a step."""
