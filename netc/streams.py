@@ -7,7 +7,7 @@ them, in PyTorch or ONNX Runtime. Always: the outputs of the pieces, one after a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
 from .arguments import checked_name, checked_path
-from .backend_input import Weights, backend_input
+from .backend_input import Weights, backend_input, reported
 from .errors import CompileError, unsupported_is_compile_error
 from .problems import diagnostic
 
@@ -158,7 +158,7 @@ class ModelStream:
         from netc.compiler.backends.registry import get_or_raise
 
         with unsupported_is_compile_error(self.step):
-            return get_or_raise(target).text(self._input(self.step, None, None))
+            return get_or_raise(target).text(self._part(self.step, self._whole(None, None)))
 
     def module(self, weights: Weights | None = None, seed: int | None = None) -> Pieces:
         """The stream in PyTorch, in evaluation. Weights are those of the whole model; without them, `seed` draws the parameters."""
@@ -167,13 +167,14 @@ class ModelStream:
         from netc.compiler.backends.torch import BACKEND
 
         def runs(program: Program) -> Run:
-            module = BACKEND.module(self._input(program, weights, seed)).eval()
+            module = BACKEND.module(self._part(program, whole)).eval()
             return partial(_of_module, module, _names(program), program.main.output_names)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return torch.full(shape, number, dtype=getattr(torch, dtype))
 
-        return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
+        with reported(self._whole(weights, seed)) as whole:
+            return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> Pieces:
         """The stream in ONNX Runtime, on `cpu` or `cuda`. Weights are those of the whole model; without them, the seed draws them.
@@ -188,14 +189,15 @@ class ModelStream:
 
         def runs(program: Program) -> Run:
             with unsupported_is_compile_error(program):
-                session = BACKEND.session(self._input(program, weights, seed), device, partial(check_sizes, program))
+                session = BACKEND.session(self._part(program, whole), device, partial(check_sizes, program))
             kept = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
             return partial(session.keeping, kept=kept)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return np.full(shape, number, dtype)
 
-        return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
+        with reported(self._whole(weights, seed)) as whole:
+            return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
 
     def notes(self, written: list[str]) -> tuple[str, ...]:
         """What users should know of the files of a stream: texts without a full stop."""
@@ -232,23 +234,39 @@ class ModelStream:
         written = [(checked, self.step)]
         if self.start is not None:
             written.append((checked.removesuffix(backend.suffix) + START + backend.suffix, self.start))
-        for name, program in written:
-            save(self._input(program, weights, seed), backend, name)
+        with reported(self._whole(weights, seed)) as whole:
+            for name, program in written:
+                save(self._part(program, whole), backend, name)
         return [name for name, _ in written]
 
-    def _input(self, program: Program, weights: Weights | None, seed: int | None) -> BackendInput:
+    def _whole(self, weights: Weights | None, seed: int | None) -> BackendInput:
+        """What backends would take of the whole model."""
+        return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed)
+
+    def _part(self, program: Program, whole: BackendInput) -> BackendInput:
         """What backends take, with the parameters of the whole model that this program has."""
         from netc.compiler.backends.base import BackendInput
 
-        whole = backend_input(self._program, self._weights if weights is None and seed is None else weights, seed)
+        return BackendInput(program, program.main.name, "", lambda: Parameters(program, whole.arrays(), self.stream.moved))
 
-        def arrays() -> Mapping[str, Any]:
-            from netc.compiler.analysis.parameters import parameters
 
-            found = whole.arrays()
-            return {name: found[self.stream.moved.get(name, name)] for name in parameters(program)}
+class Parameters(Mapping[str, Any]):
+    """Those of the whole model that a program has, by the names that they have there. Each is read when it is asked for."""
 
-        return BackendInput(program, program.main.name, "", arrays)
+    def __init__(self, program: Program, whole: Mapping[str, Any], moved: Mapping[str, str]) -> None:
+        from netc.compiler.analysis.parameters import parameters
+
+        self._names = {name: moved.get(name, name) for name in parameters(program)}
+        self._whole = whole
+
+    def __getitem__(self, name: str) -> Any:
+        return self._whole[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _of_module(module: Any, inputs: list[str], outputs: list[str], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import FileName
-from .options import choose, precision_options, spec_options
+from .options import checkpoint_options, choose, precision_options, spec_options
 from .reading import reader
 from .report import report
 from .terminal import note, write
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from ..analysis import Analysis, Choice
+    from ..checkpoint import Checkpoint
     from ..streams import Proof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
@@ -30,10 +31,10 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
 @click.option("--strict", is_flag=True, help="Warnings are failures too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
-@click.option("--weights", metavar="FILE", type=FileName(), help="A checkpoint that is to fit; of .safetensors only the header is read.")
 @click.option("--causal", metavar="T", help="Prove that no output depends on later inputs along this dimension.")
 @precision_options
 @spec_options
+@checkpoint_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -43,7 +44,6 @@ def command(
     form: str,
     strict: bool,
     fix: bool,
-    weights: str | None,
     causal: str | None,
     model: str | None,
     params: dict[str, object],
@@ -51,6 +51,7 @@ def command(
     allow_paths: tuple[str, ...],
     dtype: str | None,
     keep_io: bool,
+    weights: Checkpoint | None,
 ) -> None:
     """Check specs. `-` reads standard input.
 
@@ -106,13 +107,12 @@ def _fix(files: tuple[str, ...], choice: Choice) -> None:
             note(f"{path}: {total} edit{'s' if total > 1 else ''}")
 
 
-def _fit(program: Program, weights: str | None) -> list[Diagnostic]:
+def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     if weights is None:
         return []
     from ..check_weights import fit
-    from ..training.run_files import weights_of
 
-    return fit(program, weights_of(weights))
+    return fit(program, weights)
 
 
 def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -> None:

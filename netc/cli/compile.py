@@ -12,7 +12,7 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 from ..emit import STAGES
 from .completion import FileName
 from .failures import wrong_usage
-from .options import choose, one_source, precision_options, refuse_overwriting, source_options, spec_options, weight_options
+from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
 from .terminal import warnings_shown
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
+    from ..checkpoint import Checkpoint
     from ..model import Model
 
 BACKENDS = backends()
@@ -62,11 +63,11 @@ def command(
     allow_paths: tuple[str, ...],
     dtype: str | None,
     keep_io: bool,
-    weights: str | None,
+    weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
     path = one_source(file, text)
-    refuse_overwriting(output, path, weights)
+    refuse_overwriting(output, path, *read_by(weights))
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if stream is not None and (emit is not None or target == SECTION):
@@ -84,7 +85,10 @@ def command(
     if section is not None:
         raise click.UsageError(f"--section is for --target {SECTION}")
     backend = _backend(target, output)
+    from netc.dsl.record import replace
+
     from ..saving import refuse_weights, save
+    from .written import writing_shown
 
     if weights is not None or seed is not None:
         with wrong_usage():
@@ -93,13 +97,13 @@ def command(
     if stream is not None:
         _stream(made, stream, backend, output, weights, seed)
         return
-    with warnings_shown():
-        save(made.backend_input(weights, seed), backend, output or "-")
+    with warnings_shown(), writing_shown() as progress:
+        save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
 
-def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: str | None, seed: int | None) -> None:
+def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: Checkpoint | None, seed: int | None) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
     from .program import give_up_on
