@@ -89,9 +89,8 @@ def command(
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
-    with warnings_shown():
-        with writing_shown() as progress:
-            save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
+    with warnings_shown(), writing_shown() as progress:
+        save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
