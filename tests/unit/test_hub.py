@@ -185,7 +185,7 @@ def test_a_hub_that_is_not_there(hub: Hub, tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["hf:", "hf:a/b/c", "hf:../x", "hf:org/na me", "hf:org/name@", "hf:org/name@../x y", "hf:/etc/passwd"])
 def test_words_that_are_no_names(word: str) -> None:
     assert is_of_hub(word)
-    with pytest.raises(WeightsError, match="it is no name of a repository|the hub did not give it"):
+    with pytest.raises(WeightsError, match=r"it is no name of a repository|the hub did not give it"):
         of_hub(word)
 
 

@@ -54,7 +54,7 @@ def test_those_that_pytorch_adds(tmp_path: Path) -> None:
 def test_a_prefix_of_the_model_stays() -> None:
     model = netc.compile("input 4 -> (dense 3 as module -> dense 2 as head) as model")
     own = model.module(seed=1).state_dict()
-    assert list(own)[0] == "model.module.weight"
+    assert next(iter(own)) == "model.module.weight"
     assert same(model.module(weights=own).state_dict(), own)
 
 
@@ -71,7 +71,7 @@ def test_names_without_the_prefix_stay() -> None:
 
 
 def test_a_name_with_the_prefix_and_without() -> None:
-    with pytest.raises(WeightsError, match="`backbone.weight` is there twice"):
+    with pytest.raises(WeightsError, match=r"`backbone\.weight` is there twice"):
         taken(netc.Checkpoint({**state(), **state("net.")}, strip_prefix="net."))
 
 
