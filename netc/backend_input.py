@@ -80,7 +80,7 @@ def _warnings(matched: Matched) -> Iterator[Warning]:
     if matched.drawn:
         yield WeightsNote(f"newly drawn, since they are not in the weights: {_listed(matched.drawn)}")
     if matched.not_finite:
-        yield WeightsWarning(list(matched.not_finite))
+        yield WeightsWarning([name for name in matched if name in matched.not_finite])
 
 
 def _listed(names: tuple[str, ...]) -> str:

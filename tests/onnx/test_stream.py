@@ -80,7 +80,7 @@ def test_a_graph_without_anything() -> None:
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("weights", ["drawn", "file", "another type"])
 def test_one_tensor_is_in_memory(large: bool, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three, with the one that is made while another is written, and what it is converted from."""
+    """Three, with the two that are made while another is written."""
     model = netc.compile(WIDE)
     path = tmp_path / "w.safetensors"
     kind = np.float16 if weights == "another type" else np.float32
