@@ -33,6 +33,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
 
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
 _HOMES |= {"Checkpoint": "checkpoint", "from_onnx": "importing.api", "from_torch": "importing.api"}
+_HOMES |= {"load_ipython_extension": "notebook"}
 
 
 def __getattr__(name: str) -> object:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec
+    from .streams import ModelStream
     from .summary import SpecSummary
     from .training.objective import Objective
 
@@ -182,6 +183,14 @@ class Model:
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
             return BACKEND.session(given, device, partial(check_sizes, made.program))
 
+    def stream(self, dimension: str) -> ModelStream:
+        """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of
+        the whole. Raises `CompileError` with the operator that looks ahead, or that cannot be computed piece by piece.
+        """
+        from .streams import ModelStream
+
+        return ModelStream(self.program, dimension, self.weights)
+
     def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
         from .backend_input import backend_input
@@ -226,6 +235,17 @@ class Model:
 
         checked = checked_path(path)
         write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from .drawing.levels import picture
+        from .drawing.svg import svg
+        from .markup import image_html, model_html, tree_html
+
+        made = self.summary()
+        image = image_html(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
+        tree = tree_html(made.name, made.inputs, made.rows, made.total_lines())
+        return model_html(self.name, self.inputs, self.outputs, len(made.rows), tree, image)
 
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:

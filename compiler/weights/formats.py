@@ -21,14 +21,10 @@ import numpy as np
 from ..errors.weights import WeightsError, WeightsUnreadable
 from ..ir.elements import Array, NumpyType, array_of, numpy_dtype
 from ..ir.types import DTYPES
+from ..ops.stored import SAFETENSORS_TYPES
 from .numpy_files import StoredArray, UnfitArrayFile, open_npz
 from .stored import StoredTensor
 
-SAFETENSORS_TYPES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
-    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
-"""Element types as safetensors calls them."""
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""
 _DEEPEST = 8

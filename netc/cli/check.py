@@ -30,6 +30,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
 @click.option("--strict", is_flag=True, help="Warnings are failures too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
+@click.option("--causal", metavar="T", help="Prove that no output depends on later inputs along this dimension.")
 @precision_options
 @spec_options
 @checkpoint_options
@@ -42,6 +43,7 @@ def command(
     form: str,
     strict: bool,
     fix: bool,
+    causal: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -61,12 +63,15 @@ def command(
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
+    from ..streams import look_ahead
 
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
+    if causal is not None:
+        misfits += [d for a in found if a.program is not None for d in look_ahead(a.program, causal)]
     report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
         _show_shapes(found)
