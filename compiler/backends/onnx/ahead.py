@@ -1,7 +1,7 @@
 """Work that other threads do while its results are used.
 
-In: functions. Out: their results, in order. Always: two results at most are made before they are asked for; what a function raises is raised
-where its result is asked for; when the results are no longer asked for, nothing runs any more.
+In: functions. Out: their results, in order. Always: two results at most are made before they are asked for; what a function raises is
+raised where its result is asked for; when the results are no longer asked for, nothing runs any more.
 """
 
 from __future__ import annotations
