@@ -59,13 +59,37 @@ class _Arrays:
             self.matched = self._checkpoint.matched(infos, self._seed)
 
 
+def part_of(program: Program, whole: BackendInput, names: Mapping[str, str]) -> BackendInput:
+    """The input of a backend for a program that has parameters of another one: `names` are those that they have there."""
+    from netc.compiler.backends.base import BackendInput
+
+    return BackendInput(program, program.main.name, "", _Part(whole, names))
+
+
+class _Part:
+    """Some of the weights, under other names."""
+
+    def __init__(self, whole: BackendInput, names: Mapping[str, str]) -> None:
+        self._whole = whole
+        self._names = names
+
+    def __call__(self) -> Mapping[str, Any]:
+        from netc.compiler.weights.stored import Renamed
+
+        return Renamed(self._whole.arrays(), self._names)
+
+    @property
+    def matched(self) -> Matched | None:
+        return getattr(self._whole.weights, "matched", None)
+
+
 @contextmanager
 def reported(given: BackendInput, level: int = 4) -> Iterator[BackendInput]:
     """While weights are used. Afterwards, what users should see of them is a warning: a `WeightsNote`, or a `WeightsWarning` for learned
     parameters with NaN or infinities. `level`: that of `warn`."""
     yield given
     match given.weights:
-        case _Arrays(matched=found) if found is not None:
+        case _Arrays(matched=found) | _Part(matched=found) if found is not None:
             for warning in _warnings(found):
                 warn(warning, stacklevel=level)
 
@@ -80,7 +104,7 @@ def _warnings(matched: Matched) -> Iterator[Warning]:
     if matched.drawn:
         yield WeightsNote(f"newly drawn, since they are not in the weights: {_listed(matched.drawn)}")
     if matched.not_finite:
-        yield WeightsWarning(list(matched.not_finite))
+        yield WeightsWarning([name for name in matched if name in matched.not_finite])
 
 
 def _listed(names: tuple[str, ...]) -> str:

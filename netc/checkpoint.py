@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .arguments import checked_name, checked_path
 from .training.run_files import weights_of
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from netc.compiler.weights.selection import Selection
     from netc.compiler.weights.stored import StoredTensor
 
-    from .model import Model
-
 Source = Mapping[str, Any] | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """Arrays or tensors by state-dict name; the path of a file, an index of shards or a folder; `hf:org/name`; several of these."""
+
+
+class Described(Protocol):
+    """What has descriptions of parameters by state-dict name: a `netc.Model`."""
+
+    @property
+    def parameters(self) -> Mapping[str, ParameterInfo]: ...
 
 
 class Checkpoint:
@@ -41,7 +46,7 @@ class Checkpoint:
         self.ignore = _patterns(ignore, "ignore")
         self.allow_missing = _patterns(allow_missing, "allow_missing")
 
-    def compare(self, model: Model) -> Matched:
+    def compare(self, model: Described) -> Matched:
         """The weights as the model takes them, by name, each read when it is asked for: `drawn` has the names of those that are not in the
         checkpoint, `ignored` those of the checkpoint that are left out. Raises `WeightsError` if they do not fit."""
         return self.matched(model.parameters, 0)

@@ -7,7 +7,7 @@ them, in PyTorch or ONNX Runtime. Always: the outputs of the pieces, one after a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
 from .arguments import checked_name, checked_path
-from .backend_input import Weights, backend_input, reported
+from .backend_input import Weights, backend_input, part_of, reported
 from .errors import CompileError, unsupported_is_compile_error
 from .problems import diagnostic
 
@@ -245,28 +245,9 @@ class ModelStream:
 
     def _part(self, program: Program, whole: BackendInput) -> BackendInput:
         """What backends take, with the parameters of the whole model that this program has."""
-        from netc.compiler.backends.base import BackendInput
-
-        return BackendInput(program, program.main.name, "", lambda: Parameters(program, whole.arrays(), self.stream.moved))
-
-
-class Parameters(Mapping[str, Any]):
-    """Those of the whole model that a program has, by the names that they have there. Each is read when it is asked for."""
-
-    def __init__(self, program: Program, whole: Mapping[str, Any], moved: Mapping[str, str]) -> None:
         from netc.compiler.analysis.parameters import parameters
 
-        self._names = {name: moved.get(name, name) for name in parameters(program)}
-        self._whole = whole
-
-    def __getitem__(self, name: str) -> Any:
-        return self._whole[self._names[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+        return part_of(program, whole, {name: self.stream.moved.get(name, name) for name in parameters(program)})
 
 
 def _of_module(module: Any, inputs: list[str], outputs: list[str], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -185,12 +185,13 @@ class _TorchFile:
 
     def tensors(self) -> Mapping[str, Any]:
         """The state dict in the file, mapped where the format allows it."""
-        if self._loaded is None:
+        loaded = self._loaded  # another thread may let it go
+        if loaded is None:
             found = self._load()
             if not isinstance(found, Mapping):
                 raise WeightsError(WeightsUnreadable(self.source, "it contains no state dict"))
-            self._loaded = state_dict(found, self.source)
-        return self._loaded
+            loaded = self._loaded = state_dict(found, self.source)
+        return loaded
 
     def read(self, name: str) -> Array:
         array = read_array(name, self.tensors()[name], self.source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from math import sqrt
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -32,15 +33,19 @@ def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Arra
 
 
 class Drawn(Mapping[str, Array]):
-    """The same, each array drawn when it is asked for, and not kept."""
+    """The same, each array drawn when it is asked for, and not kept. Threads have generators of their own."""
 
     def __init__(self, infos: Mapping[str, ParameterInfo], seed: int = 0) -> None:
         self._infos = infos
         self._seed = seed
+        self._own = local()
 
     def __getitem__(self, name: str) -> Array:
         info = self._infos[self._infos[name].tied_to or name]
-        return _values(info, _Generators(self._seed))
+        generators = getattr(self._own, "generators", None)
+        if generators is None:
+            generators = self._own.generators = _Generators(self._seed)
+        return _values(info, generators)
 
     def __contains__(self, name: object) -> bool:
         return name in self._infos

@@ -80,7 +80,7 @@ class Matched(Mapping[str, Array]):
         self.prefix = prefix
         self.ignored = ignored
         self.drawn = drawn
-        self.not_finite: dict[str, None] = {}
+        self.not_finite: set[str] = set()
         """Names of the learned parameters that were read and have NaN or infinities; buffers may have infinities on purpose."""
         self._infos = infos
         self._sources = sources
@@ -92,7 +92,7 @@ class Matched(Mapping[str, Array]):
         except _Unfit:
             raise WeightsError(WeightsMismatch((), (), tuple(self._unfit()))) from None
         if info.trainable and info.dtype.is_float and not all_finite(array):
-            self.not_finite[info.name] = None
+            self.not_finite.add(info.name)
         return array
 
     def __contains__(self, name: object) -> bool:

@@ -19,7 +19,7 @@ _LIMITS = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),)
 
 
 def check_disk(folder: str | Path, needed: int) -> None:
-    """Raises OSError unless the disk of a folder has so many bytes left."""
+    """Raises OSError unless the disk of a folder has that number of bytes left."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
@@ -29,7 +29,7 @@ def check_disk(folder: str | Path, needed: int) -> None:
 
 
 def check_memory(needed: int, what: str) -> None:
-    """Raises MemoryError if so many bytes cannot be had. `what` is a clause: `the parameters take`."""
+    """Raises MemoryError if that number of bytes cannot be had. `what` is a clause: `the parameters take`."""
     if needed < _SPARE:
         return
     free = min(_available(), default=None)

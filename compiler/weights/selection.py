@@ -51,7 +51,7 @@ def select(tensors: Mapping[str, StoredTensor], names: Collection[str], selectio
         if _fits(name, selection.ignored) or _fits(bare, selection.ignored):
             ignored.append(name)
         elif bare in kept:
-            raise WeightsError(WeightsUnreadable("the weights", f"`{bare}` is there twice, with the prefix `{prefix}` and without it"))
+            raise WeightsError(WeightsUnreadable("the checkpoint", f"`{bare}` is there twice, with the prefix `{prefix}` and without it"))
         else:
             kept[bare] = tensor
     for pattern in selection.ignored:

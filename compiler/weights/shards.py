@@ -133,7 +133,7 @@ def _weight_map(path: Path, source: str) -> dict[str, str]:
 def _check_inside(file: str, source: str) -> None:
     for kind in (PurePosixPath, PureWindowsPath):
         whole = kind(file)
-        if whole.is_absolute() or whole.drive or ".." in whole.parts or "\0" in file:
+        if whole.anchor or ".." in whole.parts or "\0" in file:
             raise _damaged(source, f"it leads out of its folder, to `{file}`")
     if file.lower().endswith(INDEX):
         raise _damaged(source, f"it leads to another index, `{file}`")

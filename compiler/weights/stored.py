@@ -6,7 +6,7 @@ memory but while `read`'s result is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 
 from netc.dsl.record import Record
@@ -32,6 +32,26 @@ class StoredTensor(Record):
     def nbytes(self) -> int:
         """The bytes of its elements; 0 if their type is unknown."""
         return prod(self.shape) * (self.dtype.size if self.dtype is not None else 0)
+
+
+class Renamed(Mapping[str, Array]):
+    """Arrays under other names, each read when it is asked for. `names` are those that they have in `arrays`."""
+
+    def __init__(self, arrays: Mapping[str, Array], names: Mapping[str, str]) -> None:
+        self._arrays = arrays
+        self._names = names
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[self._names[name]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def of_array(array: Array) -> StoredTensor:

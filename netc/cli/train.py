@@ -58,7 +58,7 @@ def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="Instead of the section's `steps`.")
 @click.option("--batch", type=click.IntRange(1), metavar="N", help="Instead of the section's `batch`.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="For the parameters, the order of samples, and dropout.")
-@click.option("--weights", metavar="FILE", help="Parameters to begin with: .safetensors, .npz, .pt or .pth.")
+@click.option("--weights", metavar="FILE", help="Parameters to begin with: a file or folder, as docs/weights.md says.")
 @click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given.")
 @click.option(

@@ -90,8 +90,13 @@ def weights_mismatch() -> Words:
 
 def weights_mismatch_prefix() -> Words:
     return _weights(
-        *((f"module.{n}", s) for n, s in (("hidden.weight", (4, 3)), ("hidden.bias", (4,)), ("out.weight", (2, 4)), ("out.bias", (2,))))
+        *((f"encoder.{n}", s) for n, s in (("hidden.weight", (4, 3)), ("hidden.bias", (4,)), ("out.weight", (2, 4)), ("out.bias", (2,))))
     )
+
+
+def weights_pattern() -> Words:
+    fitting = _weights(("hidden.weight", (4, 3)), ("hidden.bias", (4,)), ("out.weight", (2, 4)), ("out.bias", (2,)))
+    return [*fitting, "--ignore", "auxiliary.*"]
 
 
 def weights_unreadable() -> Words:
@@ -171,7 +176,8 @@ def no_device() -> Words:
 CASES: list[Callable[[], Words]] = [
     spec_unsupported,
     binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
-    use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_unreadable, weights_missing, onnx_unsupported, no_model,
+    use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
+    no_model,
     loss_not_finite, batch_too_small, run_exists, folder_not_empty, run_unreadable, run_differs, no_device,
 ]  # fmt: skip
 

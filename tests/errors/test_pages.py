@@ -38,6 +38,7 @@ SHOWN = {
     "spec-unsupported": "the spec is right, one target is not",
     "unreadable-file": "it is of the system",
     "weights-mismatch": "it is of a file of weights",
+    "weights-pattern": "it is of a file of weights",
     "weights-unreadable": "it is of a file of weights",
 }
 """Codes whose pages show a terminal (```console) instead of a spec, and why. test_made.py has all of them but formula-too-deep."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import linecache
+import operator
 import pickle
 import re
 import subprocess
@@ -71,6 +72,21 @@ def test_another_process_can_load_it(tmp_path: Path) -> None:
     torch.save((module, (x, x), module(x, x)), tmp_path / "module.pt")
     load = "import sys, torch; m, x, y = torch.load(sys.argv[1], weights_only=False); assert torch.equal(m(*x), y)"
     subprocess.run([sys.executable, "-c", load, str(tmp_path / "module.pt")], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_other_processes_are_given_it(method: str) -> None:
+    """Its tensors are shared with them, as those of any module: what one of them changes, the others see."""
+    module = netc.compile(SAMPLES["list"]).module(seed=1).eval().share_memory()
+    x = torch.ones(2, 4)
+    with torch.inference_mode():
+        wanted = module(x, x)
+    with torch.multiprocessing.get_context(method).Pool(1) as pool:
+        found = pool.apply(operator.call, (module.requires_grad_(False), x, x))
+        pool.apply(torch.Tensor.zero_, (next(module.parameters()),))
+    assert torch.equal(found, wanted)
+    assert not next(module.parameters()).any()
 
 
 def test_a_pickle_has_the_text_once() -> None:

@@ -1,26 +1,28 @@
-"""Work that another thread does while its results are used.
+"""Work that other threads do while its results are used.
 
-In: functions. Out: their results, in order. Always: one result at most is made before it is asked for; what a function raises is raised
-where its result is asked for; when the results are no longer asked for, nothing runs any more.
+In: functions. Out: their results, in order. Always: two results at most are made before they are asked for; what a function raises is
+raised where its result is asked for; when the results are no longer asked for, nothing runs any more.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+_AHEAD = 2
+"""Threads, and results that wait. Drawing a tensor takes longer than writing it."""
 
 
 def ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
     """See the module's docstring."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting: Future[T] | None = None
+    with ThreadPoolExecutor(_AHEAD) as threads:
+        waiting: deque[Future[T]] = deque()
         for function in functions:
-            following = thread.submit(function)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+            if len(waiting) == _AHEAD:
+                yield waiting.popleft().result()
+            waiting.append(threads.submit(function))
+        while waiting:
+            yield waiting.popleft().result()

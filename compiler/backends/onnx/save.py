@@ -54,7 +54,7 @@ class OnnxArtefact(Record):
     def save(self, path: str) -> None:
         whole = Path(path)
         largest = max((stored.nbytes for stored in self.made.tensors.values()), default=0)
-        check_memory(2 * largest, "its largest parameter takes")
+        check_memory(2 * largest, "its largest parameters take")
         if self.is_large:
             self._save_apart(whole)
         else:
