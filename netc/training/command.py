@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netc.compiler.errors.running import RunDiffers, RunError
+from netc.compiler.errors.running import NoDevice, RunDiffers, RunError
 from netc.compiler.errors.training import NotMean, WrongSetting
 from netc.compiler.ir.training import Training
 from netc.compiler.ir.types import BATCH
@@ -29,6 +29,7 @@ from .ranks import Ranks, joined
 from .recipe import SEEDS, Recipe
 from .run_folder import RunFolder
 from .session import Prepared, Wishes, prepare, versions
+from .splitting import checked_splits
 
 
 class Result(Record):
@@ -122,8 +123,9 @@ def _run(
 ) -> tuple[dict[str, float], int]:
     """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; None for a run that
     goes on."""
-    with joined(engine.device, engine.strategy) as ranks:
+    with joined(engine.device, engine.strategy, engine.tp) as ranks:
         _check_parts(prepared, ranks)
+        _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         if described is not None:
             ranks.once(lambda: run.create(described))
@@ -157,8 +159,17 @@ def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:
 
 def _check_parts(prepared: Prepared, ranks: Ranks) -> None:
     """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
-    if prepared.means.whole and ranks.world > 1:
+    if prepared.means.whole and ranks.replicas > 1:
         raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
+
+
+def _check_splits(prepared: Prepared, engine: Engine) -> None:
+    """Whether several processes can share the layers. Raises `CompileError`, and `RunError` for what does not go together."""
+    if engine.tp == 1:
+        return
+    checked_splits(prepared.training, engine.tp)
+    if engine.compile:
+        raise RunError(NoDevice("`--compile` cannot compile layers that `--tp` divides", "leave out one of the two"))
 
 
 def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:
