@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from .division import maximum, minimum, ratio, substitute
 from .facts import Condition, Facts, OneOf
+from .folding import fold
 from .intervals import bounds
 from .polynomial import Dim, SymDim, evaluate, size, symbol, symbols
-from .text import fold, invert, show, to_python
+from .text import invert, show, to_python
 from .where import Declared, Stated, declare
 from .where_advice import advice, advice_divides
 

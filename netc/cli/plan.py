@@ -142,7 +142,7 @@ def _measured(training: Training, dtype: str, recompute: bool) -> Measured:
 
 def lines(plan: Plan) -> list[str]:
     """The plan as text."""
-    from ..summary import size
+    from ..figures import size
     from ..table import align
 
     layout, device, memory = plan.layout, plan.device, plan.memory

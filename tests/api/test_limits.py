@@ -67,6 +67,7 @@ WHOLES = {
 
 
 @pytest.mark.parametrize("name", WHOLES)
+@pytest.mark.slow
 def test_limits_on_the_whole(name: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(WHOLES[name])

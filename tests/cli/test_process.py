@@ -35,6 +35,7 @@ def in_terminal(words: list[str], **environment: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.slow
 def test_colours_only_in_a_terminal() -> None:
     plain = {"NO_COLOR": ""}
     assert "\x1b[" in in_terminal(BAD, **plain)
@@ -43,6 +44,7 @@ def test_colours_only_in_a_terminal() -> None:
     assert b"\x1b[" not in subprocess.run([*NETC, *BAD], capture_output=True, check=False).stdout
 
 
+@pytest.mark.slow
 def test_the_page_of_an_operator_has_colours_in_a_terminal() -> None:
     assert "\x1b[" in in_terminal(["ops", "dense"], NO_COLOR="")
 
@@ -164,6 +166,7 @@ def test_interrupted_while_it_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["ops"], ["ops", "dense"], BAD, ["summary", "-e", "input 3 -> relu"]])
+@pytest.mark.slow
 def test_closed_streams(words: list[str]) -> None:
     done = subprocess.run([*NETC, *words], stderr=subprocess.PIPE, text=True, check=False, preexec_fn=lambda: os.close(1))
     assert done.returncode == 1

@@ -13,6 +13,7 @@ from netc.reference import families, page, reference
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 
 
+@pytest.mark.slow
 def test_fresh(update: bool) -> None:
     text = reference()
     if update:

@@ -101,6 +101,7 @@ def test_a_line_is_filled_and_no_longer(layout: str) -> None:
     assert {99, 100, 101, 102} <= seen
 
 
+@pytest.mark.slow
 def test_many_comments_after_the_last_statement() -> None:
     """Each is looked at once: with 200,000 a formatter that compares them with each other would not end."""
     text = "input 3 -> dense 2  # a\n" + "# c\n" * 200_000

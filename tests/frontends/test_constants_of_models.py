@@ -13,7 +13,7 @@ import torch
 
 import netc
 from netc.compiler.backends.net.formulas import IndexName, Term, formula_tree
-from netc.compiler.backends.net.printer import literal
+from netc.compiler.backends.net.values import literal
 from netc.compiler.frontends.builder import ImportRefused
 from netc.compiler.frontends.constants import formula_of
 from netc.compiler.ops.formula import ItemFormula, parts
@@ -88,6 +88,7 @@ def test_buffers_of_bert() -> None:
 
 
 @pytest.mark.parametrize("size", [(7, 7), (5, 8)])
+@pytest.mark.slow
 def test_timm_relative_positions(size: tuple[int, int]) -> None:
     timm = pytest.importorskip("timm.layers.pos_embed_rel")
     index = timm.gen_relative_position_index(size).numpy()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.fuzz import texts, weights
 from tests.fuzz.damage import damaged
 
@@ -17,12 +19,14 @@ def test_the_randomness_decides() -> None:
     assert texts.mangled(Random(3)) == texts.mangled(Random(3))
 
 
+@pytest.mark.slow
 def test_damaged_weights(tmp_path: Path) -> None:
     found = [weights.check(Random(n), str(tmp_path / "w")) for n in range(100)]
     assert [one for one in found if one.what] == []
     assert {one.kind.partition(" ")[0] for one in found} == {"taken", "refused"}
 
 
+@pytest.mark.slow
 def test_mangled_texts(tmp_path: Path) -> None:
     found = [texts.check(Random(n), str(tmp_path / "t")) for n in range(100)]
     assert [one for one in found if one.what and one.kind != "slow"] == []

@@ -13,6 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
     "netc": ("netc", ("*.py", "cli/*.py", "drawing/**/*.py", "importing/*.py", "lsp/*.py", "service/*.py", "training/**/*.py", "py.typed")),
@@ -107,13 +109,11 @@ def test_metadata(wheel: ZipFile) -> None:
     assert "netc = netc.__main__:main" in scripts
 
 
-@pytest.mark.slow
 def test_links_make_no_difference(wheel: ZipFile, linked: Path, tmp_path: Path) -> None:
     assert files_of(wheel_of(linked, tmp_path)) == files_of(wheel)
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_an_sdist_gives_the_same_wheel(wheel: ZipFile, linked: Path, tmp_path: Path) -> None:
     build = "from setuptools import build_meta; import sys; build_meta.build_sdist(sys.argv[1])"
     subprocess.run([sys.executable, "-c", build, str(tmp_path / "sdist")], cwd=linked, check=True, capture_output=True)

@@ -29,6 +29,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("code", BAD, ids=[message[-24:] for message in BAD.values()])
+@pytest.mark.slow
 def test_refused(code: str, folder: Path, netc: Run) -> None:
     (folder / "bad.py").write_text(code, encoding="utf-8")
     done = netc("check", "--plugin", "bad", "-e", "input 3 -> dense 2")
@@ -43,11 +44,13 @@ def test_missing(netc: Run) -> None:
     assert done.stderr == "error: cannot load the plugin `adders`: ModuleNotFoundError: No module named 'adders'\n"
 
 
+@pytest.mark.slow
 def test_the_current_folder_replaces_nothing(folder: Path, netc: Run) -> None:
     (folder / "lark.py").write_text("raise SystemExit('hijacked')", encoding="utf-8")
     assert netc("check", "--plugin", "snakes", "-e", "input 3 -> snake").returncode == 0
 
 
+@pytest.mark.slow
 def test_installed(folder: Path, python: Run) -> None:
     """An entry point is loaded when a name is unknown, and not before."""
     info = folder / "snakes-1.0.dist-info"

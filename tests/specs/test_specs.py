@@ -44,6 +44,7 @@ def _loss(out: Any, targets: list[torch.Tensor]) -> torch.Tensor:
     return torch.stack(losses).sum()
 
 
+@pytest.mark.slow
 def test_trains(model: netc.Model) -> None:
     module = model.module(seed=3)
     inputs = _sample(model)

@@ -38,6 +38,7 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
+@pytest.mark.slow
 def test_compilers(text: str) -> None:
     model = netc.compile(text)
     module = model.module(seed=1).eval()
@@ -63,6 +64,7 @@ def test_copies(text: str) -> None:
             assert torch.equal(left, right)
 
 
+@pytest.mark.slow
 def test_another_process_can_load_it(tmp_path: Path) -> None:
     module = netc.compile(SAMPLES["list"]).module(seed=1).eval()
     x = torch.ones(2, 4)

@@ -97,6 +97,7 @@ def peak(objective: Objective, optimizer: torch.optim.Optimizer, tracker: MemTra
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_memory_of_one_device(name: str) -> None:
     training, count = training_of(name), CASES[name][2]
     with FakeTensorMode():
@@ -110,6 +111,7 @@ def test_memory_of_one_device(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
     training, count = training_of(name), CASES[name][2]
     with FakeTensorMode():
@@ -139,6 +141,7 @@ def measured() -> Measured:
     return measure(training_of("layers"))
 
 
+@pytest.mark.slow
 def test_parameters_state_and_operations(measured: Measured) -> None:
     one = 4 * (2 * 256 + 256 * 1024 + 1024 + 1024 * 256 + 256)
     assert measured.units == (one,) * 6

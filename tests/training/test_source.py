@@ -129,6 +129,7 @@ ORDINARY = ("digits", "plateau")
 
 
 @pytest.mark.parametrize("name", [name if name in ORDINARY else pytest.param(name, marks=pytest.mark.long) for name in SPECS])
+@pytest.mark.slow
 def test_the_file_has_the_losses_of_netc_train(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.net"
     path.write_text(SPECS[name], encoding="utf-8")

@@ -89,6 +89,7 @@ def section_body(text: str) -> str:
 
 
 @pytest.mark.parametrize("spec", CASES)
+@pytest.mark.slow
 def test_trains(spec: str, tmp_path: Path) -> None:
     make, settings = CASES[spec]
     np.savez(tmp_path / "data.npz", **make())
@@ -103,6 +104,7 @@ def test_gpt_on_a_text(tmp_path: Path) -> None:
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
 
 
+@pytest.mark.slow
 def test_resnet_on_a_folder_of_images(tmp_path: Path) -> None:
     images, labels = patterns(48, 28)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):

@@ -1,0 +1,149 @@
+"""From the normal form to the user's symbols: a dimension as a sum of products, divided as a person would divide.
+
+In: a `Dim`. Out: `SumOfTerms`. Always: a quotient of the normal form (`S/32` where `S % 32 == 0` is known) is written with its symbol, so
+that `16*(S/32)` is `S/2`; every division by `/` is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import gcd, lcm
+
+from .polynomial import Atom, Dim, Quotient, Symbol, terms_of
+
+Factor = str | Atom
+"""The name of a symbol, or an atom which is no symbol or quotient."""
+Powers = dict[Factor, int]
+Ratio = tuple[int, int]
+"""Numerator and denominator, in lowest terms (`fractions` would bring `decimal` in, and costs more than all the rest here)."""
+_Rational = dict[tuple[tuple[Factor, int], ...], Ratio]
+
+
+class SumTerm:
+    """`numerator * factors / (denominator * divisors)`, an integer for all allowed values."""
+
+    __slots__ = ("denominator", "divisors", "factors", "numerator")
+
+    def __init__(self, coefficient: Ratio, powers: Mapping[Factor, int]) -> None:
+        self.numerator, self.denominator = coefficient
+        self.factors: list[Factor] = []
+        self.divisors: list[Factor] = []
+        for factor, power in sorted(powers.items(), key=lambda item: _look(item[0])):
+            (self.factors if power > 0 else self.divisors).extend([factor] * abs(power))
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        return (not self.factors, len(self.divisors) - len(self.factors), [_look(f) for f in self.factors + self.divisors])
+
+
+class SumOfTerms:
+    """The sum of `terms`, and of `group` divided as a whole by `divisor * divisors`."""
+
+    __slots__ = ("divisor", "divisors", "group", "terms")
+
+    def __init__(self, terms: list[SumTerm], group: list[SumTerm], divisor: int = 1, divisors: list[Factor] | None = None) -> None:
+        self.terms = terms
+        self.group = group
+        self.divisor = divisor
+        self.divisors = divisors or []
+
+
+def _look(factor: Factor) -> tuple[str, int]:
+    return (factor, 0) if isinstance(factor, str) else factor.order
+
+
+def _ratio(numerator: int, denominator: int) -> Ratio:
+    common = gcd(numerator, denominator)
+    return numerator // common, denominator // common
+
+
+def _accumulate(total: _Rational, key: tuple[tuple[Factor, int], ...], c: Ratio) -> None:
+    a, b = total.get(key, (0, 1))
+    total[key] = _ratio(a * c[1] + c[0] * b, b * c[1])
+
+
+def _expand(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bool]:
+    """The monomial without quotients; and whether its terms are integers only when taken together."""
+    parts: list[tuple[int, int, Powers]] = [(coefficient, 1, {})]
+    together = False
+    for atom in monomial:
+        if not isinstance(atom, Quotient):
+            factor = atom.name if isinstance(atom, Symbol) else atom
+            parts = [(c, e, {**p, factor: p.get(factor, 0) + 1}) for c, e, p in parts]
+            continue
+        above, below, divisors = _reciprocal(atom.step)
+        numerator: list[tuple[int, Powers]] = [(1, {atom.name: 1})]
+        if atom.rest != 0:
+            together = True
+            numerator.append((-atom.rest, {}))
+        parts = [(c * above * n, e * below, _merge(p, x, divisors)) for c, e, p in parts for n, x in numerator]
+    total: _Rational = {}
+    for c, e, p in parts:
+        _accumulate(total, _monomial(p), _ratio(c, e))
+    return total, together
+
+
+def _merge(*several: Powers) -> Powers:
+    total: Powers = {}
+    for powers in several:
+        for factor, power in powers.items():
+            total[factor] = total.get(factor, 0) + power
+    return total
+
+
+def _reciprocal(step: Dim) -> tuple[int, int, Powers]:
+    """`1/step` as numerator, denominator and powers."""
+    ((monomial, coefficient),) = terms_of(step).items()
+    scale = 1
+    powers: Powers = {}
+    for atom in monomial:
+        if isinstance(atom, Quotient):
+            above, inner, below = _reciprocal(atom.step)
+            scale, coefficient = scale * inner, coefficient * above
+            powers = _merge(powers, {atom.name: -1}, {f: -e for f, e in below.items()})
+        else:
+            powers = _merge(powers, {atom.name if isinstance(atom, Symbol) else atom: -1})
+    return scale, coefficient, powers
+
+
+def in_symbols(d: Dim) -> SumOfTerms:
+    """`d` with the user's symbols substituted for quotients."""
+    alone: _Rational = {}
+    grouped: _Rational = {}
+    for monomial, coefficient in terms_of(d).items():
+        expanded, together = _expand(coefficient, monomial)
+        for key, c in expanded.items():
+            into = grouped if together and (c[1] > 1 or any(e < 0 for _, e in key)) else alone
+            _accumulate(into, key, c)
+    grouped = {key: c for key, c in grouped.items() if c[0]}
+    if not grouped:
+        return SumOfTerms(_terms(alone), [])
+    if () in grouped:
+        _accumulate(grouped, (), alone.pop((), (0, 1)))
+    return _over_one_line(alone, grouped)
+
+
+def _over_one_line(alone: _Rational, grouped: _Rational) -> SumOfTerms:
+    """All that is grouped over its common denominator."""
+    divisor = lcm(*(c[1] for c in grouped.values()))
+    below: Powers = {}
+    for key in grouped:
+        for factor, power in key:
+            below[factor] = max(below.get(factor, 0), -power)
+    group: _Rational = {}
+    for key, c in grouped.items():
+        group[_monomial(_merge(dict(key), below))] = c[0] * divisor // c[1], 1
+    if divisor == 1 and not any(below.values()):
+        for key, c in group.items():
+            _accumulate(alone, key, c)
+        return SumOfTerms(_terms(alone), [])
+    divisors = SumTerm((1, 1), below).factors
+    return SumOfTerms(_terms(alone), _terms(group), divisor, divisors)
+
+
+def _monomial(powers: Powers) -> tuple[tuple[Factor, int], ...]:
+    return tuple(sorted(((f, e) for f, e in powers.items() if e), key=lambda item: _look(item[0])))
+
+
+def _terms(rational: _Rational) -> list[SumTerm]:
+    return sorted((SumTerm(c, dict(key)) for key, c in rational.items() if c[0]), key=lambda t: t.order)
