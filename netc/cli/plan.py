@@ -86,10 +86,8 @@ def command(
         plan = make_plan(measured, device, Layout(devices, tensor, strategy, dtype, DTYPES[dtype], split=share), batch)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    for line in lines(plan):
+    for line in lines(plan, "" if splits is None else splits.summary(tensor)):
         write(line)
-    if splits is not None:
-        write(f"split   {splits.summary(tensor)}")
 
 
 def _device(name: str | None, memory: float | None, flops: float | None, bandwidth: float | None, link: float | None, dtype: str) -> Device:
@@ -140,8 +138,8 @@ def _measured(training: Training, dtype: str, recompute: bool) -> Measured:
         raise Failed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
 
 
-def lines(plan: Plan) -> list[str]:
-    """The plan as text."""
+def lines(plan: Plan, split: str = "") -> list[str]:
+    """The plan as text; `split` says which layers are shared."""
     from ..figures import size
     from ..table import align
 
@@ -170,5 +168,6 @@ def lines(plan: Plan) -> list[str]:
     if plan.fits:
         rows.append(("samples a day", f"at most {plan.samples:,.0f}"))
         rows += [("tokens a day", f"at most {plan.tokens:,.0f}")] if plan.measured.tokens else []
+    rows += [("split", split)] if split else []
     rows += [("source", device.source)] if device.source else []
     return [", ".join(shown), "", *table, "", *align(rows[0], rows[1:], (False, False))]

@@ -66,14 +66,20 @@ class Step:
         self.place = objective.names.index(LOSS)
         self.plain = objective.of_means is None
         """Whether the loss is one of the totals, divided by its count."""
+        self.draws: bool | None = None if ranks.device.type == "cpu" else True
+        """Whether a step draws numbers at random, None before it is known. To seed a generator takes a small model noticeable time."""
 
     def make(self, number: int, parts: list[Part], stop: bool) -> Found:
         """The step with this number. Raises `NotFinite`."""
-        seed_generators(self.recipe.seed, number, self.ranks)
+        if self.draws is not False:
+            seed_generators(self.recipe.seed, number, self.ranks)
+        seeded = torch.default_generator.get_state() if self.draws is None else None
         counts, stop = self._counts(parts, stop)
         for parameter in self.trained:
             parameter.grad = None
         totals, loss = self._gradient(parts, self.objective.divisors(counts))
+        if seeded is not None and all(len(next(iter(part.values()))) for part in parts):  # nothing is drawn for no samples
+            self.draws = not torch.equal(seeded, torch.default_generator.get_state())
         *totals, loss = self.summed([*totals, loss])
         if not math.isfinite(loss):
             raise NotFinite(loss)
