@@ -63,7 +63,7 @@ def train(folder: Path, ranks: int, *words: str, stopped_at: int | None = None) 
             time.sleep(0.001)
         processes[-1].send_signal(signal.SIGTERM)
     for process in processes:
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=600)
         assert process.returncode == (0 if stopped_at is None else 143), said.decode()
 
 
@@ -106,6 +106,13 @@ def test_two_processes(folder: Path) -> None:
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_more_processes(strategy: str, ranks: int, folder: Path) -> None:
     assert_close(folder / "one", begin(folder, ranks, f"{strategy}{ranks}", "--strategy", strategy))
+
+
+@pytest.mark.long
+def test_compiled_and_shared(folder: Path) -> None:
+    """`--compile` goes with FSDP: the blocks are gathered between what is compiled."""
+    plain = begin(folder, 1, "plain", "--steps", "3")
+    assert_close(plain, begin(folder, 2, "compiled", "--steps", "3", "--strategy", "fsdp", "--compile"), weights=1e-3)
 
 
 @pytest.mark.long
