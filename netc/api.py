@@ -40,6 +40,7 @@ class TrainOptions(TypedDict, total=False):
     precision: str | None
     compile: bool | None
     strategy: str | None
+    tp: int | None
     checkpoint_every: int | None
     checkpoint_activations: bool | None
 

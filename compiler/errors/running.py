@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import ClassVar
 
 from .base import Problem
@@ -86,6 +87,32 @@ class NoDevice(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,)
+
+
+class CannotSplit(Problem):
+    """A model whose layers `devices` cannot share. `what` is a clause on a layer with `number` heads or features, empty if there is no
+    layer to divide: `why` has reasons then."""
+
+    code: ClassVar[str] = "cannot-split"
+    devices: int
+    what: str
+    number: int
+    why: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        if self.what:
+            return f"{self.what}, which {self.devices} devices cannot share"
+        return f"no layer of this model can be divided over {self.devices} devices"
+
+    def notes(self) -> tuple[str, ...]:
+        if self.what:
+            return ()
+        return ("dense layers are divided in pairs with only what is computed element by element or head by head in between", *self.why)
+
+    def help(self) -> tuple[str, ...]:
+        if self.what and (common := gcd(self.number, self.devices)) > 1:
+            return (f"give a divisor of {self.number}: `--tp {common}`",)
+        return ("leave out `--tp`: `--strategy fsdp` shares the parameters of any model",)
 
 
 class LossNotFinite(Problem):

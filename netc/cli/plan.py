@@ -17,6 +17,7 @@ from .terminal import write
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netc.compiler.ir.training import Training
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
@@ -37,7 +38,7 @@ DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 @click.option("--bandwidth", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="The bandwidth of a device's memory.")
 @click.option("--link", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="What a device sends to the others in a second.")
 @click.option(
-    "--strategy", type=click.Choice(("ddp", "fsdp")), default="ddp", show_default=True, help="Copies of the model, or shares of it."
+    "--strategy", type=click.Choice(("ddp", "fsdp")), help="Copies of the model, or shares of it; ddp unless given, fsdp with --tp."
 )
 @click.option("--tp", "tensor", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Devices that share each layer.")
 @click.option("--dtype", type=click.Choice(tuple(DTYPES)), default="float32", show_default=True, help="The type of activations.")
@@ -54,7 +55,7 @@ def command(
     flops: float | None,
     bandwidth: float | None,
     link: float | None,
-    strategy: str,
+    strategy: str | None,
     tensor: int,
     dtype: str,
     batch: int | None,
@@ -71,14 +72,21 @@ def command(
     """
     path = one_source(file, text)
     from ..training.planning.plan import Layout, make_plan
+    from ..training.splitting import checked_splits, split_share
 
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
-    measured = _measured(reader(path, text), choose(model, params, dims, allow_paths), section, dtype, recompute)
+    if strategy == "ddp" and tensor > 1:
+        raise click.UsageError("`--strategy ddp` has whole parameters on each device, and `--tp` parts of them: leave out `--strategy`")
+    training = _training(reader(path, text), choose(model, params, dims, allow_paths), section)
+    splits = checked_splits(training, tensor) if tensor > 1 else None
+    measured = _measured(training, dtype, recompute)
+    share = 1.0 if splits is None else split_share(training, splits)
+    strategy = strategy or ("ddp" if tensor == 1 else "fsdp")
     try:
-        plan = make_plan(measured, device, Layout(devices, tensor, strategy, dtype, DTYPES[dtype]), batch)
+        plan = make_plan(measured, device, Layout(devices, tensor, strategy, dtype, DTYPES[dtype], split=share), batch)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    for line in lines(plan):
+    for line in lines(plan, "" if splits is None else splits.summary(tensor)):
         write(line)
 
 
@@ -104,13 +112,9 @@ def _device(name: str | None, memory: float | None, flops: float | None, bandwid
     return device if link is None else replace(device, link=link * GB, network=link * GB)
 
 
-def _measured(
-    read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None, dtype: str, recompute: bool
-) -> Measured:
-    import torch
-
+def _training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None) -> Training:
+    """The section, if nothing is wrong with it."""
     from ..analysis import read_and_analyse_training
-    from ..training.planning.measure import measure
     from ..training.session import check_section
 
     analysis = read_and_analyse_training(read, choice, section)
@@ -118,16 +122,24 @@ def _measured(
     if analysis.training is None or any(d.severity == "error" for d in problems):
         give_up_on((*analysis.diagnostics, *problems))
     report((*analysis.diagnostics, *problems), "text", sys.stderr)
+    return analysis.training
+
+
+def _measured(training: Training, dtype: str, recompute: bool) -> Measured:
+    import torch
+
+    from ..training.planning.measure import measure
+
     try:
-        return measure(analysis.training, getattr(torch, dtype), recompute)
+        return measure(training, getattr(torch, dtype), recompute)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except (RuntimeError, NotImplementedError, TypeError) as error:
         raise Failed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
 
 
-def lines(plan: Plan) -> list[str]:
-    """The plan as text."""
+def lines(plan: Plan, split: str = "") -> list[str]:
+    """The plan as text; `split` says which layers are shared."""
     from ..figures import size
     from ..table import align
 
@@ -156,5 +168,6 @@ def lines(plan: Plan) -> list[str]:
     if plan.fits:
         rows.append(("samples a day", f"at most {plan.samples:,.0f}"))
         rows += [("tokens a day", f"at most {plan.tokens:,.0f}")] if plan.measured.tokens else []
+    rows += [("split", split)] if split else []
     rows += [("source", device.source)] if device.source else []
     return [", ".join(shown), "", *table, "", *align(rows[0], rows[1:], (False, False))]

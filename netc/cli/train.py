@@ -65,6 +65,7 @@ def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None
     "--dtype", hidden=True, expose_value=False, callback=_refuse_dtype, help="An option of other commands, which says what to do."
 )
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How several processes of torchrun share the work; ddp unless given.")
+@click.option("--tp", type=click.IntRange(1), metavar="K", help="Of the processes of torchrun, K share each layer (tensor parallelism).")
 @click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile.")
 @click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs.")
 @click.option("--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute the blocks that repeat twice.")

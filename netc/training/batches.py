@@ -75,5 +75,12 @@ def validation_parts(data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks
 
 def as_tensors(arrays: dict[str, Array], device: torch.device) -> Part:
     """The arrays of a batch on the device."""
-    made = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    made = {name: tensor_of(array) for name, array in arrays.items()}
     return made if device.type == "cpu" else {name: tensor.to(device, non_blocking=True) for name, tensor in made.items()}
+
+
+def tensor_of(array: Array) -> Tensor:
+    """The array as a tensor, which shares its memory. PyTorch does not take bfloat16 from NumPy: the bits are the same."""
+    if array.dtype.kind == "V":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)

@@ -12,7 +12,8 @@ import pickle
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -27,12 +29,13 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from netc.compiler.errors.running import RunError, RunUnreadable
 
 from ..files import reason
 from ..writing import write_files
+from .checkpoint_reading import Planner, Reader, read_metadata
 from .ranks import Ranks
 
 FILE = "checkpoint.pt"
@@ -46,6 +49,8 @@ _DAMAGED = (
     KeyError,
     TypeError,
     AttributeError,
+    AssertionError,
+    IndexError,
     EOFError,
     pickle.UnpicklingError,
     zipfile.BadZipFile,
@@ -77,8 +82,8 @@ class Trained:
         if ranks.world == 1:
             self.optimizer.load_state_dict(state["optimizer"])
         else:
-            names = [name for name, _ in _in_order(self.model, self.optimizer)]
-            set_optimizer_state_dict(self.model, self.optimizer, _by_name(state["optimizer"], names), options=_FULL)
+            named = _by_name(state["optimizer"], _in_order(self.model, self.optimizer))
+            set_optimizer_state_dict(self.model, self.optimizer, named, options=_FULL)
         if self.average is not None:
             self._load_model(state["average"], ranks)
             for key, value in self.model.state_dict().items():
@@ -94,7 +99,8 @@ class Trained:
         if ranks.world == 1:
             self.model.load_state_dict(state)
         else:
-            set_model_state_dict(self.model, dict(state), options=_FULL)
+            own = self.model.state_dict()
+            set_model_state_dict(self.model, {name: _shaped(value, own[name]) for name, value in state.items()}, options=_FULL)
 
 
 class Checkpoints:
@@ -170,7 +176,14 @@ class Checkpoints:
     def _load_folder(self, path: Path, trained: Trained) -> State:
         progress: State = torch.load(path / PROGRESS, map_location="cpu", weights_only=True)
         state = trained.named()
-        state_dict_loader.load(state, checkpoint_id=path, no_dist=self.ranks.world == 1)
+        shapes = {
+            name: kept.size for name, kept in read_metadata(path).state_dict_metadata.items() if isinstance(kept, TensorStorageMetadata)
+        }
+        others = list(_stand_ins(state, shapes))
+        state_dict_loader.load(state, storage_reader=Reader(path), planner=Planner(), no_dist=self.ranks.world == 1)
+        for container, key, own in others:
+            own.copy_(_placed(_shaped(container[key], own), own))
+            container[key] = own
         trained.load_named(state)
         return progress
 
@@ -188,9 +201,35 @@ def _why_damaged(error: BaseException) -> str:
     return "its checkpoint is damaged: the file is not complete, or was changed"
 
 
-def whole_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, those that are spread over processes gathered in each of them."""
-    return {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in tensors.items()}
+def whole_tensors(tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+    """The tensors in these shapes, those that are spread over processes gathered in each of them."""
+    whole = {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in tensors.items()}
+    return {name: value.view(shapes[name]) for name, value in whole.items()}
+
+
+def _stand_ins(state: State, shapes: Mapping[str, torch.Size], path: str = "") -> Iterator[tuple[State, str, Tensor]]:
+    """Replaces tensors that have other shapes in the checkpoint, as layers that several processes share have them, by whole ones of these
+    shapes. Gives where, and the tensor that was there."""
+    for key, value in list(state.items()):
+        name = f"{path}{key}"
+        if isinstance(value, dict):
+            yield from _stand_ins(value, shapes, f"{name}.")
+        elif isinstance(value, Tensor) and (kept := shapes.get(name)) not in (None, value.shape) and prod(kept or ()) == value.numel():
+            state[key] = torch.empty(kept, dtype=value.dtype, device=value.device)
+            yield state, key, value
+
+
+def _shaped(value: Any, like: Tensor) -> Any:
+    """A tensor in the shape of another one, if it has as many elements."""
+    fits = isinstance(value, Tensor) and value.shape != like.shape and value.numel() == like.numel()
+    return value.reshape(like.shape) if fits else value
+
+
+def _placed(whole: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor, spread over processes as another one is."""
+    if not isinstance(like, DTensor):
+        return whole
+    return distribute_tensor(whole, like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _in_order(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:
@@ -199,7 +238,8 @@ def _in_order(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[
     return [(names[id(p)], p) for group in optimizer.param_groups for p in group["params"]]
 
 
-def _by_name(state: State, names: list[str]) -> State:
-    """An optimizer's state with names in place of numbers."""
-    groups = [{**group, "params": [names[i] for i in group["params"]]} for group in state["param_groups"]]
-    return {"state": {names[i]: kept for i, kept in state["state"].items()}, "param_groups": groups}
+def _by_name(state: State, known: list[tuple[str, Tensor]]) -> State:
+    """An optimizer's state with names in place of numbers, and in the shapes of the parameters."""
+    groups = [{**group, "params": [known[i][0] for i in group["params"]]} for group in state["param_groups"]]
+    kept = {known[i][0]: {key: _shaped(value, known[i][1]) for key, value in own.items()} for i, own in state["state"].items()}
+    return {"state": kept, "param_groups": groups}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netc.compiler.errors.running import RunDiffers, RunError
+from netc.compiler.errors.running import NoDevice, RunDiffers, RunError
 from netc.compiler.errors.training import NotMean, WrongSetting
 from netc.compiler.ir.training import Training
 from netc.compiler.ir.types import BATCH
@@ -29,6 +29,7 @@ from .ranks import Ranks, joined
 from .recipe import SEEDS, Recipe
 from .run_folder import RunFolder
 from .session import Prepared, Wishes, prepare, versions
+from .splitting import checked_splits
 
 
 class Result(Record):
@@ -75,26 +76,48 @@ def train_file(
     Raises `CompileError` for what is wrong with the spec or its data, `RunError` for the folder or the machine, and `Interrupted` after a
     signal.
     """
-    if epochs is not None and steps is not None:
-        raise ValueError("a run has a number of epochs or of steps, not both")
-    if seed is not None and not 0 <= seed < SEEDS:
-        raise ValueError(f"a seed is an integer of at least 0 and below 2**63, not {seed}")
-    if BATCH in choice.dims:
-        raise ValueError(f"`{BATCH}` is the size of a batch, which `batch` sets")
-    given = {name: value for name, value in engine.items() if value is not None}
+    asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
+    wishes = Wishes(asked, epochs, steps, batch, seed)
+    _check_wishes(wishes, choice)
+    computing = {name: value for name, value in engine.items() if value is not None}
     run = RunFolder(folder)
     if resume:
         if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights)):
             raise ValueError("a run is continued with the settings that it was started with")
         before = run.config()
-        arguments = from_json(before, folder, given, data, _share(validation))
+        arguments = from_json(before, folder, computing, data, asked.validation)
         if path is not None or text is not None:
             _check_same(_source(path, text), arguments, folder)
     else:
         before = None
-        asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
-        wishes = Wishes(asked, epochs, steps, batch, seed)
-        arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**given))
+        arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**computing))
+    ready = _ready(arguments, before, folder)
+    checked_weights(weights)
+    results, made = _run(ready.prepared, arguments.engine, run, None if resume else ready.described, weights, on_report, note)
+    chosen = _chosen(ready.prepared.training, arguments.path or "FILE")
+    return Result(folder, results, made, chosen, ready.prepared.training.model, ready.diagnostics)
+
+
+def _check_wishes(wishes: Wishes, choice: Choice) -> None:
+    """Numbers that contradict each other, or are none of their kind. Raises `ValueError`."""
+    if wishes.epochs is not None and wishes.steps is not None:
+        raise ValueError("a run has a number of epochs or of steps, not both")
+    if wishes.seed is not None and not 0 <= wishes.seed < SEEDS:
+        raise ValueError(f"a seed is an integer of at least 0 and below 2**63, not {wishes.seed}")
+    if BATCH in choice.dims:
+        raise ValueError(f"`{BATCH}` is the size of a batch, which `batch` sets")
+
+
+class _Ready(Record):
+    """A run whose spec and data are right. `described` is its `config.json`."""
+
+    prepared: Prepared
+    described: dict[str, Any]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def _ready(arguments: Arguments, before: Mapping[str, Any] | None, folder: str) -> _Ready:
+    """Checks spec and data; `before` is the `config.json` of a run that goes on, with which they must agree."""
     analysis = analyse_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
@@ -105,10 +128,7 @@ def train_file(
     described = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
     if before is not None and before.get("samples") != described["samples"]:
         raise RunError(RunDiffers(folder, f"the data have {described['samples']} samples, and had {before.get('samples')}"))
-    checked_weights(weights)
-    results, made = _run(prepared, arguments.engine, run, None if resume else described, weights, on_report, note)
-    chosen = _chosen(prepared.training, arguments.path or "FILE")
-    return Result(folder, results, made, chosen, prepared.training.model, analysis.diagnostics)
+    return _Ready(prepared, described, analysis.diagnostics)
 
 
 def _run(
@@ -122,8 +142,9 @@ def _run(
 ) -> tuple[dict[str, float], int]:
     """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; None for a run that
     goes on."""
-    with joined(engine.device, engine.strategy) as ranks:
+    with joined(engine.device, engine.strategy, engine.tp) as ranks:
         _check_parts(prepared, ranks)
+        _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         if described is not None:
             ranks.once(lambda: run.create(described))
@@ -157,8 +178,17 @@ def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:
 
 def _check_parts(prepared: Prepared, ranks: Ranks) -> None:
     """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
-    if prepared.means.whole and ranks.world > 1:
+    if prepared.means.whole and ranks.replicas > 1:
         raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
+
+
+def _check_splits(prepared: Prepared, engine: Engine) -> None:
+    """Whether several processes can share the layers. Raises `CompileError`, and `RunError` for what does not go together."""
+    if engine.tp == 1:
+        return
+    checked_splits(prepared.training, engine.tp)
+    if engine.compile:
+        raise RunError(NoDevice("`--compile` cannot compile layers that `--tp` divides", "leave out one of the two"))
 
 
 def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:

@@ -18,10 +18,13 @@ from netc.dsl.source import SourceFile
 from ..analysis import Choice
 from .engine import Engine
 from .opening import Asked
+from .ranks import world_size
 from .session import Wishes
 
 SETTINGS = ("epochs", "steps", "batch", "seed")
 """Those of `Wishes` that are numbers."""
+OF_PROCESSES = ("strategy", "tp")
+"""Those of `Engine` that mean nothing where one process goes on with what several began."""
 
 
 class Arguments(Record):
@@ -78,7 +81,8 @@ def _arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any]
         raise RunError(RunUnreadable(folder, "its data were given in Python", "resume it in Python, with the same data"))
     asked = Asked(*own, columns, dict(kept["options"]), path, chosen["allow_paths"])
     settings = {name: config["settings"][name] for name in SETTINGS}
-    known = {name: value for name, value in config["engine"].items() if name in Engine.__match_args__}
+    several = OF_PROCESSES if world_size() == 1 else ()
+    known = {name: value for name, value in config["engine"].items() if name in Engine.__match_args__ and name not in several}
     choice, where = Choice(**chosen), Engine(**{**known, **engine})
     return Arguments(str(config["spec"]), path, config["section"], choice, Wishes(asked, **settings), where)
 

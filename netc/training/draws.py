@@ -66,8 +66,7 @@ def make_draws(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns
     made = []
     for draw in draws:
         type_ = types[draw.input]
-        dtype = np.dtype(np.float32) if type_.dtype.name == "bfloat16" else np.dtype(numpy_dtype(type_.dtype))
-        made.append((draw, dtype, tuple(_size(draw.input, size, sizes) for size in type_.shape[1:])))
+        made.append((draw, numpy_dtype(type_.dtype), tuple(_size(draw.input, size, sizes) for size in type_.shape[1:])))
     return Draws(tuple(made), seed)
 
 

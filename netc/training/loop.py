@@ -32,7 +32,7 @@ from .not_finite import find
 from .objective import Objective
 from .optimizers import make_optimizer, make_schedule
 from .order import Indices
-from .parallel import arrange, release
+from .parallel import arrange, computing, release
 from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
@@ -101,6 +101,8 @@ class Trainer:
         self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
         self.batches = Batches(data, recipe, ranks, self.draws)
         self.plan = plan(recipe, len(data[1]))
+        self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
+        """Those of the spec; layers that several processes share may have others."""
         self.notes = [
             *cautions.notes(recipe, self.plan.steps, data[0]),
             *arrange(objective, engine, ranks, lambda: self._example(data)),
@@ -230,7 +232,7 @@ class Trainer:
         due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + BETWEEN_SAVES
         if value > self.best if self.recipe.keep.higher else value < self.best:
             self.best = value
-            weights = whole_tensors(self.weights)
+            weights = whole_tensors(self.weights, self.shapes)
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
         if due:
             self.save()
@@ -242,7 +244,7 @@ class Trainer:
 
     def _validate(self, request: StopRequest) -> bool:
         """Validates and reports; False if a process was asked to stop meanwhile."""
-        with self._averaged(), torch.no_grad():
+        with self._averaged(), torch.no_grad(), computing(self.ranks):
             self.objective.eval()
             try:
                 tally = self._validated(request)
@@ -286,7 +288,7 @@ class Trainer:
 
     def _not_finite(self, value: float, parts: list[Part]) -> NoReturn:
         """Looks for the first stage whose output is not finite, in the forward pass that has just been made."""
-        weights = whole_tensors(self.model.state_dict())
+        weights = whole_tensors(self.model.state_dict(), self.shapes)
         seed_generators(self.recipe.seed, self.step, self.ranks)
         places = self.ranks.gathered(next((p for part in parts if (p := find(self.objective, weights, part)) is not None), None))
         place = next((p for p in places if p is not None), None)
@@ -302,7 +304,7 @@ class Trainer:
 
     def save(self) -> None:
         """The weights, and a checkpoint."""
-        last = whole_tensors(self.weights)
+        last = whole_tensors(self.weights, self.shapes)
         if self.ranks.first:
             self.folder.flush()
             if self.unsaved_best is not None:

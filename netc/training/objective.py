@@ -22,6 +22,7 @@ from netc.compiler.ir.types import BATCH
 
 from ..backend_input import Weights, backend_input, reported
 from ..errors import CompileError
+from .counting import count_labels, ignored_labels
 from .optimizers import Schedule, make_optimizer, make_schedule
 from .recipe import Recipe, read_recipe
 from .session import check_section
@@ -58,6 +59,8 @@ class Objective(nn.Module):
         self.of_totals = BACKEND.module(_within(training, self.means.totals, weights, seed))
         self.model: nn.Module = self.of_totals.get_submodule(MODEL) if hasattr(self.of_totals, MODEL) else nn.Module()
         self.of_counts = None if self.means.counted is None else _module(self.means.counted)
+        self._ignored = ignored_labels(self.means.counted)
+        self._is_sum = self.means.is_sum
         self._has_scaled, self._has_sizes = any(self.means.scaled), any(self.means.is_size)
         self._of_totals, self._of_counts = _names_of(self.means.totals), _names_of(self.means.counted)
         self._count = None if self.of_counts is None else self.of_counts.forward  # small models notice what a call of a module costs
@@ -107,10 +110,18 @@ class Objective(nn.Module):
 
     def count_values(self, inputs: Mapping[str, Tensor]) -> list[float]:
         """The same as numbers."""
-        if self._has_sizes:
-            return [c.item() if isinstance(c, Tensor) else c for c in self._counts(inputs)]
-        counted = self._counted(inputs)
-        return [counted[index].item() for index in self.means.counts]  # type: ignore[index]
+        counted = self._counted_values(inputs)
+        if not self._has_sizes:
+            return [counted[index] for index in self.means.counts]  # type: ignore[index]
+        sizes = self._sizes(inputs)
+        pairs = zip(self.means.counts, self.means.is_size, strict=True)
+        return [float(_size(count, sizes)) if is_size else counted[int(count)] for count, is_size in pairs]  # type: ignore[arg-type]
+
+    def _counted_values(self, inputs: Mapping[str, Tensor]) -> list[float]:
+        """What is counted, by NumPy where it can."""
+        if self._ignored is not None and all(inputs[name].device.type == "cpu" for name, _ in self._ignored):
+            return [count_labels(inputs[name], ignored) for name, ignored in self._ignored]
+        return [c.item() for c in self._counted(inputs)]
 
     def _counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor | float]:
         counted = self._counted(inputs)
@@ -127,11 +138,11 @@ class Objective(nn.Module):
 
     def quotients(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> list[Tensor]:
         """Each total divided by its count; sums stay as they are."""
-        return [t if is_sum else t / c.to(t.dtype) for t, c, is_sum in zip(totals, counts, self.means.is_sum, strict=True)]
+        return [t if is_sum else t / c.to(t.dtype) for t, c, is_sum in zip(totals, counts, self._is_sum, strict=True)]
 
     def divisors(self, counts: Sequence[float]) -> list[float]:
         """What the totals of a batch are divided by: their counts, and 1 for sums."""
-        return [1.0 if is_sum else count for count, is_sum in zip(counts, self.means.is_sum, strict=True)]
+        return [1.0 if is_sum else count for count, is_sum in zip(counts, self._is_sum, strict=True)]
 
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of means."""

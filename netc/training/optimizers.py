@@ -55,10 +55,13 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     shares of parameters too, and the recipe does not say otherwise."""
     cls, options = chosen_optimizer(recipe)
     groups = parameter_groups(model, recipe)
-    shared = any(isinstance(p, DTensor) for group in groups for p in group["params"])
-    fused = "fused" in keyword_options(cls, 1) and (not shared or issubclass(cls, FUSED_OF_SHARES))
-    if fused and not {"fused", "foreach", "capturable", "differentiable"} & options.keys():
+    meshes = {p.device_mesh for group in groups for p in group["params"] if isinstance(p, DTensor)}
+    known = keyword_options(cls, 1)
+    own = {"fused", "foreach", "capturable", "differentiable"} & options.keys()
+    if not own and "fused" in known and (not meshes or issubclass(cls, FUSED_OF_SHARES)) and len(meshes) < 2:
         options["fused"] = True
+    elif len(meshes) > 1 and "foreach" in known:
+        options |= {"foreach": False} if "fused" not in known else {"foreach": False, "fused": False}
     return cls(groups, **options)
 
 

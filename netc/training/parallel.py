@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.utils.checkpoint import checkpoint
 
@@ -21,22 +22,29 @@ from netc.compiler.ir.training import LOSS, MODEL
 from .batches import Part
 from .engine import Engine
 from .objective import Objective
-from .ranks import Ranks
+from .ranks import REPLICAS, TENSOR, Ranks
 from .repeated import repeated_blocks
+from .splitting import checked_splits
+from .tensor_parallel import in_parts, split_layers
 
 
 def arrange(objective: Objective, engine: Engine, ranks: Ranks, sample: Callable[[], Part]) -> list[str]:
     """Changes the objective's modules as the engine says; notes on what could not be done. `sample` makes a batch of a few samples."""
     notes: list[str] = []
-    if ranks.world > 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in objective.model.modules()):
+    mesh = ranks.mesh() if ranks.tensor > 1 else None
+    if mesh is not None:
+        splits = checked_splits(objective.training_section, ranks.tensor)
+        split_layers(objective.model, splits, mesh[TENSOR])
+        notes.append(splits.summary(ranks.tensor))
+    if ranks.replicas > 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in objective.model.modules()):
         notes.append("batch_norm uses the samples of each process alone: results differ from those of one process")
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
     if engine.compile:
         compile_modules(objective.model)
     if ranks.world > 1:
-        if engine.strategy == "fsdp":
-            _shard(objective)
+        if engine.strategy == "fsdp" or mesh is not None:
+            _shard(objective, None if mesh is None else mesh[REPLICAS])
         else:
             _replicate(objective, ranks, sample)
     return notes
@@ -77,23 +85,28 @@ def release(objective: Objective) -> None:
         del replicated.logger, replicated.reducer
 
 
-def _shard(objective: Objective) -> None:
-    """FSDP2: the blocks that repeat, then what is left."""
+def _shard(objective: Objective, mesh: DeviceMesh | None) -> None:
+    """FSDP2 over a mesh, or all processes: the blocks that repeat, then what is left."""
     # It warns of views as results, which a module that changes them in place would break: what netc emits does not.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
     for block in repeated_blocks(objective.model):
-        fully_shard(block)
-    fully_shard(objective.model)
+        fully_shard(block, mesh=mesh)
+    fully_shard(objective.model, mesh=mesh)
 
 
-def synchronised(module: nn.Module, last: bool) -> AbstractContextManager[Any]:
+def synchronised(module: nn.Module, last: bool, ranks: Ranks) -> AbstractContextManager[Any]:
     """What surrounds the passes of a part, so that gradients travel once a step."""
     if isinstance(module, nn.parallel.DistributedDataParallel):
         return nullcontext() if last else module.no_sync()
     model = module.get_submodule(MODEL)
     if isinstance(model, FSDPModule):
         model.set_requires_gradient_sync(last)
-    return nullcontext()
+    return computing(ranks)
+
+
+def computing(ranks: Ranks) -> AbstractContextManager[Any]:
+    """What surrounds any pass."""
+    return in_parts() if ranks.tensor > 1 else nullcontext()
 
 
 def unused_parameters(objective: Objective, part: Part) -> list[nn.Parameter]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from netc.compiler.errors.running import NoDevice, RunError
 from netc.dsl.record import Record
@@ -21,28 +22,47 @@ from netc.dsl.record import Record
 from .order import Indices
 
 T = TypeVar("T")
+REPLICAS, TENSOR = "dp", "tp"
+"""The axes of the mesh of processes."""
 
 
 class Ranks(Record):
-    """This process among all: `rank` of `world`, and the device it computes on."""
+    """This process among all: `rank` of `world`, and the device it computes on. `tensor` processes with ranks in a row share each layer
+    and have the same samples: they are one replica."""
 
     device: torch.device = torch.device("cpu")
     rank: int = 0
     world: int = 1
+    tensor: int = 1
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes and reports."""
         return self.rank == 0
 
+    @property
+    def replicas(self) -> int:
+        """Among how many the samples are divided."""
+        return self.world // self.tensor
+
+    @property
+    def replica(self) -> int:
+        return self.rank // self.tensor
+
+    def mesh(self) -> DeviceMesh:
+        """The processes as `[replicas, tensor]`."""
+        return init_device_mesh(self.device.type, (self.replicas, self.tensor), mesh_dim_names=(REPLICAS, TENSOR))
+
     def share(self, indices: Indices) -> Indices:
         """The samples of this process, perhaps none."""
-        return indices if self.world == 1 else indices[self.rank :: self.world]
+        return indices if self.replicas == 1 else indices[self.replica :: self.replicas]
 
     def sum(self, numbers: Tensor) -> Tensor:
-        """The sums over all processes, in place; the same in each of them."""
+        """The sums over all replicas, in place; the same in each process."""
         if self.world > 1:
             dist.all_reduce(numbers)
+        if self.tensor > 1:
+            numbers /= self.tensor
         return numbers
 
     def wait(self) -> None:
@@ -76,13 +96,16 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def world_size() -> int:
+    """The number of processes, likewise."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
-def joined(device: str, strategy: str | None) -> Iterator[Ranks]:
+def joined(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks]:
     """The processes of this run, connected until the end. Raises `RunError` if the device or the other processes are not there."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if strategy is not None and "WORLD_SIZE" not in os.environ:
-        remedy = "start it by `torchrun --nproc-per-node 2 -m netc train ...`"
-        raise RunError(NoDevice(f"`--strategy {strategy}` is for several processes, and this is one", remedy))
+    world = world_size()
+    _check_processes(world, strategy, tensor)
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":
         _check_cuda(local)
@@ -93,10 +116,24 @@ def joined(device: str, strategy: str | None) -> Iterator[Ranks]:
         return
     dist.init_process_group("nccl" if device == "cuda" else "gloo", device_id=place if device == "cuda" else None)
     try:
-        yield Ranks(place, dist.get_rank(), world)
+        yield Ranks(place, dist.get_rank(), world, tensor)
         dist.barrier()  # a process that leaves early takes its connections away from the others
     finally:
         dist.destroy_process_group()
+
+
+def _check_processes(world: int, strategy: str | None, tensor: int) -> None:
+    """Whether they can share the work in this way."""
+    if "WORLD_SIZE" not in os.environ and (strategy is not None or tensor > 1):
+        asked = f"--tp {tensor}" if tensor > 1 else f"--strategy {strategy}"
+        remedy = f"start it by `torchrun --nproc-per-node {max(2, tensor)} -m netc train ...`"
+        raise RunError(NoDevice(f"`{asked}` is for several processes, and this is one", remedy))
+    if world % tensor:
+        remedy = f"start a multiple of {tensor}: `--nproc-per-node {tensor}`"
+        raise RunError(NoDevice(f"`--tp {tensor}` has {tensor} processes share each layer, and there are {world}", remedy))
+    if tensor > 1 and strategy == "ddp":
+        why = f"`--strategy ddp` has whole parameters in each process, and `--tp {tensor}` has parts of them"
+        raise RunError(NoDevice(why, "leave out `--strategy`: what is not split is shared by FSDP"))
 
 
 def _check_cuda(local: int) -> None:

@@ -66,14 +66,20 @@ class Step:
         self.place = objective.names.index(LOSS)
         self.plain = objective.of_means is None
         """Whether the loss is one of the totals, divided by its count."""
+        self.draws: bool | None = None if ranks.device.type == "cpu" else True
+        """Whether a step draws numbers at random, None before it is known. To seed a generator takes a small model noticeable time."""
 
     def make(self, number: int, parts: list[Part], stop: bool) -> Found:
         """The step with this number. Raises `NotFinite`."""
-        seed_generators(self.recipe.seed, number, self.ranks)
+        if self.draws is not False:
+            seed_generators(self.recipe.seed, number, self.ranks)
+        seeded = torch.default_generator.get_state() if self.draws is None else None
         counts, stop = self._counts(parts, stop)
         for parameter in self.trained:
             parameter.grad = None
         totals, loss = self._gradient(parts, self.objective.divisors(counts))
+        if seeded is not None and all(len(next(iter(part.values()))) for part in parts):  # nothing is drawn for no samples
+            self.draws = not torch.equal(seeded, torch.default_generator.get_state())
         *totals, loss = self.summed([*totals, loss])
         if not math.isfinite(loss):
             raise NotFinite(loss)
@@ -108,11 +114,11 @@ class Step:
         """Adds the gradients of all parts; the totals, and the loss as far as it is of this process."""
         if len(parts) == 1:
             with self.synchronised(last=True):
-                return self._of_part(parts[0], counts, self.ranks.world)
+                return self._of_part(parts[0], counts, self.ranks.replicas)
         totals, loss = [0.0] * len(counts), 0.0
         for index, part in enumerate(parts):
             with self.synchronised(index == len(parts) - 1):
-                values, own = self._of_part(part, counts, len(parts) * self.ranks.world)
+                values, own = self._of_part(part, counts, len(parts) * self.ranks.replicas)
             totals, loss = [a + b for a, b in zip(totals, values, strict=True)], loss + own
         return totals, loss
 
@@ -120,14 +126,14 @@ class Step:
         """Adds the gradient of one of all parts; its totals, and what it adds to the loss."""
         with self.precision.autocast():
             found = self.objective.totals(part)
-        # Processes average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
+        # Replicas average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
         count = counts[self.place]
         if self.plain and count:
-            self._backward(found[self.place], self.ranks.world / count)
+            self._backward(found[self.place], self.ranks.replicas / count)
             values = numbers(found)
             return values, values[self.place] / count
         term = self._loss(found, counts, parts)
-        self._backward(term, float(self.ranks.world))
+        self._backward(term, float(self.ranks.replicas))
         return numbers(found), term.item()
 
     def _backward(self, value: Tensor, scale: float) -> None:
@@ -149,18 +155,24 @@ class Step:
             return nullcontext()
         from .parallel import synchronised
 
-        return synchronised(self.objective.of_totals, last)
+        return synchronised(self.objective.of_totals, last, self.ranks)
 
     def _clip(self) -> None:
         if self.recipe.clip_value is not None:
             nn.utils.clip_grad_value_(self.trained, self.recipe.clip_value)
-        if self.recipe.clip_norm is not None:
+        if self.recipe.clip_norm is None:
+            return
+        if self.ranks.tensor == 1:
             nn.utils.clip_grad_norm_(self.trained, self.recipe.clip_norm)
+        else:
+            from .tensor_parallel import clip_norm
+
+            clip_norm(self.trained, self.recipe.clip_norm)
 
 
 def seed_generators(seed: int, step: int, ranks: Ranks) -> None:
-    """What a step draws (dropout) depends on the seed, the number of the step, and the process."""
-    words = f"{seed} {step}" if ranks.rank == 0 else f"{seed} {step} {ranks.rank}"
+    """What a step draws (dropout) depends on the seed, the number of the step, and the replica."""
+    words = f"{seed} {step}" if ranks.replica == 0 else f"{seed} {step} {ranks.replica}"
     number = int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "little") >> 1
     torch.default_generator.manual_seed(number)  # torch.manual_seed takes a hundred times as long
     if ranks.device.type == "cuda":

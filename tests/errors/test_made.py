@@ -173,12 +173,22 @@ def no_device() -> Words:
     return _training("--strategy", "ddp")
 
 
+def cannot_split() -> Words:
+    text = """x = input [T, 12]
+scores = x -> multihead_attention 6 as attention -> dense 10
+train { loss = scores -> mean }
+"""
+    Path("six.net").write_text(text)
+    return ["plan", "six.net", "--devices", "4", "--device-type", "h100", "--tp", "4"]
+
+
 CASES: list[Callable[[], Words]] = [
     spec_unsupported,
     binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
     no_model,
     loss_not_finite, batch_too_small, run_exists, folder_not_empty, run_unreadable, run_differs, no_device,
+    cannot_split,
 ]  # fmt: skip
 
 

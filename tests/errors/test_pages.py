@@ -34,6 +34,7 @@ SHOWN = {
     "run-differs": "it is of a run of training",
     "run-exists": "it is of a run of training",
     "run-unreadable": "it is of a run of training",
+    "cannot-split": "the spec is right, its layers cannot be divided",
     "cannot-import": "it is of a file of another tool",
     "spec-unsupported": "the spec is right, one target is not",
     "unreadable-file": "it is of the system",

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import netc
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
+from netc.training.batches import as_tensors
 from netc.training.cautions import shared_columns
 from netc.training.data import columns as columns_module
 from netc.training.data.base import ArraySource
@@ -94,6 +97,22 @@ def test_floats_that_the_type_of_the_input_does_not_have(recwarn: pytest.Warning
     assert said(spec(), data, columns={"x": "u,v"})[0][0] == "data-not-finite"
     found = said(spec(x="2 float16"), {"x": np.full((3, 2), 70000.0), "target": np.ones(3)})
     assert found[0][1].endswith("has a number that is too large for float16")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("found", ["float32", "float64", "bfloat16"])
+def test_bfloat16(found: str, tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Inputs are as the spec declares them, and hold what PyTorch's own conversion holds."""
+    values = torch.tensor([[1.00390625, -3e38], [65504.0, 1e-40], [0.1, 3.0]], dtype=getattr(torch, found))
+    save_file({"x": values, "target": torch.ones(3)}, tmp_path / "data.safetensors")
+    text = spec(x="2 bfloat16", model="dense 1 -> squeeze 1 -> cast float32")
+    made = as_tensors(arrays(text, str(tmp_path / "data.safetensors")), torch.device("cpu"))["x"]
+    assert made.dtype == torch.bfloat16
+    assert torch.equal(made, values.to(torch.bfloat16))
+    as_object = as_tensors(arrays(text, {"x": values, "target": np.ones(3)}), torch.device("cpu"))["x"]
+    assert torch.equal(as_object, made)
+    large = {"x": np.array([[1.0, 1e39]]), "target": np.ones(1)}
+    assert said(text, large)[0][1].endswith("sample 0 of the column `x` has a number that is too large for bfloat16")
     assert not recwarn.list
 
 

@@ -169,3 +169,25 @@ def test_a_run_of_a_sum_is_that_of_pytorch(reduction: str, tmp_path: Path) -> No
     (entry, *_) = read_metrics(str(tmp_path / "run"))
     assert entry["loss"] == pytest.approx(float(wanted), rel=1e-5)
     assert entry["total"] == 55
+
+
+@pytest.mark.parametrize("number", [-100, 0, 3])
+def test_counts_of_labels_are_those_of_the_objective(number: int) -> None:
+    """Labels that are not ignored are counted by NumPy, in all shapes, also where there are none."""
+    text = f"""x = input [T, 3]
+y = x -> dense 5
+train {{
+  target = input [T] int64
+  loss = (y -> transpose 1 2, target) -> cross_entropy ignore_index={number}
+  metric size = x -> mean
+}}
+"""
+    objective = netc.compile(text).training(seed=0)
+    for shape in ((4, 6), (1, 1), (0, 6)):
+        target = torch.randint(0, 5, shape)
+        if target.numel():
+            target[0] = number
+        inputs = {"x": torch.randn(*shape, 3), "target": target}
+        assert objective._ignored is not None
+        assert objective.count_values(inputs) == [float(c) for c in objective.counts(inputs)]
+        assert objective.count_values(inputs)[0] == (target != number).sum().item()

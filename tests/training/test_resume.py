@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 from torch.distributed.checkpoint import state_dict_saver
+from torch.distributed.checkpoint.filesystem import _StorageInfo
+from torch.distributed.checkpoint.metadata import BytesStorageMetadata
 
 import netc
 from netc.cli import cli
@@ -156,9 +160,9 @@ def test_folders_that_are_no_runs(tmp_path: Path, whole: Path) -> None:
     assert "is not what it was" in why(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["metadata", "part", "missing"])
-def test_a_damaged_folder_of_several_processes(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint in PyTorch's distributed format, which one process can write too."""
+@pytest.fixture
+def distributed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run with a checkpoint in PyTorch's distributed format, which one process can write too."""
     save = Checkpoints.save
 
     def save_both(self: Checkpoints, progress: dict[str, Any], trained: Trained) -> None:
@@ -169,7 +173,12 @@ def test_a_damaged_folder_of_several_processes(damage: str, tmp_path: Path, monk
     monkeypatch.setattr(Checkpoints, "save", save_both)
     train(tmp_path / "run", steps=2)
     monkeypatch.undo()
-    folder = tmp_path / "run" / "checkpoint-9"
+    return tmp_path / "run" / "checkpoint-9"
+
+
+@pytest.mark.parametrize("damage", ["metadata", "part", "missing"])
+def test_a_damaged_folder_of_several_processes(damage: str, distributed: Path) -> None:
+    folder = distributed
     part = next(folder.glob("*.distcp"))
     match damage:
         case "metadata":
@@ -179,9 +188,43 @@ def test_a_damaged_folder_of_several_processes(damage: str, tmp_path: Path, monk
         case _:
             part.unlink()
     with pytest.raises(RunError) as caught:
-        resume(tmp_path / "run")
+        resume(folder.parent)
     assert "its checkpoint is damaged" in caught.value.problem.message()
     assert "Traceback" not in caught.value.problem.message()
+
+
+class Code:
+    """What runs code when it is unpickled: it makes a folder."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.made),)
+
+
+def test_a_folder_from_a_stranger_runs_no_code(distributed: Path, tmp_path: Path) -> None:
+    """Neither in the metadata nor in what is no tensor, and files elsewhere are not opened."""
+    known = (distributed / ".metadata").read_bytes()
+    found, made = pickle.loads(known), tmp_path / "made"
+    torch.save(Code(made), distributed / "code.distcp")
+    object_ = next(i for i in found.storage_data if isinstance(found.state_dict_metadata[i.fqn], BytesStorageMetadata))
+    length = (distributed / "code.distcp").stat().st_size
+    elsewhere = {**found.storage_data, object_: _StorageInfo("../../code.distcp", 0, length)}
+    changes = [
+        {"planner_data": Code(made)},
+        {"storage_data": {**found.storage_data, object_: _StorageInfo("code.distcp", 0, length)}},
+        {"storage_data": elsewhere},
+        {"storage_data": Code(made)},
+    ]
+    for change in changes:
+        (distributed / ".metadata").write_bytes(pickle.dumps(replace(found, **change)))
+        with pytest.raises(RunError) as caught:
+            resume(distributed.parent)
+        assert "its checkpoint is damaged" in caught.value.problem.message()
+        assert not made.exists()
+    (distributed / ".metadata").write_bytes(known)
+    assert resume(distributed.parent).steps == 2
 
 
 def test_a_run_is_not_overwritten(whole: Path) -> None:

@@ -99,9 +99,12 @@ class Columns(Record):
                 raise DataError(what, f"declare the input `{name}` as {array.dtype}")
         try:
             with np.errstate(over="raise"):
-                return np.ascontiguousarray(array, self._wanted(name))
+                made = np.ascontiguousarray(array, self._wanted(name))
         except FloatingPointError:
             raise self._too_large(name, array, indices) from None
+        if dtype.name == "bfloat16" and (np.isinf(made) & np.isfinite(array)).any():  # not NumPy's own: nothing is raised
+            raise self._too_large(name, array, indices)
+        return made
 
     def _too_large(self, name: str, array: Array, indices: Indices) -> DataError:
         """A number that is infinite in the type of the input, and is not in the data."""
@@ -113,8 +116,7 @@ class Columns(Record):
         return DataError(what, f"divide the data by a constant, or declare the input `{name}` as {array.dtype}")
 
     def _wanted(self, name: str) -> np.dtype[np.generic]:
-        dtype = self.types[name].dtype
-        return np.dtype(np.float32) if dtype.name == "bfloat16" else numpy_dtype(dtype)  # PyTorch does not take NumPy's bfloat16
+        return numpy_dtype(self.types[name].dtype)
 
 
 def match_columns(source: Source, inputs: list[Value], given: Mapping[str, Chosen], path: str) -> tuple[Columns | None, list[Diagnostic]]:

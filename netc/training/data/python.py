@@ -103,10 +103,9 @@ def _array(name: str, value: Any) -> Array:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return value
     try:
-        array = array_of(value)
+        return array_of(value)
     except (ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"`{name}` is no tensor: {error}") from error
-    return array if array.dtype.kind != "V" else array.astype(np.float32)
 
 
 def _stacked(name: str, arrays: list[tuple[int, Array | None]]) -> Array:

@@ -5,7 +5,7 @@ used at the same time; memory is the peak over the moments of a step.
 
 FSDP keeps its share of parameters, gradients and optimizer state; in addition, the block that is computed and the next one are gathered,
 in the type of the activations, and the gradients of a block are whole until they are summed. What is not in a block that repeats stays
-gathered. Tensor parallelism is taken to divide all of a block, activations too: a lower bound.
+gathered. Tensor parallelism divides the parameters of the layers that are split, and is taken to divide all activations: a lower bound.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RESERVED = 0.1
 
 class Layout(Record):
     """`devices` in all, `tensor` of them on each part of the batch; `item` is the number of bytes of an activation's element, `single` that
-    of a parameter's. `strategy`: `ddp` or `fsdp`."""
+    of a parameter's. `strategy`: `ddp` or `fsdp`. `split` is the share of the parameters that `tensor` devices divide."""
 
     devices: int
     tensor: int
@@ -32,15 +32,21 @@ class Layout(Record):
     dtype: str
     item: int
     single: int = 4
+    split: float = 1.0
 
     @property
     def replicas(self) -> int:
         return self.devices // self.tensor
 
     @property
-    def divided(self) -> int:
-        """The number of devices that share the parameters."""
-        return self.devices if self.strategy == "fsdp" else self.tensor
+    def part(self) -> float:
+        """The share of the parameters that one of `tensor` devices has."""
+        return self.split / self.tensor + 1 - self.split
+
+    @property
+    def share(self) -> float:
+        """The same, of what FSDP leaves to each device."""
+        return self.part / (self.replicas if self.strategy == "fsdp" else 1)
 
 
 class Memory(Record):
@@ -107,7 +113,7 @@ def make_plan(measured: Measured, device: Device, layout: Layout, batch: int | N
 
 def memory(measured: Measured, layout: Layout, batch: int) -> Memory:
     """The memory of the moment that needs most."""
-    parameters, state = measured.parameters / layout.divided, measured.state / layout.divided
+    parameters, state = measured.parameters * layout.share, measured.state * layout.share
     found = [
         Memory(parameters, needs.gradients, state, float(measured.buffers), needs.gathered, needs.fixed + needs.sample * batch)
         for needs in _needs(measured, layout)
@@ -117,7 +123,7 @@ def memory(measured: Measured, layout: Layout, batch: int) -> Memory:
 
 def largest_batch(measured: Measured, layout: Layout, available: float) -> int:
     """How many samples fit on a device; 0 if not even one does."""
-    left = available - (measured.parameters + measured.state) / layout.divided - measured.buffers
+    left = available - (measured.parameters + measured.state) * layout.share - measured.buffers
     found = math.inf
     for needs in _needs(measured, layout):
         room = left - needs.gradients - needs.gathered - needs.fixed
@@ -139,24 +145,24 @@ class _Needs(Record):
 
 def _needs(measured: Measured, layout: Layout) -> list[_Needs]:
     """The needs of each moment; at last those of the sum of the gradients, and of the optimizer's step."""
-    computed, tensor = layout.item / layout.single, layout.tensor
+    computed, tensor, part = layout.item / layout.single, layout.tensor, layout.part
     if layout.strategy != "fsdp" or layout.replicas == 1:
-        converted = computed * measured.parameters / tensor if computed != 1 else 0.0  # autocast keeps what it converts for the step
-        made = [_Needs((m.gradients + m.rest) / tensor, converted, m.fixed / tensor, m.sample / tensor) for m in measured.moments]
-        return [*made, _Needs(measured.trained / tensor, 0.0, 0.0, 0.0)]
-    found = [_Needs(0.0, 2 * computed * measured.rest / tensor, 0.0, 0.0)]  # gathered, and copied into the parameters
+        converted = computed * measured.parameters * part if computed != 1 else 0.0  # autocast keeps what it converts for the step
+        made = [_Needs((m.gradients + m.rest) * part, converted, m.fixed / tensor, m.sample / tensor) for m in measured.moments]
+        return [*made, _Needs(measured.trained * part, 0.0, 0.0, 0.0)]
+    found = [_Needs(0.0, 2 * computed * measured.rest * part, 0.0, 0.0)]  # gathered, and copied into the parameters
     for m in measured.moments:
         whole = measured.rest + m.rest + 2 * m.block + m.own  # the block and the next one; gradients that are not summed yet
-        found.append(_Needs((m.gradients - m.own) / layout.divided, computed * whole / tensor, m.fixed / tensor, m.sample / tensor))
-    gradients = measured.trained / layout.divided
-    return [*found, _Needs(gradients, 2 * computed * measured.rest / tensor, 0.0, 0.0), _Needs(gradients, 0.0, 0.0, 0.0)]
+        found.append(_Needs((m.gradients - m.own) * layout.share, computed * whole * part, m.fixed / tensor, m.sample / tensor))
+    gradients = measured.trained * layout.share
+    return [*found, _Needs(gradients, 2 * computed * measured.rest * part, 0.0, 0.0), _Needs(gradients, 0.0, 0.0, 0.0)]
 
 
 def times(measured: Measured, device: Device, layout: Layout, batch: int) -> dict[str, float]:
     """The bounds: operations, bytes of the device's memory, bytes sent."""
-    passes = (2 * measured.parameters * layout.item / layout.single + 2 * measured.trained + 2 * measured.state) / layout.tensor
+    passes = (2 * measured.parameters * layout.item / layout.single + 2 * measured.trained + 2 * measured.state) * layout.part
     if layout.strategy == "fsdp":
-        passes -= 2 * (measured.trained + measured.state) / layout.tensor * (1 - 1 / layout.replicas)
+        passes -= 2 * (measured.trained + measured.state) * layout.part * (1 - 1 / layout.replicas)
     kept = max((m.sample for m in measured.moments), default=0.0) * batch / layout.tensor
     made = {
         "compute": measured.flops * batch / layout.tensor / device.flops[layout.dtype],
@@ -172,9 +178,9 @@ def _links(measured: Measured, device: Device, layout: Layout, batch: int) -> fl
     other = (layout.replicas - 1) / layout.replicas
     if layout.strategy == "fsdp":
         computed = layout.item / layout.single
-        sent = other * (2 * measured.parameters * computed + measured.trained * computed) / layout.tensor
+        sent = other * (2 * measured.parameters * computed + measured.trained * computed) * layout.part
     else:
-        sent = other * 2 * measured.trained / layout.tensor
+        sent = other * 2 * measured.trained * layout.part
     rate = device.link if layout.devices <= device.together else device.network
     across = (layout.tensor - 1) / layout.tensor
     summed = 4 * 2 * across * measured.exchanged * batch

@@ -1,0 +1,88 @@
+"""Reading of checkpoints in PyTorch's distributed format, as data alone.
+
+In: a folder. Out: tensors and numbers. Always: PyTorch's own reader unpickles the metadata and whatever is no tensor, which can run any
+code. Here only the records of the format are made from the metadata, the rest is read with `weights_only=True`, and no file outside of the
+folder is opened. Anything else is an `UnpicklingError`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from pathlib import Path, PurePath
+from typing import Any
+
+import torch
+from torch.distributed.checkpoint import metadata as records
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+from torch.distributed.checkpoint.filesystem import FileSystemReader, _StorageInfo
+from torch.distributed.checkpoint.metadata import Metadata
+from torch.distributed.checkpoint.planner import ReadItem
+from torch.serialization import _get_layout
+
+METADATA = ".metadata"
+RECORDS = (
+    "Metadata",
+    "MetadataIndex",
+    "StorageMeta",
+    "TensorStorageMetadata",
+    "BytesStorageMetadata",
+    "ChunkStorageMetadata",
+    "TensorProperties",
+    "_MEM_FORMAT_ENCODING",
+)
+"""What metadata consist of, in the module of PyTorch that declares them."""
+KNOWN: dict[tuple[str, str], Any] = {
+    **{(records.__name__, name): getattr(records, name) for name in RECORDS},
+    (_StorageInfo.__module__, _StorageInfo.__name__): _StorageInfo,
+    ("torch.serialization", "_get_layout"): _get_layout,
+    ("torch", "Size"): torch.Size,
+    **{("torch", name): value for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
+    ("collections", "OrderedDict"): dict,
+}
+PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+
+
+class _Records(pickle.Unpickler):
+    """An unpickler that knows nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] == "pathlib" and name in PATHS:
+            return PurePath
+        if (module, name) not in KNOWN:
+            raise pickle.UnpicklingError(f"`{module}.{name}` is no part of a checkpoint's metadata")
+        return KNOWN[module, name]
+
+
+def read_metadata(folder: Path) -> Metadata:
+    """What is in the checkpoint. Raises `UnpicklingError` and `OSError`."""
+    found = _Records(io.BytesIO((folder / METADATA).read_bytes())).load()
+    if not isinstance(found, Metadata) or not isinstance(found.storage_data, dict):
+        raise pickle.UnpicklingError("these are no metadata")
+    for place in found.storage_data.values():
+        plain = isinstance(place, _StorageInfo) and isinstance(place.relative_path, str) and not place.transform_descriptors
+        if not plain or os.path.basename(place.relative_path) != place.relative_path:
+            raise pickle.UnpicklingError("the metadata lead out of the folder")
+    return found
+
+
+class Reader(FileSystemReader):
+    """PyTorch's reader, with metadata that are data."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        found = read_metadata(Path(self.path))
+        found.storage_meta = getattr(found, "storage_meta", None) or records.StorageMeta()
+        found.storage_meta.load_id = self.load_id
+        return found
+
+
+class Planner(DefaultLoadPlanner):
+    """PyTorch's planner, which takes numbers, texts and lists where it would take any object."""
+
+    def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
+        content = torch.load(value, map_location="cpu", weights_only=True)
+        whole = io.BytesIO()
+        torch.save(content, whole)
+        whole.seek(0)
+        super().load_bytes(read_item, whole)

@@ -1,0 +1,165 @@
+"""`--tp`: what is split is found from the graph, and several processes that share layers give what one gives: with gloo, on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+import netc
+from netc.analysis import Choice, Spec
+from netc.compiler.ir.training import Training
+from netc.dsl.source import SourceFile
+from netc.training.splitting import COLUMNS, HEADS, ROWS, checked_splits, split_share, splits_of
+from tests.training.test_ranks import assert_close, begin, train, write_data
+
+SPECS = Path(__file__).parents[2] / "specs"
+SPEC = """
+block grouped(heads, fewer) {
+  let head = in.features // heads
+  q = in -> dense (heads * head) as q -> rearrange "n t (h d) -> n h t d" h=heads -> rotary
+  k = in -> dense (fewer * head) bias=false as k -> rearrange "n t (h d) -> n h t d" h=fewer -> rotary
+  v = in -> dense (fewer * head) as v -> rearrange "n t (h d) -> n h t d" h=fewer
+  (q, k, v) -> attention causal=true -> rearrange "n h t d -> n t (h d)" -> dense in.features as o
+}
+block layer(width) {
+  a = in + (in -> layer_norm -> grouped 4 2 as grouped)
+  b = a + (a -> layer_norm -> multihead_attention 4 causal=true as attention)
+  c = b + (b -> layer_norm -> dense (2 * width) gelu as up -> dense width as down)
+  gate = c -> dense width silu as gate
+  c + (gate * (c -> dense width bias=false as value) -> dense width as mixed)
+}
+tokens = input [T] int64
+scores = tokens -> embedding 50 16 -> repeat 2 as layers { layer 16 } -> layer_norm -> dense 50 as head
+train {
+  target = input [T] int64
+  loss = (scores -> transpose 1 2, target) -> cross_entropy ignore_index=-100
+  metric accuracy = (scores -> argmax axis=2) == target -> cast float32 -> mean
+  optimizer adamw lr=1e-2 eps=1e-4
+  schedule warmup 5 -> cosine
+  batch 16 accumulate=2
+  epochs 2
+  clip 0.5
+  ema 0.9
+  validate 0.25
+}
+"""
+"""The biases of keys have no effect, and gradients that are rounding alone: without `eps`, adamw would scale them up to steps."""
+WEIGHTS = 1e-6
+
+
+def training_of(text: str) -> Training:
+    return Spec(SourceFile("spec.net", text), Choice()).training(None)
+
+
+def ways(text: str, devices: int = 2) -> dict[str, str]:
+    """What is split, of a model with the input `x` and the output `y`."""
+    return dict(checked_splits(training_of(f"x = input [T, 8]\n{text}\ntrain {{ loss = y -> mean }}"), devices).ways)
+
+
+def said(text: str, devices: int = 2) -> str:
+    with pytest.raises(netc.CompileError) as caught:
+        ways(text, devices)
+    return str(caught.value)
+
+
+def test_what_is_split() -> None:
+    training = training_of(SPEC)
+    splits = checked_splits(training, 2)
+    layer = {"grouped.q": COLUMNS, "grouped.k": COLUMNS, "grouped.v": COLUMNS, "grouped.o": ROWS, "attention": HEADS, "up": COLUMNS}
+    layer |= {"down": ROWS, "gate": COLUMNS, "value": COLUMNS, "mixed": ROWS}
+    assert splits.ways == {f"layers.{i}.{name}": way for i in range(2) for name, way in layer.items()}
+    assert splits.whole == {"head": "it is an output of the model"}
+    assert 0.5 < split_share(training, splits) < 0.9
+    assert "20 layers, 18 of `dense` and 2 of `multihead_attention`; whole on each: `head`" in splits.summary(2)
+
+
+def test_pairs_need_all_that_is_between_them_in_parts() -> None:
+    assert ways("y = x -> dense 8 relu as a -> dense 4 as b") == {"a": COLUMNS, "b": ROWS}
+    four = ways("y = x -> dense 8 as a -> dense 4 as b -> dense 8 as c -> dense 2 as d")
+    assert four == {"a": COLUMNS, "b": ROWS, "c": COLUMNS, "d": ROWS}
+    assert "`layer_norm` takes all of what it computes" in said("y = x -> dense 8 as a -> layer_norm -> dense 4 as b")
+    assert "`softmax` takes all of what it computes" in said("y = x -> dense 8 as a -> softmax axis=-1 -> dense 4 as b")
+    assert "`glu` takes all of what it computes" in said("y = x -> dense 8 as a -> glu axis=-1 -> dense 4 as b")
+    assert "`add` joins it with what is whole" in said("y = (x -> layer_norm) + (x -> dense 8 as a) -> dense 4 as b")
+    assert "its parameters are used twice" in said("shared m = dense 8\ny = x -> m -> m")
+    assert "it is in a `scan`" in said("y = x -> scan axis=1 { in -> dense 8 relu as a -> dense 8 as b }")
+
+
+def test_a_whole_tensor_without_a_gradient_may_meet_parts() -> None:
+    """A table of positions is the same on all devices; one that is learned would get a part of its gradient."""
+    assert ways("y = (x -> dense 8 as a) * 2 -> dense 4 as b") == {"a": COLUMNS, "b": ROWS}
+    assert ways("p = x -> sum axis=-1 -> unsqueeze (-1)\ny = (x -> dense 8 as a) * p -> dense 4 as b") == {"a": COLUMNS, "b": ROWS}
+    assert "`mul` joins it with what is whole" in said(
+        "p = x -> dense 2 as p -> sum axis=-1 -> unsqueeze (-1)\ny = (x -> dense 8 as a) * p -> dense 4 as b"
+    )
+
+
+def test_what_cannot_be_divided() -> None:
+    heads = said("y = x -> multihead_attention 4 as attention", 3)
+    assert "`attention` has 4 heads, which 3 devices cannot share" in heads
+    assert "leave out `--tp`" in heads
+    assert "has 6 features" in said("y = x -> dense 6 as a -> dense 4 as b", 4)
+    assert ways("y = x -> dense 6 as a -> dense 8 as b -> dense 8 as c -> dense 4 as d", 4) == {"c": COLUMNS, "d": ROWS}
+    nothing = said("y = x -> layer_norm -> dense 4")
+    assert "no layer of this model can be divided over 2 devices" in nothing
+    assert "`dense1`: it is an output of the model" in nothing
+
+
+PUBLISHED = {
+    "text/llama.net": ("network", {"width": 64, "depth": 2, "heads": 4, "shared_heads": 2, "hidden": 96, "vocabulary": 50}, 14),
+    "text/bert.net": ("network", {"width": 16, "depth": 2, "heads": 2}, 12),
+    "vision/swin.net": ("swin_t", {}, 24),
+    "gpt.net": (None, {}, 12),
+}
+
+
+@pytest.mark.parametrize("path", PUBLISHED)
+def test_published_models(path: str) -> None:
+    """What is split is a module of PyTorch of the right kind, under the path of its parameters."""
+    name, params, count = PUBLISHED[path]
+    model = netc.compile_file(SPECS / path, model=name, params=params)
+    splits = splits_of(model.program, 2)
+    assert len(splits.ways) == count
+    module = model.module()
+    for layer, way in splits.ways.items():
+        assert isinstance(module.get_submodule(layer), nn.MultiheadAttention if way == HEADS else nn.Linear)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A spec, data, and `one`: the run of one process."""
+    made = tmp_path_factory.mktemp("tensor")
+    write_data(made)
+    (made / "spec.net").write_text(SPEC)
+    begin(made, 1, "one")
+    return made
+
+
+@pytest.mark.long
+def test_two_processes_share_the_layers(folder: Path) -> None:
+    assert_close(folder / "one", begin(folder, 2, "tp2", "--tp", "2"), weights=WEIGHTS)
+
+
+@pytest.mark.long
+def test_two_replicas_of_two_processes(folder: Path) -> None:
+    assert_close(folder / "one", begin(folder, 4, "tp2dp2", "--tp", "2", "--strategy", "fsdp"), weights=WEIGHTS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("first", "ranks", "then"),
+    [
+        (("--tp", "2"), 1, ()),
+        (("--tp", "2"), 2, ("--strategy", "fsdp", "--tp", "1")),
+        (("--strategy", "fsdp"), 2, ("--tp", "2")),
+        ((), 2, ("--tp", "2")),
+    ],
+)
+def test_resumed_with_other_shares(first: tuple[str, ...], ranks: int, then: tuple[str, ...], folder: Path) -> None:
+    run = folder / f"from{''.join(first)}-{ranks}{''.join(then)}"
+    train(folder, 2 if first else 1, "spec.net", "--data", "data.npz", "-o", run.name, *first, stopped_at=1)
+    assert len((run / "metrics.jsonl").read_text().splitlines()) < 24
+    train(folder, ranks, "--resume", run.name, *then)
+    assert_close(folder / "one", run)
