@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +105,10 @@ playground: $(READY) ## the page that runs netc in a browser, build/playground; 
 
 playground-test: playground ## the page in a browser without a screen; needs Chromium
 	$(BIN)/python -m pytest -n 0 -m "long or not long" tests/playground
+
+docs: $(READY) ## the documentation as a site, build/site; a broken link is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 dist: $(READY) ## wheel and sdist in dist/, checked, installed and tried in environments of their own
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.2' 'twine>=6.1'
