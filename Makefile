@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test docs clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,10 @@ bench: $(READY) ## times, as ratios to a peer in the same run
 vscode: $(READY) ## the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
 	$(BIN)/python editors/vscode/make.py
 	cd editors/vscode && npm install --no-audit --no-fund && npm test && npm run package
+
+tree-sitter: ## the parser of editors, editors/tree-sitter/net.so; needs the command of tree-sitter, 0.22 or later, and a C compiler
+	cd editors/tree-sitter && tree-sitter generate --no-bindings
+	cd editors/tree-sitter && cc -O2 -shared -fPIC -Isrc src/parser.c src/scanner.c -o net.so
 
 playground: $(READY) ## the page that runs netc in a browser, build/playground; needs Node and npm; `netc play` shows it
 	cd playground && npm install --no-audit --no-fund
