@@ -323,6 +323,15 @@ class TableDecl(Tensor):
     label: Label | None
 
 
+class StoredTableDecl(Tensor):
+    """`table [shape] dtype? file="x.safetensors" name="y" as label`."""
+
+    shape: Expr
+    dtype: Name | None
+    keywords: tuple[Keyword, ...]
+    label: Label | None
+
+
 # --- statements and items ----------------------------------------------------------------------------------------------------
 
 

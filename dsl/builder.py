@@ -359,6 +359,10 @@ class Builder(ExpressionBuilder):
         dtype = c[3] if c[3].__class__ is ast.Name else None
         return ast.TableDecl(self._between(c[0], label or c[-1]), tuple(c[1]), c[2], dtype, c[-1], label)
 
+    def stored_table(self, c: Children) -> ast.StoredTableDecl:
+        label = c[-1] if c[-1].__class__ is ast.Label else None
+        return ast.StoredTableDecl(self._between(c[0], c[-1]), c[1], *self._dtype_and_keywords(c), label)
+
     def _dtype_and_keywords(self, c: Children) -> tuple[ast.Name | None, tuple[ast.Keyword, ...]]:
         dtype = c[2] if len(c) > 2 and c[2].__class__ is ast.Name else None
         rest = c[3:] if dtype else c[2:]

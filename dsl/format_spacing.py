@@ -50,7 +50,7 @@ def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
 
 def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before: str) -> None:
     called = False  # after the `where` of a formula
-    for item in items:
+    for at, item in enumerate(items):
         if isinstance(item, BracketText):
             if called:
                 item.open.token.type = "LPAR_TIGHT"
@@ -61,10 +61,15 @@ def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before:
         token = item.token
         called = token.type == "WHERE" and before not in _ENDS_VALUE and before not in ("ARROW", "NL")
         if token.type in ("TABLE", "FOR"):  # the arguments after `train ... for model`
-            binding = token.type == "TABLE"
+            binding = token.type == "TABLE" and _is_bracket(items[at + 1 :], "(")  # of one without indices, arguments
         elif token.type in ("EQUALS", "ASSIGN") and binding:  # the second if it was laid out before
             token.type = "ASSIGN"
             binding = False
         elif token.type in ("PLUS", "MINUS") and before not in _ENDS_VALUE:
             token.type = "UNARY"
         before = token.type
+
+
+def _is_bracket(items: Sequence[Leaf | BracketText | Braces], text: str) -> bool:
+    """Whether the first item is a pair of these brackets."""
+    return bool(items) and isinstance(items[0], BracketText) and items[0].open.token.text == text

@@ -49,13 +49,15 @@ class Choice(Record):
 class Analysis(Record):
     """What is known of a spec. `diagnostics` are sorted, each once; `sources` are the files it was read from, the spec itself first.
 
-    `index` says what each name of the text refers to, and the type of each stage; None unless it was asked for.
+    `index` says what each name of the text refers to, and the type of each stage; None unless it was asked for. `digests` are those of the
+    files whose arrays are tables.
     """
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     sources: tuple[SourceFile, ...]
     index: Index | None = None
+    digests: tuple[str, ...] = ()
 
     def with_model(self) -> Analysis:
         """The same, with a diagnostic if there is no error but no model either: the file is a library."""
@@ -95,6 +97,7 @@ class TrainingAnalysis(Record):
     training: Training | None
     diagnostics: tuple[Diagnostic, ...]
     sources: tuple[SourceFile, ...]
+    digests: tuple[str, ...] = ()
 
 
 def analyse_training(source: SourceFile, choice: Choice, path: str | None = None, section: str | None = None) -> TrainingAnalysis:
@@ -124,6 +127,7 @@ def elaborate_section(
         source,
         section=section,
         loader=loader,
+        arrays=loader.array,
         foreign=foreign_names,
         model=choice.model,
         params=choice.params,
@@ -134,7 +138,7 @@ def elaborate_section(
         verify(made.training.program)
     diagnostics = tuple(sort_and_dedupe([*problems, *made.diagnostics]))
     failed = any(d.severity == "error" for d in diagnostics)
-    return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources))
+    return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
 
 
 def read_and_analyse(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
@@ -171,6 +175,7 @@ def _elaborated(
         file,
         source,
         loader=loader,
+        arrays=loader.array,
         foreign=foreign_names,
         model=choice.model,
         params=choice.params,
@@ -185,7 +190,7 @@ def _elaborated(
         verify(made.program)
     diagnostics = tuple(sort_and_dedupe([*problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
-    return Analysis(None if failed else made.program, diagnostics, tuple(loader.sources), made.index)
+    return Analysis(None if failed else made.program, diagnostics, tuple(loader.sources), made.index, tuple(loader.digests))
 
 
 def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from netc.dsl.source import SourceFile, Span
 
+from . import stored
 from .data import folder
 from .problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile, diagnostic
 from .reach import OUTSIDE, SUFFIX, open_regular, why_out_of_reach, within
 
 if TYPE_CHECKING:
+    from netc.compiler.ops.stored import TableArray
     from netc.dsl.diagnostics import Diagnostic
 
 LIMIT = 64 << 20
@@ -47,10 +50,14 @@ class Unreadable(Exception):
 
 def read_file(path: str, name: str | None = None, opener: Callable[[str, int], int] | None = None) -> SourceFile:
     """The text of a file. `name` is its name in messages, by default the path; `opener` is that of `open`."""
-    name = path if name is None else name
+    return decode(read_content(path, path if name is None else name, opener, LIMIT), path if name is None else name)
+
+
+def read_content(path: str, name: str, opener: Callable[[str, int], int] | None, limit: int) -> bytes:
+    """The bytes of a file, at most one more than the limit. `name` is its name in messages. Raises `Unreadable`."""
     try:
         with open(path, "rb", opener=opener) as file:
-            content = file.read(LIMIT + 1)
+            return file.read(limit + 1)
     except IsADirectoryError:
         raise _unreadable(NotAFile(name), name) from None
     except (FileNotFoundError, NotADirectoryError):
@@ -59,7 +66,6 @@ def read_file(path: str, name: str | None = None, opener: Callable[[str, int], i
         raise _unreadable(UnreadableFile(name, reason(error)), name) from None
     except ValueError:  # a NUL in the path
         raise _unreadable(MissingFile(name), name) from None
-    return decode(content, name)
 
 
 def read_stdin() -> SourceFile:
@@ -147,11 +153,15 @@ class Loader:
         """`path` is where `main` was read from, if it was read from a file."""
         self._read: dict[str, SourceFile] = {}
         self._homes: dict[int, str] = {}
-        real = "" if path is None else os.path.realpath(path)
+        self._main = real = "" if path is None else os.path.realpath(path)
         self._keep(real, main)
         self._libraries = {prefix: os.path.realpath(path) for prefix, path in _FOLDERS.items()}
         self._folders = [os.path.realpath(folder) for folder in (os.path.dirname(real), *allowed)]
         self._packages: list[str] = []
+        self._arrays: dict[str, dict[str, TableArray]] = {}
+        self._given = main.arrays if isinstance(main, stored.TextWithArrays) else {}
+        self.digests: list[str] = []
+        """SHA-256 of the files whose arrays were read, in the order of reading."""
         self._size = 0
 
     @property
@@ -181,6 +191,44 @@ class Loader:
                 library = _library(path)
                 raise CannotLoad(error.problem.why(), near, _LISTED[library] if library is not None and not near else "") from None
         return self._read[real]
+
+    def array(self, path: str, name: str, user: SourceFile) -> TableArray:
+        """The array of this name in the file that a table of `user` names, under the same rules; raises `CannotLoad` too."""
+        from netc.compiler.elaborate.session import CannotLoad
+
+        where, shown, folders = self._wanted(path, user)
+        try:
+            real = os.path.realpath(where)
+        except (OSError, ValueError):  # a NUL, a surrogate
+            raise CannotLoad("no file can have this name") from None
+        why = why_out_of_reach(real, folders, stored.SUFFIX)
+        if why:
+            raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and _library(path) is None else "")
+        if path in self._given:
+            return self._named(self._given[path], name)
+        if real not in self._arrays:
+            try:
+                content = self.read_bytes(real, shown)
+                self._arrays[real] = stored.arrays_in(content, path)
+            except Unreadable as error:
+                raise CannotLoad(error.problem.why(), _near(real, os.path.dirname(path))) from None
+            except ValueError as error:
+                raise CannotLoad(str(error)) from None
+            self.digests.append(sha256(content).hexdigest())
+        return self._named(self._arrays[real], name)
+
+    @staticmethod
+    def _named(arrays: Mapping[str, TableArray], name: str) -> TableArray:
+        from netc.compiler.elaborate.session import NoSuchArray
+        from netc.dsl.diagnostics.suggest import near
+
+        if name not in arrays:
+            raise NoSuchArray("it has no such array", tuple(near(name, arrays)))
+        return arrays[name]
+
+    def read_bytes(self, real: str, name: str) -> bytes:
+        """The content of a file that may be read. Raises `Unreadable`."""
+        return read_content(real, name, open_regular, LIMIT)
 
     def read(self, real: str, name: str) -> SourceFile:
         """The text at a path that may be read. Raises `Unreadable`."""
@@ -223,7 +271,8 @@ class Loader:
                 raise CannotLoad("no file can have this name") from None
             self._packages.append(home)
             return where, path, [home]
-        where = os.path.join(os.path.dirname(self._homes[id(user)]), path)
+        home = self._homes.get(id(user), self._main)  # a definition of the main text may be a text of its own
+        where = os.path.join(os.path.dirname(home), path)
         name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))
         return where, name, [*self._folders, *self._libraries.values(), *self._packages]
 

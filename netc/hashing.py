@@ -12,8 +12,12 @@ from .analysis import Analysis, Choice, TrainingAnalysis
 def spec_hash(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
     """SHA-256, in hexadecimal digits, over all that the graph was made from."""
     digest = sha256()
-    parts = [source.text for source in analysis.sources]
-    parts += [choice.model or "", *(f"{name}={value!r}" for name, value in sorted((choice.params | choice.dims).items()))]
+    parts = [*(source.text for source in analysis.sources), *analysis.digests]
+    parts += [
+        *analysis.digests,
+        choice.model or "",
+        *(f"{name}={value!r}" for name, value in sorted((choice.params | choice.dims).items())),
+    ]
     if choice.precision != FULL:
         parts.append(f"{choice.precision.dtype} {choice.precision.keep_io}")
     for part in parts:

@@ -18,10 +18,10 @@ _KERNEL = ("/proc", "/sys", "/dev")
 """Folders whose files are no text of anybody's, wherever they are allowed from."""
 
 
-def why_out_of_reach(real: str, folders: Sequence[str]) -> str:
-    """What forbids it; empty if nothing does. `folders` have their links resolved too."""
-    if not real.lower().endswith(SUFFIX):
-        return f"only `{SUFFIX}` files can be used"
+def why_out_of_reach(real: str, folders: Sequence[str], suffix: str = SUFFIX) -> str:
+    """What forbids it; empty if nothing does. `folders` have their links resolved too; `suffix` is what its name must end with."""
+    if not real.lower().endswith(suffix):
+        return f"only `{suffix}` files can be used"
     return why_no_data(real, folders)
 
 

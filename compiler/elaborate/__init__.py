@@ -40,9 +40,10 @@ from .program.selection import complete_models, select
 from .program.training import build_training
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
-from .session import CannotLoad, ElaborationSession, Foreign, Loader, Parse
+from .session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loader, Parse
 
 __all__ = [
+    "ArrayLoader",
     "CannotLoad",
     "Elaboration",
     "Failure",
@@ -84,16 +85,18 @@ def elaborate(
     precision: Precision = FULL,
     parse: Parse = parse,
     memory: Memory | None = None,
+    arrays: ArrayLoader | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
-    `loader` reads the files of `use`. `foreign` knows operators by the names of other libraries. `model` names one of several. `params`
-    override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at least 1). `index` asks for
-    the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations of nearly the same text
-    have found. `precision` is the element type of the model. A file without a model (a library of blocks) gives neither a program nor, for
-    that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names
+    one of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at
+    least 1). `index` asks for the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations
+    of nearly the same text have found. `precision` is the element type of the model. A file without a model (a library of blocks) gives
+    neither a program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular
+    order and may repeat.
     """
-    session = ElaborationSession(loader, index, foreign, precision, parse, memory)
+    session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays)
     program: Program | None = None
     with deep_stack(), suppress(LimitExceeded):
         files = define(file, source, session)
@@ -129,10 +132,11 @@ def elaborate_training(
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
     precision: Precision = FULL,
+    arrays: ArrayLoader | None = None,
 ) -> TrainingElaboration:
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
-    session = ElaborationSession(loader, False, foreign, precision)
+    session = ElaborationSession(loader, False, foreign, precision, arrays=arrays)
     training: Training | None = None
     with deep_stack():
         files = define(file, source, session)

@@ -63,6 +63,11 @@ class Remembering:
             self._context = (version, self._memory.context((session.facts, tuple(session.dims.items()), defaults)))
         return self._context[1]
 
+    def forget(self) -> None:
+        """The body that is being elaborated depends on something that may change without its text."""
+        if self._current is not None:
+            self._current.lasting = False
+
     # --- recording -------------------------------------------------------------------------------------------------------
 
     @contextmanager

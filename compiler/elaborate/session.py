@@ -19,6 +19,7 @@ from ..errors.limits import EndlessRecursion, TooManyNodes, TooMuchNesting, TooM
 from ..ir.graph import Graph
 from ..ir.types import FLOAT32, DType
 from ..ops.base import Operator
+from ..ops.stored import TableArray
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
@@ -31,6 +32,8 @@ from .scopes.scope import Scope
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
+ArrayLoader = Callable[[str, str, SourceFile], TableArray]
+"""Reads the array of this name in the file that a path in a text means, or raises `CannotLoad`."""
 Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 """The tree of a text and its syntax errors."""
 
@@ -58,6 +61,10 @@ class CannotLoad(Exception):
         self.remedy = remedy
 
 
+class NoSuchArray(CannotLoad):
+    """A file without an array of the wanted name; `near` are names that it has."""
+
+
 class ElaborationSession:
     """What all parts of the elaborator share."""
 
@@ -69,8 +76,10 @@ class ElaborationSession:
         precision: Precision = FULL,
         parse: Parse = parse,
         memory: Memory | None = None,
+        arrays: ArrayLoader | None = None,
     ) -> None:
         self.loader = loader
+        self.arrays = arrays
         self.parse = parse
         self.memory = memory
         self.foreign = foreign

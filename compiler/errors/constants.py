@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import DType, Shape, show_shape
-from .base import Problem
+from ..ir.types import DType, Shape, TensorType, show_shape
+from .base import Problem, Replacement
 
 
 class SymbolicParameterShape(Problem):
@@ -229,3 +229,35 @@ class DivisorMayBeZero(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (f"indices start at 0: write `{self.op} (j + 1)` or `{self.op} max(j, 1)` for an index `j`",)
+
+
+class NoStoredTable(Problem):
+    """A file without the array that a table is."""
+
+    code: ClassVar[str] = "no-such-table"
+    name: str
+    path: str
+    near: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"`{self.path}` has nothing called `{self.name}`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(f'"{self.near[0]}"', safe=False) if len(self.near) == 1 else None
+
+
+class StoredTableDiffers(Problem):
+    """A table of a file that has another type or shape there."""
+
+    code: ClassVar[str] = "table-differs"
+    name: str
+    path: str
+    wanted: TensorType
+    found: TensorType
+
+    def message(self) -> str:
+        found, wanted = (f"{type_.dtype} {show_shape(type_.shape)}" for type_ in (self.found, self.wanted))
+        return f"`{self.name}` of `{self.path}` is {found}, not {wanted}"

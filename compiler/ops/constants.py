@@ -32,6 +32,7 @@ from .formula import (
     Const,
     Formula,
     ItemFormula,
+    StoredList,
     depth,
     interval,
     is_static,
@@ -156,7 +157,7 @@ class TableOperator(Operator):
 
     def _check_item(self, part: ItemFormula) -> None:
         sizes = list_shape(part.list) or ()
-        if prod(sizes) > MOST_ITEMS:
+        if prod(sizes) > MOST_ITEMS and not isinstance(part.list, StoredList):
             raise OperatorError(ListTooLong(prod(sizes), MOST_ITEMS), argument("formula"))
         for index, size in zip(part.at, sizes, strict=True):
             if kind_of(index, self.shape) == "float":

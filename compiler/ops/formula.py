@@ -18,8 +18,9 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds
 from ..ir.origins import moved
-from ..ir.types import Shape
+from ..ir.types import BOOL, Shape
 from .base import strict_key
+from .stored import TableArray
 
 NumberKind = Literal["bool", "int", "float"]
 Bounds = tuple[float | None, float | None]
@@ -75,6 +76,12 @@ class ListFormula(Formula):
     """A list of numbers that are known, or of such lists with equally many items. It is no number; `ItemFormula` is one of it."""
 
     items: tuple[Formula, ...]
+
+
+class StoredList(ListFormula):
+    """A list that is kept in a file: it has no `items` of its own."""
+
+    array: TableArray
 
 
 class ItemFormula(Formula):
@@ -174,6 +181,8 @@ def with_operands(formula: Formula, made: Sequence[Formula]) -> Formula:
             return BinaryFormula(op, made[0], made[1])
         case CallFormula(function, _):
             return CallFormula(function, tuple(made))
+        case StoredList():
+            return formula
         case ListFormula():
             return ListFormula(tuple(made))
         case ItemFormula() if isinstance(made[0], ListFormula):
@@ -188,8 +197,23 @@ def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     return with_operands(formula, [moved_formula(o, places) for o in operands(formula)])
 
 
+def stored_formula(array: TableArray) -> ItemFormula:
+    """The element of the array at a table's indices."""
+    return ItemFormula(StoredList((), array), tuple(map(IndexFormula, range(len(array.shape)))))
+
+
+def stored_in(formula: Formula) -> TableArray | None:
+    """The array whose elements a formula is; None for a formula that is computed."""
+    match formula:
+        case ItemFormula(StoredList(_, array), _):
+            return array
+    return None
+
+
 def list_shape(formula: ListFormula) -> tuple[int, ...] | None:
     """The number of items at each level; None if the lists of a level differ, or a number is next to a list."""
+    if isinstance(formula, StoredList):
+        return formula.array.shape
     inner: set[tuple[int, ...] | None] = {list_shape(item) if isinstance(item, ListFormula) else () for item in formula.items}
     found = inner.pop() if len(inner) == 1 else None
     return None if found is None else (len(formula.items), *found)
@@ -226,6 +250,8 @@ def kind_of(formula: Formula, shape: Shape) -> NumberKind:
             return _wider(kind_of(then, shape), kind_of(otherwise, shape))
         case ItemFormula(whole, _):
             return kind_of(whole, shape)
+        case StoredList(_, array):
+            return "bool" if array.dtype == BOOL else "float" if array.dtype.is_float else "int"
         case ListFormula(items):
             return _wider(*(kind_of(item, shape) for item in items))
         case CallFormula(function, arguments):
@@ -281,6 +307,8 @@ def interval(formula: Formula, shape: Shape) -> Bounds:
         case BinaryFormula(op, left, right):
             found = _interval_of_binary(op, interval(left, shape), interval(right, shape))
             return _of_remainder(found) if op == "%" and kind_of(formula, shape) == "int" else found
+        case StoredList():
+            return UNBOUNDED
         case ListFormula(items):
             return _united([interval(item, shape) for item in items])
         case CallFormula():

@@ -24,6 +24,7 @@ from .formula import (
     ItemFormula,
     ListFormula,
     NumberKind,
+    StoredList,
     UnaryFormula,
     is_real,
     kind_of,
@@ -59,6 +60,8 @@ def fold(formula: Formula, *, traced: bool = False) -> Formula:
 
 
 def _folded_list(whole: ListFormula, traced: bool) -> ListFormula:
+    if isinstance(whole, StoredList):
+        return whole
     items = (_folded_list(item, traced) if isinstance(item, ListFormula) else fold(item, traced=traced) for item in whole.items)
     return ListFormula(tuple(items))
 
@@ -141,7 +144,8 @@ def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
         case CallFormula("where", (test, then, otherwise)):
             return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
         case ItemFormula(whole, at):
-            numbers = np.asarray(list_values(whole), np.bool_ if kind_of(whole, ()) == "bool" else dtype)
+            known = whole.array.array() if isinstance(whole, StoredList) else list_values(whole)
+            numbers = np.asarray(known, np.bool_ if kind_of(whole, ()) == "bool" else dtype)
             return numbers[tuple(number(part).astype(np.int64) for part in at)]
         case CallFormula("float32", (argument,)):
             return number(argument).astype(np.float32).astype(dtype)

@@ -6,6 +6,7 @@ or an `InvalidArgument`. Words (`padding=same`) arrive as str.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Generic, TypeVar
 
 from ..dims import Dim, SymDim, bounds
@@ -114,6 +115,18 @@ class NumberKind(Kind["int | float"]):
         return value
 
 
+class ExtendedKind(Kind["int | float"]):
+    """A number, or an infinite one."""
+
+    words = ("inf", "-inf")
+
+    def describe(self) -> str:
+        return "a number, `inf` or `-inf`"
+
+    def convert(self, value: object) -> int | float:
+        return float(value) if isinstance(value, str) and value in self.words else NumberKind().convert(value)
+
+
 class ScalarKind(Kind["Dim | float | bool"]):
     """Any scalar: a number, a bool or a dimension."""
 
@@ -126,6 +139,18 @@ class ScalarKind(Kind["Dim | float | bool"]):
         if not isinstance(value, (int, float, SymDim)):
             raise InvalidArgument
         return value
+
+
+class AnyScalarKind(ScalarKind):
+    """The same, or an infinite number."""
+
+    words = ("inf", "-inf")
+
+    def describe(self) -> str:
+        return "a number, `inf` or `-inf`"
+
+    def convert(self, value: object) -> Dim | float | bool:
+        return super().convert({"inf": inf, "-inf": -inf}.get(value, value) if isinstance(value, str) else value)
 
 
 class FlagKind(Kind[bool]):
@@ -224,8 +249,10 @@ COUNT = IntKind(1, varies=True)
 SIZE = SizeKind(1)
 DIM = SizeKind(None)
 NUMBER = NumberKind()
+EXTENDED = ExtendedKind()
 FRACTION = NumberKind(0, 1)
 SCALAR = ScalarKind()
+ANY_SCALAR = AnyScalarKind()
 FLAG = FlagKind()
 STRING = StringKind()
 DTYPE = DTypeKind()

@@ -13,7 +13,7 @@ from ..ir.types import DType, Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
-from .kinds import AMOUNT, AXES, AXIS, COUNT, DIM, SCALAR, SIZE, IntKind, ListKind, WordKind
+from .kinds import AMOUNT, ANY_SCALAR, AXES, AXIS, COUNT, DIM, SIZE, IntKind, ListKind, WordKind
 from .operand import SOME_AXES, Input
 from .requirements import at_least_text
 from .shape import Layout
@@ -103,7 +103,7 @@ class Pad(Layout):
     x = Input()
     padding = Arg(ListKind(AMOUNT), positional=True, alias="pad")
     mode = Arg(WordKind("constant", "reflect", "replicate", "circular"), default="constant")
-    value = Arg(SCALAR, default=0)
+    value = Arg(ANY_SCALAR, default=0)
     examples = (
         "input 3x8x8 -> pad [1, 1, 2, 2]",
         "input 3x8x8 -> pad [1, 1, 1, 1] mode=reflect",

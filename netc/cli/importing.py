@@ -51,20 +51,25 @@ def command(
 
     from ..importing.command import spec_of
     from ..importing.proof import NotProved
-    from ..writing import write_bytes
+    from ..writing import is_stream, write_bytes
 
     onnx = source.lower().endswith(".onnx")
     try:
         origin = _origin(source, inputs, arguments, fixed, values, dequantize)
-        made = spec_of(origin, verify=not no_verify)
+        made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
     except NotProved as error:
         raise Failed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
+    if made.arrays and is_stream(output):
+        raise Failed("the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`")
     kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and output != "-" else None)
     if kept is not None and origin.imported.weights:
         _keep(origin, kept)
-    write_bytes(output, made.text.encode())
+    if is_stream(output):
+        write_bytes(output, made.text.encode())
+    else:
+        made.save(output)
     click.echo(made.report(), err=True)
     for note in origin.imported.notes:
         click.echo(f"note: {note}", err=True)

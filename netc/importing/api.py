@@ -33,17 +33,11 @@ def from_torch(
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
+    from netc.compiler.frontends.torch.exporting import call_arguments
+
     from .modules import module_origin
 
-    match inputs:
-        case (tuple() | list() as positional, Mapping() as named):
-            pass
-        case Mapping() as named:
-            positional = ()
-        case tuple() | list() as positional:
-            named = {}
-        case _:
-            positional, named = (inputs,), {}
+    positional, named = call_arguments(inputs)
     return spec_of(module_origin(module, positional, named, dims, type(module).__name__), verify=verify, seed=seed).model
 
 

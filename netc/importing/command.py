@@ -5,16 +5,23 @@ In: an origin. Out: an `ImportedSpec`. Raises `ImportFailed` for what has no cou
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.parameters import count
+from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.stored import content
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.tidying import tidy
+from netc.compiler.ops.stored import LIMIT, TableArray
 from netc.dsl.record import Record
-from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyse
 from ..api import model_of
+from ..stored import SUFFIX, TextWithArrays
+from ..writing import write_files
 from .proof import NotProved, Proof, prove
 
 if TYPE_CHECKING:
@@ -24,16 +31,36 @@ if TYPE_CHECKING:
 
 class ImportedSpec(Record):
     """A spec that was imported. `proof` is None if none was asked for; `seconds` are those of reading, of writing and compiling, and of the
-    proof."""
+    proof. `arrays` are the tables that no formula gives: the file next to the text has them."""
 
     text: str
     model: Model
     proof: Proof | None
     seconds: tuple[float, float, float]
+    arrays: tuple[TableArray, ...] = ()
+
+    @property
+    def files(self) -> dict[str, dict[str, TableArray]]:
+        """The file with the arrays, by its path in the text."""
+        return {self.arrays[0].path: {array.name: array for array in self.arrays}} if self.arrays else {}
+
+    def save(self, path: str) -> None:
+        """Writes the text, and the file with its arrays if it has any, both or neither."""
+
+        def write(temporary: str) -> None:
+            with open(temporary, "wb") as file:
+                file.write(self.text.encode())
+            if self.arrays:
+                with open(temporary + SUFFIX, "wb") as file:
+                    file.write(content(self.arrays))
+
+        write_files(path, write, re.escape(SUFFIX))
 
     def report(self) -> str:
         """What was made, in two lines."""
         lines = f"{len(self.text.splitlines())} lines, {count(self.model.parameters):,} parameters in {len(self.model.parameters)} tensors"
+        if self.arrays:
+            lines += f"; {len(self.arrays)} constants without a formula, in a file next to the spec"
         took = f"{sum(self.seconds):.1f} s"
         if self.proof is None:
             return f"{lines}; not compared with the original\nin {took}"
@@ -42,13 +69,20 @@ class ImportedSpec(Record):
         return f"{lines}\nproved for {sizes}: largest difference in {differences}\nin {took}"
 
 
-def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0) -> ImportedSpec:
-    """The spec of a model, proved unless `verify` is false."""
+def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "") -> ImportedSpec:
+    """The spec of a model, proved unless `verify` is false. `name` is what its file is called. Raises `ImportFailed` for constants that are
+    larger than the tables of a spec may be."""
     begun = time.monotonic()
+    program = origin.imported.program
+    tidy(program)
     comments = [f"Imported by netc from {printable(origin.what)}" + ("." if verify else ", and not compared with it.")]
     comments += [printable(note) for note in origin.imported.notes]
-    text = text_of(origin.imported.program, comments)
-    analysis = analyse(SourceFile(f"{origin.imported.program.main.name}.net", text), Choice())
+    name = name or f"{program.main.name}.net"
+    stored = stored_names(program, name)
+    if sum(len(array.data) for array in stored.arrays) > LIMIT:
+        raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
+    text = text_of(program, comments, stored)
+    analysis = analyse(TextWithArrays(name, text, {stored.file: {array.name: array for array in stored.arrays}}), Choice())
     errors = [d for d in analysis.diagnostics if d.severity == "error"]
     if errors:
         raise NotProved(f"the text that was made does not compile: {errors[0].message}: `{errors[0].span.text[:80]}`")
@@ -56,7 +90,7 @@ def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0) -> ImportedSp
     model.weights = origin.imported.weights
     compiled = time.monotonic()
     proof = prove(model, origin, seed) if verify else None
-    return ImportedSpec(text, model, proof, (origin.seconds, compiled - begun, time.monotonic() - compiled))
+    return ImportedSpec(text, model, proof, (origin.seconds, compiled - begun, time.monotonic() - compiled), tuple(stored.arrays))
 
 
 def printable(text: str) -> str:

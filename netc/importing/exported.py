@@ -10,8 +10,9 @@ import numpy as np
 
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 
-from .modules import fill, tensors_in
+from .modules import fill
 from .origin import Origin
+from .stages import tensors_in
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -34,7 +35,7 @@ def exported_origin(path: str) -> Origin:
     except Exception as error:  # what a damaged archive raises is not stated anywhere
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise ImportFailed((Obstacle("the file", f"is no exported program: {said}", path),)) from None
-    return Origin(path, from_exported(program), _Run(program), True, time.monotonic() - begun)
+    return Origin(path, from_exported(program), _Run(program), True, None, time.monotonic() - begun)
 
 
 class _Run:

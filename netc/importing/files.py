@@ -19,7 +19,7 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
 
     begun = time.monotonic()
     imported = from_file(path, fixed=fixed, dequantize=dequantize)
-    return Origin(path, imported, _Run(path, fixed), False, time.monotonic() - begun)
+    return Origin(path, imported, _Run(path, fixed), False, None, time.monotonic() - begun)
 
 
 class _Run:

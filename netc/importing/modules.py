@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .origin import Origin
+from .stages import Call, calls_of, tensors_in
 
 if TYPE_CHECKING:
     import torch
@@ -94,7 +95,8 @@ def module_origin(
 
     begun = time.monotonic()
     imported = from_module(module, (tuple(positional), dict(named)), dims)
-    return Origin(what, imported, _Run(module, positional, named), True, time.monotonic() - begun)
+    run = _Run(module, positional, named)
+    return Origin(what, imported, run, True, run.calls, time.monotonic() - begun)
 
 
 class _Run:
@@ -104,6 +106,13 @@ class _Run:
         self.module, self.positional, self.named = module, tuple(positional), dict(named)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        return [tensor.numpy() for tensor in tensors_in(self._made(inputs, weights))]
+
+    def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
+        """The calls of the modules inside."""
+        return calls_of(self.module, lambda: self._made(inputs, weights))
+
+    def _made(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Any:
         import torch
         from torch.utils._pytree import tree_map_only
 
@@ -116,13 +125,12 @@ class _Run:
             module.eval()
             with torch.no_grad():
                 fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
-                made = module(*positional, **named)
+                return module(*positional, **named)
         finally:
             with torch.no_grad():
                 fill(module, before)
             for inner, mode in modes.items():
                 inner.training = mode
-        return [tensor.numpy() for tensor in tensors_in(made)]
 
 
 def fill(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
@@ -130,10 +138,3 @@ def fill(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
     for key, tensor in module.state_dict().items():
         if key in values:
             tensor.copy_(values[key])
-
-
-def tensors_in(made: Any) -> list[Any]:
-    from torch import Tensor
-    from torch.utils._pytree import tree_leaves
-
-    return [leaf for leaf in tree_leaves(made) if isinstance(leaf, Tensor)]

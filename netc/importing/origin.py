@@ -14,16 +14,22 @@ from netc.dsl.record import Record
 if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
+    from .stages import Call
+
 Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 """From inputs in order, and weights by key, to outputs in order."""
+
+Calls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
+"""The same, but to the calls of the modules inside."""
 
 
 class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
-    so that numbers can be drawn for the proof; else with its own alone."""
+    so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside."""
 
     what: str
     imported: Imported
     run: Run
     redrawn: bool
+    calls: Calls | None = None
     seconds: float = 0.0

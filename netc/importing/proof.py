@@ -15,15 +15,13 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ..samples import random_array, several_shapes
+from .differences import LIMIT, difference
 
 if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
     from ..model import Model
     from .origin import Origin
-
-LIMIT = 1e-5
-"""The largest difference, of the largest absolute value of an output."""
 
 
 class Proof(Record):
@@ -57,9 +55,24 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
         expected = origin.run(inputs, weights)
         used.append(found)
         for target, run in targets.items():
-            difference = _compare(target, run(inputs), expected, list(model.outputs), found)
-            largest[target] = max(largest[target], difference)
+            try:
+                most = _compare(target, run(inputs), expected, list(model.outputs), found)
+            except NotProved as error:
+                raise _with_stage(error, model, origin, inputs, weights) from None
+            largest[target] = max(largest[target], most)
     return Proof(tuple(used), largest)
+
+
+def _with_stage(error: NotProved, model: Model, origin: Origin, inputs: list[Array], weights: Mapping[str, Array]) -> NotProved:
+    """The error, with the first stage that differs if the origin can say what its modules compute."""
+    from .stages import calls_of, first_difference
+
+    if origin.calls is None:
+        return error
+    module = model.module(weights).eval()
+    own = calls_of(module, lambda: _called(module, inputs))
+    stage = first_difference(origin.calls(inputs, weights), own)
+    return NotProved(f"{error.what}; {stage}") if stage else error
 
 
 def _compare_keys(model: Model, origin: Origin) -> None:
@@ -88,22 +101,23 @@ def _redrawn(key: str, array: Array, generator: np.random.Generator) -> Array:
 
 
 def _torch(model: Model, weights: Mapping[str, Array]) -> Any:
-    import torch
-
     module = model.module(weights).eval()
 
-    def run(inputs: list[Array]) -> list[Array]:
-        with torch.no_grad():
-            made = module(*(torch.from_numpy(np.array(x)) for x in inputs))
-        return [tensor.numpy() for tensor in _flat(made)]
-
-    return run
+    return lambda inputs: [tensor.numpy() for tensor in flat_tensors(_called(module, inputs))]
 
 
-def _flat(made: Any) -> Iterator[Any]:
+def _called(module: Any, inputs: list[Array]) -> Any:
+    import torch
+
+    with torch.no_grad():
+        return module(*(torch.from_numpy(np.array(x)) for x in inputs))
+
+
+def flat_tensors(made: Any) -> Iterator[Any]:
+    """The tensors that a module made, in order."""
     if isinstance(made, tuple | list):
         for one in made:
-            yield from _flat(one)
+            yield from flat_tensors(one)
     else:
         yield made
 
@@ -127,20 +141,8 @@ def _compare(target: str, found: list[Array], expected: list[Array], names: list
         where = f"`{name}` in {target} with " + ", ".join(f"{n}={s}" for n, s in sizes.items())
         if own.shape != other.shape or own.dtype != other.dtype:
             raise NotProved(f"{where} is {own.dtype} {list(own.shape)}, and was {other.dtype} {list(other.shape)}")
-        difference = _difference(own, other)
-        if not difference <= LIMIT:
-            raise NotProved(f"{where} differs by {difference:.2g} of its largest value")
-        largest = max(largest, difference)
+        found_one = difference(own, other)
+        if not found_one <= LIMIT:
+            raise NotProved(f"{where} differs by {found_one:.2g} of its largest value")
+        largest = max(largest, found_one)
     return largest
-
-
-def _difference(own: Array, other: Array) -> float:
-    if not own.size:
-        return 0.0
-    if own.dtype.kind not in "fc":
-        return 0.0 if np.array_equal(own, other) else 1.0
-    a, b = own.astype(np.float64), other.astype(np.float64)
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    finite = np.isfinite(b)
-    scale = max(float(np.max(np.abs(b[finite]), initial=0.0)), 1e-30)
-    return float(np.max(np.where(same, 0.0, np.abs(a - b)), initial=0.0)) / scale if bool(np.all(same | finite)) else float("inf")

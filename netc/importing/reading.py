@@ -15,16 +15,18 @@ from netc.dsl.source import SourceFile, Span
 
 from ..files import Unreadable, read_file
 from ..problems import CannotImport, FileProblem
+from ..stored import TextWithArrays
 
 if TYPE_CHECKING:
+    from .command import ImportedSpec
     from .origin import Origin
 
 
-class ImportedSource(SourceFile):
-    """The text of a spec, and the arrays by key that belong to it."""
+class ImportedSource(TextWithArrays):
+    """The text of a spec, and the weights by key that belong to it."""
 
-    def __init__(self, name: str, text: str, weights: Mapping[str, Any]) -> None:
-        super().__init__(name, text)
+    def __init__(self, name: str, spec: ImportedSpec, weights: Mapping[str, Any]) -> None:
+        super().__init__(name, spec.text, spec.files)
         self.weights = weights
 
 
@@ -49,7 +51,7 @@ def read_model_file(path: str) -> SourceFile:
     problem: FileProblem
     try:
         origin = _ORIGINS[suffix(path)](path)
-        return ImportedSource(path, spec_of(origin, verify=False).text, origin.imported.weights)
+        return ImportedSource(path, spec_of(origin, verify=False), origin.imported.weights)
     except ImportFailed as error:
         problem = CannotImport(path, error.lines())
     except NotProved as error:

@@ -16,6 +16,7 @@ from netc.compiler.elaborate import Memory, complete_models, deep_stack, elabora
 from netc.compiler.elaborate.index import Index, Reference, StageResult
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.verify import verify
+from netc.compiler.ops.stored import TableArray
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -58,6 +59,8 @@ class Stamped(Protocol):
     stamps: dict[str, Stamp]
 
     def __call__(self, path: str, user: SourceFile) -> SourceFile: ...
+
+    def array(self, path: str, name: str, user: SourceFile) -> TableArray: ...
 
 
 class Past:
@@ -147,6 +150,7 @@ class Checked:
             tree.file,
             self.source,
             loader=loader,
+            arrays=loader.array,
             foreign=foreign_names,
             model=model,
             index=True,

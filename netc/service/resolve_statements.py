@@ -104,7 +104,7 @@ class StatementNames(ExpressionNames):
                 self._body(then, scope)
                 if otherwise is not None:
                     self._body(otherwise, scope)
-            case ast.InputDecl() | ast.ParamDecl() | ast.TableDecl():
+            case ast.InputDecl() | ast.ParamDecl() | ast.TableDecl() | ast.StoredTableDecl():
                 self._declared(node, scope)
 
     def _members(self, member: ast.Pipeline, scope: NameScope, stage: bool) -> None:
@@ -112,7 +112,7 @@ class StatementNames(ExpressionNames):
         for one in member.stages:
             self._tensor(one, scope, stage=True)
 
-    def _declared(self, node: ast.InputDecl | ast.ParamDecl | ast.TableDecl, scope: NameScope) -> None:
+    def _declared(self, node: ast.InputDecl | ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, scope: NameScope) -> None:
         self._expr(node.shape, scope)
         if node.dtype is not None:
             self._use_of(node.dtype.span, node.dtype.name, scope)
@@ -124,7 +124,7 @@ class StatementNames(ExpressionNames):
                 if each is not None:
                     self._expr(each.over, scope)
                     self._binders(each.binders, NameScope(each.span, scope), node)
-            case ast.ParamDecl(keywords=keywords, label=label):
+            case ast.ParamDecl(keywords=keywords, label=label) | ast.StoredTableDecl(keywords=keywords, label=label):
                 self._keywords(keywords, scope, None)
                 self._label(label, scope)
             case ast.TableDecl(indices=indices, formula=formula, label=label):

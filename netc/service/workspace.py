@@ -139,6 +139,10 @@ class OpenLoader(Loader):
         self.stamps[real] = self._workspace.stamp(real)
         return self._workspace.parsed(real).source
 
+    def read_bytes(self, real: str, name: str) -> bytes:
+        self.stamps[real] = self._workspace.stamp(real)
+        return super().read_bytes(real, name)
+
 
 def _parse(source: SourceFile) -> Parsed:
     file: ast.File

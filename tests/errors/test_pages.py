@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.errors.codes import page_codes
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A file that the examples of a page read."""
+TABLES = Path(__file__).with_name("constants") / "tables.safetensors"
+"""Arrays that examples may have as tables."""
 SHOWN = {
     "batch-too-small": "it is of a run of training",
     "binary-file": "no text is binary",
@@ -56,6 +59,7 @@ def test_page(code: str, tmp_path: Path) -> None:
     assert kinds == (["console"] if code in SHOWN else ["net", "net"])
     if code in SHOWN:
         return
+    shutil.copy(TABLES, tmp_path)
     for name, content in FILE.findall(page(code) or ""):
         (tmp_path / name).write_text(content, encoding="utf-8")
     (_, wrong), (_, right) = fences(code)

@@ -13,7 +13,7 @@ import torch
 
 import netc
 from netc.compiler.backends.net.formulas import IndexName, Term, formula_tree
-from netc.compiler.backends.net.printer import literal
+from netc.compiler.backends.net.values import literal
 from netc.compiler.frontends.builder import ImportRefused
 from netc.compiler.frontends.constants import formula_of
 from netc.compiler.ops.formula import ItemFormula, parts

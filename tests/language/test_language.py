@@ -16,6 +16,7 @@ diagnostics in such a file apply to every example that reads it.
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ from netc.dsl.source import SourceFile
 
 HERE = Path(__file__).parent
 CHAPTERS = [*sorted(HERE.glob("*.md")), *(HERE.parents[1] / name for name in ("docs/language.md", "README.md"))]
+TABLES = HERE.parent / "errors/constants/tables.safetensors"
+"""Arrays that examples may have as tables."""
 DIAGNOSTIC = re.compile(r"#\s*(error|warning|note):\s*([a-z-]+(?:,\s*[a-z-]+)*)\s*(?=#|$)")
 SHAPE = re.compile(r"#\s*is\s+(\[[^\]]*\])\s*$")
 FACT = re.compile(r"^\s*#\s*(names|params|input|output|model):\s*(.*?)\s*$", re.MULTILINE)
@@ -126,6 +129,7 @@ def with_sections(source: SourceFile, choice: Choice, path: str) -> Analysis:
 
 @pytest.mark.parametrize("example", list(examples()))
 def test_example(example: Example, tmp_path: Path) -> None:
+    shutil.copy(TABLES, tmp_path)
     for name, text in example.files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

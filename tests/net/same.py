@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+import numpy as np
+import torch
+
+import netc
 from netc.compiler.ir.flat import FlatGraph, FlatNode
-from netc.compiler.ir.graph import Program
+from netc.compiler.ir.graph import CallNode, Program, graphs
+from netc.importing.proof import flat_tensors
+from netc.samples import random_array, several_shapes
 
 
 def signature(program: Program) -> list[int]:
@@ -21,3 +27,22 @@ def signature(program: Program) -> list[int]:
         for place, output in enumerate(item.outputs):
             known[output] = hash((key, place))
     return [hash(known[i]) for i in flat.results()]
+
+
+def has_scan(model: netc.Model) -> bool:
+    """Whether there is a loop at run time."""
+    return any(isinstance(node, CallNode) and node.scan is not None for graph in graphs(model.program.main) for node in graph.nodes)
+
+
+def same_results(model: netc.Model, other: netc.Model) -> bool:
+    """Whether both compute the same numbers with the same weights."""
+    generator = np.random.default_rng(0)
+    one = model.module(seed=1).eval()
+    two = other.module(one.state_dict()).eval()
+    for _, shapes in several_shapes(model.program, 2):
+        inputs = [torch.from_numpy(random_array(t.dtype, shapes[name], generator)) for name, t in model.inputs.items()]
+        with torch.no_grad():
+            pairs = zip(flat_tensors(one(*inputs)), flat_tensors(two(*inputs)), strict=True)
+            if not all(torch.equal(a, b) for a, b in pairs):
+                return False
+    return True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from netc.compiler.ops import Operator
 from netc.service.actions import actions, fix_all, formatted
@@ -297,3 +299,17 @@ def test_a_model_can_be_chosen() -> None:
     assert [hint.text for hint in hints(chosen)] == ["# [N, 6]"]
     chosen.view_of("a")
     assert [hint.text for hint in hints(chosen)] == ["# [N, 4]", "# [N, 6]"]
+
+
+def test_the_arrays_of_a_table_are_read_again(tmp_path: Path) -> None:
+    """Also those of a block, which is kept where its text stays the same."""
+    path = tmp_path / "y.safetensors"
+    save_file({"mask": np.ones(3, np.float32)}, path)
+    text = 'block f { in + (table [3] file="y.safetensors" name="mask") }\ninput 3 -> f\n'
+    workspace, checked, _ = checked_at(text, tmp_path)
+    assert checked.view.program is not None
+    save_file({"mask": np.ones((1, 5), np.float32)}, path)
+    changed = workspace.checked(checked.path)
+    assert changed is not None
+    (shown,) = diagnostics(changed)[checked.path]
+    assert (shown.diagnostic.code, shown.diagnostic.span.text) == ("table-differs", "[3]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base import Backend, BackendInput
+from ..base import Artefact, Backend, BackendInput
 
 
 class NetBackend(Backend):
@@ -12,11 +12,17 @@ class NetBackend(Backend):
     title = "a spec"
     artefact = "a spec"
     suffix = ".net"
+    parts = r"\.safetensors"
 
     def text(self, given: BackendInput) -> str:
         from .emit import text_of
 
         return text_of(given.program)
+
+    def build(self, given: BackendInput) -> Artefact:
+        from .artefact import SpecArtefact
+
+        return SpecArtefact(given.program)
 
 
 BACKEND = NetBackend()

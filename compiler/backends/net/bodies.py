@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...ir.graph import Graph, Node, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.mode import ByMode
+from .labels import unlabelled
 from .loops import Repeated, repeated
+from .scans import scanned
 from .stages import Callee, as_activation, constant_of, named_operands, stage_of
 from .tree import (
     Assign,
@@ -22,12 +24,14 @@ from .tree import (
     Given,
     Group,
     Growing,
+    InMode,
     InTraining,
     Literal,
     Loop,
     Param,
     Prefix,
     Ref,
+    Scanned,
     Shared,
     Stage,
     Table,
@@ -60,18 +64,30 @@ class GraphBody:
         """The body."""
         graph = self.graph
         for value in graph.inputs:
-            self._number(value)
+            self.number(value)
         if graph.kind == "model":
             self._declare_inputs()
-        for node in repeated(graph.nodes, self._stage, self.uses):
+        self.nodes()
+        results = tuple(self._result(value) for value in graph.outputs)
+        if graph.training_outputs is not None:
+            results = (InMode(tuple(map(self.named, graph.training_outputs)), results),)
+        return Body(len(graph.inputs), tuple(self.statements), results)
+
+    def within(self, graph: Graph) -> GraphBody:
+        """The body of a graph whose text is inside of this one's, with numbers of this one."""
+        made = GraphBody(graph, self.callee)
+        made.values = self.values
+        return made
+
+    def nodes(self) -> None:
+        """Writes all nodes, those that repeat as loops."""
+        for node in repeated(self.graph.nodes, self._stage, self.uses):
             if not isinstance(node, Repeated):
                 self._node(node)
             elif node.carried is None:
                 self._grow(node)
             else:
-                self._define(node.outputs, _extended(self._taken(node.inputs[node.carried]), self._loop(node)))
-        results = tuple(self._result(value) for value in graph.outputs)
-        return Body(len(graph.inputs), tuple(self.statements), results)
+                self._define(node.outputs, _extended(self.taken(node.inputs[node.carried]), self._loop(node)))
 
     def _declare_inputs(self) -> None:
         inputs = self.graph.inputs
@@ -81,7 +97,7 @@ class GraphBody:
             else:
                 self.statements.append(Assign((number,), Declaration(number)))
 
-    def _number(self, value: Value) -> int:
+    def number(self, value: Value) -> int:
         self.numbers[id(value)] = len(self.values)
         self.values.append(value)
         return self.numbers[id(value)]
@@ -89,6 +105,12 @@ class GraphBody:
     # --- nodes --------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
+        if isinstance(node, CallNode) and node.scan is not None:
+            states, own = node.scan.states, node.scan.own
+            loop = scanned(self, node)
+            head = self._head(node.inputs[states:own])
+            self._define((*node.outputs[states:], *node.outputs[:states]), Chain(head, (loop,)))
+            return
         constant = constant_of(node) if isinstance(node, OpNode) else None
         self._define(node.outputs, constant if constant is not None else self._computed(node))
 
@@ -111,27 +133,27 @@ class GraphBody:
         if id(node.shared) not in self.shared:
             self.shared.add(id(node.shared))
             stage = stage_of(node) if isinstance(node, OpNode) else self.callee(node)
-            self.statements.append(Shared(node.shared.label, stage))
+            self.statements.append(Shared(node.shared.label, unlabelled(stage)))
         return Stage(node.shared)
 
     def _by_mode(self, node: OpNode) -> Any:
         """What is evaluated, and in training something else, which may begin with the same tensor."""
         training, evaluation = node.inputs
         found = self.pending.get(id(training))
-        head = self._named(evaluation) if id(evaluation) in self.pending and found is not None else self._taken(evaluation)
+        head = self.named(evaluation) if id(evaluation) in self.pending and found is not None else self.taken(evaluation)
         if isinstance(found, Chain) and found.head == head:
             del self.pending[id(training)]
             return Chain(head, (InTraining(Chain(Given(), found.stages)),))
-        return _extended(head, InTraining(self._named(training)))
+        return _extended(head, InTraining(self.named(training)))
 
     def _arithmetic(self, node: OpNode) -> Any:
         """The operator between its operands, if it has a symbol and no other arguments."""
         op = node.op
         if op.prefix_symbol and len(node.inputs) == 1 and not op.scalars:
-            return Prefix(op.prefix_symbol, self._operand(node.inputs[0]))
+            return Prefix(op.prefix_symbol, self.operand(node.inputs[0]))
         if not op.symbol or len(node.inputs) + len(op.scalars) != 2 or not set(op.args) <= {"other", "reverse"}:
             return None
-        operands: list[Any] = [self._operand(value) for value in node.inputs] + [Literal(number, "by") for number in op.scalars]
+        operands: list[Any] = [self.operand(value) for value in node.inputs] + [Literal(number, "by") for number in op.scalars]
         first, second = reversed(operands) if op.number_first else operands
         return Binary(op.symbol, first, second)
 
@@ -139,7 +161,7 @@ class GraphBody:
         """The stage on its tensors."""
         own = len(inputs) - len(named)
         if named:
-            tensors = tuple((name, self._operand(value)) for name, value in zip(named, inputs[own:], strict=True))
+            tensors = tuple((name, self._argument(value)) for name, value in zip(named, inputs[own:], strict=True))
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
         if not own:
             return Chain(None, (stage,))
@@ -150,7 +172,7 @@ class GraphBody:
         loop = Loop(run.over, run.binders, Growing(run.stage), run.label, run.start)
         tree = _extended(self._head(run.inputs), loop)
         whole = Value(run.outputs[0].type, self.graph.span, "features")
-        self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self._number(whole)
+        self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self.number(whole)
         self.statements.append(Assign((self.numbers[id(whole)],), tree))
         self.kept.append(whole)
 
@@ -159,14 +181,14 @@ class GraphBody:
         whole = self.tuples.get(tuple(map(id, inputs)))
         if whole is not None:
             return Ref(whole)
-        return self._taken(inputs[0]) if len(inputs) == 1 else TupleOf(self._tuple(inputs))
+        return self.taken(inputs[0]) if len(inputs) == 1 else TupleOf(self._tuple(inputs))
 
     def _loop(self, run: Repeated) -> Any:
         """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""
         if len(run.inputs) == 1:
             body: Any = Chain(Given(), (run.stage,))
         else:
-            items = [Given() if index == run.carried else self._named(value) for index, value in enumerate(run.inputs)]
+            items = [Given() if index == run.carried else self.named(value) for index, value in enumerate(run.inputs)]
             body = Chain(TupleOf(tuple(items)), (run.stage,))
         return Loop(run.over, run.binders, body, run.label, run.start)
 
@@ -175,45 +197,49 @@ class GraphBody:
     def _define(self, outputs: Sequence[Value], tree: Any) -> None:
         used = [v for v in outputs if self.uses.get(id(v))]
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
-            numbers = tuple(self._number(v) if self.uses.get(id(v)) else None for v in outputs)
+            numbers = tuple(self.number(v) if self.uses.get(id(v)) else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
         elif self.uses.get(id(outputs[0])) == 1 and not isinstance(tree, (Param, Table)):
             self.pending[id(outputs[0])] = tree
         elif used:
-            self.statements.append(Assign((self._number(outputs[0]),), tree))
+            self.statements.append(Assign((self.number(outputs[0]),), tree))
 
-    def _taken(self, value: Value) -> Any:
+    def taken(self, value: Value) -> Any:
         """The tensor as the beginning of a pipeline."""
         found = self.pending.pop(id(value), None)
         return Ref(self.numbers[id(value)]) if found is None else found
 
-    def _operand(self, value: Value) -> Any:
+    def operand(self, value: Value) -> Any:
         """The tensor as part of arithmetic or a tuple: what is long gets a name before."""
         found = self.pending.get(id(value))
         if found is not None and not is_short(found):
             del self.pending[id(value)]
-            self.statements.append(Assign((self._number(value),), found))
-        return self._taken(value)
+            self.statements.append(Assign((self.number(value),), found))
+        return self.taken(value)
+
+    def _argument(self, value: Value) -> Any:
+        """The tensor as one that is given by name: a name, or arithmetic of names."""
+        return self.taken(value) if _is_arithmetic(self.pending.get(id(value), Given())) else self.named(value)
 
     def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
         """The tensors side by side: if they are long together, those that are computed get names."""
         pending = [self.pending[id(value)] for value in inputs if id(value) in self.pending]
         if len(pending) > 1 and sum(map(_stages, pending)) > LONGEST:
-            return tuple(self._named(value) if _stages(self.pending.get(id(value))) > 1 else self._taken(value) for value in inputs)
-        return tuple(self._operand(value) for value in inputs)
+            return tuple(self.named(value) if _stages(self.pending.get(id(value))) > 1 else self.taken(value) for value in inputs)
+        return tuple(self.operand(value) for value in inputs)
 
-    def _named(self, value: Value) -> Ref:
+    def named(self, value: Value) -> Ref:
         """The tensor by its name, which it gets now if it has none."""
         found = self.pending.pop(id(value), None)
         if found is not None:
-            self.statements.append(Assign((self._number(value),), found))
+            self.statements.append(Assign((self.number(value),), found))
         return Ref(self.numbers[id(value)])
 
     def _result(self, value: Value) -> Any:
         if self.graph.kind == "model" and id(value) in self.pending and self._has_name(value):
             tree = self.pending.pop(id(value))
-            self.statements.append(Assign((self._number(value),), tree))
-        return self._taken(value)
+            self.statements.append(Assign((self.number(value),), tree))
+        return self.taken(value)
 
     def _has_name(self, value: Value) -> bool:
         names = self.graph.output_names[self.graph.outputs.index(value)]
@@ -223,7 +249,7 @@ class GraphBody:
 def _uses(graph: Graph) -> dict[int, int]:
     """The number of times that each value is taken."""
     found: dict[int, int] = {}
-    for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs):
+    for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs, *(graph.training_outputs or ())):
         found[id(value)] = found.get(id(value), 0) + 1
     return found
 
@@ -242,6 +268,8 @@ def _has_main_result(tree: Any) -> bool:
     """Whether only the first result is passed on, unless all are unpacked."""
     from ...ops import Operator
 
+    if isinstance(tree, Chain) and isinstance(tree.stages[-1], Scanned):
+        return len(tree.stages[-1].results) == 1
     if not isinstance(tree, Chain) or not isinstance(tree.stages[-1], Stage):
         return False
     callee = tree.stages[-1].callee
@@ -253,10 +281,22 @@ def is_short(tree: Any) -> bool:
     return _stages(tree) <= LONGEST
 
 
+def _is_arithmetic(tree: Any) -> bool:
+    """Whether the tree has no pipeline in it."""
+    match tree:
+        case Binary(_, left, right):
+            return _is_arithmetic(left) and _is_arithmetic(right)
+        case Prefix(_, operand):
+            return _is_arithmetic(operand)
+    return isinstance(tree, (Ref, Given, Literal))
+
+
 def _stages(tree: Any) -> int:
     match tree:
         case Chain(head, stages):
-            return _stages(head) + sum(LONGEST if isinstance(s, Loop) else len(s.stages) if isinstance(s, Group) else 1 for s in stages)
+            return _stages(head) + sum(
+                LONGEST if isinstance(s, (Loop, Scanned)) else len(s.stages) if isinstance(s, Group) else 1 for s in stages
+            )
         case TupleOf(items):
             return sum(map(_stages, items))
         case Binary(_, left, right):

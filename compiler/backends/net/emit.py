@@ -13,17 +13,21 @@ from netc.dsl.source import SourceFile
 
 from ...dims import OneOf, Stated, symbols
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import CallNode, Program, Value, graphs
+from ...ir.graph import Program, Value
 from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
 from ..base import UnsupportedByTarget
 from .families import Families, Family, uses_input_inside
-from .names import Names, free, snake_case
-from .printer import Printer, literal
+from .hints import Roles, hints_of
+from .names import Names, free, identifier, snake_case
+from .printer import Printer
+from .stored import StoredNames
+from .tree import Literal
+from .values import Values, literal
 
 
-def text_of(program: Program, comments: Sequence[str] = ()) -> str:
-    """The spec. `comments` are lines before it."""
+def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
+    """The spec. `comments` are lines before it. `stored`: where its tables read arrays; without that, where those of the program do."""
     _check(program)
     families = Families(program.main)
     taken = set(Operator.registry) | set(program.symbols)
@@ -32,9 +36,10 @@ def text_of(program: Program, comments: Sequence[str] = ()) -> str:
         taken.add(family.name)
     blocks = [family.name for family in families.found]
     lines = [f"# {comment}" if comment else "#" for comment in comments]
+    roles = Roles(program.main)
     for family in families.found:
-        lines += ["", *_block(family, blocks)]
-    lines += ["", *_main(program, families, blocks)]
+        lines += ["", *_block(family, blocks, stored, roles)]
+    lines += ["", *_main(program, families, blocks, stored)]
     text = "\n".join(lines).strip("\n") + "\n"
     formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
     if formatted is None:
@@ -45,21 +50,17 @@ def text_of(program: Program, comments: Sequence[str] = ()) -> str:
 def _check(program: Program) -> None:
     """Raises `UnsupportedByTarget` for what has no text yet."""
     main = program.main
-    if main.training_outputs is not None:
-        raise UnsupportedByTarget(SpecUnsupported("an output that is another one in training"), main.span)
     if any(one.listed for one in main.tuples):
         raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
-    for graph in graphs(main):
-        for node in graph.nodes:
-            if isinstance(node, CallNode) and node.scan is not None:
-                raise UnsupportedByTarget(SpecUnsupported("a loop at run time"), node.span)
 
 
-def _block(family: Family, blocks: Sequence[str]) -> list[str]:
-    defaults = {name: literal(value) for name, value in family.defaults.items()}
+def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, roles: Roles) -> list[str]:
+    values = Values((), (), stored or StoredNames())
+    defaults = {name: values.value(Literal(value)) for name, value in family.defaults.items()}
     plain = [name for name in family.parameters if name not in defaults]
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
+    hints = hints_of(family.body)
     names = Names((*family.parameters, *blocks))
     if family.variadic:
         found = [names.fresh(inputs[0], "x")]
@@ -68,27 +69,34 @@ def _block(family: Family, blocks: Sequence[str]) -> list[str]:
         found = ["in"]
         heads = parameters
     else:
-        found = [names.fresh(value, f"x{at + 1}") for at, value in enumerate(inputs)]
+        words = [hints.get(at) or roles.of(value, family.members[0]) for at, value in enumerate(inputs)]
+        found = [names.fresh(value, identifier(word, "x")) for value, word in zip(inputs, words, strict=True)]
+        family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
         heads = [f"{name}: [...]" for name in found] + parameters if inputs else ["in: none", *parameters]
-    found += [names.of(value, family.members[0]) for value in family.values[len(inputs) :]]
-    printer = Printer(found, family.parameters)
+    found += [
+        names.of(value, family.members[0], hints.get(at) or roles.of(value, family.members[0]))
+        for at, value in enumerate(family.values[len(inputs) :], len(inputs))
+    ]
+    printer = Printer(found, family.parameters, stored=stored)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
 
 
-def _main(program: Program, families: Families, blocks: Sequence[str]) -> list[str]:
+def _main(program: Program, families: Families, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
     main = program.main
     names = Names(blocks)
     outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
-    found = []
-    for value in families.main.values:
-        wanted = outputs.get(id(value)) if value not in main.inputs else None
-        found.append(names.exactly(wanted) if wanted else names.of(value, main))
+    wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
+    exact = [names.exactly(name) if name else None for name in wanted]
+    hints = hints_of(families.body)
+    found = [
+        name or names.of(value, main, hints.get(at, "")) for at, (name, value) in enumerate(zip(exact, families.main.values, strict=True))
+    ]
     declared = [_declared(value.type) for value in main.inputs]
     conditions = [str(condition) for condition, _ in program.conditions if _symbols(condition) <= set().union(*map(_used, main.inputs))]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
-    return Printer(found, (), declared).lines(families.body)
+    return Printer(found, (), declared, stored).lines(families.body)
 
 
 def _used(value: Value) -> set[str]:

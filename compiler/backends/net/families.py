@@ -6,7 +6,7 @@ block are alike but for literals, and for stages that only some have if the grap
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from ...ir.graph import CallNode, Graph, Value, graphs
@@ -16,7 +16,7 @@ from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
 from .names import snake_case
 from .stages import label_of
-from .tree import Body, Chain, Group, InTraining, Literal, Loop, Ref, Stage, Tree, changed, literals, without_literals
+from .tree import Body, Chain, Group, InTraining, Literal, Loop, Ref, Scanned, Stage, Tree, changed, literals, without_literals
 from .variadic import with_one_tuple
 from .variants import Choice, Different, Slot, literal_of_slot, merged, with_slots
 
@@ -41,6 +41,8 @@ class Family:
         """It takes any number of tensors, as one tuple."""
         self.values: Sequence[Value] = variants[0].members[0][1]
         self.name = ""
+        self.words: Sequence[str] = ()
+        """What its inputs are called, empty where that says nothing."""
         parameters = Parameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
         columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)]
@@ -85,7 +87,7 @@ class Families:
         main = opened(main)
         self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
         for level in _levels(main):
-            self._level([graph for graph in level if graph is not main])
+            self._level([graph for graph in level if graph is not main and graph.kind != "scan"])
         self.main = GraphBody(main, self.callee)
         self.body = self.main.make()
 
@@ -169,34 +171,32 @@ def _chain(body: Body) -> tuple[Any, ...] | None:
 
 def _levels(main: Graph) -> Iterator[list[Graph]]:
     """All graphs, those first that call none, then those that call these, and so on; graphs of one name together, so that they can be one
-    block."""
+    block, unless a name is inside itself."""
     every = graphs(main)
-    plain = height = _heights(every, {})
-    while (further := _heights(every, height)) != height:
-        if further is None:
-            height = plain
-            break
-        height = further
+    together: Callable[[Graph], object] = _together_as
+    heights = _heights(every, together)
+    if heights is None:
+        together = id
+        heights = _heights(every, together) or {}
     found: dict[int, list[Graph]] = {}
     for graph in every:
-        found.setdefault((height or {})[id(graph)], []).append(graph)
+        found.setdefault(heights[together(graph)], []).append(graph)
     for level in sorted(found):
         yield found[level]
 
 
-def _heights(every: Sequence[Graph], before: dict[int, int] | None) -> dict[int, int] | None:
-    """For each graph a number above those of the graphs that it calls, and not below that of another of its name, as they were before; None
-    if that has no end, since a name is inside itself."""
-    if before is None:
-        return None
-    highest: dict[object, int] = {}
+def _heights(every: Sequence[Graph], together: Callable[[Graph], object]) -> dict[object, int] | None:
+    """For graphs that are together a number above those of the graphs that they call; None if that has no end."""
+    called: dict[object, set[object]] = {}
     for graph in every:
-        highest[_together_as(graph)] = max(highest.get(_together_as(graph), 0), before.get(id(graph), 0))
-    found: dict[int, int] = {}
-    for graph in every:
-        calls = [found[id(node.graph)] for node in graph.nodes if isinstance(node, CallNode)]
-        found[id(graph)] = max(*calls, -1, (highest[_together_as(graph)] if before else 0) - 1) + 1 if calls or before else 0
-    return None if max(found.values()) > len(every) else found
+        called.setdefault(together(graph), set()).update(together(node.graph) for node in graph.nodes if isinstance(node, CallNode))
+    found: dict[object, int] = {}
+    while len(found) < len(called):
+        ready = {one: max((found[inner] for inner in below), default=-1) + 1 for one, below in called.items() if below <= found.keys()}
+        if ready.keys() <= found.keys():
+            return None
+        found |= ready
+    return found
 
 
 def _together_as(graph: Graph) -> object:
@@ -215,6 +215,8 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
             return uses_input_inside(value, True)
         case Choice(_, stages, others):
             return uses_input_inside((stages, others), True)
+        case Scanned():
+            return uses_input_inside(tree.states, inside) or uses_input_inside((tree.statements, tree.results), True)
         case Loop():
             return uses_input_inside(tree.over, inside) or uses_input_inside(tree.body, True)
         case tuple():

@@ -31,7 +31,7 @@ class _Opening:
 
     def _concerned(self, graph: Graph) -> bool:
         calls = [node for node in graph.nodes if isinstance(node, CallNode)]
-        return any(node.graph.modules or self.graph(node.graph) is not node.graph for node in calls)
+        return any((node.graph.modules and node.scan is None) or self.graph(node.graph) is not node.graph for node in calls)
 
     def _copy(self, graph: Graph) -> Graph:
         made = Graph(graph.name, graph.kind, graph.span, graph.arguments)
@@ -40,13 +40,15 @@ class _Opening:
         values: Values = {}
         made.nodes = list(self._nodes(graph, "", values, {}))
         made.outputs = [values.get(id(value), value) for value in graph.outputs]
+        if graph.training_outputs is not None:
+            made.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
         made.output_names, made.size = graph.output_names, graph.size
         return made
 
     def _nodes(self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule]) -> Iterator[Node]:
         for node in graph.nodes:
             inputs = tuple(values.get(id(value), value) for value in node.inputs)
-            if isinstance(node, CallNode) and node.graph.modules:
+            if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
                 inner = self.graph(node.graph)
                 within = {id(module): shared.get(id(given), given) for module, given in zip(inner.modules, node.modules, strict=True)}
                 inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
@@ -56,7 +58,7 @@ class _Opening:
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
             values.update((id(old), new) for old, new in zip(node.outputs, outputs, strict=True))
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)
-            label = join(prefix, node.label)
+            label = join(prefix, node.label) if of is None else node.label  # a shared stage has the label of its declaration
             if isinstance(node, OpNode):
                 op = _moved(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)

@@ -13,10 +13,12 @@ from netc.dsl.record import replace
 
 from ...ir.graph import Node, Value
 from ...ops.base import strict_key
+from ...ops.stored import TableArray
 from .labels import counted, counts_on, unlabelled
-from .tree import Hole, IfFirst, Item, ListOf, Literal, Loop, Tree, literals, without_literals
+from .tree import Hole, IfFirst, Item, ListOf, Literal, Loop, StoredPath, Tree, literals, without_literals
 from .variadic import growing
 
+_COUNTABLE = (int, float, str, TableArray, StoredPath)
 MOST_LISTS = 4
 """The greatest number of different numbers that a loop lists for each iteration."""
 
@@ -32,8 +34,8 @@ class Repeated:
         self.carried = carried
         prefix, first = counted(nodes[0])
         self.over, self.binders, self.stage = _unified(stages)
-        self.label = prefix.removesuffix(".")
         self.start = first if first or not prefix.endswith(".") else None
+        self.label = prefix.removesuffix(".") if self.start is None else prefix
 
 
 def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | Repeated]:
@@ -98,7 +100,7 @@ def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) ->
 def _countable(first: Any, other: Any) -> bool:
     """Whether what differs between two iterations can be in a list: numbers can, activations cannot."""
     pairs = zip(literals(first), literals(other), strict=True)
-    return all(isinstance(a.value, (int, float, str)) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
+    return all(isinstance(a.value, _COUNTABLE) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
 
 
 def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:

@@ -7,11 +7,11 @@ once in a body.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from netc.dsl.grammar import tables
 
-from ...ir.graph import Graph, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from .stages import label_of
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -64,16 +64,24 @@ class Names:
         """The name of an input."""
         return self._fresh(identifier(value.name, otherwise))
 
-    def of(self, value: Value, graph: Graph) -> str:
-        """The name of a tensor that a node makes: its own, that of the stage, or a general one."""
-        node = next((n for n in graph.nodes if any(v is value for v in n.outputs)), None)
+    def of(self, value: Value, graph: Graph, hint: str = "") -> str:
+        """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
+        node = next((n for n in _nodes(graph) if any(v is value for v in n.outputs)), None)
         if node is None:
             return self.fresh(value, "x")
         word = node.op.name if isinstance(node, OpNode) else "h"
         label = (label_of(node) or "").rpartition(".")[2]
-        return self.fresh(value, identifier(label, identifier(_WORDS.get(word, word), "h")))
+        return self.fresh(value, identifier(label, identifier(hint, identifier(_WORDS.get(word, word), "h"))))
 
     def _fresh(self, wanted: str) -> str:
         name = free(wanted, self.taken)
         self.taken.add(name)
         return name
+
+
+def _nodes(graph: Graph) -> Iterator[Node]:
+    """The nodes, with those of the steps of loops at run time."""
+    for node in graph.nodes:
+        yield node
+        if isinstance(node, CallNode) and node.scan is not None:
+            yield from _nodes(node.graph)

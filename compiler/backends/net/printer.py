@@ -6,26 +6,19 @@ the model's origin becomes part of it but labels and names that were checked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from math import inf, isinf, isnan
 from typing import Any
 
-from netc.dsl.grammar import tables
-
-from ...dims import SymDim, show
-from ...ir.types import DType
 from ...ops import Operator
-from ...ops.base import Init
 from ...ops.constants import ParamOperator
-from ...ops.initialisers import INITIALISERS
 from .arguments import is_default
 from .columns import Parameter, SizeOfInput
 from .families import Family
 from .formulas import IndexName, Term
 from .names import free, identifier
+from .numbering import has_first, without_numbers
+from .stored import StoredNames
 from .tree import (
-    Activation,
     Assign,
     Binary,
     Body,
@@ -35,21 +28,23 @@ from .tree import (
     Group,
     Growing,
     IfFirst,
+    InMode,
     InTraining,
     Item,
-    ListOf,
     Literal,
     Loop,
     Param,
     ParameterOfStage,
     Prefix,
     Ref,
+    Scanned,
     Shared,
     Stage,
+    StoredTable,
     Table,
-    Tree,
     TupleOf,
 )
+from .values import COUNTERS, Values
 from .variants import Choice
 
 _STRENGTH = {
@@ -59,31 +54,38 @@ _STRENGTH = {
     "**": 5,
 }
 _PIPELINE, _SIGN, _ATOM = 0, 4, 6
-_ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
-_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-COUNTERS = "ijklmn"
-"""The names of the numbers of iterations, from the outermost loop."""
 
 
-class Printer:
+class Printer(Values):
     """Writes one body. `names` are those of the tensors by their numbers, `inputs` what an input of the model is declared as, `parameters`
     the names of the block's parameters."""
 
-    def __init__(self, names: Sequence[str], parameters: Sequence[str] = (), inputs: Sequence[str] = ()) -> None:
-        self.names, self.parameters, self.inputs = names, parameters, inputs
-        self.binders: list[tuple[str, ...]] = []
-        self.starts: list[int] = []
+    def __init__(
+        self, names: Sequence[str], parameters: Sequence[str] = (), inputs: Sequence[str] = (), stored: StoredNames | None = None
+    ) -> None:
+        super().__init__(names, parameters, stored or StoredNames())
+        self.inputs = inputs
         self.shared: dict[str, str] = {}
+        self.unused = 0
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
-        lines = [self._statement(statement) for statement in body.statements]
-        results = [self._expression(result, _PIPELINE) for result in body.results]
-        if len(results) > 1:
-            return [*lines, f"out {', '.join(results)}"]
-        last = body.statements[-1] if body.statements else None
-        named = isinstance(last, Assign) and body.results == tuple(map(Ref, last.numbers))  # type: ignore[arg-type]
-        return lines if named else [*lines, *results]
+        return self._lines(body.statements, body.results)
+
+    def _lines(self, statements: Sequence[Any], results: Sequence[Any]) -> list[str]:
+        lines = [self._statement(statement) for statement in statements]
+        last = statements[-1] if statements else None
+        named = isinstance(last, Assign) and len(results) == 1 and results == tuple(map(Ref, last.numbers))  # type: ignore[arg-type]
+        return lines if named else [*lines, self._out(results)]
+
+    def _out(self, results: Sequence[Any]) -> str:
+        """The results, as the last statement of a body."""
+        match results:
+            case (InMode(training, evaluation),):
+                return f"if training {{ {self._out(training)} }} else {{ {self._out(evaluation)} }}"
+            case (result,):
+                return self._expression(result, _PIPELINE)
+        return f"out {', '.join(self._expression(result, _PIPELINE) for result in results)}"
 
     def _fresh(self, binders: Sequence[str]) -> tuple[str, ...]:
         """Names of a loop that no tensor, parameter or loop around it has."""
@@ -103,12 +105,17 @@ class Printer:
     def _statement(self, statement: Any) -> str:
         match statement:
             case Assign(numbers, value):
-                names = [f"_{at}" if number is None else self.names[number] for at, number in enumerate(numbers)]
+                names = [self._unused() if number is None else self.names[number] for number in numbers]
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
                 return f"shared {self._shared_name(name)} = {self._stage(stage)}"
         raise TypeError(type(statement).__name__)
+
+    def _unused(self) -> str:
+        """A name for a tensor that nothing reads."""
+        self.unused += 1
+        return f"_{self.unused}" if f"_{self.unused}" not in self.names else self._unused()
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 
@@ -124,7 +131,7 @@ class Printer:
             case Given():
                 return "in", _ATOM
             case Literal() | Parameter() | SizeOfInput() | Item() | IfFirst():
-                text = self._value(tree)
+                text = self.value(tree)
                 return text, _SIGN if text.startswith("-") else _ATOM
             case Declaration(number):
                 return self.inputs[number], _PIPELINE
@@ -144,17 +151,21 @@ class Printer:
                 return arrow.join([*begin, *map(self._stage, stages)]), _PIPELINE
             case Param(arguments, label):
                 types = [str(value.value) for name, value in arguments if name == "dtype" and not is_default(value)]
-                shape, *others = self._arguments([(n, v) for n, v in arguments if n != "dtype"], ParamOperator.name)
+                shape, *others = self.arguments([(n, v) for n, v in arguments if n != "dtype"], ParamOperator.name)
                 return " ".join(["param", shape, *types, *others, "as", label]), _PIPELINE
             case Table():
                 return self._table(tree), _PIPELINE
+            case StoredTable(shape, dtype, file, array, label):
+                place = [f"file={self.argument(file)}", f"name={self.argument(array)}"]
+                words = ["table", self.argument(shape), dtype, *place, *(["as", label] if label else [])]
+                return " ".join(filter(None, words)), _PIPELINE
             case ParameterOfStage(path):
                 return path, _ATOM
         raise TypeError(type(tree).__name__)
 
     def _table(self, table: Table) -> str:
         formula = self._term(table.formula, table.indices)
-        words = ["table", f"({', '.join(table.indices)})", self._argument(table.shape), table.dtype, "=", formula]
+        words = ["table", f"({', '.join(table.indices)})", self.argument(table.shape), table.dtype, "=", formula]
         return " ".join([*filter(None, words), *(["as", table.label] if table.label else [])])
 
     def _term(self, part: Any, indices: Sequence[str]) -> str:
@@ -165,7 +176,7 @@ class Printer:
                 return indices[number]
             case str():
                 return part
-        text = self._value(part)
+        text = self.value(part)
         return f"({text})" if " " in text else text
 
     # --- stages -------------------------------------------------------------------------------------------------------
@@ -178,23 +189,31 @@ class Printer:
                 return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
             case Loop():
                 return self._loop(stage)
+            case Scanned():
+                return self._scan(stage)
             case InTraining(value):
                 return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
-                text = f"if {self._value(flag)} {{ {' -> '.join(map(self._stage, stages))} }}"
+                text = f"if {self.value(flag)} {{ {' -> '.join(map(self._stage, stages))} }}"
                 return f"{text} else {{ {' -> '.join(map(self._stage, others))} }}" if others else text
         callee = stage.callee
         if isinstance(callee, (Literal, Parameter)):
-            return self._value(callee).removeprefix("(").removesuffix(")")
+            return self.value(callee).removeprefix("(").removesuffix(")")
         words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)]
-        words += self._arguments(stage.arguments, callee)
+        words += self.arguments(stage.arguments, callee)
         words += [f"{name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
-            words.append(self._value(stage.activation))
+            words.append(self.value(stage.activation))
         return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
 
+    def _scan(self, scan: Scanned) -> str:
+        states = ", ".join(f"{self.names[number]} = {self._expression(start, _PIPELINE)}" for number, start in scan.states)
+        words = ["scan", *([f"({states})"] if states else []), f"axis={self.argument(scan.axes)}"]
+        words += ["reverse=true"] if scan.reverse.value else []
+        return " ".join([*words, "{", "\n".join(["", *self._lines(scan.statements, scan.results), ""]), "}"])
+
     def _loop(self, loop: Loop) -> str:
-        over = self._value(loop.over)
+        over = self.value(loop.over)
         index = loop.start is not None or has_first(loop.body)
         self.binders.append(self._fresh(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
@@ -223,179 +242,3 @@ class Printer:
             label = f"{label}{{{i} + {loop.start}}}" if loop.binders and loop.start else f"{label}{{{i}}}"
         head = f"repeat {names} in {over}" if names and (index or loop.binders) else f"repeat {over}"
         return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
-
-    def _arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
-        """Those that do not have their default value: by position as far as possible, of the others with their names."""
-        positional = _positional(callee)
-        words: list[str] = []
-        at = 0
-        for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
-            if isinstance(value, Literal) and is_default(value):
-                continue
-            text = self._argument(value, callee)
-            by_position = at < len(positional) and positional[at] == name
-            words.append(text if by_position else f"{name}={text}")
-            at = at + 1 if by_position else len(positional)
-        return words
-
-    # --- values -------------------------------------------------------------------------------------------------------
-
-    def _argument(self, value: Any, callee: Any = None) -> str:
-        """A value as an argument: in brackets where the language needs them."""
-        if isinstance(value, Literal) and value.name == "tie":
-            return str(value.value) if _PATH.fullmatch(value.value) and value.value not in tables().keywords else f'"{value.value}"'
-        if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
-            return f'"{value.value}"'
-        text = self._value(value)
-        if isinstance(value, Literal) and isinstance(value.value, (Init, Activation)):
-            return text
-        return text if _ONE_WORD.fullmatch(text) or text[0] in '["' else f"({text})"
-
-    def _value(self, value: Any) -> str:
-        match value:
-            case Literal(Activation(operator, arguments)):
-                text = " ".join([operator, *self._arguments(arguments, operator)])
-                return f"({text})" if arguments else text
-            case Literal(inner, _, _, axes):
-                return literal(inner) if axes == 1 else "x".join([literal(inner)] * axes)
-            case Parameter(number):
-                return self.parameters[number]
-            case Item(number, up):
-                return self.binders[-1 - up][number]
-            case IfFirst(first, others, up):
-                i = COUNTERS[len(self.binders) - 1 - up]
-                start = self.starts[-1 - up]
-                if type(first.value) is bool and type(others.value) is bool:
-                    return f"{i} == {start}" if first.value else f"{i} > {start}"
-                return f"{literal(first.value)} if {i} == {start} else {literal(others.value)}"
-            case SizeOfInput(number, axis, rank):
-                name = self.names[number]
-                return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"
-            case Binary(symbol, left, right):
-                return f"{self._value(left)} {symbol} {self._value(right)}"
-            case ListOf(items, joined):
-                texts = [self._value(item) for item in items]
-                if joined and len(texts) > 1 and all(text.isdecimal() for text in texts):
-                    return "x".join(texts)
-                return f"[{', '.join(texts)}]"
-        raise TypeError(type(value).__name__)
-
-
-def _positional(callee: Any) -> list[str]:
-    """The arguments that are written without their names, in order."""
-    if isinstance(callee, Family):
-        return [name for name in callee.parameters if name not in callee.defaults][:3]
-    if isinstance(callee, str):
-        return [name for name, declared in Operator.registry[callee].signature.items() if declared.positional]
-    return []
-
-
-def _words(callee: Any, name: str) -> Sequence[str]:
-    """What an argument may be without quotes."""
-    declared = Operator.registry[callee].signature.get(name) if isinstance(callee, str) else None
-    return () if declared is None else declared.kind.words
-
-
-def literal(value: Any) -> str:
-    """A compile-time value."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case SymDim():
-            return show(value)
-        case float():
-            return _float(value)
-        case tuple():
-            return f"[{', '.join(map(literal, value))}]"
-        case Init():
-            return _initialiser(value)
-        case int() | str() | DType():
-            return str(value)
-    raise TypeError(type(value).__name__)
-
-
-def _initialiser(init: Init) -> str:
-    """An initialiser with those of its arguments that it would not have anyway."""
-    declared = INITIALISERS[init.kind]
-    words: list[str] = []
-    for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
-        if value != argument.default:
-            words.append(literal(value) if at < declared.positional and len(words) == at else f"{argument.name}={literal(value)}")
-    return f"{init.kind}({', '.join(words)})" if words else init.kind
-
-
-def _float(value: float) -> str:
-    if isnan(value):
-        return "(0 * 1e999)"
-    if isinf(value):
-        return "inf" if value == inf else "-inf"
-    text = repr(value)
-    mantissa, e, exponent = text.partition("e")
-    return f"{mantissa}e{int(exponent)}" if e else text
-
-
-def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
-    """The stages of a sequence without labels that are those they would have anyway."""
-    at = 0
-    for stage in stages:
-        if not _is_numbered(stage, at, stage is stages[-1]):
-            return _labelled(stages)
-        at += _members(stage)
-    return [_unlabelled(stage) for stage in stages]
-
-
-def _is_numbered(stage: Any, at: int, last: bool) -> bool:
-    """Whether the stage needs no label to be the member number `at` of a sequence."""
-    match stage:
-        case Group() | Choice():
-            return False
-        case Loop(over, _, body, label, start):
-            counted = last or isinstance(over, (ListOf, Literal))
-            return not label and (start or 0) == at and counted and not has_first(body)
-    return stage.label in (None, str(at))
-
-
-def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
-    """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
-    numbers = {stage.label for stage in stages if isinstance(stage, (Stage, Group))}
-    found: list[Any] = []
-    at = 0
-    for stage in stages:
-        if isinstance(stage, Stage) and stage.label is None:
-            if str(at) in numbers and isinstance(stage.callee, str):
-                label = free(stage.callee, {getattr(s, "label", "") for s in found})
-                stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
-            else:
-                at += 1
-        found.append(stage)
-    return found
-
-
-def _members(stage: Any) -> int:
-    """The number of members of a sequence that a stage is."""
-    if isinstance(stage, Loop):
-        return len(stage.over.items) if isinstance(stage.over, ListOf) else int(getattr(stage.over, "value", 0))
-    return 1 + (isinstance(stage, Stage) and stage.activation is not None)
-
-
-def _unlabelled(stage: Any) -> Any:
-    match stage:
-        case Stage():
-            return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)
-        case Loop():
-            return Loop(stage.over, stage.binders, stage.body, None)
-    return stage
-
-
-def has_first(tree: Any, up: int = 0) -> bool:
-    """Whether something in a loop's body is different in the first iteration. `up`: the number of loops around it in that body."""
-    match tree:
-        case IfFirst():
-            return bool(tree.up == up)
-        case Loop():
-            return has_first(tree.over, up) or has_first(tree.body, up + 1)
-        case tuple():
-            return any(has_first(item, up) for item in tree)
-        case Tree():
-            return any(has_first(part, up) for part in tree.children())
-    return False

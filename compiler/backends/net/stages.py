@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.types import FLOAT32
 from ...ops import Operator
 from ...ops.constants import ParamOperator, TableOperator
+from ...ops.formula import stored_in
 from ...ops.operand import NAMED
 from ...ops.parameter_of import ParameterOf
 from .arguments import activation_of, arguments_of
 from .formulas import formula_tree
-from .tree import ListOf, Literal, Param, ParameterOfStage, Stage, Table
+from .tree import ListOf, Literal, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table
 
 Callee = Callable[[CallNode], Any]
 """What a call is: a `Stage` or a `Group`, with its label."""
@@ -44,6 +46,10 @@ def constant_of(node: OpNode) -> Any:
         case TableOperator() as op:
             dtype = "" if op.dtype is None else str(op.dtype)
             shape = ListOf(tuple(Literal(d, "shape") for d in op.shape))
+            array = stored_in(op.formula)
+            if array is not None:
+                stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
+                return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labelled else "")
             return Table(op.indices, shape, dtype, formula_tree(op.formula), node.label if op.labelled else "")
         case ParameterOf() as op:
             path = op.path if node.shared is None else node.shared.label

@@ -121,6 +121,24 @@ class Loop(Tree):
     start: int | None = None
 
 
+class Scanned(Tree):
+    """`scan (h = start) axis=1 { statements; out results }`. `states` are the numbers of the states with what they start with; the
+    statements give them their new values."""
+
+    states: tuple[tuple[int, Any], ...]
+    axes: Any
+    reverse: Literal
+    statements: tuple[Any, ...]
+    results: tuple[Any, ...]
+
+
+class InMode(Tree):
+    """`if training { out a, b } else { out c }`: the results of a model."""
+
+    training: tuple[Any, ...]
+    evaluation: tuple[Any, ...]
+
+
 class Item(Tree):
     """The value of a loop's binder; `up` is the number of loops inside of that loop."""
 
@@ -163,6 +181,22 @@ class Table(Tree):
     shape: Any
     dtype: str
     formula: Any
+    label: str
+
+
+class StoredPath(Record):
+    """The path of a file with arrays, as a value."""
+
+    path: str
+
+
+class StoredTable(Tree):
+    """`table [49, 49] int64 file="x.safetensors" name="index" as label`. The literals have a `StoredPath` and a `TableArray`."""
+
+    shape: Any
+    dtype: str
+    file: Literal
+    array: Literal
     label: str
 
 

@@ -33,9 +33,12 @@ from .table import EMITTERS, OUTSIDE
 assert ops, "importing the package fills the tables"
 
 _STANDARD = {
+    r"\bbase64\.": "import base64",
     r"\bmath\.": "import math",
+    r"\bzlib\.": "import zlib",
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bCallable\[": "from collections.abc import Callable",
+    r"\bpartial\(": "from functools import partial",
 }
 """What a file may import from the standard library, by what shows that it does."""
 _PACKAGES = ("import numpy as np",)

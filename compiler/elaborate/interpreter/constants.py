@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
-from ...errors.arguments import ArgumentTwice, UnknownArgument
+from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument
 from ...errors.base import Location
+from ...errors.constants import NoStoredTable, StoredTableDiffers
+from ...errors.files import CannotUse
+from ...ir.origins import plain
+from ...ir.types import FLOAT32, TensorType
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
+from ...ops.formula import stored_formula
+from ...ops.kinds import STRING, Kind
+from ...ops.stored import TableArray
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, distinct
 from ..scopes.values import Flow
+from ..session import CannotLoad, NoSuchArray
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .expressions import Expressions
@@ -24,6 +33,8 @@ from .nodes import NodeText, add_operator
 from .stage_labels import StageLabels
 
 _KEYWORDS = ("init", "trainable")
+_FROM_FILE: Mapping[str, Kind[Any]] = {"file": STRING, "name": STRING}
+_EXAMPLE = 'table [49, 49] int64 file="x.safetensors" name="index"'
 
 
 class Constants(Part):
@@ -37,16 +48,9 @@ class Constants(Part):
             "shape": self._expressions.shape(node.shape, scope),
             "dtype": dtype_of(node.dtype, scope, self._expressions),
         }
-        spans = {"shape": node.shape.span}
-        for keyword in node.keywords:
-            name = keyword.name
-            if name not in _KEYWORDS:
-                raise Failure(UnknownArgument("param", name, tuple(near(name, list(_KEYWORDS))), _KEYWORDS), keyword.name_span)
-            if name in args:
-                raise Failure(ArgumentTwice("param", name), keyword.span, ((spans[name], "first here"),))
-            args[name] = self._arguments.convert("param", name, ParamOperator.signature[name].kind, keyword.value, scope)
-            spans[name] = keyword.value.span
-            self.session.index.name(keyword.name_span, name, None, None, "argument")
+        given = self._keywords("param", {name: ParamOperator.signature[name].kind for name in _KEYWORDS}, node.keywords, scope)
+        args |= {name: value for name, (value, _) in given.items()}
+        spans = {"shape": node.shape.span, **{name: span for name, (_, span) in given.items()}}
         return self._add(ParamOperator(**args), node, spans, scope)
 
     def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
@@ -61,12 +65,67 @@ class Constants(Part):
             "dtype": dtype_of(node.dtype, scope, self._expressions) if node.dtype is not None else None,
             "labelled": node.label is not None,
         }
+        return self._add(self._widened(args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
+
+    def stored_table(self, node: ast.StoredTableDecl, scope: Scope) -> Flow:
+        """A tensor that a file has. Its type and shape must be those that are written."""
+        given = self._keywords("table", _FROM_FILE, node.keywords, scope)
+        for keyword in _FROM_FILE:
+            if keyword not in given:
+                raise Failure(MissingArgument("table", keyword, "a string", _EXAMPLE), node.span)
+        shape = self._expressions.shape(node.shape, scope)
+        dtype = FLOAT32 if node.dtype is None else dtype_of(node.dtype, scope, self._expressions)
+        array = self._read(*given["file"], *given["name"])
+        for size in shape:
+            self.session.decisions.pin(size)
+        if array.shape != plain(shape) or array.dtype != dtype:
+            wanted, found = TensorType(dtype, shape), TensorType(array.dtype, array.shape)
+            raise Failure(StoredTableDiffers(array.name, array.path, wanted, found), node.shape.span)
+        args: dict[str, Any] = {
+            "indices": tuple(f"i{axis}" for axis in range(len(array.shape))),
+            "shape": array.shape,
+            "formula": stored_formula(array),
+            "dtype": None if node.dtype is None else dtype,
+            "labelled": node.label is not None,
+        }
+        return self._add(self._widened(args), node, {"shape": node.shape.span}, scope)
+
+    def _widened(self, args: dict[str, Any]) -> TableOperator:
+        """The table, real numbers without a type as those of a wider model."""
         op = TableOperator(**args)
         if op.dtype is None and op.element.is_float and self.session.dtype.size > op.element.size:
-            op = TableOperator(**{**args, "dtype": self.session.dtype})
-        return self._add(op, node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
+            return TableOperator(**{**args, "dtype": self.session.dtype})
+        return op
 
-    def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
+    def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
+        session = self.session
+        if session.remembering is not None:
+            session.remembering.forget()
+        try:
+            if session.arrays is None:
+                raise CannotLoad("there are no files to be read here")
+            return session.arrays(path, name, path_span.file)
+        except NoSuchArray as problem:
+            raise Failure(NoStoredTable(name, path, problem.near), name_span) from None
+        except CannotLoad as problem:
+            raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), path_span) from None
+
+    def _keywords(
+        self, owner: str, kinds: Mapping[str, Kind[Any]], keywords: Iterable[ast.Keyword], scope: Scope
+    ) -> dict[str, tuple[Any, Span]]:
+        """The values of keyword arguments, and where they are."""
+        found: dict[str, tuple[Any, Span]] = {}
+        for keyword in keywords:
+            name = keyword.name
+            if name not in kinds:
+                raise Failure(UnknownArgument(owner, name, tuple(near(name, list(kinds))), tuple(kinds)), keyword.name_span)
+            if name in found:
+                raise Failure(ArgumentTwice(owner, name), keyword.span, ((found[name][1], "first here"),))
+            found[name] = self._arguments.convert(owner, name, kinds[name], keyword.value, scope), keyword.value.span
+            self.session.index.name(keyword.name_span, name, None, None, "argument")
+        return found
+
+    def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
         assert scope.frame is not None
         label = self._labels.of_stage(node.label, op.name, node.span, scope)
 

@@ -88,6 +88,8 @@ class Operands(Part):
                 made = self._constants.param(node, scope)
             case ast.TableDecl():
                 made = self._constants.table(node, scope)
+            case ast.StoredTableDecl():
+                made = self._constants.stored_table(node, scope)
             case _:
                 raise TypeError(f"no operand: {node}")
         self.session.index.stage(node.span, made)

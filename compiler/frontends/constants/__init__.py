@@ -1,8 +1,8 @@
 """Tables for arrays: the formula that gives the values of a constant, or, for a few numbers, their list.
 
-In: an array. Out: a `TableOperator` whose values are those; an `ImportRefused` if none is found. Always: the values are the same to the
-last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last places, since sines and
-logarithms of float32 have errors of their own in every library.
+In: an array. Out: a `TableOperator` whose values are those, by a formula or of a file; an `ImportRefused` if there is no formula. Always:
+the values are the same to the last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last
+places, since sines and logarithms of float32 have errors of their own in every library.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from ...dims import Facts
 from ...ir.elements import dtype_of
 from ...ops.base import OperatorError
 from ...ops.constants import TableOperator
-from ...ops.formula import Formula, ItemFormula, ListFormula, parts
+from ...ops.formula import Formula, ItemFormula, ListFormula, parts, stored_formula
+from ...ops.stored import LIMIT, table_array
 from ..builder import ImportRefused
 from .lists import listed_numbers
 from .search import Search
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from ...ir.elements import Array
 
 _NAMES = "ijklmn"
-_SHORT_LIST = 16
+_SHORT_LIST = 32
 _LONGEST_LIST = 256
-"""Numbers: more than these are no text for people."""
+"""Numbers that are rather kept than computed by the graph."""
 
 
 def formula_of(array: Array) -> TableOperator:
@@ -40,8 +41,25 @@ def formula_of(array: Array) -> TableOperator:
     raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
 
 
+def stored_table(array: Array) -> TableOperator:
+    """The table that has the array in a file."""
+    stored = table_array(array)
+    if len(stored.data) > LIMIT:
+        raise ImportRefused(f"a constant has {len(stored.data) >> 20} MiB, and the tables of a spec have at most {LIMIT >> 20}")
+    table = _table(array, stored_formula(stored))
+    assert table is not None
+    return table
+
+
+def is_exact(table: TableOperator, array: Array) -> bool:
+    """Whether the values of a table are those of the array to the last bit, but for the sign of zeros."""
+    import numpy as np
+
+    return bool(np.array_equal(table.values(), np.asarray(array, table.values().dtype), equal_nan=array.dtype.kind not in "biu"))
+
+
 def _candidates(array: Array) -> Iterator[Formula | None]:
-    """An exact formula, few numbers, a formula that is as good as exact, many numbers."""
+    """An exact formula, few numbers, a formula that is as good as exact, more numbers in a file."""
     found, listed = _searched(Search(array)), listed_numbers(array, _LONGEST_LIST)
     numbers = _LONGEST_LIST if listed is None else _length(listed)
     if found is not None and (listed is None or _length(found) <= 2 * numbers):
@@ -53,7 +71,8 @@ def _candidates(array: Array) -> Iterator[Formula | None]:
     found = _searched(Search(array, lists=True))
     if found is not None and _length(found) < numbers:
         yield found
-    yield listed
+    if array.size <= _LONGEST_LIST:
+        yield stored_formula(table_array(array))
 
 
 def _table(array: Array, formula: Formula) -> TableOperator | None:

@@ -20,6 +20,7 @@ from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fix
 from torch.utils._pytree import tree_map, tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
+from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
 from .quiet import quiet
@@ -41,7 +42,7 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     inputs, by the name of the input or its position; of an input that it does not have, axis 0 is the batch. Other arguments than tensors
     are fixed. Raises `ImportFailed` with everything that has no counterpart.
     """
-    args, kwargs = _arguments(inputs)
+    args, kwargs = call_arguments(inputs)
     shared: dict[str, Any] = {}
     called = list(inspect.signature(module.forward).parameters)
     names = [_axes(dims, (at, *called[at : at + 1]), one) for at, one in enumerate(args)]
@@ -50,7 +51,7 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
     program = _export(module, tuple(examples), keywords, _bound(module, *spec))
-    return read_program(program, type(module).__name__, [*names, *named.values()])
+    return read_program(program, type(module).__name__, [*names, *named.values()], aliases_of(module))
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
@@ -58,7 +59,8 @@ def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> 
     return read_program(program, "Model" if module is None else type(module).__name__, None)
 
 
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments by position and by name: of a tensor, a tuple by position, a mapping by name, or a pair of both."""
     match inputs:
         case (tuple() | list() as positional, Mapping() as named):
             return tuple(positional), dict(named)

@@ -17,7 +17,7 @@ from torch.fx import Node
 from ...ir.elements import array_of
 from ...ops.constants import TableOperator
 from ..builder import ImportRefused
-from ..constants import formula_of
+from ..constants import formula_of, is_exact, stored_table
 
 _LARGEST = 2**26
 """Elements: larger tensors are left to the graph."""
@@ -26,11 +26,15 @@ _LARGEST = 2**26
 class Constants:
     """`values` has the constants by their nodes."""
 
-    def __init__(self, nodes: Iterable[Node], given: Mapping[Node, torch.Tensor]) -> None:
+    def __init__(self, nodes: Iterable[Node], given: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:
         self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in given.items()}
         self.tables: dict[Node, TableOperator] = {}
+        self.names = names
+        """What the modules that they belong to call some of them."""
         self.reasons: dict[Node, str] = {}
         """Why there is no formula."""
+        self.close: list[list[int]] = []
+        """The shapes of those whose formula has other last bits."""
         nodes = list(nodes)
         for node in nodes:
             self._evaluate(node)
@@ -53,6 +57,11 @@ class Constants:
         if node not in self.tables:
             raise ImportRefused(self.reasons.get(node, "no formula gives its values"))
         return self.tables[node]
+
+    def notes(self) -> tuple[str, ...]:
+        """What users should know of them."""
+        shapes = ", ".join(dict.fromkeys(map(str, self.close)))
+        return (f"Constants of the shapes {shapes} are formulas whose last bits may differ.",) if self.close else ()
 
     def _evaluate(self, node: Node) -> None:
         if node.op != "call_function" or not self._is_constant(node):
@@ -90,11 +99,23 @@ class Constants:
             self.computed.add(node)
             return
         try:
-            self.tables[node] = formula_of(array_of(value))
+            array = array_of(value)
+            self.tables[node] = formula_of(array)
+            if not is_exact(self.tables[node], array):
+                self.close.append(list(array.shape))
+        except (ImportRefused, ValueError) as refused:
+            if node.op == "call_function":
+                self.reasons[node] = str(refused)
+                self.computed.add(node)
+            else:
+                self._keep(node, value)
+
+    def _keep(self, node: Node, value: torch.Tensor) -> None:
+        """Its numbers are kept in a file."""
+        try:
+            self.tables[node] = stored_table(array_of(value))
         except (ImportRefused, ValueError) as refused:
             self.reasons[node] = str(refused)
-            if node.op == "call_function":
-                self.computed.add(node)
 
 
 def _says_type_alone(node: Node) -> bool:

@@ -6,7 +6,7 @@ nodes and further calls, in the order of computation. Always: every node is in o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import getitem
 from typing import Any
 
@@ -58,16 +58,18 @@ class ModuleCall:
 class CallTree:
     """The calls of an exported graph. `home` has the call that each node is in."""
 
-    def __init__(self, nodes: Iterable[Node], name: str) -> None:
+    def __init__(self, nodes: Iterable[Node], name: str, aliases: Mapping[str, str] | None = None) -> None:
+        nodes = list(nodes)
         self.root = ModuleCall("", name, None)
         self.home: dict[Node, ModuleCall] = {}
+        names = _called_by_several(nodes, aliases or {})
         active: list[tuple[str, ModuleCall]] = [("", self.root)]
         late: list[Node] = []
         for node in nodes:
             if node.target is getitem:
                 late.append(node)
                 continue
-            stack = _stack(node)
+            stack = _stack(node, names)
             active = active if stack is None else self._enter(active, stack)
             active[-1][1].items.append(node)
             self.home[node] = active[-1][1]
@@ -91,12 +93,31 @@ class CallTree:
         return active
 
 
-def _stack(node: Node) -> list[tuple[str, str, str]] | None:
+def aliases_of(module: Any) -> dict[str, str]:
+    """For each path of a module that has several, the shortest of them."""
+    paths: dict[int, list[str]] = {}
+    for path, inner in module.named_modules(remove_duplicate=False):
+        paths.setdefault(id(inner), []).append(path)
+    return {path: min(own, key=lambda one: one.count(".")) for own in paths.values() if len(own) > 1 for path in own}
+
+
+def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Those of modules that are called by several of their paths."""
+    called: dict[str, set[str]] = {}
+    for node in nodes:
+        for _, path, _ in _stack(node, {}) or ():
+            if path in aliases:
+                called.setdefault(aliases[path], set()).add(path)
+    return {path: name for path, name in aliases.items() if len(called.get(name, ())) > 1}
+
+
+def _stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, str, str]] | None:
     """Key, path and class of each module that was active, the model itself left out; None if it is not known."""
     entries = node.meta.get("nn_module_stack") or {}
     if not entries or any(key.startswith("_empty_nn_module_stack") for key in entries):
         return None
-    return [(key, path.partition("@")[0], _class_name(cls)) for key, (path, cls) in entries.items() if path]
+    found = [(key, path.partition("@")[0], _class_name(cls)) for key, (path, cls) in entries.items() if path]
+    return [(key, names.get(path, path), cls) for key, path, cls in found]
 
 
 def _class_name(cls: Any) -> str:

@@ -40,8 +40,9 @@ _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
 
-def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None) -> Imported:
-    """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none."""
+def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None, aliases: Mapping[str, str] | None = None) -> Imported:
+    """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
+    `aliases` has, for the paths of modules that have several, the one that they are known by."""
     nodes = flat_nodes(program.graph_module)
     inputs = _user_inputs(program)
     names = _symbol_names(inputs, axes)
@@ -50,8 +51,8 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
     declared = declare(symbols, conditions, {})
     sizes = Sizes(names, declared.dims)
     body = [node for node in nodes if node.op == "call_function" and _computes(node)]
-    tree = CallTree(body, name)
-    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, _constants(program)), sizes, declared.facts, nowhere(name))
+    tree = CallTree(body, name, aliases)
+    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, *_constants(program)), sizes, declared.facts, nowhere(name))
     main = CallReader(reader, tree.root, None)
     _declare_inputs(main, inputs)
     main.run()
@@ -61,7 +62,7 @@ def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None
         raise ImportFailed(tuple(reader.obstacles))
     made = Program(main.builder.graph, declared.facts, symbols, tuple((c, str(c)) for c in conditions), declared.dims)
     verify(made)
-    return _with_weights(made, program)
+    return _with_weights(made, program, reader.constants.notes())
 
 
 def _computes(node: Node) -> bool:
@@ -147,11 +148,13 @@ def _stored(program: ExportedProgram) -> dict[Node, Stored]:
     return nodes
 
 
-def _constants(program: ExportedProgram) -> dict[Node, torch.Tensor]:
-    """The tensors that are no part of the state dict."""
+def _constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], dict[Node, str]]:
+    """The tensors that are no part of the state dict, and the names of those that are buffers."""
     found = _placeholders(program)
-    values = {spec.arg.name: program.constants.get(spec.target or "") for spec in program.graph_signature.input_specs}
-    return {found[name]: value for name, value in values.items() if isinstance(value, torch.Tensor)}
+    targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
+    values = {node: program.constants.get(target) for node, target in targets.items()}
+    names = {node: target.rpartition(".")[2] for node, target in targets.items() if not target.startswith("lifted")}
+    return {node: value for node, value in values.items() if isinstance(value, torch.Tensor)}, names
 
 
 # --- outputs -----------------------------------------------------------------------------------------------------------------
@@ -197,7 +200,7 @@ def _tree(program: ExportedProgram, output: Node) -> Any:
 # --- weights -----------------------------------------------------------------------------------------------------------------
 
 
-def _with_weights(program: Program, source: ExportedProgram) -> Imported:
+def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, ...]) -> Imported:
     import numpy as np
 
     state = source.state_dict
@@ -211,7 +214,8 @@ def _with_weights(program: Program, source: ExportedProgram) -> Imported:
     names = keys_of(unread, state)
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
-    return Imported(program, weights, (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing")))
+    notes = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *notes)
+    return Imported(program, weights, notes)
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:

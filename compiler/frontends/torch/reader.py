@@ -145,7 +145,7 @@ class CallReader(GraphScope):
                 continue
             if self._is_constant(node):
                 continue
-            if any(user not in home or self.call not in home[user].chain() for user in node.users):
+            if any(user.op == "output" or (user in home and self.call not in home[user].chain()) for user in node.users):
                 yield node
 
     def _is_constant(self, node: Node) -> bool:

@@ -104,7 +104,9 @@ class GraphScope:
     def _made_here(self, node: Node) -> Value | tuple[Value, ...] | None:
         constants, keys = self.model.constants, self.model.keys
         if node in constants.values:
-            return self.builder.put(constants.table(node))[0]
+            made = self.builder.put(constants.table(node))[0]
+            made.name = made.name or constants.names.get(node, "")
+            return made
         if node in keys.stored:
             return self._parameter(node)
         raise ImportRefused("it is given a tensor that was made after it")

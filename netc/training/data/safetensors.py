@@ -10,7 +10,7 @@ import numpy as np
 
 from netc.compiler.ir.elements import numpy_dtype
 from netc.compiler.ir.types import DTYPES
-from netc.compiler.weights.headers import SAFETENSORS_TYPES
+from netc.compiler.ops.stored import SAFETENSORS_TYPES
 
 from .base import Array, ArraySource, DataError
 from .paths import reading, regular_file

@@ -68,7 +68,7 @@ PRECEDENCE = {
     "&": _AND,
     "^": _XOR,
     "|": _OR,
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "is not"), _COMPARE),
     "and": _CONJUNCTION,
     "or": _DISJUNCTION,
 }
@@ -76,6 +76,9 @@ _HUGGING = re.compile(r"-?[\w.]+")
 """The operands of `**` that are written without spaces."""
 ROLLED = 3
 """The number of equal members from which they are written as a comprehension."""
+
+_LONGEST = 80
+"""Characters of a string on one line."""
 
 
 def text(code: Code) -> str:
@@ -140,6 +143,9 @@ def _bound(code: Code, least: int) -> Doc:
 def _lit(code: Lit) -> Doc:
     if isinstance(code.value, tuple):
         return _tuple(TupleCode(tuple(Lit(v) for v in code.value)))
+    if isinstance(code.value, str) and len(code.value) > _LONGEST:
+        first, *others = (literal(code.value[at : at + _LONGEST]) for at in range(0, len(code.value), _LONGEST))
+        return Doc(first, *map(Break, others))  # which Python joins
     return Doc(literal(code.value))
 
 

@@ -7,9 +7,13 @@ A parameter, a buffer and a static table are tensors that the constructor makes:
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from keyword import iskeyword
+from math import prod
+from typing import Any
+from zlib import compress
 
 from ....dims import SymDim
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
@@ -24,6 +28,7 @@ from ....ops.formula import (
     Formula,
     IndexFormula,
     ItemFormula,
+    StoredList,
     UnaryFormula,
     fills,
     indices,
@@ -34,6 +39,7 @@ from ....ops.formula import (
     operands,
 )
 from ....ops.formula_values import fold, list_values
+from ....ops.stored import TableArray
 from ...python.code.expressions import (
     AttributeCode,
     Code,
@@ -59,6 +65,8 @@ from .arithmetic import FLOAT_NEUTRAL
 from .shape import cast_to, model_type
 
 FLOAT64 = DTYPES["float64"]
+_FEW = 64
+"""Numbers of a file that are written out."""
 
 
 @module(ParamOperator, torch="torch.nn.Parameter")
@@ -257,6 +265,8 @@ class _Writer:
 
     def _items(self, formula: ItemFormula, dtype: DType) -> Code:
         """The numbers of a list at the indices."""
+        if isinstance(formula.list, StoredList):
+            return _stored(formula.list.array, dtype)
         values = list_values(formula.list)
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
         device = {} if self.op.static else {"device": DEVICE}
@@ -355,6 +365,20 @@ class _Writer:
             size = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
             return _Term(size, tensor=argument.tensor)
         return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
+
+
+def _stored(array: TableArray, dtype: DType) -> Code:
+    """The numbers of a file: a few are written as they are, others compressed."""
+    kind = {"b": BOOL, "i": INT64, "f": FLOAT32}.get(array.dtype.name[0], FLOAT32)
+    if prod(array.shape) <= _FEW and array.dtype in (BOOL, INT64):
+        return call("torch.tensor", Lit(_nested(array.array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
+    text = b64encode(compress(array.data, 9)).decode()
+    code = call("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
+    return code if array.dtype == dtype else cast_to(code, dtype)
+
+
+def _nested(values: Any) -> Any:
+    return tuple(map(_nested, values)) if isinstance(values, list) else values
 
 
 def _hinted(code: Code, hint: str) -> Code:

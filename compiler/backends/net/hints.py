@@ -1,0 +1,82 @@
+"""What tensors may be called, by what is done with them and where they come from.
+
+In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors. Always: a word is a hint; whether it can be a name,
+and whether it is free, is decided by `Names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...ir.graph import CallNode, Graph, OpNode, Value, graphs
+from ...ops.arithmetic import Mul
+from ...ops.shape import Cast, Expand, Unsqueeze
+from .families import Family
+from .tree import Assign, Body, Chain, Group, Ref, Stage, Tree, TupleOf
+
+_TELLING = ("cos", "sin")
+"""Operators whose results have no better names."""
+_THROUGH = (Mul, Cast, Expand, Unsqueeze)
+
+
+def hints_of(body: Body) -> dict[int, str]:
+    """The names of the operands that tensors are given as, of the inputs of blocks that take them, and of stages that made them."""
+    found: dict[int, str] = {}
+    for number, word in _hints(body):
+        if word and not word.isdecimal() and word != "_":
+            found.setdefault(number, word)
+    return found
+
+
+def _hints(tree: Any) -> Iterator[tuple[int, str]]:
+    match tree:
+        case Stage():
+            yield from ((operand.number, name) for name, operand in tree.tensors if isinstance(operand, Ref))
+        case Assign((int() as number,), Chain(_, stages)):
+            yield from ((number, word) for stage in reversed(stages) if (word := _label(stage)))
+        case Chain(head, (Stage(Family() as family), *_)):
+            items = head.items if isinstance(head, TupleOf) else (head,)
+            words = zip(items, family.words, strict=False)
+            yield from ((item.number, word) for item, word in words if isinstance(item, Ref))
+    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+        yield from _hints(part)
+
+
+def _label(stage: Any) -> str:
+    return (stage.label or "").rpartition(".")[2] if isinstance(stage, (Stage, Group)) else ""
+
+
+class Roles:
+    """What the inputs of blocks are where these are called."""
+
+    def __init__(self, main: Graph) -> None:
+        self._calls: dict[int, tuple[Graph, CallNode]] = {}
+        self._makers: dict[int, tuple[Graph, OpNode | CallNode]] = {}
+        for graph in graphs(main):
+            for node in graph.nodes:
+                self._makers.update((id(value), (graph, node)) for value in node.outputs)
+                if isinstance(node, CallNode):
+                    self._calls.setdefault(id(node.graph), (graph, node))
+
+    def of(self, value: Value, graph: Graph) -> str:
+        """A word for a tensor of a graph, empty for none."""
+        for _ in range(100):  # the depth of a network's blocks, and of what is between them
+            if value.name:
+                return value.name
+            made = self._makers.get(id(value))
+            if made is None:
+                at = next((k for k, one in enumerate(graph.inputs) if one is value), None)
+                if at is None or id(graph) not in self._calls:
+                    return ""
+                graph, call = self._calls[id(graph)]
+                value = call.inputs[at]
+            elif isinstance(made[1], CallNode):
+                if made[1].scan is not None:
+                    return ""
+                value, graph = next((r, made[1].graph) for o, r in zip(made[1].outputs, made[1].graph.outputs, strict=True) if o is value)
+            elif isinstance(made[1].op, _THROUGH) and len(made[1].inputs) == 1:
+                value = made[1].inputs[0]
+            else:
+                return made[1].op.name if made[1].op.name in _TELLING else ""
+        return ""

@@ -1,0 +1,80 @@
+"""Members of sequences: which of them need no label, since their number is the one that they would have.
+
+In: the stages of a sequence, with labels. Out: the stages as they are written. Always: their keys are those that the labels say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .names import free
+from .tree import Group, IfFirst, ListOf, Literal, Loop, Stage, Tree
+from .variants import Choice
+
+
+def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
+    """The stages of a sequence without labels that are those they would have anyway."""
+    at = 0
+    for stage in stages:
+        if not _is_numbered(stage, at, stage is stages[-1]):
+            return _labelled(stages)
+        at += _members(stage)
+    return [_unlabelled(stage) for stage in stages]
+
+
+def _is_numbered(stage: Any, at: int, last: bool) -> bool:
+    """Whether the stage needs no label to be the member number `at` of a sequence."""
+    match stage:
+        case Group() | Choice():
+            return False
+        case Loop(over, _, body, label, start):
+            counted = last or isinstance(over, (ListOf, Literal))
+            return not label and (start or 0) == at and counted and not has_first(body)
+    return stage.label in (None, str(at))
+
+
+def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
+    """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
+    numbers = {stage.label for stage in stages if isinstance(stage, (Stage, Group))}
+    found: list[Any] = []
+    at = 0
+    for stage in stages:
+        if isinstance(stage, Stage) and stage.label is None:
+            if str(at) in numbers and isinstance(stage.callee, str):
+                label = free(stage.callee, {getattr(s, "label", "") for s in found})
+                stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
+            else:
+                at += 1
+        found.append(stage)
+    return found
+
+
+def _members(stage: Any) -> int:
+    """The number of members of a sequence that a stage is."""
+    if isinstance(stage, Loop):
+        return len(stage.over.items) if isinstance(stage.over, ListOf) else int(getattr(stage.over, "value", 0))
+    return 1 + (isinstance(stage, Stage) and stage.activation is not None)
+
+
+def _unlabelled(stage: Any) -> Any:
+    match stage:
+        case Stage():
+            return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)
+        case Loop():
+            return Loop(stage.over, stage.binders, stage.body, None)
+    return stage
+
+
+def has_first(tree: Any, up: int = 0) -> bool:
+    """Whether something in a loop's body is different in the first iteration. `up`: the number of loops around it in that body."""
+    match tree:
+        case IfFirst():
+            return bool(tree.up == up)
+        case Loop():
+            return has_first(tree.over, up) or has_first(tree.body, up + 1)
+        case tuple():
+            return any(has_first(item, up) for item in tree)
+        case Tree():
+            return any(has_first(part, up) for part in tree.children())
+    return False

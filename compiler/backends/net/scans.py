@@ -1,0 +1,91 @@
+"""Loops at run time: the statements of a step, and the new values of its states.
+
+In: a call that is a scan, and the body that it is in. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it; the
+states get their new values last, so that all else sees those of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...errors.spec import SpecUnsupported
+from ...ir.graph import CallNode, Value
+from ..base import UnsupportedByTarget
+from .tree import Assign, Given, ListOf, Literal, Ref, Scanned, Tree, changed
+
+if TYPE_CHECKING:
+    from .bodies import GraphBody
+
+Trees = tuple[Any, ...]
+
+
+def scanned(around: GraphBody, node: CallNode) -> Scanned:
+    """The loop, without the tensors that it scans."""
+    scan, graph = node.scan, node.graph
+    assert scan is not None
+    if graph.modules or len({*scan.stacked, scan.axes[0]}) > 1:
+        raise UnsupportedByTarget(SpecUnsupported("a loop at run time of a shared stage, or with results along other axes"), node.span)
+    starts = [around.operand(value) for value in node.inputs[: scan.states]]
+    step = around.within(graph)
+    for value, outer in zip(graph.inputs[scan.own :], node.inputs[scan.own :], strict=True):
+        step.numbers[id(value)] = around.named(outer).number
+    states = [step.number(value) for value in graph.inputs[: scan.states]]
+    _declare(step, scan.states, scan.own)
+    step.nodes()
+    new = [step.named(value) for value in graph.outputs[: scan.states]]
+    results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
+    results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
+    statements, results, last = _renamed(step.statements, results, states, [ref.number for ref in new])
+    axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
+    made = tuple(zip(states, starts, strict=True))
+    return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
+
+
+def _before(step: GraphBody, result: Any, value: Value, states: Sequence[int]) -> Any:
+    """A result by a name that it gets before the states have their new values, if it is computed of the old ones."""
+    if not any(_reads(result, state) for state in states):
+        return result
+    number = step.number(Value(value.type, value.span, value.name))
+    step.statements.append(Assign((number,), result))
+    return Ref(number)
+
+
+def _declare(step: GraphBody, first: int, end: int) -> None:
+    """Names for what a step gets of the scanned tensors."""
+    given = step.graph.inputs[first:end]
+    if len(given) == 1 and step.uses.get(id(given[0])) == 1:
+        step.pending[id(given[0])] = Given()
+    elif any(step.uses.get(id(value)) for value in given):
+        step.statements.append(Assign(tuple(step.number(v) if step.uses.get(id(v)) else None for v in given), Given()))
+
+
+def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], new: Sequence[int]) -> tuple[Trees, Trees, Trees]:
+    """The statements and results with a state's own number for its new value where nothing needs the old one afterwards; and statements
+    that give the others theirs."""
+    whole, last = (tuple(statements), results), list[Any]()
+    for state, value in zip(states, new, strict=True):
+        at = next((k for k, one in enumerate(whole[0]) if isinstance(one, Assign) and value in one.numbers), None)
+        if at is None or value in states or new.count(value) > 1 or _reads(whole[0][at + 1 :], state) or _reads(whole[1], state):
+            if value != state:
+                last.append(Assign((state,), Ref(value)))
+        else:
+            whole = changed(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
+    if last and any(_reads(one.value, state) for one in last[1:] for state in states):
+        raise UnsupportedByTarget(SpecUnsupported("a loop at run time whose states change places"))
+    return whole[0], whole[1], tuple(last)
+
+
+def _assigned(whole: Any, value: int, state: int) -> Any:
+    def change(part: Any) -> Any:
+        if isinstance(part, Assign) and value in part.numbers:
+            return Assign(tuple(state if n == value else n for n in part.numbers), part.value)
+        return None
+
+    return changed(whole, change)
+
+
+def _reads(tree: Any, number: int) -> bool:
+    if isinstance(tree, tuple):
+        return any(_reads(item, number) for item in tree)
+    return tree == Ref(number) or (isinstance(tree, Tree) and any(_reads(part, number) for part in tree.children()))

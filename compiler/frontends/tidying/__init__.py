@@ -1,0 +1,29 @@
+"""What a frontend read, as a person would have written it: several operators that are one, and nothing that has no effect.
+
+In: a program. Out: the same program, changed in place. Always: the keys, the inputs and the outputs stay as they are; the results change by
+no more than rounding, which the proof of the import compares with the original.
+"""
+
+from __future__ import annotations
+
+from ...ir.graph import CallNode, Program, graphs
+from .dead import without_dead
+from .patterns import PATTERNS
+from .rotary import rotary
+from .single import dissolved
+from .view import GraphView
+
+
+def tidy(program: Program) -> None:
+    """Rewrites what the patterns find, in each graph, and drops what nothing needs any more."""
+    without_dead(program.main)
+    for graph in graphs(program.main):
+        view = GraphView(graph, program.facts)
+        for pattern in PATTERNS:
+            for node in list(graph.nodes):
+                pattern(view, node)
+    rotary(program)
+    without_dead(program.main)
+    dissolved(program.main)
+    for graph in graphs(program.main):
+        graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)

@@ -1,0 +1,71 @@
+"""What has no effect: nodes whose results nobody reads, and outputs that no call of a graph uses.
+
+In: the main graph of a program. Out: the same graph without them. Always: a node with keys stays, and so do the inputs of the model.
+"""
+
+from __future__ import annotations
+
+from ...ir.graph import CallNode, Graph, Node, graphs
+
+
+def without_dead(main: Graph) -> None:
+    """Drops them, in the outermost graphs first: what these do not read is no output of those inside."""
+    calls: dict[int, list[CallNode]] = {}
+    for graph in graphs(main):
+        for node in graph.nodes:
+            if isinstance(node, CallNode):
+                calls.setdefault(id(node.graph), []).append(node)
+    read: set[int] = set()
+    changed = False
+    for graph in reversed(graphs(main)):
+        if graph is not main:
+            _drop_outputs(graph, calls.get(id(graph), []), read)
+        _drop_nodes(graph)
+        read.update(id(value) for node in graph.nodes for value in node.inputs)
+        read.update(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
+    for graph in graphs(main):
+        if graph is not main and _drop_inputs(graph, calls.get(id(graph), [])):
+            changed = True
+    if changed:
+        without_dead(main)
+
+
+def _drop_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
+    if graph.tails or any(node.scan is not None or node.tails for node in calls):
+        return
+    kept = [at for at in range(len(graph.outputs)) if any(id(node.outputs[at]) in read for node in calls)]
+    if kept and len(kept) < len(graph.outputs):
+        graph.outputs = [graph.outputs[at] for at in kept]
+        for node in calls:
+            node.outputs = tuple(node.outputs[at] for at in kept)
+
+
+def _drop_inputs(graph: Graph, calls: list[CallNode]) -> bool:
+    """Drops what nothing inside reads; whether there was any. A block that takes nothing else keeps its first one."""
+    if graph.tuples or graph.captures or any(node.scan is not None or node.tuples for node in calls):
+        return False
+    read = {id(value) for node in graph.nodes for value in node.inputs} | set(map(id, graph.outputs))
+    kept = [at for at, value in enumerate(graph.inputs) if id(value) in read] or [0]
+    if len(kept) >= len(graph.inputs):
+        return False
+    graph.inputs = [graph.inputs[at] for at in kept]
+    for node in calls:
+        node.inputs = tuple(node.inputs[at] for at in kept)
+    return True
+
+
+def _drop_nodes(graph: Graph) -> None:
+    needed = set(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if has_keys(node) or any(id(value) in needed for value in node.outputs):
+            kept.append(node)
+            needed.update(map(id, node.inputs))
+    graph.nodes = kept[::-1]
+
+
+def has_keys(node: Node) -> bool:
+    """Whether it has parameters, or something inside has."""
+    if isinstance(node, CallNode):
+        return any(map(has_keys, node.graph.nodes))
+    return any(spec.persistent for spec in node.specs) or node.tie is not None
