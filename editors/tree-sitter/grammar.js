@@ -175,7 +175,7 @@ module.exports = grammar({
     for_clause: ($) => prec.right(seq("for", $.binders, $._expr)),
     if_clause: ($) => seq("if", $._expr),
 
-    label: ($) => token(prec(3, /as[ \t]+([A-Za-z0-9_.-]|\{[^{}\n]*\})+/)),
+    label: ($) => token(prec(3, /as[ \t]+([A-Za-z0-9_.]|\{[^{}\n]*\})(-*([A-Za-z0-9_.]|\{[^{}\n]*\}))*/)),
     path: ($) => token(prec(-1, /[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*/)),
     compare: ($) => choice("==", "!=", "<", "<=", ">", ">="),
     identifier: ($) => /[A-Za-z_][A-Za-z0-9_]*/,
