@@ -73,7 +73,7 @@ module.exports = grammar({
         prec.right(EXPR.power, seq($._tensor, "**", $._tensor)),
       ),
     tensor_unary: ($) => prec(EXPR.unary, seq("-", $._tensor)),
-    _head: ($) => choice($._stage, $.input, $.param, $.number, $.value),
+    _head: ($) => choice($._stage, $.input, $.param, $.stored_table, $.number, $.value),
     value: ($) =>
       prec.left(
         EXPR.postfix,
@@ -135,6 +135,16 @@ module.exports = grammar({
       prec.right(seq("input", $._typed, optional($.for_clause), "where", $._expr, repeat(prec.dynamic(1, seq(",", $._expr))))),
     _typed: ($) => prec.right(seq($._plain, optional(alias($.identifier, $.dtype)), repeat($.keyword))),
     param: ($) => prec.right(seq("param", $._typed, optional($.label))),
+    stored_table: ($) =>
+      prec.right(
+        seq(
+          "table",
+          choice($.identifier, $.number, $.dims, $.list),
+          optional(alias($.identifier, $.dtype)),
+          repeat($.keyword),
+          optional($.label),
+        ),
+      ),
     table: ($) =>
       seq("table", "(", optionalList($.identifier), ")", $._plain, optional(alias($.identifier, $.dtype)), "=", $._expr, optional($.label)),
 
