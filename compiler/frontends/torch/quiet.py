@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings, and nothing of PyTorch's loggers, some of which print tracebacks of exceptions that are raised besides."""
+    """No warnings, and nothing of PyTorch's loggers, some of which print the tracebacks of exceptions that are raised anyway."""
     loggers = [
         one
         for name, one in logging.root.manager.loggerDict.items()
