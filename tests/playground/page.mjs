@@ -91,6 +91,8 @@ await see(() => document.querySelector("#errors").textContent === "no errors");
 say("title", await page.title());
 
 // the address has the spec; without a network, the page opens again and still answers
+await see(() => document.querySelector("#editor").textContent.includes("[N, 2]"));
+await see(() => document.body.dataset.linked === document.body.dataset.ready);
 const link = page.url();
 await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
 await see(() => caches.keys().then((names) => names.length === 1));

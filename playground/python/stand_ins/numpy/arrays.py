@@ -223,6 +223,8 @@ class Array:
             assert len(shape) == len(at)
             return self.reshape(*shape, *kept)
         ranges = [range(n)[p] if isinstance(p, slice) else (p,) for p, n in zip(at, self.shape, strict=False)]
+        if len(self.shape) == 1 and isinstance(at[0], slice) and ranges[0].step == 1:
+            return _View.of(self, ranges[0])
         rest = self.shape[len(at) :]
         shape = (*(len(r) for r, p in zip(ranges, at, strict=True) if isinstance(p, slice)), *rest)
         places = product(*ranges, *map(range, rest))
@@ -247,9 +249,10 @@ class Array:
                 self.flat[place] = self.dtype.cast(one)
             return
         ranges = [range(n)[p] if isinstance(p, slice) else (p,) for p, n in zip(at, self.shape, strict=False)]
-        one = self.dtype.cast(of(value).item())
-        for place in product(*ranges, *map(range, self.shape[len(at) :])):
-            self.flat[flat_index(place, self.shape)] = one
+        places = [*product(*ranges, *map(range, self.shape[len(at) :]))]
+        given = of(value).flat
+        for place, one in zip(places, given if len(given) == len(places) else [of(value).item()] * len(places), strict=True):
+            self.flat[flat_index(place, self.shape)] = self.dtype.cast(one)
 
     def __len__(self):
         return self.shape[0]
@@ -356,6 +359,21 @@ class ndarray(Array):  # noqa: N801
 
     def __class_getitem__(cls, _):
         return cls
+
+
+class _View(ndarray):
+    """A part of a row of numbers: what is written to it is written to the row."""
+
+    @classmethod
+    def of(cls, row, places):
+        made = object.__new__(cls)
+        made.flat, made.shape, made.dtype = row.flat[places.start : places.stop], (len(places),), row.dtype
+        made.row, made.start = row, places.start
+        return made
+
+    def __setitem__(self, at, value):
+        super().__setitem__(at, value)
+        self.row.flat[self.start : self.start + len(self.flat)] = self.flat
 
 
 class generic(Array):  # noqa: N801
