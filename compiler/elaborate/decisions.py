@@ -1,6 +1,6 @@
 """Decisions: the comparisons of traced integers that make a graph what it is.
 
-In: comparisons of the text, and sizes that an operator's rule needs to be equal. Out: a `Decision` for each, in the list of the graph that
+In: comparisons of the text, and sizes that an operator's rule needs to be equal. Out: a `Decision` for each, among those of the graph that
 is being elaborated. Always: what has a value but no formula (a float made of an integer, a label) pins the integer: it equals its value.
 """
 
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..dims import Dim, Facts
-from ..ir.origins import Decision, TracedInt, decision, free_symbols, moved_decision, traced_in
+from ..ir.origins import Decided, Decision, TracedInt, decision, free_symbols, moved_decision, traced_in
 
 
 class Decisions:
-    """The decisions of one elaboration. `current` is the list of the graph that is being elaborated."""
+    """The decisions of one elaboration. `current` are those of the graph that is being elaborated."""
 
     def __init__(self) -> None:
-        self.current: list[Decision] = []
+        self.current: Decided = {}
 
     def note(self, op: str, left: object, right: object) -> None:
         """`left op right` holds, and matters."""
@@ -42,18 +42,18 @@ class Decisions:
         for number in traced_in(value):
             self.note("==", number, int(number))
 
-    def take(self, decisions: list[Decision], places: Mapping[str, Any]) -> None:
+    def take(self, decisions: Decided, places: Mapping[str, Any]) -> None:
         """The decisions of a graph, at a use of it: there its symbols have the given values."""
         for made in decisions:
             self._add(moved_decision(made, places))
 
     def _add(self, made: Decision | None) -> None:
-        if made is not None and made not in self.current:
-            self.current.append(made)
+        if made is not None:
+            self.current[made] = None
 
     @contextmanager
-    def within(self, decisions: list[Decision]) -> Iterator[None]:
-        """While another graph is elaborated: notes in its list."""
+    def within(self, decisions: Decided) -> Iterator[None]:
+        """While another graph is elaborated: notes those of that one."""
         before, self.current = self.current, decisions
         try:
             yield
@@ -61,14 +61,14 @@ class Decisions:
             self.current = before
 
     @contextmanager
-    def about(self, names: Mapping[str, Any], found: list[Decision]) -> Iterator[None]:
+    def about(self, names: Mapping[str, Any], found: Decided) -> Iterator[None]:
         """While the parameters of a block are bound: what is decided about the symbols `names` is put into `found`."""
-        noted: list[Decision] = []
+        noted: Decided = {}
         with self.within(noted):
             yield
         for made in noted:
             if (free_symbols(made.left) | free_symbols(made.right)) & names.keys():
-                found.append(made)
+                found[made] = None
             else:
                 self._add(made)
 

@@ -71,6 +71,28 @@ class BatchTakenForChannels(Problem):
         return (f"the batch axis is implied: if the first size is the batch, leave it out: `input {image}`",)
 
 
+class BatchSizeWritten(Problem):
+    """`input [32, 3] -> dense 2`: every stage treats the 32 positions alike, as if they were samples."""
+
+    code: ClassVar[str] = "batch-axis-written"
+    severity: ClassVar[Severity] = "warning"
+    found: TensorType
+    size: str
+    rest: str
+
+    def message(self) -> str:
+        return f"no stage combines the {self.size} positions along axis 1 of {self.found}, as if they were a batch"
+
+    def help(self) -> tuple[str, ...]:
+        return (
+            f"the batch axis is implied: if the first size is the batch, leave it out: `input {self.rest}`",
+            f"if it is not, write `{self.size}x{self.rest}`",
+        )
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.rest)
+
+
 class ChannelsWrittenFirst(Problem):
     """`conv 3 8` of an image with 3 channels, in PyTorch's order."""
 

@@ -19,7 +19,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
-from .origins import Decision, Origin
+from .origins import Decided, Origin
 from .stages import StageParameter
 from .tests import Choice
 from .types import DType, TensorType
@@ -293,7 +293,7 @@ class Graph:
         self.tuples: list[ValueTuple] = []
         self.tails: tuple[ReturnedTuple, ...] = ()
         self.origins: dict[str, Origin] = {}
-        self.decisions: list[Decision] = []
+        self.decisions: Decided = {}
         self.count: int | None = None
         self.around: Graph | None = None
         self.choices: list[Choice] = []

@@ -184,6 +184,10 @@ class Decision(Record):
     right: Dim
 
 
+Decided = dict[Decision, None]
+"""Decisions in the order in which they were made, each once: a loop may make as many as it has iterations."""
+
+
 def decision(op: str, left: Any, right: Any) -> Decision | None:
     """`left op right`, which holds, as a decision; None if nothing hangs on it."""
     made = Decision(op, origin_of(left), origin_of(right))

@@ -129,8 +129,7 @@ def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | Non
         if origin.input is not None:
             given[name] = outside[id(origin.input)].type.shape[origin.axis]
     for made in bound.decisions if bound is not None else ():
-        if made not in graph.decisions:
-            graph.decisions.append(made)
+        graph.decisions[made] = None
     session.decisions.take(graph.decisions, given)
     return given
 

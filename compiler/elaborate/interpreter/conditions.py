@@ -23,7 +23,7 @@ def condition(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Test | 
     session = expressions.session
     before, session.index = session.index, Recorder()
     try:
-        with session.decisions.within([]):
+        with session.decisions.within({}):
             return _condition(expr, scope, expressions)
     except (Failure, AlreadyReported):
         return None  # a side that was not evaluated, since the other decided

@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 
 from ...dims import symbols
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.origins import Decision, Origin, has_origin, moved, named
+from ...ir.origins import Decided, Origin, has_origin, moved, named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
@@ -38,11 +38,11 @@ class BoundParameters(Record):
     values: dict[str, Any]
     origins: dict[str, Origin]
     given: dict[str, Any]
-    decisions: list[Decision]
+    decisions: Decided
 
     @classmethod
     def empty(cls, owner: str) -> Self:
-        return cls(owner, {}, {}, {}, [])
+        return cls(owner, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer or a list of them."""

@@ -67,6 +67,7 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
     """`-value`."""
     if isinstance(value, CONST_TYPES):
         return negate(value, node.span)  # type: ignore[no-any-return]
+    _check(node.op, value, node.operand.span)
     inputs = tensors(value)
     if inputs is None:
         return UNKNOWN
@@ -80,10 +81,18 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
 
 def _single(op: str, side: Flow, span: Span) -> list[Value]:
     """The one tensor of an operand."""
+    _check(op, side, span)
     found = tensors(side) or []
     if isinstance(side, TensorTuple) and len(found) != 1:
         raise Failure(_of_a_tuple(op, found), span, tuple((v.span, f"this is {v.type}") for v in found[:2]))
     return found
+
+
+def _check(op: str, side: Operand, span: Span) -> None:
+    """Refuses a stage, which an expression among the arguments of a call may be."""
+    if not isinstance(side, (Value, TensorTuple, Unknown)):
+        hint = f"apply it to a tensor, as in `{span.text}(x)`" if span.text.isidentifier() else ""
+        raise Failure(BadOperand(op, f"the stage {show_value(side)}", hint), span)
 
 
 def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:

@@ -23,6 +23,7 @@ from .dimensions import declare_dimensions
 from .expectations import check_expectations
 from .parameters import bind_parameters, resolve_base, set_lets
 from .selection import SelectedModel
+from .written_batches import warn_of_batches
 
 
 class ModelBody(Record):
@@ -56,6 +57,7 @@ def build(
     if not session.failed:
         outer = made.scope if made.base is made.own else Scope(made.own, made.frame)
         check_expectations(selected, program, params, outer, made.elaborator)
+        warn_of_batches(made.body, graph, session)
     return program
 
 

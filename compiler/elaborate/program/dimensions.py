@@ -38,7 +38,7 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes set by the caller;
     errors about them are at `origin`."""
     session = elaborator.session
-    inputs = list(_inputs_of(body))
+    inputs = list(inputs_of(body))
     shape_names = [name for node in inputs for name in _names_in(node.shape)]
     dimensions = _dimension_names(shape_names, body, scope)
     for name in fixed:
@@ -121,7 +121,7 @@ def _sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, .
     return tuple([int(v) for v in values])
 
 
-def _inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
+def inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
     """The inputs of a model, in the order they are written."""
     stack: list[Any] = list(reversed(body.statements))
     while stack:

@@ -41,7 +41,7 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
     for name, value in measured.items():
         inner.bind(name, value)
     for expect in expects:
-        with session.catching(()), _hints(expect), session.decisions.within([]):
+        with session.catching(()), _hints(expect), session.decisions.within({}):
             if isinstance(expect, ast.ExpectShape):
                 _check_output(expect, program, inner, elaborator)
             elif not elaborator.expressions.boolean(expect.condition, inner):

@@ -1,0 +1,45 @@
+"""The size of a batch at the front of a shape, as `input [32, 3]` has it where PyTorch's user means 32 samples.
+
+In: the graph of a model without errors, and its text. Out: warnings. Always: there is none where a stage combines the positions along that
+axis, where the sizes are written as `32x3`, or for a number that is rarely a batch's.
+"""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+from ...errors.habits import BatchSizeWritten
+from ...ir.flat import FlatGraph
+from ...ir.graph import Graph, OpNode, Value
+from ...ops.dense import Dense
+from ...ops.normalization import LayerNorm, RMSNorm
+from ..session import ElaborationSession
+from .dimensions import inputs_of
+
+_USUAL = (16, 32, 64, 128, 256, 512)
+_MOST = 1000
+"""The operators of a model that is looked at."""
+
+
+def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -> None:
+    """The warning for the only input of a model, of two sizes in brackets."""
+    declared = list(inputs_of(body))
+    if len(declared) != 1 or len(graph.inputs) != 1 or graph.size > _MOST:
+        return
+    shape, x = declared[0].shape, graph.inputs[0]
+    if not isinstance(shape, ast.ListExpr) or not x.type.is_batch or x.type.rank != 3 or x.type.shape[1] not in _USUAL:
+        return
+    if all(isinstance(item, ast.NumberLiteral) for item in shape.items) and _is_kept(graph, x):
+        session.report(BatchSizeWritten(x.type, shape.items[0].span.text, shape.items[1].span.text), shape.span)
+
+
+def _is_kept(graph: Graph, x: Value) -> bool:
+    """Whether all stages work on each position alone, one of them a layer, and all results have the axis."""
+    nodes = [use.node for use in FlatGraph(graph).operators()]
+    kept = all(value.type.rank == 3 and value.type.shape[:2] == x.type.shape[:2] for value in graph.outputs)
+    return kept and any(isinstance(node.op, Dense) for node in nodes) and all(map(_is_of_each, nodes))
+
+
+def _is_of_each(node: OpNode) -> bool:
+    op = node.op
+    return len(node.inputs) == 1 and (isinstance(op, (Dense, LayerNorm, RMSNorm)) or (op.pointwise and op.args.get("axis", -1) in (-1, 2)))
