@@ -13,7 +13,7 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.mode import ByMode
 from .loops import Repeated, repeated
 from .scans import scanned
-from .stages import Callee, as_activation, constant_of, named_operands, stage_of
+from .stages import Callee, as_activation, constant_of, label_of, named_operands, stage_of
 from .tree import (
     Assign,
     Binary,
@@ -111,7 +111,11 @@ class GraphBody:
             self._define((*node.outputs[states:], *node.outputs[:states]), Chain(head, (loop,)))
             return
         constant = constant_of(node) if isinstance(node, OpNode) else None
-        self._define(node.outputs, constant if constant is not None else self._computed(node))
+        tree = constant if constant is not None else self._computed(node)
+        if label_of(node) is not None and not any(self.uses.get(id(value)) for value in node.outputs):
+            self.statements.append(Assign((None,) * len(node.outputs), tree))  # for its keys
+        else:
+            self._define(node.outputs, tree)
 
     def _computed(self, node: Node) -> Any:
         if isinstance(node, OpNode):

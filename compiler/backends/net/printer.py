@@ -23,11 +23,13 @@ from .tree import (
     Binary,
     Body,
     Chain,
+    Choice,
     Declaration,
     Given,
     Group,
     Growing,
     IfFirst,
+    Inline,
     InMode,
     InTraining,
     Item,
@@ -45,7 +47,6 @@ from .tree import (
     TupleOf,
 )
 from .values import COUNTERS, Values
-from .variants import Choice
 
 _STRENGTH = {
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 1),
@@ -191,6 +192,8 @@ class Printer(Values):
                 return self._loop(stage)
             case Scanned():
                 return self._scan(stage)
+            case Inline(value):
+                return self._expression(value, _PIPELINE)
             case InTraining(value):
                 return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
