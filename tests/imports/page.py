@@ -15,14 +15,17 @@ from zoo import extent
 from zoo.catalogue import Entry, entries, files
 
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"
-BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->"
 
 
 def write(results: Sequence[Result], seed: int) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}{rendered(results, seed)}{END}{after}", encoding="utf-8")
+    replace("measured", rendered(results, seed).rstrip("\n"))
+
+
+def replace(part: str, content: str) -> None:
+    """Writes what is between the marks of a part."""
+    begin, end = f"<!-- {part} -->\n", f"<!-- /{part} -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    PAGE.write_text(f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def rendered(results: Sequence[Result], seed: int) -> str:
