@@ -195,3 +195,22 @@ def test_what_nothing_reads_is_not_written() -> None:
     text = spec(Whole(), 4)
     assert "relu" not in text
     assert "as other" in text  # its keys stay
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int, wider: int, drop: bool) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(width, wider), nn.Tanh(), nn.Linear(wider, wider))
+        self.drop = nn.Dropout(0.25) if drop else nn.Identity()
+        self.added = width == wider
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.block(x)
+        return self.drop(y) + x if self.added else y
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_a_residual_that_some_have(drop: bool) -> None:
+    text = "".join(spec(nn.Sequential(*(Residual(a, b, drop) for a, b in ((4, 8), (8, 8), (8, 6), (6, 6)))), 4).split())
+    assert text.count("blockresidual") == 1
+    assert ("->ifwith_dropout{(in->dropout0.25)+input_}" if drop else "->ifwith_residual{in+input_}") in text

@@ -7,7 +7,7 @@ kept; a tensor that is used more than once has a name; the inputs of a model are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.mode import ByMode
@@ -72,9 +72,9 @@ class GraphBody:
             results = (InMode(tuple(map(self.named, graph.training_outputs)), results),)
         return Body(len(graph.inputs), tuple(self.statements), results)
 
-    def within(self, graph: Graph) -> GraphBody:
+    def within(self, graph: Graph) -> Self:
         """The body of a graph whose text is inside of this one's, with numbers of this one."""
-        made = GraphBody(graph, self.callee)
+        made = type(self)(graph, self.callee)
         made.values = self.values
         return made
 
