@@ -109,7 +109,9 @@ def test_format() -> None:
     assert formatted == 'x = input 4\ny = table [4] int64 file="x.safetensors" name="a b" as k\nz = table (i) [4] = i\nout x, y + z\n'
 
 
-@pytest.mark.parametrize("path", ["../x.safetensors", "link.safetensors", "folder.safetensors", "pipe.safetensors", "/dev/zero", "a\0.safetensors"])
+@pytest.mark.parametrize(
+    "path", ["../x.safetensors", "link.safetensors", "folder.safetensors", "pipe.safetensors", "/dev/zero", "a\0.safetensors"]
+)
 def test_what_may_be_read(folder: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = folder / "inside"
     (inside / "folder.safetensors").mkdir(parents=True)

@@ -26,7 +26,7 @@ from netc.importing.modules import module_origin
 GOAL = 1.6
 VISION = [
     *("resnet50", "vgg16", "alexnet", "densenet121", "googlenet", "inception_v3", "mobilenet_v2", "mobilenet_v3_small", "squeezenet1_0"),
-    *("shufflenet_v2_x1_0", "mnasnet1_0", "efficientnet_b0", "convnext_tiny", "regnet_x_400mf", "swin_t", "vit_b_16", "maxvit_t"),
+    *("shufflenet_v2_x1_0", "mnasnet1_0", "efficientnet_b0", "convnext_tiny", "regnet_x_400mf", "swin_t", "vit_b_16"),
 ]
 TEXT = {
     "bert_base": "bert with a mask",
