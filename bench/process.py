@@ -20,10 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Figures(NamedTuple):
-    """The cost of a process: wall-clock seconds and CPU seconds."""
+    """The cost of a process: wall-clock seconds, CPU seconds, and the peak of its memory in bytes."""
 
     wall: float
     cpu: float
+    peak: int
 
 
 class Failed(Exception):
@@ -54,8 +55,8 @@ class Sandbox:
     def run(self, words: Sequence[str]) -> Figures:
         """Runs `python WORDS` here and waits for it."""
         before = time.perf_counter()
-        usage = self._finish(self._start(words, subprocess.DEVNULL), words)
-        return Figures(time.perf_counter() - before, usage)
+        cpu, peak = self._finish(self._start(words, subprocess.DEVNULL), words)
+        return Figures(time.perf_counter() - before, cpu, peak)
 
     def ask(self, words: Sequence[str]) -> str:
         """Runs `python WORDS` here and returns its standard output."""
@@ -69,14 +70,14 @@ class Sandbox:
         with open(self.file("errors"), "wb") as errors:
             return subprocess.Popen([sys.executable, *words], cwd=self.folder, env=self.environment, stdout=output, stderr=errors)
 
-    def _finish(self, process: subprocess.Popen[bytes], words: Sequence[str]) -> float:
-        """Waits for the process and returns its CPU seconds."""
+    def _finish(self, process: subprocess.Popen[bytes], words: Sequence[str]) -> tuple[float, int]:
+        """Waits for the process and returns its CPU seconds and its peak memory."""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             said = Path(self.file("errors")).read_text(errors="replace")
             raise Failed(f"`python {' '.join(words)}` ended with {process.returncode}:\n{said}")
-        return usage.ru_utime + usage.ru_stime
+        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager

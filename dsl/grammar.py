@@ -51,15 +51,18 @@ Plain = tuple[str, dict[str, str], list[dict[str, int]], list[tuple[int, str, st
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     text = grammar_text()
-    python = sys.implementation.cache_tag or sys.version
-    key = f"{zlib.crc32(text.encode()):08x}{zlib.adler32(text.encode()):08x}-{python}-{_LAYOUT}"
-    path = os.path.join(_cache_directory(), f"grammar-{key}.tables")
+    path = os.path.join(_cache_directory(), cache_name(text, sys.implementation.cache_tag or sys.version))
     plain = _read(path)
     if plain is None:
         plain = build(text)
-        _write(path, plain)
+        write(path, plain)
     pattern, keywords, rows, rules, starts, ends = plain
     return Tables(re.compile(pattern), keywords, rows, rules, starts, ends)
+
+
+def cache_name(text: str, python: str) -> str:
+    """The name of the file that keeps the tables of a grammar for one version of Python."""
+    return f"grammar-{zlib.crc32(text.encode()):08x}{zlib.adler32(text.encode()):08x}-{python}-{_LAYOUT}.tables"
 
 
 def grammar_text() -> str:
@@ -119,7 +122,8 @@ def _is_plain(plain: Any) -> TypeGuard[Plain]:
     return -len(rules) <= min(actions, default=0) and max(actions, default=0) < len(rows) and all(0 <= s < len(rows) for s in states)
 
 
-def _write(path: str, plain: Plain) -> None:
+def write(path: str, plain: Plain) -> None:
+    """Keeps the tables in a file, if it can be written."""
     import tempfile  # only here, since it takes longer than all the rest
 
     content = marshal.dumps(plain)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 from .version import __version__
 
-__all__ = ["CompileError", "Model", "__version__", "compile", "compile_file", "from_onnx", "from_torch", "train", "zoo"]
+__all__ = ["Checkpoint", "CompileError", "Model", "__version__", "compile", "compile_file", "from_onnx", "from_torch", "train", "zoo"]
 
 if TYPE_CHECKING:
     from .api import compile, compile_file, train, zoo
+    from .checkpoint import Checkpoint
     from .errors import CompileError
     from .importing.api import from_onnx, from_torch
     from .model import Model
@@ -31,7 +32,8 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
-_HOMES |= dict.fromkeys(("from_onnx", "from_torch"), "importing.api")
+_HOMES |= {"Checkpoint": "checkpoint", "from_onnx": "importing.api", "from_torch": "importing.api"}
+_HOMES |= {"load_ipython_extension": "notebook"}
 
 
 def __getattr__(name: str) -> object:

@@ -8,12 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any
 
 from netc.compiler.elaborate.precision import FULL, Precision
 from netc.compiler.ir.types import DTYPES
-
-from .training.run_files import weights_of
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
@@ -44,13 +41,6 @@ def checked_paths(paths: object) -> tuple[str, ...]:
     if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
         raise TypeError(f"allow_paths must be several paths, such as a list, not {_kind(paths)}")
     return tuple(checked_path(path, "a path of allow_paths") for path in paths)
-
-
-def checked_weights(weights: object) -> Mapping[str, Any] | str | None:
-    """Weights as a mapping, or the path of a file: of a run's folder, that of its best weights."""
-    if weights is None or isinstance(weights, Mapping):
-        return weights
-    return weights_of(checked_path(weights, "`weights`"))
 
 
 def checked_params(params: object) -> dict[str, object]:

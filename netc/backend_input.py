@@ -1,52 +1,87 @@
 """What backends take, made of a checked program and the caller's weights.
 
-In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once; weights are read or drawn when a backend
-needs them.
+In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once; weights are opened or drawn when a
+backend needs them, and each tensor is read when it is asked for.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from .arguments import checked_seed, checked_weights
+from .arguments import checked_seed
+from .checkpoint import Checkpoint, Source, checked_weights
 
 if TYPE_CHECKING:
     from netc.compiler.backends.base import BackendInput
     from netc.compiler.ir.graph import Program
+    from netc.compiler.weights.matching import Matched
 
-Weights = Mapping[str, Any] | str | os.PathLike[str]
-"""Arrays or tensors by state-dict name, or the path of a `.safetensors`, `.npz`, `.pt` or `.pth` file."""
+Weights = Source | Checkpoint
 
 
 def backend_input(program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "") -> BackendInput:
-    """The input of a backend. Learned parameters with NaN or infinities are a `WeightsWarning` once they are read.
-
-    Raises `TypeError` or `ValueError` for weights or a seed of another kind.
-    """
+    """The input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of another kind."""
     from netc.compiler.backends.base import BackendInput
 
     checked, number = checked_weights(weights), checked_seed(seed)
 
-    @cache
-    def infos() -> Mapping[str, Any]:
+    arrays = None if weights is None and seed is None else _Arrays(program, checked, number)
+    return BackendInput(program, program.main.name, spec_hash, arrays)
+
+
+class _Arrays:
+    """Opens the weights when it is called, once."""
+
+    def __init__(self, program: Program, checkpoint: Checkpoint | None, seed: int) -> None:
+        self._program = program
+        self._checkpoint = checkpoint
+        self._seed = seed
+        self._drawn: Mapping[str, Any] | None = None
+        self.matched: Matched | None = None
+        """Those of the checkpoint, once they are opened."""
+
+    def __call__(self) -> Mapping[str, Any]:
+        if self._drawn is None and self.matched is None:
+            self._open()
+        return self._drawn if self.matched is None else self.matched  # type: ignore[return-value]
+
+    def _open(self) -> None:
         from netc.compiler.analysis.parameters import parameters
+        from netc.compiler.weights.initial import Drawn
 
-        return parameters(program)
+        infos = parameters(self._program)
+        if self._checkpoint is None:
+            self._drawn = Drawn(infos, self._seed)
+        else:
+            self.matched = self._checkpoint.matched(infos, self._seed)
 
-    def arrays() -> Mapping[str, Any]:
-        from netc.compiler.errors.weights import WeightsWarning
-        from netc.compiler.weights.matching import as_arrays, initial, load_matching, match, not_finite
 
-        if checked is None:
-            return initial(infos(), number)
-        found = load_matching(infos(), checked) if isinstance(checked, str) else match(infos(), as_arrays(checked))
-        ruined = not_finite(infos(), found)
-        if ruined:
-            warn(WeightsWarning(ruined), stacklevel=2)
-        return found
+@contextmanager
+def reported(given: BackendInput, level: int = 4) -> Iterator[BackendInput]:
+    """While weights are used. Afterwards, what users should see of them is a warning: a `WeightsNote`, or a `WeightsWarning` for learned
+    parameters with NaN or infinities. `level`: that of `warn`."""
+    yield given
+    match given.weights:
+        case _Arrays(matched=found) if found is not None:
+            for warning in _warnings(found):
+                warn(warning, stacklevel=level)
 
-    return BackendInput(program, program.main.name, spec_hash, None if weights is None and seed is None else arrays)
+
+def _warnings(matched: Matched) -> Iterator[Warning]:
+    from netc.compiler.errors.weights import WeightsNote, WeightsWarning
+
+    if matched.prefix:
+        yield WeightsNote(f"the prefix `{matched.prefix}` was removed from the names of the weights")
+    if matched.ignored:
+        yield WeightsNote(f"left out of the weights: {_listed(matched.ignored)}")
+    if matched.drawn:
+        yield WeightsNote(f"newly drawn, since they are not in the weights: {_listed(matched.drawn)}")
+    if matched.not_finite:
+        yield WeightsWarning(list(matched.not_finite))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,7 +1,7 @@
 """Whether a checkpoint fits a spec, without loading it: `netc check FILE --weights W`.
 
-In: a checked program and the path of a checkpoint. Out: diagnostics, none if it fits. Of .safetensors and .npz files only headers are
-read, so that the time does not depend on their size; PyTorch's files have no separate header and are read whole.
+In: a checked program and a checkpoint. Out: diagnostics, none if it fits. Always: no numbers are read, so that the time does not depend on
+their size; only files of PyTorch's before version 1.6 are read whole.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.parameters import ParameterInfo, parameters
 from netc.compiler.errors.weights import WeightsMismatch
-from netc.compiler.weights.headers import placeholders
-from netc.compiler.weights.matching import WeightsError, load, match
+from netc.compiler.weights.matching import WeightsError
 from netc.dsl.diagnostics import Diagnostic, Mark
 from netc.dsl.source import Span
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
 
+    from .checkpoint import Checkpoint
+
 _MARKS = 5
 
 
-def fit(program: Program, path: str) -> list[Diagnostic]:
+def fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
     """What keeps the checkpoint from loading into the model, at the stages concerned."""
     infos = parameters(program)
     try:
-        found = placeholders(path, infos)
-        match(infos, load(path) if found is None else found)
+        checkpoint.matched(infos, 0)
     except WeightsError as error:
         return [_diagnostic(error, infos, program.main.span)]
     return []

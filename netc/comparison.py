@@ -17,7 +17,7 @@ from netc.dsl.record import Record, replace
 
 from .drawing.bodies import folded
 from .drawing.words import operator_words
-from .summary import size
+from .figures import size
 
 Difference = tuple[str, str, str]
 """What differs, before and after."""

@@ -23,6 +23,12 @@ class CompileError(ValueError):
 
         return render_text(self.diagnostics)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: what is wrong with the spec, in colours."""
+        from netc.dsl.diagnostics.render import render_text
+
+        return [render_text(self.diagnostics, color=True)]
+
 
 @contextmanager
 def unsupported_is_compile_error(program: Program) -> Iterator[None]:

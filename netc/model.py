@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .arguments import checked_name, checked_path, checked_precision
-from .backend_input import Weights
+from .backend_input import Weights, reported
 from .errors import CompileError, unsupported_is_compile_error
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec
+    from .streams import ModelStream
     from .summary import SpecSummary
     from .training.objective import Objective
 
@@ -122,7 +123,8 @@ class Model:
         """
         from netc.compiler.backends.torch import BACKEND
 
-        return BACKEND.module(self.in_type(dtype, keep_io).backend_input(weights, seed))
+        with reported(self.in_type(dtype, keep_io).backend_input(weights, seed)) as given:
+            return BACKEND.module(given)
 
     def onnx(
         self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
@@ -134,8 +136,8 @@ class Model:
         from netc.compiler.backends.onnx import BACKEND
 
         made = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(made.program):
-            return BACKEND.proto(made.backend_input(weights, seed))
+        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
+            return BACKEND.proto(given)
 
     def save(
         self,
@@ -178,14 +180,19 @@ class Model:
         from .conditions import check_sizes
 
         made = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(made.program):
-            return BACKEND.session(made.backend_input(weights, seed), device, partial(check_sizes, made.program))
+        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
+            return BACKEND.session(given, device, partial(check_sizes, made.program))
+
+    def stream(self, dimension: str) -> ModelStream:
+        """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of
+        the whole. Raises `CompileError` with the operator that looks ahead, or that cannot be computed piece by piece.
+        """
+        from .streams import ModelStream
+
+        return ModelStream(self.program, dimension, self.weights)
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
-        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them.
-
-        Learned parameters with NaN or infinities are then a `WeightsWarning`.
-        """
+        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
         from .backend_input import backend_input
 
         if weights is None and seed is None:
@@ -228,6 +235,17 @@ class Model:
 
         checked = checked_path(path)
         write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from .drawing.levels import picture
+        from .drawing.svg import svg
+        from .markup import image_html, model_html, tree_html
+
+        made = self.summary()
+        image = image_html(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
+        tree = tree_html(made.name, made.inputs, made.rows, made.total_lines())
+        return model_html(self.name, self.inputs, self.outputs, len(made.rows), tree, image)
 
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:

@@ -6,15 +6,16 @@ gives the same arrays. Floating-point numbers are normally distributed; integers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netc.compiler.dims import Dim, OneOf, bounds, evaluate, show, symbols
+from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate, show, symbols
 from netc.compiler.ir.elements import Array, numpy_dtype
+from netc.compiler.ir.graph import graphs
 
 from .conditions import check_sizes
 
@@ -46,13 +47,15 @@ def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
 
 
 def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
-    """The same for several sizes, all of them different as far as the conditions allow: those of the dimensions, and shapes by name."""
+    """The same for several sizes, all of them different as far as the conditions allow, and none so small that a tensor within the model is
+    empty: those of the dimensions, and shapes by name."""
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
     listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    inside = _dims_inside(program, used)
     found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
     for at, sizes in enumerate(_different(used, listed)):
-        if all(sizes != other for other, _ in found) and _allowed(program, sizes):
+        if all(_differ(sizes, other) for other, _ in found) and _allowed(program, sizes) and all(evaluate(d, sizes) > 0 for d in inside):
             found.append((sizes, {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}))
         if len(found) == count or (found and at > _TRIES):
             break
@@ -61,14 +64,26 @@ def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], d
     return found
 
 
+def _differ(sizes: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    return sizes[BATCH] != other[BATCH] if BATCH in sizes else sizes != other
+
+
+def _dims_inside(program: Program, names: Collection[str]) -> list[Dim]:
+    """The sizes within the model that these symbols decide: none of them may be 0."""
+    values = (value for graph in graphs(program.main) for node in graph.nodes for value in node.outputs)
+    found = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
+    return [d for d in found if symbols(d) <= set(names)]
+
+
 def _different(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
     """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
     others = [name for name in names if name != BATCH]
-    for at, size in enumerate((*range(USUAL, _MOST), *range(1, USUAL))):
-        batch = {BATCH: 2 + at} if BATCH in names else {}
-        for step in (1, 0):
-            chosen = {n: listed[n][at % len(listed[n])] if n in listed else size + step * k for k, n in enumerate(others)}
-            yield batch | chosen
+    for batches in (2, _MOST):
+        for at, size in enumerate((*range(USUAL, _MOST), *range(1, USUAL))):
+            batch = {BATCH: 2 + at % batches} if BATCH in names else {}
+            for step in (1, 0):
+                chosen = {n: listed[n][at % len(listed[n])] if n in listed else size + step * k for k, n in enumerate(others)}
+                yield batch | chosen
     yield from _candidates(names, listed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netc.compiler.backends.base import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.registry import backend_of, backends
 
+from .backend_input import reported
 from .errors import unsupported_is_compile_error
 from .writing import is_stream, write_bytes, write_files
 
@@ -27,9 +28,10 @@ def refuse_weights(backend: Backend, what: str) -> None:
 
 def save(given: BackendInput, backend: Backend, path: str) -> None:
     """Writes the artefact whole, or not at all. One that holds no weights leaves out those that the model came with."""
-    with unsupported_is_compile_error(given.program):
-        artefact = backend.build(given)
-    if is_stream(path):
-        write_bytes(path, artefact.to_bytes())
-    else:
-        write_files(path, artefact.save, backend.parts)
+    with reported(given):
+        with unsupported_is_compile_error(given.program):
+            artefact = backend.build(given)
+        if is_stream(path):
+            write_bytes(path, artefact.to_bytes())
+        else:
+            write_files(path, artefact.save, backend.parts)

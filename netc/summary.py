@@ -15,6 +15,7 @@ from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
 from netc.dsl.record import Record, replace
 
+from .figures import number, size, type_words
 from .table import align, fitted, wrapped
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ SHORTEST = 16
 """The same in a table that is to fit a terminal."""
 WIDEST = (22, 16, 12)
 """The widest shapes, and half the widest names, of a table that does not fit a terminal without: the first that fits."""
-MANY = 4
-"""The table shows the first results of a stage with more results than that."""
 
 
 class Column(Record):
@@ -36,21 +35,15 @@ class Column(Record):
 
     title: str
     show: Callable[[StageCost], str]
-    number: bool = False
+    is_number: bool = False
 
 
-def _results(row: StageCost) -> str:
-    """The types of the results; for more than `MANY`, the first ones and the number of all."""
-    shown = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MANY else MANY - 1]]
-    return ", ".join(shown if len(shown) == len(row.results) else [*shown, f"... {len(row.results)} in all"])
-
-
-RESULT = Column("result", _results)
+RESULT = Column("result", type_words)
 OPERATOR = Column("operator", lambda row: row.name)
 COSTS = (
-    Column("parameters", lambda row: _number(row.parameters), number=True),
-    Column("FLOPs", lambda row: _number(row.flops), number=True),
-    Column("activation bytes", lambda row: _number(row.activation_bytes), number=True),
+    Column("parameters", lambda row: number(row.parameters), is_number=True),
+    Column("FLOPs", lambda row: number(row.flops), is_number=True),
+    Column("activation bytes", lambda row: number(row.activation_bytes), is_number=True),
 )
 
 
@@ -94,7 +87,7 @@ class SpecSummary(Record):
     def render(self, width: int | None = None) -> str:
         """The table, and the totals. To fit a `width`, formulas are cut after their first term, then columns are left out: first the
         activations, then the operators; at last, names and shapes are cut."""
-        quotients = Quotients({word for _, type in self.inputs for word in re.findall(r"\w+", type)})
+        quotients = Quotients(self._symbols())
         table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(quotients.shorten(text), LONGEST))
         for columns in ((OPERATOR, RESULT, *COSTS), (OPERATOR, RESULT, *COSTS[:-1]), (RESULT, *COSTS[:-1])):
             if width is not None and max(map(len, table)) > width:
@@ -116,18 +109,31 @@ class SpecSummary(Record):
         lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
         if widest is not None:
             lines = [(fitted(name, 2 * widest), fitted(result, widest), *rest) for name, result, *rest in lines]
-        return align((self.name, *(c.title for c in columns)), lines, (False, *(c.number for c in columns)))
+        return align((self.name, *(c.title for c in columns)), lines, (False, *(c.is_number for c in columns)))
+
+    def total_lines(self) -> list[tuple[str, str]]:
+        """The totals, each with what it is; formulas in full."""
+        return self._totals(Quotients(self._symbols()))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from .markup import framed, tree_html
+
+        return framed(tree_html(self.name, self.inputs, self.rows, self.total_lines()))
+
+    def _symbols(self) -> set[str]:
+        return {word for _, type in self.inputs for word in re.findall(r"\w+", type)}
 
     def _totals(self, quotients: Quotients) -> list[tuple[str, str]]:
         totals = self.totals
         lines = [
-            ("parameters", f"{_number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
-            ("FLOPs", f"{_number(totals.flops)}  (one sample, a multiply-add is two)"),
-            ("multiply-adds", f"{_number(totals.multiply_adds)}  (matrix products and convolutions only)"),
+            ("parameters", f"{number(totals.parameters)}  ({size(totals.parameter_bytes)} with buffers)"),
+            ("FLOPs", f"{number(totals.flops)}  (one sample, a multiply-add is two)"),
+            ("multiply-adds", f"{number(totals.multiply_adds)}  (matrix products and convolutions only)"),
             ("activations", f"{size(totals.activation_bytes)}  (one sample, all results kept)"),
         ]
         if totals.buffers:
-            lines.insert(1, ("buffers", _number(totals.buffers)))
+            lines.insert(1, ("buffers", number(totals.buffers)))
         lines = [(what, quotients.shorten(text)) for what, text in lines]
         return lines + ([("where", ", ".join(quotients.legend()))] if quotients.names else [])
 
@@ -204,18 +210,3 @@ def _data(row: StageCost) -> dict[str, object]:
 
 def _plain(value: Dim) -> int | str:
     return value if isinstance(value, int) else show(value)
-
-
-def _number(value: Dim) -> str:
-    return f"{value:,}" if isinstance(value, int) else show(value)
-
-
-def size(count: Dim) -> str:
-    """A number of bytes with a decimal unit."""
-    if not isinstance(count, int):
-        return f"{show(count)} B"
-    amount, units = float(count), ["TB", "GB", "MB", "kB", "B"]
-    while amount >= 1000 and len(units) > 1:
-        amount /= 1000
-        units.pop()
-    return f"{amount:.4g} {units[-1]}"

@@ -38,21 +38,23 @@ class UnsupportedByTarget(Exception):
 
 
 class BackendInput(Record):
-    """A checked program and what belongs to it. `weights` computes the arrays by state-dict name; None: the caller has none."""
+    """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read when it is asked for;
+    None: the caller has none. `progress` is called while a large artefact is written, with the bytes so far and all of them."""
 
     program: Program
     name: str
     spec_hash: str = ""
     weights: Callable[[], Arrays] | None = None
+    progress: Callable[[int, int], None] | None = None
 
     def arrays(self) -> Arrays:
         """The parameters and buffers; without `weights`, those that seed 0 draws."""
         if self.weights is not None:
             return self.weights()
         from ..analysis.parameters import parameters
-        from ..weights.initial import initial
+        from ..weights.initial import Drawn
 
-        return initial(parameters(self.program), 0)
+        return Drawn(parameters(self.program), 0)
 
 
 class Artefact(Protocol):

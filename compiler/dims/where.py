@@ -33,8 +33,8 @@ class Declared(Record):
 class _Range:
     """What is known of one free symbol: `lower <= S <= upper`, `S % step == rest`, and `S % divisor == 0` for a symbolic divisor."""
 
-    def __init__(self) -> None:
-        self.lower = 1
+    def __init__(self, lower: int) -> None:
+        self.lower = lower
         self.upper: int | None = None
         self.step = 1
         self.rest = 0
@@ -45,17 +45,20 @@ class _Range:
 
 
 def declare(names: Iterable[str], conditions: Sequence[Stated], fixed: Mapping[str, int]) -> Declared:
-    """The form of each of `names`, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked."""
-    return _Declaration(list(names), fixed).run(conditions)
+    """The form of each of `names`, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked.
+
+    A dimension is at least 1, unless a condition on it alone says that it may be 0: `P >= 0`, `P in [0, 8]`."""
+    return _Declaration(list(names), fixed, _may_be_empty(conditions)).run(conditions)
 
 
 class _Declaration:
-    def __init__(self, names: list[str], fixed: Mapping[str, int]) -> None:
+    def __init__(self, names: list[str], fixed: Mapping[str, int], empty: frozenset[str]) -> None:
         self.names = names
+        self.least = {name: 0 if name in empty else 1 for name in names}
         self.position = {name: i for i, name in enumerate(names)}
         self.forms: dict[str, Dim] = {name: fixed[name] for name in names if name in fixed}
         """The forms of eliminated symbols, over raw ones."""
-        self.ranges = {name: _Range() for name in names if name not in fixed}
+        self.ranges = {name: _Range(self.least[name]) for name in names if name not in fixed}
         self.contradictions: list[Stated] = []
         self.implied: list[tuple[Condition, Stated]] = []
         """What else must hold after an elimination, each with the condition that it comes from."""
@@ -99,15 +102,24 @@ class _Declaration:
         if solved is None:
             return False
         name, form = solved
-        forms = _with_form(self.forms, name, form)
+        forms = self._with_form(name, form)
         if forms is None:
             return self._refuse(origin)
         self.forms = forms
         low = bounds(form)[0]
         del self.ranges[name]
-        if low is None or low < 1:
-            self.implied.append((Condition(">=", form, 1), origin))
+        if low is None or low < self.least[name]:
+            self.implied.append((Condition(">=", form, self.least[name]), origin))
         return True
+
+    def _with_form(self, name: str, form: Dim) -> dict[str, Dim] | None:
+        """The forms with one more; None if that makes one of them less than a dimension can be."""
+        try:
+            settled = {**{n: substitute(f, {name: form}) for n, f in self.forms.items()}, name: form}
+        except ZeroDivisionError:
+            return None
+        highs = ((bounds(f)[1], self.least[n]) for n, f in settled.items())
+        return None if any(high is not None and high < least for high, least in highs) else settled
 
     def _solve(self, left: Dim, right: Dim) -> tuple[str, Dim] | None:
         """`(S, form)`: the equation says that S is `form`, which does not mention S."""
@@ -260,7 +272,7 @@ class _Declaration:
         if len(terms) != 1 or not all(isinstance(a, Symbol | Quotient) for m in terms for a in m):
             return symbol(name, lower=own.lower, upper=own.upper)
         least, most = bounds(divisor)
-        low = max(1, ceil_div(own.lower, most)) if most else 1
+        low = ceil_div(own.lower, most) if most else min(own.lower, 1)
         return divisor * quotient(name, divisor, 0, low, None if own.upper is None else own.upper // (least or 1))
 
     def _facts(self, asked: list[tuple[Condition, Stated]], final: Mapping[str, Dim]) -> Facts:
@@ -303,14 +315,23 @@ def _sides(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] | None:
         return None
 
 
-def _with_form(forms: Mapping[str, Dim], name: str, form: Dim) -> dict[str, Dim] | None:
-    """The forms with one more; None if that makes one of them zero or negative, as no dimension is."""
-    try:
-        settled = {**{n: substitute(f, {name: form}) for n, f in forms.items()}, name: form}
-    except ZeroDivisionError:
-        return None
-    highs = [bounds(f)[1] for f in settled.values()]
-    return None if any(h is not None and h < 1 for h in highs) else settled
+def _may_be_empty(conditions: Iterable[Stated]) -> frozenset[str]:
+    """The raw symbols that a condition lets be 0, or less."""
+    found = set()
+    for c in conditions:
+        name, least = _least(c)
+        if name and least <= 0:
+            found.add(name)
+    return frozenset(found)
+
+
+def _least(c: Stated) -> tuple[str, int]:
+    """The raw symbol that a condition gives a least value, and that value; otherwise no name."""
+    if isinstance(c, OneOf):
+        return _name(c.left) or "", min(c.values)
+    d = {"<": c.right - c.left - 1, "<=": c.right - c.left, ">": c.left - c.right - 1, ">=": c.left - c.right}.get(c.op, 0)
+    linear = _as_linear(d)
+    return (linear[0], ceil_div(-linear[2], linear[1])) if linear is not None and linear[1] > 0 else ("", 0)
 
 
 def _limits(own: _Range) -> list[tuple[str, int]]:

@@ -72,7 +72,7 @@ def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elabo
 def _decide(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
     """A comparison of dimensions that must be decided now."""
     if answer is None:
-        wanted = advice(left, right) if op in ("==", "!=") else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
+        wanted = advice(left, right) if op == "==" else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
         symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
         values = f"{show_value(left)} {op} {show_value(right)}"
         text = Span(node.span.file, node.left.span.start, node.right.span.end).text

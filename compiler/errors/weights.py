@@ -28,6 +28,10 @@ class WeightsWarning(UserWarning):
         super().__init__(f"NaN or infinity in the weights: {_listed([f'`{name}`' for name in names])}")
 
 
+class WeightsNote(UserWarning):
+    """What was done with weights that users should see: a prefix that was removed, names that were left out or newly drawn."""
+
+
 class WeightsUnreadable(Problem):
     """A file that is missing, corrupt or of an unsupported format. `why` is a clause: `there is no such file`."""
 
@@ -41,6 +45,21 @@ class WeightsUnreadable(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
+
+
+class PatternUnused(Problem):
+    """A pattern of names, or a prefix as one, that fits `nothing`: `no name in the weights`. `names` are a few that there are."""
+
+    code: ClassVar[str] = "weights-pattern"
+    pattern: str
+    nothing: str
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"{self.nothing} fits `{self.pattern}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"there are {_listed([f'`{name}`' for name in self.names])}",) if self.names else ()
 
 
 class Misfit(Record):

@@ -20,6 +20,7 @@ from netc.dsl.source import Span
 from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
 from .origins import Decision, Origin
+from .stages import StageParameter
 from .tests import Choice
 from .types import DType, TensorType
 
@@ -272,8 +273,9 @@ class Graph:
     time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
-    in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `has_modes`: it
-    has an `if training`; `training_outputs` are those of a model that are others in training.
+    in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `stages` has, by
+    label, the operators that its block takes as parameters. `has_modes`: it has an `if training`; `training_outputs` are those of a model
+    that are others in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -295,6 +297,7 @@ class Graph:
         self.count: int | None = None
         self.around: Graph | None = None
         self.choices: list[Choice] = []
+        self.stages: dict[str, StageParameter] = {}
         self.sizes: dict[str, SymDim] = {}
         self.has_modes = False
         self.training_outputs: list[Value] | None = None

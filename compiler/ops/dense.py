@@ -6,11 +6,11 @@ from netc.dsl.record import replace
 
 from ..dims import Dim, advice
 from ..errors.base import argument
-from ..errors.operators import BadArgument, ShapeMismatch, Unprovable
+from ..errors.operators import BadArgument, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..ir.types import FLOAT32, DType, TensorType
 from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
-from .kinds import DTYPE, FLAG, SIZE, IntKind, WordKind
+from .kinds import DTYPE, EXTENDED, FLAG, SIZE, IntKind, NumberKind, WordKind
 from .learned import normal, weight_and_bias
 from .operand import SOME_AXES, Input, axes
 from .parametric import Parametric, WithBias
@@ -100,10 +100,18 @@ class _LookUp(Parametric):
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")
     padding_idx = Arg(IntKind(varies=True), default=None)
+    max_norm = Arg(NumberKind(0), default=None)
+    norm_type = Arg(EXTENDED, default=2)
     dtype = Arg(DTYPE, default=FLOAT32)
 
-    def check(self) -> None:
-        """Refuses another type than a float, and the number of a row that is not there."""
+    def check(self, given: OpInputs) -> None:
+        """Refuses another type than a float, the number of a row that is not there, and a norm that scaling does not change, or of a tensor
+        that is given."""
+        if self.max_norm is not None and "weight" in given:
+            needed = "cannot be with a weight that is given: PyTorch would change that tensor"
+            raise OperatorError(BadArgument(self.name, "max_norm", str(self.max_norm), needed), argument("max_norm"))
+        if self.max_norm is not None and self.norm_type == 0:
+            raise OperatorError(BadArgument(self.name, "norm_type", "0", "must be a norm that a factor scales"), argument("norm_type"))
         if not self.dtype.is_float:
             needed = "must be a floating-point type"
             raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument("dtype"))
@@ -126,6 +134,8 @@ class _LookUp(Parametric):
 class Embedding(_LookUp):
     """Look-up of rows: each index is replaced by the row of that number.
 
+    With `max_norm`, a row that is looked up and has a greater `norm_type`-norm is scaled down to that norm: in PyTorch in the weight
+    itself, also in evaluation, and so for all that share the weight; in ONNX for this stage only.
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
 
@@ -134,7 +144,7 @@ class Embedding(_LookUp):
     examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.check()
+        self.check(given)
         return (TensorType(self._dtype(given), (*given.indices.shape, self.dim)),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -142,27 +152,48 @@ class Embedding(_LookUp):
 
 
 class EmbeddingBag(_LookUp):
-    """The sum, the mean or the maximum of the rows that the indices of each bag, `[N, indices]`, give.
+    """The sum, the mean or the maximum of the rows that the indices of each bag give: `[N, indices]`, a row for each bag.
 
-    A row of number `padding_idx` does not count; of no rows the result is 0. With `mode=sum`, a second tensor weights each index.
+    With `offsets`, the indices of all bags follow each other, `[indices]`, and each bag begins at its offset, the first one at 0; with
+    `include_last_offset`, there is one offset more, the number of indices. A row of number `padding_idx` does not count; of no rows the
+    result is 0. With `mode=sum`, `per_sample_weights` has a factor for each index. `max_norm` is that of `embedding`.
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
 
     name = "embedding_bag"
-    indices = Input(INDICES, axes("N n", "[N, indices], a row for each bag"))
-    per_sample_weights = Input(FLOATS, axes("N n", "[N, indices], as the indices"), optional=True)
+    indices = Input(INDICES, axes("N n", "[N, indices], or [indices] with `offsets`", least=1))
+    per_sample_weights = Input(FLOATS, axes("N n", "as many axes as the indices", least=1), optional=True)
+    offsets = Input(INDICES, axes("bags", "[bags]"), optional=True)
     mode = Arg(WordKind("mean", "sum", "max"), default="mean", positional=True)
+    include_last_offset = Arg(FLAG, default=False)
     examples = (
         "input [T] int64 -> embedding_bag 1000 64",
         "x = input [T] int64; w = input [T]; (x, w) -> embedding_bag 1000 64 sum",
+        "x = input [32] int64 batch=false; begins = table (i) [8] int64 = 4 * i; x -> embedding_bag 1000 64 offsets=begins",
     )
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.check()
+        self.check(given)
+        rank = 1 if "offsets" in given else 2
+        if given.indices.rank != rank:
+            needed = "[indices], as there are offsets" if rank == 1 else "[N, indices], or `offsets`, where the bags begin"
+            raise OperatorError(WrongRank(self.name, needed, given.indices), given.at("indices"))
         weights = given.get("per_sample_weights")
         if weights is not None:
             self._check_weights(weights, given)
-        return (TensorType(self.dtype, (given.indices.shape[0], self.dim)),)
+        return (TensorType(self.dtype, (self._bags(given), self.dim)),)
+
+    def _bags(self, given: OpInputs) -> Dim:
+        """The number of bags."""
+        if "offsets" not in given:
+            if self.include_last_offset:
+                problem = BadArgument(self.name, "include_last_offset", "true", "needs `offsets`")
+                raise OperatorError(problem, argument("include_last_offset"))
+            return given.indices.shape[0]
+        count = given.offsets.shape[0] - self.include_last_offset
+        if given.facts.at_least(count, 1) is False:
+            raise OperatorError(WrongSize(self.name, "offsets of at least one bag", given.offsets), given.at("offsets"))
+        return count
 
     def _check_weights(self, weights: TensorType, given: OpInputs) -> None:
         if self.mode != "sum":
@@ -170,9 +201,13 @@ class EmbeddingBag(_LookUp):
         if weights.dtype != self.dtype:
             needed = f"must be that of the weights, {weights.dtype}"
             raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument("dtype"))
-        for axis, what in enumerate(("their numbers of bags", "their numbers of indices")):
+        if weights.rank != given.indices.rank:
+            needed = f"a weight for each of the indices {given.indices}"
+            raise OperatorError(WrongRank(self.name, needed, weights), given.at("per_sample_weights"))
+        for axis in range(weights.rank):
+            what = "their numbers of bags" if axis < weights.rank - 1 else "their numbers of indices"
             require_same_size(self.name, given, ("indices", "per_sample_weights"), axis, "weight", what)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each number that is looked up, two if it is weighted."""
-        return len(given) * numel(given.indices.shape) * self.dim
+        return (1 + ("per_sample_weights" in given)) * numel(given.indices.shape) * self.dim

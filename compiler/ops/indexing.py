@@ -6,7 +6,7 @@ count from 0; whether they lie within the axis is known only at run time.
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from math import isfinite
 
 from ..dims import Dim, advice, show
 from ..errors.arithmetic import NeedsNumber
@@ -19,26 +19,18 @@ from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import ANY, BOOLS, INDICES, LONGS
-from .kinds import AXIS, DIM, DTYPE, FLAG, NUMBER, SIZE, Kind, NumberKind, WordKind
+from .kinds import AXIS, DIM, DTYPE, FLAG, NUMBER, SIZE, ExtendedKind, WordKind
 from .operand import Input, axes
 from .requirements import at_most_text
 from .scalars import cast_scalar, require_exact_scalar, scalar_warnings
 from .shape import Layout
 
 
-class FillKind(Kind["int | float | bool"]):
-    """A value to fill elements with: a number, a boolean, `inf` or `-inf`."""
-
-    words = ("inf", "-inf")
-
-    def describe(self) -> str:
-        return "a number, `inf` or `-inf`"
+class FillKind(ExtendedKind):
+    """A value to fill elements with: also a boolean."""
 
     def convert(self, value: object) -> int | float | bool:
-        if isinstance(value, bool):
-            return value
-        infinite = {"inf": inf, "-inf": -inf}.get(value) if isinstance(value, str) else None
-        return NumberKind().convert(value) if infinite is None else infinite
+        return value if isinstance(value, bool) else super().convert(value)
 
 
 FILL = FillKind()

@@ -115,6 +115,18 @@ class NumberKind(Kind["int | float"]):
         return value
 
 
+class ExtendedKind(Kind["int | float"]):
+    """A number, or an infinite one."""
+
+    words = ("inf", "-inf")
+
+    def describe(self) -> str:
+        return "a number, `inf` or `-inf`"
+
+    def convert(self, value: object) -> int | float:
+        return float(value) if isinstance(value, str) and value in self.words else NumberKind().convert(value)
+
+
 class ScalarKind(Kind["Dim | float | bool"]):
     """Any scalar: a number, a bool or a dimension."""
 
@@ -237,6 +249,7 @@ COUNT = IntKind(1, varies=True)
 SIZE = SizeKind(1)
 DIM = SizeKind(None)
 NUMBER = NumberKind()
+EXTENDED = ExtendedKind()
 FRACTION = NumberKind(0, 1)
 SCALAR = ScalarKind()
 ANY_SCALAR = AnyScalarKind()

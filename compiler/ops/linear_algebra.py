@@ -19,10 +19,9 @@ from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import ANY, FLOATS, NUMBERS
 from .equation import Equation, read
-from .kinds import AXIS, STRING, NumberKind
+from .kinds import AXIS, EXTENDED, STRING, NumberKind
 from .operand import Input, Inputs, axes
 from .promotion import result_type
-from .reduction import PowerKind
 from .requirements import require_same_dtype, require_same_size
 
 VECTOR = axes("n", "one axis", hints={2: 'for a product within each sample, write `-> einsum "ni,nj->nij"`'})
@@ -227,7 +226,7 @@ class Cdist(Operator):
     name = "cdist"
     x = Input(FLOATS, axes("... n k", "at least two axes"))
     other = Input(FLOATS, axes("... m k", "at least two axes"), like="x")
-    p = Arg(PowerKind(), default=2, positional=True)
+    p = Arg(EXTENDED, default=2, positional=True)
     examples = ("a = input 5x3; b = input 4x3; (a, b) -> cdist", "a = input [T, 3]; b = param [8, 3] as b; (a, b) -> cdist 1")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:

@@ -7,9 +7,10 @@ from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
+from .axes import normalize_axis
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, LONGS
-from .kinds import COUNT, FLAG, NUMBER, SIZE, ListKind, NumberKind
+from .kinds import AXIS, COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
 from .parametric import Parametric, WithBias
@@ -17,6 +18,18 @@ from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
 POSITIVE = NumberKind(above=0)
+
+
+class MomentumKind(Kind["int | float | str"]):
+    """The share of the new statistics in the running ones; `none`: they are the mean of all so far."""
+
+    words = ("none",)
+
+    def describe(self) -> str:
+        return "a number, or `none`"
+
+    def convert(self, value: object) -> int | float | str:
+        return "none" if value == "none" else NUMBER.convert(value)
 
 
 class _Normalization(Parametric):
@@ -68,7 +81,6 @@ class _ChannelNormalization(_Normalization, WithBias):
 class _TrackingNormalization(_ChannelNormalization):
     """Those that may keep running statistics in training, to use them in inference."""
 
-    momentum = Arg(NUMBER, default=0.1)
     track_running_stats = Arg(FLAG, default=True)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
@@ -89,11 +101,15 @@ class _TrackingNormalization(_ChannelNormalization):
 
 
 class BatchNorm(_TrackingNormalization):
-    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training."""
+    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training.
+
+    Those of the training are a moving average, in which the new ones count by `momentum`; with `momentum=none`, the mean of all.
+    """
 
     name = "batch_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
     eps = Arg(POSITIVE, default=1e-5)
+    momentum = Arg(MomentumKind(), default=0.1)
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -110,6 +126,7 @@ class InstanceNorm(_TrackingNormalization):
     name = "instance_norm"
     x = Input(FLOATS, SPATIAL)
     affine = Arg(FLAG, default=False)
+    momentum = Arg(NUMBER, default=0.1)
     track_running_stats = Arg(FLAG, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
@@ -243,3 +260,40 @@ class LocalResponseNorm(Operator):
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given.x.shape) * (self.size + 5)
+
+
+class SpectralNormalize(Operator):
+    """Divides a weight by its greatest singular value, as a matrix with a row for each position of `axis`.
+
+    Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, as PyTorch's
+    parametrization does, which takes fifteen when it is made; here they start at random, so train before you evaluate.
+    """
+
+    name = "spectral_normalize"
+    weight = Input(FLOATS, axes("... n", "at least two axes", least=2))
+    axis = Arg(AXIS, default=0, alias="dim")
+    n_power_iterations = Arg(COUNT, default=1)
+    eps = Arg(EPS, default=1e-12)
+    examples = ("x = input 3; w = param [4, 3] init=normal as weight; x -> dense 4 weight=(spectral_normalize(w))",)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, given.weight)
+        return (given.weight,)
+
+    def sides(self, weight: TensorType) -> tuple[Dim, Dim]:
+        """Rows and columns of the matrix."""
+        axis = normalize_axis(self.name, self.axis, weight)
+        return weight.shape[axis], numel((*weight.shape[:axis], *weight.shape[axis + 1 :]))
+
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        names = zip(("_u", "_v"), self.sides(given.weight), strict=True)
+        return tuple(ParameterSpec(name, (size,), _unit(size), given.weight.dtype, trainable=False) for name, size in names)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """The product with one vector, that with the other, and the quotient."""
+        return 3 * numel(given.weight.shape) + 2 * self.sides(given.weight)[0]
+
+
+def _unit(size: Dim) -> Init:
+    """A vector of length 1 or so."""
+    return Init("normal", (size**-0.5 if isinstance(size, int) else 1.0, 0.0))

@@ -6,7 +6,6 @@ the batch axis too, as in PyTorch.
 
 from __future__ import annotations
 
-from math import inf
 from typing import ClassVar
 
 from ..dims import Dim
@@ -16,21 +15,9 @@ from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, NUMBERS
-from .kinds import AXES, AXIS, FLAG, INT, NUMBER, Kind, NumberKind
+from .kinds import AXES, AXIS, EXTENDED, FLAG, INT, NUMBER
 from .operand import Input
 from .scalars import require_exact_scalar
-
-
-class PowerKind(Kind["int | float"]):
-    """The p of a p-norm: a number, or `inf`."""
-
-    words = ("inf",)
-
-    def describe(self) -> str:
-        return "a number, or `inf`"
-
-    def convert(self, value: object) -> int | float:
-        return inf if value == "inf" else NumberKind().convert(value)
 
 
 class Reduction(Operator):
@@ -215,7 +202,7 @@ class Norm(OverAxes):
     name = "norm"
     work = 2
     x = Input(FLOATS)
-    p = Arg(PowerKind(), default=2, positional=True)
+    p = Arg(EXTENDED, default=2, positional=True)
     axis = Arg(AXES, default=None, alias="dim")
     examples = ("input 8 -> norm axis=-1", "input 8 -> norm 1 axis=-1 keepdim=true")
 
@@ -226,7 +213,7 @@ class Normalize(Operator):
     name = "normalize"
     pointwise = True
     x = Input(FLOATS)
-    p = Arg(PowerKind(), default=2)
+    p = Arg(EXTENDED, default=2)
     axis = Arg(AXIS, default=1, positional=True, alias="dim")
     eps = Arg(NUMBER, default=1e-12)
     examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")

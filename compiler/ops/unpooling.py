@@ -9,12 +9,13 @@ from __future__ import annotations
 from math import prod
 
 from ..dims import Dim, show
-from ..errors.base import argument
+from ..errors.arguments import MissingArgument
+from ..errors.base import STAGE, argument, input_
 from ..errors.operators import BadArgument, EmptyResult, WrongRank, WrongSize
 from ..ir.types import INT64, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, LONGS
-from .kinds import SIZE, SIZES, SIZES0, ListKind
+from .kinds import SIZE, SIZES, SIZES0, ListKind, NumberKind
 from .operand import SPATIAL, Input, axes
 from .requirements import require_same_size
 from .windows import each_axis
@@ -85,6 +86,7 @@ class MaxUnpool(Operator):
 class FractionalMaxPool(Operator):
     """The maximum of `size` windows along each of two or three axes, at random positions, and (when unpacked) its index.
 
+    `output_ratio`, instead of `size`, is the number of windows as a share of the axis.
     `samples` are random numbers of 0 to 1, `[N, C, axes]`. Without them PyTorch draws some, in training and in inference; ONNX cannot.
     """
 
@@ -94,21 +96,57 @@ class FractionalMaxPool(Operator):
     x = Input(FLOATS, axes("N C ... h w", "[N, C, height, width] or [N, C, depth, height, width]", least=4, most=5))
     samples = Input(FLOATS, axes("N C axes", "[N, C, axes]"), like="x", optional=True)
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
-    size = Arg(SIZES, positional=True, alias="output_size")
-    examples = ("x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5",)
+    size = Arg(SIZES, default=None, positional=True, alias="output_size")
+    output_ratio = Arg(ListKind(NumberKind(above=0, below=1), scalar=True, least=1), default=None)
+    examples = (
+        "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5",
+        "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 output_ratio=0.7",
+    )
 
     def sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
         """Kernel and number of windows of each spatial axis."""
-        return tuple(zip(*(each_axis(self.name, name, self.args[name], x) for name in ("kernel", "size")), strict=True))
+        kernel = each_axis(self.name, "kernel", self.kernel, x)
+        counts = self._shares(x) if self.size is None else each_axis(self.name, "size", self.size, x)
+        return tuple(zip(kernel, counts, strict=True))
+
+    def ratios(self, x: TensorType) -> tuple[float, ...]:
+        """The shares, one for each spatial axis."""
+        ratio = self.output_ratio
+        return ratio * (x.rank - 2) if len(ratio) == 1 else ratio
+
+    def _shares(self, x: TensorType) -> tuple[int, ...]:
+        """The numbers of windows that follow from the sizes of the axes."""
+        ratios = self.ratios(x)
+        if len(ratios) != x.rank - 2:
+            needed = f"must have one number for each of the {x.rank - 2} spatial axes"
+            raise OperatorError(BadArgument(self.name, "output_ratio", f"{len(ratios)} for {x}", needed), argument("output_ratio"))
+        found = []
+        for axis, (size, ratio) in enumerate(zip(x.shape[2:], ratios, strict=True), start=2):
+            if not isinstance(size, int):
+                needed = f"the size of axis {axis} to be known before run time"
+                raise OperatorError(WrongSize(self.name, needed, x, "give the number of windows, or fix the size with `--dim`"), input_(0))
+            if not int(size * ratio):
+                needed = f"must make one window or more of the {size} along axis {axis} of {x}"
+                raise OperatorError(BadArgument(self.name, "output_ratio", f"{ratio:g}", needed), argument("output_ratio"))
+            found.append(int(size * ratio))
+        return tuple(found)
+
+    def _check_one(self) -> None:
+        """Either `size` or `output_ratio`."""
+        if self.size is not None and self.output_ratio is not None:
+            raise OperatorError(BadArgument(self.name, "output_ratio", "both", "cannot be together with `size`"), argument("output_ratio"))
+        if self.size is None and self.output_ratio is None:
+            raise OperatorError(MissingArgument(self.name, "size", SIZES.describe(), "fractional_max_pool 2 5"), STAGE)
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        self._check_one()
         x, sides = given.x, self.sides(given.x)
-        strict = x.rank == 5
+        strict, name = x.rank == 5, "output_ratio" if self.size is None else "size"
         for axis, (kernel, count) in enumerate(sides, start=2):
             least = kernel + count - 1 + strict
             if given.facts.at_least(x.shape[axis], least) is False:
                 needed = f"must be at most {show(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
-                raise OperatorError(BadArgument(self.name, "size", str(count), needed), argument("size"))
+                raise OperatorError(BadArgument(self.name, name, str(count), needed), argument(name))
         if "samples" in given:
             for axis, what in enumerate(("their numbers of samples", "their channels")):
                 require_same_size(self.name, given, ("x", "samples"), axis, "pool", what)

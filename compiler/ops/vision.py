@@ -15,7 +15,7 @@ from ..ir.types import TensorType
 from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .convolution import Conv
 from .element_types import FLOATS
-from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0
+from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0, IntKind
 from .learned import weight_and_bias
 from .operand import Input, axes
 from .parametric import WithBias
@@ -120,7 +120,8 @@ class RoiAlign(Operator):
     """Boxes of images as small images of one size: `[N, C, H, W]` and boxes `[K, 5]` make `[K, C, size]`.
 
     A box is the number of its image, and its left, upper, right and lower end; `scale` times these are pixels. Each element is the mean of
-    `sampling_ratio` by `sampling_ratio` points. With `aligned`, a pixel is around its coordinates, not to the right and below.
+    `sampling_ratio` by `sampling_ratio` points; of 0, of about one point for each pixel that the element covers, which depends on the box.
+    With `aligned`, a pixel is around its coordinates, not to the right and below.
     """
 
     name = "roi_align"
@@ -129,7 +130,7 @@ class RoiAlign(Operator):
     boxes = Input(FLOATS, axes("K five", "[boxes, 5]"), like="x")
     size = Arg(SIZES, positional=True, alias="output_size")
     scale = Arg(NUMBER, default=1.0, alias="spatial_scale")
-    sampling_ratio = Arg(COUNT, default=2)
+    sampling_ratio = Arg(IntKind(varies=True), default=2)
     aligned = Arg(FLAG, default=False)
     examples = (
         "x = input 8x9x9; image = param [6, 1] init=zeros trainable=false as image; boxes = input [6, 4] batch=false; "
@@ -147,5 +148,5 @@ class RoiAlign(Operator):
         return (x.with_shape((boxes.shape[0], x.shape[1], *self.sizes(x))),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Four products and a sum of each point."""
-        return 8 * self.sampling_ratio**2 * numel(results[0].shape)
+        """Four products and a sum of each point; of boxes whose points are not known, one for each element."""
+        return 8 * max(self.sampling_ratio, 1) ** 2 * numel(results[0].shape)

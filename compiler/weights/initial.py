@@ -6,7 +6,7 @@ so that they stay when stages are added elsewhere; tied parameters share one arr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from math import sqrt
 from typing import Any
@@ -18,6 +18,8 @@ from ..ir.elements import Array, numpy_dtype
 from ..ops.constants import TableOperator
 from ..ops.initialisers import fans, gain_of
 
+_PART = 1 << 20
+"""Values that are drawn at once: what fits into the caches."""
 Draw = Callable[..., Array]
 """What draws the values of one parameter: given what is known of it, a generator, and the values of the initialiser's arguments."""
 
@@ -27,6 +29,27 @@ def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Arra
     generators = _Generators(seed)
     arrays = {name: _values(info, generators) for name, info in infos.items() if info.tied_to is None}
     return {name: arrays[info.tied_to or name] for name, info in infos.items()}
+
+
+class Drawn(Mapping[str, Array]):
+    """The same, each array drawn when it is asked for, and not kept."""
+
+    def __init__(self, infos: Mapping[str, ParameterInfo], seed: int = 0) -> None:
+        self._infos = infos
+        self._seed = seed
+
+    def __getitem__(self, name: str) -> Array:
+        info = self._infos[self._infos[name].tied_to or name]
+        return _values(info, _Generators(self._seed))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._infos
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._infos)
+
+    def __len__(self) -> int:
+        return len(self._infos)
 
 
 def fixed(info: ParameterInfo) -> Array:
@@ -96,19 +119,34 @@ def _precision(info: ParameterInfo) -> Any:
     return np.float64 if info.dtype.name == "float64" else np.float32
 
 
+def _in_parts(info: ParameterInfo, draw: Callable[[int], Array]) -> Array:
+    """A number of values at a time: they are the same ones as all at once, and rounded to half types they take a third of the memory."""
+    values = np.empty(info.numel, numpy_dtype(info.dtype))
+    for begin in range(0, values.size, _PART):
+        part = values[begin : begin + _PART]
+        part[:] = draw(part.size)
+    return values.reshape(info.shape)
+
+
 def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float = 0.0) -> Array:
-    values = generator.standard_normal(info.shape, dtype=_precision(info))
-    values *= std
-    if mean:
-        values += mean
-    return values
+    def draw(count: int) -> Array:
+        values = generator.standard_normal(count, dtype=_precision(info))
+        values *= std
+        if mean:
+            values += mean
+        return values
+
+    return _in_parts(info, draw)
 
 
 def _between(info: ParameterInfo, generator: np.random.Generator, low: float, high: float) -> Array:
-    values = generator.random(info.shape, dtype=_precision(info))
-    values *= high - low
-    values += low
-    return values
+    def draw(count: int) -> Array:
+        values = generator.random(count, dtype=_precision(info))
+        values *= high - low
+        values += low
+        return values
+
+    return _in_parts(info, draw)
 
 
 def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float, a: float, b: float) -> Array:

@@ -14,12 +14,9 @@ from pathlib import Path
 from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops import Operator
 from netc.dsl.grammar import tables
+from netc.highlighting import CONSTANTS, DEFINING, WORD_OPERATORS
 
 TARGET = Path(__file__).with_name("syntaxes") / "net.tmLanguage.json"
-CONSTANTS = ("true", "false")
-WORD_OPERATORS = ("and", "or", "not", "in")
-DEFINING = ("block", "model", "fn", "train")
-"""The keywords that a name follows which is defined."""
 
 
 def alternatives(words: list[str]) -> str:

@@ -30,6 +30,7 @@ COMMANDS = (
     "diff",
     "sweep",
     "draw",
+    "play",
     "zoo",
     "ops",
     "explain",

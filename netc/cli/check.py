@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import FileName
-from .options import choose, precision_options, spec_options
+from .options import checkpoint_options, choose, precision_options, spec_options
 from .reading import reader
 from .report import report
 from .terminal import note, write
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from ..analysis import Analysis, Choice
+    from ..checkpoint import Checkpoint
 
 FORMATS = ("text", "short", "json", "sarif", "github")
 
@@ -29,9 +30,10 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
 @click.option("--strict", is_flag=True, help="Warnings are failures too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
-@click.option("--weights", metavar="FILE", type=FileName(), help="A checkpoint that is to fit; of .safetensors only the header is read.")
+@click.option("--causal", metavar="T", help="Prove that no output depends on later inputs along this dimension.")
 @precision_options
 @spec_options
+@checkpoint_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -41,13 +43,14 @@ def command(
     form: str,
     strict: bool,
     fix: bool,
-    weights: str | None,
+    causal: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
     dtype: str | None,
     keep_io: bool,
+    weights: Checkpoint | None,
 ) -> None:
     """Check specs. `-` reads standard input.
 
@@ -60,12 +63,15 @@ def command(
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
+    from ..streams import look_ahead
 
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
+    if causal is not None:
+        misfits += [d for a in found if a.program is not None for d in look_ahead(a.program, causal)]
     report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
         _show_shapes(found)
@@ -96,13 +102,12 @@ def _fix(files: tuple[str, ...], choice: Choice) -> None:
             note(f"{path}: {total} edit{'s' if total > 1 else ''}")
 
 
-def _fit(program: Program, weights: str | None) -> list[Diagnostic]:
+def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     if weights is None:
         return []
     from ..check_weights import fit
-    from ..training.run_files import weights_of
 
-    return fit(program, weights_of(weights))
+    return fit(program, weights)
 
 
 def _show_shapes(found: list[Analysis]) -> None:

@@ -12,7 +12,7 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 from ..emit import STAGES
 from .completion import FileName
 from .failures import wrong_usage
-from .options import choose, one_source, precision_options, refuse_overwriting, source_options, spec_options, weight_options
+from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
 from .program import compiled
 from .reading import reader
 from .terminal import warnings_shown
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
+    from ..checkpoint import Checkpoint
+    from ..model import Model
 
 BACKENDS = backends()
 SUFFIXED = " or ".join(f"NAME{backend.suffix}" for backend in BACKENDS)
@@ -42,6 +44,7 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Where to: {SUFFIXED}, or `-` for standard output.")
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
 @click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
+@click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @precision_options
 @spec_options
@@ -52,6 +55,7 @@ def command(
     output: str | None,
     target: str | None,
     section: str | None,
+    stream: str | None,
     emit: str | None,
     model: str | None,
     params: dict[str, object],
@@ -59,13 +63,15 @@ def command(
     allow_paths: tuple[str, ...],
     dtype: str | None,
     keep_io: bool,
-    weights: str | None,
+    weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
     path = one_source(file, text)
-    refuse_overwriting(output, path, weights)
+    refuse_overwriting(output, path, *read_by(weights))
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
+    if stream is not None and (emit is not None or target == SECTION):
+        raise click.UsageError("--stream is for a file or a text of a target")
     if emit is not None:
         if target is not None or weights is not None or seed is not None:
             raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
@@ -79,15 +85,36 @@ def command(
     if section is not None:
         raise click.UsageError(f"--section is for --target {SECTION}")
     backend = _backend(target, output)
+    from netc.dsl.record import replace
+
     from ..saving import refuse_weights, save
+    from .written import writing_shown
 
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
     made = compiled(read, choice)
-    with warnings_shown():
-        save(made.backend_input(weights, seed), backend, output or "-")
+    if stream is not None:
+        _stream(made, stream, backend, output, weights, seed)
+        return
+    with warnings_shown(), writing_shown() as progress:
+        save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
+        click.echo(f"note: {note}", err=True)
+
+
+def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: Checkpoint | None, seed: int | None) -> None:
+    """Writes a step, and a second file of what is computed before it."""
+    from ..errors import CompileError
+    from .program import give_up_on
+
+    try:
+        found = made.stream(dimension)
+    except CompileError as error:
+        give_up_on(error.diagnostics)
+    with warnings_shown():
+        written = found.save(output or "-", backend, weights, seed)
+    for note in (*found.notes(written), *backend.notes(found.step)):
         click.echo(f"note: {note}", err=True)
 
 

@@ -53,7 +53,7 @@ def exit_code(error: BaseException) -> int:
         _cannot_write(error)
         return FAILED
     if isinstance(error, MemoryError):
-        complain("there is not enough memory for this")
+        complain(f"there is not enough memory for this{': ' if str(error) else ''}{error}")
         return FAILED
     if not isinstance(error, Exception):
         raise error

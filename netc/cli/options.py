@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -17,6 +18,7 @@ from .completion import FileName, FolderName, models
 
 if TYPE_CHECKING:
     from ..analysis import Choice
+    from ..checkpoint import Checkpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OUTER_COMMA = re.compile(r",(?![^\[(]*[\])])")
@@ -83,19 +85,41 @@ def source_options(function: F) -> F:
 
 
 def weight_options(function: F) -> F:
-    """`--weights`, `--seed`."""
+    """`--weights` and what goes with it, as a `Checkpoint` or None; `--seed`."""
     seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the parameters with this seed.")
-    weights = click.option(
-        "--weights", metavar="FILE", type=FileName(), callback=_weights, help="Parameters: .safetensors, .npz, .pt, .pth, or a run."
-    )
-    return weights(seed(function))
+    return checkpoint_options(seed(function))
 
 
-def _weights(ctx: click.Context, option: click.Parameter, path: str | None) -> str | None:
-    """Of the folder of a run, its best weights."""
-    from ..training.run_files import weights_of
+def checkpoint_options(function: F) -> F:
+    """`--weights`, `--strip-prefix`, `--ignore`, `--allow-missing`: as one argument, `weights`, a `Checkpoint` or None."""
 
-    return None if path is None else weights_of(path)
+    @wraps(function)
+    def packed(*args: Any, weights: tuple[str, ...], strip_prefix: str | None, **others: Any) -> Any:
+        patterns = {name: others.pop(name) for name in _PATTERNS}
+        return function(*args, weights=_checkpoint(weights, strip_prefix, patterns), **others)
+
+    for option in (
+        click.option("--allow-missing", multiple=True, metavar="PATTERN", help="Draw such parameters if the weights lack them: 'fc.*'."),
+        click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave such names out of the weights: 'aux.*'."),
+        click.option("--strip-prefix", metavar="PREFIX", help="Remove a prefix from the names of the weights."),
+        click.option("--weights", multiple=True, metavar="FILE", type=FileName(), help=_WEIGHTS_HELP),
+    ):
+        packed = option(packed)
+    return cast(F, packed)
+
+
+_PATTERNS = ("ignore", "allow_missing")
+_WEIGHTS_HELP = "Parameters: .safetensors, .npz, .pt, .bin, .ckpt, an index of shards, a folder, a run, or hf:ORG/NAME. Several: again."
+
+
+def _checkpoint(paths: tuple[str, ...], prefix: str | None, patterns: dict[str, tuple[str, ...]]) -> Checkpoint | None:
+    if paths:
+        from ..checkpoint import Checkpoint
+
+        return Checkpoint(paths, strip_prefix=prefix, **patterns)
+    if prefix is not None or any(patterns.values()):
+        raise click.UsageError("--strip-prefix, --ignore and --allow-missing are for --weights")
+    return None
 
 
 def choose(
@@ -156,6 +180,11 @@ def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) 
             load(name)
         except PluginError as error:
             raise Failed(str(error)) from None
+
+
+def read_by(weights: Checkpoint | None) -> tuple[str, ...]:
+    """The paths of weights."""
+    return () if weights is None else weights.paths
 
 
 def refuse_overwriting(output: str | None, *inputs: str | None) -> None:

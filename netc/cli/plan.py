@@ -128,7 +128,7 @@ def _measured(
 
 def lines(plan: Plan) -> list[str]:
     """The plan as text."""
-    from ..summary import size
+    from ..figures import size
     from ..table import align
 
     layout, device, memory = plan.layout, plan.device, plan.memory

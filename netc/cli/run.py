@@ -12,13 +12,24 @@ from netc.compiler.backends.onnx import BACKEND
 
 from .completion import FileName
 from .failures import Failed
-from .options import choose, named_words, one_source, precision_options, refuse_overwriting, source_options, spec_options, weight_options
+from .options import (
+    choose,
+    named_words,
+    one_source,
+    precision_options,
+    read_by,
+    refuse_overwriting,
+    source_options,
+    spec_options,
+    weight_options,
+)
 from .terminal import visible, warnings_shown, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.elements import Array
 
+    from ..checkpoint import Checkpoint
     from .runnable import Runnable
 
 DEVICES = ("cpu", "cuda")
@@ -46,7 +57,7 @@ def command(
     allow_paths: tuple[str, ...],
     dtype: str | None,
     keep_io: bool,
-    weights: str | None,
+    weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
     """Run a spec or an ONNX model, and show the results.
@@ -58,7 +69,7 @@ def command(
     path = one_source(file, text)
     if output is not None and os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
-    refuse_overwriting(output, path, weights, *files.values())
+    refuse_overwriting(output, path, *read_by(weights), *files.values())
     if path is not None and has_suffix(BACKEND, path):
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")

@@ -18,6 +18,7 @@ from .reading import reader
 
 if TYPE_CHECKING:
     from ..analysis import Choice
+    from ..checkpoint import Checkpoint
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -29,7 +30,7 @@ class Runnable(Record):
     shapes: Callable[[], Shapes]
 
 
-def of_spec(path: str | None, text: str | None, choice: Choice, weights: str | None, seed: int | None, device: str) -> Runnable:
+def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str) -> Runnable:
     """A spec, compiled."""
     model = compiled(reader(path, text), choice)
 

@@ -68,19 +68,22 @@ def _styled(word: str, paint: str) -> str:
 
 @contextmanager
 def warnings_shown() -> Iterator[None]:
-    """Shows warnings of weights as the other diagnostics are shown, not as Python shows warnings."""
-    from netc.compiler.errors.weights import WeightsWarning
+    """Shows warnings and notes of weights as the other diagnostics are shown, not as Python shows warnings."""
+    from netc.compiler.errors.weights import WeightsNote, WeightsWarning
+
+    titles = {WeightsWarning: ("warning", "yellow"), WeightsNote: ("note", "cyan")}
 
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if issubclass(category, WeightsWarning):
-                note(f"{_styled('warning', 'yellow')}: {visible(str(message))}")
+            if category in titles:
+                note(f"{_styled(*titles[category])}: {visible(str(message))}")
             else:
                 others(message, category, *where)
 
-        warnings.simplefilter("always", WeightsWarning)
+        for shown in titles:
+            warnings.simplefilter("always", shown)
         warnings.showwarning = show  # type: ignore[assignment]
         yield
 

@@ -26,10 +26,12 @@ def exported_origin(path: str) -> Origin:
     import torch
 
     from netc.compiler.frontends.torch import from_exported
+    from netc.compiler.frontends.torch.quiet import quiet
 
     begun = time.monotonic()
     try:
-        program = torch.export.load(path)
+        with quiet():
+            program = torch.export.load(path)
     except Exception as error:  # what a damaged archive raises is not stated anywhere
         said = next(iter(str(error).splitlines()), type(error).__name__)
         raise ImportFailed((Obstacle("the file", f"is no exported program: {said}", path),)) from None

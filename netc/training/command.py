@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyse_training
-from ..arguments import checked_weights
+from ..checkpoint import checked_weights
 from ..errors import CompileError
 from ..files import Unreadable, read_file
 from ..hashing import spec_hash

@@ -20,7 +20,7 @@ from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training import LOSS, MODEL, Training
 from netc.compiler.ir.types import BATCH
 
-from ..backend_input import Weights, backend_input
+from ..backend_input import Weights, backend_input, reported
 from ..errors import CompileError
 from .optimizers import Schedule, make_optimizer, make_schedule
 from .recipe import Recipe, read_recipe
@@ -171,7 +171,8 @@ def _within(training: Training, program: Program, weights: Weights | None, seed:
     own = backend_input(model, weights, seed)
     if own.weights is None:
         return BackendInput(program, program.main.name)
-    arrays = {f"{MODEL}.{name}": array for name, array in own.arrays().items()}
+    with reported(own):
+        arrays = {f"{MODEL}.{name}": array for name, array in own.arrays().items()}
     return BackendInput(program, program.main.name, weights=lambda: arrays)
 
 

@@ -245,10 +245,22 @@ TABLE = (
         ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
     ),
     Deliberate(
-        ("roi_align",),
+        ("embedding", "embedding_bag"),
         "wrong-argument",
-        lambda use: _argument(use, "sampling_ratio") < 1,
-        "then a box has as many points as it is large, and the number of them would follow from the numbers",
+        lambda use: _argument(use, "max_norm") is not None and _argument(use, "max_norm") < 0,
+        "PyTorch scales the rows again at each call, with another sign each time",
+    ),
+    Deliberate(
+        ("embedding", "embedding_bag"),
+        "bad-argument",
+        lambda use: _argument(use, "max_norm") is not None and _argument(use, "norm_type") == 0,
+        "PyTorch scales the rows again at each call: the number of those that are not 0 stays",
+    ),
+    Deliberate(
+        ("embedding",),
+        "bad-argument",
+        lambda use: _argument(use, "max_norm") is not None and len(use.inputs) > 1,
+        "PyTorch changes the tensor that is given as the weight",
     ),
     Deliberate(
         ("roi_align",),

@@ -245,6 +245,14 @@ def _fractions(draw: Draw) -> Types:
     return tensor(dtype, [*batch, *(size(draw, 4, 8) for _ in range(axes))]), tensor(dtype, [*batch, axes])
 
 
+def _windows_or_share(draw: Draw, types: Types) -> dict[str, Any]:
+    axes = types[0].shape[2:]
+    kernel = per_axis(draw, [size(draw, 1, 2) for _ in axes])
+    if draw(st.booleans()):
+        return {"kernel": kernel, "size": None, "output_ratio": draw(st.sampled_from((0.3, 0.5, (0.4, 0.6, 0.5)[: len(axes)])))}
+    return {"kernel": kernel, "size": per_axis(draw, [size(draw, 1, 2) for _ in axes]), "output_ratio": None}
+
+
 # --- positions in images -------------------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +268,17 @@ def _deformed(draw: Draw) -> Types:
 def _boxes(draw: Draw) -> Types:
     dtype = draw(st.sampled_from(FLOATS))
     return tensor(dtype, [size(draw) for _ in range(4)]), tensor(dtype, (size(draw), 5))
+
+
+def _roi_align(draw: Draw, types: Types) -> dict[str, Any]:
+    """Of boxes that end before they begin, torchvision makes a number of points below 0, and fails."""
+    ratio = draw(st.sampled_from((None, 1, 2, 3, 0, -1)))
+    return {
+        "size": per_axis(draw, (size(draw), size(draw))),
+        "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
+        "sampling_ratio": ratio,
+        "aligned": draw(st.sampled_from((None, True))) if ratio is None or ratio > 0 else None,
+    }
 
 
 # --- transforms ------------------------------------------------------------------------------------------------------------------
@@ -418,13 +437,8 @@ ARGUMENTS: dict[str, Arguments] = {
         "dilation": None,
         "groups": draw(st.sampled_from((None, 1))),
     },
-    "roi_align": lambda draw, types: {
-        "size": per_axis(draw, (size(draw), size(draw))),
-        "scale": draw(st.sampled_from((None, 0.5, 2, 4))),
-    },
-    "fractional_max_pool": lambda draw, types: {
-        name: per_axis(draw, [size(draw, 1, 2) for _ in types[0].shape[2:]]) for name in ("kernel", "size")
-    },
+    "roi_align": _roi_align,
+    "fractional_max_pool": _windows_or_share,
     "istft": _back,
     "stft": _windows,
     "attention": _attention,

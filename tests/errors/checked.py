@@ -11,9 +11,10 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
+from netc.streams import look_ahead
 from netc.training.opening import Asked, open_data
 from netc.training.recipe import read_recipe
-from tests.errors.options import chosen
+from tests.errors.options import chosen, words_of
 
 
 def _of_data(training: Training | None, path: Path) -> list[Diagnostic]:
@@ -25,12 +26,16 @@ def _of_data(training: Training | None, path: Path) -> list[Diagnostic]:
 
 def checked(path: Path) -> Analysis:
     """The analysis of the model, with the diagnostics of the sections too."""
-    choice = chosen(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    choice = chosen(text)
     read = reader(str(path), None)
     model = read_and_analyse(read, choice)
     file, problems = parse(model.sources[0])
     sections = [d for one in check_sections(file, model.sources[0], problems, choice, str(path)) for d in one.diagnostics]
     sections += _of_data(analyse_training(model.sources[0], choice, str(path)).training, path)
+    if model.program is not None:
+        causal = [value for option, value in words_of(text) if option == "--causal"]
+        sections += [d for dimension in causal for d in look_ahead(model.program, dimension)]
     if not sections:
         return model.with_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

@@ -1,7 +1,7 @@
 """Imports many models and counts: `make import`, `make import N=200 SEED=1 SETS=timm`.
 
-In: names of sets, the size and the seed of the sample. Out: a line for each model; with `--update`, the table of docs/import.md. Always:
-each model has a process that may be killed, so that one that takes too long or too much is a failure and not the end.
+In: names of sets, the size and the seed of the sample. Out: a line for each model; with `--update`, the table of docs/import.md, of the last run
+of each set. Always: each model has a process that may be killed, so that one that takes too long or too much is a failure and not the end.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from multiprocessing.pool import Pool
 
 from imports import page
 from imports.cases import names
+from imports.kept import SETS, Measured, keep, kept
 from imports.measured import Result, measure, reasons
 
 LIMIT = 600
@@ -21,22 +22,24 @@ LIMIT = 600
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", default="torchvision,transformers,diffusers,timm")
+    parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--n", type=int, default=50, help="how many of timm's models")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--update", action="store_true", help="write docs/import.md")
     asked = parser.parse_args()
-    results: list[Result] = []
-    for result in _measured([(of, name) for of in asked.sets.split(",") for name in names(of, asked.n, asked.seed)], asked.seed):
-        results.append(result)
-        said = result.failure or f"{result.lines} lines, {result.difference:.1e}, {sum(result.seconds):.1f} s"
-        print(f"{result.of} {result.name}: {said}", flush=True)
-    failed = [result for result in results if result.failure]
-    print(f"{len(results) - len(failed)} of {len(results)} proved")
-    for reason, count in reasons(failed).most_common():
-        print(f"  {count}: {reason}")
-    if asked.update:
-        page.write(results, asked.seed)
+    for of in asked.sets.split(","):
+        results: list[Result] = []
+        for result in _measured([(of, name) for name in names(of, asked.n, asked.seed)], asked.seed):
+            results.append(result)
+            said = result.failure or f"{result.lines} lines, {result.difference:.1e}, {sum(result.seconds):.1f} s"
+            print(f"{result.of} {result.name}: {said}", flush=True)
+        failed = [result for result in results if result.failure]
+        print(f"{of}: {len(results) - len(failed)} of {len(results)} proved")
+        for reason, count in reasons(failed).most_common():
+            print(f"  {count}: {reason}")
+        keep(Measured(of, asked.seed, results))
+        if asked.update:
+            page.write(kept())
     return 0
 
 

@@ -1,8 +1,8 @@
-"""Models that are imported to be counted: those of torchvision, of transformers in small configurations, a sample of timm's, and two of
-diffusers.
+"""Models that are imported to be counted: those of torchvision, of transformers in small configurations, a sample of timm's, two of
+diffusers, and ONNX files.
 
-In: the name of a set, the size and the seed of a sample. Out: names; for a name, a module with its inputs. Always: the same seed gives the
-same sample; weights are random, so that nothing is loaded.
+In: the name of a set, the size and the seed of a sample. Out: names; for a name, an origin. Always: the same seed gives the same sample;
+weights of modules are random, so that nothing is loaded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ from random import Random
 from typing import Any, NamedTuple
 
 import torch
+from imports import onnx_files
 from torch import nn
+
+from netc.importing.modules import module_origin
+from netc.importing.origin import Origin
 
 
 class Case(NamedTuple):
@@ -42,13 +46,28 @@ def names(of: str, count: int, seed: int) -> list[str]:
             return sorted(Random(seed).sample(timm.list_models(), count))
         case "diffusers":
             return ["UNet2DModel", "AutoencoderKL"]
-    raise SystemExit(f"there is no set `{of}`; there are torchvision, transformers, timm and diffusers")
+        case "zoo":
+            return onnx_files.zoo()
+        case "wheels":
+            return onnx_files.wheels()
+    raise SystemExit(f"there is no set `{of}`; there are torchvision, transformers, timm, diffusers, zoo and wheels")
+
+
+def origin(of: str, name: str) -> Origin:
+    """A model, drawn anew, or a file."""
+    if of in _FILES:
+        return _FILES[of](name)
+    torch.manual_seed(0)
+    made = case(of, name)
+    return module_origin(made.module.eval(), made.positional, made.named, made.dims, name)
 
 
 def case(of: str, name: str) -> Case:
-    """A model, drawn anew."""
-    torch.manual_seed(0)
+    """A module with its inputs."""
     return {"torchvision": _torchvision, "transformers": _transformers, "timm": _timm, "diffusers": _diffusers}[of](name)
+
+
+_FILES = {"zoo": onnx_files.zoo_origin, "wheels": onnx_files.wheel_origin}
 
 
 def _torchvision(name: str) -> Case:

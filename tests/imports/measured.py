@@ -11,11 +11,10 @@ from collections import Counter
 from typing import NamedTuple
 
 import torch
-from imports.cases import case
+from imports.cases import origin
 
 from netc.compiler.frontends.base import ImportFailed
 from netc.importing.command import spec_of
-from netc.importing.modules import module_origin
 from netc.importing.proof import NotProved
 
 
@@ -36,9 +35,7 @@ def measure(of: str, name: str, seed: int) -> Result:
     torch.set_num_threads(1)
     begun = time.monotonic()
     try:
-        made = case(of, name)
-        with_made = module_origin(made.module.eval(), made.positional, made.named, made.dims, name)
-        spec = spec_of(with_made, seed=seed)
+        spec = spec_of(origin(of, name), seed=seed)
     except ImportFailed as error:
         return Result(of, name, failure="; ".join(error.lines())[:300], seconds=(time.monotonic() - begun, 0, 0))
     except NotProved as error:

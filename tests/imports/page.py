@@ -1,15 +1,17 @@
 """The table of docs/import.md: what `make import` found.
 
-In: results. Out: the page, with its part between the marks replaced. Always: the rest of the page stays as it is.
+In: what was measured. Out: the page, with its part between the marks replaced. Always: the rest of the page stays as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
+from imports.kept import Measured
 from imports.measured import Result, reasons
 from zoo import extent
 from zoo.catalogue import Entry, entries, files
@@ -17,8 +19,8 @@ from zoo.catalogue import Entry, entries, files
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"
 
 
-def write(results: Sequence[Result], seed: int) -> None:
-    replace("measured", rendered(results, seed).rstrip("\n"))
+def write(measured: Sequence[Measured]) -> None:
+    replace("measured", rendered(measured).rstrip("\n"))
 
 
 def replace(part: str, content: str) -> None:
@@ -28,26 +30,41 @@ def replace(part: str, content: str) -> None:
     PAGE.write_text(f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
-def rendered(results: Sequence[Result], seed: int) -> str:
-    return "\n".join(_lines(results, seed)) + "\n"
+def rendered(measured: Sequence[Measured]) -> str:
+    return "\n".join(_lines(measured)) + "\n"
 
 
-def _lines(results: Sequence[Result], seed: int) -> Iterator[str]:
-    sets = list(dict.fromkeys(result.of for result in results))
-    yield f"Measured with seed {seed}: " + ", ".join(f"{name} {version(name)}" for name in ("torch", *sets)) + "."
+_WHAT = {
+    "torchvision": "torchvision, classification and segmentation",
+    "timm": "timm, a sample",
+    "transformers": "transformers, small configurations",
+    "zoo": "ONNX that netc writes for its zoo",
+    "wheels": "ONNX files in wheels of PyPI",
+}
+
+
+def _lines(measured: Sequence[Measured]) -> Iterator[str]:
+    results = [result for one in measured for result in one.results]
+    yield "With " + ", ".join(_versions(("torch", *(one.of for one in measured)))) + ", each set as it was measured last."
     yield ""
-    yield "| models | tried | proved | lines, median | largest difference | seconds to read, median | to prove |"
-    yield "|---|---:|---:|---:|---:|---:|---:|"
-    for of in sets:
-        own = [result for result in results if result.of == of]
-        good = [result for result in own if not result.failure]
-        cells = [of, str(len(own)), str(len(good))]
+    yield "| models | seed | tried | proved | lines, median | largest difference | seconds to read, median | to prove |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    for one in measured:
+        good = [result for result in one.results if not result.failure]
+        cells = [_WHAT.get(one.of, one.of), str(one.seed), str(len(one.results)), str(len(good))]
         if good:
             cells += [f"{median(r.lines for r in good):.0f}", f"{max(r.difference for r in good):.1e}"]
             cells += [f"{median(r.seconds[0] for r in good):.1f}", f"{median(r.seconds[2] for r in good):.1f}"]
         yield f"| {' | '.join(cells)} |"
     yield from _failures(results)
     yield from _against_specs(results)
+
+
+def _versions(names: Sequence[str]) -> Iterator[str]:
+    """Those of sets that are a package."""
+    for name in names:
+        with suppress(PackageNotFoundError):
+            yield f"{name} {version(name)}"
 
 
 def _failures(results: Sequence[Result]) -> Iterator[str]:

@@ -97,7 +97,7 @@ def test_missing_and_misshaped_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match=r"no values were given for `a\.weight`"):
         model_proto(program, {}, "m", "")
     with pytest.raises(ValueError, match=r"`a.weight` have the shape \[3\], needed is \[2, 3\]"):
-        model_proto(program, {"a.weight": np.zeros(3, np.float32)}, "m", "")
+        model_proto(program, {"a.weight": np.zeros(3, np.float32), "a.bias": np.zeros(2, np.float32)}, "m", "")
 
 
 # --- inputs as outputs, values twice, names that meet -------------------------------------------------------------------------

@@ -2,6 +2,10 @@
 
 from torch import nn
 
+_MODES = ("sum", "mean", "max")
+_AT = "table (i) [4] int64 = 2 * i if i < 3 else 4"
+"""Offsets: the last two bags begin at 4, so that one of them is empty."""
+
 CASES = [
     "x = input 3; w = input [4, 3] batch=false; (x, w) -> dense 4 relu",
     "x = input [T, 3]; w = input [4, 3] batch=false; b = input [4] batch=false; x -> dense 4 weight=w bias=b",
@@ -40,6 +44,25 @@ CASES = [
     "input [3] int32 -> (embedding_bag 5 4 dtype=float64) as words",
     "x = input [T] int64; w = input [T]; (x, w) -> embedding_bag 5 4 sum -> dense 2",
     "x = input [3] int64; w = input [3]; (x, w) -> embedding_bag 5 4 mode=sum padding_idx=1",
+    "input [T] int64 -> embedding 5 4 max_norm=1.5",
+    "input [T] int64 -> embedding 5 4 padding_idx=1 max_norm=1 norm_type=1 dtype=float64",
+    *[f"input [3] int64 -> embedding 5 4 max_norm=0.5 norm_type={p}" for p in ("inf", "-inf", "3", "-1")],
+    "input [3] int64 -> embedding 5 4 max_norm=2 dtype=float16",
+    "input [3] int64 -> embedding_bag 5 4 max max_norm=1.5",
+    "x = input [T] int64; w = input [T]; (x, w) -> embedding_bag 5 4 sum max_norm=1 norm_type=1",
+    *[f"x = input [7] int64 batch=false; at = {_AT}; x -> embedding_bag 5 4 {mode} offsets=at" for mode in _MODES],
+    *[
+        f"x = input [T] int64 batch=false where T > 7; at = {_AT}; x -> embedding_bag 5 4 {mode} offsets=at padding_idx=1 max_norm=1.5"
+        for mode in _MODES
+    ],
+    *[
+        f"x = input [7] int64 batch=false; at = table (i) [4] int64 = [0, 3, 3, 7][i]; x -> embedding_bag 5 4 {mode} offsets=at "
+        "include_last_offset=true"
+        for mode in _MODES
+    ],
+    f"x = input [7] int32 batch=false; w = input [7] batch=false; at = {_AT}; (x, w, at) -> embedding_bag 5 4 sum",
+    f"x = input [7] int32 batch=false; at = {_AT}; x -> embedding_bag 5 4 sum offsets=at dtype=float16",
+    "x = input [9] int64 batch=false; y = input 2; at = table (i) [N] int64 = 2 * i; out x -> embedding_bag 5 4 offsets=at, y",
 ]
 
 TORCH_ONLY = [
@@ -78,6 +101,19 @@ REFUSED = [
     ("input [T] int64 -> embedding 10 4 dtype=int64", "bad-argument"),
     ("input [3] -> embedding_bag 5 4", "needs-integer"),
     ("input [3] int64 -> embedding_bag 5 4 padding_idx=5", "bad-argument"),
+    ("x = input [3] int64; w = input [5, 4] batch=false; x -> embedding 5 4 weight=w max_norm=1", "bad-argument"),
+    ("input [3] int64 -> embedding 5 4 max_norm=-1", "wrong-argument"),
+    ("input [3] int64 -> embedding 5 4 max_norm=1 norm_type=0", "bad-argument"),
+    ("input [3] int64 batch=false -> embedding_bag 5 4", "wrong-rank"),
+    ("x = input [3] int64; at = input [] int64; x -> embedding_bag 5 4 offsets=at", "wrong-rank"),
+    ("x = input [3] int64 batch=false; at = input [2] int64; x -> embedding_bag 5 4 offsets=at", "wrong-rank"),
+    ("x = input [3] int64 batch=false; at = input [2] float32 batch=false; x -> embedding_bag 5 4 offsets=at", "needs-integer"),
+    ("x = input [3] int64; x -> embedding_bag 5 4 include_last_offset=true", "bad-argument"),
+    (
+        "x = input [3] int64 batch=false; at = input [1] int64 batch=false; x -> embedding_bag 5 4 offsets=at include_last_offset=true",
+        "wrong-size",
+    ),
+    ("x = input [3] int64 batch=false; w = input [3, 1]; at = input [] int64; (x, w, at) -> embedding_bag 5 4 sum", "wrong-rank"),
     ("input [3] int64 -> embedding_bag 5 4 dtype=int64", "bad-argument"),
     ("input [3, 4] int64 -> embedding_bag 5 4", "wrong-rank"),
     ("x = input [3] int64; w = input [3]; (x, w) -> embedding_bag 5 4", "bad-argument"),
@@ -87,9 +123,20 @@ REFUSED = [
 ]
 
 
-def _bag(args, indices, weights=None):  # type: ignore[no-untyped-def]
-    module = nn.EmbeddingBag(args.num, args.dim, mode=args.mode, padding_idx=args.padding_idx, dtype=args.dtype)
-    return args.layer(module)(indices, per_sample_weights=weights)
+def _bag(args, indices, weights=None, offsets=None):  # type: ignore[no-untyped-def]
+    if args.arguments.get("named") == ("offsets",):
+        weights, offsets = None, weights
+    module = nn.EmbeddingBag(
+        args.num,
+        args.dim,
+        args.max_norm,
+        float(args.norm_type),
+        mode=args.mode,
+        padding_idx=args.padding_idx,
+        include_last_offset=args.include_last_offset,
+        dtype=args.dtype,
+    )
+    return args.layer(module)(indices, offsets, weights)
 
 
 REFERENCES = {"embedding_bag": _bag}

@@ -7,6 +7,11 @@ _TWO = "a = input [3, 4]; b = input [4, 5]"
 CASES: list[str] = [
     "a = input [3, 4]; b = input [4, 5]; a @ b",
     "a = input [3, 4]; b = input [4, 5]; (a, b) -> matmul",
+    *[f"a = input [7, 2] {d} batch=false; b = input [7] {d} batch=false; transpose(a, 0, 1) @ b" for d in ("float32", "float64", "int8")],
+    "a = input [7, 2]; b = input [7] batch=false; transpose(a, 1, 2) @ b",
+    "a = input [7, 2]; b = input [2] batch=false; b @ transpose(a, 1, 2)",
+    "a = input [7, 2] batch=false; b = input [2] batch=false; b @ transpose(a, 0, 1)",
+    "a = input [7, 2] batch=false; b = input [7] batch=false; permute(a, [1, 0]) @ b * 2",
     "a = input [T, 4]; b = input [4, T]; a @ b",
     "a = input [T, 4]; w = param [4, 2] init=normal(1) as w; a @ w",
     "a = input [T, 4]; w = param [4] init=normal(1) as w; a @ w",

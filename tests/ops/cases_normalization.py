@@ -1,6 +1,12 @@
 """Models of the normalization family for the differential tests, and what it refuses."""
 
+from torch.nn.utils import parametrizations
+
 CASES = [
+    "x = input [T, 8]; w = param [4, 8] init=normal as weight; x -> dense 4 weight=spectral_normalize(w)",
+    "input [7, 2] batch=false -> spectral_normalize axis=-1 eps=1e-6",
+    "input [3, 4, 2] batch=false -> (spectral_normalize axis=1 n_power_iterations=3) as norm",
+    "input [3, 4, 2, 2] float64 batch=false -> spectral_normalize dim=2",
     "x = input [T, 8]; w = input [8] batch=false; b = input [8] batch=false; (x, w, b) -> layer_norm relu",
     "x = input [T, 8]; w = input [8] batch=false; x -> layer_norm weight=w eps=1e-3",
     "x = input [T]; w = input [T] batch=false; x -> layer_norm weight=w",
@@ -16,6 +22,7 @@ CASES = [
     "input 5 -> batch_norm",
     "input 5 -> batch_norm relu",
     "input 5xT -> batch_norm eps=1e-3 momentum=0.5",
+    "input 5xT -> batch_norm momentum=none",
     "input 5x4x4 -> batch_norm affine=false",
     "input 5xHxW -> batch_norm bias=false",
     "input 2x3x4x5 -> batch_norm",
@@ -110,4 +117,16 @@ REFUSED = [
     ("input [8, 4] int32 -> local_response_norm 3", "needs-float"),
     ("input [8, 4] -> local_response_norm 0", "wrong-argument"),
     ("input [8, 4] float16 -> local_response_norm 3 beta=1e30", "scalar-does-not-fit"),
+    ("input [4] batch=false -> spectral_normalize", "wrong-rank"),
+    ("input [4, 3] batch=false -> spectral_normalize axis=2", "bad-axis"),
+    ("input [4, 3] batch=false -> spectral_normalize n_power_iterations=0", "wrong-argument"),
+    ("input [4, 3] int64 batch=false -> spectral_normalize", "needs-float"),
+    ("input 4 -> spectral_normalize", "symbolic-parameter"),
 ]
+
+
+def _spectral(args, weight):  # type: ignore[no-untyped-def]
+    return args.layer(parametrizations._SpectralNorm(weight, args.n_power_iterations, args.axis, args.eps))(weight)
+
+
+REFERENCES = {"spectral_normalize": _spectral}

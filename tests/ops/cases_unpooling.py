@@ -21,6 +21,8 @@ CASES: list[str] = [
     "x = input 3x9x8; s = input 3x2; (y, at) = (x, s -> nan_to_num -> sigmoid) -> fractional_max_pool 2 [1, 7]; out y, at",
     "x = input 2x6x7x8; s = input 2x3; (y, at) = (x, s -> sigmoid) -> fractional_max_pool 2 [3, 1, 4]; out y, at",
     "x = input 3xHxW where H >= 8, W >= 8; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5",
+    "x = input 3x9x8; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2x3 output_ratio=[0.7, 0.5]",
+    "x = input 2x6x7x8; s = input 2x3; (x, s -> sigmoid) -> fractional_max_pool 2 output_ratio=0.6",
 ]
 
 REFUSED: list[tuple[str, str]] = [
@@ -35,6 +37,13 @@ REFUSED: list[tuple[str, str]] = [
     (f"{_POOLED}; (y, at) -> max_unpool 2 padding=5", "empty-result"),
     ("x = input 3x5; x -> fractional_max_pool 2 3", "wrong-rank"),
     ("x = input 3x5x5; x -> fractional_max_pool 2 5", "bad-argument"),
+    ("x = input 3x5x5; x -> fractional_max_pool 2", "missing-argument"),
+    ("x = input 3x5x5; x -> fractional_max_pool 2 3 output_ratio=0.5", "bad-argument"),
+    ("x = input 3x5x5; x -> fractional_max_pool 2 output_ratio=1.0", "wrong-argument"),
+    ("x = input 3x5x5; x -> fractional_max_pool 2 output_ratio=0.1", "bad-argument"),
+    ("x = input 3x5x5; x -> fractional_max_pool 3 output_ratio=0.99", "bad-argument"),
+    ("x = input 3x5x5; x -> fractional_max_pool 2 output_ratio=[0.5, 0.5, 0.5]", "bad-argument"),
+    ("x = input 3xHx5; x -> fractional_max_pool 2 output_ratio=0.5", "wrong-size"),
     ("x = input 3x5x5x5; x -> fractional_max_pool 2 4", "bad-argument"),
     ("x = input 3x5x5; s = input 3x3; (x, s) -> fractional_max_pool 2 3", "wrong-size"),
     ("x = input 3x5x5; s = input 2x2; (x, s) -> fractional_max_pool 2 3", "shape-mismatch"),
@@ -51,7 +60,8 @@ def _unpooled(args, x, indices):  # type: ignore[no-untyped-def]
 
 def _fractional(args, x, samples=None):  # type: ignore[no-untyped-def]
     function = getattr(F, f"fractional_max_pool{x.ndim - 2}d_with_indices")
-    found = function(x, args.kernel, args.size, _random_samples=samples)
+    ratio = args.output_ratio
+    found = function(x, args.kernel, args.size, ratio * (x.ndim - 2) if ratio and len(ratio) == 1 else ratio, _random_samples=samples)
     return found if args.results == 2 else found[0]
 
 

@@ -16,7 +16,20 @@ CASES: list[str] = [
     *[
         f"x = input 4x9x8; b = input [K, 4] batch=false; boxes = b * 3 + 2 -> nan_to_num -> clamp (-9) 9; "
         f"zero = boxes -> slice 1 0 1 -> mul 0; at = (zero, boxes) -> concat axis=1; (x, at) -> roi_align {options}"
-        for options in ("2x3", "3 sampling_ratio=1", "2 scale=0.5 sampling_ratio=3", "2x2 aligned=true", "2 scale=2 aligned=true")
+        for options in (
+            *("2x3", "3 sampling_ratio=1", "2 scale=0.5 sampling_ratio=3", "2x2 aligned=true", "2 scale=2 aligned=true"),
+            *("2x3 sampling_ratio=0", "2x1 scale=2 sampling_ratio=-1", "1 sampling_ratio=0"),
+        )
+    ],
+    *[
+        f"x = input 4x9x8 {d}; b = input [K, 4] {d} batch=false; s = b -> nan_to_num -> sigmoid; near = s * 4 -> slice 1 0 2; "
+        "far = near + (s -> slice 1 2) * 6; image = near -> slice 1 0 1 -> mul 0; at = (image, near, far) -> concat axis=1; "
+        f"(x, at) -> roi_align {options} aligned=true"
+        for d, options in (
+            ("float32", "3x2 scale=0.5 sampling_ratio=0"),
+            ("float32", "2 sampling_ratio=3"),
+            ("float64", "2 sampling_ratio=0"),
+        )
     ],
     "x = input 4xHxW; boxes = input [5, 5] batch=false; (x, (boxes -> nan_to_num -> clamp 0 1) * 0.9) -> roi_align 2",
 ]
@@ -34,7 +47,7 @@ REFUSED: list[tuple[str, str]] = [
     (f"{_IMAGE}; boxes = input [4] batch=false; (x, boxes) -> roi_align 2", "wrong-rank"),
     (f"{_IMAGE}; boxes = input [4]; (x, boxes) -> roi_align 2", "wrong-size"),
     (f"{_IMAGE}; boxes = input [5] float64; (x, boxes) -> roi_align 2", "dtype-mismatch"),
-    (f"{_IMAGE}; boxes = input [5]; (x, boxes) -> roi_align 2 sampling_ratio=0", "wrong-argument"),
+    (f"{_IMAGE}; boxes = input [5]; (x, boxes) -> roi_align 2 sampling_ratio=0.5", "wrong-argument"),
     (f"{_IMAGE}; boxes = input [5]; (x, boxes) -> roi_align 2x2x2", "bad-argument"),
 ]
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops.base import Operator, OpInputs, ParameterSpec
@@ -48,3 +49,15 @@ def test_state_is_that_of_pytorch(op: Operator, make: Callable[..., nn.Module], 
         assert spec.shape == tuple(tensor.shape)
         assert f"torch.{spec.dtype}" == str(tensor.dtype)
         assert bool((tensor == first_value(spec)).all())
+
+
+@pytest.mark.parametrize(
+    "text", ["input 3x4 -> batch_norm momentum=none", "(input 3x4, param [3] init=ones as w) -> batch_norm momentum=none"]
+)
+def test_statistics_without_momentum_are_the_mean_of_all(text: str) -> None:
+    ours, theirs = netc.compile(text).module(), nn.BatchNorm1d(3, momentum=None)
+    for step in range(3):
+        x = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(step)) * (step + 1) + 7
+        assert torch.allclose(ours(x), theirs(x), atol=1e-6)
+    for name, value in theirs.named_buffers():
+        assert torch.equal(ours.get_buffer(f"batch_norm1.{name}"), value)

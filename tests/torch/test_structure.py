@@ -208,7 +208,7 @@ def test_names_of_classes() -> None:
             'block b(w, mode="plain") { y = in -> dense w; if mode == "sum" { in + y } else { y } }; input 3 -> b 4 -> b 4 mode="sum"',
             ["B", "BResidual"],
         ),
-        ("block b(w, act) { in -> dense w as 0 -> act }; input 3 -> b 4 relu -> b 4 identity", ["BRelu", "B"]),
+        ("block b(w, act) { in -> dense w as 0 -> act }; input 3 -> b 4 relu -> b 4 identity", ["B"]),
         (
             'block b(w, d="") { y = in -> dense w; if d == "x" { y -> sin -> cos -> dropout } else { y } }; input 3 -> b 4 d="x" -> b 4',
             ["BDropout", "B"],

@@ -185,7 +185,7 @@ def test_truncated_files(tmp_path: Path, ending: str) -> None:
 def test_files_that_are_not_weights(tmp_path: Path) -> None:
     assert "there is no such file" in unreadable(tmp_path / "absent.pt")
     (tmp_path / "folder.pt").mkdir()
-    assert "it is a directory" in unreadable(tmp_path / "folder.pt")
+    assert "the folder has no weights" in unreadable(tmp_path / "folder.pt")
     (tmp_path / "w.txt").write_text("hello")
     assert "use one of `.safetensors`" in unreadable(tmp_path / "w.txt")
     (tmp_path / "random.pt").write_bytes(bytes(np.random.default_rng(0).integers(256, size=3000, dtype=np.uint8)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import Artefact, Backend, BackendInput
+from ..base import Backend, BackendInput
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from ...ir.graph import Program
     from ...ops.base import Operator
     from ..base import CheckShapes
+    from .model import GraphAndTensors
     from .runtime import OnnxSession
+    from .save import OnnxArtefact
 
 
 NO_BFLOAT16 = "ONNX Runtime has few kernels for it on a CPU, where float16 runs; on CUDA both do"
@@ -32,19 +34,22 @@ class OnnxBackend(Backend):
 
     def proto(self, given: BackendInput) -> ModelProto:
         """The model. Raises `UnsupportedInOnnx`."""
-        from .model import model_proto
+        return self._made(given).whole()
 
-        return model_proto(given.program, given.arrays(), given.name, given.spec_hash)
+    def _made(self, given: BackendInput) -> GraphAndTensors:
+        from .model import graph_and_tensors
+
+        return graph_and_tensors(given.program, given.arrays(), given.name, given.spec_hash)
 
     def text(self, given: BackendInput) -> str:
         from .text import show
 
-        return show(self.proto(given))
+        return show(self._made(given))
 
-    def build(self, given: BackendInput) -> Artefact:
+    def build(self, given: BackendInput) -> OnnxArtefact:
         from .save import OnnxArtefact
 
-        return OnnxArtefact(self.proto(given))
+        return OnnxArtefact(self._made(given), given.progress)
 
     def operator_target(self, operator: type[Operator]) -> str:
         from . import ops, table
@@ -72,7 +77,7 @@ class OnnxBackend(Backend):
         """The model in ONNX Runtime, on `cpu` or `cuda`."""
         from .runtime import OnnxSession
 
-        return OnnxSession(self.proto(given), device, check)
+        return OnnxSession(self.build(given), device, check)
 
 
 def holds_bfloat16(program: Program) -> bool:

@@ -13,8 +13,9 @@ from onnx import AttributeProto, GraphProto
 
 from ...ir.elements import Array
 from ...ir.types import TensorType
+from ...weights.stored import StoredTensor, of_array
 from .attributes import Attributes
-from .elements import fill_tensor, fill_type
+from .elements import fill_type
 
 
 class NameAllocator:
@@ -76,7 +77,7 @@ class GraphBuilder:
         self.made: set[str] = set()
         """Results of nodes, unlike inputs, constants and parameters."""
         self.final: dict[str, str] = {}
-        self.stored: dict[str, Array] = {}
+        self.stored: dict[str, StoredTensor] = {}
         """Constants and initialisers by name."""
         self._constants: dict[tuple[object, ...], str] = {}
         self._bodies: list[Body] = []
@@ -143,17 +144,15 @@ class GraphBuilder:
         if key not in self._constants:
             name = self.value_names.unique(f"constant/{len(self._constants) + 1}")
             self._constants[key] = name
-            self.stored[name] = array
+            self.stored[name] = of_array(array)
         return self._constants[key]
 
     def write(self, graph: GraphProto, outputs: Sequence[str]) -> set[str]:
-        """Writes what is needed to compute `outputs` (provisional names); returns the provisional names of all values that are needed."""
+        """Writes the nodes that are needed to compute `outputs` (provisional names); returns the provisional names of all values that are
+        needed, those of `stored` among them."""
         used = set(outputs)
         self.nodes = _pruned(self.nodes, used)
         self._write_nodes(graph, self.nodes, Attributes())
-        for name, array in self.stored.items():
-            if name in used:
-                fill_tensor(graph.initializer.add(), name, array)
         return used
 
     def _write_nodes(self, graph: GraphProto, nodes: Sequence[BuilderNode], attributes: Attributes) -> None:

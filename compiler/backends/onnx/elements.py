@@ -23,9 +23,9 @@ def element_code(dtype: DType) -> int:
     return _CODES[dtype.name]
 
 
-def element_size(code: int) -> int:
-    """Bytes of one element."""
-    return DTYPES[_NAMES[code]].size
+def element_name(code: int) -> str:
+    """The other way round: what netc calls the type."""
+    return _NAMES[code]
 
 
 @cache

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from netc.dsl.record import Record
 
 from ...dims import Dim
-from ...ir.types import BOOL, DTYPES, FLOAT32, DType
+from ...ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ...ir.types import FLOAT64 as FLOAT64
 from .writer import GraphWriter
 
@@ -103,6 +103,13 @@ def wide_integer(dtype: DType) -> DType:
 def precise(x: TensorExpr, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
     """An operation of several steps, in float32 for half types, as PyTorch does it."""
     return x.within(FLOAT32, operation) if x.dtype.size == 2 else operation(x)
+
+
+def matrix_vector(matrix: TensorExpr, vector: TensorExpr) -> TensorExpr:
+    """The product, by a matrix of one column: where the matrix is the transposition of another, ONNX Runtime joins that and the product,
+    and computes something else of a vector."""
+    last = TensorExpr(matrix.site, matrix.site.ints([-1]), INT64)
+    return matrix.op("MatMul", vector.op("Unsqueeze", last)).op("Squeeze", last)
 
 
 def expm1(x: TensorExpr) -> TensorExpr:

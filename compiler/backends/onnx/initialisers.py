@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from ...analysis.parameters import ParameterInfo
 from ...ir.elements import Array, numpy_dtype
-from ...weights.matching import fixed
+from ...weights.initial import fixed
+from ...weights.stored import StoredTensor
 from .builder import GraphBuilder
 
 
@@ -25,19 +26,22 @@ class Initialisers:
         """Their own names, unless an input of the model has that name."""
 
     def of(self, name: str) -> str:
-        """The initialiser of the parameter with this full name; its array is added to the builder."""
+        """The initialiser of the parameter with this full name; it is added to the builder, and read when the model is written."""
         name = self.infos[name].tied_to or name
         called = self.called[name]
         if called not in self.builder.stored:
-            self.builder.stored[called] = self._array(self.infos[name])
+            self.builder.stored[called] = self._stored(self.infos[name])
         return called
 
-    def _array(self, info: ParameterInfo) -> Array:
-        array = self.arrays.get(info.name)
-        if array is None:
-            array = None if info.persistent else fixed(info)
-        if array is None:
+    def _stored(self, info: ParameterInfo) -> StoredTensor:
+        if info.name in self.arrays:
+            return StoredTensor(info.shape, info.dtype.name, lambda: self._array(info))
+        if info.persistent:
             raise ValueError(f"no values were given for `{info.name}`")
+        return StoredTensor(info.shape, info.dtype.name, lambda: fixed(info))
+
+    def _array(self, info: ParameterInfo) -> Array:
+        array = self.arrays[info.name]
         if array.shape != info.shape:
             raise ValueError(f"the values of `{info.name}` have the shape {list(array.shape)}, needed is {list(info.shape)}")
         return array.astype(numpy_dtype(info.dtype), copy=False)

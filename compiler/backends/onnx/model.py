@@ -1,7 +1,8 @@
 """The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
 
-In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23. Always: inputs, outputs and initialisers carry the spec's
-names, symbolic axes theirs; the same program and arrays give the same bytes; time and memory grow with the number of operators.
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23, whole or with initialisers that are not read yet. Always:
+inputs, outputs and initialisers carry the spec's names, symbolic axes theirs; the same program and arrays give the same bytes; time and
+memory grow with the number of operators.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
+from netc.dsl.record import Record
+
 from ...analysis.parameters import parameters
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.graph import Program, Value, join
 from ...ir.types import TensorType
 from ...ops.base import OpInputs
+from ...weights.room import check_memory
+from ...weights.stored import StoredTensor
 from .builder import GraphBuilder, NameAllocator
-from .elements import fill_type
+from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
@@ -31,8 +36,29 @@ IR_VERSION = 11
 PRODUCER = "netc"
 
 
+class GraphAndTensors(Record):
+    """A model without its initialisers, and these by name, in order, not yet read."""
+
+    proto: ModelProto
+    tensors: dict[str, StoredTensor]
+
+    def whole(self) -> ModelProto:
+        """The model with its initialisers, all of them in memory."""
+        check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
+        proto = ModelProto()
+        proto.CopyFrom(self.proto)
+        for name, stored in self.tensors.items():
+            fill_tensor(proto.graph.initializer.add(), name, stored.read())
+        return proto
+
+
 def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> ModelProto:
-    """The model. `arrays` are the parameters and buffers by state-dict name, in their own types.
+    """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
+    return graph_and_tensors(program, arrays, name, spec_hash).whole()
+
+
+def graph_and_tensors(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> GraphAndTensors:
+    """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 
     Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
     """
@@ -42,8 +68,7 @@ def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str,
     model.opset_import.add(domain="", version=OPSET)
     model.metadata_props.add(key="spec_hash", value=spec_hash)
     model.graph.name = name
-    _Writer(program, arrays).write(model.graph)
-    return model
+    return GraphAndTensors(model, _Writer(program, arrays).write(model.graph))
 
 
 class _Writer:
@@ -66,7 +91,8 @@ class _Writer:
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
-    def write(self, graph: GraphProto) -> None:
+    def write(self, graph: GraphProto) -> dict[str, StoredTensor]:
+        """Fills the graph, and gives what its initialisers are."""
         flat = FlatGraph(self.program.main)
         for item in flat:
             match item:
@@ -84,6 +110,7 @@ class _Writer:
         for name, value in zip(self.outputs, self.program.main.outputs, strict=True):
             types.describe(graph.output.add(), name, value.type)
         self._describe_inner(graph, types, used.difference(produced))
+        return {name: stored for name, stored in self.builder.stored.items() if name in used}
 
     def _emit(self, flat_node: FlatNode) -> None:
         node = flat_node.node

@@ -1,6 +1,6 @@
 """ONNX models run by ONNX Runtime.
 
-In: a `ModelProto` or the path of a model, and arrays by position or name. Out: the output, or outputs by name. Always: arrays that do not
+In: a model or the path of one, and arrays by position or name. Out: the output, or outputs by name. Always: arrays that do not
 fit the model's inputs are a `ValueError` before anything runs; a device that was asked for is used, or it is an error.
 """
 
@@ -17,7 +17,7 @@ from ...ir.elements import Array
 from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
 from .feeds import UnknownPort, by_name, feed, fetch, port
-from .save import is_large, save_proto
+from .save import OnnxArtefact, of_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
@@ -30,7 +30,7 @@ class OnnxSession:
     inputs: dict[str, Port]
     outputs: dict[str, Port]
 
-    def __init__(self, model: ModelProto | str | Path, device: str = "cpu", check: Check | None = None) -> None:
+    def __init__(self, model: ModelProto | OnnxArtefact | str | Path, device: str = "cpu", check: Check | None = None) -> None:
         """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError.
 
         Raises `DeviceUnavailable`, `UnknownPort`, FileNotFoundError for a path without a file, and ONNX Runtime's own
@@ -57,16 +57,16 @@ class OnnxSession:
         results = fetch(self._session, feeds, self.outputs)
         return next(iter(results.values())) if len(results) == 1 else results
 
-    def _source(self, model: ModelProto | str | Path) -> str | bytes:
+    def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
             if not Path(model).is_file():
                 raise FileNotFoundError(f"there is no model at `{model}`")
             return str(model)
-        if not is_large(model):
-            content: bytes = model.SerializeToString()
-            return content
+        artefact = model if isinstance(model, OnnxArtefact) else OnnxArtefact(of_proto(model))
+        if not artefact.is_large:
+            return artefact.to_bytes()
         self._folder = TemporaryDirectory()
-        path = Path(self._folder.name, "model.onnx")
-        save_proto(model, path)
-        return str(path)
+        path = str(Path(self._folder.name, "model.onnx"))
+        artefact.save(path)
+        return path

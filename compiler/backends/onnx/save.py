@@ -1,72 +1,114 @@
 """Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
-In: a `ModelProto` and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file is written
-whole or not at all; other weights have another hash, so that a graph never finds those of another model, whenever writing ends.
+In: a model whose initialisers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file
+is written whole or not at all; one tensor after the other is in memory; other weights have another hash, so that a graph never finds those
+of another model, whenever writing ends; what the disk has no room for is refused before the first byte.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
-from math import prod
 from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
 from netc.dsl.record import Record
 
+from ...weights.room import check_disk, check_memory
+from ...weights.stored import StoredTensor
 from ..base import WrongOutput
-from .elements import element_size
+from .ahead import ahead
+from .elements import element_name
+from .model import GraphAndTensors
+from .stream import Chunk, Message, Piece, contents, inside, outside
 
 LARGEST = 2_000_000_000
 """Bytes of initialisers that fit into one file, with room for the nodes."""
 _ALIGNMENT = 4096
 """Tensors start at pages, so that they can be mapped into memory; smaller ones stay in the model."""
 
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are written, and those that there will be."""
+
 
 class OnnxArtefact(Record):
     """A model, not yet written."""
 
-    proto: ModelProto
+    made: GraphAndTensors
+    progress: Progress | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the model is too large for one message."""
+        return sum(stored.nbytes for stored in self.made.tensors.values()) > LARGEST
 
     def to_bytes(self) -> bytes:
-        if is_large(self.proto):
+        if self.is_large:
             raise WrongOutput("a model over 2 GB is two files, and cannot be written to a pipe")
-        content: bytes = self.proto.SerializeToString(deterministic=True)
-        return content
+        message = self._message()
+        check_memory(2 * message.size, "the model takes")
+        return b"".join(message.chunks())
 
     def save(self, path: str) -> None:
-        save_proto(self.proto, path)
+        whole = Path(path)
+        largest = max((stored.nbytes for stored in self.made.tensors.values()), default=0)
+        check_memory(2 * largest, "its largest parameter takes")
+        if self.is_large:
+            self._save_apart(whole)
+        else:
+            message = self._message()
+            self._write(whole, message.chunks(), message.size)
+
+    def _message(self) -> Message:
+        return Message(self.made.proto, [inside(name, stored) for name, stored in self.made.tensors.items()])
+
+    def _save_apart(self, path: Path) -> None:
+        """Large tensors to a file of their own."""
+        apart = {name: stored for name, stored in self.made.tensors.items() if stored.nbytes >= _ALIGNMENT}
+        digest = blake2b(digest_size=8)
+        unnamed = path.with_name(path.name + ".data")
+        self._write(unnamed, _digested(_padded(apart.values()), digest), sum(s.nbytes + _padding(s.nbytes) for s in apart.values()))
+        data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
+        os.replace(unnamed, data)
+        message = Message(self.made.proto, list(self._pieces(apart, data.name)))
+        write_atomically(path, message.chunks())
+
+    def _pieces(self, apart: dict[str, StoredTensor], location: str) -> Iterator[Piece]:
+        offset = 0
+        for name, stored in self.made.tensors.items():
+            if name not in apart:
+                yield inside(name, stored)
+                continue
+            yield outside(name, stored, location, offset)
+            offset += stored.nbytes + _padding(stored.nbytes)
+
+    def _write(self, path: Path, chunks: Iterable[Chunk], size: int) -> None:
+        check_disk(path.parent, size)
+        write_atomically(path, chunks if self.progress is None else _counted(chunks, size, self.progress))
 
 
 def save_proto(proto: ModelProto, path: str | Path) -> None:
-    """Writes the model to `path`."""
-    path = Path(path)
-    if not is_large(proto):
-        write_atomically(path, [proto.SerializeToString(deterministic=True)])
-        return
-    digest = blake2b(digest_size=8)
-    unnamed = path.with_name(path.name + ".data")
-    write_atomically(unnamed, _digested(_contents(proto), digest))
-    data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
-    os.replace(unnamed, data)
-    light = _without_weights(proto, data.name)
-    write_atomically(path, [light.SerializeToString(deterministic=True)])
+    """Writes a model that is in memory to `path`."""
+    OnnxArtefact(of_proto(proto)).save(str(path))
 
 
-def _digested(chunks: Iterable[bytes], digest: blake2b) -> Iterator[bytes]:
-    for chunk in chunks:
-        digest.update(chunk)
-        yield chunk
+def of_proto(proto: ModelProto) -> GraphAndTensors:
+    """A model that is in memory."""
+    from onnx import numpy_helper
+
+    light = ModelProto()
+    light.CopyFrom(proto)
+    del light.graph.initializer[:]
+
+    def stored(tensor: TensorProto) -> StoredTensor:
+        return StoredTensor(tuple(tensor.dims), element_name(tensor.data_type), lambda: numpy_helper.to_array(tensor))
+
+    return GraphAndTensors(light, {tensor.name: stored(tensor) for tensor in proto.graph.initializer})
 
 
-def is_large(proto: ModelProto) -> bool:
-    """Whether the model is too large for one message."""
-    return sum(map(_bytes, proto.graph.initializer)) > LARGEST
-
-
-def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
+def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
     """Writes a file under another name and moves it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -79,54 +121,25 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
         raise
 
 
-def _bytes(tensor: TensorProto) -> int:
-    """Of its elements. Reading `raw_data` would copy them."""
-    count: int = prod(tensor.dims)
-    return count * element_size(tensor.data_type)
+def _digested(chunks: Iterable[Chunk], digest: blake2b) -> Iterator[Chunk]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
 
 
-def _outside(tensor: TensorProto) -> bool:
-    return _bytes(tensor) >= _ALIGNMENT
+def _counted(chunks: Iterable[Chunk], total: int, progress: Progress) -> Iterator[Chunk]:
+    done = 0
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        progress(done, total)
 
 
 def _padding(size: int) -> int:
     return -size % _ALIGNMENT
 
 
-def _contents(proto: ModelProto) -> Iterator[bytes]:
-    for tensor in filter(_outside, proto.graph.initializer):
-        yield tensor.raw_data
-        yield bytes(_padding(_bytes(tensor)))
-
-
-def _without_weights(proto: ModelProto, location: str) -> ModelProto:
-    """A copy whose large tensors point into the file `location`."""
-    light = ModelProto()
-    for field, value in proto.ListFields():
-        if field.name != "graph":
-            _copy(light, field.name, value)
-    for field, value in proto.graph.ListFields():
-        if field.name != "initializer":
-            _copy(light.graph, field.name, value)
-    offset = 0
-    for tensor in proto.graph.initializer:
-        kept = light.graph.initializer.add()
-        if not _outside(tensor):
-            kept.CopyFrom(tensor)
-            continue
-        kept.name, kept.data_type = tensor.name, tensor.data_type
-        kept.dims.extend(tensor.dims)
-        kept.data_location = TensorProto.EXTERNAL
-        length = _bytes(tensor)
-        for key, entry in (("location", location), ("offset", str(offset)), ("length", str(length))):
-            kept.external_data.add(key=key, value=entry)
-        offset += length + _padding(length)
-    return light
-
-
-def _copy(into: object, field: str, value: object) -> None:
-    held = getattr(into, field)
-    if hasattr(held, "extend"):
-        held.extend(value)
-    else:
-        setattr(into, field, value)
+def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
+    for array in ahead(stored.read for stored in tensors):
+        yield from contents(array)
+        yield bytes(_padding(array.nbytes))

@@ -1,16 +1,15 @@
 """An ONNX model as text: the graph, without the numbers of its initialisers.
 
-In: a `ModelProto`, whose initialisers are removed. Out: text.
+In: a model whose initialisers are not read. Out: text.
 """
 
 from __future__ import annotations
 
-from onnx import ModelProto
 from onnx.printer import to_text
 
+from .model import GraphAndTensors
 
-def show(proto: ModelProto) -> str:
+
+def show(made: GraphAndTensors) -> str:
     """ONNX's own textual form, followed by the names and shapes of the initialisers."""
-    kept = [(t.name, list(t.dims)) for t in proto.graph.initializer]
-    del proto.graph.initializer[:]
-    return to_text(proto) + "\n" + "".join(f"# {name}: {dims}\n" for name, dims in kept)
+    return to_text(made.proto) + "\n" + "".join(f"# {name}: {list(stored.shape)}\n" for name, stored in made.tensors.items())

@@ -43,7 +43,7 @@ def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitt
     pinned: list[Graph] = []
     fixed: set[str] = set()
     while True:
-        build = _Build(main, OperatorForms(facts, emitters), framework, pinned, fixed)
+        build = _Build(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed)
         classes = build.run(name)
         if not build.uncounted and build.lost <= fixed:
             return classes

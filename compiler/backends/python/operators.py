@@ -17,8 +17,10 @@ from ...ir.graph import Graph, Node, OpNode
 from ...ir.types import TensorType
 from ...ops.base import Operator, OpInputs
 from ...ops.parametric import Parametric
+from .classes.stages import Stages, as_value, function_value, module_value
 from .code.classes import How, ModuleRule, StepInfo, kind_of
 from .code.expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from .code.framework import Framework
 from .code.tree import FrozenCode, has_symbol, parts
 from .errors import MissingEmitter
 
@@ -86,15 +88,17 @@ class Emitters(Record):
 class OperatorForms:
     """The forms of operator nodes. The module of each is made once."""
 
-    def __init__(self, facts: Facts, emitters: Emitters) -> None:
-        self.facts, self.emitters = facts, emitters
+    def __init__(self, facts: Facts, emitters: Emitters, framework: Framework) -> None:
+        self.facts, self.emitters, self.framework = facts, emitters, framework
         self._modules: dict[int, Code | None] = {}
         """By the ids of the nodes."""
         self.initialisation: Initialisation = self.emitters.initialisation((), self._constructor)
+        self.stages = Stages((), self.is_member)
 
     def initialise(self, order: Sequence[Graph]) -> None:
-        """Decides how the modules of these graphs are initialised."""
+        """Decides how the modules of these graphs are initialised, and which of them are stages that differ."""
         self.initialisation = self.emitters.initialisation(order, self._constructor)
+        self.stages = Stages(order, self.is_member)
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
@@ -120,17 +124,34 @@ class OperatorForms:
         code = self._constructor(node)
         if code is None:
             raise MissingEmitter(node.op, "there is no emitter of its module")
-        return frozen(node, self.initialisation.applied(node, code))
+        return self._module(node, code)
 
     def standalone(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""
         if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
             return None
         code = self._constructor(node)
-        return None if code is None or _is_dynamic(code) else frozen(node, self.initialisation.applied(node, code))
+        return None if code is None or _is_dynamic(code) else self._module(node, code)
+
+    def _module(self, node: OpNode, code: Code) -> Code:
+        """The code of a module with its initialisation, as a value if it is a stage that differs."""
+        code = frozen(node, self.initialisation.applied(node, code))
+        if not self.stages.varies(node):
+            return code
+        default = self.stages.default(node)
+        usual = None if default is None else module_value(self._made(default), self.framework)
+        return as_value(code, self.stages.name(node), module_value(code, self.framework), usual)
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
+        code = self._expression(node)
+        if not self.stages.alike(node) or self.is_member(node):
+            return code
+        default = self.stages.default(node)
+        usual = None if default is None else function_value(self._expression(default), self.framework)
+        return as_value(code, self.stages.name(node), function_value(code, self.framework), usual)
+
+    def _expression(self, node: OpNode) -> Code:
         invoked = self.is_member(node) and not _is_given_weight(node)
         emitter = (self.emitters.invocations if invoked else self._functions(node)).get(type(node.op))
         if emitter is not None:
@@ -140,13 +161,18 @@ class OperatorForms:
     def traits(self, node: OpNode, code: Code) -> StepInfo:
         op = node.op
         kind = kind_of(code.result if isinstance(code, LetCode) else code)
+        if self.stages.alike(node):
+            return StepInfo(self.stages.name(node), bool(node.specs), self.is_member(node), True, False, kind)
         return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
 
     def _constructor(self, node: OpNode) -> Code | None:
         if id(node) not in self._modules:
-            emitter = self.emitters.modules.get(type(node.op))
-            self._modules[id(node)] = None if emitter is None else emitter(node.op, self._site(node))
+            self._modules[id(node)] = self._made(node)
         return self._modules[id(node)]
+
+    def _made(self, node: OpNode) -> Code | None:
+        emitter = self.emitters.modules.get(type(node.op))
+        return None if emitter is None else emitter(node.op, self._site(node))
 
     def _site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)

@@ -33,8 +33,12 @@ class TorchBackend(Backend):
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
+        from ...analysis.parameters import parameters
+        from ...weights.room import check_memory
         from .live.module import filled, fresh
 
+        own = [info for info in parameters(given.program).values() if info.tied_to is None]
+        check_memory(sum(info.numel * info.dtype.size for info in own), "its parameters take")
         if given.weights is None:
             return fresh(given.program, given.name)
         return filled(given.program, given.name, given.arrays())

@@ -38,6 +38,7 @@ _STANDARD = {
     r"\bzlib\.": "import zlib",
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bCallable\[": "from collections.abc import Callable",
+    r"\bpartial\(": "from functools import partial",
 }
 """What a file may import from the standard library, by what shows that it does."""
 _PACKAGES = ("import numpy as np",)

@@ -61,7 +61,9 @@ def _registered(module: Code, label: str) -> Code:
 
 
 TORCH = Framework(
-    imported=frozenset({"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", *(name for name in definitions() if name.islower())}),
+    imported=frozenset(
+        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", *(name for name in definitions() if name.islower())}
+    ),
     attributes=frozenset(_OF_MODULES.split()),
     container_attributes=frozenset(_OF_CONTAINERS.split()),
     definitions=definitions(),
@@ -82,6 +84,7 @@ TORCH = Framework(
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),
     drops=re.compile(r"[Dd]rop"),
     idle=re.compile(r"DropPath|nn\..*Dropout.*"),
+    identity="nn.Identity",
     # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
     unstacked=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
     stacked=lambda tensors, axis: call("torch.stack", tensors, dim=axis),

@@ -196,22 +196,29 @@ def roi_align(
     points: int,
     aligned: bool,
 ) -> Tensor:
-    """Boxes of images as small images of one size, each element the mean of some points.
+    """Boxes of images as small images of one size, each element the mean of some points: `points`
+    along each axis, or without any, one for each pixel begun.
 
     x: [N, C, H, W], boxes: [K, 5], with the number of an image first -> [K, C, *size].
     """
     height, width = x.shape[-2:]
     left, upper, right, lower = (boxes[:, 1:] * scale - (0.5 if aligned else 0.0)).unbind(1)
     ends = ((upper, lower, size[0], height), (left, right, size[1], width))
-    places, inside = [], []
-    for start, end, count, limit in ends:
+    places, inside, used, counts = [], [], [], []
+    for start, end, bins, limit in ends:
         length = end - start if aligned else (end - start).clamp(min=1)
-        steps = torch.arange(count * points, device=x.device) + 0.5
-        place = start[:, None] + steps.to(x.dtype) * (length / (count * points))[:, None]
+        count = torch.full_like(length, points) if points > 0 else (length / bins).ceil()
+        most = points if points > 0 else int(F.pad(count, (0, 1), value=1).max())
+        point = torch.arange(most, device=x.device).to(x.dtype)
+        step = torch.arange(bins, device=x.device).to(x.dtype)[:, None]
+        step = step + ((point + 0.5) / count.clamp(min=1)[:, None])[:, None, :]
+        place = (start[:, None, None] + step * (length / bins)[:, None, None]).flatten(1)
         inside.append((place >= -1) & (place <= limit))
+        used.append((point < count[:, None])[:, None, :].expand(-1, bins, -1).flatten(1))
         places.append(place.clamp(0, limit - 1))
-    rows = places[0][:, :, None].expand(-1, -1, size[1] * points)
-    columns = places[1][:, None, :].expand(-1, size[0] * points, -1)
+        counts.append(count)
+    rows = places[0][:, :, None].expand(-1, -1, places[1].shape[1])
+    columns = places[1][:, None, :].expand(-1, places[0].shape[1], -1)
     within = inside[0][:, :, None] & inside[1][:, None, :]
     pixels = x.permute(0, 2, 3, 1).flatten(0, 2)
     first = boxes[:, 0].long()[:, None, None] * (height * width)
@@ -223,7 +230,55 @@ def roi_align(
             place = row.long().clamp(max=height - 1) * width + column.long().clamp(max=width - 1)
             index = first + torch.where(within, place, 0)
             total = total + torch.where(within, weight, 0)[..., None] * pixels[index]
-    return F.avg_pool2d(total.permute(0, 3, 1, 2), points)
+    total = torch.where((used[0][:, :, None] & used[1][:, None, :])[..., None], total, 0)
+    bins = total.unflatten(2, (size[1], -1)).unflatten(1, (size[0], -1))
+    means: Tensor = bins.sum((2, 4)) / (counts[0] * counts[1]).clamp(min=1)[:, None, None, None]
+    return means.permute(0, 3, 1, 2)
+
+
+class SpectralNormalize(nn.Module):
+    """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in
+    training improves the vectors.
+
+    weight: [..., rows, ...], with the rows along `axis` -> the same shape.
+    """
+
+    _u: Tensor
+    _v: Tensor
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        axis: int = 0,
+        n_power_iterations: int = 1,
+        eps: float = 1e-12,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.axis, self.n_power_iterations, self.eps = axis, n_power_iterations, eps
+        self.register_buffer("_u", torch.empty(rows, dtype=dtype))
+        self.register_buffer("_v", torch.empty(columns, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for vector in (self._u, self._v):
+            nn.init.normal_(vector, std=len(vector) ** -0.5)
+
+    @torch.no_grad()
+    def improve(self, matrix: Tensor) -> None:
+        """Power iteration."""
+        for _ in range(self.n_power_iterations):
+            self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
+            self._v.copy_(F.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        matrix = weight.movedim(self.axis, 0).flatten(1)
+        if self.training:
+            self.improve(matrix)
+        # Later calls change the vectors before gradients are computed.
+        u, v = self._u.clone(), self._v.clone()
+        return weight / torch.dot(u, matrix @ v)
 
 
 def grouped_linear(x: Tensor, index: Tensor, weight: Tensor) -> Tensor:

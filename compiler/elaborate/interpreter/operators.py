@@ -27,6 +27,7 @@ from .element_types import in_model_type
 from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
 from .stage_labels import StageLabels
+from .stage_values import noting
 
 
 class OperatorStages(Part):
@@ -68,7 +69,7 @@ class OperatorStages(Part):
             made.parts = flow.parts
         if bound.tie is not None:
             _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
-        return result if bound.activation is None else self._activate(bound.activation, result, scope.frame)
+        return result if bound.activation is None else self._activate(bound.activation, result, scope)
 
     def _fold(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
         """The operator on the first two tensors, then on the result and the next. Only the first has the label of the stage."""
@@ -84,10 +85,12 @@ class OperatorStages(Part):
             return tie
         return replace(tie, value=ast.String(tie.value.span, self.interpreter.evaluate(tie.value, scope)))
 
-    def _activate(self, activation: TrailingActivation, flow: Flow, frame: GraphFrame) -> Flow:
-        op, span = activation.op, activation.span
+    def _activate(self, activation: TrailingActivation, flow: Flow, scope: Scope) -> Flow:
+        op, span, frame = activation.op, activation.span, scope.frame
+        assert frame is not None
         text = NodeText(span, frame.labels.automatic(op.name, span), lambda place: span)
-        return add_operator(op, tensors(flow) or [], frame, self.session, text)
+        with noting(span.text, scope, self.session):
+            return add_operator(op, tensors(flow) or [], frame, self.session, text)
 
 
 def _add_tie(op: Operator, tie: ast.Keyword, frame: GraphFrame) -> None:

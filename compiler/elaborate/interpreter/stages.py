@@ -25,6 +25,7 @@ from .loops import Loops
 from .operators import OperatorStages
 from .scans import Scans
 from .shared import SharedStages
+from .stage_values import noting
 
 
 class Stages(Part):
@@ -79,11 +80,12 @@ class Stages(Part):
             raise Failure(NotAStage("in", "the input of the body"), node.name_span)
         named, node = self.resolve(node, scope)
         keyword = own_keyword(node, named)
-        if keyword is None:
-            return self._named(node, named, flow, scope, shared)
-        node = replace(node, keywords=tuple(k for k in node.keywords if k is not keyword))
-        with freezing(keyword, self._arguments.flag(node.name, keyword, scope), scope):
-            return self._named(node, named, flow, scope, shared)
+        with noting(node.name, scope, self.session):
+            if keyword is None:
+                return self._named(node, named, flow, scope, shared)
+            node = replace(node, keywords=tuple(k for k in node.keywords if k is not keyword))
+            with freezing(keyword, self._arguments.flag(node.name, keyword, scope), scope):
+                return self._named(node, named, flow, scope, shared)
 
     def _named(
         self, node: ast.Apply, named: BlockDef | SharedDef | type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None

@@ -44,7 +44,7 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     for name in fixed:
         if name not in dimensions:
             session.report(UnknownDimension(name, dimensions), origin)
-    session.dims = {name: symbol(name) for name in dimensions}
+    session.dims = {name: symbol(name, lower=0) for name in dimensions}
     for written in shape_names:
         session.declared.setdefault(written.name, written.span)
     wheres = _wheres(inputs, _with_lets(body, scope), elaborator)

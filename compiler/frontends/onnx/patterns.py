@@ -254,6 +254,18 @@ def permutation(view: View, node: OpNode) -> Found | None:
     return Found("permute", first.inputs[0], axes=tuple(order))
 
 
+def passed_on(view: View, node: OpNode) -> Found | None:
+    """The largest or least element, where NaN had been put in its place if there is one: it is NaN then anyway."""
+    other = node.op.args.get("other")
+    if node.op.name != "where" or len(node.inputs) != 2 or not isinstance(other, float) or other == other:
+        return None
+    seen, value = view.maker(node.inputs[0], "any"), view.maker(node.inputs[1], "max", "min", "amax", "amin")
+    isnan = view.maker(seen.inputs[0], "isnan") if seen is not None else None
+    if value is None or isnan is None or isnan.inputs[0] is not value.inputs[0] or not node.op.args.get("reverse"):
+        return None
+    return Found("identity", value.outputs[0])
+
+
 def order_of(node: OpNode) -> list[int] | None:
     rank = node.inputs[0].type.rank if node.inputs else 0
     if node.op.name == "permute":
@@ -266,4 +278,4 @@ def order_of(node: OpNode) -> list[int] | None:
     return order
 
 
-ACTIVATIONS: tuple[Pattern, ...] = (hardsigmoid, gated, permutation)
+ACTIVATIONS: tuple[Pattern, ...] = (hardsigmoid, gated, permutation, passed_on)

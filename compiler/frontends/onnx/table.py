@@ -24,15 +24,16 @@ REASONS: dict[str, str] = {}
 """Why an operator of ONNX has no counterpart; completes "... ": a sentence's end."""
 
 
-def imports(*names: str, to: str) -> Callable[[Importer], Importer]:
-    """Registers the importer of ONNX operators; those outside of the standard set as `domain:name`. `to`: the operators they become."""
+def imports(*names: str, to: str | Sequence[str]) -> Callable[[Importer], Importer]:
+    """Registers the importer of ONNX operators; those outside of the standard set as `domain:name`. `to`: the operators of netc that they
+    become, for all of them or for each; nothing for what is computed at import."""
 
     def register(importer: Importer) -> Importer:
-        for name in names:
+        for name, counterpart in zip(names, [to] * len(names) if isinstance(to, str) else to, strict=True):
             if name in TABLE:
                 raise ValueError(f"two importers for {name}")
             TABLE[name] = importer
-            COUNTERPARTS[name] = to
+            COUNTERPARTS[name] = counterpart
         return importer
 
     return register

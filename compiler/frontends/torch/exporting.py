@@ -23,6 +23,7 @@ from ..base import Imported, ImportFailed, Obstacle
 from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
+from .quiet import quiet
 
 BATCH = "N"
 _TRIES = 6
@@ -117,13 +118,10 @@ def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
-    import warnings
-
     training = {inner: inner.training for inner in module.modules()}
     module.eval()
     try:
-        with opaque_modules(module), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with opaque_modules(module), quiet():
             return _with_ranges(module, args, kwargs, dynamic)
     except Exception as error:  # the module's own code runs: it may raise anything
         raise ImportFailed((_failure(error, module),)) from error

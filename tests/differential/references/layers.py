@@ -77,7 +77,9 @@ def cell(name: str, a: Call, x: torch.Tensor, *first: torch.Tensor) -> Any:
 FUNCTIONS = {
     "dense": lambda a, x, *ws: a.layer(nn.Linear(x.shape[-1], a.units, biased(a, ws), dtype=x.dtype), *ws)(x),
     "bilinear": lambda a, x, y, *ws: a.layer(nn.Bilinear(x.shape[-1], y.shape[-1], a.units, biased(a, ws), dtype=x.dtype), *ws)(x, y),
-    "embedding": lambda a, indices, *ws: a.layer(nn.Embedding(a.num, a.dim, a.padding_idx, dtype=looked_up(a, ws)), *ws)(indices),
+    "embedding": lambda a, indices, *ws: a.layer(
+        nn.Embedding(a.num, a.dim, a.padding_idx, a.max_norm, float(a.norm_type), dtype=looked_up(a, ws)), *ws
+    )(indices),
     "conv": convolution,
     "conv_transpose": transposed,
     "rnn": lambda a, *xs: recurrent("rnn", a, *xs),

@@ -19,7 +19,8 @@ def without_bias(a: Call, given: Sequence[torch.Tensor] = ()) -> dict[str, Any]:
 
 def tracked(module: type[nn.Module], a: Call, x: torch.Tensor, *given: torch.Tensor) -> Any:
     """Those that may keep statistics."""
-    made = module(x.shape[1], a.eps, a.momentum, a.affine, a.track_running_stats, dtype=x.dtype, **without_bias(a, given))
+    momentum = None if a.momentum == "none" else a.momentum
+    made = module(x.shape[1], a.eps, momentum, a.affine, a.track_running_stats, dtype=x.dtype, **without_bias(a, given))
     return a.layer(made, *given)(x)
 
 

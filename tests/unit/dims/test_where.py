@@ -324,3 +324,16 @@ def test_advice_speaks_of_the_users_symbols() -> None:
 )
 def test_advice_divides(k: Dim, a: Dim, text: str) -> None:
     assert advice_divides(k, a) == text
+
+
+def test_what_may_be_empty() -> None:
+    for condition in (Condition(">=", T, 0), Condition(">", T, -1), Condition("<=", 0, 2 * T), OneOf(T, (0, 8))):
+        declared = where(condition)
+        assert bounds(declared.dims["T"])[0] == 0
+        assert declared.facts.at_least(declared.dims["T"], 1) is None
+        assert declared.facts.equal(maximum(declared.dims["T"], 1), declared.dims["T"]) is None
+        assert not declared.contradictions
+    assert bounds(where(Condition(">=", T, 0), Condition(">=", T, 3)).dims["T"]) == (3, None)
+    assert bounds(where(Condition(">=", T + W, 0)).dims["T"]) == (1, None)
+    assert bounds(where(Condition(">=", T, 0), Condition("==", T, W - 1)).dims["T"])[0] == 0
+    assert bounds(where(Condition(">=", T, 0), is_multiple(T, W)).dims["T"])[0] == 0

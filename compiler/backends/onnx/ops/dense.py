@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
+from ....dims import Dim
 from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
-from ..expressions import TensorExpr
+from ..expressions import TensorExpr, precise
+from ..norms import over, p_norm
 from ..table import Site, emits
 
 
@@ -35,29 +38,79 @@ def bilinear(op: Bilinear, site: Site) -> str:
 
 @emits(Embedding, onnx="Gather")
 def embedding(op: Embedding, site: Site) -> str:
-    return site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0)
+    return _rows(op, site).name
 
 
-@emits(EmbeddingBag, onnx="Gather and ReduceMean, ReduceSum or ReduceMax")
+def _rows(op: Embedding | EmbeddingBag, site: Site) -> TensorExpr:
+    """The rows that are looked up, none longer than `max_norm`."""
+    dtype = site.results[0].dtype
+    rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), dtype)
+    if op.max_norm is None:
+        return rows
+    lengths = precise(rows, lambda x: p_norm(x, float(op.norm_type), [-1], keepdims=True))
+    return lengths.greater(float(op.max_norm)).choose(rows * (lengths.like(float(op.max_norm)) / (lengths + 1e-7)), rows)
+
+
+Reduce = Callable[[TensorExpr, str], TensorExpr]
+"""Reduces the rows of each bag, by `add` or `max`."""
+
+
+@emits(EmbeddingBag, onnx="Gather and ReduceMean, ReduceSum or ReduceMax; CumSum and ScatterElements with offsets")
 def embedding_bag(op: EmbeddingBag, site: Site) -> str:
     """Of the rows that count; the others are what the reduction does not see."""
-    rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), op.dtype)
+    rows, rank = _rows(op, site), site.given.indices.rank
     if "per_sample_weights" in site.given:
-        rows = rows * TensorExpr(site, site.add("Unsqueeze", [site.per_sample_weights.name, site.ints([2])]), op.dtype)
+        rows = rows * TensorExpr(site, site.add("Unsqueeze", [site.per_sample_weights.name, site.ints([rank])]), op.dtype)
+    counted = None
+    if op.padding_idx is not None:
+        assert isinstance(op.num, int)
+        left_out = site.indices.equal(op.padding_idx % op.num)
+        counted = TensorExpr(site, site.add("Unsqueeze", [left_out.negation().name, site.ints([rank])]), BOOL)
+    if "offsets" in site.given:
+        return precise(rows, lambda x: _of_bags(op, x, counted, _between_offsets(op, site))).name
+    if counted is None:
+        return over(rows, {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode], [1]).name
+    return precise(rows, lambda x: _of_bags(op, x, counted, _along_bags)).name
 
-    def reduced(y: TensorExpr, op_type: str) -> TensorExpr:
-        return TensorExpr(site, site.add(op_type, [y.name, site.ints([1])], keepdims=0), y.dtype)
 
-    op_type = {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode]
-    if op.padding_idx is None:
-        return reduced(rows, op_type).name
-    assert isinstance(op.num, int)
-    left_out = site.indices.equal(op.padding_idx % op.num)
-    counted = TensorExpr(site, site.add("Unsqueeze", [left_out.negation().name, site.ints([2])]), BOOL)
-    some = reduced(counted.cast(INT64), "ReduceMax").truth()
-    if op.mode == "max":
-        return some.choose(reduced(counted.choose(rows, -inf), "ReduceMax"), 0.0).name
-    total = reduced(counted.choose(rows, 0.0), "ReduceSum")
+def _of_bags(op: EmbeddingBag, rows: TensorExpr, counted: TensorExpr | None, reduce: Reduce) -> TensorExpr:
     if op.mode == "sum":
-        return total.name
-    return (total / reduced(counted.cast(op.dtype), "ReduceSum").op("Max", 1.0)).name
+        return reduce(rows if counted is None else counted.choose(rows, 0.0), "add")
+    number = reduce(_ones(rows) if counted is None else counted.cast(rows.dtype), "add")
+    if op.mode == "max":
+        return number.truth().choose(reduce(rows if counted is None else counted.choose(rows, -inf), "max"), 0.0)
+    return reduce(rows if counted is None else counted.choose(rows, 0.0), "add") / number.op("Max", 1.0)
+
+
+def _ones(rows: TensorExpr) -> TensorExpr:
+    """One for each row [indices, D]."""
+    one = TensorExpr(rows.site, rows.site.ints([1]), INT64)
+    return rows.like(1.0).op("Expand", rows.op("Shape", to=INT64, end=1).op("Concat", one, axis=0))
+
+
+def _along_bags(y: TensorExpr, how: str) -> TensorExpr:
+    """Of rows [N, indices, D]."""
+    return over(y, {"add": "ReduceSum", "max": "ReduceMax"}[how], [1])
+
+
+def _between_offsets(op: EmbeddingBag, site: Site) -> Reduce:
+    """Of rows [indices, D]: each index is in the last bag that does not begin after it."""
+    (length,), (count,) = site.given.indices.shape, site.given.offsets.shape
+    zero, one = (TensorExpr(site, site.scalar(n, INT64), INT64) for n in (0, 1))
+    begins = zero.op("Expand", _ints(site, (length + 1,)))
+    ones = one.op("Expand", _ints(site, (count,)))
+    begins = begins.op("ScatterElements", site.offsets.cast(INT64), ones, axis=0, reduction="add")
+    bags = begins.op("CumSum", zero).op("Slice", _ints(site, (0,)), _ints(site, (length,))) - 1
+
+    def reduce(y: TensorExpr, how: str) -> TensorExpr:
+        index = TensorExpr(site, site.add("Unsqueeze", [bags.name, site.ints([1])]), INT64).op("Expand", y.op("Shape", to=INT64))
+        shape = _ints(site, (count,)).op("Concat", y.op("Shape", to=INT64, start=1), axis=0)
+        none = y.like(0.0 if how == "add" else -inf).op("Expand", shape)
+        found = none.op("ScatterElements", index, y, axis=0, reduction=how)
+        return found.op("Slice", _ints(site, (0,)), _ints(site, (-1,))) if op.include_last_offset else found
+
+    return reduce
+
+
+def _ints(site: Site, values: tuple[Dim, ...]) -> TensorExpr:
+    return TensorExpr(site, site.ints(values), INT64)

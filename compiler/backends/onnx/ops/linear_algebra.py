@@ -9,7 +9,7 @@ from ....ir.types import BOOL, FLOAT32, INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.equation import Equation
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
-from ..expressions import INT32, TensorExpr
+from ..expressions import INT32, TensorExpr, matrix_vector
 from ..table import Site, emits
 
 
@@ -17,6 +17,8 @@ from ..table import Site, emits
 def matmul(op: Matmul, site: Site) -> str:
     x, other = site.x, site.other
     via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
+    if site.given.other.rank == 1 < site.given.x.rank:
+        return x.within(via, lambda y: matrix_vector(y, other.cast(via))).name
     return x.within(via, lambda y: y.op("MatMul", other.cast(via))).name
 
 

@@ -7,11 +7,13 @@ from typing import cast
 import numpy as np
 
 from ....ir.elements import numpy_dtype
-from ....ir.types import FLOAT32, Shape, TensorType
+from ....ir.types import FLOAT32, INT64, Shape, TensorType
+from ....ops.axes import normalize_axis
 from ....ops.base import numel
-from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
 from ....ops.windows import Window
-from ..expressions import TensorExpr
+from ..expressions import TensorExpr, matrix_vector
+from ..norms import over
 from ..table import Site, emits
 from ..window_sums import Slide, sums
 
@@ -117,6 +119,19 @@ def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
     knows it of images only, and an even size reaches further forwards there, in PyTorch backwards."""
     number, means = site.x.cast(site.results[0].dtype), _mean_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
+
+
+@emits(SpectralNormalize, onnx="Transpose, Reshape, MatMul, ReduceSum and Div")
+def spectral_normalize(op: SpectralNormalize, site: Site) -> str:
+    weight = site.given.weight
+    axis = normalize_axis(op.name, op.axis, weight)
+    rows, columns = op.sides(weight)
+    order = [axis, *(n for n in range(weight.rank) if n != axis)]
+    matrix = (site.weight.op("Transpose", perm=order) if axis else site.weight).op(
+        "Reshape", TensorExpr(site, site.ints([rows, columns]), INT64)
+    )
+    u, v = (TensorExpr(site, site.parameter(name), weight.dtype) for name in ("_u", "_v"))
+    return (site.weight / over(u * matrix_vector(matrix, v), "ReduceSum")).name
 
 
 def _mean_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:

@@ -59,9 +59,11 @@ def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Di
     amounts = {axis: ends for axis, ends in amounts.items() if ends != (0, 0)}
     if not amounts:
         return x.name
-    pads = site.ints([before for before, _ in amounts.values()] + [after for _, after in amounts.values()])
-    fill = site.scalar(op.fill(site.given.x.dtype), x.dtype) if op.mode == "constant" else ""
-    return site.add("Pad", [x.name, pads, fill, site.ints(list(amounts))], mode=_MODES[op.mode])
+    ends = [amounts.get(axis, (0, 0)) for axis in range(site.given.x.rank)]
+    # all axes, since ONNX Runtime moves a transpose through Pad as if it had no axes (1.31)
+    pads = site.ints([before for before, _ in ends] + [after for _, after in ends])
+    fill = [site.scalar(op.fill(site.given.x.dtype), x.dtype)] if op.mode == "constant" else []
+    return site.add("Pad", [x.name, pads, *fill], mode=_MODES[op.mode])
 
 
 def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[Dim, Dim]]) -> str:

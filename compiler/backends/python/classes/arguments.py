@@ -81,14 +81,41 @@ class Arguments:
         self, values: Sequence[object], name: str, keyword: KeywordCode | None = None, *, unneeded: bool = False
     ) -> ConstructorArgument:
         wanted = tuple((StrictLiteral(v), origin_of(v)) for v in values)
-        if wanted not in self._known:
-            default = keyword.default if keyword is not None and keyword.has_default else None
-            optional = keyword is not None and keyword.has_default and StrictLiteral(default) in [w for w, _ in wanted]
+        if wanted not in self._known and not self._completed(wanted, values, name, keyword):
+            optional, default = _default(keyword, values)
             literals = cast("tuple[Literal, ...]", tuple(values))
             self._known[wanted] = ConstructorArgument(
                 unique(self.framework.local(name), self._taken()), literals, keyword is not None, optional, default, unneeded=unneeded
             )
         return self._known[wanted]
+
+    def _completed(self, wanted: object, values: Sequence[object], name: str, keyword: KeywordCode | None) -> bool:
+        """Whether an argument of this name had these values where it was needed until now: then it has them everywhere."""
+        known = next(((k, p) for k, p in self._known.items() if p.unneeded and p.name == self.framework.local(name)), None)
+        if known is None or None in values or not _equal(known[1].values, values, {i for i, v in enumerate(known[1].values) if v is None}):
+            return False
+        optional, default = _default(keyword, values)
+        made = replace(known[1], values=tuple(values), optional=optional, default=default, unneeded=False)
+        self._known = {wanted if k == known[0] else k: made if k == known[0] else p for k, p in self._known.items()}
+        return True
+
+    def all(self) -> list[ConstructorArgument]:
+        return list(self._known.values())
+
+    def remove(self, parameter: ConstructorArgument) -> None:
+        self._known = {k: p for k, p in self._known.items() if p is not parameter}
+        self._forget(parameter.name)
+
+    def update(self, parameter: ConstructorArgument, made: ConstructorArgument) -> None:
+        self._known = {k: made if p is parameter else p for k, p in self._known.items()}
+        for names in (self.stored, self.wide):
+            if parameter.name in names:
+                self._forget(parameter.name)
+                names.add(made.name)
+
+    def _forget(self, name: str) -> None:
+        self.stored.discard(name)
+        self.wide.discard(name)
 
     def _taken(self) -> set[str]:
         return {*RESERVED, *self.framework.imported, *(p.name for p in self._known.values())}
@@ -130,6 +157,13 @@ class Arguments:
         ends = (origin_of(v.type.shape[-1]) for v in tensors)
         names = {self.name_of(name) for size in ends if is_symbol(size) for name in symbols(size)}
         return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
+
+
+def _default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[bool, Literal]:
+    """Whether an argument for these values may be left out, as that of what takes it may; and its default."""
+    if keyword is None or not keyword.has_default:
+        return False, None
+    return StrictLiteral(keyword.default) in map(StrictLiteral, values), keyword.default
 
 
 def _equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:

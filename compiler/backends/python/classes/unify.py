@@ -19,11 +19,25 @@ from ....ir.graph import Value
 from ....ir.origins import has_origin, is_integer, plain
 from ....ir.tests import Key
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
-from ..code.expressions import CallCode, Code, KeywordCode, Lit, Subscript, TupleCode, Unneeded
-from ..code.tree import Argument, ChoiceItems, RepeatStar, SizeArg, SizeRef, StrictLiteral, SymbolRef, has_symbol, parts, rewrite, zipped
+from ..code.expressions import CallCode, Code, KeywordCode, Lit, StageLit, StageValue, Subscript, TupleCode, Unneeded
+from ..code.tree import (
+    Argument,
+    ChoiceItems,
+    RepeatStar,
+    SizeArg,
+    SizeRef,
+    StrictLiteral,
+    SymbolRef,
+    has_symbol,
+    parts,
+    rewrite,
+    shape,
+    zipped,
+)
 from ..errors import MissingEmitter
 from .arguments import Arguments
 from .formulas import formula_code
+from .optional import without_flags
 from .relations import Relations
 from .sizes import axis_word
 from .symbols import Symbols, origin
@@ -77,6 +91,7 @@ class Unifier:
             code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
             body.steps.append(replace(step, code=code))
         body.rewrite(spliced)
+        without_flags(body, self.arguments)
         flags = [body.tests[key] for key in body.decided() if key not in body.optional()]
         self.arguments.stored |= {test.name for test in flags if isinstance(test, Argument)}
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
@@ -135,6 +150,8 @@ class Unifier:
         if isinstance(first, RepeatStar):
             return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
         match first:
+            case CallCode(StageLit()):
+                return self._merge_stages([c for c in codes if isinstance(c, CallCode)])
             case CallCode(ClassRef(cls), args):
                 positional = (p for p in cls.parameters if not p.keyword)
                 self.wide_places |= {id(a) for a, p in zip(args, positional, strict=True) if p.name in cls.widths}
@@ -144,6 +161,18 @@ class Unifier:
         merged = self._merge(list(codes))
         assert isinstance(merged, CallCode)
         return merged
+
+    def _merge_stages(self, calls: list[CallCode]) -> Code:
+        """Calls of what may differ: of an argument, if it does."""
+        functions = [c.function for c in calls if isinstance(c.function, StageLit)]
+        applied = [f.value.applied(c.args) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
+        used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
+        if len(set(map(shape, used))) == 1:
+            return self._merge([used[0] if i in self.unused else code for i, code in enumerate(applied)])
+        first = functions[0]
+        function = self._merge_literals(list(functions), KeywordCode(first.hint, first, first.default, first.default is not None))
+        args = tuple(self._merge(list(column)) for column in zip(*(c.args for c in calls), strict=True))
+        return CallCode(function, args)
 
     def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
         idle = {i for i, lit in enumerate(lits) if isinstance(lit, Unneeded)}

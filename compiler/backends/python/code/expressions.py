@@ -53,6 +53,12 @@ class Unneeded(Lit):
     """The None of an argument that nothing needs: any other value does as well."""
 
 
+class StageLit(Lit):
+    """The function of a call that differs in the uses of a block, a `StageValue`; `default` is what the block's parameter is by default."""
+
+    default: Literal = None
+
+
 class Ref(Code):
     """The input number `index` of the node."""
 
@@ -80,6 +86,16 @@ class KeywordCode(Record):
     value: Code
     default: Literal = None
     has_default: bool = False
+
+
+class StageValue(FrameworkValue):
+    """What makes a module, or a function of a tensor: `function` with `keywords` bound, and without a function what returns its input."""
+
+    function: str
+    keywords: tuple[KeywordCode, ...]
+
+    def applied(self, args: tuple[Code, ...]) -> Code:
+        return CallCode(self.function, args, self.keywords) if self.function else args[0]
 
 
 class CallCode(Code):

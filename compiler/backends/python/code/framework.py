@@ -47,7 +47,8 @@ class Framework(Record):
     `container_attributes`: those that containers have in addition; no member has them. `definitions`: what emitted files define for
     themselves, by name. `by_path` and `by_label`: how a module reaches another, or a parameter, in it that is no attribute: one that is
     several levels below, or has a label that is no identifier. `drops`: the functions and modules that take probabilities; `idle`: the
-    modules that do nothing if their only argument is 0. `unstacked`: what a tensor is at each position of an axis, to be iterated over;
+    modules that do nothing if their only argument is 0, and `identity` the one
+    that never does anything. `unstacked`: what a tensor is at each position of an axis, to be iterated over;
     `stacked`: the tensor made of a list of those.
     """
 
@@ -66,6 +67,7 @@ class Framework(Record):
     widths: Widths
     drops: re.Pattern[str]
     idle: re.Pattern[str]
+    identity: str
     unstacked: Callable[[Code, int], Code]
     stacked: Callable[[Code, int], Code]
 

@@ -85,7 +85,7 @@ class ContainerForms:
         found = [code for code in made if code is not None]
         if len(found) < len(made):
             return None
-        nodes = _written(graph.nodes)
+        nodes = self._written(graph.nodes)
         found = found[: len(nodes)]
         depth, size = self._extent(graph)
         if graph.choices and fits(nodes):
@@ -99,6 +99,16 @@ class ContainerForms:
         if not all(map(self.framework.is_key, labels)):
             return None
         return Construction("sequential", self.framework.containers.named(list(zip(labels, found, strict=True))), depth=depth, size=size)
+
+    def _written(self, nodes: list[Node]) -> list[Node]:
+        """The members without those at the end that do nothing, whatever the uses of the block are."""
+        count = len(nodes)
+        while count > 1 and self._is_idle(nodes[count - 1]):
+            count -= 1
+        return nodes[:count]
+
+    def _is_idle(self, node: Node) -> bool:
+        return isinstance(node, OpNode) and type(node.op) is Identity and not self.operators.stages.varies(node)
 
     def _standalone(self, node: Node) -> Code | None:
         """The module of a node that only needs to be called with one tensor."""
@@ -175,14 +185,6 @@ def fits(nodes: list[Node]) -> bool:
 def _is_free(node: Node) -> bool:
     """Whether the member may have any key: nothing of it is in the state dict."""
     return isinstance(node, OpNode) and not node.specs
-
-
-def _written(nodes: list[Node]) -> list[Node]:
-    """The members without those at the end that do nothing."""
-    count = len(nodes)
-    while count > 1 and isinstance(last := nodes[count - 1], OpNode) and type(last.op) is Identity:
-        count -= 1
-    return nodes[:count]
 
 
 def _keys(nodes: list[Node]) -> list[str]:

@@ -7,20 +7,20 @@ stay, so a dropout between numbered members does too; and so does one within a r
 
 from __future__ import annotations
 
-import re
 from typing import TypeVar
 
 from netc.dsl.record import replace
 
 from ..code.classes import ClassBody
 from ..code.expressions import CallCode, Code, Lit, MembersCall
+from ..code.framework import Framework
 from ..code.tree import MemberRef, parts
 
 C = TypeVar("C", bound=Code)
 
 
 def drop_idle(body: ClassBody) -> None:
-    known = body.framework.idle
+    known = body.framework
     body.members = [replace(m, code=_shorter(m.code, known)) for m in body.members]
     body.chain = None if body.chain is None else _shorter(body.chain, known)
     idle = {m.label for m in body.members if _is_idle(m.code, known)} if not body.keyed else set()
@@ -38,7 +38,7 @@ def drop_idle(body: ClassBody) -> None:
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 
 
-def _shorter(code: C, known: re.Pattern[str]) -> C:
+def _shorter(code: C, known: Framework) -> C:
     """A row of modules without idle members at its end."""
     match code:
         case MembersCall(_, (_, *_, last) as members) if _is_idle(last, known):
@@ -46,8 +46,10 @@ def _shorter(code: C, known: re.Pattern[str]) -> C:
     return code
 
 
-def _is_idle(code: Code, known: re.Pattern[str]) -> bool:
+def _is_idle(code: Code, known: Framework) -> bool:
     match code:
         case CallCode(str() as function, (Lit(value),)):
-            return value == 0 and known.fullmatch(function) is not None
+            return value == 0 and known.idle.fullmatch(function) is not None
+        case CallCode(str() as function, ()):
+            return function == known.identity
     return False

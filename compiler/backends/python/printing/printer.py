@@ -68,7 +68,7 @@ PRECEDENCE = {
     "&": _AND,
     "^": _XOR,
     "|": _OR,
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE),
+    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "is not"), _COMPARE),
     "and": _CONJUNCTION,
     "or": _DISJUNCTION,
 }

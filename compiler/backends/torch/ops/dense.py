@@ -34,8 +34,7 @@ def bilinear_of(op: Bilinear, site: TorchSite) -> Code:
 
 @module(Embedding, torch="torch.nn.Embedding")
 def embedding(op: Embedding, site: TorchSite) -> Code:
-    sizes = {"num_embeddings": op.num, "embedding_dim": op.dim}
-    return construct("nn.Embedding", sizes, padding_idx=(op.padding_idx, None), dtype=dtype_keyword(op.dtype))
+    return construct("nn.Embedding", _table(op), **_rows(op), dtype=dtype_keyword(op.dtype))
 
 
 @given(Embedding)
@@ -45,11 +44,21 @@ def embedding_of(op: Embedding, site: TorchSite) -> Code:
 
 @module(EmbeddingBag, torch="torch.nn.EmbeddingBag")
 def embedding_bag(op: EmbeddingBag, site: TorchSite) -> Code:
-    sizes = {"num_embeddings": op.num, "embedding_dim": op.dim}
-    keywords = {"mode": (op.mode, "mean"), "padding_idx": (op.padding_idx, None)}
-    return construct("nn.EmbeddingBag", sizes, **keywords, dtype=dtype_keyword(op.dtype))
+    keywords = {**_rows(op), "mode": (op.mode, "mean"), "include_last_offset": (op.include_last_offset, False)}
+    return construct("nn.EmbeddingBag", _table(op), **keywords, dtype=dtype_keyword(op.dtype))
 
 
 @invocation(EmbeddingBag)
 def embedding_bag_invocation(op: EmbeddingBag, site: TorchSite) -> Code:
-    return call(SelfMember(), site.indices, per_sample_weights=(site.get("per_sample_weights"), None))
+    weights = (site.get("per_sample_weights"), None)
+    return call(SelfMember(), site.indices, *site.present("offsets"), per_sample_weights=weights)
+
+
+def _table(op: Embedding | EmbeddingBag) -> dict[str, object]:
+    return {"num_embeddings": op.num, "embedding_dim": op.dim}
+
+
+def _rows(op: Embedding | EmbeddingBag) -> dict[str, object]:
+    """`norm_type` is a float in PyTorch's kernel."""
+    norm_type = 2.0 if op.max_norm is None else float(op.norm_type)
+    return {"padding_idx": (op.padding_idx, None), "max_norm": (op.max_norm, None), "norm_type": (norm_type, 2.0)}

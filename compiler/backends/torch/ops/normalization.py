@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ir.types import Shape
-from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
 from ...python.code.expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
 from ..framework import dtype_keyword
 from ..table import TorchSite, function, given, module
@@ -18,7 +18,7 @@ def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
         name,
         {"num_features": x.shape[1]},
         eps=(op.eps, 1e-5),
-        momentum=(op.momentum, 0.1),
+        momentum=(None if op.momentum == "none" else op.momentum, 0.1),
         affine=(op.affine and "weight" not in site.given, True),
         track_running_stats=(op.track_running_stats, True),
         bias=(op.bias, True),
@@ -120,3 +120,10 @@ def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
 @function(LocalResponseNorm)
 def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
     return call("F.local_response_norm", site.x, op.size, **_response_keywords(op))
+
+
+@module(SpectralNormalize, torch="torch.nn.utils.parametrizations.spectral_norm")
+def spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
+    rows, columns = op.sides(site.given.weight)
+    keywords = {"axis": (op.axis, 0), "n_power_iterations": (op.n_power_iterations, 1), "eps": (op.eps, 1e-12)}
+    return construct("SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype))

@@ -25,12 +25,14 @@ def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
 
 @function(FractionalMaxPool, torch="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
 def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
-    kernels, counts = (sizes(numbers) for numbers in zip(*op.sides(site.given.x), strict=True))
+    x = site.given.x
+    kernels, counts = (sizes(numbers) for numbers in zip(*op.sides(x), strict=True))
+    how = {"output_size": lit(counts, "output_size")} if op.size is not None else {"output_ratio": lit(op.ratios(x), "output_ratio")}
     return call(
-        ranked("F.fractional_max_pool", site.given.x),
+        ranked("F.fractional_max_pool", x),
         site.x,
         lit(kernels, "kernel_size"),
-        output_size=lit(counts, "output_size"),
+        **how,
         return_indices=(len(site.results) == 2, False),
         _random_samples=(site.get("samples"), None),
     )

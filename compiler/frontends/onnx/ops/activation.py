@@ -78,7 +78,7 @@ def gelu(site: Site) -> Value:
     return site.one("gelu", site.x(), approximate=site.attr("approximate", "none"))
 
 
-@imports("com.microsoft:QuickGelu", "Swish", to="silu, or mul and sigmoid")
+@imports("com.microsoft:QuickGelu", "Swish", to=("mul and sigmoid", "silu, or mul and sigmoid"))
 def quick_gelu(site: Site) -> Value:
     alpha = plain(site.attr("alpha", 1.702 if site.op_type == "QuickGelu" else 1.0))
     x = site.x()
@@ -120,7 +120,7 @@ def prelu(site: Site) -> Value:
     return site.one("where", site.one("gt", x, other=0), x, site.one("mul", x, site.x(1)))
 
 
-@imports("Softmax", "LogSoftmax", to="softmax, log_softmax")
+@imports("Softmax", "LogSoftmax", to=("softmax", "log_softmax"))
 def softmax(site: Site) -> Value:
     """Before version 13, all axes from the given one on are one."""
     name = "softmax" if site.op_type == "Softmax" else "log_softmax"

@@ -138,7 +138,7 @@ def element_of_array(known: Known) -> DType:
     return DTYPES[known.array.dtype.name]
 
 
-@imports("Max", "Min", "Sum", "Mean", to="maximum, minimum, add, clamp, div")
+@imports("Max", "Min", "Sum", "Mean", to=("maximum, or clamp", "minimum, or clamp", "add", "add and div"))
 def folded(site: Site) -> Value:
     operator = {"Max": "maximum", "Min": "minimum"}.get(site.op_type, "add")
     result = site.x(0)
@@ -191,7 +191,7 @@ def cast_like(site: Site) -> Value:
     return site.cast(site.x(), element_of_array(like) if isinstance(like, Known) else site.x(1).type.dtype)
 
 
-@imports("Identity", to="nothing")
+@imports("Identity", to="")
 def identity(site: Site) -> Item:
     return site.item(0)
 
@@ -213,6 +213,6 @@ def dropout(site: Site) -> list[Item]:
     return [site.one("dropout", site.x(), p=share) if 0 < share <= 1 else site.x(), None]
 
 
-@imports("Size", "Shape", to="sizes, which are known")
+@imports("Size", "Shape", to="")
 def shape(site: Site) -> Value:
     raise ImportRefused("of something that is no tensor has no counterpart")

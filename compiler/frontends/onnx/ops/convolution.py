@@ -63,7 +63,7 @@ def conv(site: Site) -> Value:
     )
 
 
-@imports("ConvTranspose", to="conv_transpose, and slice where the sides differ")
+@imports("ConvTranspose", to="conv_transpose, or conv_transpose and slice")
 def conv_transpose(site: Site) -> Value:
     x = site.x()
     sizes = whole(shape_of(site.item(1)))

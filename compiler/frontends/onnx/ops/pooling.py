@@ -69,7 +69,7 @@ def lp_pool(site: Site) -> Value:
     )
 
 
-@imports("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", to="adaptive_avg_pool, adaptive_max_pool, norm")
+@imports("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", to=("adaptive_avg_pool, or mean", "max", "norm"))
 def global_pool(site: Site) -> Value:
     """The axes stay, with size 1."""
     x = site.x()

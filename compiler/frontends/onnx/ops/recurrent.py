@@ -19,7 +19,7 @@ _ORDERS = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 _ACTIVATIONS = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
 
 
-@imports("LSTM", "GRU", "RNN", to="lstm, gru, rnn")
+@imports("LSTM", "GRU", "RNN", to=("lstm", "gru", "rnn"))
 def recurrent(site: Site) -> list[Item]:
     x = site.x()
     direction = site.attr("direction", "forward")

@@ -31,7 +31,7 @@ def reduce_with(site: Site, operator: str, prepare: Callable[[Value], Value], **
     return site.cast(site.one(operator, prepare(x), axis=axis, keepdim=keep, **arguments), x.type.dtype)
 
 
-@imports("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceLogSumExp", to="mean, sum, max, min, logsumexp")
+@imports("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceLogSumExp", to=("mean", "sum", "max", "min", "logsumexp"))
 def reduce(site: Site) -> Value:
     """A mean of integers is rounded towards 0; a greatest of booleans is whether any is true."""
     operator, x = _NAMES[site.op_type], site.x()
@@ -44,7 +44,7 @@ def reduce(site: Site) -> Value:
     return reduce_with(site, operator, lambda v: v)
 
 
-@imports("ReduceL1", "ReduceL2", to="norm, or abs and sum")
+@imports("ReduceL1", "ReduceL2", to=("norm, or abs and sum", "norm"))
 def norm(site: Site) -> Value:
     x = site.x()
     if x.type.dtype.is_float and x.type.rank:
@@ -55,7 +55,7 @@ def norm(site: Site) -> Value:
     return site.cast(root, x.type.dtype)
 
 
-@imports("ReduceSumSquare", "ReduceLogSum", to="sum, square, log")
+@imports("ReduceSumSquare", "ReduceLogSum", to=("square and sum", "sum and log"))
 def of_sum(site: Site) -> Value:
     if site.op_type == "ReduceSumSquare":
         return reduce_with(site, "sum", lambda v: site.one("square", v))
@@ -75,7 +75,7 @@ def prod(site: Site) -> Value:
     return site.cast(result, x.type.dtype)
 
 
-@imports("ArgMax", "ArgMin", to="argmax, argmin")
+@imports("ArgMax", "ArgMin", to=("argmax", "argmin"))
 def arg(site: Site) -> Value:
     x = site.x()
     axis = site.axis(int(site.attr("axis", 0)), x.type.rank)

@@ -1,0 +1,124 @@
+"""A model as bytes, piece by piece, so that no more than one tensor is in memory.
+
+In: a model without initialisers, and these as `Piece`s. Out: the bytes that protobuf gives for the model with all of them, in its order of
+fields. Always: the pieces are read in order, each when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from sys import byteorder
+from typing import Any
+
+import numpy as np
+from onnx import GraphProto, ModelProto, TensorProto
+
+from netc.dsl.record import Record
+
+from ...ir.elements import Array
+from ...weights.numbers import parts
+from ...weights.stored import StoredTensor
+from .elements import element_code
+
+Chunk = bytes | memoryview
+_LENGTH_DELIMITED = 2
+_GRAPH = ModelProto.GRAPH_FIELD_NUMBER
+_INITIALIZER = GraphProto.INITIALIZER_FIELD_NUMBER
+_RAW_DATA = TensorProto.RAW_DATA_FIELD_NUMBER
+
+
+class Piece(Record):
+    """An initialiser: `head` has everything but its elements, of which `content` gives `size` bytes; None if they are in another file."""
+
+    head: bytes
+    size: int = 0
+    content: Callable[[], Iterator[Chunk]] | None = None
+
+
+def inside(name: str, stored: StoredTensor) -> Piece:
+    """An initialiser whose elements are in the model."""
+    return Piece(_header(name, stored).SerializeToString(deterministic=True), stored.nbytes, lambda: contents(stored.read()))
+
+
+def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piece:
+    """An initialiser whose elements are in the file `location`."""
+    tensor = _header(name, stored)
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, entry in (("location", location), ("offset", str(offset)), ("length", str(stored.nbytes))):
+        tensor.external_data.add(key=key, value=entry)
+    return Piece(tensor.SerializeToString(deterministic=True))
+
+
+def contents(array: Array) -> Iterator[Chunk]:
+    """The elements, little-endian."""
+    for part in parts(np.ascontiguousarray(array)):
+        yield (part if byteorder == "little" else part.byteswap()).view(np.uint8).data
+
+
+class Message:
+    """A model in pieces. `size` is the number of its bytes."""
+
+    def __init__(self, proto: ModelProto, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
+        self._lengths = [_length(piece) for piece in pieces]
+        self._graph_before, self._graph_after = _split(proto.graph, _INITIALIZER)
+        inner = sum(len(_tag(_INITIALIZER)) + len(_varint(length)) + length for length in self._lengths)
+        graph = len(self._graph_before) + inner + len(self._graph_after)
+        head, self._after = _split(proto, _GRAPH)
+        self._before = head + _tag(_GRAPH) + _varint(graph)
+        self.size = len(self._before) + graph + len(self._after)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The bytes, in order."""
+        yield self._before
+        yield self._graph_before
+        for piece, length in zip(self._pieces, self._lengths, strict=True):
+            yield _tag(_INITIALIZER) + _varint(length) + piece.head
+            if piece.content is not None:
+                yield _tag(_RAW_DATA) + _varint(piece.size)
+                yield from piece.content()
+        yield self._graph_after
+        yield self._after
+
+
+def _length(piece: Piece) -> int:
+    own = 0 if piece.content is None else len(_tag(_RAW_DATA)) + len(_varint(piece.size)) + piece.size
+    return len(piece.head) + own
+
+
+def _split(message: Any, number: int) -> tuple[bytes, bytes]:
+    """The fields before one and those after it, without itself."""
+    fields = [field for field, _ in message.ListFields()]
+    before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
+    return _serialised(message, before), _serialised(message, after)
+
+
+def _serialised(message: Any, fields: Iterable[Any]) -> bytes:
+    kept = type(message)()
+    for field in fields:
+        value, target = getattr(message, field.name), getattr(kept, field.name)
+        if hasattr(target, "extend"):
+            target.extend(value)
+        else:
+            setattr(kept, field.name, value)
+    content: bytes = kept.SerializeToString(deterministic=True)
+    return content
+
+
+def _header(name: str, stored: StoredTensor) -> TensorProto:
+    assert stored.dtype is not None
+    return TensorProto(name=name, data_type=element_code(stored.dtype), dims=stored.shape)
+
+
+def _tag(number: int) -> bytes:
+    return _varint(number << 3 | _LENGTH_DELIMITED)
+
+
+def _varint(number: int) -> bytes:
+    """As protobuf writes integers: seven bits a byte, the lowest first, the highest bit of a byte set if others follow."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

@@ -1,0 +1,57 @@
+"""Parameters of blocks that are stages, such as `activation=relu`: which nodes are made by them.
+
+In: a name after an arrow, or that of an activation after a stage's arguments, and its scope. Out: entries of `Graph.stages`. Always: only
+a stage that becomes one operator has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from netc.dsl import ast
+
+from ...ir.graph import OpNode, around
+from ...ir.stages import StageParameter
+from ...ops.base import Operator, Required
+from ..scopes.scope import Scope, StageClosure
+from ..scopes.values import OperatorRef
+from ..session import ElaborationSession
+
+
+@contextmanager
+def noting(name: str, scope: Scope, session: ElaborationSession) -> Iterator[None]:
+    """Notes the operator that is added meanwhile, if `name` is a parameter of the block."""
+    parameter = _parameter(name, scope, session)
+    if parameter is None or scope.frame is None:
+        yield
+        return
+    graph = scope.frame.graph
+    before = len(graph.nodes)
+    yield
+    made = graph.nodes[before:]
+    if len(made) == 1 and isinstance(made[0], OpNode) and made[0].shared is None:
+        graph.stages[made[0].label] = parameter
+
+
+def _parameter(name: str, scope: Scope, session: ElaborationSession) -> StageParameter | None:
+    found = scope.find(name)
+    if found is None or scope.frame is None or not isinstance(found[0].value, (OperatorRef, StageClosure)):
+        return None
+    if around(scope.frame.graph).arguments.get(name) is not found[0].value:
+        return None
+    return StageParameter(name, _default(name, scope, session))
+
+
+def _default(name: str, scope: Scope, session: ElaborationSession) -> Operator | None:
+    """The operator that the block's parameter is by default."""
+    block = next((a for a in reversed(session.active) if isinstance(a, ast.Block)), None)
+    declared = (p for p in block.parameters if isinstance(p, ast.ParameterDecl)) if block is not None else ()
+    default = next((p.default for p in declared if p.name.name == name), None)
+    if not isinstance(default, ast.Name) or scope.find(default.name) is not None:
+        return None
+    cls = Operator.registry.get(default.name)
+    arguments = {} if cls is None else session.defaults.get(cls.name, {})
+    if cls is None or any(isinstance(a.default, Required) and a.name not in arguments for a in cls.signature.values()):
+        return None
+    return cls(**arguments)

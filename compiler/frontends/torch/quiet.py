@@ -1,0 +1,28 @@
+"""What PyTorch prints of its own accord while it exports, kept from the terminal: what went wrong is in the exception that it raises."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings, and nothing of PyTorch's loggers, some of which print the tracebacks of exceptions that are raised anyway."""
+    loggers = [
+        one
+        for name, one in logging.root.manager.loggerDict.items()
+        if name.partition(".")[0] == "torch" and isinstance(one, logging.Logger)
+    ]
+    silenced = [logger for logger in loggers if not logger.disabled]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in silenced:
+            logger.disabled = True
+        try:
+            yield
+        finally:
+            for logger in silenced:
+                logger.disabled = False

@@ -1,0 +1,111 @@
+"""A graph without calls that is being made, operator by operator.
+
+In: operators with their arguments, and values of the graph. Out: the values that they compute. Always: the rules of the operators are the
+judge; a path that is used twice is a shared stage; `finished` leaves out what no output needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..dims import Facts
+from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie, Value, join, needed
+from ..ir.types import TensorType
+from ..ops.base import Operator
+
+
+class Home(Record):
+    """Where the parameters of an operator are: its full path, and the stage that it takes one from."""
+
+    path: str = ""
+    tie: Tie | None = None
+    frozen: bool = False
+
+
+NOWHERE = Home()
+OWN = "stream_table"
+"""How labels begin of tables that only the stream has."""
+
+
+class Building:
+    """One flat graph. `facts` are those of its dimensions."""
+
+    def __init__(self, name: str, span: Span, facts: Facts) -> None:
+        self.graph = Graph(name, "model", span)
+        self.facts = facts
+        self._first: dict[str, Node] = {}
+        self._tables = 0
+
+    def input(self, type: TensorType, name: str, span: Span) -> Value:
+        value = Value(type, span, name)
+        self.graph.inputs.append(value)
+        return value
+
+    def put(self, op: Operator, inputs: Sequence[Value], span: Span, home: Home = NOWHERE, count: int | None = None) -> tuple[Value, ...]:
+        """The first `count` results of an operator, or all; an OperatorError if its rule refuses the inputs."""
+        given = op.bind(tuple(v.type for v in inputs), self.facts)
+        outputs = tuple(Value(type, span) for type in op.infer(given)[:count])
+        specs = op.parameters(given)
+        path = (home.path or self._own()) if specs else ""
+        node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._shared(path, span), frozen=home.frozen)
+        self._first.setdefault(path, node)
+        self.graph.nodes.append(node)
+        return outputs
+
+    def call(self, node: CallNode) -> None:
+        """A loop, whose inputs are values of this graph."""
+        self.graph.nodes.append(node)
+
+    def _own(self) -> str:
+        """A label for a table that is in no stage of the whole."""
+        self._tables += 1
+        return f"{OWN}{self._tables}"
+
+    def _shared(self, path: str, span: Span) -> SharedModule | None:
+        first = self._first.get(path) if path else None
+        if first is None:
+            return None
+        if first.shared is None:
+            first.shared = SharedModule(path, span)
+            self.graph.declares.append(first.shared)
+        return first.shared
+
+    def finished(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
+        """The graph with these results by name."""
+        graph = self.graph
+        graph.output_names, graph.outputs = [], []
+        for name, value in outputs:
+            graph.output_names.append(name)
+            graph.outputs.append(value)
+        graph.nodes = needed(graph.nodes, graph.outputs)
+        graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
+        used = {id(n.shared) for n in graph.nodes if n.shared is not None}
+        graph.declares = [module for module in graph.declares if id(module) in used]
+        _label(graph)
+        return graph
+
+    def untied(self) -> dict[str, str]:
+        """Parameters that were tied to a stage that is not in this graph: their names, and those that they have in the whole."""
+        labels = {node.label for node in self.graph.nodes}
+        found: dict[str, str] = {}
+        for node in self.graph.nodes:
+            if isinstance(node, OpNode) and node.tie is not None and node.tie.path not in labels:
+                found[join(node.label, node.tie.name)] = join(node.tie.path, node.tie.target_name)
+                node.tie = None
+        return found
+
+
+def _label(graph: Graph) -> None:
+    """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
+    taken = {node.label for node in graph.nodes if node.label}
+    counts: dict[str, int] = {}
+    for node in graph.nodes:
+        if not isinstance(node, OpNode) or node.label or node.shared is not None or node.specs:
+            continue
+        while not node.label or node.label in taken:
+            counts[node.op.name] = counts.get(node.op.name, 0) + 1
+            node.label = f"{node.op.name}{counts[node.op.name]}"
+        taken.add(node.label)

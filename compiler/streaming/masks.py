@@ -1,0 +1,95 @@
+"""Whether a table hides later positions: a proof from its formula.
+
+In: the formula of a mask over queries and keys, as booleans (true: seen) or numbers that are added to scores. Out: whether each key that
+comes after its query is hidden. Always: True is proved; a score of -1e4 or less counts as hidden, as its exponential is 0 in float32.
+"""
+
+from __future__ import annotations
+
+from ..ir.types import BOOL, DType
+from ..ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+
+HIDDEN = -1e4
+"""A score that no other outweighs."""
+
+
+def hides_later(formula: Formula, query: int, key: int, element: DType) -> bool:
+    """Whether it hides every key after its query; `query` and `key` are the numbers of their indices."""
+    proof = _Later(query, key)
+    return proof.truth(formula) is False if element == BOOL else proof.hidden(formula)
+
+
+class _Later:
+    """What a formula is where the key is at least one position after the query."""
+
+    def __init__(self, query: int, key: int) -> None:
+        self.query, self.key = query, key
+
+    def truth(self, formula: Formula) -> bool | None:
+        """True or false wherever the key comes later; None: not known."""
+        match formula:
+            case Const(bool() as value):
+                return value
+            case UnaryFormula("not", operand):
+                inner = self.truth(operand)
+                return None if inner is None else not inner
+            case BinaryFormula("and" | "or" as op, left, right):
+                found = (self.truth(left), self.truth(right))
+                decisive = op == "or"
+                return decisive if decisive in found else None if None in found else not decisive
+            case BinaryFormula("<" | "<=" | ">" | ">=" | "==" | "!=" as op, left, right):
+                return self._comparison(op, left, right)
+            case CallFormula("where", (test, then, otherwise)):
+                decided = self.truth(test)
+                options = [self.truth(then), self.truth(otherwise)]
+                return options[0 if decided else 1] if decided is not None else options[0] if options[0] is options[1] else None
+        return None
+
+    def hidden(self, formula: Formula) -> bool:
+        """Whether it is a number that hides a key."""
+        match formula:
+            case Const(int() | float() as value):
+                return value <= HIDDEN
+            case UnaryFormula("-", CallFormula("where", (test, then, otherwise))):
+                return self.hidden(CallFormula("where", (test, UnaryFormula("-", then), UnaryFormula("-", otherwise))))
+            case UnaryFormula("-", Const(int() | float() as value)):
+                return -value <= HIDDEN
+            case CallFormula("where", (test, then, otherwise)):
+                decided = self.truth(test)
+                if decided is None:
+                    return self.hidden(then) and self.hidden(otherwise)
+                return self.hidden(then if decided else otherwise)
+        return False
+
+    def _comparison(self, op: str, left: Formula, right: Formula) -> bool | None:
+        """Of `a * (key - query) + c` with 0, where key - query is at least 1."""
+        difference = self._indices(BinaryFormula("-", left, right))
+        if difference is None or difference[0] != -difference[1]:
+            return None
+        _, times, constant = difference
+        if times == 0:
+            return {"<": constant < 0, "<=": constant <= 0, ">": constant > 0, ">=": constant >= 0}.get(op)
+        if times < 0:
+            times, constant = -times, -constant
+            op = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(op, op)
+        least = times + constant
+        known = {"<": least >= 0, "<=": least > 0, "==": least > 0}
+        if op in known:
+            return False if known[op] else None
+        return True if {">": least > 0, ">=": least >= 0, "!=": least > 0}[op] else None
+
+    def _indices(self, formula: Formula) -> tuple[int, int, int] | None:
+        """The factors of the query's and the key's index, and a constant."""
+        match formula:
+            case IndexFormula(number):
+                return (1, 0, 0) if number == self.query else (0, 1, 0) if number == self.key else None
+            case Const(int() as value) if not isinstance(value, bool):
+                return (0, 0, int(value))
+            case UnaryFormula("-", operand):
+                inner = self._indices(operand)
+                return None if inner is None else (-inner[0], -inner[1], -inner[2])
+            case BinaryFormula("+" | "-" as op, left, right):
+                a, b = self._indices(left), self._indices(right)
+                sign = 1 if op == "+" else -1
+                return None if a is None or b is None else (a[0] + sign * b[0], a[1] + sign * b[1], a[2] + sign * b[2])
+        return None

@@ -1,0 +1,126 @@
+"""Attention of a piece to itself and to all before it: keys and values are remembered.
+
+Causal attention needs no more than that. A window needs the last keys only, in a state of fixed size. What has a mask is causal if the mask
+is proved to hide later positions. Attention to what does not change from step to step remembers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...dims import Dim
+from ...ir.graph import Value
+from ...ops.attention import Attention
+from ...ops.base import OpInputs
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
+from ...ops.multihead import MultiheadAttention
+from ..items import Fixed, Item, Piece, Withheld
+from ..site import Site
+from ..table import rule
+
+CAUSAL = "write `causal=true` if no query is to see a later key"
+
+
+@rule(Attention)
+def attention(site: Site) -> Sequence[Item]:
+    names = site.given.names
+    along = {name for name, item, t in zip(names, site.items, site.given.types, strict=True) if _along(item, t.rank)}
+    if not along & {"k", "v"}:
+        return _each_query(site, along)
+    if along - {"mask"} != {"q", "k", "v"}:
+        site.looks_ahead(reason="each query sees all keys: their positions are the stream, and those of the queries are not")
+    mask = site.items[names.index("mask")] if "mask" in names else None
+    if mask is None and not site.op.causal:
+        site.looks_ahead(CAUSAL)
+    q, k, v = (site.begun(x, "it attends to all positions before") for x in site.items[:3] if isinstance(x, Piece))
+    if site.op.window is not None:
+        return [_windowed(site, q, k, v)]
+    key, value = (_so_far(site, x, what) for x, what in ((k, "key"), (v, "value")))
+    if mask is None:
+        op = site.changed(align="end")
+        return [site.result(0, site.put(op, q.value, key, value), [q])]
+    return [site.result(0, site.put(site.node.op, q.value, key, value, _mask(site, mask)), [q])]
+
+
+def _along(item: Item, rank: int) -> bool:
+    """Whether the lengths of queries or keys are the stream."""
+    return isinstance(item, Piece) and rank - item.axis == 2
+
+
+def _each_query(site: Site, along: set[str]) -> list[Item]:
+    """Of keys that do not change, or of several sequences that are not the stream."""
+
+    def mixed(op: Any, given: OpInputs, index: int) -> frozenset[int]:
+        rank = given.types[index].rank
+        return frozenset({rank - 1} if along else {rank - 1, rank - 2})
+
+    return site.passed(mixed)
+
+
+def _mask(site: Site, mask: Item) -> Value:
+    if not isinstance(mask, Piece) or mask.history is None:
+        site.looks_ahead(reason="its mask is not known to hide later positions")
+    if not mask.hides:
+        site.looks_ahead(reason="its mask does not hide all later positions, as far as its formula says")
+    rank = mask.value.type.rank
+    if (mask.axis, mask.history) != (rank - 2, rank - 1):
+        site.refuse("the axes of its mask are not queries and keys")
+    return mask.value
+
+
+def _so_far(site: Site, x: Piece, what: str) -> Value:
+    """The elements of all pieces so far: of keys, values or inputs."""
+    type = x.value.type
+    shape = (*type.shape[: x.axis], site.length.past, *type.shape[x.axis + 1 :])
+    state = site.memory.remember(type.with_shape(shape), site.home, 0, what)
+    state.next = site.join(x.axis, state.value, x.value)
+    return state.next
+
+
+def _windowed(site: Site, q: Piece, k: Piece, v: Piece) -> Piece:
+    """Attention to the last keys. In front of the first position there are none, which the mask hides."""
+    count, length = site.op.window, site.length
+    keys, values = site.with_past(k, count - 1, "key"), site.with_past(v, count - 1, "value")
+    query, key = IndexFormula(0), IndexFormula(1)
+
+    def both(*conditions: Formula) -> Formula:
+        first, *others = conditions
+        for other in others:
+            first = BinaryFormula("and", first, other)
+        return first
+
+    last = BinaryFormula("+", query, Const(count - 1))
+    there = BinaryFormula(">=", BinaryFormula("+", key, Const(length.past)), Const(count - 1))
+    formula = both(BinaryFormula(">=", key, query), BinaryFormula("<=", key, last), there)
+    size: Dim = length.piece + (count - 1)
+    mask = site.table((length.piece, size), formula)
+    op = site.changed(causal=False, align=None, window=None)
+    return site.result(0, site.put(op, q.value, keys, values, mask), [q])
+
+
+@rule(MultiheadAttention)
+def multihead_attention(site: Site) -> Sequence[Item]:
+    op, names = site.op, site.given.names
+    query = site.items[0]
+    others = site.items[1:]
+    if not isinstance(query, Piece) or query.axis != query.value.type.rank - 2:
+        site.refuse("the positions are not those of its queries")
+    if any(name in ("attn_mask", "padding") for name in names):
+        site.refuse("it has a mask", "use `causal=true` in its place")
+    if others and all(isinstance(x, Fixed) for x in others):
+        value = site.put_all(op, [query.value, *(site.fixed(x) for x in others)], site.home)[0]
+        before = site.put_all(op, [site.before(query), *(site.fixed(x) for x in others)], site.home)[0] if query.ahead > 0 else None
+        return [site.result(0, value, [query], before), Withheld(op.name, site.node.span)]
+    if not op.causal:
+        site.looks_ahead(CAUSAL)
+    if not all(isinstance(x, Piece) and x.axis == x.value.type.rank - 2 for x in others):
+        site.refuse("only some of its inputs are a stream")
+    begun = [site.begun(x, "it attends to all positions before") for x in site.items if isinstance(x, Piece)]
+    kept: dict[int, Value] = {}
+    for x in begun[1:] or begun:
+        if id(x.value) not in kept:
+            kept[id(x.value)] = _so_far(site, x, "inputs")
+    keys = [kept[id(x.value)] for x in begun[1:] or begun]
+    value = site.put_all(site.changed(align="end"), [begun[0].value, *keys], site.home)[0]
+    return [site.result(0, value, [begun[0]]), Withheld(op.name, site.node.span)]

@@ -1,0 +1,215 @@
+"""What looks at several positions: convolutions, pools, differences, padding, slices, and tensors joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+from netc.dsl.record import replace
+
+from ...ir.graph import Value
+from ...ops.axes import normalize_axis
+from ...ops.base import Operator
+from ...ops.convolution import Conv
+from ...ops.cumulative import Diff
+from ...ops.joining import Concat
+from ...ops.pooling import AvgPool, LpPool, MaxPool
+from ...ops.slicing import Pad, Select, Slice
+from ...ops.windows import Window
+from ..items import Fixed, Item, Number, Piece
+from ..site import Site
+from ..table import rule
+
+
+def _piece(site: Site, index: int = 0) -> Piece:
+    item = site.items[index]
+    assert isinstance(item, Piece)
+    if item.history is not None:
+        site.refuse("two of its axes are positions")
+    return item
+
+
+def _rest(site: Site) -> list[Value]:
+    """The inputs after the first, which do not change from step to step."""
+    if any(isinstance(item, Piece) for item in site.items[1:]):
+        site.refuse("a parameter of it changes with the position")
+    return [site.fixed(item) for item in site.items[1:]]
+
+
+@rule(Conv)
+def convolution(site: Site) -> Sequence[Item]:
+    if isinstance(site.items[0], Fixed):
+        site.refuse("a parameter of it changes with the position")
+    x = _piece(site)
+    if x.axis < 2:
+        return site.passed(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
+    windows = list(site.op.windows(site.given.x))
+    window = windows[x.axis - 2]
+    if site.op.padding_mode != "zeros" and (window.before or window.after):
+        site.refuse(f"`padding_mode={site.op.padding_mode}` pads with elements of the whole", "pad with zeros")
+    return _slide(site, x, window, _unpadded(site, windows, x.axis - 2), 0, bool(site.op.bias))
+
+
+def _unpadded(site: Site, windows: list[Window], at: int) -> Operator:
+    """The operator without padding along the stream."""
+    windows[at] = replace(windows[at], before=0, after=0)
+    if any(w.before != w.after for w in windows):
+        site.refuse("`padding=same` pads another axis more at its end", "pad it before with `-> pad`")
+    return site.changed(padding=tuple(w.before for w in windows))
+
+
+def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
+    """A window over the positions: of each, those right before it."""
+    if window.stride != 1:
+        site.refuse(f"a stride of {window.stride} gives fewer positions than there were")
+    if window.after:
+        x = site.ended(x)
+    x = site.padded(x, window.before, pad)
+    reach = window.span - 1
+    values = site.put_all(op, [site.with_past(x, reach), *_rest(site)], site.home)
+    results: list[Item] = []
+    for number, value in enumerate(values[:1]):
+        axis, over = site.axis_of(number)
+        moved = x.shifted(-reach, over)
+        before: Value | Number | None = None
+        if moved.ahead > 0:
+            plain = not isinstance(x.before, Value) and not x.before and not shifts
+            before = 0 if plain else site.put_all(op, [site.before(x), *_rest(site)], site.home)[0]
+        results.append(replace(moved, value=value, axis=axis, before=before))
+    return results
+
+
+@rule(MaxPool, AvgPool, LpPool)
+def pool(site: Site) -> Sequence[Item]:
+    x = _piece(site)
+    if x.axis < 2:
+        return site.elementwise()
+    windows = list(site.op.windows(site.given.x))
+    window = windows[x.axis - 2]
+    if window.before and not getattr(site.op, "count_include_pad", True):
+        site.refuse("`count_include_pad=false` counts the positions that there are")
+    if site.op.ceil_mode:
+        site.refuse("`ceil_mode` depends on the length of the whole")
+    pad: Number = -inf if isinstance(site.op, MaxPool) else 0
+    if isinstance(site.op, MaxPool) and not x.value.type.dtype.is_float and window.before:
+        site.refuse("integers have no number for padding")
+    op: Any = site.op
+    if not isinstance(site.op, LpPool):
+        op = _unpadded(site, windows, x.axis - 2)
+    return _slide(site, x, window, op, pad, True)
+
+
+@rule(Diff)
+def difference(site: Site) -> Sequence[Item]:
+    x = _piece(site)
+    if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
+        return site.elementwise()
+    return _slide(site, x, Window(site.op.n + 1), site.node.op, 0, True)
+
+
+@rule(Pad)
+def padding(site: Site) -> Sequence[Item]:
+    x = _piece(site)
+    amounts = dict(site.op.amounts(site.given.x.rank))
+    front, behind = amounts.pop(x.axis, (0, 0))
+    if not isinstance(front, int) or not isinstance(behind, int):
+        site.refuse("its padding is no number")
+    if (front or behind) and site.op.mode != "constant":
+        site.refuse(f"`mode={site.op.mode}` pads with elements of the whole", "pad with a number")
+    if any(amounts.values()) and any(any(ends) for ends in amounts.values()):
+        x = _others_padded(site, x, amounts)
+    _, over = site.axis_of(0)
+    if behind > 0:
+        x = site.ended(x)
+    if front > 0:
+        x = site.padded(x, front, site.op.value)
+    elif front < 0:
+        x = _cut_in_front(site, x, -front)
+    x = replace(x, over=over)
+    return [site.ended(x) if behind < 0 < front else x]
+
+
+def _others_padded(site: Site, x: Piece, amounts: dict[int, tuple[Any, Any]]) -> Piece:
+    """The axes that are not the stream."""
+    rank = site.given.x.rank
+    sizes = tuple(end for axis in reversed(range(rank)) for end in amounts.get(axis, (0, 0)))
+    op = site.changed(padding=sizes)
+    before = x.before if x.ahead > 0 else None
+    if before is not None:
+        before = site.put(op, site.before(x))
+    return replace(x, value=site.put(op, x.value), before=before)
+
+
+def _cut_in_front(site: Site, x: Piece, count: int) -> Piece:
+    moved = x.shifted(-count, x.over - count)
+    before = x.before if moved.ahead > 0 else None
+    if isinstance(before, Value):
+        before = site.cut(before, x.axis, count, x.ahead)
+    return replace(moved, before=before)
+
+
+@rule(Slice)
+def part(site: Site) -> Sequence[Item]:
+    op, axis = site.op, normalize_axis(site.op.name, site.op.axis, site.given.x)
+    if isinstance(site.items[0], Fixed):
+        return [_rows(site, axis)]
+    x = _piece(site)
+    if axis != x.axis:
+        return site.passed(lambda *_: frozenset())
+    if op.step != 1:
+        site.refuse(f"a step of {op.step} gives fewer positions than there were")
+    if not isinstance(op.start, int) or op.start < 0:
+        site.looks_ahead(reason="a stream has no end to count from")
+    over = site.length.over(site.node.outputs[0].type.shape[axis])
+    if over is None:
+        site.refuse("it takes a fixed number of positions of the whole")
+    return [replace(_cut_in_front(site, x, op.start), over=over)]
+
+
+def _rows(site: Site, axis: int) -> Piece:
+    """The first T rows of what is fixed: those of the piece."""
+    _, over = site.axis_of(0)
+    start, stop, length = site.op.start, site.op.stop, site.length
+    if not isinstance(start, int) or stop is None or start < 0:
+        site.refuse("it does not take the first positions")
+    table = site.fixed(site.items[0])
+    first = length.past + (start + over)
+    before = site.cut(table, axis, start, start + over) if over > 0 else None
+    return Piece(site.cut(table, axis, first, first + length.piece), axis, over, over, before)
+
+
+@rule(Select)
+def element(site: Site) -> Sequence[Item]:
+    x = _piece(site)
+    if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
+        return site.passed(lambda *_: frozenset())
+    if not isinstance(site.op.index, int) or site.op.index < 0:
+        site.looks_ahead(reason="a stream has no end to count from")
+    return site.refuse("one position is taken for all")
+
+
+@rule(Concat)
+def joined(site: Site) -> Sequence[Item]:
+    axis = normalize_axis(site.op.name, site.op.axis, site.given.types[0])
+    along = [i for i, x in enumerate(site.items) if isinstance(x, Piece) and x.axis == axis]
+    if not along:
+        return site.passed(lambda *_: frozenset())
+    if len(along) > 1:
+        site.looks_ahead(reason="what comes second would begin where the first ends, at the end of the stream")
+    (at,) = along
+    x = _piece(site, at)
+    sizes = [t.shape[axis] for t in site.given.types[:at]]
+    if not all(isinstance(size, int) for size in sizes):
+        site.refuse("the number of positions in front is not known")
+    if at + 1 < len(site.items):
+        x = site.ended(x)
+    _, over = site.axis_of(0)
+    front = sum(size for size in sizes if isinstance(size, int))
+    if not front:
+        return [replace(x, over=over)]
+    if x.ahead < 0:
+        site.refuse("the first positions have no element yet")
+    parts = [site.fixed(item) for item in site.items[:at]]
+    before = site.join(axis, *parts, *([site.before(x)] if x.ahead else []))
+    return [replace(x.shifted(front, over), before=before)]

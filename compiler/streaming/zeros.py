@@ -1,0 +1,46 @@
+"""What operators make of numbers: of padding, which then stays a number, and of masks, which still hide what they hid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ir.graph import Value
+from ..ops.activation import Gelu, LeakyRelu, Relu, Relu6, Silu, Tanh
+from ..ops.arithmetic import Add, Mul
+from ..ops.base import Operator
+from ..ops.comparison import LogicalAnd
+from ..ops.convolution import Conv
+from ..ops.dense import Dense
+from ..ops.elementwise import Abs, Neg, Square
+from ..ops.rearrange import Rearrange
+from ..ops.regularization import Identity, _Dropping
+from ..ops.shape import Cast, Permute, Reshape, Squeeze, Transpose, Unsqueeze
+from .items import Number
+
+_MOVES = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, _Dropping)
+"""They make any number of that number."""
+_ODD = (Relu, Relu6, LeakyRelu, Tanh, Gelu, Silu, Neg, Abs, Square, Cast)
+"""They make zero of zero."""
+
+
+def kept(op: Operator, numbers: Sequence[Value | Number | None], inputs: int) -> Number | None:
+    """The number that it makes of pieces that are these numbers; None if it may be others. `inputs`: those that are no pieces too."""
+    first, *others = numbers
+    if isinstance(first, Value) or any(isinstance(n, Value) or n != first for n in others):
+        return None
+    if isinstance(op, _MOVES) and inputs == 1:
+        return first or 0
+    return 0 if not first and _keeps_zero(op, inputs) else None
+
+
+def _keeps_zero(op: Operator, inputs: int) -> bool:
+    if isinstance(op, Conv | Dense):
+        return inputs == 1 and not op.args["bias"]
+    return (inputs == 1 and isinstance(op, _ODD)) or (inputs == 2 and isinstance(op, Mul))
+
+
+def hides(op: Operator, inputs: Sequence[bool]) -> bool:
+    """Whether it hides what its inputs hide: the sum with a score that is not, the conjunction of conditions."""
+    if isinstance(op, Add | LogicalAnd):
+        return any(inputs)
+    return inputs == [True] and isinstance(op, Identity | _Dropping)

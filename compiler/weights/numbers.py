@@ -1,0 +1,71 @@
+"""Large arrays converted and examined part by part, so that what is needed in between stays small.
+
+In: arrays, which may be mapped from a file. Out: arrays, or what holds of all their elements. Always: parts are made of arrays whose
+elements follow each other in memory; others are taken whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..ir.elements import Array, NumpyType, dtype_of
+
+_PART = 1 << 20
+"""Elements."""
+_EXPONENTS = {"float16": 0x7C00, "bfloat16": 0x7F80}
+"""The bits that are all set in infinity and NaN, of types whose elements NumPy examines one by one."""
+
+
+def parts(array: Array) -> Iterator[Array]:
+    """Views of the array, flat, one after the other."""
+    if not array.flags.c_contiguous:
+        yield array.reshape(-1) if array.size <= _PART else array
+        return
+    flat = array.reshape(-1)
+    for begin in range(0, flat.size, _PART):
+        yield flat[begin : begin + _PART]
+
+
+def converted(array: Array, needed: NumpyType) -> Array:
+    """The array in a type of the same kind: floats or integers. Raises OverflowError for numbers that the type does not have."""
+    if array.dtype == needed:
+        return array
+    made = np.empty(array.shape, needed)
+    if not array.flags.c_contiguous:
+        made[...] = _checked(array, needed)
+        return made
+    for part, target in zip(parts(array), parts(made), strict=True):
+        target[...] = _checked(part, needed)
+    return made
+
+
+def _checked(array: Array, needed: NumpyType) -> Array:
+    with np.errstate(over="ignore"):
+        made = array.astype(needed)
+    kind = dtype_of(array.dtype)
+    if kind is not None and kind.is_float:
+        narrower = needed.itemsize < array.dtype.itemsize or {str(needed), str(array.dtype)} == {"float16", "bfloat16"}
+        lost = narrower and bool((np.isinf(made) & ~np.isinf(array)).any())
+    else:
+        lost = bool((made != array).any())
+    if lost:
+        raise OverflowError
+    return made
+
+
+def all_finite(array: Array) -> bool:
+    """Whether there is neither NaN nor infinity in an array of floats."""
+    exponent = _EXPONENTS.get(array.dtype.name)
+    if exponent is None:
+        return all(bool(np.isfinite(part).all()) for part in parts(array))
+    bits = (part.view(np.uint16) & exponent for part in parts(array))
+    return all(part.size == 0 or int(part.max()) < exponent for part in bits)
+
+
+def same(one: Array, other: Array) -> bool:
+    """Whether two arrays of a shape have the same numbers; NaN is the same as NaN."""
+    if not (one.flags.c_contiguous and other.flags.c_contiguous):
+        return np.array_equal(one, other, equal_nan=True)
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(parts(one), parts(other), strict=True))

@@ -1,0 +1,88 @@
+"""Colours of `.net` texts in Pygments, and so in Sphinx, MkDocs, notebooks and terminals: an entry point of the package.
+
+In: a text. Out: its tokens, by the lexer of the language itself. Always: together they are the text; what the language does not read, such
+as `'single quotes'`, is `Error`, and nothing else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pygments.lexer import Lexer
+from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace, _TokenType
+
+from netc.dsl.tokens import Token
+
+CONSTANTS = ("true", "false")
+WORD_OPERATORS = ("and", "or", "not", "in")
+DEFINING = ("block", "model", "fn", "train")
+"""The keywords that a name follows which is defined."""
+_LITERALS = {"NUMBER": Number, "DIMS": Number, "STRING": String.Double, "COMMENT": Comment.Single, "NL": Whitespace}
+_INVALID = frozenset(("STRAY", "UNTERMINATED_STRING", "SINGLE_QUOTED", "BAD_NUMBER", "BAD_ARROW"))
+_PUNCTUATION = "()[]{},;:."
+Colour = tuple[int, _TokenType, str]
+
+
+class NetLexer(Lexer):  # type: ignore[misc]
+    """The lexer of netc's language."""
+
+    name = "Net"
+    aliases = ("net", "netc")
+    filenames = ("*.net",)
+    mimetypes = ("text/x-net",)
+
+    def get_tokens_unprocessed(self, text: str) -> Iterator[Colour]:
+        """The tokens with their offsets."""
+        from netc.dsl.grammar import tables
+        from netc.dsl.tokens import lex
+
+        tokens, comments = lex(text, tables())
+        at, before = 0, ""
+        for token in sorted([*tokens, *comments], key=lambda token: token.start):
+            if token.start > at:
+                yield at, Whitespace, text[at : token.start]
+            if token.end > token.start:
+                yield from _coloured(token, before, text[token.end : token.end + 2])
+            at, before = token.end, token.text
+        if at < len(text):
+            yield at, Whitespace, text[at:]
+
+
+def _coloured(token: Token, before: str, after: str) -> Iterator[Colour]:
+    """A token as Pygments has it. `before` is the token before, `after` the characters that follow."""
+    if token.type != "LABEL":
+        yield token.start, _kind(token, before, after), token.text
+        return
+    label = token.text[2:].lstrip()
+    yield token.start, Keyword, "as"
+    yield token.start + 2, Whitespace, token.text[2 : -len(label)]
+    yield token.end - len(label), Name.Label, label
+
+
+def _kind(token: Token, before: str, after: str) -> _TokenType:
+    if token.type in _LITERALS:
+        return _LITERALS[token.type]
+    if token.type in _INVALID:
+        return Error
+    if token.type == "NAME":
+        return _kind_of_name(token.text, before, after)
+    if token.text in CONSTANTS:
+        return Keyword.Constant
+    if token.text in WORD_OPERATORS:
+        return Operator.Word
+    if token.text[0].isalpha():
+        return Keyword
+    return Punctuation if token.text in _PUNCTUATION else Operator
+
+
+def _kind_of_name(name: str, before: str, after: str) -> _TokenType:
+    from netc.compiler.ir.types import DTYPES
+    from netc.compiler.ops import Operator as NetOperator
+
+    if before in DEFINING:
+        return Name.Class
+    if after.startswith("=") and after != "==":
+        return Name.Attribute
+    if name in DTYPES:
+        return Keyword.Type
+    return Name.Builtin if name in NetOperator.registry and NetOperator.registry[name].operands else Name

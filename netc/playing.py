@@ -1,0 +1,50 @@
+"""`netc play`: the files of the playground on a port of this machine.
+
+In: a folder that `make playground` has built. Out: a server. Always: it answers this machine alone, with the folder's files.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+from .data import folder
+
+HOST = "127.0.0.1"
+
+
+class NotBuilt(ValueError):
+    """The folder has no playground."""
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    # what browsers insist on, whatever the system's own table says
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+        ".json": "application/json",
+    }
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")  # a new build is seen at once
+        super().end_headers()
+
+    def list_directory(self, path: str | os.PathLike[str]) -> None:
+        self.send_error(404)
+
+
+def built() -> str:
+    """Where a checkout has its playground."""
+    return os.path.join(os.path.dirname(folder("specs", "specs")), "build", "playground")
+
+
+def server(path: str, port: int) -> ThreadingHTTPServer:
+    """A server of the folder, which `serve_forever` starts; port 0 is any that is free. Raises `NotBuilt`, or `OSError` for the port."""
+    if not os.path.isfile(os.path.join(path, "worker.mjs")):
+        raise NotBuilt(f"`{path}` has no playground")
+    return ThreadingHTTPServer((HOST, port), partial(_Handler, directory=path))

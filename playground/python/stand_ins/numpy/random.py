@@ -1,0 +1,87 @@
+"""Random numbers: NumPy's generator Philox, and uniform numbers as NumPy makes them of it. Normal numbers are made in another way.
+
+So weights that are drawn uniformly are those that `netc run --seed` draws; others are as random, but different.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .arrays import Array, dtype
+
+_MASK = (1 << 64) - 1
+_MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
+_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+
+
+class Philox:
+    """Counter-based random bits. Setting `state` begins anew with its key."""
+
+    def __init__(self, key=0):
+        self._fresh = {"state": {"key": [key, 0]}}
+        self.state = self._fresh
+
+    @property
+    def state(self):
+        return self._fresh
+
+    @state.setter
+    def state(self, given):
+        self.key = list(given["state"]["key"])
+        self.counter, self.words, self.half = 0, [], None
+
+    def word(self):
+        """64 bits."""
+        if not self.words:
+            self.counter += 1
+            self.words = self._block()[::-1]
+        return self.words.pop()
+
+    def _block(self):
+        c = [self.counter & _MASK, self.counter >> 64 & _MASK, 0, 0]
+        k0, k1 = self.key
+        for _ in range(10):
+            a, b = c[0] * _MULTIPLIERS[0], c[2] * _MULTIPLIERS[1]
+            c = [(b >> 64) ^ c[1] ^ k0, b & _MASK, (a >> 64) ^ c[3] ^ k1, a & _MASK]
+            k0, k1 = (k0 + _STEPS[0]) & _MASK, (k1 + _STEPS[1]) & _MASK
+        return c
+
+    def half_word(self):
+        """32 bits: the low half of a word first."""
+        if self.half is not None:
+            half, self.half = self.half, None
+            return half
+        word = self.word()
+        self.half = word >> 32
+        return word & 0xFFFFFFFF
+
+
+class Generator:
+    """Numbers made of random bits."""
+
+    def __init__(self, bits):
+        self.bits = bits
+
+    def random(self, shape=(), dtype="float64"):
+        """Uniform numbers from 0 to 1."""
+        return _filled(self._single if _kind(dtype) == "float32" else self._double, shape, dtype)
+
+    def _single(self):
+        return (self.bits.half_word() >> 8) * 2.0**-24
+
+    def _double(self):
+        return (self.bits.word() >> 11) * 2.0**-53
+
+    def standard_normal(self, shape=(), dtype="float64"):
+        """Normal numbers, by the method of Box and Muller."""
+        return _filled(lambda: math.sqrt(-2 * math.log(1 - self._double())) * math.cos(2 * math.pi * self._double()), shape, dtype)
+
+
+def _kind(kind):
+    return dtype(kind).name
+
+
+def _filled(draw, shape, kind):
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    kind = dtype(kind)
+    return Array.make([kind.cast(draw()) for _ in range(math.prod(shape))], shape, kind)

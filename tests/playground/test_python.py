@@ -1,0 +1,141 @@
+"""The Python of the page, as a page has it: without NumPy, and with its substitute; the ONNX it writes is that of the real one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+import torch
+
+from netc.compiler.ir.types import DTYPES
+from tests.case_families import FAMILIES
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "playground"
+WRITTEN = Path(__file__).with_name("written.py")
+CASES = [case for family in FAMILIES.values() for case in family.CASES]
+SOME = 60
+QUESTIONS = """
+import json, sys, netc_page
+assert "numpy" not in sys.modules
+print(json.dumps([netc_page.ask(question, json.dumps(arguments)) for question, arguments in json.load(sys.stdin)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folders that a page's Python has, as PYTHONPATH says it."""
+    home = tmp_path_factory.mktemp("page") / "stand_ins"
+    shutil.copytree(FOLDER / "python" / "stand_ins", home, ignore=shutil.ignore_patterns("__pycache__"))
+    spec = find_spec("onnx")
+    assert spec is not None
+    assert spec.origin is not None
+    shutil.copy(Path(spec.origin).with_name("onnx_ml_pb2.py"), home / "onnx")
+    return os.pathsep.join(map(str, (home, FOLDER / "python", ROOT)))
+
+
+def run(path: str, code: list[str], given: object) -> Any:
+    environment = os.environ | {"PYTHONPATH": path, "NETC_DEBUG": ""}
+    done = subprocess.run([sys.executable, *code], input=json.dumps(given), env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+def without_normal(found: str, names: set[str]) -> onnx.ModelProto:
+    """The model without the numbers of the parameters that are drawn from a normal distribution, which a page draws in its own way."""
+    assert not found.startswith("error"), found
+    model = onnx.load_from_string(base64.b64decode(found))
+    for tensor in model.graph.initializer:
+        if tensor.name in names:
+            tensor.raw_data = b""
+    return model
+
+
+def compare(texts: list[str], path: str) -> None:
+    import netc
+
+    real, page = (run(where, [str(WRITTEN)], texts) for where in (str(ROOT), path))
+    for text, one, other in zip(texts, real, page, strict=True):
+        if one != other:
+            infos = netc.compile(text).parameters.values()
+            normal = {info.name for info in infos if info.init.kind in ("normal", "trunc_normal", "xavier_normal", "kaiming_normal")}
+            assert without_normal(other, normal) == without_normal(one, normal), text
+
+
+@pytest.mark.long
+def test_the_onnx_of_a_page_is_that_of_netc(stand_ins: str) -> None:
+    compare(CASES[:: len(CASES) // SOME], stand_ins)
+
+
+@pytest.mark.long
+def test_the_onnx_of_a_page_is_that_of_netc_for_every_case(stand_ins: str) -> None:
+    compare(CASES, stand_ins)
+
+
+@pytest.mark.long
+def test_questions_of_the_page(stand_ins: str) -> None:
+    wrong = "# ☃\nx = input [5]\nw = param [1, 5] init=normal(1) as w\nx @ w -> sigmoid"
+    fine = "x = input [T, 3]\nx -> repeat 2 as layers { dense 3 } -> dense 2"
+    several = "model a() { input 3 -> dense 1 }\nmodel b() { input 3 -> dense 7 }"
+    train = "x = input 3\nx -> dense 1\ntrain { t = input 1; loss = (output, t) -> mse_loss; optimizer sgd lr=1; epochs 1 }"
+    questions: list[tuple[str, dict[str, object]]] = [
+        ("check", {"text": wrong}),
+        ("check", {"text": fine}),
+        ("summary", {"text": fine}),
+        ("picture", {"text": fine}),
+        ("source", {"text": fine}),
+        ("check", {"text": several, "model": "b"}),
+        ("check", {"text": ""}),
+        ("complete", {"text": "input 3 -> den", "offset": 14}),
+        ("hover", {"text": fine, "offset": fine.index("dense") + 1}),
+        ("check", {"text": train}),
+        ("words", {}),
+    ]
+    failed, checked, summary, picture, source, chosen, empty, completed, hovered, trained, words = map(
+        json.loads, run(stand_ins, ["-c", QUESTIONS], questions)
+    )
+    (problem,) = failed["diagnostics"]
+    assert (problem["code"], wrong[problem["from"] : problem["to"]]) == ("shape-mismatch", "@")
+    assert "--> spec.net:4:3" in failed["rendered"]
+    assert checked["rendered"] == ""
+    assert checked["inputs"] == [{"name": "x", "type": "float32", "shape": ["N", "T", 3]}]
+    assert [hint["text"] for hint in checked["hints"]] == ["# [N, T, 3]", "# [N, T, 2]"]
+    assert "layers" in summary
+    assert picture.startswith("<!doctype html>")
+    assert "class Spec(nn.Module)" in source
+    assert (chosen["models"], chosen["hints"][-1]["text"]) == (["b", "a"], "# [N, 7]")
+    assert empty["diagnostics"]
+    assert "dense" in [one["label"] for one in completed]
+    assert "dense" in hovered["text"]
+    assert trained["rendered"] == ""
+    assert {*DTYPES} == {*words["types"]}
+
+
+def test_the_lessons_have_the_numbers_of_the_tutorial() -> None:
+    """Those of torch.manual_seed(7), drawn in the tutorial's order."""
+    state = torch.get_rng_state()
+    torch.manual_seed(7)
+    features = torch.randn(1, 5)
+    neuron = [features, torch.rand_like(features), torch.randn(1, 1)]
+    torch.randn(1, 3)
+    x, w1, w2, b1, b2 = torch.randn(1, 3), torch.randn(3, 2), torch.randn(2, 1), torch.randn(1, 2), torch.randn(1, 1)
+    torch.set_rng_state(state)
+    mistake, line, hidden = json.loads((FOLDER / "lessons" / "tutorial.json").read_text(encoding="utf-8"))
+    for lesson, drawn in ((mistake, neuron), (line, neuron), (hidden, [x, w1.T, b1, w2.T, b2])):
+        for given, tensor in zip(lesson["given"].values(), drawn, strict=True):
+            assert given == pytest.approx(tensor.flatten().tolist(), rel=1e-5)
+
+
+def test_lessons_are_those_of_the_readme_too() -> None:
+    made = runpy.run_path(str(FOLDER / "build.py"))["lessons"]()
+    assert len({lesson["title"] for lesson in made}) == len(made) >= 3 + 10 + 6

@@ -1,0 +1,269 @@
+"""Random causal models as texts, one stage a line, and the same with one stage that looks ahead.
+
+In: a seed. Out: a text, and for the second kind the line of the stage that looks ahead. Always: the same seed gives the same text; every
+result has one element for each position.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+ACTIVATIONS = ("", " relu", " tanh", " sigmoid", " gelu", " silu")
+
+
+class Writer:
+    """The text so far. `name` is the last tensor, of `width` features, `last` whether these are the last axis, [N, T, C], or [N, C, T]."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.lines: list[str] = []
+        self.count = 0
+        self.last = self.random.random() < 0.6
+        self.width = self.random.choice((2, 4, 6))
+        self.name = "x"
+        self.earlier: list[tuple[str, int, bool]] = []
+        self.lines.append(f"x = input {f'[T, {self.width}]' if self.last else f'[{self.width}, T]'} where T >= 5")
+
+    def put(self, right: str, width: int | None = None) -> None:
+        """A stage after the last tensor; `?` in it is that tensor."""
+        self.earlier.append((self.name, self.width, self.last))
+        self.count += 1
+        made = f"v{self.count}"
+        self.lines.append(f"{made} = {right.replace('?', self.name)}")
+        self.name, self.width = made, width or self.width
+
+    def turned(self, last: bool) -> None:
+        """Has the features on the last axis, or on the one after the batch."""
+        if self.last != last:
+            self.put("? -> transpose 1 2")
+            self.last = last
+
+    def new_width(self) -> int:
+        return self.random.choice((2, 4, 6, 8))
+
+    @property
+    def axis(self) -> int:
+        return 1 if self.last else 2
+
+    def pads(self, front: int, behind: int) -> str:
+        return f"[0, 0, {front}, {behind}]" if self.last else f"[{front}, {behind}]"
+
+
+# --- stages that do not look ahead -------------------------------------------------------------------------------------------
+
+
+def dense(w: Writer) -> None:
+    w.turned(True)
+    width = w.new_width()
+    w.put(f"? -> dense {width}{w.random.choice(ACTIVATIONS)}", width)
+
+
+def norm(w: Writer) -> None:
+    w.turned(True)
+    # The eps keeps rounding from growing where all features are nearly equal.
+    w.put(f"? -> {w.random.choice(('layer_norm eps=0.01', 'rms_norm eps=0.01', 'softmax'))}")
+
+
+def batch_norm(w: Writer) -> None:
+    w.turned(False)
+    w.put("? -> batch_norm")
+
+
+def recurrent(w: Writer) -> None:
+    w.turned(True)
+    width = w.new_width()
+    kind = w.random.choice(("gru", "lstm", "rnn"))
+    w.put(f"? -> {kind} {width} layers={w.random.choice((1, 2))}", width)
+
+
+def attention(w: Writer) -> None:
+    w.turned(True)
+    options = w.random.choice(("", " window=1", " window=3", " scale=0.5"))
+    rotated = w.random.choice(("?", "(? -> rotary)"))
+    w.put(f"({rotated}, {rotated}, ?) -> attention causal=true{options}")
+
+
+def masked_attention(w: Writer) -> None:
+    w.turned(True)
+    w.count += 1
+    kind = w.random.choice(("k <= q", "-1e9 if k > q else 0", "not (q < k)", "where(k - q > 0, -1e9, (k - q) * 0.2)"))
+    w.lines.append(f"m{w.count} = table (q, k) [T, T] = {kind}")
+    w.put(f"(?, ?, ?, m{w.count}) -> attention")
+
+
+def multihead_attention(w: Writer) -> None:
+    w.turned(True)
+    w.put(f"? -> multihead_attention {w.random.choice((1, 2))} causal=true")
+
+
+def conv(w: Writer) -> None:
+    w.turned(False)
+    kernel, dilation = w.random.choice((1, 2, 3, 4)), w.random.choice((1, 2, 3))
+    reach, width = (kernel - 1) * dilation, w.new_width()
+    number = w.random.choice((0, 0, 1, -0.5))
+    between = w.random.choice(("", "-> relu ", f"-> conv {w.width} 1 ", "-> tanh -> batch_norm "))
+    w.put(
+        f"? -> pad [{reach}, 0] value={number} {between}-> conv {width} {kernel} dilation={dilation}{w.random.choice(ACTIVATIONS)}", width
+    )
+
+
+def chomped(w: Writer) -> None:
+    """Padded at both ends, and cut."""
+    w.turned(False)
+    kernel, width = w.random.choice((2, 3)), w.new_width()
+    cut = w.random.choice(("slice 2 stop=T", f"pad [0, {1 - kernel}]", f"slice 2 stop={1 - kernel}"))
+    w.put(f"? -> conv {width} {kernel} padding={kernel - 1} -> {cut}", width)
+
+
+def late(w: Writer) -> None:
+    """The first positions are missing, and are filled."""
+    w.turned(False)
+    w.put(f"? -> conv {w.width} 3 padding=2 -> slice 2 start=2 -> pad [2, -2] value={w.random.choice((0, 2))}")
+
+
+def pool(w: Writer) -> None:
+    w.turned(False)
+    window = w.random.choice((2, 3))
+    w.put(f"? -> pad [{window - 1}, 0] -> {w.random.choice(('max_pool', 'avg_pool'))} {window} stride=1")
+
+
+def cumulative(w: Writer) -> None:
+    kind = w.random.choice(("cumsum", "cummax", "cummin", "logcumsumexp"))
+    w.put(f"tanh(?) -> {kind} axis={w.axis}")
+    w.put("? * 0.1")
+
+
+def scan(w: Writer) -> None:
+    w.turned(True)
+    w.count += 1
+    w.lines.append(f"z{w.count} = table (n, i) [N, {w.width}] float32 = {w.random.choice((0, 1, -2))}")
+    w.put(f"? -> scan (h = z{w.count}) axis=1 {{ h = h * 0.5 + in; out tanh(h) }}")
+
+
+def positions(w: Writer) -> None:
+    w.turned(True)
+    w.count += 1
+    w.lines.append(f"p{w.count} = table (t, k) [T, {w.width}] = sin((t + {w.random.randint(0, 9)}) / 10 ** (k / {w.width}))")
+    w.put(f"? + p{w.count}")
+
+
+def shift(w: Writer) -> None:
+    by = w.random.choice((1, 2))
+    w.put(f"? + (? -> pad {w.pads(by, -by)})")
+
+
+def residual(w: Writer) -> None:
+    same = [name for name, width, last in w.earlier if (width, last) == (w.width, w.last)]
+    if same:
+        w.put(f"? + {w.random.choice(same)}")
+
+
+def joined(w: Writer) -> None:
+    same = [(name, width) for name, width, last in w.earlier if last == w.last and width + w.width <= 10]
+    if same:
+        name, width = w.random.choice(same)
+        w.put(f"(?, {name}) -> concat axis={2 if w.last else 1}", w.width + width)
+
+
+def gate(w: Writer) -> None:
+    w.turned(True)
+    w.put("? -> dense 8 -> glu", 4)
+
+
+STAGES: tuple[Callable[[Writer], None], ...] = (
+    *(dense, norm, batch_norm, recurrent, attention, masked_attention, multihead_attention, conv, conv, chomped, late),
+    *(pool, cumulative, scan, positions, shift, residual, joined, gate),
+)
+
+# --- and stages that do ------------------------------------------------------------------------------------------------------
+
+
+def conv_ahead(w: Writer) -> None:
+    w.turned(False)
+    kernel = w.random.choice(("3 padding=1", "5 padding=2", "3 padding=same", "2 padding=same", "3 padding=2 dilation=2"))
+    w.put(f"? -> conv {w.width} {kernel}")
+
+
+def pool_ahead(w: Writer) -> None:
+    w.turned(False)
+    w.put(f"? -> {w.random.choice(('max_pool', 'avg_pool'))} 3 stride=1 padding=1")
+
+
+def mixed_ahead(w: Writer) -> None:
+    w.put(f"? -> {w.random.choice(('softmax', 'flip', 'log_softmax', 'sort'))} axis={w.axis}")
+
+
+def mean_ahead(w: Writer) -> None:
+    w.put(f"? - (? -> {w.random.choice(('mean', 'max', 'sum', 'std'))} axis={w.axis} keepdim=true)")
+
+
+def norm_ahead(w: Writer) -> None:
+    w.turned(False)
+    w.put(f"? -> {w.random.choice(('group_norm 1', 'instance_norm', 'global_avg_pool'))}")
+    if w.lines[-1].endswith("pool"):
+        w.lines[-1] += f" -> unsqueeze 2 -> expand [N, {w.width}, T]"
+
+
+def attention_ahead(w: Writer) -> None:
+    w.turned(True)
+    w.put(w.random.choice(("(?, ?, ?) -> attention", "? -> multihead_attention 1")))
+
+
+def mask_ahead(w: Writer) -> None:
+    w.turned(True)
+    w.count += 1
+    kind = w.random.choice(("k <= q + 1", "k != q + 2", "-1e9 if k > q + 1 else 0", "where(k > q, -1.0, 0.0)", "k >= q"))
+    w.lines.append(f"m{w.count} = table (q, k) [T, T] = {kind}")
+    w.put(f"(?, ?, ?, m{w.count}) -> attention")
+
+
+def recurrent_ahead(w: Writer) -> None:
+    w.turned(True)
+    width = w.new_width()
+    w.put(f"? -> {w.random.choice(('gru', 'lstm', 'rnn'))} {width} bidirectional=true", 2 * width)
+
+
+def reversed_scan(w: Writer) -> None:
+    w.turned(True)
+    w.count += 1
+    w.lines.append(f"z{w.count} = table (n, i) [N, {w.width}] float32 = 0")
+    w.put(f"{w.name} -> scan (h = z{w.count}) axis=1 reverse=true {{ h = h * 0.5 + in; out tanh(h) }}")
+
+
+def last_element(w: Writer) -> None:
+    w.put(f"? + (? -> slice {w.axis} start=-1)")
+
+
+AHEAD: tuple[Callable[[Writer], None], ...] = (
+    *(conv_ahead, conv_ahead, pool_ahead, mixed_ahead, mean_ahead, norm_ahead, attention_ahead, mask_ahead, recurrent_ahead),
+    *(reversed_scan, last_element),
+)
+UNDOES = (shift, late)
+"""Stages that give out their results later, so that a stage before them may look ahead."""
+
+
+def causal(seed: int) -> str:
+    """A model that does not look ahead."""
+    w = Writer(seed)
+    for _ in range(w.random.randint(1, 7)):
+        w.random.choice(STAGES)(w)
+    return _finished(w)
+
+
+def looking_ahead(seed: int) -> tuple[str, int]:
+    """The text of a model, and the line of its stage that looks ahead, from 1."""
+    w = Writer(seed)
+    for _ in range(w.random.randint(0, 4)):
+        w.random.choice(STAGES)(w)
+    w.random.choice(AHEAD)(w)
+    line = len(w.lines)
+    wrong = w.name
+    for _ in range(w.random.randint(0, 4)):
+        w.random.choice([s for s in STAGES if s not in UNDOES])(w)
+    text = _finished(w)
+    return (text if w.name == wrong else f"{text}out {w.name}, {wrong}\n"), line
+
+
+def _finished(w: Writer) -> str:
+    return "\n".join(w.lines) + "\n"

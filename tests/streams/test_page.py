@@ -1,0 +1,120 @@
+"""docs/streams.md is true, and the command line and the API do what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from click.testing import CliRunner
+
+import netc
+from netc.cli import cli
+from netc.compiler.streaming.table import RULES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "streams.md").read_text(encoding="utf-8")
+LUONG = "specs/sequences/seq2seq.net"
+SMALL = ["--model", "luong", "--set", "source=20", "--set", "target=9", "--set", "width=8"]
+
+
+def run(*words: str) -> tuple[int, str]:
+    found = CliRunner().invoke(cli, list(words), prog_name="netc")
+    return found.exit_code, found.output
+
+
+def test_the_error_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("conv.net").write_text("x = input [3, T]\nx -> conv 8 3 padding=1\n", encoding="utf-8")
+    (shown,) = re.findall(r"^\$ netc check conv.net --causal T\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert run("check", "conv.net", "--causal", "T") == (1, shown)
+
+
+@pytest.mark.parametrize("text", ["conv 8 3 padding=1 -> pad [1, -1]", "conv 8 3 padding=2 -> slice 2 stop=T"])
+def test_what_is_late_is_causal(text: str) -> None:
+    assert f"`{text}`" in PAGE.replace("\n", " ")
+    code, shown = run("check", "-e", f"x = input [3, T]; x -> {text}", "--causal", "T")
+    assert (code, shown) == (0, "no errors\n")
+
+
+def test_two_files(tmp_path: Path) -> None:
+    step, start = tmp_path / "step.onnx", tmp_path / "step.start.onnx"
+    code, shown = run("compile", LUONG, *SMALL, "--stream", "T", "--seed", "0", "-o", str(step))
+    assert code == 0, shown
+    assert f"`{start}` computes" in shown
+    first, second = onnxruntime.InferenceSession(str(start)), onnxruntime.InferenceSession(str(step))
+    fixed = dict(zip([o.name for o in first.get_outputs()], first.run(None, {"text": np.array([[1, 2, 3]])}), strict=True))
+    given = {i.name: fixed[i.name] for i in second.get_inputs() if i.name in fixed}
+    given |= {"translation": np.array([[4, 5]]), "past_pad1_inputs": np.zeros((1, 1), np.int64)}
+    found = dict(zip([o.name for o in second.get_outputs()], second.run(None, given), strict=True))
+    model = netc.compile_file(LUONG, model="luong", params={"source": 20, "target": 9, "width": 8})
+    whole = model.session(seed=0)(text=[[1, 2, 3]], translation=[[4, 5]])
+    np.testing.assert_allclose(found["scores"], whole, atol=1e-6)
+
+
+def test_source_of_a_step() -> None:
+    code, shown = run("compile", "-e", "input [T, 4] -> gru 5", "--stream", "T", "--target", "torch")
+    assert code == 0
+    assert "past_gru1_hidden" in shown or "past_gru_hidden" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--stream", "T", "--emit", "graph"], "--stream is for a file or a text of a target"),
+        (["--stream", "T", "--target", "train"], "--stream is for a file or a text of a target"),
+    ],
+)
+def test_options_that_exclude_each_other(words: list[str], message: str) -> None:
+    code, shown = run("compile", "-e", "input [T, 4] -> gru 5", *words)
+    assert code == 2
+    assert message in shown
+
+
+def test_a_stream_that_is_two_files_needs_a_name() -> None:
+    code, shown = run("compile", LUONG, *SMALL, "--stream", "T", "--target", "torch")
+    assert code == 1
+    assert "two files" in shown
+
+
+def test_nothing_is_written_for_what_looks_ahead(tmp_path: Path) -> None:
+    code, shown = run("compile", "-e", "input [T, 4] -> flip axis=1", "--stream", "T", "-o", str(tmp_path / "step.onnx"))
+    assert code == 1
+    assert "looks-ahead" in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_inputs_are_named() -> None:
+    run_ = netc.compile("x = input [T, 4]; y = input [3]; x * (y -> dense 4 -> unsqueeze 1)").stream("T").module(seed=0)
+    with pytest.raises(ValueError, match="the start of the stream lacks `y`"):
+        run_.begin()
+    state = run_.begin(y=torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="a piece lacks `x`"):
+        run_(state)
+    with pytest.raises(ValueError, match="a piece takes no `y`"):
+        run_(state, x=torch.zeros(1, 2, 4), y=torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("dimension", [None, 3])
+def test_a_dimension_is_a_name(dimension: object) -> None:
+    with pytest.raises(TypeError):
+        netc.compile("input [T, 4] -> gru 5").stream(dimension)  # type: ignore[arg-type]
+
+
+def test_a_limit_of_the_whole_holds_for_all_pieces() -> None:
+    run_ = netc.compile("x = input [T, 4] where T <= 6; (x, x, x) -> attention causal=true").stream("T").session(seed=0)
+    _, state = run_(run_.begin(), x=np.zeros((1, 4, 4), np.float32))
+    _, after = run_(state, x=np.zeros((1, 2, 4), np.float32))
+    with pytest.raises(ValueError, match="T <= 6"):
+        run_(after, x=np.zeros((1, 1, 4), np.float32))
+
+
+def test_memory() -> None:
+    assert netc.compile("input [T, 4] -> gru 5").stream("T").memory() == "5"
+    assert netc.compile("x = input [T, 4]; (x, x, x) -> attention causal=true").stream("T").memory() == "8*P"
+
+
+def test_rules_are_of_operators() -> None:
+    assert all(issubclass(cls, netc.compiler.ops.base.Operator) for cls in RULES)

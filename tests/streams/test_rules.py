@@ -1,0 +1,125 @@
+"""Each rule by itself, in pieces against the whole, with hard numbers where they could matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import netc
+from tests.streams.pieces import same_in_pieces
+
+SCAN = "zeros = table (n, i) [N, 4] float32 = 0"
+RULES = {
+    "gru": "x = input [T, 4]; x -> gru 5 layers=2 -> dense 3",
+    "lstm": "x = input [T, 4]; x -> lstm 5 proj_size=3",
+    "rnn": "x = input [T, 4]; x -> rnn 5 nonlinearity=relu",
+    "gru_from_a_state": "x = input [T, 4]; s = input [3]; h = s -> dense 5 -> unsqueeze 0; (x, h) -> gru 5",
+    "gru_from_a_parameter": "x = input [T, 4]; h = param [1, 1, 5] init=ones as h; (x, h -> expand [1, N, 5]) -> gru 5",
+    "last_state": "x = input [T, 4]; (y, h) = x -> gru 5; out y, h",
+    "conv": "x = input [3, T]; x -> pad [2, 0] -> conv 4 3 relu -> pad [4, 0] -> conv 5 3 dilation=2",
+    "conv_two_axes": "x = input 3xTx5; x -> pad [1, 1, 2, 0] -> conv 4 3x3",
+    "conv_along_another_axis": "x = input 3xTx5; x -> conv 4 1x3 padding=0x1",
+    "padding_through_a_bias": "x = input [T, 3]; x -> pad [0, 0, 3, 0] -> dense 4 relu -> transpose 1 2 -> conv 5 2 -> conv 4 3",
+    "padding_with_a_number": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=0.5 -> transpose 1 2 -> conv 5 2 -> conv 4 2",
+    "padding_twice": "x = input [3, T]; x -> pad [1, 0] value=2 -> conv 4 1 -> pad [2, 0] value=-3 -> conv 4 4",
+    "shift": "x = input [T, 3]; x + (x -> pad [0, 0, 1, -1])",
+    "shift_of_tokens": "x = input [T] int64; x -> pad [1, -1] value=3 -> embedding 8 4 -> gru 5",
+    "late_is_not_ahead": "x = input [3, T]; x -> conv 3 3 padding=1 -> pad [1, -1]",
+    "cut_behind": "x = input [3, T]; x -> conv 3 3 padding=2 -> slice 2 stop=T -> conv 4 2 padding=1 -> slice 2 stop=T",
+    "cut_by_padding": "x = input [3, T]; x -> pad [2, 2] -> conv 3 3 -> pad [0, -2]",
+    "one_padded_tensor_read_twice": "x = input [3, T]; p = x -> pad [4, 0]; y = p -> conv 3 3; (y -> slice 2 start=2) + (p -> conv 3 5)",
+    "first_positions_missing": "x = input [3, T] where T >= 3; x -> conv 3 3 -> pad [2, 0] value=7",
+    "first_positions_missing_then_summed": "x = input [3, T] where T >= 3; x -> conv 3 3 -> cumsum axis=2 -> pad [2, 0]",
+    "diff": "x = input [T, 3]; x -> pad [0, 0, 1, 0] -> diff axis=1",
+    "max_pool": "x = input [3, T]; x -> pad [2, 0] value=-100 -> max_pool 3 stride=1",
+    "max_pool_padded": "x = input [3, T]; x -> max_pool 3 stride=1 padding=1 -> pad [1, -1]",
+    "avg_pool": "x = input [3, T]; x -> pad [3, 0] -> avg_pool 4 stride=1",
+    "lp_pool": "x = input [3, T]; x -> pad [1, 0] -> lp_pool 2 stride=1",
+    "concat_in_front": "x = input [T, 3]; s = param [1, 1, 3] as s; (s -> expand [N, 1, 3], x) -> concat axis=1 -> slice 1 stop=T",
+    "concat_of_features": "x = input [T, 3]; y = input [T, 2]; (x, y, x) -> concat axis=2",
+    "fixed_for_all_positions": "x = input [T, 3]; y = input [3]; x * (y -> unsqueeze 1)",
+    "fixed_computed_once": "x = input [T, 3]; y = input [5]; x * (y -> dense 3 tanh -> unsqueeze 1)",
+    "cumsum": "x = input [T, 3]; x -> cumsum axis=1",
+    "cumsum_after_padding": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=1 -> cumsum axis=1 -> slice 1 stop=T",
+    "cumprod": "x = input [T, 3]; x -> cumprod axis=1",
+    "logcumsumexp": "x = input [T, 3]; x -> logcumsumexp axis=1",
+    "cummax": "x = input [T, 3]; x -> cummax axis=1",
+    "cummin": "x = input [T, 3]; x -> cummin axis=1",
+    "scan": f"x = input [T, 4]; {SCAN}; x -> scan (h = zeros) axis=1 {{ h = tanh(h + in); out h }}",
+    "scan_with_parameters": f"x = input [T, 4]; {SCAN}; x -> scan (h = zeros) axis=1 {{ h = (h -> dense 4 tanh as u) + in; out h }}",
+    "scan_from_an_input": "x = input [T, 4]; s = input [4]; x -> scan (h = s) axis=1 { h = h * 0.5 + in; out h }",
+    "table_of_positions": "x = input [T, 4]; p = table (t, k) [T, 4] = sin(t / 100 ** (k / 4)); x + p",
+    "table_longer_than_the_stream": "x = input [4, T]; p = table (k, t) [4, T + 2] = cos(t + k); (x -> pad [2, 0]) + p -> conv 3 3",
+    "rows_of_a_parameter": "x = input [T, 4] where T <= 32; p = param [32, 4] init=normal(1) as p; x + (p -> slice 0 stop=T)",
+    "rotary": "x = input 2xTx8; x -> rotary",
+    "rotary_of_positions": "x = input 2xTx8; p = input [T] int64; (x, p) -> rotary dims=4",
+    "rotary_after_padding": "x = input 2xTx8; x -> pad [0, 0, 2, 0] value=1 -> rotary -> slice 2 stop=T",
+    "attention": "x = input [T, 8]; (x, x, x) -> attention causal=true",
+    "attention_shared_heads": "q = input 4xTx8; k = input 2xTx8; v = input 2xTx6; (q, k, v) -> attention causal=true",
+    "attention_window": "x = input 2xTx8; q = x -> rotary; (q, q, x) -> attention causal=true window=4",
+    "attention_window_of_one": "x = input 2xTx8; (x, x, x) -> attention causal=true window=1",
+    "attention_mask": "x = input [T, 8]; m = table (q, k) [T, T] = k <= q and k > q - 5; (x, x, x, m) -> attention",
+    "attention_scores": "x = input [T, 8]; m = table (q, k) [T, T] = where(q < k, -1e9, (k - q) * 0.1); (x, x, x, m) -> attention",
+    "attention_to_memory": "x = input [T, 8]; m = input [S, 8]; (x, m, m) -> attention",
+    "attention_to_memory_masked": "x = input [T, 8]; m = input [S, 8]; seen = input [T, S] bool; (x, m, m, seen) -> attention",
+    "attention_over_features": "x = input [T, 3, 8]; (x, x, x) -> attention",
+    "multihead_attention": "x = input [T, 8]; x -> multihead_attention 2 causal=true add_bias_kv=true",
+    "multihead_attention_to_memory": "x = input [T, 8]; m = input [S, 6]; (x, m) -> multihead_attention 2",
+    "heads": 'x = input [T, 12]; q = x -> rearrange "n t (h d) -> n h t d" h=3; (q, q, q) -> attention causal=true -> permute [0, 2, 1, 3]',
+    "unflatten": "x = input [T, 12]; x -> unflatten 2 [3, 4] -> sum axis=2 -> reshape [N, T, 2, 2] -> flatten 2",
+    "expand": "x = input [T, 1, 3]; y = x -> expand [N, T, 5, 3]; z = param [3] init=ones as z; y * (z -> expand [1, T, 1, 3])",
+    "matmul": "x = input [T, 3]; w = param [3, 5] as w; x @ w -> softmax",
+    "einsum": 'x = input [T, 3]; y = input [T, 3]; (x, y) -> einsum "nti,ntj->ntij"',
+    "norms": "x = input [T, 6]; x -> layer_norm -> rms_norm -> transpose 1 2 -> batch_norm -> transpose 1 2 -> normalize axis=2",
+    "split": "x = input [T, 6]; (a, b) = x -> chunk 2 axis=-1; a * sigmoid(b) -> sort axis=2",
+    "positions_first": "x = input [T, 4] batch=false; x -> gru 3 -> dense 2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_pieces_give_what_the_whole_gives(name: str) -> None:
+    same_in_pieces(netc.compile(RULES[name]), targets=("module",))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", RULES)
+def test_the_same_in_onnx_runtime(name: str) -> None:
+    same_in_pieces(netc.compile(RULES[name]), targets=("session",))
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0, -1.0])
+@pytest.mark.parametrize("name", ["cummax", "logcumsumexp", "max_pool_padded", "padding_through_a_bias"])
+def test_constants(name: str, number: float) -> None:
+    def constant(given: dict[str, Any]) -> None:
+        for value in given.values():
+            value.fill_(number)
+
+    same_in_pieces(netc.compile(RULES[name]), change=constant, targets=("module",))
+
+
+@pytest.mark.parametrize("hard", [float("nan"), float("inf"), -float("inf"), 1e30])
+@pytest.mark.parametrize("name", ["shift", "cummax", "conv", "scan", "first_positions_missing"])
+def test_a_hard_number_reaches_later_positions_only(name: str, hard: float) -> None:
+    """What comes in at a position leaves all results before it as they were."""
+
+    def place(given: dict[str, Any]) -> None:
+        x = next(iter(given.values()))
+        x.select(1 if x.shape[1] == 19 else 2, 11).fill_(hard)
+
+    same_in_pieces(netc.compile(RULES[name]), change=place, targets=("module",))
+
+
+@pytest.mark.parametrize("name", ["gru", "attention", "conv", "table_of_positions"])
+def test_a_sequence_of_one_position(name: str) -> None:
+    same_in_pieces(netc.compile(RULES[name]), total=1)
+
+
+def test_a_state_can_be_continued_twice() -> None:
+    run = netc.compile(RULES["gru"]).stream("T").module(seed=0)
+    x = torch.randn(1, 6, 4)
+    _, after = run(run.begin(), x=x[:, :4])
+    first, _ = run(after, x=x[:, 4:])
+    second, _ = run(after, x=x[:, 4:])
+    torch.testing.assert_close(first["output"], second["output"], rtol=0, atol=0)
