@@ -111,7 +111,8 @@ class Printer(Values):
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
-                return f"shared {self._shared_name(name)} = {self._stage(stage)}"
+                own = self._shared_name(name)
+                return f"shared {own} = {self._stage(stage)}" + (f" as {name}" if own != name and name else "")
         raise TypeError(type(statement).__name__)
 
     def _unused(self) -> str:
