@@ -27,6 +27,8 @@ _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
 # ... and so is one before these
 _CONTINUES = frozenset(("ARROW", "ELSE"))
+_LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN"))
+"""Keywords that nothing else follows with a dot: paths to a stage may begin with them."""
 _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
@@ -258,6 +260,8 @@ class _Filter:
             self.where = len(self.open)
         elif kind == "IN" and self.tokens[self._next(index + 1)].type == "DOT":
             token.type = "NAME"  # `(dense in.features)`: no condition
+        elif kind in _LABELS and self.tokens[self._next(index + 1)].type == "DOT":
+            token.type = "NAME"  # `model.embed.weight`: a label may be a keyword
         elif kind in _LOOPS:
             (self._states if kind == "SCAN" else self._binders)(index + 1)
         elif kind == "IF":

@@ -51,7 +51,7 @@ def run(*words: str, code: int = 0) -> Result:
 def test_module(folder: Path) -> None:
     said = run("import", "model.py:Net", "--input", "8", "--args", "width=6", "-o", "net.net").stderr
     assert "proved for N=2; N=3" in said
-    assert (folder / "net.net").read_text().splitlines()[-1] == "(x -> dense 6 relu as a -> dense 2 as b) * 1.0"
+    assert (folder / "net.net").read_text().splitlines()[-1] == "x -> dense 6 relu as a -> dense 2 as b"
 
 
 def test_named_inputs_and_other_arguments(folder: Path) -> None:

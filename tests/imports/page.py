@@ -17,14 +17,17 @@ from zoo import extent
 from zoo.catalogue import Entry, entries, files
 
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"
-BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->"
 
 
 def write(measured: Sequence[Measured]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}{rendered(measured)}{END}{after}", encoding="utf-8")
+    replace("measured", rendered(measured).rstrip("\n"))
+
+
+def replace(part: str, content: str) -> None:
+    """Writes what is between the marks of a part."""
+    begin, end = f"<!-- {part} -->\n", f"<!-- /{part} -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    PAGE.write_text(f"{before}{begin}{content}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def rendered(measured: Sequence[Measured]) -> str:

@@ -20,6 +20,11 @@ _WORD = re.compile(r"\w+")
 
 def lines(entry: Entry) -> int:
     """Lines that are neither blank nor a comment."""
+    return sum(1 for text in texts(entry) for line in text.splitlines() if line.strip() and not line.strip().startswith("#"))
+
+
+def texts(entry: Entry) -> list[str]:
+    """The definitions."""
     model = definition(entry)
     found: dict[tuple[str, str], Span] = {}
     waiting = [((entry.spec, entry.model), model.span if model else tree(entry.spec).span)]
@@ -30,7 +35,7 @@ def lines(entry: Entry) -> int:
             waiting += _named(key[0], span)
     if model is None:  # then the definitions of the file have been counted with it
         found = {key: span for key, span in found.items() if key[0] != entry.spec or key[1] == entry.model}
-    return sum(1 for span in found.values() for line in span.text.splitlines() if line.strip() and not line.strip().startswith("#"))
+    return [span.text for span in found.values()]
 
 
 def _named(spec: str, span: Span) -> Iterator[tuple[tuple[str, str], Span]]:

@@ -7,14 +7,14 @@ kept; a tensor that is used more than once has a name; the inputs of a model are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.mode import ByMode
 from .labels import unlabelled
 from .loops import Repeated, repeated
 from .scans import scanned
-from .stages import Callee, as_activation, constant_of, named_operands, stage_of
+from .stages import Callee, as_activation, constant_of, label_of, named_operands, stage_of
 from .tree import (
     Assign,
     Binary,
@@ -73,9 +73,9 @@ class GraphBody:
             results = (InMode(tuple(map(self.named, graph.training_outputs)), results),)
         return Body(len(graph.inputs), tuple(self.statements), results)
 
-    def within(self, graph: Graph) -> GraphBody:
+    def within(self, graph: Graph) -> Self:
         """The body of a graph whose text is inside of this one's, with numbers of this one."""
-        made = GraphBody(graph, self.callee)
+        made = type(self)(graph, self.callee)
         made.values = self.values
         return made
 
@@ -112,7 +112,11 @@ class GraphBody:
             self._define((*node.outputs[states:], *node.outputs[:states]), Chain(head, (loop,)))
             return
         constant = constant_of(node) if isinstance(node, OpNode) else None
-        self._define(node.outputs, constant if constant is not None else self._computed(node))
+        tree = constant if constant is not None else self._computed(node)
+        if label_of(node) is not None and not any(self.uses.get(id(value)) for value in node.outputs):
+            self.statements.append(Assign((None,) * len(node.outputs), tree))  # for its keys
+        else:
+            self._define(node.outputs, tree)
 
     def _computed(self, node: Node) -> Any:
         if isinstance(node, OpNode):

@@ -49,11 +49,12 @@ class Parameters:
         self.defaults: dict[str, Any] = {}
         self.given: list[list[Literal]] = [[] for _ in members]
 
-    def add(self, column: Column) -> Parameter:
-        """A further one. Where a member lacks it, it has the default."""
+    def add(self, column: Column, stage: str = "") -> Parameter:
+        """A further one, of the stage of that name. Where a member lacks it, it has the default."""
         present = [literal for literal in column if literal is not None]
         wanted = identifier((present[0].name or "value").lower(), "value")
-        name = free(f"with_{wanted}" if wanted in self.taken else wanted, self.names)
+        wanted = f"with_{wanted}" if wanted in self.taken else wanted
+        name = free(f"{stage}_{wanted}" if wanted in self.names and stage else wanted, self.names)
         self.names.append(name)
         default = present[0].default
         if len(present) < len(column):
@@ -68,11 +69,13 @@ class Parameters:
 class Columns:
     """All literals of a block."""
 
-    def __init__(self, columns: Sequence[Column], parameters: Parameters) -> None:
+    def __init__(self, columns: Sequence[Column], parameters: Parameters, stages: Sequence[str]) -> None:
+        """`stages` are the names of the stages that they are in."""
         self.columns = columns
         self.parameters = parameters
         self.keys = [_key(column) for column in columns]
         self.by_key = dict(zip(self.keys, columns, strict=True))
+        self.stages = dict(zip(reversed(self.keys), reversed(stages), strict=True))
         varying = [key for key in self.by_key if len({k for k in key[1:] if k is not None}) > 1]
         self.varying = sorted(varying, key=lambda key: None in key)
         """Those that differ: the ones that all members have first."""
@@ -84,7 +87,7 @@ class Columns:
         order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
-                known[key] = self._covered(key, known) or self.parameters.add(self.by_key[key])
+                known[key] = self._covered(key, known) or self.parameters.add(self.by_key[key], self.stages[key])
         for key in self.varying:
             if key not in known:
                 known[key] = self._written(key, related, known)

@@ -69,8 +69,8 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
         found = ["in"]
         heads = parameters
     else:
-        words = [hints.get(at) or roles.of(value, family.members[0]) for at, value in enumerate(inputs)]
-        found = [names.fresh(value, identifier(word, "x")) for value, word in zip(inputs, words, strict=True)]
+        words = [hints.get(at) or (roles.of(value, family.members[0]) if at else "") for at, value in enumerate(inputs)]
+        found = [names.fresh(value, identifier(snake_case(word) if word else "", "x")) for value, word in zip(inputs, words, strict=True)]
         family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
         heads = [f"{name}: [...]" for name in found] + parameters if inputs else ["in: none", *parameters]
     found += [

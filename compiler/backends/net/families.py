@@ -6,6 +6,7 @@ block are alike but for literals, and for stages that only some have if the grap
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,11 +15,28 @@ from ...ops import Operator
 from .bodies import GraphBody
 from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
-from .names import snake_case
+from .names import identifier, snake_case
 from .stages import label_of
-from .tree import Body, Chain, Group, InTraining, Literal, Loop, Ref, Scanned, Stage, Tree, changed, literals, without_literals
+from .tree import (
+    Assign,
+    Binary,
+    Body,
+    Chain,
+    Choice,
+    Group,
+    InTraining,
+    Literal,
+    Loop,
+    Ref,
+    Scanned,
+    Stage,
+    Tree,
+    changed,
+    literals,
+    without_literals,
+)
 from .variadic import with_one_tuple
-from .variants import Choice, Different, Slot, literal_of_slot, merged, with_slots
+from .variants import Different, Slot, literal_of_slot, merged, with_slots
 
 Entry = tuple[Graph, Sequence[Value], Body]
 """A graph, the values of its tensors' numbers, and its body."""
@@ -45,8 +63,9 @@ class Family:
         """What its inputs are called, empty where that says nothing."""
         parameters = Parameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
-        columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name in _slots(body)]
-        parts = iter(Columns(columns, parameters).parts())
+        slots = list(_slots(body))
+        columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
+        parts = iter(Columns(columns, parameters, [stage for _, _, stage in slots]).parts())
         self.body = changed(body, lambda part: next(parts) if isinstance(part, Slot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
         self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
@@ -56,20 +75,32 @@ class Family:
         return Stage(self, tuple(zip(self.parameters, self.given[id(graph)], strict=True)), label=label)
 
 
-def _slots(tree: Any, name: str = "") -> Iterator[tuple[Slot, str]]:
-    """The slots of a body in order, those of choices with the names of these."""
+def _slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[Slot, str, str]]:
+    """The slots of a body in order, those of choices with the names of these; and what the stage is called that they are in."""
     match tree:
         case Slot():
-            yield tree, name
+            yield tree, name, stage
         case Choice(flag, stages, others, name_):
-            yield from _slots(flag, name_)
-            yield from _slots((stages, others))
+            yield from _slots(flag, name_, stage)
+            yield from _slots((stages, others), "", stage)
+        case Stage() | Group() | Loop():
+            for part in tree.children():
+                yield from _slots(part, "", _word(tree) or stage)
         case tuple():
             for item in tree:
-                yield from _slots(item)
+                yield from _slots(item, "", stage)
         case Tree():
             for part in tree.children():
-                yield from _slots(part)
+                yield from _slots(part, "", stage)
+
+
+def _word(stage: Any) -> str:
+    """What a stage is called: its label, or the block that it is."""
+    label = (stage.label or "").rpartition(".")[2]
+    if label and not label.isdecimal() and label != "_":
+        return identifier(label, "")
+    callee = getattr(stage, "callee", None)
+    return callee.name or snake_case(callee.members[0].name) if isinstance(callee, Family) else ""
 
 
 def _literal(slot: Slot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
@@ -101,7 +132,7 @@ class Families:
                 entries.append((graph, making.values, body))
             else:
                 self.chains[id(graph)] = chain
-        for variants, body in _blocks(entries):
+        for variants, body in _best_blocks(entries):
             family = Family(variants, body, self.taken)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
@@ -112,6 +143,28 @@ class Families:
         if id(graph) in self.chains:
             return Group(self.chains[id(graph)], label or "")
         return self.of[id(graph)].stage(graph, label)
+
+
+def _best_blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:
+    """The blocks; those of a name that would be several without a name for the last operand of their results, if that gives fewer."""
+    found = _blocks(entries)
+    names = [name for variants, _ in found for name in {graph.name for variant in variants for graph, _, _ in variant.members}]
+    several = {name for name, count in Counter(names).items() if count > 1}
+    if not several:
+        return found
+    other = [(graph, values, _without_last_name(body) if graph.name in several else body) for graph, values, body in entries]
+    return min(found, _blocks(other), key=len)
+
+
+def _without_last_name(body: Body) -> Body:
+    """The body without a name for what is only one operand of its result."""
+    match body:
+        case Body(inputs, (*others, Assign((int() as number,), Chain() as chain)), (Binary(symbol, Ref(left), Ref(right)),)):
+            if number == left != right:
+                return Body(inputs, tuple(others), (Binary(symbol, chain, Ref(right)),))
+            if number == right != left:
+                return Body(inputs, tuple(others), (Binary(symbol, Ref(left), chain),))
+    return body
 
 
 def _blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:

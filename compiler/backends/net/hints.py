@@ -11,13 +11,14 @@ from typing import Any
 
 from ...ir.graph import CallNode, Graph, OpNode, Value, graphs
 from ...ops.arithmetic import Mul
-from ...ops.shape import Cast, Expand, Unsqueeze
+from ...ops.shape import Cast, Expand, Permute, Unsqueeze
 from .families import Family
+from .stages import label_of
 from .tree import Assign, Body, Chain, Group, Ref, Stage, Tree, TupleOf
 
 _TELLING = ("cos", "sin")
 """Operators whose results have no better names."""
-_THROUGH = (Mul, Cast, Expand, Unsqueeze)
+_THROUGH = (Mul, Cast, Expand, Permute, Unsqueeze)
 
 
 def hints_of(body: Body) -> dict[int, str]:
@@ -47,6 +48,12 @@ def _label(stage: Any) -> str:
     return (stage.label or "").rpartition(".")[2] if isinstance(stage, (Stage, Group)) else ""
 
 
+def _of_label(node: OpNode | CallNode | None) -> str:
+    """The last part of the label of what has one result, if that is a word."""
+    word = "" if node is None or len(node.outputs) > 1 else (label_of(node) or "").rpartition(".")[2]
+    return "" if word.isdecimal() or word == "_" else word
+
+
 class Roles:
     """What the inputs of blocks are where these are called."""
 
@@ -62,9 +69,9 @@ class Roles:
     def of(self, value: Value, graph: Graph) -> str:
         """A word for a tensor of a graph, empty for none."""
         for _ in range(100):  # the depth of a network's blocks, and of what is between them
-            if value.name:
-                return value.name
             made = self._makers.get(id(value))
+            if value.name or (made is not None and _of_label(made[1])):
+                return value.name or _of_label(made[1] if made is not None else None)
             if made is None:
                 at = next((k for k, one in enumerate(graph.inputs) if one is value), None)
                 if at is None or id(graph) not in self._calls:

@@ -87,10 +87,12 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
 
 
 def _worth_it(stages: Sequence[Any]) -> bool:
-    """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ."""
+    """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ, and fewer
+    in the first alone than there are members."""
     columns = zip(*(list(literals(stage)) for stage in stages), strict=True)
     differing = {key for column in columns if len(set(key := tuple(strict_key(literal.value) for literal in column))) > 1}
-    return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS)
+    first = sum(len(set(key[1:])) == 1 for key in differing)
+    return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS and first < len(stages))
 
 
 def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) -> bool:

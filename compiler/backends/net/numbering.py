@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .names import free
-from .tree import Group, IfFirst, ListOf, Literal, Loop, Stage, Tree
-from .variants import Choice
+from .tree import Choice, Group, IfFirst, ListOf, Literal, Loop, Stage, Tree
 
 
 def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:

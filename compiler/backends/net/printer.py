@@ -23,11 +23,13 @@ from .tree import (
     Binary,
     Body,
     Chain,
+    Choice,
     Declaration,
     Given,
     Group,
     Growing,
     IfFirst,
+    Inline,
     InMode,
     InTraining,
     Item,
@@ -43,9 +45,9 @@ from .tree import (
     StoredTable,
     Table,
     TupleOf,
+    changed,
 )
 from .values import COUNTERS, Values
-from .variants import Choice
 
 _STRENGTH = {
     **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 1),
@@ -109,7 +111,8 @@ class Printer(Values):
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
-                return f"shared {self._shared_name(name)} = {self._stage(stage)}"
+                own = self._shared_name(name)
+                return f"shared {own} = {self._stage(stage)}" + (f" as {name}" if own != name and name else "")
         raise TypeError(type(statement).__name__)
 
     def _unused(self) -> str:
@@ -194,8 +197,8 @@ class Printer(Values):
             case InTraining(value):
                 return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
-                text = f"if {self.value(flag)} {{ {' -> '.join(map(self._stage, stages))} }}"
-                return f"{text} else {{ {' -> '.join(map(self._stage, others))} }}" if others else text
+                text = f"if {self.value(flag)} {{ {self._branch(stages)} }}"
+                return f"{text} else {{ {self._branch(others)} }}" if others else text
         callee = stage.callee
         if isinstance(callee, (Literal, Parameter)):
             return self.value(callee).removeprefix("(").removesuffix(")")
@@ -205,6 +208,13 @@ class Printer(Values):
         if stage.activation is not None:
             words.append(self.value(stage.activation))
         return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
+
+    def _branch(self, stages: Sequence[Any]) -> str:
+        """What is in braces: stages, of which the last may be arithmetic with what those before it made."""
+        if not isinstance(stages[-1], Inline):
+            return " -> ".join(map(self._stage, stages))
+        before = Chain(Given(), tuple(stages[:-1])) if len(stages) > 1 else Given()
+        return self._expression(changed(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
 
     def _scan(self, scan: Scanned) -> str:
         states = ", ".join(f"{self.names[number]} = {self._expression(start, _PIPELINE)}" for number, start in scan.states)

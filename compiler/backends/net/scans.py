@@ -7,20 +7,39 @@ states get their new values last, so that all else sees those of before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, Self
 
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import CallNode, Value
+from ...ir.graph import CallNode, Graph, Value
 from ..base import UnsupportedByTarget
 from .tree import Assign, Given, ListOf, Literal, Ref, Scanned, Tree, changed
-
-if TYPE_CHECKING:
-    from .bodies import GraphBody
 
 Trees = tuple[Any, ...]
 
 
-def scanned(around: GraphBody, node: CallNode) -> Scanned:
+class StepBody(Protocol):
+    """What is used of a body that is being made."""
+
+    graph: Graph
+    statements: list[Any]
+    pending: dict[int, Any]
+    numbers: dict[int, int]
+    uses: dict[int, int]
+
+    def within(self, graph: Graph) -> Self: ...
+
+    def nodes(self) -> None: ...
+
+    def number(self, value: Value) -> int: ...
+
+    def operand(self, value: Value) -> Any: ...
+
+    def named(self, value: Value) -> Ref: ...
+
+    def taken(self, value: Value) -> Any: ...
+
+
+def scanned(around: StepBody, node: CallNode) -> Scanned:
     """The loop, without the tensors that it scans."""
     scan, graph = node.scan, node.graph
     assert scan is not None
@@ -42,7 +61,7 @@ def scanned(around: GraphBody, node: CallNode) -> Scanned:
     return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
 
 
-def _before(step: GraphBody, result: Any, value: Value, states: Sequence[int]) -> Any:
+def _before(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
     """A result by a name that it gets before the states have their new values, if it is computed of the old ones."""
     if not any(_reads(result, state) for state in states):
         return result
@@ -51,7 +70,7 @@ def _before(step: GraphBody, result: Any, value: Value, states: Sequence[int]) -
     return Ref(number)
 
 
-def _declare(step: GraphBody, first: int, end: int) -> None:
+def _declare(step: StepBody, first: int, end: int) -> None:
     """Names for what a step gets of the scanned tensors."""
     given = step.graph.inputs[first:end]
     if len(given) == 1 and step.uses.get(id(given[0])) == 1:

@@ -121,6 +121,15 @@ class Loop(Tree):
     start: int | None = None
 
 
+class Choice(Tree):
+    """`if flag { stages } else { others }`; `name` is what the flag may be called."""
+
+    flag: Any
+    stages: tuple[Any, ...]
+    others: tuple[Any, ...]
+    name: str
+
+
 class Scanned(Tree):
     """`scan (h = start) axis=1 { statements; out results }`. `states` are the numbers of the states with what they start with; the
     statements give them their new values."""
@@ -204,6 +213,12 @@ class ParameterOfStage(Tree):
     """`embed.weight`."""
 
     path: str
+
+
+class Inline(Tree):
+    """`in + x`: arithmetic as what is done to the input of a branch, which is the `Given` in it."""
+
+    value: Any
 
 
 class InTraining(Tree):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .tree import Body, Chain, Group, Hole, Loop, Stage, Tree, changed
+from .numbering import without_numbers
+from .tree import Binary, Body, Chain, Choice, Given, Group, Hole, Inline, Loop, Ref, Stage, Tree, changed
 
 MOST_FLAGS = 3
 """The greatest number of choices that a block may have."""
@@ -24,15 +25,6 @@ class Slot(Tree):
     """A literal of the block: for each variant its number among the variant's literals, or a boolean of the block's own."""
 
     numbers: tuple[tuple[int, int | bool], ...]
-
-
-class Choice(Tree):
-    """`if flag { stages } else { others }`; `name` is what the flag may be called."""
-
-    flag: Any
-    stages: tuple[Any, ...]
-    others: tuple[Any, ...]
-    name: str
 
 
 def with_slots(body: Body, variant: int) -> Body:
@@ -73,7 +65,7 @@ class _Aligner:
     def any(self, a: Any, b: Any) -> Any:
         """Both as one."""
         if isinstance(a, Chain) or isinstance(b, Chain):
-            return self._chains(a if isinstance(a, Chain) else Chain(a, ()), b if isinstance(b, Chain) else Chain(b, ()))
+            return self._chains(_as_chain(a), _as_chain(b))
         if isinstance(a, Slot) and isinstance(b, Slot):
             return Slot(a.numbers + b.numbers)
         if isinstance(a, tuple) and isinstance(b, tuple):
@@ -91,7 +83,7 @@ class _Aligner:
         if isinstance(a, Group):
             if a.label != b.label:
                 raise Different
-            return Group(self._stages(a.stages, b.stages), a.label)
+            return Group(self._stages(without_numbers(a.stages), without_numbers(b.stages)), a.label)
         return type(a)(*map(self.any, a.children(), b.children()))
 
     def _chains(self, a: Chain, b: Chain) -> Any:
@@ -181,7 +173,7 @@ class _Aligner:
         match tree:
             case Choice(_, stages, others):
                 return 0, sum(sum(_Aligner.counted(part)) for part in (stages, others))
-            case Stage() | Loop():
+            case Stage() | Loop() | Inline():
                 return 1, 0
             case tuple():
                 parts = [_Aligner.counted(item) for item in tree]
@@ -192,8 +184,22 @@ class _Aligner:
         return sum(common for common, _ in parts), sum(differing for _, differing in parts)
 
 
+def _as_chain(tree: Any) -> Chain:
+    """A pipeline; of arithmetic with a tensor that has a name, the other operand with that as its last stage."""
+    match tree:
+        case Chain():
+            return tree
+        case Binary(symbol, Chain(head, stages), Ref() as other):
+            return Chain(head, (*stages, Inline(Binary(symbol, Given(), other))))
+        case Binary(symbol, Ref() as other, Chain(head, stages)):
+            return Chain(head, (*stages, Inline(Binary(symbol, other, Given()))))
+    return Chain(tree, ())
+
+
 def _name(stages: Sequence[Any]) -> str:
     """What the presence of the stages may be called: the label of the first that has one, or its operator."""
+    if isinstance(stages[0], Inline):
+        return "residual"
     for stage in stages:
         label = (getattr(stage, "label", None) or "").rpartition(".")[2]
         if label and not label.isdecimal() and label != "_":

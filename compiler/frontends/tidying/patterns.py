@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ...dims import SymDim
 from ...ir.graph import Node, OpNode, Value
 from ...ops.activation import Gelu, Tanh
-from ...ops.arithmetic import Add, Mul, Pow
+from ...ops.arithmetic import Add, Div, Mul, Pow, Sub
 from ...ops.attention import Attention
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator
@@ -28,6 +28,30 @@ Pattern = Callable[[GraphView, Node], None]
 
 def _near(number: float, other: float) -> bool:
     return math.isclose(number, other, rel_tol=1e-6)
+
+
+# --- what changes nothing ----------------------------------------------------------------------------------------------------
+
+
+def identity(view: GraphView, node: Node) -> None:
+    """A product with 1, a quotient by 1, a sum with 0; two axes that change places twice."""
+    if not isinstance(node, OpNode) or len(node.inputs) != 1 or node.inputs[0].type != node.outputs[0].type:
+        return
+    (x,), op = node.inputs, node.op
+    neutral = _NEUTRAL.get(type(op))
+    if neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool):
+        view.replace(node, x)
+    elif isinstance(op, Transpose):
+        before = view.made_by(x, Transpose)
+        if before is not None and _axes(op, x.type.rank) == _axes(before.op, x.type.rank):
+            view.replace(node, before.inputs[0])
+
+
+_NEUTRAL: dict[type[Operator], int] = {Mul: 1, Div: 1, Add: 0, Sub: 0}
+
+
+def _axes(op: Operator, rank: int) -> set[int]:
+    return {op.args["a"] % rank, op.args["b"] % rank}
 
 
 # --- root mean squares -------------------------------------------------------------------------------------------------------
@@ -165,4 +189,4 @@ def _defaults(kind: type[Operator], **given: object) -> dict[str, object]:
     return {name: given.get(name, declared.default) for name, declared in kind.signature.items()}
 
 
-PATTERNS: tuple[Pattern, ...] = (rms_norm, gelu, split_heads, merge_heads, grouped_heads)
+PATTERNS: tuple[Pattern, ...] = (identity, rms_norm, gelu, split_heads, merge_heads, grouped_heads)

@@ -54,6 +54,18 @@ class GraphView:
         number = None if node is None or len(node.inputs) != 1 else _scalar(node.op, 0.0)
         return None if node is None or number is None else (node.inputs[0], number)
 
+    def replace(self, node: Node, value: Value) -> None:
+        """Another tensor where the only result of a node is read. A result of the graph stays one of its own."""
+        (result,) = node.outputs
+        if any(one is result for one in (*self.graph.outputs, *(self.graph.training_outputs or ()))) and id(value) not in self.makers:
+            return
+        for user in self.graph.nodes:
+            if any(one is result for one in user.inputs):
+                user.inputs = tuple(value if one is result else one for one in user.inputs)
+        self.graph.outputs = [value if one is result else one for one in self.graph.outputs]
+        if self.graph.training_outputs is not None:
+            self.graph.training_outputs = [value if one is result else one for one in self.graph.training_outputs]
+
     def put(self, old: Node, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
         """The operator in the place of a node with one result; whether it gives a tensor of the same type."""
         (result,) = old.outputs
