@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+
 from .origin import Origin
-from .proof import NotProved
 from .stages import Call, calls_of, tensors_in
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ class _Run:
                 fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
                 return module(*positional, **named)
         except Exception as error:  # it is the user's code
-            raise NotProved(f"the original fails in the comparison: {type(error).__name__}: {str(error)[:300]}") from error
+            why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"
+            raise ImportFailed((Obstacle("the module", why, ""),)) from error
         finally:
             with torch.no_grad():
                 fill(module, before)
