@@ -21,9 +21,9 @@ PACKAGES = (
     *("rapidocr-onnxruntime", "silero-vad", "speechmos", "swift-f0"),
 )
 FIXED: Mapping[str, Mapping[str, object]] = {
-    "silero_vad.onnx": {"sr": 16000},
+    "silero_vad.onnx": {"sr": 16000, "N": 1, "T": 512, "S": 1},
     "silero_vad_op18_ifless.onnx": {"sr": 16000},
-    "silero_vad_half.onnx": {"sr": 16000, "sequence": 512, "batch": 1},
+    "silero_vad_half.onnx": {"sequence": 512, "batch": 1},
     "silero_vad_16k_op15.onnx": {"sr": 16000, "sequence": 512, "batch": 1},
 }
 """What a file needs to know at import, by its name."""
