@@ -7,7 +7,7 @@ them, in PyTorch or ONNX Runtime. Always: the outputs of the pieces, one after a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from netc.compiler.ir.types import BATCH
 from netc.compiler.ops.base import numel
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import Record
 
 from .arguments import checked_name, checked_path
-from .backend_input import Weights, backend_input
+from .backend_input import Weights, backend_input, reported
 from .errors import CompileError, unsupported_is_compile_error
 from .problems import diagnostic
 
@@ -35,13 +36,27 @@ Full = Callable[[tuple[int, ...], float, str], Any]
 """An array or tensor of one number: its shape, the number, its element type."""
 
 
-def look_ahead(program: Program, dimension: str) -> list[Diagnostic]:
-    """What is wrong with computing the program piece by piece; nothing if no output depends on a later input."""
+class Proof(Record):
+    """Whether a program can be computed piece by piece: what is wrong, or the numbers that are remembered for a sample."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    memory: str = ""
+
+
+def prove_causal(program: Program, dimension: str) -> Proof:
+    """Without diagnostics, no output depends on a later input along the dimension."""
     try:
-        derive(program, dimension)
+        return Proof(memory=remembered(derive(program, dimension)))
     except Refused as refused:
-        return [diagnostic(refused.problem, refused.span)]
-    return []
+        return Proof((diagnostic(refused.problem, refused.span),))
+
+
+def remembered(stream: Stream) -> str:
+    """The numbers that are remembered for one sample: `64`, or `128*P` where they grow with the number `P` of positions."""
+    total: Dim = 0
+    for state in stream.states:
+        total = total + numel(tuple(d for d in state.type.shape if d != symbol(BATCH)))
+    return show(total)
 
 
 class Remembered(dict[str, Any]):
@@ -136,17 +151,14 @@ class ModelStream:
 
     def memory(self) -> str:
         """The numbers that are remembered for one sample: `64`, or `128*P` where they grow with the number `P` of positions."""
-        total: Dim = 0
-        for state in self.states:
-            total = total + numel(tuple(d for d in state.type.shape if d != symbol(BATCH)))
-        return show(total)
+        return remembered(self.stream)
 
     def source(self, target: str = "torch") -> str:
         """The text that the backend of a target writes for a step."""
         from netc.compiler.backends.registry import get_or_raise
 
         with unsupported_is_compile_error(self.step):
-            return get_or_raise(target).text(self._input(self.step, None, None))
+            return get_or_raise(target).text(self._part(self.step, self._whole(None, None)))
 
     def module(self, weights: Weights | None = None, seed: int | None = None) -> Pieces:
         """The stream in PyTorch, in evaluation. Weights are those of the whole model; without them, `seed` draws the parameters."""
@@ -155,16 +167,20 @@ class ModelStream:
         from netc.compiler.backends.torch import BACKEND
 
         def runs(program: Program) -> Run:
-            module = BACKEND.module(self._input(program, weights, seed)).eval()
+            module = BACKEND.module(self._part(program, whole)).eval()
             return partial(_of_module, module, _names(program), program.main.output_names)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return torch.full(shape, number, dtype=getattr(torch, dtype))
 
-        return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
+        with reported(self._whole(weights, seed)) as whole:
+            return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> Pieces:
-        """The stream in ONNX Runtime, on `cpu` or `cuda`. Weights are those of the whole model; without them, the seed draws them."""
+        """The stream in ONNX Runtime, on `cpu` or `cuda`. Weights are those of the whole model; without them, the seed draws them.
+
+        Outputs are arrays; states are values of ONNX Runtime, which are not copied from piece to piece (`.numpy()` is an array of one).
+        """
         import numpy as np
 
         from netc.compiler.backends.onnx import BACKEND
@@ -173,13 +189,15 @@ class ModelStream:
 
         def runs(program: Program) -> Run:
             with unsupported_is_compile_error(program):
-                session = BACKEND.session(self._input(program, weights, seed), device, partial(check_sizes, program))
-            return partial(_of_session, session, program.main.output_names[0])
+                session = BACKEND.session(self._part(program, whole), device, partial(check_sizes, program))
+            kept = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
+            return partial(session.keeping, kept=kept)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return np.full(shape, number, dtype)
 
-        return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
+        with reported(self._whole(weights, seed)) as whole:
+            return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
 
     def notes(self, written: list[str]) -> tuple[str, ...]:
         """What users should know of the files of a stream: texts without a full stop."""
@@ -216,23 +234,39 @@ class ModelStream:
         written = [(checked, self.step)]
         if self.start is not None:
             written.append((checked.removesuffix(backend.suffix) + START + backend.suffix, self.start))
-        for name, program in written:
-            save(self._input(program, weights, seed), backend, name)
+        with reported(self._whole(weights, seed)) as whole:
+            for name, program in written:
+                save(self._part(program, whole), backend, name)
         return [name for name, _ in written]
 
-    def _input(self, program: Program, weights: Weights | None, seed: int | None) -> BackendInput:
+    def _whole(self, weights: Weights | None, seed: int | None) -> BackendInput:
+        """What backends would take of the whole model."""
+        return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed)
+
+    def _part(self, program: Program, whole: BackendInput) -> BackendInput:
         """What backends take, with the parameters of the whole model that this program has."""
         from netc.compiler.backends.base import BackendInput
 
-        whole = backend_input(self._program, self._weights if weights is None and seed is None else weights, seed)
+        return BackendInput(program, program.main.name, "", lambda: Parameters(program, whole.arrays(), self.stream.moved))
 
-        def arrays() -> Mapping[str, Any]:
-            from netc.compiler.analysis.parameters import parameters
 
-            found = whole.arrays()
-            return {name: found[self.stream.moved.get(name, name)] for name in parameters(program)}
+class Parameters(Mapping[str, Any]):
+    """Those of the whole model that a program has, by the names that they have there. Each is read when it is asked for."""
 
-        return BackendInput(program, program.main.name, "", arrays)
+    def __init__(self, program: Program, whole: Mapping[str, Any], moved: Mapping[str, str]) -> None:
+        from netc.compiler.analysis.parameters import parameters
+
+        self._names = {name: moved.get(name, name) for name in parameters(program)}
+        self._whole = whole
+
+    def __getitem__(self, name: str) -> Any:
+        return self._whole[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _of_module(module: Any, inputs: list[str], outputs: list[str], given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -241,11 +275,6 @@ def _of_module(module: Any, inputs: list[str], outputs: list[str], given: Mappin
     with torch.no_grad():
         made = module(*(given[name] for name in inputs))
     return dict(zip(outputs, made if isinstance(made, tuple | list) else [made], strict=True))
-
-
-def _of_session(session: Any, only: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    made = session(**given)
-    return made if isinstance(made, dict) else {only: made}
 
 
 def _names(program: Program) -> list[str]:
@@ -271,13 +300,14 @@ def _sizes(program: Program, given: Mapping[str, Any]) -> dict[str, int]:
     for value in program.main.inputs:
         if value.name not in given:
             continue
-        shape = given[value.name].shape
+        found = given[value.name].shape
+        shape = found() if callable(found) else found
         if len(shape) != value.type.rank:
             raise ValueError(f"the input `{value.name}` is {value.type}, found an array with {len(shape)} axes")
         for dim, size in zip(value.type.shape, shape, strict=True):
-            found = None if isinstance(dim, int) or len(symbols(dim)) != 1 else invert(dim)
-            if found is not None:
-                name, factor, divisor, offset = found
+            known = None if isinstance(dim, int) or len(symbols(dim)) != 1 else invert(dim)
+            if known is not None:
+                name, factor, divisor, offset = known
                 sizes.setdefault(name, (int(size) - offset) * divisor // factor)
     return sizes
 

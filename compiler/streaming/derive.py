@@ -27,7 +27,7 @@ from .memory import Memory, Remembered
 from .scans import fixed_scan, streamed_scan
 from .site import Site, refuse_tail, site_at
 from .stream import State, Stream
-from .table import rule_of
+from .table import rule_of, takes_pairs
 
 Known = dict[int, Item]
 
@@ -120,6 +120,8 @@ class _Derivation:
         found = rule_of(node.op)
         if found is None:
             raise Refused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
+        if any(isinstance(x, Piece) and x.history is not None for x in items) and not takes_pairs(node.op):
+            raise Refused(NotStreamed(node.op.name, self.length.name, "two axes of its input are positions"), node.span)
         before = max((x.tail for x in items if isinstance(x, Piece)), key=lambda tail: sum(one.count for one in tail), default=())
         made = found(Site(node, items, home, self.memory))
         return [x.blamed(before, node.op.name, node.span) if isinstance(x, Piece) else x for x in made]

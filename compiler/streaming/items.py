@@ -43,7 +43,7 @@ class Blame(Record):
 
 class Piece(Record):
     """A tensor with an element for each position, along `axis`. `history`: the axis that has an element for each position so far, those of
-    earlier pieces in front. `hides`: of a mask with both, later positions are hidden."""
+    earlier pieces in front. `later`: of scores with both, what is known of those of positions that come later."""
 
     value: Value
     axis: int
@@ -52,7 +52,11 @@ class Piece(Record):
     before: Value | Number | None = None
     tail: tuple[Blame, ...] = ()
     history: int | None = None
-    hides: bool = False
+    later: Number | None = None
+
+    @property
+    def rank(self) -> int:
+        return self.value.type.rank
 
     def shifted(self, by: int, over: int) -> Piece:
         """The same elements, which are now `by` further ahead."""

@@ -1,7 +1,7 @@
 """Whether a table hides later positions: a proof from its formula.
 
-In: the formula of a mask over queries and keys, as booleans (true: seen) or numbers that are added to scores. Out: whether each key that
-comes after its query is hidden. Always: True is proved; a score of -1e4 or less counts as hidden, as its exponential is 0 in float32.
+In: the formula of a mask over queries and keys, as booleans or as numbers that are added to scores. Out: what it is for each key that comes
+after its query. Always: what is said is proved; a score of -1e4 or less counts as hidden, as its exponential is 0 in float32.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ HIDDEN = -1e4
 """A score that no other outweighs."""
 
 
-def hides_later(formula: Formula, query: int, key: int, element: DType) -> bool:
-    """Whether it hides every key after its query; `query` and `key` are the numbers of their indices."""
+def later_in(formula: Formula, query: int, key: int, element: DType) -> bool | float | None:
+    """What a table has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are the numbers of
+    their indices."""
     proof = _Later(query, key)
-    return proof.truth(formula) is False if element == BOOL else proof.hidden(formula)
+    return proof.truth(formula) if element == BOOL else HIDDEN if proof.hidden(formula) else None
 
 
 class _Later:

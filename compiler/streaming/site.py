@@ -26,8 +26,10 @@ from .building import NOWHERE, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, mapped
 from .memory import Memory, Remembered
-from .table import Mixed
 from .zeros import kept
+
+Mixed = Callable[[Operator, OpInputs, int], frozenset[int]]
+"""The axes of the input of that number along which elements depend on each other, counted from the front."""
 
 
 class Site:
@@ -228,17 +230,37 @@ class Site:
         before = self._before(items, make)
         return [self.result(n, value, items, None if before is None else before[n]) for n, value in enumerate(values)]
 
-    def of_pairs(self, moves: Sequence[int], hides: bool, history: int | None = None) -> list[Item]:
-        """The result of masks, and of what broadcasts to them. `moves`: how far the axis of each piece is from its place in the result."""
-        pieces = self.pieces
-        if any(x.ahead for x in pieces):
-            self.refuse("the first positions of a mask are not those of the stream")
-        places = {x.axis + move for x, move in zip(pieces, moves, strict=True)}
-        pasts = {x.history + move for x, move in zip(pieces, moves, strict=True) if x.history is not None} if history is None else {history}
-        if len(places) != 1 or len(pasts) != 1 or self.length.in_arguments(self.op):
+    def of_pairs(self, later: Number | None = None) -> list[Item]:
+        """The result of scores and masks, and of what broadcasts to them: of queries as it is, of keys for all positions so far."""
+        rank = self.node.outputs[0].type.rank
+        moves = [rank - x.value.type.rank if isinstance(x, Piece) else 0 for x in self.items]
+        both = [(x, m) for x, m in zip(self.items, moves, strict=True) if isinstance(x, Piece) and x.history is not None]
+        moved = [(x.axis + m, (x.history or 0) + m) for x, m in both]
+        axis, history = moved[0]
+        if any(places != moved[0] for places in moved) or self.length.in_arguments(self.op):
             self.refuse("the positions of its inputs are different axes")
-        value = self.put(self.node.op, *(self._value(x) for x in self.items), home=self.home)
-        return [Piece(value, places.pop(), history=pasts.pop(), hides=hides)]
+        values = [self._of_pair(x, m, axis, history) for x, m in zip(self.items, moves, strict=True)]
+        return [Piece(self.put(self.node.op, *values, home=self.home), axis, history=history, later=later)]
+
+    def _of_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
+        """An input of what has both axes, at those axes of the result."""
+        if not isinstance(item, Piece):
+            return self.fixed(item)
+        if item.ahead or item.over:
+            item = self.begun(item, "it is compared with all positions before")
+        if item.history is not None or item.axis + move == axis:
+            return item.value
+        if item.axis + move != history:
+            self.refuse("the positions of its inputs are different axes")
+        return self.so_far(item, "keys")
+
+    def so_far(self, x: Piece, what: str) -> Value:
+        """The elements of all pieces so far, which are remembered as `what`."""
+        type = x.value.type
+        shape = (*type.shape[: x.axis], self.length.past, *type.shape[x.axis + 1 :])
+        state = self.memory.remember(type.with_shape(shape), self.home, 0, what)
+        state.next = self.join(x.axis, state.value, x.value)
+        return state.next
 
     def _value(self, item: Item) -> Value:
         return item.value if isinstance(item, Piece) else self.fixed(item)

@@ -6,29 +6,29 @@ What has no entry is refused, so that a new operator is never assumed to be caus
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from ..ops.base import Operator, OpInputs
+from ..ops.base import Operator
 from .items import Item
+from .site import Mixed, Site
 
-if TYPE_CHECKING:
-    from .site import Site
-
-Rule = Callable[["Site"], Sequence[Item]]
-Mixed = Callable[[Operator, OpInputs, int], frozenset[int]]
-"""The axes of the input of that number along which elements depend on each other, counted from the front."""
-
+Rule = Callable[[Site], Sequence[Item]]
 RULES: dict[type[Operator], Rule] = {}
 
 
-def rule(*classes: type[Operator]) -> Callable[[Rule], Rule]:
-    """Registers how operators of these classes are computed."""
+PAIRS: set[type[Operator]] = set()
+"""Those whose rule takes pieces with two axes of positions, such as masks."""
+
+
+def rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule], Rule]:
+    """Registers how operators of these classes are computed. `pairs`: the rule takes pieces with two axes of positions."""
 
     def register(function: Rule) -> Rule:
         for cls in classes:
             if cls in RULES:
                 raise ValueError(f"two rules for {cls.__name__}")
             RULES[cls] = function
+            if pairs:
+                PAIRS.add(cls)
         return function
 
     return register
@@ -46,3 +46,7 @@ def mixes(*classes: type[Operator]) -> Callable[[Mixed], Mixed]:
 
 def rule_of(op: Operator) -> Rule | None:
     return next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
+
+
+def takes_pairs(op: Operator) -> bool:
+    return next((cls in PAIRS for cls in type(op).__mro__ if cls in RULES), False)

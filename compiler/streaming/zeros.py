@@ -1,4 +1,4 @@
-"""What operators make of numbers: of padding, which then stays a number, and of masks, which still hide what they hid."""
+"""What operators make of numbers: padding stays a number as long as possible."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from ..ir.graph import Value
 from ..ops.activation import Gelu, LeakyRelu, Relu, Relu6, Silu, Tanh
-from ..ops.arithmetic import Add, Mul
+from ..ops.arithmetic import Mul
 from ..ops.base import Operator
-from ..ops.comparison import LogicalAnd
 from ..ops.convolution import Conv
 from ..ops.dense import Dense
 from ..ops.elementwise import Abs, Neg, Square
@@ -37,10 +36,3 @@ def _keeps_zero(op: Operator, inputs: int) -> bool:
     if isinstance(op, Conv | Dense):
         return inputs == 1 and not op.args["bias"]
     return (inputs == 1 and isinstance(op, _ODD)) or (inputs == 2 and isinstance(op, Mul))
-
-
-def hides(op: Operator, inputs: Sequence[bool]) -> bool:
-    """Whether it hides what its inputs hide: the sum with a score that is not, the conjunction of conditions."""
-    if isinstance(op, Add | LogicalAnd):
-        return any(inputs)
-    return inputs == [True] and isinstance(op, Identity | _Dropping)

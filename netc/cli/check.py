@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..analysis import Analysis, Choice
     from ..checkpoint import Checkpoint
+    from ..streams import Proof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
 
@@ -63,20 +64,24 @@ def command(
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
-    from ..streams import look_ahead
+    from ..streams import prove_causal
 
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
     found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
+    proofs: list[Proof] = []
     if causal is not None:
-        misfits += [d for a in found if a.program is not None for d in look_ahead(a.program, causal)]
+        proofs = [prove_causal(a.program, causal) for a in found if a.program is not None]
+        misfits += [d for proof in proofs for d in proof.diagnostics]
     report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
         _show_shapes(found)
     if form == "text" and not misfits and not any(a.diagnostics for a in found):
         note("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
+        if causal is not None:
+            _show_memory(causal, [a.program for a in found if a.program is not None], proofs)
     ctx.exit(any(a.failed or (strict and a.diagnostics) for a in found) or bool(misfits))
 
 
@@ -108,6 +113,11 @@ def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     from ..check_weights import fit
 
     return fit(program, weights)
+
+
+def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -> None:
+    for program, proof in zip(programs, proofs, strict=True):
+        note(f"`{program.main.name}` is causal along `{dimension}`: a stream remembers {proof.memory} numbers for a sample")
 
 
 def _show_shapes(found: list[Analysis]) -> None:

@@ -11,7 +11,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
-from netc.streams import look_ahead
+from netc.streams import prove_causal
 from netc.training.opening import Asked, open_data
 from netc.training.recipe import read_recipe
 from tests.errors.options import chosen, words_of
@@ -35,7 +35,7 @@ def checked(path: Path) -> Analysis:
     sections += _of_data(analyse_training(model.sources[0], choice, str(path)).training, path)
     if model.program is not None:
         causal = [value for option, value in words_of(text) if option == "--causal"]
-        sections += [d for dimension in causal for d in look_ahead(model.program, dimension)]
+        sections += [d for dimension in causal for d in prove_causal(model.program, dimension).diagnostics]
     if not sections:
         return model.with_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

@@ -46,8 +46,8 @@ class Writer:
     def axis(self) -> int:
         return 1 if self.last else 2
 
-    def pads(self, front: int, behind: int) -> str:
-        return f"[0, 0, {front}, {behind}]" if self.last else f"[{front}, {behind}]"
+    def pads(self, front: int, after: int) -> str:
+        return f"[0, 0, {front}, {after}]" if self.last else f"[{front}, {after}]"
 
 
 # --- stages that do not look ahead -------------------------------------------------------------------------------------------

@@ -64,6 +64,12 @@ RULES = {
     "attention_scores": "x = input [T, 8]; m = table (q, k) [T, T] = where(q < k, -1e9, (k - q) * 0.1); (x, x, x, m) -> attention",
     "attention_to_memory": "x = input [T, 8]; m = input [S, 8]; (x, m, m) -> attention",
     "attention_to_memory_masked": "x = input [T, 8]; m = input [S, 8]; seen = input [T, S] bool; (x, m, m, seen) -> attention",
+    "attention_by_hand": "q = input 2xTx4; k = input 2xTx4; v = input 2xTx3; m = table (i, j) [T, T] = -inf if j > i else 0; "
+    "w = (q @ (k -> transpose 2 3)) / 2 + m -> softmax -> dropout 0.1; w @ v",
+    "attention_by_hand_filled": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; s = x @ (x -> permute [0, 2, 1]); "
+    "w = (s, m) -> masked_fill value=-inf -> softmax; w @ x",
+    "attention_by_hand_chosen": "x = input [T, 4]; m = table (i, j) [T, T] = j <= i; s = x @ (x -> permute [0, 2, 1]); "
+    "w = (m, s) -> where (-1e9) -> softmax; w @ x",
     "attention_over_features": "x = input [T, 3, 8]; (x, x, x) -> attention",
     "multihead_attention": "x = input [T, 8]; x -> multihead_attention 2 causal=true add_bias_kv=true",
     "multihead_attention_to_memory": "x = input [T, 8]; m = input [S, 6]; (x, m) -> multihead_attention 2",

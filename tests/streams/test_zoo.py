@@ -38,6 +38,14 @@ def test_pieces_give_what_the_whole_gives(name: str) -> None:
     same_in_pieces(of_zoo(name))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("dtype", "close"), [("float64", 1e-9), ("float16", 0.02)])
+@pytest.mark.parametrize("name", CAUSAL)
+def test_in_other_types(name: str, dtype: str, close: float) -> None:
+    """Of float64 the difference is rounding alone."""
+    same_in_pieces(of_zoo(name).in_type(dtype), total=9, close=close, targets=("module",))
+
+
 def test_states_are_named_after_their_stages() -> None:
     names = [state.name for state in of_zoo("llama").stream("T").states]
     assert names[:2] == ["past_model_layers_0_self_attn_attention1_key", "past_model_layers_0_self_attn_attention1_value"]

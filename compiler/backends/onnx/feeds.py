@@ -7,7 +7,7 @@ name. Always: a symbolic axis has one size in all inputs; numbers change by the 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -103,6 +103,15 @@ def fetch(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) ->
         return dict(zip(outputs, session.run(list(outputs), feeds), strict=True))
     values = session.run_with_ort_values(list(outputs), {name: _to_runtime(array) for name, array in feeds.items()})
     return {name: _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
+
+
+def fetch_kept(
+    session: Any, feeds: Mapping[str, Array], values: Mapping[str, Any], kept: Collection[str], outputs: Mapping[str, Port]
+) -> dict[str, Any]:
+    """Runs the session on arrays and on `values` of ONNX Runtime. The outputs `kept` are such values, not copied; others are arrays."""
+    given = {name: _to_runtime(array) for name, array in feeds.items()} | dict(values)
+    made = session.run_with_ort_values(list(outputs), given)
+    return {name: value if name in kept else _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, made, strict=True)}
 
 
 # ONNX Runtime takes and returns NumPy arrays of NumPy's own types; bfloat16, which is not one, is passed as its bits.

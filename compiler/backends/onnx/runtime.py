@@ -6,9 +6,10 @@ fit the model's inputs are a `ValueError` before anything runs; a device that wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import onnxruntime
 from onnx import ModelProto
@@ -16,7 +17,7 @@ from onnx import ModelProto
 from ...ir.elements import Array
 from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
-from .feeds import UnknownPort, by_name, feed, fetch, port
+from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port
 from .save import OnnxArtefact, of_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
@@ -56,6 +57,16 @@ class OnnxSession:
             self._check({name: array.shape for name, array in feeds.items()})
         results = fetch(self._session, feeds, self.outputs)
         return next(iter(results.values())) if len(results) == 1 else results
+
+    def keeping(self, values: Mapping[str, object], kept: Collection[str]) -> dict[str, Any]:
+        """Runs the model in a loop. The outputs `kept` are values of ONNX Runtime, which may be inputs of the next run, without a copy; all
+        others are arrays, by name, and so may the inputs be."""
+        own = {name: value for name, value in values.items() if isinstance(value, onnxruntime.OrtValue)}
+        arrays = {name: value for name, value in values.items() if name not in own}
+        feeds = feed({name: self.inputs[name] for name in arrays}, arrays)
+        if self._check is not None:
+            self._check({name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()})
+        return fetch_kept(self._session, feeds, own, kept, self.outputs)
 
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""

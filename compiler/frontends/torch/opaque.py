@@ -205,6 +205,7 @@ def _(
     add_zero_attn: bool,
     average_attn_weights: bool,
 ) -> Any:
-    span = key.shape[-2] + (params[ATTENTION_PARAMETERS.index("bias_k")] is not None) + add_zero_attn
+    added = sum((params[ATTENTION_PARAMETERS.index("bias_k")] is not None, add_zero_attn))  # an int: SymPy adds no booleans
+    span = key.shape[-2] + added
     heads = [] if average_attn_weights else [num_heads]
     return torch.empty_like(query), query.new_empty([*query.shape[:-2], *heads, query.shape[-2], span])

@@ -16,17 +16,20 @@ from ...ops.base import OpInputs
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ...ops.multihead import MultiheadAttention
 from ..items import Fixed, Item, Piece, Withheld
+from ..later import hidden
 from ..site import Site
 from ..table import rule
 
 CAUSAL = "write `causal=true` if no query is to see a later key"
 
 
-@rule(Attention)
+@rule(Attention, pairs=True)
 def attention(site: Site) -> Sequence[Item]:
     names = site.given.names
     along = {name for name, item, t in zip(names, site.items, site.given.types, strict=True) if _along(item, t.rank)}
     if not along & {"k", "v"}:
+        if along and site.op.causal:
+            site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
         return _each_query(site, along)
     if along - {"mask"} != {"q", "k", "v"}:
         site.looks_ahead(reason="each query sees all keys: their positions are the stream, and those of the queries are not")
@@ -36,7 +39,7 @@ def attention(site: Site) -> Sequence[Item]:
     q, k, v = (site.begun(x, "it attends to all positions before") for x in site.items[:3] if isinstance(x, Piece))
     if site.op.window is not None:
         return [_windowed(site, q, k, v)]
-    key, value = (_so_far(site, x, what) for x, what in ((k, "key"), (v, "value")))
+    key, value = (site.so_far(x, what) for x, what in ((k, "key"), (v, "value")))
     if mask is None:
         op = site.changed(align="end")
         return [site.result(0, site.put(op, q.value, key, value), [q])]
@@ -61,21 +64,12 @@ def _each_query(site: Site, along: set[str]) -> list[Item]:
 def _mask(site: Site, mask: Item) -> Value:
     if not isinstance(mask, Piece) or mask.history is None:
         site.looks_ahead(reason="its mask is not known to hide later positions")
-    if not mask.hides:
+    if not (mask.later is False or hidden(mask.later)):
         site.looks_ahead(reason="its mask does not hide all later positions, as far as its formula says")
     rank = mask.value.type.rank
     if (mask.axis, mask.history) != (rank - 2, rank - 1):
         site.refuse("the axes of its mask are not queries and keys")
     return mask.value
-
-
-def _so_far(site: Site, x: Piece, what: str) -> Value:
-    """The elements of all pieces so far: of keys, values or inputs."""
-    type = x.value.type
-    shape = (*type.shape[: x.axis], site.length.past, *type.shape[x.axis + 1 :])
-    state = site.memory.remember(type.with_shape(shape), site.home, 0, what)
-    state.next = site.join(x.axis, state.value, x.value)
-    return state.next
 
 
 def _windowed(site: Site, q: Piece, k: Piece, v: Piece) -> Piece:
@@ -109,6 +103,8 @@ def multihead_attention(site: Site) -> Sequence[Item]:
     if any(name in ("attn_mask", "padding") for name in names):
         site.refuse("it has a mask", "use `causal=true` in its place")
     if others and all(isinstance(x, Fixed) for x in others):
+        if op.causal:
+            site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
         value = site.put_all(op, [query.value, *(site.fixed(x) for x in others)], site.home)[0]
         before = site.put_all(op, [site.before(query), *(site.fixed(x) for x in others)], site.home)[0] if query.ahead > 0 else None
         return [site.result(0, value, [query], before), Withheld(op.name, site.node.span)]
@@ -120,7 +116,7 @@ def multihead_attention(site: Site) -> Sequence[Item]:
     kept: dict[int, Value] = {}
     for x in begun[1:] or begun:
         if id(x.value) not in kept:
-            kept[id(x.value)] = _so_far(site, x, "inputs")
+            kept[id(x.value)] = site.so_far(x, "inputs")
     keys = [kept[id(x.value)] for x in begun[1:] or begun]
     value = site.put_all(site.changed(align="end"), [begun[0].value, *keys], site.home)[0]
     return [site.result(0, value, [begun[0]]), Withheld(op.name, site.node.span)]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from netc.dsl.record import replace
+
 from ...ops.activation import AlongAxis, Glu
 from ...ops.arithmetic import Clamp, NumberOrTensor, Pair
 from ...ops.axes import front_axes, normalize_axis
@@ -29,39 +31,72 @@ from ...ops.shape import Cast
 from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
 from ...ops.sorting import Argsort, Bucketize, Sort, Topk
 from ..items import Item, Piece
+from ..later import later_of
 from ..site import Site
 from ..table import mixes, rule
-from ..zeros import hides
 
 Axes = frozenset[int]
 NONE: Axes = frozenset()
 
 
-@mixes(MaskedFill, Stack, Bucketize, Rrelu)
+@mixes(Stack, Rrelu)
 def none(op: Any, given: OpInputs, index: int) -> Axes:
     return NONE
 
 
-@rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, Identity, _Dropping, Cast)
+@rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, _Dropping, Cast, pairs=True)
 def elementwise(site: Site) -> Sequence[Item]:
-    """All inputs broadcast; a mask keeps its two axes of positions."""
+    """All inputs broadcast; scores keep their two axes of positions."""
     if all(x.history is None for x in site.pieces):
         return site.passed(none)
-    rank = site.node.outputs[0].type.rank
-    hidden = hides(site.op, [isinstance(x, Piece) and x.hides for x in site.items])
-    return site.of_pairs([rank - x.value.type.rank for x in site.pieces], hidden)
+    return site.of_pairs(later_of(site.node.op, [x.later if isinstance(x, Piece) else None for x in site.items]))
 
 
-@rule(Embedding, OneHot)
+@rule(Embedding, OneHot, pairs=True)
 def looked_up(site: Site) -> Sequence[Item]:
     """A new axis at the end."""
-    indices = site.items[0]
-    if isinstance(indices, Piece) and indices.history is not None:
-        return site.of_pairs([0], False)
-    return site.passed(lambda op, given, index: NONE if index == 0 else frozenset(range(given.types[index].rank)))
+    x = site.items[0]
+    if not isinstance(x, Piece) or x.history is None:
+        return site.passed(lambda op, given, index: NONE if index == 0 else frozenset(range(given.types[index].rank)))
+    if any(isinstance(other, Piece) for other in site.items[1:]):
+        site.refuse("a parameter of it changes with the position")
+    value = site.put(site.node.op, x.value, *(site.fixed(other) for other in site.items[1:]), home=site.home)
+    return [replace(x, value=value, later=None)]
 
 
-@mixes(AlongAxis, Glu, Normalize, Division, Topk, Sort, Argsort, CosineSimilarity, Gather)
+@rule(AlongAxis, pairs=True)
+def along_an_axis(site: Site) -> Sequence[Item]:
+    """A softmax over all positions so far has a weight of 0 for later ones, if their scores are hidden."""
+    (x,) = site.pieces
+    axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
+    if x.history is None or axis == x.axis:
+        return site.passed(one)
+    later = later_of(site.node.op, [x.later])
+    if axis == x.history and later is None:
+        site.looks_ahead(reason="the scores of later positions are not known to be hidden")
+    return [replace(x, value=site.put(site.node.op, x.value), later=later if axis == x.history else None)]
+
+
+@rule(Matmul, pairs=True)
+def product(site: Site) -> Sequence[Item]:
+    """Scores of queries and keys, sums of values by weights, and products with anything else."""
+    match site.items:
+        case (Piece(history=None) as x, Piece(history=None) as other) if x.axis == x.rank - 2 and other.axis == other.rank - 1:
+            begun = [site.begun(one, "it is compared with all positions before") for one in (x, other)]
+            value = site.put(site.node.op, begun[0].value, site.so_far(begun[1], "keys"))
+            return [Piece(value, value.type.rank - 2, history=value.type.rank - 1)]
+        case (Piece() as x, Piece(history=None) as other) if (x.axis, x.history, other.axis) == (x.rank - 2, x.rank - 1, other.rank - 2):
+            if x.later is None or isinstance(x.later, bool) or x.later != 0:
+                site.looks_ahead(reason="the weights of later positions are not known to be 0")
+            values = site.so_far(site.begun(other, "it is summed over all positions before"), "values")
+            value = site.put(site.node.op, x.value, values)
+            return [Piece(value, value.type.rank - 2, 0, 0)]
+    if any(x.history is not None for x in site.pieces):
+        site.refuse("two axes of its input are positions")
+    return site.passed(summed)
+
+
+@mixes(Glu, Normalize, Division, Topk, Sort, Argsort, CosineSimilarity, Gather)
 def one(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset({normalize_axis(op.name, op.axis, given.types[index])})
 
@@ -116,6 +151,11 @@ def last_axes(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset(range(type.rank - len(op.normalized(type)), type.rank))
 
 
+@mixes(Bucketize)
+def between_boundaries(op: Any, given: OpInputs, index: int) -> Axes:
+    return frozenset(range(given.types[index].rank)) if index else NONE
+
+
 @mixes(GroupedLinear)
 def rows(op: Any, given: OpInputs, index: int) -> Axes:
     rank = given.types[index].rank
@@ -145,7 +185,6 @@ def space(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset(range(2, given.types[index].rank))
 
 
-@mixes(Matmul)
 def summed(op: Any, given: OpInputs, index: int) -> Axes:
     """The axis that is summed over."""
     rank = given.types[index].rank

@@ -12,7 +12,7 @@ from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands
 from ...ops.rotary import Rotary
 from ..items import Item, Piece
 from ..lengths import sizes_in
-from ..masks import hides_later
+from ..masks import later_in
 from ..site import Site
 from ..table import rule
 
@@ -40,7 +40,7 @@ def _of_pairs(site: Site, axis: int, history: int) -> Piece:
     sizes = list(op.shape)
     sizes[axis], sizes[history] = length.piece, length.past + length.piece
     value = site.put(site.changed(shape=tuple(sizes), formula=moved(op.formula, axis, length.past)))
-    return Piece(value, axis, history=history, hides=hides_later(op.formula, axis, history, op.element))
+    return Piece(value, axis, history=history, later=later_in(op.formula, axis, history, op.element))
 
 
 def moved(formula: Formula, axis: int, by: Dim) -> Formula:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netc.dsl.record import replace
+
 from ...dims import Dim
 from ...ops.base import Operator
 from ...ops.rearrange import Rearrange
@@ -14,28 +16,29 @@ from ..table import rule
 from .passing import same_outside
 
 
-@rule(Permute, Transpose)
+@rule(Permute, Transpose, pairs=True)
 def reordered(site: Site) -> Sequence[Item]:
     (x,) = site.pieces
     if x.history is None:
         return site.elementwise()
     order = site.op.order(site.given.x)
-    return site.of_pairs([order.index(x.axis) - x.axis], x.hides, order.index(x.history))
+    value = site.put(site.node.op, x.value)
+    return [replace(x, value=value, axis=order.index(x.axis), history=order.index(x.history))]
 
 
-@rule(Unsqueeze, Squeeze)
+@rule(Unsqueeze, pairs=True)
 def with_another_axis(site: Site) -> Sequence[Item]:
     (x,) = site.pieces
     if x.history is None:
         return site.elementwise()
-    place = site.op.place(site.given.x) if isinstance(site.op, Unsqueeze) else -1
-    if place < 0:
-        site.refuse("two of its axes are positions")
+    place = site.op.place(site.given.x)
+    value = site.put(site.node.op, x.value)
+    return [replace(x, value=value, axis=x.axis + (place <= x.axis), history=x.history + (place <= x.history))]
 
-    def moved(axis: int) -> int:
-        return axis + (place <= axis)
 
-    return site.of_pairs([moved(x.axis) - x.axis], x.hides, moved(x.history))
+@rule(Squeeze)
+def without_an_axis(site: Site) -> Sequence[Item]:
+    return site.elementwise()
 
 
 @rule(Reshape, Flatten, Unflatten, Rearrange, Expand)

@@ -112,22 +112,22 @@ def difference(site: Site) -> Sequence[Item]:
 def padding(site: Site) -> Sequence[Item]:
     x = _piece(site)
     amounts = dict(site.op.amounts(site.given.x.rank))
-    front, behind = amounts.pop(x.axis, (0, 0))
-    if not isinstance(front, int) or not isinstance(behind, int):
+    front, after = amounts.pop(x.axis, (0, 0))
+    if not isinstance(front, int) or not isinstance(after, int):
         site.refuse("its padding is no number")
-    if (front or behind) and site.op.mode != "constant":
+    if (front or after) and site.op.mode != "constant":
         site.refuse(f"`mode={site.op.mode}` pads with elements of the whole", "pad with a number")
     if any(amounts.values()) and any(any(ends) for ends in amounts.values()):
         x = _others_padded(site, x, amounts)
     _, over = site.axis_of(0)
-    if behind > 0:
+    if after > 0:
         x = site.ended(x)
     if front > 0:
         x = site.padded(x, front, site.op.value)
     elif front < 0:
         x = _cut_in_front(site, x, -front)
     x = replace(x, over=over)
-    return [site.ended(x) if behind < 0 < front else x]
+    return [site.ended(x) if after < 0 < front else x]
 
 
 def _others_padded(site: Site, x: Piece, amounts: dict[int, tuple[Any, Any]]) -> Piece:

@@ -1,0 +1,97 @@
+"""What a mask, scores or weights are where the key comes after its query.
+
+In: an operator and what is known of its inputs there. Out: what is known of its result. Always: a boolean and the number 0 are exact;
+another number is the most that it can be, of which only `HIDDEN` or less is used: a score whose weight is 0 in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..ops.activation import Softmax
+from ..ops.arithmetic import Add, Div, Mul
+from ..ops.base import Operator
+from ..ops.comparison import LogicalAnd, LogicalOr, Where
+from ..ops.elementwise import LogicalNot
+from ..ops.indexing import MaskedFill
+from ..ops.regularization import Identity, _Dropping
+from .items import Number
+from .masks import HIDDEN
+
+Known = Number | None
+
+
+def hidden(score: Known) -> bool:
+    """Whether a score is so low that no other is outweighed by it."""
+    return score is not None and not isinstance(score, bool) and score <= HIDDEN
+
+
+def later_of(op: Operator, inputs: Sequence[Known]) -> Known:
+    """What is known of the result."""
+    found = next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
+    return None if found is None else found(op, inputs)
+
+
+def _add(op: Any, inputs: Sequence[Known]) -> Known:
+    """A score that is hidden stays so, whatever is added."""
+    return min((x for x in inputs if hidden(x) and x is not None), default=None)
+
+
+def _scaled(op: Any, inputs: Sequence[Known]) -> Known:
+    x = inputs[0]
+    number = op.scalars[0] if op.scalars else None
+    if isinstance(x, bool) or x is None or not isinstance(number, int | float) or number <= 0 or op.number_first:
+        return None
+    return x * number if isinstance(op, Mul) else x / number
+
+
+def _and(op: Any, inputs: Sequence[Known]) -> Known:
+    return False if any(x is False for x in inputs) else None
+
+
+def _or(op: Any, inputs: Sequence[Known]) -> Known:
+    return True if any(x is True for x in inputs) else None
+
+
+def _not(op: Any, inputs: Sequence[Known]) -> Known:
+    return not inputs[0] if isinstance(inputs[0], bool) else None
+
+
+def _where(op: Any, inputs: Sequence[Known]) -> Known:
+    condition, *choices = inputs
+    if not isinstance(condition, bool):
+        return None
+    if op.scalars:
+        number = op.scalars[0] if isinstance(op.scalars[0], int | float) else None
+        choices = [number, *choices] if op.number_first else [*choices, number]
+    return choices[0 if condition else 1]
+
+
+def _filled(op: Any, inputs: Sequence[Known]) -> Known:
+    x, mask = inputs
+    value: Number = op.value
+    return value if mask is True else x if mask is False else None
+
+
+def _weights(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if hidden(inputs[0]) else None
+
+
+def _same(op: Any, inputs: Sequence[Known]) -> Known:
+    return inputs[0]
+
+
+RULES: dict[type[Operator], Callable[[Any, Sequence[Known]], Known]] = {
+    Add: _add,
+    Mul: _scaled,
+    Div: _scaled,
+    LogicalAnd: _and,
+    LogicalOr: _or,
+    LogicalNot: _not,
+    Where: _where,
+    MaskedFill: _filled,
+    Softmax: _weights,
+    Identity: _same,
+    _Dropping: _same,
+}
