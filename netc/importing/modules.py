@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+
 from .origin import Origin
 from .stages import Call, calls_of, tensors_in
 
@@ -45,8 +47,11 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
         return found
     if not callable(found) or isinstance(found, nn.Module):
         raise NoModule(f"`{name}` is no class or function that makes a module")
+    from netc.compiler.frontends.torch.foreign import foreign_code
+
     try:
-        made = found(**arguments)
+        with foreign_code():
+            made = found(**arguments)
     except Exception as error:  # it is the user's code
         raise NoModule(f"`{name}` cannot be called: {type(error).__name__}: {error}") from error
     if not isinstance(made, nn.Module):
@@ -55,17 +60,23 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
 
 
 def _imported(place: str, name: str) -> Any:
+    from netc.compiler.frontends.torch.foreign import foreign_code
+
     try:
-        if place.endswith(".py"):
-            spec = spec_from_file_location(os.path.splitext(os.path.basename(place))[0], place)
-            assert spec is not None
-            assert spec.loader is not None
-            module = module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
-        return import_module(place)
+        with foreign_code():
+            return _file(place) if place.endswith(".py") else import_module(place)
     except Exception as error:  # importing runs code
         raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _file(path: str) -> Any:
+    """The module that a file is."""
+    spec = spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _near(found: object, name: str) -> str:
@@ -116,6 +127,8 @@ class _Run:
         import torch
         from torch.utils._pytree import tree_map_only
 
+        from netc.compiler.frontends.torch.foreign import foreign_code
+
         module = self.module
         before = {key: value.clone() for key, value in module.state_dict().items()}
         modes = {inner: inner.training for inner in module.modules()}
@@ -123,9 +136,12 @@ class _Run:
         positional, named = tree_map_only(torch.Tensor, lambda _: torch.from_numpy(np.array(next(given))), (self.positional, self.named))
         try:
             module.eval()
-            with torch.no_grad():
+            with foreign_code(), torch.no_grad():
                 fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
                 return module(*positional, **named)
+        except Exception as error:  # it is the user's code
+            why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"
+            raise ImportFailed((Obstacle("the module", why, ""),)) from error
         finally:
             with torch.no_grad():
                 fill(module, before)

@@ -301,3 +301,59 @@ def test_an_exported_program() -> None:
     found = from_exported(program)
     assert str(found.program.main.outputs[0].type) == "[N, 3]"
     assert set(found.weights) == {"weight", "bias"}
+
+
+def test_a_module_that_is_called_by_several_names_is_one() -> None:
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        return m.second.inner(F.relu(m.first.inner(x)))
+
+    inner = Of(lambda m, x: m.two(F.relu(m.one(x))), one=nn.Linear(4, 8), two=nn.Linear(8, 4))
+    found = agree(Of(forward, first=Of(forward, inner=inner), second=Of(forward, inner=inner), shown=inner), *batches(4))
+    assert set(found.weights) == {f"shown.{layer}.{name}" for layer in ("one", "two") for name in ("weight", "bias")}
+    assert len(found.program.main.declares) == 1
+
+
+def test_what_only_a_check_reads_is_no_result() -> None:
+    def checked(m: nn.Module, x: Tensor) -> Tensor:
+        y = m.own(x)
+        return y.to(x.dtype) * 2
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.own = nn.Linear(4, 4)
+            self.norm = nn.LayerNorm(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(self.own(x)).to(x.dtype)
+
+    found = agree(Of(checked, own=Two()), *batches(4))
+    (call,) = [node for node in found.program.main.nodes if isinstance(node, CallNode)]
+    assert len(call.outputs) == 1
+
+
+def test_buffers_that_the_module_changes_are_noted() -> None:
+    def counted(m: nn.Module, x: Tensor) -> Tensor:
+        m.count += 1
+        return x * m.count
+
+    module = Of(counted)
+    module.register_buffer("count", torch.zeros(1))
+    found = imported(module, torch.randn(2, 4))
+    assert found.notes == ("The module changes buffers when it runs, here they stay as they are: `count`.",)
+
+
+def test_what_the_code_of_a_module_does_to_the_process_is_undone(capsys: pytest.CaptureFixture[str]) -> None:
+    def rude(m: nn.Module, x: Tensor) -> Tensor:
+        print("here")
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        return x * 2
+
+    state = torch.get_rng_state()
+    imported(Of(rude), torch.randn(2, 4).to(torch.float32))
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+    assert torch.equal(torch.get_rng_state(), state)
+    said = capsys.readouterr()
+    assert not said.out

@@ -75,3 +75,19 @@ def test_a_view_whose_other_views_are_read() -> None:
 def test_nothing_random() -> None:
     (found,) = obstacles(Calls(lambda x: x + torch.randn_like(x)), torch.randn(2, 4))
     assert found.what == "aten.randn_like.default"
+
+
+def test_code_that_ends_the_program() -> None:
+    def ended(x: Tensor) -> Tensor:
+        raise SystemExit(3)
+
+    (found,) = obstacles(Calls(ended), torch.randn(2, 4))
+    assert "ends the program, with 3" in found.why
+
+
+def test_a_failure_prints_nothing_besides(capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = obstacles(Calls(lambda x: x * 2 if x.sum() > 0 else x), torch.randn(2, 4))
+    assert "data-dependent" in found.why
+    said = capsys.readouterr()
+    assert not said.out
+    assert not said.err

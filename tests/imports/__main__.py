@@ -1,7 +1,8 @@
 """Imports many models and counts: `make import`, `make import N=200 SEED=1 SETS=timm`.
 
-In: names of sets, the size and the seed of the sample. Out: a line for each model; with `--update`, the table of docs/import.md, of the last run
-of each set. Always: each model has a process that may be killed, so that one that takes too long or too much is a failure and not the end.
+In: names of sets, the size and the seed of the sample. Out: a line for each model; with `--update`, the table of docs/import.md, of the
+last run of each set. Always: each model has a process that may be killed, so that one that takes too long or too much is a failure and
+not the end.
 """
 
 from __future__ import annotations

@@ -108,6 +108,7 @@ def _diffusers(name: str) -> Case:
             up_block_types=("AttnUpBlock2D", "UpBlock2D"),
         )
         return Case(unet, (), {"sample": torch.randn(2, 3, 16, 16), "timestep": torch.tensor([1, 7]), "return_dict": False})
-    coder = diffusers.AutoencoderKL(block_out_channels=(8, 16), norm_num_groups=4, layers_per_block=1)
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    coder = diffusers.AutoencoderKL(block_out_channels=(8, 16), norm_num_groups=4, layers_per_block=1, **blocks)
     coder.forward = lambda sample: coder.decode(coder.encode(sample, return_dict=False)[0].mode(), return_dict=False)[0]
     return Case(coder, (torch.randn(2, 3, 16, 16),))

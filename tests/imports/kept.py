@@ -1,7 +1,7 @@
 """What was measured last, kept in `build/imports`: a file for each set.
 
-In: the results of a whole set, with the seed and the size of its sample. Out: `Measured` records, in the order of the sets. Always: a set is replaced
-as a whole, so that no row has results of two runs.
+In: the results of a whole set, with the seed and the size of its sample. Out: `Measured` records, in the order of the sets. Always: a set
+is replaced as a whole, so that no row has results of two runs.
 """
 
 from __future__ import annotations

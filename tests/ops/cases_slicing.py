@@ -47,6 +47,8 @@ CASES = [
     *[f"input [2, 5] {d} -> pad [1, -2] value=1" for d in ("int8", "int16", "int32", "bool")],
     *[f"input [2, 5] int16 -> pad [1, 2] mode={mode}" for mode in ("reflect", "replicate", "circular")],
     "input [2, 5] float16 -> pad [1, 1] mode=replicate",
+    "input 2x5x5 -> pad [0, 1, 1, 0] value=-inf",
+    "input 2x5x5 -> pad [0, 1, 1, 0] value=inf -> transpose 1 2",
     "input 2x5x5 -> (pad [1, 1, 1, 1] mode=reflect -> conv 3 3 -> pad [1, 0] -> pad [0, 1] value=2) as body",
     "input [T, 3] -> flip 1",
     "input 2x3x4 -> flip [2, -1]",

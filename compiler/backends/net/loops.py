@@ -15,6 +15,7 @@ from ...ir.graph import Node, Value
 from ...ops.base import strict_key
 from ...ops.stored import TableArray
 from .labels import counted, counts_on, unlabelled
+from .stages import label_of
 from .tree import Hole, IfFirst, Item, ListOf, Literal, Loop, StoredPath, Tree, literals, without_literals
 from .variadic import growing
 
@@ -25,16 +26,18 @@ MOST_LISTS = 4
 
 class Repeated:
     """Nodes that are one loop. `carried` is the position of the input that the iteration before gives, None for a loop whose result is all
-    that it was given and the output of each; `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`."""
+    that it was given and the output of each; `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`. `around`: all nodes,
+    among which others may have labels that begin as theirs."""
 
-    def __init__(self, nodes: Sequence[Node], carried: int | None, stages: Sequence[Any]) -> None:
+    def __init__(self, nodes: Sequence[Node], carried: int | None, stages: Sequence[Any], around: Sequence[Node]) -> None:
         self.nodes = nodes
         self.inputs: Sequence[Value] = nodes[0].inputs
         self.outputs = nodes[-1].outputs
         self.carried = carried
         prefix, first = counted(nodes[0])
         self.over, self.binders, self.stage = _unified(stages)
-        self.start = first if first or not prefix.endswith(".") else None
+        whole = prefix.endswith(".") and sum((label_of(node) or "").startswith(prefix) for node in around) == len(nodes)
+        self.start = first if first or not whole else None
         self.label = prefix.removesuffix(".") if self.start is None else prefix
 
 
@@ -52,14 +55,14 @@ def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[
         grown = growing(node, nodes, stage, users) if counted(node)[1] >= 0 else [node]
         if len(grown) > 1 and all(uses.get(id(m.outputs[0])) == len(users.get(id(m.outputs[0]), ())) for m in grown):
             inside.update(map(id, grown))
-            yield Repeated(grown, None, [unlabelled(stage(member)) for member in grown])
+            yield Repeated(grown, None, [unlabelled(stage(member)) for member in grown], nodes)
             continue
         run, carried, stages = _run(node, stage, following)
         if len(run) == 1:
             yield node
         else:
             inside.update(map(id, run))
-            yield Repeated(run, carried, stages)
+            yield Repeated(run, carried, stages, nodes)
 
 
 def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:

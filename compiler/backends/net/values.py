@@ -85,9 +85,9 @@ class Values:
             case IfFirst(first, others, up):
                 i = COUNTERS[len(self.binders) - 1 - up]
                 start = self.starts[-1 - up]
-                if type(first.value) is bool and type(others.value) is bool:
+                if isinstance(first, Literal) and type(first.value) is bool and isinstance(others, Literal) and type(others.value) is bool:
                     return f"{i} == {start}" if first.value else f"{i} > {start}"
-                return f"{literal(first.value)} if {i} == {start} else {literal(others.value)}"
+                return f"{self.value(first)} if {i} == {start} else {self.value(others)}"
             case SizeOfInput(number, axis, rank):
                 name = self.names[number]
                 return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"

@@ -20,6 +20,7 @@ from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fix
 from torch.utils._pytree import tree_map, tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
+from .foreign import foreign_code
 from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
@@ -121,7 +122,7 @@ def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dy
     training = {inner: inner.training for inner in module.modules()}
     module.eval()
     try:
-        with opaque_modules(module), quiet():
+        with opaque_modules(module), foreign_code(), quiet():
             return _with_ranges(module, args, kwargs, dynamic)
     except Exception as error:  # the module's own code runs: it may raise anything
         raise ImportFailed((_failure(error, module),)) from error

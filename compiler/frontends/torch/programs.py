@@ -35,6 +35,7 @@ from .operators import dtype_of
 from .reader import CallReader
 from .scope import ModelContext, UnknownValue
 from .sizes import Axis, Sizes, axis_of, conditions_of
+from .views import is_in_place
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
@@ -214,8 +215,19 @@ def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, .
     names = keys_of(unread, state)
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
-    notes = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *notes)
-    return Imported(program, weights, notes)
+    left = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *_changed(source))
+    return Imported(program, weights, (*left, *notes))
+
+
+def _changed(source: ExportedProgram) -> tuple[str, ...]:
+    """What of its state the module changes when it runs, which a spec does not."""
+    buffers = source.graph_signature.inputs_to_buffers
+    targets = [node.args[0] for node in source.graph.nodes if is_in_place(node)]
+    changed = sorted({buffers[node.name] for node in targets if isinstance(node, Node) and node.name in buffers})
+    if not changed:
+        return ()
+    some = ", ".join(f"`{key}`" for key in changed[:5]) + (", ..." if len(changed) > 5 else "")
+    return (f"The module changes buffers when it runs, here they stay as they are: {some}.",)
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings, and nothing of PyTorch's loggers, some of which print the tracebacks of exceptions that are raised anyway."""
+    """No warnings, nothing of PyTorch's loggers, some of which print tracebacks of exceptions that are raised anyway, and none of the
+    graphs that torch.export prints where it fails."""
     loggers = [
         one
         for name, one in logging.root.manager.loggerDict.items()
         if name.partition(".")[0] == "torch" and isinstance(one, logging.Logger)
     ]
     silenced = [logger for logger in loggers if not logger.disabled]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         for logger in silenced:
             logger.disabled = True
