@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 from parity import agree
 
 import netc
@@ -67,3 +70,22 @@ def test_docstrings() -> None:
     )
     assert max(map(len, netc.compile(long).source().splitlines())) <= 100
     assert "tokens: int64 [N, T] ->" in netc.compile("tokens = input [T] int64; tokens -> embedding 5 4").source()
+
+
+def test_sizes_of_pieces() -> None:
+    """Of a list of sizes, each is what the spec computes it from; of equal pieces, their number stays."""
+    text = (
+        "block b(w, k) { (a, b) = in -> dense (2 * w) -> split w axis=-1; (c, d) = a -> split [k, w - k] axis=-1; "
+        "out concat(c, d, axis=-1) + b }"
+    )
+    model = netc.compile(f"{text}; x = input 4 -> b 6 2 -> b 8 3")
+    source = model.source()
+    assert ".split(self.w, dim=-1)" in source
+    assert ".split((self.k, self.w - self.k), dim=-1)" in source
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    judge = netc.compile(f"{text}; x = input 5 -> b 9 4 as b").module(seed=1).eval()
+    module = scope["B"](5, 9, k=4)
+    module.load_state_dict({key.removeprefix("b."): value for key, value in judge.state_dict().items()})
+    x = torch.randn(3, 5)
+    torch.testing.assert_close(module(x), judge(x), rtol=0, atol=0)
