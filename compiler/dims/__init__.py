@@ -8,6 +8,7 @@ what is answered True or False holds for every allowed value of the symbols, and
 from __future__ import annotations
 
 from .division import maximum, minimum, ratio, substitute
+from .exact import exact_products
 from .facts import Condition, Facts, OneOf
 from .folding import fold
 from .intervals import bounds
@@ -29,6 +30,7 @@ __all__ = [
     "bounds",
     "declare",
     "evaluate",
+    "exact_products",
     "fold",
     "invert",
     "maximum",

@@ -14,7 +14,7 @@ from ..errors.base import Problem
 from ..errors.limits import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph import Value as Tensor
-from ..ir.origins import TracedInt
+from ..ir.origins import DIVIDES, TracedInt
 from ..ops.base import strict_key
 from .limits import MAX_NODES, check_dimension, check_list, check_product
 from .scopes.failures import Failure
@@ -146,6 +146,7 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
     if isinstance(quotient, SymDim):
         session.decisions.pin((left, right))
     if quotient is not None:
+        session.decisions.note(DIVIDES, right, left)
         return quotient
     marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
     if session.facts.divides(right, left) is False:

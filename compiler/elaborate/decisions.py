@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..dims import Dim, Facts
-from ..ir.origins import Decided, Decision, TracedInt, decision, free_symbols, moved_decision, traced_in
+from ..ir.origins import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, traced_in
 
 
 class Decisions:
@@ -74,7 +74,7 @@ class Decisions:
 
 
 class DecidingFacts(Facts):
-    """Facts that note which integers had to be equal."""
+    """Facts that note which integers had to be equal, or multiples of others."""
 
     note: Callable[[str, object, object], None] = lambda op, left, right: None
 
@@ -83,3 +83,15 @@ class DecidingFacts(Facts):
         if answer and (isinstance(a, TracedInt) or isinstance(b, TracedInt)):
             self.note("==", a, b)
         return answer
+
+    def divides(self, k: Dim, a: Dim) -> bool | None:
+        answer = super().divides(k, a)
+        if answer:
+            self.note(DIVIDES, k, a)
+        return answer
+
+    def exact_div(self, a: Dim, b: Dim) -> Dim | None:
+        quotient = super().exact_div(a, b)
+        if quotient is not None:
+            self.note(DIVIDES, b, a)
+        return quotient

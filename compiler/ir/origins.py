@@ -12,8 +12,9 @@ from typing import Any, TypeGuard
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, SymDim, size, substitute, symbol, symbols
+from ..dims import Dim, Facts, SymDim, size, substitute, symbol, symbols
 
+DIVIDES = "|"
 LARGEST = 64
 """The size of a formula from which only its symbols are kept."""
 LOST = "?"
@@ -174,7 +175,8 @@ class Origin(Record):
 
 
 class Decision(Record):
-    """A comparison of formulas that the text, or an operator's rule, has made: `left op right`, where `op` is `==`, `!=`, `<` or `<=`.
+    """A comparison of formulas that the text, or an operator's rule, has made: `left op right`, where `op` is `==`, `!=`, `<` or `<=`, or
+    `|` if the left one divides the right one.
 
     The graph is as it is because it holds; one that holds for all positive values is not recorded.
     """
@@ -196,6 +198,8 @@ def decision(op: str, left: Any, right: Any) -> Decision | None:
 
 def always(made: Decision) -> bool:
     """Whether a decision that holds here holds for all values that are positive."""
+    if made.op == DIVIDES:
+        return Facts.nothing().provably_divides(made.left, made.right)
     difference = made.right - made.left
     if isinstance(difference, int):
         return True

@@ -107,6 +107,7 @@ class Division(Layout):
 class PiecesKind(Kind["Dim | Shape"]):
     """One size, or a list of them."""
 
+    varies = True
     one = SIZE
     many = ListKind(SIZE, least=1)
 
@@ -147,6 +148,8 @@ class Split(Division):
         x = given.x
         size = x.shape[axis]
         if isinstance(size, int) and isinstance(step, int):
+            pieces = -(-size // step)
+            given.facts.equal(pieces, int(pieces))  # of sizes that may vary, their number may not
             return self._uniform(size, step, "sizes")
         count = given.facts.exact_div(size, step)
         if not isinstance(count, int):

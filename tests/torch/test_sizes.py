@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 from parity import agree
 
 import netc
@@ -67,3 +70,47 @@ def test_docstrings() -> None:
     )
     assert max(map(len, netc.compile(long).source().splitlines())) <= 100
     assert "tokens: int64 [N, T] ->" in netc.compile("tokens = input [T] int64; tokens -> embedding 5 4").source()
+
+
+def test_sizes_of_pieces() -> None:
+    """Of a list of sizes, each is what the spec computes it from; of equal pieces, their number stays."""
+    text = (
+        "block b(w, k) { (a, b) = in -> dense (2 * w) -> split w axis=-1; (c, d) = a -> split [k, w - k] axis=-1; "
+        "out concat(c, d, axis=-1) + b }"
+    )
+    model = netc.compile(f"{text}; x = input 4 -> b 6 2 -> b 8 3")
+    source = model.source()
+    assert ".split(self.w, dim=-1)" in source
+    assert ".split((self.k, self.w - self.k), dim=-1)" in source
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    judge = netc.compile(f"{text}; x = input 5 -> b 9 4 as b").module(seed=1).eval()
+    module = scope["B"](5, 9, k=4)
+    module.load_state_dict({key.removeprefix("b."): value for key, value in judge.state_dict().items()})
+    x = torch.randn(3, 5)
+    torch.testing.assert_close(module(x), judge(x), rtol=0, atol=0)
+
+
+ATTENTION = (
+    'block attend(heads) { q = in -> dense in.features as q -> rearrange "... t (h d) -> ... h t d" h=heads; '
+    '(q, q, q) -> attention -> rearrange "... h t d -> ... t (h d)" -> dense (2 * in.features) as o }'
+)
+
+
+def test_products_of_exact_quotients() -> None:
+    """Heads divide the features, so that the features of all heads are those of the input."""
+    source = netc.compile(f"{ATTENTION}; x = input [T, 8]; x -> attend 2 -> attend 4").source()
+    assert "self.o = nn.Linear(features, 2 * features)" in source
+    halves = "block half(k) { y = in -> dense (in.features // k) as a; (y, y) -> concat axis=-1 -> dense (k * (in.features // k)) as b }"
+    source = netc.compile(f"{halves}; input 9 -> half 2 -> half 4").source()
+    assert "(in_features // k)" in source, "nothing says that it is exact"
+
+
+def test_a_class_with_heads_that_do_not_divide() -> None:
+    source = netc.compile(f"{ATTENTION}; x = input [T, 8]; x -> attend 2 -> attend 4").source()
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    made = scope["Attend"](6, 3)
+    assert made(torch.randn(2, 5, 6)).shape == (2, 5, 12)
+    with pytest.raises(RuntimeError):
+        scope["Attend"](6, 4)(torch.randn(2, 5, 6))

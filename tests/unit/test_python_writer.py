@@ -78,6 +78,7 @@ OTHER = Framework(
     widths=Widths(re.compile("units"), "channels", "units", "units"),
     drops=re.compile("Dropout"),
     idle=re.compile("Dropout"),
+    identity="Identity",
     unstacked=lambda tensor, axis: call("keras.ops.unstack", tensor, axis=axis),
     stacked=lambda tensors, axis: call("keras.ops.stack", tensors, axis=axis),
 )

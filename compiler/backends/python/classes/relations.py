@@ -12,7 +12,7 @@ from collections.abc import Container, Sequence
 from functools import cached_property
 from typing import Any
 
-from ....dims import Dim, SymDim, symbol, symbols
+from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....ir.graph import Graph, Value
 from ....ir.origins import free_symbols, is_integer, is_lost, origin_of
 from ..code.classes import ClassBody
@@ -35,6 +35,7 @@ class Relations:
         self._pinned = frozenset().union(*(program.pinned(b.graph) for b in bodies))
         self._known = [program.known(b.graph) for b in bodies]
         self._common = common(self._known)
+        self._multiples = Facts(multiples=tuple(frozenset.intersection(*(program.multiples(b.graph) for b in bodies))))
 
     @property
     def is_pinned(self) -> bool:
@@ -63,7 +64,8 @@ class Relations:
         """The formula without the symbols that follow from others, or cannot vary."""
         formula = reduced(formula, self._common)
         values = {name: set(self.values(name)) for name in symbols(formula)}
-        return reduced(formula, {n: v.pop() for n, v in values.items() if len(v) == 1 and (n not in self._free or n in self._pinned)})
+        formula = reduced(formula, {n: v.pop() for n, v in values.items() if len(v) == 1 and (n not in self._free or n in self._pinned)})
+        return exact_products(formula, self._multiples)
 
     def values(self, name: str) -> list[int]:
         """The value of a symbol in each body."""

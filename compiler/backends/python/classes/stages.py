@@ -1,8 +1,8 @@
 """Stages that blocks take as parameters: where uses of a block give several operators, its class takes what makes or computes them.
 
 In: all graphs of a program, and the code of operators. Out: for such a node its code with a `StageValue` in place of the function, which
-becomes an argument where it differs, `activation: Callable[..., nn.Module]`. Always: only where the operators of all uses are modules, or
-functions of one tensor; how many numbers they take in addition is compared when the bodies of a class are.
+becomes an argument where it differs. Always: only where the operators of all uses are modules, or functions of one tensor; how many numbers
+they take in addition is compared when the bodies of a class are.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, substitute, symbols
 from ....dims.polynomial import Symbol, make
 from ....ir.graph import CallNode, Graph
-from ....ir.origins import Decision, Origin, always, free_symbols, moved_decision, origin_of
+from ....ir.origins import DIVIDES, Decision, Origin, always, free_symbols, moved_decision, origin_of
 
 Known = Mapping[str, Dim]
 """Symbols in terms of others."""
@@ -59,6 +59,11 @@ class Symbols:
             settled = self._settled if graph is self._main else {}
             self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
         return self._known[id(graph)]
+
+    def multiples(self, graph: Graph) -> frozenset[tuple[Dim, Dim]]:
+        """What divides what, by the decisions of a graph."""
+        known = self.known(graph)
+        return frozenset((reduced(d.left, known), reduced(d.right, known)) for d in graph.decisions if d.op == DIVIDES)
 
     def pinned(self, graph: Graph) -> frozenset[str]:
         """The symbols in equalities that cannot be solved: a float was made of them, or they are a label."""
@@ -115,10 +120,11 @@ def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[D
 
 
 def _settled(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
-    """The symbols on which the decisions depend. Of equalities that follow from others, nothing does."""
+    """The symbols on which the decisions depend. Of equalities that follow from others, nothing does; nor of what divides what, which is
+    asked again when the class is used."""
     known = _solved(decisions, {}, order)
     found = {n for name, value in known.items() for n in (name, *symbols(value))}
-    for made in decisions:
+    for made in (d for d in decisions if d.op != DIVIDES):
         left = replace(made, left=reduced(made.left, known), right=reduced(made.right, known))
         if not always(left):
             found |= free_symbols(left.left) | free_symbols(left.right)

@@ -189,7 +189,7 @@ class Unifier:
                 if is_width:
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
-                return found
+                return replace(found, hint=lits[0].hint) if isinstance(found, Lit) else found
             if self.bodies[0].graph.kind == "model":
                 return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0]):

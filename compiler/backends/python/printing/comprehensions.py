@@ -201,7 +201,7 @@ def _parted(one: str, other: str) -> tuple[str, int, str]:
 
 def _listed(run: list[Code]) -> Code | None:
     """Members that differ in one literal, whatever its values are."""
-    differences = _Differences(_names(run[0]))
+    differences = _Differences(set[str]().union(*map(_names, run)))
     item = differences.merge(run)
     if len(differences.found) != 1:
         return None
@@ -232,4 +232,4 @@ class _Differences:
         return NameCode(name)
 
     def _name(self, name: str) -> str:
-        return unique(name, self.taken | self.found.keys())
+        return unique(name if name not in self.taken else "value", self.taken | self.found.keys())
