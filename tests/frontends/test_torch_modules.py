@@ -350,8 +350,9 @@ def test_what_the_code_of_a_module_does_to_the_process_is_undone(capsys: pytest.
         torch.set_grad_enabled(False)
         return x * 2
 
+    x = torch.randn(2, 4, dtype=torch.float32)
     state = torch.get_rng_state()
-    imported(Of(rude), torch.randn(2, 4).to(torch.float32))
+    imported(Of(rude), x)
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
     assert torch.equal(torch.get_rng_state(), state)
