@@ -25,7 +25,7 @@ class Token:
         return f"{self.type}({self.text!r})"
 
 
-MAX_TOKENS = 200_000
+MAX_TOKENS = 500_000
 """The tokens of a text that are read."""
 MAX_PARTS = 100
 """The parts of a shape such as `3x224x224`."""
