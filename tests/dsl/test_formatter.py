@@ -103,6 +103,6 @@ def test_a_line_is_filled_and_no_longer(layout: str) -> None:
 
 @pytest.mark.slow
 def test_many_comments_after_the_last_statement() -> None:
-    """Each is looked at once: with 150,000 a formatter that compares them with each other would not end."""
-    text = "input 3 -> dense 2  # a\n" + "# c\n" * 150_000
+    """Each is looked at once: with 200,000 a formatter that compares them with each other would not end."""
+    text = "input 3 -> dense 2  # a\n" + "# c\n" * 200_000
     assert format_source(SourceFile("a.net", text)) == (text, [])
