@@ -29,6 +29,7 @@ FOUND = {
     "frequencies of another base": (1.0 / 500000.0 ** (np.arange(0, 16, 2) / 16)).astype("float32"),
     "one element": np.array([[3]]),
     "size 1 in front": np.arange(6)[None],
+    "a number that is none": np.array([1.0, np.nan, 3.0]),
 }
 
 
@@ -46,7 +47,6 @@ REFUSED = {
     "one number off": np.where(np.arange(400) == 7, 8.5, np.arange(400)),
     "nothing": np.zeros((0, 3)),
     "noise of booleans": np.random.default_rng(1).random((30, 30)) > 0.5,
-    "a number that is none": np.array([1.0, np.nan, 3.0]),
 }
 
 

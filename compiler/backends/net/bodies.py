@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, Value
 from ...ops.mode import ByMode
+from .labels import unlabelled
 from .loops import Repeated, repeated
 from .scans import scanned
 from .stages import Callee, as_activation, constant_of, label_of, named_operands, stage_of
@@ -136,8 +137,7 @@ class GraphBody:
         if id(node.shared) not in self.shared:
             self.shared.add(id(node.shared))
             stage = stage_of(node) if isinstance(node, OpNode) else self.callee(node)
-            stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, node.shared.label)
-            self.statements.append(Shared(node.shared.label, stage))
+            self.statements.append(Shared(node.shared.label, unlabelled(stage)))
         return Stage(node.shared)
 
     def _by_mode(self, node: OpNode) -> Any:
