@@ -76,6 +76,7 @@ def test_construct(construct: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_operators(texts: list[str]) -> None:
     assert len({word for text in texts for word in re.findall(r"\b[a-z]\w+", text)} & set(Operator.registry)) >= 80
 

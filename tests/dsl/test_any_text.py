@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
@@ -34,6 +35,7 @@ def mutations(draw: st.DrawFn) -> str:
 
 @settings(max_examples=examples(300))
 @given(st.one_of(st.text(max_size=80), fragments, mutations()))
+@pytest.mark.slow
 def test_any_text(text: str) -> None:
     source = SourceFile("a.net", text)
     file, problems = parse(source)

@@ -69,6 +69,7 @@ def test_what_is_laid_out_twice_is_the_same() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_long_texts() -> None:
     text = "x = input 3" + " -> dense 64 relu" * 20_000
     once, _ = format_source(SourceFile("a.net", text))

@@ -79,6 +79,7 @@ def test_a_graph_without_anything() -> None:
 
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("weights", ["drawn", "file", "another type"])
+@pytest.mark.long
 def test_one_tensor_is_in_memory(large: bool, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three, with the two that are made while another is written, and what these are drawn or converted from in parts."""
     model = netc.compile(WIDE)

@@ -109,6 +109,7 @@ def test_metadata(wheel: ZipFile) -> None:
     assert "netc = netc.__main__:main" in scripts
 
 
+@pytest.mark.long
 def test_links_make_no_difference(wheel: ZipFile, linked: Path, tmp_path: Path) -> None:
     assert files_of(wheel_of(linked, tmp_path)) == files_of(wheel)
 

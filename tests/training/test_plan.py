@@ -98,6 +98,7 @@ def peak(objective: Objective, optimizer: torch.optim.Optimizer, tracker: MemTra
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.slow
+@pytest.mark.long
 def test_memory_of_one_device(name: str) -> None:
     training, count = training_of(name), CASES[name][2]
     with FakeTensorMode():
@@ -112,6 +113,7 @@ def test_memory_of_one_device(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.slow
+@pytest.mark.long
 def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
     training, count = training_of(name), CASES[name][2]
     with FakeTensorMode():

@@ -125,6 +125,7 @@ def test_copies_are_equal() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_long_chains() -> None:
     h: Dim = H
     for _ in range(1000):
