@@ -43,7 +43,7 @@ train-long: $(READY) ## the long tests of training: several processes, resumed r
 editors: $(READY) ## the language server in Neovim and Helix, where they are installed
 	NETC_EDITORS=1 $(BIN)/python -m pytest -m "long or not long" tests/lsp
 
-quick: $(READY) ## a few cases of each test, in half a minute
+quick: $(READY) ## one case of each test, in half a minute
 	$(BIN)/python -m pytest --quick
 
 CELLS ?=

@@ -1,6 +1,6 @@
 """Options of all tests.
 
-`--update` rewrites golden files, whose diff must then be read. `--quick` runs a few cases of each parametrized test, and none that is
+`--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test, and none that is
 marked `slow`.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
@@ -20,13 +20,10 @@ os.environ["NETC_DEBUG"] = "1"
 import profiles
 import pytest
 
-CASES = 2
-"""The number of cases of each test that `--quick` keeps: two find most of what all of them would find."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write golden files anew instead of comparing")
-    parser.addoption("--quick", action="store_true", help="a few cases of each test, none that is marked `slow`, nothing of the zoo")
+    parser.addoption("--quick", action="store_true", help="one case of each test, none that is marked `slow`, nothing of the zoo")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,19 +54,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--quick"):
         return
-    cases: dict[str, list[pytest.Item]] = {}
+    first: dict[str, pytest.Item] = {}
     for item in items:
         if item.get_closest_marker("slow") is None:
-            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    kept = {item for group in cases.values() for item in _spread(group)}
+            first.setdefault(item.nodeid.partition("[")[0], item)
+    kept = set(first.values())
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
-
-
-def _spread(group: list[pytest.Item]) -> list[pytest.Item]:
-    """As many as are kept, as far apart as they can be."""
-    count = min(len(group), CASES)
-    return [group[i * len(group) // count] for i in range(count)]
 
 
 @pytest.fixture
