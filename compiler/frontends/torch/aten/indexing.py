@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import copysign
+
 import torch
 from torch.fx import Node
 
@@ -168,7 +170,8 @@ def pad(site: AtenSite) -> Value:
     if not any(padding):
         return site.tensor()
     value = site.args.get("value")
-    arguments = {} if value is None or mode != "constant" else {"value": site.number("value")}
+    zero = value is None or (value == 0 and copysign(1, value) == 1)
+    arguments = {} if zero or mode != "constant" else {"value": site.number("value")}
     return site.one("pad", site.tensor(), padding=padding, mode=mode, **arguments)
 
 
