@@ -7,7 +7,6 @@ need are not looked at; what an obstacle should have made breaks only what depen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,41 +21,24 @@ from ...ir.types import TensorType
 from ..base import Obstacle
 from ..builder import ImportRefused
 from .arrangement import arranged
+from .defaults import is_default
+from .derived import derived, is_of_weights
 from .dimensions import Dimensions, guesses
 from .emitter import Emitter
-from .fold import MOVED, folded
+from .fold import folded
 from .modules import Modules
-from .names import Identifiers, is_made_up
+from .names import Identifiers
 from .order import needed_in_order
 from .reading import Unreadable, array, attributes
+from .scopes import Names
 from .site import Attributes, Site, element_of, materialised
 from .table import REASONS, STANDARD, TABLE, key
-from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known, transposed
+from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""
 MOST = 200_000
 """The most nodes that are imported, those of functions counted at each use."""
-
-
-class Names:
-    """What the names of a graph are; those of the graphs around it too, but not of the caller of a function."""
-
-    def __init__(self, outer: Names | None = None) -> None:
-        self.own: dict[str, Item] = {"": None}
-        self.outer = outer
-
-    def __getitem__(self, name: str) -> Item:
-        at: Names | None = self
-        while at is not None:
-            if name in at.own:
-                return at.own[name]
-            at = at.outer
-        raise ImportRefused(f"its input `{name}` is made nowhere")
-
-    def __setitem__(self, name: str, item: Item) -> None:
-        if name:
-            self.own[name] = item
 
 
 class Importer:
@@ -236,11 +218,11 @@ class Importer:
 
     def _computed(self, node: onnx.NodeProto, domain: str, inputs: list[Item], follows: tuple[str, Item]) -> Sequence[Item]:
         given = [materialised(item) if isinstance(item, Filled) else item for item in inputs]
-        if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given) and not _is_of_weights(node, given):
+        if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given) and not is_of_weights(node, given):
             arrays = [item.array if isinstance(item, Known) else None for item in given]
             made = folded(node, arrays, self.version)
             if made is not None:
-                return [_derived(node, given, a, n) for n, a in enumerate(made)]
+                return [derived(node, given, a, n) for n, a in enumerate(made)]
         used = [self.used.get(name, 0) > 0 for name in node.output]
         alone = [self.used.get(name, 0) == 1 for name in node.input]
         site = Site(node.op_type, inputs, attributes(node), self.version, self.emit, used, alone, follows)
@@ -253,7 +235,7 @@ class Importer:
         if domain not in TABLE:
             self._unknown(domain)
         results = TABLE[domain](site)
-        unknown = [name for name in site.attributes.unread() if not _is_default(node, name, self.version)]
+        unknown = [name for name in site.attributes.unread() if not is_default(node, name, self.version)]
         if unknown:
             raise ImportRefused(f"has the attribute `{unknown[0]}`, which is not known here")
         return list(results) if isinstance(results, Sequence) else [results]
@@ -366,97 +348,6 @@ def _shape_of(site: Site, x: Value) -> Item:
             total = total * d
         return sizes_or_known(objects(total))
     return sizes_or_known(objects(list(x.type.shape))[site.attr("start", 0) : site.attr("end")])
-
-
-_SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
-"""What leaves a weight the one of its name, in its shape."""
-
-
-def _derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
-    """What is made of an initialiser keeps its name, and says how it was made: two that are made alike are the same."""
-    first = inputs[0]
-    if not isinstance(first, Known) or not first.name:
-        return Known(made)
-    if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
-        return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
-    if node.op_type in _SAME:
-        return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
-    others = [_trace(item) for item in inputs[1:] if isinstance(item, Known)]
-    return Known(made, first.name, f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}")
-
-
-def _trace(known: Known) -> str:
-    """What numbers these are, in short."""
-    if known.name and not is_made_up(known.name):
-        return f"{known.name}|{known.layout}"
-    return f"{known.array.dtype}{known.array.shape}{sha256(np.ascontiguousarray(known.array).tobytes()).hexdigest()}"
-
-
-def _is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
-    """Whether a node computes with a parameter of the model, rather than moves its elements: that stays in the graph, to be trained."""
-    if node.op_type in MOVED or node.op_type in _SAME:
-        return False
-    given = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]
-    return any(not item.layout and not is_made_up(item.name) for item in given)
-
-
-_HARMLESS = frozenset(
-    [
-        "stash_type",
-        "saturate",
-        "round_mode",
-        "storage_order",
-        "extrapolation_value",
-        "exclude_outside",
-        "cubic_coeff_a",
-        "nearest_mode",
-        "output_datatype",
-        "dtype",
-        "consumed_inputs",
-        "momentum",
-        "kernel_shape",
-        "hidden_size",
-        "auto_pad",
-        "pads",
-        "coordinate_transformation_mode",
-        "antialias",
-        "softmax_precision",
-        "keep_aspect_ratio_policy",
-        "activation_alpha",
-        "activation_beta",
-        "axis",
-        "noop_with_empty_axes",
-        "keepdims",
-        "num_outputs",
-        "mode",
-        "inplace",
-        "ratio",
-        "seed",
-        "direction",
-        "activations",
-        "q_num_heads",
-        "kv_num_heads",
-    ]
-)
-"""Attributes that say nothing of the result, or nothing where an importer does not ask."""
-
-
-def _is_default(node: onnx.NodeProto, name: str, version: int) -> bool:
-    """Whether an attribute has the value that it has where it is not written."""
-    if name in _HARMLESS:
-        return True
-    try:
-        schema = onnx.defs.get_schema(node.op_type, version, "")
-    except onnx.defs.SchemaError:
-        return False
-    declared = schema.attributes.get(name)
-    if declared is None or not declared.default_value.name:
-        return False
-    return bool(onnx.helper.get_attribute_value(declared.default_value) == next(_raw(a) for a in node.attribute if a.name == name))
-
-
-def _raw(attribute: onnx.AttributeProto) -> Any:
-    return onnx.helper.get_attribute_value(attribute)
 
 
 def _where(node: onnx.NodeProto) -> str:

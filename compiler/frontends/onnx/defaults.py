@@ -1,0 +1,31 @@
+"""Attributes that no emitter has read: whether they may be left unread."""
+
+from __future__ import annotations
+
+import onnx
+
+_HARMLESS = frozenset([
+    "stash_type", "saturate", "round_mode", "storage_order", "extrapolation_value", "exclude_outside", "cubic_coeff_a", "nearest_mode",
+    "output_datatype", "dtype", "consumed_inputs", "momentum", "kernel_shape", "hidden_size", "auto_pad", "pads",
+    "coordinate_transformation_mode", "antialias", "softmax_precision", "keep_aspect_ratio_policy", "activation_alpha", "activation_beta",
+    "axis", "noop_with_empty_axes", "keepdims", "num_outputs", "mode", "inplace", "ratio", "seed", "direction", "activations",
+    "q_num_heads", "kv_num_heads",
+])  # fmt: skip
+"""Attributes that say nothing of the result, or nothing where an importer does not ask."""
+
+
+def is_default(node: onnx.NodeProto, name: str, version: int) -> bool:
+    """Whether an attribute has the value that it has where it is not written."""
+    if name in _HARMLESS:
+        return True
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        return False
+    declared = schema.attributes.get(name)
+    if declared is None or not declared.default_value.name:
+        return False
+    return bool(
+        onnx.helper.get_attribute_value(declared.default_value)
+        == next(onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name)
+    )

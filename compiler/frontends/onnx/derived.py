@@ -1,0 +1,50 @@
+"""Numbers that are made of an initialiser while the graph is read: which one, and how, so that it keeps its name.
+
+In: a node, and the numbers that it gets. Out: what it makes, as numbers with a name. Always: a parameter that is only moved or converted
+stays that parameter; two that are made alike are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import onnx
+
+from .fold import MOVED
+from .names import is_made_up
+from .reading import attributes
+from .values import Item, Known, transposed
+
+_SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
+"""What leaves a weight the one of its name, in its shape."""
+
+
+def derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
+    """What is made of an initialiser keeps its name, and says how it was made: two that are made alike are the same."""
+    first = inputs[0]
+    if not isinstance(first, Known) or not first.name:
+        return Known(made)
+    if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
+        return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
+    if node.op_type in _SAME:
+        return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
+    others = [_trace(item) for item in inputs[1:] if isinstance(item, Known)]
+    return Known(made, first.name, f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}")
+
+
+def _trace(known: Known) -> str:
+    """What numbers these are, in short."""
+    if known.name and not is_made_up(known.name):
+        return f"{known.name}|{known.layout}"
+    return f"{known.array.dtype}{known.array.shape}{sha256(np.ascontiguousarray(known.array).tobytes()).hexdigest()}"
+
+
+def is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
+    """Whether a node computes with a parameter of the model, rather than moves its elements: that stays in the graph, to be trained."""
+    if node.op_type in MOVED or node.op_type in _SAME:
+        return False
+    given = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]
+    return any(not item.layout and not is_made_up(item.name) for item in given)
