@@ -70,23 +70,21 @@ def sizes_of(model: netc.Model, sizes: Mapping[str, Sequence[int]] | None = None
 
 
 def _allowed(model: netc.Model, name: str) -> list[int]:
-    fits = allowed_sizes(model, name, (*range(4, 200), 1, 2, 3))
+    fits = list(islice(allowed_sizes(model, name, (*range(4, 200), 1, 2, 3)), 4))
     return [fits[0], fits[min(3, len(fits) - 1)]]
 
 
-def allowed_sizes(model: netc.Model, name: str, sizes: Iterable[int]) -> list[int]:
+def allowed_sizes(model: netc.Model, name: str, sizes: Iterable[int]) -> Iterator[int]:
     """Those that a symbolic dimension may have, as far as its own bounds and divisors say."""
     dim = next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
     low, high = bounds(dim)
-    fits = []
     for size in sizes:
         try:
             value = evaluate(dim, dict.fromkeys(symbols(dim), size))
         except (ValueError, ArithmeticError):
             continue
         if value == size and (low is None or value >= low) and (high is None or value <= high):
-            fits.append(size)
-    return fits
+            yield size
 
 
 def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, limits: Mapping[str, Limit] | None = None) -> Arrays:
@@ -200,7 +198,7 @@ class Targets:
         self.state = self.module.state_dict()
         assert {n: tuple(p.shape) for n, p in self.state.items()} == {n: tuple(p.shape) for n, p in model.parameters.items()}
         self.source = executed(model, self.state)
-        if export:
+        if export and not runtime:
             onnx.checker.check_model(model.onnx(seed=SEED), full_check=True)
         self.sessions = sessions(model, export, runtime)
 

@@ -182,4 +182,4 @@ def known(targets: Targets, kind: str) -> Fault | None:
 def smallest(targets: Targets) -> dict[str, int]:
     """The least size of every symbolic dimension."""
     names = sorted({n for t in targets.model.inputs.values() for d in t.shape for n in symbols(d)})
-    return {name: allowed_sizes(targets.model, name, range(1, 200))[0] for name in names}
+    return {name: next(allowed_sizes(targets.model, name, range(1, 200))) for name in names}
