@@ -77,6 +77,8 @@ def command(
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
     if strategy == "ddp" and tensor > 1:
         raise click.UsageError("`--strategy ddp` has whole parameters on each device, and `--tp` parts of them: leave out `--strategy`")
+    if devices % tensor:
+        raise click.UsageError(f"{devices} devices cannot be divided into groups of {tensor}")
     training = _training(reader(path, text), choose(model, params, dims, allow_paths), section)
     splits = checked_splits(training, tensor) if tensor > 1 else None
     measured = _measured(training, dtype, recompute)

@@ -20,6 +20,7 @@ from netc.compiler.errors.running import NoDevice, RunError
 from netc.dsl.record import Record
 
 from .order import Indices
+from .stopping import Interrupted
 
 T = TypeVar("T")
 REPLICAS, TENSOR = "dp", "tp"
@@ -116,8 +117,13 @@ def joined(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks
         return
     dist.init_process_group("nccl" if device == "cuda" else "gloo", device_id=place if device == "cuda" else None)
     try:
-        yield Ranks(place, dist.get_rank(), world, tensor)
-        dist.barrier()  # a process that leaves early takes its connections away from the others
+        # A process that leaves early takes its connections away from the others.
+        try:
+            yield Ranks(place, dist.get_rank(), world, tensor)
+        except Interrupted:  # which all processes are, after the same step
+            dist.barrier()
+            raise
+        dist.barrier()
     finally:
         dist.destroy_process_group()
 

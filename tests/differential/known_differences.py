@@ -250,11 +250,12 @@ TABLE = (
         lambda use: _argument(use, "max_norm") is not None and _argument(use, "max_norm") < 0,
         "PyTorch scales the rows again at each call, with another sign each time",
     ),
+    Deliberate(("spectral_normalize",), "wrong-rank", lambda use: use.inputs[0].rank < 2, "PyTorch divides a vector by its norm alone"),
     Deliberate(
-        ("embedding", "embedding_bag"),
-        "bad-argument",
-        lambda use: _argument(use, "max_norm") is not None and _argument(use, "norm_type") == 0,
-        "PyTorch scales the rows again at each call: the number of those that are not 0 stays",
+        ("spectral_normalize",),
+        "wrong-argument",
+        lambda use: (_argument(use, "eps") or 0) < 0,
+        "PyTorch divides by a negative number where a norm is small",
     ),
     Deliberate(
         ("embedding",),

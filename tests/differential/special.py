@@ -391,6 +391,20 @@ def _lists(draw: Draw) -> Types:
     return tensor(draw(st.sampled_from(FLOATS)), shape), tensor("int64", shape)
 
 
+def _bags(draw: Draw) -> Types:
+    """Bags of one size, perhaps with weights; or all indices in a row, with weights and where the bags begin."""
+    kind, apart = draw(st.sampled_from(("int64", "int32"))), draw(st.booleans())
+    shape = [size(draw)] if apart else [size(draw), size(draw)]
+    weights = [tensor(draw(st.sampled_from(FLOATS)), shape)] if apart or draw(st.booleans()) else []
+    return tensor(kind, shape), *weights, *([tensor(kind, [size(draw)])] if apart else [])
+
+
+def _bag(draw: Draw, types: Types) -> dict[str, Any]:
+    """Weights are for sums, and of the element type of the rows."""
+    weights = {"mode": "sum", "dtype": types[1].dtype.name} if len(types) > 1 else {"dtype": draw(st.sampled_from((None, "float64")))}
+    return weights | {"max_norm": draw(st.sampled_from((None, None, None, 1, -1))), "padding_idx": draw(st.sampled_from((None, 0)))}
+
+
 def _triplets(draw: Draw) -> Types:
     return (tensor(draw(st.sampled_from(FLOATS)), [size(draw) for _ in range(draw(st.integers(1, 3)))]),) * 3
 
@@ -406,6 +420,7 @@ INPUTS: dict[str, Callable[[Draw], Types]] = {
     **dict.fromkeys(("hinge_embedding_loss", "soft_margin_loss"), _signed),
     **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), _weighted),
     "cosine_embedding_loss": _pairs_of_vectors,
+    "embedding_bag": _bags,
     "ctc_loss": _steps,
     "gaussian_nll_loss": _variances,
     "margin_ranking_loss": _signed_pairs,
@@ -437,6 +452,7 @@ ARGUMENTS: dict[str, Arguments] = {
         "dilation": None,
         "groups": draw(st.sampled_from((None, 1))),
     },
+    "embedding_bag": _bag,
     "roi_align": _roi_align,
     "fractional_max_pool": _windows_or_share,
     "istft": _back,
