@@ -70,20 +70,13 @@ def command(
     refuse_overwriting(output, path, *read_by(weights))
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
-    if stream is not None and (emit is not None or target == SECTION):
-        raise click.UsageError("--stream is for a file or a text of a target")
+    _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
     if emit is not None:
-        if target is not None or weights is not None or seed is not None:
-            raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
         _emit(emit, read, choice, output)
         return
     if target == SECTION:
-        if weights is not None or seed is not None:
-            raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
         _train_section(read, choice, section, output)
         return
-    if section is not None:
-        raise click.UsageError(f"--section is for --target {SECTION}")
     backend = _backend(target, output)
     from netc.dsl.record import replace
 
@@ -101,6 +94,18 @@ def command(
         save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
+
+
+def _refuse_contradictions(target: str | None, section: str | None, stream: str | None, emit: str | None, weighted: bool) -> None:
+    """Options that do not go together. `weighted`: weights or a seed are given."""
+    if stream is not None and (emit is not None or target == SECTION):
+        raise click.UsageError("--stream is for a file or a text of a target")
+    if emit is not None and (target is not None or weighted):
+        raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
+    if target == SECTION and weighted:
+        raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
+    if section is not None and emit is None and target != SECTION:
+        raise click.UsageError(f"--section is for --target {SECTION}")
 
 
 def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: Checkpoint | None, seed: int | None) -> None:

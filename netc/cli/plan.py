@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .failures import Failed
+from .failures import Failed, wrong_usage
 from .options import choose, one_source, source_options, spec_options
 from .program import give_up_on
 from .reading import reader
@@ -71,23 +71,21 @@ def command(
     Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds.
     """
     path = one_source(file, text)
-    from ..training.planning.plan import Layout, make_plan
+    from ..training.planning.plan import Layout, check_groups, make_plan
     from ..training.splitting import checked_splits, split_share
 
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
     if strategy == "ddp" and tensor > 1:
         raise click.UsageError("`--strategy ddp` has whole parameters on each device, and `--tp` parts of them: leave out `--strategy`")
-    if devices % tensor:
-        raise click.UsageError(f"{devices} devices cannot be divided into groups of {tensor}")
+    with wrong_usage():
+        check_groups(devices, tensor)
     training = _training(reader(path, text), choose(model, params, dims, allow_paths), section)
     splits = checked_splits(training, tensor) if tensor > 1 else None
     measured = _measured(training, dtype, recompute)
     share = 1.0 if splits is None else split_share(training, splits)
     strategy = strategy or ("ddp" if tensor == 1 else "fsdp")
-    try:
+    with wrong_usage():
         plan = make_plan(measured, device, Layout(devices, tensor, strategy, dtype, DTYPES[dtype], split=share), batch)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     for line in lines(plan, "" if splits is None else splits.summary(tensor)):
         write(line)
 

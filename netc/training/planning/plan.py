@@ -98,10 +98,15 @@ class Plan(Record):
         return self.samples * self.measured.tokens
 
 
+def check_groups(devices: int, tensor: int) -> None:
+    """Raises `ValueError` unless the devices are groups of as many as share each layer."""
+    if devices % tensor:
+        raise ValueError(f"{devices} devices cannot be divided into groups of {tensor}")
+
+
 def make_plan(measured: Measured, device: Device, layout: Layout, batch: int | None = None) -> Plan:
     """The plan for `batch` samples in all, by default as many as fit. Raises `ValueError` for what cannot be divided so."""
-    if layout.devices % layout.tensor:
-        raise ValueError(f"{layout.devices} devices cannot be divided into groups of {layout.tensor}")
+    check_groups(layout.devices, layout.tensor)
     if layout.dtype not in device.flops:
         raise ValueError(f"there is no rate of {layout.dtype} for {device.name}: it is known for {', '.join(device.flops)}")
     if batch is not None and batch % layout.replicas:
