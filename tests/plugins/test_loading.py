@@ -58,7 +58,7 @@ def entry_point(folder: Path) -> None:
     (info / "entry_points.txt").write_text("[netc.operators]\nsnakes = snakes\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("stage", ("snake", "dense 2 snake", "dense 2 bias=false snake", "dense 2 (snake a=2)"))
+@pytest.mark.parametrize("stage", ["snake", "dense 2 snake", "dense 2 bias=false snake", "dense 2 (snake a=2)"])
 @pytest.mark.slow
 def test_installed(stage: str, python: Run, entry_point: None) -> None:
     """An entry point is loaded when a name is unknown, and not before."""
