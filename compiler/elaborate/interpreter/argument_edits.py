@@ -52,7 +52,7 @@ def rewritten(first: Span, last: Span, text: str, *, safe: bool = True) -> tuple
 
 
 def moved_last(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
-    """An activation without its name behind the other arguments, but not behind another one."""
+    """An activation without its name after the other arguments, but not after another one."""
     if node.called:
         return _without_brackets(node, argument, activation)
     if node.activation is not None:
