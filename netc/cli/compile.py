@@ -10,6 +10,7 @@ import click
 from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
 
 from ..emit import STAGES
+from ..quantising import METHODS, check_target
 from .completion import FileName
 from .failures import wrong_usage
 from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
@@ -20,7 +21,7 @@ from .terminal import warnings_shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netc.compiler.backends.base import Backend
+    from netc.compiler.backends.base import Backend, BackendInput
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
@@ -46,6 +47,8 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
 @click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
+@click.option("--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits; says what that changes.")
+@click.option("--calibration", metavar="FILE.npz", type=FileName(), help="Inputs by name, to fix the scales of activations; for int8.")
 @precision_options
 @spec_options
 @weight_options
@@ -57,6 +60,8 @@ def command(
     section: str | None,
     stream: str | None,
     emit: str | None,
+    quantize: str | None,
+    calibration: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -67,10 +72,11 @@ def command(
     seed: int | None,
 ) -> None:
     path = one_source(file, text)
-    refuse_overwriting(output, path, *read_by(weights))
+    refuse_overwriting(output, path, *read_by(weights), calibration)
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
+    _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
     if emit is not None:
         _emit(emit, read, choice, output)
         return
@@ -83,15 +89,21 @@ def command(
     from ..saving import refuse_weights, save
     from .written import writing_shown
 
-    if weights is not None or seed is not None:
-        with wrong_usage():
+    with wrong_usage():
+        if weights is not None or seed is not None:
             refuse_weights(backend, "--weights and --seed are")
+        if quantize is not None:
+            check_target(backend, output or "-", quantize, calibration is not None)
     made = compiled(read, choice)
     if stream is not None:
         _stream(made, stream, backend, output, weights, seed)
         return
     with warnings_shown(), writing_shown() as progress:
-        save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
+        given = replace(made.backend_input(weights, seed), progress=progress)
+        if quantize is not None:
+            _quantised(given, output or "-", quantize, calibration)
+        else:
+            save(given, backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
@@ -106,6 +118,21 @@ def _refuse_contradictions(target: str | None, section: str | None, stream: str 
         raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
     if section is not None and emit is None and target != SECTION:
         raise click.UsageError(f"--section is for --target {SECTION}")
+
+
+def _refuse_quantising(method: str | None, calibration: str | None, other: bool) -> None:
+    """`other`: something else than a model is written."""
+    if method is not None and other:
+        raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
+    if method is None and calibration is not None:
+        raise click.UsageError("--calibration is for --quantize")
+
+
+def _quantised(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
+    from ..quantising import save_quantised
+
+    for line in save_quantised(given, output, method, calibration).lines():
+        click.echo(f"note: {line}", err=True)
 
 
 def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: Checkpoint | None, seed: int | None) -> None:
