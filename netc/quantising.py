@@ -16,7 +16,7 @@ from netc.compiler.backends.base import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.registry import get_or_raise
 from netc.dsl.record import Record
 
-from .arguments import checked_path
+from .arguments import METHODS, checked_path
 from .backend_input import reported
 from .errors import unsupported_is_compile_error
 from .writing import is_stream, write_files
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
     from netc.compiler.ir.graph import Program
 
-METHODS = ("int8", "int4")
-"""What there is, the usual one first."""
 _ROWS = 16
 """Samples of the calibration that the model gets at a time."""
 _COMPARED = 64

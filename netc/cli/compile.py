@@ -9,8 +9,8 @@ import click
 
 from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
 
+from ..arguments import METHODS, RUNTIMES
 from ..emit import STAGES
-from ..quantising import METHODS, check_target
 from .completion import FileName
 from .failures import wrong_usage
 from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
@@ -46,6 +46,7 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
 @click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
 @click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
+@click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: a folder that this runtime generates texts from.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @click.option("--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits; says what that changes.")
 @click.option("--calibration", metavar="FILE.npz", type=FileName(), help="Inputs by name, to fix the scales of activations; for int8.")
@@ -59,6 +60,7 @@ def command(
     target: str | None,
     section: str | None,
     stream: str | None,
+    runtime: str | None,
     emit: str | None,
     quantize: str | None,
     calibration: str | None,
@@ -77,15 +79,20 @@ def command(
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
     _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
+    _refuse_runtime(runtime, stream, target, output)
     if emit is not None:
         _emit(emit, read, choice, output)
         return
     if target == SECTION:
         _train_section(read, choice, section, output)
         return
+    if stream is not None and runtime is not None and output is not None:
+        _decoder(compiled(read, choice), stream, runtime, output, weights, seed)
+        return
     backend = _backend(target, output)
     from netc.dsl.record import replace
 
+    from ..quantising import check_target
     from ..saving import refuse_weights, save
     from .written import writing_shown
 
@@ -126,6 +133,31 @@ def _refuse_quantising(method: str | None, calibration: str | None, other: bool)
         raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
     if method is None and calibration is not None:
         raise click.UsageError("--calibration is for --quantize")
+
+
+def _refuse_runtime(runtime: str | None, stream: str | None, target: str | None, output: str | None) -> None:
+    if runtime is None:
+        return
+    if stream is None:
+        raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
+    if target not in (None, "onnx"):
+        raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {target}")
+    if output in (None, "-") or backend_of(output or "") is not None:
+        raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
+
+
+def _decoder(made: Model, dimension: str, runtime: str, folder: str, weights: Checkpoint | None, seed: int | None) -> None:
+    """Writes the folder of a runtime that generates texts."""
+    from ..errors import CompileError
+    from .program import give_up_on
+
+    try:
+        with warnings_shown():
+            notes = made.stream(dimension).save_for(runtime, folder, weights, seed)
+    except CompileError as error:
+        give_up_on(error.diagnostics)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def _quantised(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
