@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,15 +12,25 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 from ..emit import STAGES
 from .completion import FileName
 from .failures import wrong_usage
-from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
+from .options import (
+    choose,
+    graph_options,
+    one_source,
+    precision_options,
+    read_by,
+    refuse_overwriting,
+    source_options,
+    spec_options,
+    weight_options,
+)
 from .program import compiled
 from .reading import reader
 from .terminal import warnings_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from netc.compiler.backends.base import Backend
+    from netc.compiler.backends.base import Backend, GraphOptions
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
@@ -47,6 +57,7 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @precision_options
+@graph_options
 @spec_options
 @weight_options
 def command(
@@ -65,14 +76,19 @@ def command(
     keep_io: bool,
     weights: Checkpoint | None,
     seed: int | None,
+    graph: dict[str, Any],
 ) -> None:
     path = one_source(file, text)
     refuse_overwriting(output, path, *read_by(weights))
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
+    if graph and emit not in (None, *(one.name for one in BACKENDS if one.takes_options)):
+        raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --emit {emit}")
+    if graph and target == SECTION:
+        raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --target {SECTION}")
     if emit is not None:
-        _emit(emit, read, choice, output)
+        _emit(emit, read, choice, output, graph)
         return
     if target == SECTION:
         _train_section(read, choice, section, output)
@@ -80,18 +96,22 @@ def command(
     backend = _backend(target, output)
     from netc.dsl.record import replace
 
-    from ..saving import refuse_weights, save
+    from ..arguments import checked_options
+    from ..saving import refuse_options, refuse_weights, save
     from .written import writing_shown
 
     if weights is not None or seed is not None:
         with wrong_usage():
             refuse_weights(backend, "--weights and --seed are")
+    with wrong_usage():
+        refuse_options(backend, _as_given(graph))
+    options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
-        _stream(made, stream, backend, output, weights, seed)
+        _stream(made, stream, backend, output, weights, seed, options)
         return
     with warnings_shown(), writing_shown() as progress:
-        save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
+        save(replace(made.backend_input(weights, seed, options), progress=progress), backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
@@ -108,7 +128,20 @@ def _refuse_contradictions(target: str | None, section: str | None, stream: str 
         raise click.UsageError(f"--section is for --target {SECTION}")
 
 
-def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: Checkpoint | None, seed: int | None) -> None:
+def _as_given(graph: Iterable[str]) -> list[str]:
+    """Options of graphs as they are written on the command line."""
+    return ["--no-optimize" if name == "optimize" else f"--{name}" for name in graph]
+
+
+def _stream(
+    made: Model,
+    dimension: str,
+    backend: Backend,
+    output: str | None,
+    weights: Checkpoint | None,
+    seed: int | None,
+    options: GraphOptions,
+) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
     from .program import give_up_on
@@ -118,7 +151,7 @@ def _stream(made: Model, dimension: str, backend: Backend, output: str | None, w
     except CompileError as error:
         give_up_on(error.diagnostics)
     with warnings_shown():
-        written = found.save(output or "-", backend, weights, seed)
+        written = found.save(output or "-", backend, weights, seed, options)
     for note in (*found.notes(written), *backend.notes(found.step)):
         click.echo(f"note: {note}", err=True)
 
@@ -159,12 +192,12 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     write_bytes(output or "-", train_source(analysis.training).encode("utf-8", "backslashreplace"))
 
 
-def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None) -> None:
+def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None, graph: dict[str, Any]) -> None:
     from ..emit import emit
     from ..writing import write_bytes
     from .program import give_up_on
 
-    shown, diagnostics = emit(stage, read, choice)
+    shown, diagnostics = emit(stage, read, choice, **graph)
     if shown is None:
         give_up_on(diagnostics)
     write_bytes(output or "-", shown.encode("utf-8", "backslashreplace"))
