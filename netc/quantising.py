@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.base import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.registry import get_or_raise
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from .arguments import METHODS, checked_path
 from .backend_input import reported
@@ -133,14 +133,16 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
     """The file at `path`, in a folder that has nothing else."""
     from netc.compiler.backends.onnx.quantising.methods import NotInstalled, quantised
     from netc.compiler.backends.onnx.quantising.products import products
+    from netc.compiler.backends.onnx.quantising.separation import separated
     from netc.compiler.backends.onnx.save import save_proto
 
     _check_products(artefact.products(), method)
     with TemporaryDirectory(dir=path.parent) as inner:
         folder = Path(inner)
         source = folder / "float.onnx"
-        artefact.save(str(source))
-        before = _size(folder)
+        whole = separated(artefact.made)
+        replace(artefact, made=whole.made).save(str(source))
+        before = _size(folder) - whole.copied
         session = _session(source)
         batches = [_drawn(program)] if columns is None else list(_batches(program, session, columns))
         results = _results(session, batches)

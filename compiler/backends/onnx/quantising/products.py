@@ -18,6 +18,9 @@ INTEGERS = ("MatMulInteger", "ConvInteger", "MatMulNBits")
 """What they become, where the product itself is another operator."""
 _SMALL = {getattr(TensorProto, name) for name in ("INT8", "UINT8", "INT4", "UINT4")}
 
+_TYPED = {"Transpose": 0, "Reshape": 0, "Identity": 0, "QuantizeLinear": 2}
+"""Operators whose result has the element type of an input, by the number of that."""
+
 
 class Product(Record):
     """A node. `dtype` is the element type of its weights, as ONNX numbers them; None where it is not known without computing."""
@@ -50,7 +53,7 @@ def _of_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[Produ
             expanded.update(node.output)
         given = [name for name in node.input if name]
         if node.op_type == "Constant" or (given and all(name in constants for name in given)):
-            kept = constants.get(given[0]) if node.op_type in ("Transpose", "Reshape", "Identity") else None
+            kept = constants.get(given[_TYPED[node.op_type]]) if node.op_type in _TYPED else None
             constants |= dict.fromkeys(node.output, kept)
 
 
