@@ -1,5 +1,5 @@
-"""Networks of the zoo, quantised: how many of their products with weights become integer ones, by ONNX Runtime's quantiser on the file as it
-is, and by `--quantize`."""
+"""Networks of the zoo, quantised: how many of their products with weights become integer ones, by ONNX Runtime's quantiser on the file as
+it is, and by `--quantize`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def change(one: Path, other: Path, inputs: Mapping[str, Any]) -> float:
 @pytest.mark.parametrize("kind", ["dynamic", "static"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_onnx_runtime_alone(name: str, kind: str, tmp_path: Path) -> None:
-    """On the file as it is; the dynamic one is told the operators, since it takes ONNX's Attention for its own."""
+    """On the file as it is; the dynamic one gets the names of the operators, since it takes ONNX's Attention for its own."""
     model, (source, target) = model_of(name), (tmp_path / "float.onnx", tmp_path / "integers.onnx")
     model.save(source, weights(model))
     inputs = inputs_of(model)
