@@ -15,7 +15,12 @@ from netc.compiler.ops import Operator
 
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"
 BEGIN, END = "<!-- operators -->\n", "<!-- /operators -->"
-IN_THE_IMPORTER = {"Constant": "", "If": ""}
+IN_THE_IMPORTER = {
+    "Constant": "",
+    "If": "one branch if its condition is known; else both, and where",
+    "Loop": "a scan, or its steps one after the other",
+    "Scan": "a scan",
+}
 AT_IMPORT = "computed at import"
 ANCHOR = re.compile(r"[a-z]\w*")
 

@@ -20,7 +20,9 @@ from ..builder import ImportRefused
 from . import ops as _ops
 from .affine import fold_affine
 from .dimensions import Axis, Dimensions, parse_condition
+from .emitter import Emitter
 from .importer import Importer
+from .loops import bodies, operators
 from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
@@ -110,16 +112,13 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
 
 def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> Imported:
     graph = importer.emit.builder.graph
-    _prune(graph)
-    fold_patterns(importer.emit, ACTIVATIONS)
-    fold_patterns(importer.emit, NORMALISATIONS)
-    _prune(graph)
-    fold_affine(importer.emit)
-    _prune(graph)
+    for each in reversed(bodies(graph)):
+        _simplify(importer.emit, each)
     kept, notes = _keys(graph), _notes(importer, conditions)
     graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):
-        _label(each)
+        if each.kind != "scan":
+            _label(each)
     declared = importer.dimensions.declared
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
     free = tuple(sorted(named, key=lambda name: name != BATCH))
@@ -127,6 +126,17 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -
     program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
     return Imported(program, weights, notes)
+
+
+def _simplify(emit: Emitter, graph: Graph) -> None:
+    """What is written out as one operator."""
+    _prune(graph)
+    with emit.within(emit.of(graph)):
+        fold_patterns(emit, ACTIVATIONS)
+        fold_patterns(emit, NORMALISATIONS)
+        _prune(graph)
+        fold_affine(emit)
+    _prune(graph)
 
 
 def _prune(graph: Graph) -> None:
@@ -139,10 +149,11 @@ def _prune(graph: Graph) -> None:
 
 def _label(graph: Graph) -> None:
     """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
-    taken = {node.label for node in graph.nodes if node.label}
+    nodes = operators(graph)
+    taken = {node.label for node in (*graph.nodes, *nodes) if node.label}
     counts: dict[str, int] = {}
-    for node in graph.nodes:
-        if not isinstance(node, OpNode) or node.label or node.shared is not None or _has_keys(node):
+    for node in nodes:
+        if node.label or node.shared is not None or _has_keys(node):
             continue
         while not node.label or node.label in taken:
             counts[node.op.name] = counts.get(node.op.name, 0) + 1
@@ -155,11 +166,7 @@ def _has_keys(node: OpNode) -> bool:
 
 
 def _keys(graph: Graph) -> set[str]:
-    found = set()
-    for node in graph.nodes:
-        if isinstance(node, OpNode):
-            found |= {".".join(part for part in (node.label, spec.name) if part) for spec in node.specs}
-    return found
+    return {".".join(part for part in (node.label, spec.name) if part) for node in operators(graph) for spec in node.specs}
 
 
 def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
