@@ -6,8 +6,8 @@ both branches are computed, and one is chosen; loops run a number of times that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -16,7 +16,8 @@ from ...dims import Dim, SymDim
 from ...ir.graph import Value
 from ...ir.types import BOOL, INT64
 from ..builder import ImportRefused
-from .emitter import ranged
+from .dimensions import Dimensions
+from .emitter import Emitter, ranged
 from .loops import looped
 from .reading import attributes
 from .scopes import Names
@@ -24,17 +25,38 @@ from .shapes import dims_of
 from .site import Site
 from .values import BROKEN, Broken, Filled, Item, Known
 
-if TYPE_CHECKING:
-    from .importer import Importer
-
 MOST_COPIES = 64
 """The most steps that are written one after the other, where a loop cannot be one of netc."""
+
+
+class Remembered(Protocol):
+    """What an importer was."""
+
+    def take_back(self) -> None: ...
+
+
+class GraphImporter(Protocol):
+    """What is used of the importer."""
+
+    model: onnx.ModelProto
+    dimensions: Dimensions
+    emit: Emitter
+    used: dict[str, int]
+
+    @property
+    def version(self) -> int: ...
+
+    def initialisers(self, graph: onnx.GraphProto, names: Names) -> None: ...
+
+    def nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None: ...
+
+    def remembered(self) -> Remembered: ...
 
 
 class Control:
     """One such node."""
 
-    def __init__(self, importer: Importer, node: onnx.NodeProto, names: Names, depth: int) -> None:
+    def __init__(self, importer: GraphImporter, node: onnx.NodeProto, names: Names, depth: int) -> None:
         self.importer, self.node, self.names, self.depth = importer, node, names, depth
         self.graphs: dict[str, onnx.GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
         self.emit = importer.emit
@@ -205,7 +227,7 @@ def _moved(site: Site, value: Value, axis: int, to: int) -> Value:
     return site.one("permute", value, axes=tuple(order))
 
 
-def _decided_by(importer: Importer, node: onnx.NodeProto) -> str:
+def _decided_by(importer: GraphImporter, node: onnx.NodeProto) -> str:
     """What to fix: the input that the condition is computed of, if it is a single number; else the sizes that it may depend on."""
     makers = {name: made for made in importer.model.graph.node for name in made.output}
     inputs = {i.name for i in importer.model.graph.input}

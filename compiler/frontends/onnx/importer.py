@@ -25,10 +25,12 @@ from .defaults import is_default
 from .derived import derived, is_of_weights
 from .dimensions import Dimensions, guesses
 from .emitter import Emitter
+from .float_forms import FORMS
 from .fold import folded
 from .modules import Modules
 from .names import Identifiers
 from .order import needed_in_order
+from .quantized import WHY as QUANTIZED
 from .reading import Unreadable, array, attributes
 from .scopes import Names
 from .site import Attributes, Site, element_of, materialised
@@ -254,6 +256,8 @@ class Importer:
         return arranged(site)
 
     def _unknown(self, domain: str) -> None:
+        if domain.rpartition(":")[2] in FORMS:
+            raise ImportRefused(QUANTIZED)
         if domain in REASONS:
             raise ImportRefused(REASONS[domain])
         raise ImportRefused("has no counterpart in netc")

@@ -19,6 +19,7 @@ from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused
 from . import ops as _ops
 from .affine import fold_affine
+from .dequantized import dequantized
 from .dimensions import Axis, Dimensions, parse_condition
 from .emitter import Emitter
 from .importer import Importer
@@ -39,7 +40,10 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
         require_text(model)
     except Unreadable as error:
         raise ImportFailed((Obstacle("the file", str(error), "its names"),)) from None
-    if not dequantize:
+    notes: tuple[str, ...] = ()
+    if dequantize:
+        model, notes = dequantized(model, folder)
+    else:
         refuse(model)
     importer, conditions = _attempts(model, folder, fixed, simplest=True)
     if importer.obstacles and conditions:
@@ -49,7 +53,7 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
-    return _imported(importer, conditions)
+    return _imported(importer, conditions, notes)
 
 
 def _attempts(
@@ -110,11 +114,11 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
             obstacles.append(Obstacle(f"`{name}`", "is no input and no size of the model", "the values given", f"there are {known}"))
 
 
-def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> Imported:
+def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
     graph = importer.emit.builder.graph
     for each in reversed(bodies(graph)):
         _simplify(importer.emit, each)
-    kept, notes = _keys(graph), _notes(importer, conditions)
+    kept, notes = _keys(graph), (*first, *_notes(importer, conditions))
     graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):
         if each.kind != "scan":

@@ -18,10 +18,6 @@ without(
     "draws random numbers, which a graph for inference does not",
     *(["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"]),
 )
-without(
-    "computes with quantised numbers, which netc does not have",
-    *(["QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear"]),
-)
 without("turns each sequence round by its own length, which has no counterpart", "ReverseSequence")
 without("has no counterpart in netc", "Det", "AffineGrid", "MaxRoiPool", "ImageDecoder", "BitCast", "TensorScatter")
 without("trains; a graph is for inference", "Gradient", "Adagrad", "Adam", "Momentum")
