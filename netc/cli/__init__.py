@@ -26,6 +26,7 @@ COMMANDS = (
     "plan",
     "plot",
     "run",
+    "bench",
     "summary",
     "diff",
     "sweep",
