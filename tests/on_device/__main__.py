@@ -22,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--parts", default=",".join(PARTS))
-    parser.add_argument("--first", type=int, help="so many of each part, to try it")
+    parser.add_argument("--first", type=int, help="the first N of each part, to try it", metavar="N")
     parser.add_argument("--update", action="store_true", help="write docs/cuda.md")
     asked = parser.parse_args(words)
     os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # products in float32 as on the CPU; read when CUDA starts

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from parity import SEED, TOLERANCES, flattened
+from parity import SEED, TOLERANCES, arguments, flattened
 
 import netc
 from netc.compiler.ir.elements import array_of
@@ -35,13 +35,13 @@ class Compared(Record):
 def compared(name: str, model: netc.Model, inputs: Sequence[torch.Tensor], device: str) -> Compared:
     """Runs both targets on the device."""
     module = model.module(seed=SEED).eval()
-    wanted = _called(module, inputs)
+    wanted = _called(module, arguments(model, inputs))
     wrong: list[str] = []
     missing: list[str] = []
     fallen: tuple[str, ...] = ()
     dtypes = [type_.dtype.name for type_ in model.outputs.values()]
     try:
-        _judge("PyTorch", _called(module.to(device), [x.to(device) for x in inputs]), wanted, dtypes, wrong)
+        _judge("PyTorch", _called(module.to(device), arguments(model, [x.to(device) for x in inputs])), wanted, dtypes, wrong)
     except (RuntimeError, NotImplementedError) as error:
         missing.append(f"PyTorch: {_line(error)}")
     try:
@@ -54,7 +54,7 @@ def compared(name: str, model: netc.Model, inputs: Sequence[torch.Tensor], devic
     return Compared(name, tuple(wrong), tuple(missing), fallen)
 
 
-def _called(module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Any]:
+def _called(module: torch.nn.Module, inputs: Sequence[Any]) -> list[Any]:
     with torch.no_grad():
         return [array_of(y.cpu()) for y in flattened(module(*inputs))]
 
