@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 
-from netc.compiler.backends.torch.table import NAMES
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.parser import parse
@@ -63,6 +62,8 @@ def load_installed() -> bool:
 
 
 def _check(operators: Iterable[type[Operator]]) -> None:
+    from netc.compiler.backends.torch.table import NAMES  # `netc check` needs no backend
+
     for operator in operators:
         what = f"the operator `{operator.name}`"
         if not operator.name.isidentifier() or parse(SourceFile("", f"input 3 -> {operator.name}\n"))[1]:

@@ -82,6 +82,7 @@ CASES: list[str] = [
     "input [T, 3] -> cumprod axis=1",
     "input [T, 3] -> cumprod axis=-1",
     "input [2, T] int32 -> cumprod dim=2",
+    "input 3x5x4 -> permute [0, 3, 1, 2] -> cumprod axis=2",
     "input [7] -> cumprod axis=0",
     "input [9, 2] -> cumprod axis=1",
     "input [1, 2] -> cumprod axis=1",

@@ -15,6 +15,7 @@ from netc.dsl.source import Span
 
 from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.origins import plain
+from ...ir.reals import has_real
 from ...ops.base import Operator, Required
 from ...ops.initialisers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
@@ -147,7 +148,7 @@ class Arguments(Part):
         value = self.raw(owner, name, kind, expr, scope)
         try:
             converted = kind.convert(value)
-            if not kind.varies:
+            if not kind.varies or (has_real(value) and not has_real(converted)):
                 self.session.decisions.pin(value)
                 converted = plain(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too

@@ -12,7 +12,7 @@ from netc.dsl.record import Record
 
 from ...dims import symbols
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.origins import Decided, Origin, has_origin, moved, named
+from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
@@ -47,14 +47,14 @@ class BoundParameters(Record):
         return cls(owner, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
-        """The value as symbols of the block's own, if it is an integer or a list of them."""
+        """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
         own = named(value, f"{self.owner}.{parameter}") if self.owner else value
         if own is value:
             return value
         items = own if isinstance(own, tuple) else (own,)
         for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
             inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, int(item), index if isinstance(own, tuple) else None, literal_value(default))
+            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal_value(default))
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 

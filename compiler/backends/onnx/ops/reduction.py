@@ -162,15 +162,16 @@ def cumprod(op: Cumprod, site: Site) -> str:
         return x.op("Identity").name
     axis = normalize_axis(op.name, op.axis, given)
     size = given.shape[axis]
-    return (_doubled(x, axis, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
+    return (_doubled(x, axis, given.rank, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
 
 
-def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
+def _doubled(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
     """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each the product of two of half the length."""
     site, reach = x.site, 1
     while reach < size:
-        before, ends = site.ints([reach, 0]), [site.ints([n]) for n in (0, size, axis)]
-        shifted = site.add("Pad", [x.name, before, site.scalar(1, x.dtype), site.ints([axis])])
+        before = [reach if at == axis else 0 for at in range(rank)]  # of all axes, as in folding.py
+        ends = [site.ints([n]) for n in (0, size, axis)]
+        shifted = site.add("Pad", [x.name, site.ints([*before, *[0] * rank]), site.scalar(1, x.dtype)])
         x, reach = x.op("Mul", TensorExpr(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach
     return x
 
