@@ -167,7 +167,7 @@ WHAT = {
     "it is a page of HTML or XML": ("a.bin", b"\n<!DOCTYPE html><html></html>"),
     "it is compressed with gzip": ("a.npz", b"\x1f\x8b\x08\0"),
     "it is empty": ("a.ckpt", b""),
-    "the file is corrupt or has another format": ("a.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."),
+    "the file is broken": ("a.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."),
 }
 
 
