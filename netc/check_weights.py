@@ -10,10 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.parameters import ParameterInfo, parameters
-from netc.compiler.errors.weights import WeightsMismatch
+from netc.compiler.errors.weights import WeightsMismatch, WeightsUnreadable
 from netc.compiler.weights.matching import WeightsError
 from netc.dsl.diagnostics import Diagnostic, Mark
-from netc.dsl.source import Span
+from netc.dsl.source import SourceFile, Span
+
+from .problems import diagnostic
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -29,15 +31,20 @@ def fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
     try:
         checkpoint.matched(infos, 0)
     except WeightsError as error:
-        return [_diagnostic(error, infos, program.main.span)]
+        if not isinstance(error.problem, WeightsMismatch):
+            return [diagnostic(error.problem, Span(SourceFile(_place(error, checkpoint), ""), 0, 0))]
+        return [_diagnostic(error.problem, infos, program.main.span)]
     return []
 
 
-def _diagnostic(error: WeightsError, infos: dict[str, ParameterInfo], whole: Span) -> Diagnostic:
+def _place(error: WeightsError, checkpoint: Checkpoint) -> str:
+    """The file that cannot be read, or what was asked for: such an error is not one of the spec."""
     problem = error.problem
-    misfits: list[tuple[str, str]] = []
-    if isinstance(problem, WeightsMismatch):
-        misfits = [(m.name, m.why) for m in problem.misfits] + [(name, "is not in the weights") for name in problem.missing]
+    return problem.source.strip("`") if isinstance(problem, WeightsUnreadable) else checkpoint.paths[0]
+
+
+def _diagnostic(problem: WeightsMismatch, infos: dict[str, ParameterInfo], whole: Span) -> Diagnostic:
+    misfits = [(m.name, m.why) for m in problem.misfits] + [(name, "is not in the weights") for name in problem.missing]
     first: dict[Span, str] = {}
     for name, why in misfits:
         if name in infos:

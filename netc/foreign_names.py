@@ -147,7 +147,7 @@ def stage(name: str) -> Advice:
     if plain(name) == "input":
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
     if name in OPTIMIZERS:
-        return Advice(f"training is done in Python: `torch.optim.{name}(module.parameters())`")
+        return Advice(f"training has a section of its own, with `optimizer {name.lower()} lr=1e-3`: see `netc ops train`")
     for library, names in _stages().items():
         if plain(name) in names:
             own = names[plain(name)]

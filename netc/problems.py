@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from netc.compiler.errors.base import Problem
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import Span
+
+_SETTING = re.compile(r"[A-Za-z_]\w*=[^/]*")
 
 
 def diagnostic(problem: Problem, span: Span) -> Diagnostic:
@@ -37,7 +40,10 @@ class MissingFile(FileProblem):
         return "there is no such file"
 
     def help(self) -> tuple[str, ...]:
-        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+        if self.near:
+            return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
+        setting = _SETTING.fullmatch(self.path)
+        return (f"to set a parameter of the model, write `--set {self.path}`",) if setting is not None else ()
 
 
 class NotAFile(FileProblem):

@@ -71,6 +71,8 @@ def _words(target: str | None) -> list[str]:
 def _unknown(name: str, known: list[str]) -> str:
     from netc.dsl.diagnostics.suggest import near
 
+    from ..foreign_names import stage
+
     names = _by_target(name) or near(name, known)
-    hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else "`netc ops` lists all"
+    hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else stage(name).help or "`netc ops` lists all"
     return f"there is no operator or word `{name}`; {hint}"
