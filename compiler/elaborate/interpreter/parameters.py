@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
@@ -15,6 +16,7 @@ from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
+from .argument_edits import Hint, separated
 from .base import Part
 
 
@@ -96,9 +98,9 @@ def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: a
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
-        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(surplus), accepts=accepts), surplus.span)
+        raise surplus_argument(owner, len(parameters), surplus, extra_argument_hint(surplus, node), accepts)
     if node.activation is not None:
-        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(node.activation)), node.activation.span)
+        raise surplus_argument(owner, len(parameters), node.activation, extra_argument_hint(node.activation, node))
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:
@@ -130,14 +132,19 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
     return found
 
 
-def extra_argument_hint(expr: ast.Expr) -> str:
+def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
     """The help for an argument too many that is really a stage."""
     if not isinstance(expr, ast.Name):
-        return ""
+        return Hint()
     if expr.name in Operator.registry:
-        return f"`{expr.name}` is a separate stage: write `-> {expr.name}`"
+        return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", separated(node, expr.span))
     close = near(expr.name, [name for name in Operator.registry if is_activation(name)])
-    return did_you_mean(close)
+    return Hint(did_you_mean(close), (Edit(expr.span, close[0], safe=False),) if close else ())
+
+
+def surplus_argument(owner: str, most: int, expr: ast.Expr, hint: Hint, accepts: tuple[str, ...] = ()) -> Failure:
+    """The failure for one argument too many."""
+    return Failure(TooManyArguments(owner, most, hint.help, accepts=accepts), expr.span, edits=hint.edits)
 
 
 def did_you_mean(names: Sequence[str]) -> str:
