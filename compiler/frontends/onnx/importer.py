@@ -22,7 +22,7 @@ from ..builder import ImportRefused
 from .arrangement import arranged
 from .control import AlreadyAnObstacle, Control
 from .defaults import is_default
-from .derived import derived, is_of_weights
+from .derived import derived, initialiser, is_of_weights
 from .dimensions import Dimensions, guesses
 from .emitter import Emitter
 from .float_forms import FORMS
@@ -86,7 +86,7 @@ class Importer:
     def initialisers(self, graph: onnx.GraphProto, names: Names) -> None:
         for tensor in graph.initializer:
             try:
-                names[tensor.name] = Known(array(tensor, self.folder), tensor.name)
+                names[tensor.name] = initialiser(array(tensor, self.folder), tensor.name)
             except Unreadable as error:
                 self._obstacle("the file", str(error), tensor.name)
                 names[tensor.name] = BROKEN
