@@ -15,6 +15,10 @@ from netc.compiler.ir.types import DTYPES
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
+METHODS = ("int8", "int4")
+"""How a model can be quantised, the usual one first."""
+RUNTIMES = ("onnxruntime-genai",)
+"""What else generates texts from a stream."""
 GREATEST_SEED = 2**63 - 1
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec
+    from .quantising import Quantised
     from .streams import ModelStream
     from .summary import SpecSummary
     from .training.objective import Objective
@@ -169,12 +170,18 @@ class Model:
         *,
         dtype: object = None,
         keep_io: bool = False,
+        quantize: str | None = None,
+        calibration: str | os.PathLike[str] | Mapping[str, object] | None = None,
         **options: Unpack[GraphKeywords],
-    ) -> None:
+    ) -> Quantised | None:
         """Writes what the ending of the path asks for, such as the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
 
-        `opset` and such are as for `onnx`. Raises `OSError` if the file cannot be written, `ValueError` for another ending, or for weights
-        or options with a source, which has none.
+        With `quantize`, `"int8"` or `"int4"`, the weights of an ONNX model are integers, and what that changes is returned. `calibration`,
+        arrays by the names of inputs or an `.npz` file of them, fixes the scales of activations too, for int8. `opset` and such are as for
+        `onnx`.
+
+        Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
+        none, and for what cannot be quantised.
         """
         from .saving import backend_for, refuse_options, refuse_weights, save
 
@@ -183,7 +190,15 @@ class Model:
         if weights is not None or seed is not None:
             refuse_weights(backend, "weights and seeds are")
         refuse_options(backend, options)
-        save(self.in_type(dtype, keep_io).backend_input(weights, seed, checked_options(**options)), backend, checked)
+        given = self.in_type(dtype, keep_io).backend_input(weights, seed, checked_options(**options))
+        if quantize is None and calibration is None:
+            save(given, backend, checked)
+            return None
+        from .quantising import check_target, checked_calibration, checked_method, save_quantised
+
+        method, samples = checked_method(quantize), checked_calibration(calibration)
+        check_target(backend, checked, method, samples is not None)
+        return save_quantised(given, checked, method, samples)
 
     def session(
         self,

@@ -245,6 +245,30 @@ class ModelStream:
                 save(self._part(program, whole), backend, name)
         return [name for name, _ in written]
 
+    def save_for(
+        self,
+        runtime: str,
+        folder: str | os.PathLike[str],
+        weights: Weights | None = None,
+        seed: int | None = None,
+        options: GraphOptions = USUAL,
+    ) -> tuple[str, ...]:
+        """Writes a folder that another runtime generates texts from: `onnxruntime-genai`, for a decoder of tokens. Returns what users
+        should know of it: texts without a full stop.
+
+        Its step has a mask, so that a batch has prompts of different lengths, padded on the right. Raises `ValueError` for another runtime
+        and for a model that it has no place for, `CompileError` for what cannot be streamed with padding.
+        """
+        from .arguments import RUNTIMES
+        from .checkpoint import checked_weights
+        from .genai import save_decoder, special_tokens
+
+        if runtime not in RUNTIMES:
+            raise ValueError(f"the runtime must be {' or '.join(RUNTIMES)}, not {runtime!r}")
+        checkpoint = checked_weights(weights)
+        paths = () if checkpoint is None else checkpoint.paths
+        return save_decoder(self._whole(weights, seed, options), self.dimension, checked_path(folder), special_tokens(paths))
+
     def _whole(self, weights: Weights | None, seed: int | None, options: GraphOptions = USUAL) -> BackendInput:
         """What backends would take of the whole model."""
         return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed, options=options)
