@@ -64,10 +64,11 @@ SEED ?= 0
 SETS ?= torchvision,transformers,diffusers,timm
 
 import: N ?= 50
+import: MOST ?= 100
 
 import: $(READY) ## models that exist, imported and proved; writes docs/import.md: make import N=200 SEED=1 SETS=timm
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[imports]'
-	PYTHONPATH=tests $(BIN)/python -m imports --sets $(SETS) --n $(N) --seed $(SEED) --update
+	PYTHONPATH=tests $(BIN)/python -m imports --sets $(SETS) --n $(N) --seed $(SEED) --most $(MOST) --update
 
 fuzz-weights: N ?= 10_000
 fuzz-weights: $(READY) ## damaged files of weights, which must be refused: make fuzz-weights N=100_000 SEED=0

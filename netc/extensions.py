@@ -12,11 +12,15 @@ from functools import cache
 from importlib import import_module
 
 from netc.compiler.ops import Operator
+from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
 GROUP = "netc.operators"
 """The group of entry points whose values are modules with operators."""
+
+_OF_NAMES = ("unknown-operator", "unknown-name", "too-many-arguments")
+"""Errors of names that an installed plugin may know. `dense 2 snake` has too many arguments until `snake` is an activation."""
 
 
 class PluginError(Exception):
@@ -38,6 +42,12 @@ def load(name: str) -> None:
         raise PluginError(f"cannot load the plugin `{name}`: {type(error).__name__}: {error}") from error
     finally:
         sys.path[:] = path
+
+
+def load_unknown(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Loads the plugins of installed packages if a name in these diagnostics may be theirs; whether it is worth to elaborate again. Raises
+    `PluginError`."""
+    return any(d.code in _OF_NAMES for d in diagnostics) and load_installed()
 
 
 @cache

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 class Proof(Record):
-    """What was compared: the sizes of symbolic dimensions, and the largest difference in each target, relative to the largest output."""
+    """What was compared: the sizes of symbolic dimensions, and the largest difference in each target, relative to the largest output.
+    `rounded` is that of the quantised model, if the origin is the float model that it stands for."""
 
     sizes: tuple[Mapping[str, int], ...]
     differences: Mapping[str, float]
+    rounded: float | None = None
 
 
 class NotProved(Exception):
@@ -50,17 +52,26 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     targets = {"PyTorch": _torch(model, weights), "ONNX Runtime": _onnx(model, weights)}
     largest = dict.fromkeys(targets, 0.0)
     used: list[Mapping[str, int]] = []
+    rounded: float | None = None
     for found, shapes in several_shapes(model.program, sizes):
         inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
         expected = origin.run(inputs, weights)
         used.append(found)
+        if origin.rounded is not None:
+            rounded = max(rounded or 0.0, _apart(origin.rounded(inputs, weights), expected))
         for target, run in targets.items():
             try:
                 most = _compare(target, run(inputs), expected, list(model.outputs), found)
             except NotProved as error:
                 raise _with_stage(error, model, origin, inputs, weights) from None
             largest[target] = max(largest[target], most)
-    return Proof(tuple(used), largest)
+    return Proof(tuple(used), largest, rounded)
+
+
+def _apart(quantised: list[Array], expected: list[Array]) -> float:
+    """How far the outputs of a quantised model are from the floats that it stands for; those that are no floats are left out."""
+    pairs = [(q, e) for q, e in zip(quantised, expected, strict=True) if q.dtype == e.dtype and q.shape == e.shape]
+    return max((difference(q, e) for q, e in pairs), default=0.0)
 
 
 def _with_stage(error: NotProved, model: Model, origin: Origin, inputs: list[Array], weights: Mapping[str, Array]) -> NotProved:

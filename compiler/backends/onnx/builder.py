@@ -147,11 +147,15 @@ class GraphBuilder:
             self.stored[name] = of_array(array)
         return self._constants[key]
 
+    def constants(self) -> set[str]:
+        """The names of all constants so far."""
+        return set(self._constants.values())
+
     def write(self, graph: GraphProto, outputs: Sequence[str]) -> set[str]:
         """Writes the nodes that are needed to compute `outputs` (provisional names); returns the provisional names of all values that are
         needed, those of `stored` among them."""
         used = set(outputs)
-        self.nodes = _pruned(self.nodes, used)
+        self.nodes = pruned(self.nodes, used)
         self._write_nodes(graph, self.nodes, Attributes())
         return used
 
@@ -195,7 +199,7 @@ def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:
     body.outputs = [body.outputs[i] for i in kept]
 
 
-def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
+def pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
     """The nodes that are needed to compute what is `used`, to which what they use is added."""
     kept: list[BuilderNode] = []
     for node in reversed(nodes):
@@ -206,6 +210,6 @@ def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
         if node.body is not None:
             _drop_unused(node, node.body, used)
             used.update(node.body.outputs)
-            node.body.nodes = _pruned(node.body.nodes, used)
+            node.body.nodes = pruned(node.body.nodes, used)
     kept.reverse()
     return kept

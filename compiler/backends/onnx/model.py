@@ -22,6 +22,7 @@ from ...ir.types import TensorType
 from ...ops.base import OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
+from ..base import USUAL, GraphOptions
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
@@ -52,12 +53,16 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> ModelProto:
+def model_proto(
+    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
-    return graph_and_tensors(program, arrays, name, spec_hash).whole()
+    return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
 
 
-def graph_and_tensors(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> GraphAndTensors:
+def graph_and_tensors(
+    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 
     Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
@@ -68,7 +73,7 @@ def graph_and_tensors(program: Program, arrays: Mapping[str, NDArray[Any]], name
     model.opset_import.add(domain="", version=OPSET)
     model.metadata_props.add(key="spec_hash", value=spec_hash)
     model.graph.name = name
-    return GraphAndTensors(model, _Writer(program, arrays).write(model.graph))
+    return GraphAndTensors(model, _Writer(program, arrays).write(model.graph, optimized=options.optimize))
 
 
 class _Writer:
@@ -91,7 +96,7 @@ class _Writer:
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
-    def write(self, graph: GraphProto) -> dict[str, StoredTensor]:
+    def write(self, graph: GraphProto, *, optimized: bool) -> dict[str, StoredTensor]:
         """Fills the graph, and gives what its initialisers are."""
         flat = FlatGraph(self.program.main)
         for item in flat:
@@ -103,6 +108,10 @@ class _Writer:
                 case FlatScanEnd():
                     self._end_loop(item)
         produced = self._bind([self.tensors[key] for key in flat.results()])
+        if optimized:
+            from .optimize import optimize  # more of NumPy than the playground has
+
+            optimize(self.builder, produced)
         used = self.builder.write(graph, produced)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):

@@ -16,6 +16,8 @@ from typing import Any
 from zlib import compress
 
 from ....dims import SymDim
+from ....ir.origins import has_origin, is_integer
+from ....ir.reals import has_real, real
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.base import Init
 from ....ops.constants import ParamOperator, TableOperator
@@ -78,14 +80,20 @@ def parameter(op: ParamOperator, site: TorchSite) -> Code:
         case Init("zeros" | "ones" as kind):
             return call(f"torch.{kind}", *flat, dtype=dtype)
         case Init("constant", (value,)):
-            number = float(value) if op.dtype.is_float else int(value)
-            return call("torch.full", sizes, lit(number, "value"), dtype=dtype)
-        case Init("normal", (deviation, mean)) if mean == 0:
+            return call("torch.full", sizes, _filled(value, op.dtype), dtype=dtype)
+        case Init("normal", (deviation, mean)) if mean == 0 and not has_origin(mean):
             sample = call("torch.randn", *flat, dtype=dtype)
-            return sample if deviation == 1 else Infix("*", sample, lit(deviation, "std"))
+            return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, lit(deviation, "std"))
         case Init("uniform", (low, high)):
             return method(call("torch.empty", *flat, dtype=dtype), "uniform_", lit(low, "low"), lit(high, "high"))
     return drawn(op.init, call("torch.empty", *flat, dtype=dtype))
+
+
+def _filled(value: Any, dtype: DType) -> Code:
+    """A number as one of an element type, from which `torch.full` takes the type."""
+    if dtype.is_float:
+        return lit(real("float", (value,), value) if is_integer(value) else value, "value")
+    return call("int", lit(value, "value")) if has_real(value) else lit(value if is_integer(value) else int(value), "value")
 
 
 @function(ParamOperator)

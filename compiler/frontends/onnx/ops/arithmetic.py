@@ -7,6 +7,7 @@ import numpy as np
 from ....ir.graph import Value
 from ....ir.types import DTYPES, FLOAT64, DType
 from ...builder import ImportRefused
+from ..names import is_made_up
 from ..site import Site, element_of
 from ..table import imports
 from ..values import Item, Known
@@ -36,6 +37,9 @@ for _name, _operator in _UNARY.items():
 def paired(site: Site, operator: str) -> Value:
     """An operator of two, one of which may be a number."""
     a, b = site.item(0), site.item(1)
+    if isinstance(a, Known) and isinstance(b, Known):
+        weights = _next_to_number(a, b), _next_to_number(b, a)
+        a, b = (site.x(n) if weight else item for n, (weight, item) in enumerate(zip(weights, (a, b), strict=True)))
     if isinstance(a, Value):
         other = site.scalar(1, a.type.rank)
         if other is not None and _exact(a, other):
@@ -45,6 +49,10 @@ def paired(site: Site, operator: str) -> Value:
         if first is not None and _exact(b, first):
             return site.one(operator, b, other=first, reverse=True)
     return site.one(operator, site.x(0), site.x(1))
+
+
+def _next_to_number(weight: Known, other: Known) -> bool:
+    return weight.array.size > 1 and is_made_up(other.name)
 
 
 def _exact(x: Value, other: object) -> bool:
