@@ -30,6 +30,7 @@ STD = "std/"
 ZOO = "zoo/"
 PACKAGE = "package:"
 _REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `allow_paths=[DIR]`"
+_CODE = "a spec loads no code; operators of your own come with `--plugin MODULE`, in Python with `import MODULE`"
 _LISTED = {STD: "`netc ops std` lists the standard library", ZOO: "`netc zoo` lists the specs that are part of netc"}
 _FOLDERS = {STD: folder("specs/std", "specs/std"), ZOO: folder("specs", "specs")}
 """Where the files are that netc has, by the beginning of their paths."""
@@ -180,7 +181,8 @@ class Loader:
         why = why_out_of_reach(real, folders)
         if why:
             listed = next((text for prefix, text in _LISTED.items() if path.rstrip("/") == prefix.rstrip("/")), "")
-            remedy = listed or (_REMEDY if why == OUTSIDE and _library(path) is None else "")
+            code = _CODE if path.endswith(".py") else ""
+            remedy = listed or code or (_REMEDY if why == OUTSIDE and _library(path) is None else "")
             raise CannotLoad(why, self._meant(path, user), remedy)
         if real not in self._read:
             try:
