@@ -45,8 +45,8 @@ class ImportFailed(Exception):
     """Nothing was made; `obstacles` are all that was found, in order."""
 
     def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
-        super().__init__("; ".join(f"{o.where}: {o.what} {o.why}" for o in obstacles[:3]))
         self.obstacles = obstacles
+        super().__init__("\n".join(self.lines()))
 
     def lines(self) -> tuple[str, ...]:
         """What was found, the same of several places in one sentence."""

@@ -1,7 +1,7 @@
 """The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
 
-In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23, whole or with initialisers that are not read yet. Always:
-inputs, outputs and initialisers carry the spec's names, symbolic axes theirs; the same program and arrays give the same bytes; time and
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initialisers that are not read yet. Always: inputs,
+outputs and initialisers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
 memory grow with the number of operators.
 """
 
@@ -22,19 +22,19 @@ from ...ir.types import TensorType
 from ...ops.base import OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
-from ..base import USUAL, GraphOptions
+from ..base import OPSET, USUAL, GraphOptions
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
+from .opsets.lowering import Lowering, NotInOpset
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
 from .table import EMITTERS
 from .unsupported import UnsupportedInOnnx
 
-OPSET = 23
-IR_VERSION = 11
-"""The first that has opset 23."""
 PRODUCER = "netc"
+_IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
+"""By opset, the version of the format that it came with."""
 
 
 class GraphAndTensors(Record):
@@ -69,21 +69,25 @@ def graph_and_tensors(
     """
     from . import ops  # noqa: F401  (fills the table)
 
-    model = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
-    model.opset_import.add(domain="", version=OPSET)
-    model.metadata_props.add(key="spec_hash", value=spec_hash)
+    model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
+    model.opset_import.add(domain="", version=options.opset)
+    for key, value in (("spec_hash", spec_hash), *options.metadata):
+        model.metadata_props.add(key=key, value=value)
+    model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
-    return GraphAndTensors(model, _Writer(program, arrays).write(model.graph, optimized=options.optimize))
+    return GraphAndTensors(model, _Writer(program, arrays, options.opset).write(model.graph, optimized=options.optimize))
 
 
 class _Writer:
-    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]], opset: int) -> None:
         main = program.main
         self.program = program
         self.builder = GraphBuilder()
+        self.builder.lowering = None if opset == OPSET else Lowering(self.builder, opset)
         names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
+        self.builder.declare(self.inputs, [v.type for v in main.inputs])
         self.initialisers = Initialisers(self.builder, arrays, parameters(program, transient=True))
         wanted = NameAllocator()
         self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
@@ -111,7 +115,8 @@ class _Writer:
         if optimized:
             from .optimize import optimize  # more of NumPy than the playground has
 
-            optimize(self.builder, produced)
+            given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
+            optimize(self.builder, produced, given | dict(self.types))
         used = self.builder.write(graph, produced)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
@@ -133,8 +138,8 @@ class _Writer:
         except UnsupportedInOnnx as error:
             error.span = error.span or node.span
             raise
-        except UnresolvedSymbol as error:
-            unsupported = UnsupportedInOnnx(node.op.name, f"no axis of an input is `{error.name}`, or determines it")
+        except (UnresolvedSymbol, NotInOpset) as error:
+            unsupported = UnsupportedInOnnx(node.op.name, str(error))
             unsupported.span = node.span
             raise unsupported from None
         results = (made,) if isinstance(made, str) else made

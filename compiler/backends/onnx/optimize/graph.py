@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ....ir.types import TensorType
 from ....weights.stored import StoredTensor
 from ..builder import Body, BuilderNode, GraphBuilder, pruned
 
@@ -16,8 +17,10 @@ from ..builder import Body, BuilderNode, GraphBuilder, pruned
 class OpenGraph:
     """See the module's docstring."""
 
-    def __init__(self, builder: GraphBuilder, outputs: Sequence[str]) -> None:
+    def __init__(self, builder: GraphBuilder, outputs: Sequence[str], types: Mapping[str, TensorType]) -> None:
+        """`types`: those of values, as far as they are known."""
         self.builder = builder
+        self.types = types
         self.outputs = frozenset(outputs)
         builder.nodes = pruned(builder.nodes, set(outputs))
         self.stored = builder.stored
@@ -44,9 +47,10 @@ class OpenGraph:
                 self._count(node.body.nodes)
 
     def only_taker(self, value: str) -> BuilderNode | None:
-        """The node that alone takes a value, which is no output; None if there is no such node."""
+        """The node in no loop that alone takes a value, which is no output; None if there is no such node."""
         taking = self.takers[value]
-        return taking[0] if len(taking) == 1 else None
+        node = taking[0] if len(taking) == 1 else None
+        return node if node is not None and self.makers.get(node.outputs[0]) is node else None
 
     def maker(self, value: str, op_type: str) -> BuilderNode | None:
         """The node of that type that makes the value for one taker alone."""
@@ -63,6 +67,14 @@ class OpenGraph:
         """What takes a value takes another one instead."""
         if names:
             _rename(self.nodes, names)
+
+    def bypass(self, node: BuilderNode, value: str) -> None:
+        """Removes a node: what makes `value`, for it alone, makes its result in its place."""
+        maker = self.makers[value]
+        (result,) = node.outputs
+        maker.outputs = tuple(result if output == value else output for output in maker.outputs)
+        self.makers[result] = maker
+        self.builder.nodes = [other for other in self.nodes if other is not node]
 
     def remove(self, gone: Callable[[BuilderNode], bool]) -> None:
         """Removes nodes that are in no loop."""
