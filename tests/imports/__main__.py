@@ -14,9 +14,10 @@ from multiprocessing.pool import Pool
 
 from imports import page
 from imports.cases import names
-from imports.kept import SETS, Measured, keep, kept
+from imports.kept import SAMPLED, SETS, Measured, keep, kept
 from imports.measured import Result, measure, reasons
 
+MILLION = 1_000_000
 LIMIT = 600
 """Seconds for one model."""
 
@@ -24,13 +25,14 @@ LIMIT = 600
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--n", type=int, default=50, help="how many of timm's models")
+    parser.add_argument("--n", type=int, default=50, help="how many of timm's models, and of torchvision's")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--most", type=int, default=100, help="the most parameters that these may have, in millions")
     parser.add_argument("--update", action="store_true", help="write docs/import.md")
     asked = parser.parse_args()
     for of in asked.sets.split(","):
         results: list[Result] = []
-        for result in _measured([(of, name) for name in names(of, asked.n, asked.seed)], asked.seed):
+        for result in _measured([(of, name) for name in names(of, asked.n, asked.seed, asked.most * MILLION)], asked.seed):
             results.append(result)
             said = result.failure or f"{result.lines} lines, {result.difference:.1e}, {sum(result.seconds):.1f} s"
             print(f"{result.of} {result.name}: {said}", flush=True)
@@ -38,7 +40,7 @@ def main() -> int:
         print(f"{of}: {len(results) - len(failed)} of {len(results)} proved")
         for reason, count in reasons(failed).most_common():
             print(f"  {count}: {reason}")
-        keep(Measured(of, asked.seed, results))
+        keep(Measured(of, asked.seed, asked.most if of in SAMPLED else None, results))
         if asked.update:
             page.write(kept())
     return 0

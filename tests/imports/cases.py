@@ -1,13 +1,14 @@
 """Models that are imported to be counted: those of torchvision, of transformers in small configurations, a sample of timm's, two of
 diffusers, and ONNX files.
 
-In: the name of a set, the size and the seed of a sample. Out: names; for a name, an origin. Always: the same seed gives the same sample;
-weights of modules are random, so that nothing is loaded.
+In: the name of a set, the size and the seed of a sample, and the most parameters. Out: names; for a name, an origin. Always: the same seed
+gives the same sample; weights of modules are random, so that nothing is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
@@ -28,14 +29,15 @@ class Case(NamedTuple):
     dims: Mapping[str | int, Any] | None = None
 
 
-def names(of: str, count: int, seed: int) -> list[str]:
-    """The models of a set."""
+def names(of: str, count: int, seed: int, most: int) -> list[str]:
+    """The models of a set. Of torchvision and timm `count` are drawn from those that have at most `most` parameters."""
     match of:
         case "torchvision":
             import torchvision
 
             models = torchvision.models
-            return [*models.list_models(module=models), *models.list_models(module=models.segmentation)]
+            every = [*models.list_models(module=models), *models.list_models(module=models.segmentation)]
+            return _sample(every, count, seed, lambda name: _torchvision_size(name) <= most)
         case "transformers":
             from frontends.test_torch_zoo import FAMILIES
 
@@ -43,7 +45,7 @@ def names(of: str, count: int, seed: int) -> list[str]:
         case "timm":
             import timm
 
-            return sorted(Random(seed).sample(timm.list_models(), count))
+            return _sample(timm.list_models(), count, seed, lambda name: _timm_size(name) <= most)
         case "diffusers":
             return ["UNet2DModel", "AutoencoderKL"]
         case "zoo":
@@ -51,6 +53,25 @@ def names(of: str, count: int, seed: int) -> list[str]:
         case "wheels":
             return onnx_files.wheels()
     raise SystemExit(f"there is no set `{of}`; there are torchvision, transformers, timm, diffusers, zoo and wheels")
+
+
+def _sample(every: Sequence[str], count: int, seed: int, fits: Callable[[str], bool]) -> list[str]:
+    """Models in alphabetical order; a smaller count draws some of those that a larger one does."""
+    shuffled = Random(seed).sample(every, len(every))
+    return sorted(islice(filter(fits, shuffled), count))
+
+
+def _torchvision_size(name: str) -> int:
+    import torchvision
+
+    return int(torchvision.models.get_model_weights(name)["DEFAULT"].meta["num_params"])
+
+
+def _timm_size(name: str) -> int:
+    import timm
+
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in timm.create_model(name, pretrained=False).parameters())
 
 
 def origin(of: str, name: str) -> Origin:

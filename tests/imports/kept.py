@@ -15,19 +15,23 @@ from imports.measured import Result
 
 FOLDER = Path(__file__).parents[2] / "build" / "imports"
 SETS = ("torchvision", "timm", "transformers", "diffusers", "zoo", "wheels")
+SAMPLED = ("torchvision", "timm")
+"""Of these some models are drawn, from those that are not too large."""
 
 
 class Measured(NamedTuple):
-    """A set. `seed` is that of the weights and inputs, and of the sample."""
+    """A set. `seed` is that of the weights and inputs, and of the sample; `most` the most parameters of a model that may be drawn, in
+    millions, None where all are taken."""
 
     of: str
     seed: int
+    most: int | None
     results: Sequence[Result]
 
 
 def keep(measured: Measured) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([measured.of, measured.seed, measured.results])
+    text = json.dumps([measured.of, measured.seed, measured.most, measured.results])
     (FOLDER / f"{measured.of}.json").write_text(text, encoding="utf-8")
 
 
@@ -37,5 +41,5 @@ def kept() -> list[Measured]:
 
 
 def _read(path: Path) -> Measured:
-    of, seed, results = json.loads(path.read_text(encoding="utf-8"))
-    return Measured(of, seed, [Result(*fields) for fields in results])
+    of, seed, most, results = json.loads(path.read_text(encoding="utf-8"))
+    return Measured(of, seed, most, [Result(*fields) for fields in results])

@@ -35,7 +35,7 @@ def rendered(measured: Sequence[Measured]) -> str:
 
 
 _WHAT = {
-    "torchvision": "torchvision, classification and segmentation",
+    "torchvision": "torchvision, a sample of classification and segmentation",
     "timm": "timm, a sample",
     "transformers": "transformers, small configurations",
     "zoo": "ONNX that netc writes for its zoo",
@@ -51,7 +51,8 @@ def _lines(measured: Sequence[Measured]) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|---:|---:|---:|"
     for one in measured:
         good = [result for result in one.results if not result.failure]
-        cells = [_WHAT.get(one.of, one.of), str(one.seed), str(len(one.results)), str(len(good))]
+        bound = f", at most {one.most} million parameters" if one.most is not None else ""
+        cells = [_WHAT.get(one.of, one.of) + bound, str(one.seed), str(len(one.results)), str(len(good))]
         if good:
             cells += [f"{median(r.lines for r in good):.0f}", f"{max(r.difference for r in good):.1e}"]
             cells += [f"{median(r.seconds[0] for r in good):.1f}", f"{median(r.seconds[2] for r in good):.1f}"]

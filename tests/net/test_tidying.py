@@ -215,3 +215,91 @@ def test_a_residual_that_some_have(drop: bool) -> None:
     text = "".join(spec(nn.Sequential(*(Residual(a, b, drop) for a, b in ((4, 8), (8, 8), (8, 6), (6, 6)))), 4).split())
     assert text.count("blockresidual") == 1
     assert ("->ifwith_dropout{(in->dropout0.25)+input_}" if drop else "->ifwith_residual{in+input_}") in text
+
+
+# --- masks -------------------------------------------------------------------------------------------------------------------
+
+
+def attending(mask: Callable[[int, Tensor], Tensor]) -> Callable[[nn.Module, Tensor], Tensor]:
+    """Attention to itself of `[N, T, 4]`, with a mask that is made of T and of the input."""
+
+    def forward(_: nn.Module, x: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(x[:, None], x[:, None], x[:, None], attn_mask=mask(x.shape[1], x))[:, 0]
+
+    return forward
+
+
+def positions(size: int) -> Tensor:
+    return torch.arange(size)
+
+
+def spec_of_attention(mask: Callable[[int, Tensor], Tensor]) -> str:
+    return uncommented(netc.from_torch(Of(attending(mask)), torch.randn(2, 7, 4), {0: ["N", "T"]}).spec())
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        lambda t, x: positions(t)[None, :] <= positions(t)[:, None],
+        lambda t, x: (positions(t)[:, None] >= positions(t)[None, :])[None, None].expand(x.shape[0], 1, t, t),
+        lambda t, x: (positions(t) >= 0)[None, :] & (positions(t)[None, :] <= positions(t)[:, None]),
+    ],
+)
+def test_a_causal_mask_is_an_argument(mask: Callable[[int, Tensor], Tensor]) -> None:
+    text = spec_of_attention(mask)
+    assert "causal=true" in text
+    assert "table" not in text
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        lambda t, x: (positions(t) >= 0)[None, None, None].expand(x.shape[0], 1, t, t),
+        lambda t, x: torch.zeros(t, t),
+        lambda t, x: torch.where((positions(t) >= 0)[None, :], torch.zeros(t, t), -torch.inf),
+    ],
+)
+def test_a_mask_that_hides_nothing_is_left_out(mask: Callable[[int, Tensor], Tensor]) -> None:
+    text = spec_of_attention(mask)
+    assert "mask" not in text
+    assert "causal" not in text
+
+
+@pytest.mark.parametrize(
+    ("mask", "formula"),
+    [
+        (lambda t, x: positions(t)[None, :] >= positions(t)[:, None], "j >= i"),
+        (lambda t, x: positions(t)[None, :] - positions(t)[:, None] < 3, "j - i < 3"),
+        (lambda t, x: (positions(t)[None, :] - positions(t)[:, None]).abs() <= 2, "abs(j - i) <= 2"),
+        (lambda t, x: ~(positions(t)[None, :] * 2 > positions(t)[:, None] + 5), "not j * 2 > i + 5"),
+        (lambda t, x: 4 - positions(t)[None, :] <= torch.minimum(positions(t)[:, None], positions(t)[None, :]), "4 - j <= min(i, j)"),
+    ],
+)
+def test_another_mask_is_one_table(mask: Callable[[int, Tensor], Tensor], formula: str) -> None:
+    text = spec_of_attention(lambda t, x: mask(t, x) | (positions(t)[None, :] == positions(t)[:, None]))
+    assert formula in text
+    assert text.count("table") == 1
+    assert "causal" not in text
+
+
+def test_tables_of_floats_are_computed_as_they_were() -> None:
+    text = spec(Of(lambda _, x: x + torch.arange(4).float().div(3).log1p()), 4)
+    assert "j" not in text
+
+
+def test_a_mask_that_differs_between_calls_stays() -> None:
+    class Layer(nn.Module):
+        def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+            return F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Layer()
+
+        def forward(self, x: Tensor) -> Tensor:
+            at = positions(x.shape[1])
+            y = self.layer(x, at[None, :] <= at[:, None])
+            return self.layer(y, at[None, :] >= at[:, None])
+
+    netc.from_torch(Two(), torch.randn(2, 7, 4), {0: ["N", "T"]})

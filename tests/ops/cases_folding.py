@@ -30,6 +30,7 @@ CASES: list[str] = [
     "input 3xHxW -> unfold 3x2 padding=1 stride=2x1 dilation=1x2",
     "input 3xHx4 -> unfold 2x4",
     "input 3x1x1 -> unfold 1",
+    "input 5x4x3 -> dense 2 -> permute [0, 3, 1, 2] -> unfold 3 padding=1",
     *[f"input 2x4x4 {d} -> unfold 2 padding=1" for d in ("float64", "float16", "bool")],
     "input [12, 16] -> fold 8x8 2 stride=2",
     "input [8, 12] -> fold 5x4 2",

@@ -35,7 +35,7 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
 
 def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
-    numbers = {stage.label for stage in stages if isinstance(stage, (Stage, Group))}
+    numbers = {label for stage in stages for label in _labels(stage)}
     found: list[Any] = []
     at = 0
     for stage in stages:
@@ -47,6 +47,16 @@ def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
                 at += 1
         found.append(stage)
     return found
+
+
+def _labels(stage: Any) -> Sequence[str]:
+    """The labels that a stage has in the sequence around it."""
+    match stage:
+        case Stage(label=str() as label) | Group(label=label):
+            return [label]
+        case Loop(label="", start=start):
+            return [str((start or 0) + i) for i in range(_members(stage))]
+    return []
 
 
 def _members(stage: Any) -> int:

@@ -233,8 +233,7 @@ class Printer(Values):
             one = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, "_") if isinstance(stage, Stage) else stage
             text = f"(kept...) = in; out kept, kept -> {self._stage(one)}"
         elif isinstance(body, Chain) and isinstance(body.head, Given):
-            stages = body.stages[0].stages if isinstance(body.stages[0], Group) else body.stages
-            text = " -> ".join(map(self._stage, without_numbers(stages)))
+            text = " -> ".join(map(self._stage, _iteration(body.stages)))
         else:
             text = self._expression(body, _PIPELINE)
         binders = self.binders.pop()
@@ -252,3 +251,13 @@ class Printer(Values):
             label = f"{label}{{{i} + {loop.start}}}" if loop.binders and loop.start else f"{label}{{{i}}}"
         head = f"repeat {names} in {over}" if names and (index or loop.binders) else f"repeat {over}"
         return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
+
+
+def _iteration(stages: Sequence[Any]) -> Sequence[Any]:
+    """The stages of an iteration, which is the sequence if there is one: its only member needs a label to have a level of its own."""
+    match stages:
+        case (Group((Stage(label=str(), activation=None),) as only),):
+            return only
+        case (Group(members),):
+            return without_numbers(members)
+    return without_numbers(stages)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from ...ir.graph import CallNode, Program, graphs
 from .dead import without_dead
+from .masks import masks
 from .patterns import PATTERNS
 from .rotary import rotary
 from .single import dissolved
+from .tables import composed
 from .view import GraphView
 
 
@@ -23,6 +25,11 @@ def tidy(program: Program) -> None:
             for node in list(graph.nodes):
                 pattern(view, node)
     rotary(program)
+    for graph in graphs(program.main):
+        view = GraphView(graph, program.facts)
+        for node in list(graph.nodes):
+            composed(view, node)
+    masks(program)
     without_dead(program.main)
     dissolved(program.main)
     for graph in graphs(program.main):

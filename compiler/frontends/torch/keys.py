@@ -46,6 +46,8 @@ class Keys:
         self.tree = tree
         self.stored = stored
         self.owned: dict[Node, tuple[ModuleCall, str]] = {}
+        self.claimed: dict[tuple[ModuleCall, ModuleCall, str], Node] = {}
+        """The operators that have the parameters below a prefix as their own, by the graph in which they are."""
         self.shared: dict[ModuleCall, ModuleCall] = {}
         """Of each call of a module that is called several times, the call in which the module is declared."""
         self._find_shared(tree.root)
@@ -100,9 +102,14 @@ class Keys:
         return found
 
     def home(self, node: Node, asking: ModuleCall) -> tuple[ModuleCall, str]:
-        """The call in whose graph the parameter is declared for uses like this one, and its label there."""
+        """The call in whose graph the parameter is declared for uses like this one, and its label there. That of an operator is read around
+        the operator and this use, since nothing can be given what it contains."""
         keys = self.stored[node].keys
         within = self.instance(asking)
+        owner = self.owned.get(node)
+        if owner is not None and node not in self.mixed:
+            at = _owner(common([owner[0], asking]), owner[1])
+            return at, at.relative(owner[1])
         uses = [call for _, call in self.readers[node] if node in self.mixed or self.instance(call) is within]
         at = common(uses or [asking])
         key = max(keys, key=lambda key: len(_owner(at, key).path))
@@ -148,6 +155,8 @@ class Keys:
             if self.instance(before[0]) is not self.instance(call):
                 return None
             tied = (name, before[1])
+        if self.claimed.setdefault((self.instance(call), self.landing(call), prefix), user) is not user:
+            return None
         for name, node in slots.items():
             if tied is None or tied[0] != name:
                 self.owned[node] = (call, join(prefix, name))

@@ -65,10 +65,11 @@ def unfold(op: Unfold, site: Site) -> str:
 
 
 def _padded(op: Unfold, site: Site) -> str:
-    before = op.pair("padding")
+    before = [*[0] * (site.given.x.rank - 2), *op.pair("padding")]
     if not any(before):
         return site.x.name
-    return site.add("Pad", [site.x.name, site.ints([*before, *before]), "", site.ints([-2, -1])])
+    # Of all axes: ONNX Runtime miscounts those that are given when it moves a Transpose past the Pad.
+    return site.add("Pad", [site.x.name, site.ints([*before, *before])])
 
 
 def _places(site: Site, window: Window, count: Dim) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dims import Dim, maximum
-from ....ir.types import BOOL, INT64
+from ....ir.types import BOOL, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.base import Operator, numel
 from ....ops.reduction import (
@@ -110,12 +110,18 @@ def place(op: ArgReduction, site: Site) -> str:
 def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         away = x - _reduce(site, x, "ReduceMean", op, keepdim=True)
-        shape = site.given.x.shape
-        count = numel(tuple(shape[axis] for axis in op.axes(site.given.x))) - op.correction
-        variance = _reduce(site, away * away, "ReduceSum", op) / TensorExpr(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
+        variance = _reduce(site, away * away, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
     return precise(site.x, steps).name
+
+
+def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
+    shape = site.given.x.shape
+    count = numel(tuple(shape[axis] for axis in op.axes(site.given.x)))
+    if isinstance(op.correction, int):
+        return TensorExpr(site, site.scalar(maximum(count - op.correction, 0), dtype), dtype)
+    return (TensorExpr(site, site.scalar(count, dtype), dtype) - op.correction).op("Max", 0.0)
 
 
 @emits(Norm, onnx="ReduceL2, ReduceL1, ReduceMax")
@@ -156,15 +162,16 @@ def cumprod(op: Cumprod, site: Site) -> str:
         return x.op("Identity").name
     axis = normalize_axis(op.name, op.axis, given)
     size = given.shape[axis]
-    return (_doubled(x, axis, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
+    return (_doubled(x, axis, given.rank, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
 
 
-def _doubled(x: TensorExpr, axis: int, size: int) -> TensorExpr:
+def _doubled(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
     """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each the product of two of half the length."""
     site, reach = x.site, 1
     while reach < size:
-        before, ends = site.ints([reach, 0]), [site.ints([n]) for n in (0, size, axis)]
-        shifted = site.add("Pad", [x.name, before, site.scalar(1, x.dtype), site.ints([axis])])
+        before = [reach if at == axis else 0 for at in range(rank)]  # of all axes, as in folding.py
+        ends = [site.ints([n]) for n in (0, size, axis)]
+        shifted = site.add("Pad", [x.name, site.ints([*before, *[0] * rank]), site.scalar(1, x.dtype)])
         x, reach = x.op("Mul", TensorExpr(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach
     return x
 

@@ -366,7 +366,7 @@ def _plus_one(count: Code) -> Code:
             return Argument(name, factor, offset + 1)
         case SizeRef(words, sources):
             return SizeRef(words.removesuffix(" - 1") if words.endswith(" - 1") else f"{words} + 1", sources)
-        case Subscript():
+        case Subscript() | NameCode():
             return SizeRef("{0} + 1", (count,))
     raise TypeError(f"not a count: {count!r}")
 
