@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from netc.cli import cli
 from netc.compiler.errors.running import RunError
 from netc.compiler.errors.weights import WeightsError
+from netc.training.checkpoints import write_state
 from netc.training.curves import curves_svg
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
@@ -96,3 +98,9 @@ def test_reports_for_tensorboard(tmp_path: Path) -> None:
         found = [(event.step, event.value) for event in read.Scalars(name)]
         assert [step for step, _ in found] == [step for step, _ in expected]
         assert np.allclose([value for _, value in found], [value for _, value in expected], rtol=1e-6)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_a_full_disk_is_said() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        write_state({"numbers": torch.zeros(100_000)}, "/dev/full")
