@@ -117,7 +117,7 @@ class Checkpoints:
         progress = {**progress, "number": self.number + 1}
         if self.ranks.world == 1:
             state = {"progress": progress, **trained.tensors()}
-            write_files(os.fspath(self.folder / FILE), lambda path: torch.save(state, path))
+            write_files(os.fspath(self.folder / FILE), lambda path: write_state(state, path))
             self._remove_folders(self.number)
         else:
             self._save_folder(progress, trained)
@@ -132,7 +132,7 @@ class Checkpoints:
         self.ranks.once(lambda: self._complete(progress, temporary, target))
 
     def _complete(self, progress: State, temporary: Path, target: Path) -> None:
-        torch.save(progress, temporary / PROGRESS)
+        write_state(progress, temporary / PROGRESS)
         for file in temporary.iterdir():
             with file.open("r+b") as stream:
                 os.fsync(stream.fileno())
@@ -243,3 +243,14 @@ def _by_name(state: State, known: list[tuple[str, Tensor]]) -> State:
     groups = [{**group, "params": [known[i][0] for i in group["params"]]} for group in state["param_groups"]]
     kept = {known[i][0]: {key: _shaped(value, known[i][1]) for key, value in own.items()} for i, own in state["state"].items()}
     return {"state": kept, "param_groups": groups}
+
+
+def write_state(state: State, path: str | Path) -> None:
+    """`torch.save`. Raises `OSError` where the disk is full, which PyTorch's writer hides in an error of its own."""
+    try:
+        with open(path, "wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise

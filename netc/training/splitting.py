@@ -2,7 +2,8 @@
 
 In: the graph of a model, and the number of devices. Out: `Splits`. Always: layers are split together. The first ones (`columns`) give each
 device a part of their features; what follows computes each part, or each head, by itself; the last one (`rows`) sums over the parts. No
-tensor of which devices have parts leaves such a region, and none that is whole and has a gradient enters it.
+tensor of which devices have parts leaves such a region, and none that is whole and has a gradient enters it. Features of a first layer that
+are several results one after the other, as queries, keys and values of one product, are divided result by result (`packed`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from netc.compiler.ops.arithmetic import Clamp, NumberOrTensor, Pair
 from netc.compiler.ops.attention import Attention
 from netc.compiler.ops.axes import normalize_axis
 from netc.compiler.ops.base import Operator
+from netc.compiler.ops.constants import ParamOperator
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.elementwise import Numeric, Real
 from netc.compiler.ops.joining import Division
+from netc.compiler.ops.linear_algebra import Matmul
 from netc.compiler.ops.multihead import MultiheadAttention
 from netc.compiler.ops.rearrange import Rearrange
 from netc.compiler.ops.regularization import Dropout, Identity
@@ -36,7 +39,7 @@ from netc.dsl.source import Span
 from ..errors import CompileError
 from ..problems import diagnostic
 
-COLUMNS, ROWS, HEADS = "columns", "rows", "heads"
+COLUMNS, ROWS, HEADS, PACKED = "columns", "rows", "heads", "packed"
 SHOWN = 3
 """Layers of which a message says why they are whole."""
 
@@ -54,12 +57,14 @@ class Uneven(Record):
 
 
 class Splits(Record):
-    """`ways` has `columns`, `rows` or `heads` for each layer that is split, by its path in the model; `whole` why each other layer that has
-    a matrix is not. `uneven`: what would be split, if the number of devices divided it."""
+    """`ways` has `columns`, `rows`, `heads` or `packed` for each layer that is split, by its path in the model; `whole` why each other
+    layer that has a matrix is not. `uneven`: what would be split, if the number of devices divided it. `pieces`: the number of results of
+    each packed layer."""
 
     ways: Mapping[str, str]
     whole: Mapping[str, str]
     uneven: tuple[Uneven, ...]
+    pieces: Mapping[str, int]
 
     def summary(self, devices: int) -> str:
         """A line on what is split, and what is not."""
@@ -144,6 +149,13 @@ class _Walk:
         self.whole: dict[str, str] = {}
         self.uneven: dict[str, Uneven] = {}
         """By layer: the first number in its region that is not divisible."""
+        self.pieces: dict[str, int] = {}
+        self.undivided: dict[int, str] = {}
+        """Results of first layers that nothing has taken yet, and these layers."""
+        self.divided: set[int] = set()
+        """Results of packed layers, which nothing else can take."""
+        self.free: dict[int, str] = {}
+        """Parameters that are no layer's, by their tensors."""
         self.loops = 0
         self.used: set[str] = set()
 
@@ -167,24 +179,33 @@ class _Walk:
         bad = {layer for layer in self.uneven if layer in closed or layer in self.heads}
         while more := {layer for layers in self.rows.values() if layers & bad for layer in layers} - bad:
             bad |= more  # layers whose parts meet are split together
-        ways = dict.fromkeys(sorted(closed - bad), COLUMNS)
+        ways = {layer: PACKED if layer in self.pieces else COLUMNS for layer in sorted(closed - bad)}
         ways |= {layer: ROWS for layer, layers in self.rows.items() if not layers & bad}
         ways |= dict.fromkeys(sorted(self.heads - bad), HEADS)
         whole = {**self.before, **self.whole}
         whole |= dict.fromkeys(sorted(self.columns - closed), "no layer takes what it computes")
         whole |= {layer: f"{u} that cannot be divided" for layer, u in self.uneven.items() if layer in bad}
         uneven = tuple({u.span: u for layer, u in self.uneven.items() if layer in bad}.values())
-        return Splits(ways, {layer: why for layer, why in whole.items() if layer not in ways}, uneven)
+        pieces = {layer: count for layer, count in self.pieces.items() if layer in ways}
+        return Splits(ways, {layer: why for layer, why in whole.items() if layer not in ways}, uneven, pieces)
 
     def _node(self, flat: FlatNode) -> None:
         node = flat.node
+        if isinstance(node.op, ParamOperator):
+            self.free[flat.outputs[0]] = flat.path
+        if isinstance(node.op, Matmul):
+            why = "it is multiplied by `@`, and only layers are divided"
+            self.whole |= {self.free[key]: why for key in flat.inputs if key in self.free}
         if node.specs or any(key in self.learned for key in flat.inputs):
             self.learned.update(flat.outputs)
         here = {i: self.parts[key] for i, key in enumerate(flat.inputs) if key in self.parts}
+        self._leave((key for key in flat.inputs if key in self.divided), "what it computes is divided, and taken as a whole too")
         if isinstance(node.op, (Dense, MultiheadAttention)) and node.specs:
             self._layer(flat, here)
-        elif here:
+        elif here and not self._divides(flat):
             self._between(flat, here)
+        for key in flat.inputs:
+            self.undivided.pop(key, None)
 
     def _layer(self, flat: FlatNode, here: Mapping[int, Parts]) -> None:
         """A layer with a matrix, which begins or ends a region, or is one."""
@@ -200,6 +221,7 @@ class _Walk:
         elif own:
             self.columns.add(path)
             self.parts[flat.outputs[0]] = Parts(node.outputs[0].type.rank - 1, frozenset((path,)))
+            self.undivided[flat.outputs[0]] = path
             self._check_even((path,), flat, "features", node.outputs[0].type.shape[-1])
         else:
             self.heads.add(path)
@@ -216,6 +238,22 @@ class _Walk:
         if not any(spec.role == "weight" or spec.name == "weight" for spec in node.specs):
             return "its weight is computed"
         return _why_no_heads(node.op, node.op.bind(tuple(v.type for v in node.inputs), self.model.facts))
+
+    def _divides(self, flat: FlatNode) -> bool:
+        """Whether it divides what a first layer computes, and nothing else takes, into equal results: they are in parts then."""
+        node, key = flat.node, flat.inputs[0]
+        if not isinstance(node.op, Division) or key not in self.undivided:
+            return False
+        path, parts = self.undivided[key], self.parts[key]
+        sizes = {value.type.shape[parts.axis] for value in node.outputs}
+        if normalize_axis(node.op.name, node.op.args["axis"], node.inputs[0].type) != parts.axis or len(node.outputs) < 2 or len(sizes) > 1:
+            return False
+        self.pieces[path] = len(node.outputs)
+        self.divided.add(key)
+        for output in flat.outputs:
+            self.parts[output] = parts
+        self._check_even((path,), flat, "features", sizes.pop())
+        return True
 
     def _between(self, flat: FlatNode, here: Mapping[int, Parts]) -> None:
         """An operator that is given parts."""

@@ -5,14 +5,17 @@ layers as `DTensor`s. Always: between the first and the last layer of a region, 
 PyTorch makes of them is what it makes of the whole, or an error. Outside they are plain, and the same on each device.
 
 The three matrices of `nn.MultiheadAttention` are one parameter, `[3 * features, features]`; it becomes `[3, features, features]`, of which
-each device has its heads. Only `state_dict` shows it, and files of weights have the shape of the spec.
+each device has its heads. Only `state_dict` shows it, and files of weights have the shape of the spec. So it is with any layer that
+computes several results at once.
+
+Dropout of parts draws on each device by itself: the same numbers would drop the same places of different features or heads.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -25,7 +28,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, Ro
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from .splitting import COLUMNS, HEADS, ROWS, Splits
+from .splitting import COLUMNS, HEADS, PACKED, ROWS, Splits
 
 HEADS_AXIS = 1
 """Of queries, keys and values, `[N, heads, T, features]`."""
@@ -34,33 +37,63 @@ HEADS_AXIS = 1
 def split_layers(model: nn.Module, splits: Splits, mesh: DeviceMesh) -> None:
     """Changes the layers in place."""
     logging.getLogger("torch.distributed.tensor._redistribute").setLevel(logging.ERROR)  # it warns of how whole tensors are gathered
-    styles: dict[str, Callable[[], ParallelStyle]] = {
-        COLUMNS: partial(ColwiseParallel, use_local_output=False),
-        ROWS: RowwiseParallel,
-        HEADS: HeadsParallel,
+    styles: dict[str, Callable[[str], ParallelStyle]] = {
+        COLUMNS: lambda path: ColwiseParallel(use_local_output=False),
+        ROWS: lambda path: RowwiseParallel(),
+        HEADS: lambda path: HeadsParallel(),
+        PACKED: lambda path: PackedParallel(splits.pieces[path]),
     }
     for path, way in splits.ways.items():
-        parallelize_module(model.get_submodule(path), mesh, styles[way](), src_data_rank=None)  # all have the same weights
+        parallelize_module(model.get_submodule(path), mesh, styles[way](path), src_data_rank=None)  # all have the same weights
 
 
 @contextmanager
 def in_parts() -> Iterator[None]:
     """What surrounds the passes: plain tensors that meet `DTensor`s are the same on all devices, and attention is computed head by head."""
-    with implicit_replication(), AttentionOfHeads():
+    with implicit_replication(), OnParts():
         yield
 
 
-class AttentionOfHeads(TorchFunctionMode):
-    """Attention on `DTensor`s of heads: each device computes its own. On the CPU, PyTorch has no rule for it."""
+class OnParts(TorchFunctionMode):
+    """Attention and dropout of `DTensor`s: each device computes its own heads, and draws for its own part. On the CPU, PyTorch has no rule
+    for the one, and the same numbers for all in the other."""
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         options = kwargs or {}
-        if func is not functional.scaled_dot_product_attention or not isinstance(args[0], DTensor):
+        if not args or not isinstance(args[0], DTensor):
             return func(*args, **options)
-        by_heads = (Shard(HEADS_AXIS),)
-        query, key, value = (t.redistribute(placements=by_heads).to_local() for t in args[:3])
-        made = func(query, key, value, *args[3:], **options)
-        return DTensor.from_local(made, args[0].device_mesh, by_heads, run_check=False)
+        if func is functional.scaled_dot_product_attention:
+            return _attention(args, options)
+        if func is functional.dropout and any(isinstance(placement, Shard) for placement in args[0].placements):
+            return _dropout(args[0], *args[1:], **options)
+        return func(*args, **options)
+
+
+def _attention(args: tuple[Any, ...], options: Mapping[str, Any]) -> DTensor:
+    mesh, by_heads = args[0].device_mesh, (Shard(HEADS_AXIS),)
+    query, key, value = (t.redistribute(placements=by_heads).to_local() for t in args[:3])
+    with own_draws(mesh.get_local_rank(), query.device):
+        made = functional.scaled_dot_product_attention(query, key, value, *args[3:], **options)
+    return DTensor.from_local(made, mesh, by_heads, run_check=False)
+
+
+def _dropout(x: DTensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> DTensor:
+    if not training or not p:
+        return x
+    local = x.to_local()
+    with own_draws(x.device_mesh.get_local_rank(), local.device):
+        made = functional.dropout(local, p, training)
+    return DTensor.from_local(made, x.device_mesh, x.placements, run_check=False)
+
+
+@contextmanager
+def own_draws(rank: int, device: torch.device) -> Iterator[None]:
+    """What is drawn depends on the device of those that share a layer, and afterwards all go on with the same numbers. Nothing of the
+    generators is changed but by one number."""
+    seed = int(torch.randint(2**62, ()))  # the same on all of them
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed + rank)
+        yield
 
 
 class HeadsParallel(ParallelStyle):
@@ -106,11 +139,51 @@ def _attend(
     causal = is_causal and key_padding_mask is None  # as PyTorch's module has it
     mask = None if causal else _joined(attn_mask, key_padding_mask, q.dtype)
     dropout = module.dropout if module.training else 0.0
-    attended = functional.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
+    with own_draws(mesh.get_local_rank(), q.device) if dropout else nullcontext():
+        attended = functional.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
     own = functional.linear(attended.transpose(1, 2).flatten(2), _local(module.out_proj.weight))
     made = DTensor.from_local(own, mesh, [Partial()], run_check=False).redistribute(placements=[Replicate()]).to_local()
     bias = _local(module.out_proj.bias)
     return made if bias is None else made + bias, None
+
+
+class PackedParallel(ParallelStyle):
+    """`nn.Linear` whose features are several results, one after the other, of each of which a device has a part."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def _apply(self, module: nn.Module, device_mesh: DeviceMesh) -> nn.Module:
+        assert isinstance(module, nn.Linear)
+        features = module.out_features // self.count
+        _distribute(module, "weight", (self.count, features, module.in_features), device_mesh, Shard(1))
+        if module.bias is not None:
+            _distribute(module, "bias", (self.count, features), device_mesh, Shard(1))
+        module.forward = partial(_packed, module, device_mesh)  # type: ignore[assignment,method-assign]
+        return module
+
+
+def _packed(module: nn.Linear, mesh: DeviceMesh, x: Tensor) -> Results:
+    weight, bias = _local(module.weight), _local(module.bias)
+    own = functional.linear(_entering(x, mesh), weight.flatten(0, 1), None if bias is None else bias.flatten())
+    return Results(own, mesh, len(weight))
+
+
+class Results:
+    """What a packed layer computes: each device has its part of each result. No tensor, as it is none that a `DTensor` could mean: only
+    what the graph proves to be next can be done with it."""
+
+    def __init__(self, own: Tensor, mesh: DeviceMesh, count: int) -> None:
+        self.own, self.mesh, self.count = own, mesh, count
+
+    def chunk(self, chunks: int, dim: int) -> tuple[Tensor, ...]:
+        axis = dim % self.own.dim()
+        made = self.own.chunk(self.count, dim=axis)
+        return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in made)
+
+    def split(self, sizes: int | tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
+        return self.chunk(self.count, dim)
 
 
 def _entering(whole: Tensor, mesh: DeviceMesh) -> Tensor:

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from click.testing import CliRunner
 
+from netc.cli import cli
 from netc.compiler.errors.running import RunError
 from netc.compiler.errors.weights import WeightsError
+from netc.training.checkpoints import write_state
 from netc.training.curves import curves_svg
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
@@ -74,3 +78,29 @@ def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         train(tmp_path / "run", weights=str(tmp_path / "other.npz"))
     assert not (tmp_path / "run").exists()
+
+
+def test_reports_for_tensorboard(tmp_path: Path) -> None:
+    """TensorBoard reads what `metrics.jsonl` has."""
+    events = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="TensorBoard is not installed, see CONTRIBUTING.md"
+    )
+    (tmp_path / "spec.net").write_text(SPEC, encoding="utf-8")
+    np.savez(tmp_path / "data.npz", **samples())
+    words = ["train", str(tmp_path / "spec.net"), "--data", str(tmp_path / "data.npz"), "-o", str(tmp_path / "run"), "--tensorboard"]
+    result = CliRunner().invoke(cli, words, prog_name="netc")
+    assert result.exit_code == 0, result.output
+    read = events.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    metrics = read_metrics(str(tmp_path / "run"))
+    training = [(entry["step"], entry["loss"]) for entry in metrics if "loss" in entry]
+    validation = [(entry["step"], entry["validation"]["accuracy"]) for entry in metrics if "validation" in entry]
+    for name, expected in (("loss/training", training), ("accuracy/validation", validation)):
+        found = [(event.step, event.value) for event in read.Scalars(name)]
+        assert [step for step, _ in found] == [step for step, _ in expected]
+        assert np.allclose([value for _, value in found], [value for _, value in expected], rtol=1e-6)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_a_full_disk_is_said() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        write_state({"numbers": torch.zeros(100_000)}, "/dev/full")

@@ -172,7 +172,7 @@ def test_the_file_runs_alone(tmp_path: Path) -> None:
     imported = {n.module or "" for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)}
     imported |= {a.name for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import) for a in n.names}
     assert {name.split(".")[0] for name in imported} <= {"torch", "numpy", *sys.stdlib_module_names}
-    done = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-W", "error", "train.py"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.startswith("epoch 1: loss ")
     model = netc.compile_file(tmp_path / "digits.net")
     assert model.module(weights=tmp_path / "digits.pt")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 import netc
 from netc.analysis import Choice, Spec
 from netc.compiler.ir.training import Training
 from netc.dsl.source import SourceFile
-from netc.training.splitting import COLUMNS, HEADS, ROWS, checked_splits, split_share, splits_of
+from netc.training.splitting import COLUMNS, HEADS, PACKED, ROWS, checked_splits, split_share, splits_of
+from netc.training.tensor_parallel import own_draws
 from tests.training.test_ranks import assert_close, begin, train, write_data
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -23,12 +25,19 @@ block grouped(heads, fewer) {
   v = in -> dense (fewer * head) as v -> rearrange "n t (h d) -> n h t d" h=fewer
   (q, k, v) -> attention causal=true -> rearrange "n h t d -> n t (h d)" -> dense in.features as o
 }
+block packed(heads) {
+  (queries, k, v) = in -> dense (3 * in.features) as qkv -> chunk 3 axis=-1
+  q = queries -> rearrange "n t (h d) -> n h t d" h=heads
+  (q, k -> rearrange "n t (h d) -> n h t d" h=heads, v -> rearrange "n t (h d) -> n h t d" h=heads)
+    -> attention causal=true -> rearrange "n h t d -> n t (h d)" -> dense in.features as proj
+}
 block layer(width) {
   a = in + (in -> layer_norm -> grouped 4 2 as grouped)
   b = a + (a -> layer_norm -> multihead_attention 4 causal=true as attention)
   c = b + (b -> layer_norm -> dense (2 * width) gelu as up -> dense width as down)
-  gate = c -> dense width silu as gate
-  c + (gate * (c -> dense width bias=false as value) -> dense width as mixed)
+  d = c + (c -> layer_norm -> packed 4 as packed)
+  gate = d -> dense width silu as gate
+  d + (gate * (d -> dense width bias=false as value) -> dense width as mixed)
 }
 tokens = input [T] int64
 scores = tokens -> embedding 50 16 -> repeat 2 as layers { layer 16 } -> layer_norm -> dense 50 as head
@@ -68,11 +77,12 @@ def test_what_is_split() -> None:
     training = training_of(SPEC)
     splits = checked_splits(training, 2)
     layer = {"grouped.q": COLUMNS, "grouped.k": COLUMNS, "grouped.v": COLUMNS, "grouped.o": ROWS, "attention": HEADS, "up": COLUMNS}
-    layer |= {"down": ROWS, "gate": COLUMNS, "value": COLUMNS, "mixed": ROWS}
+    layer |= {"down": ROWS, "gate": COLUMNS, "value": COLUMNS, "mixed": ROWS, "packed.qkv": PACKED, "packed.proj": ROWS}
     assert splits.ways == {f"layers.{i}.{name}": way for i in range(2) for name, way in layer.items()}
+    assert splits.pieces == {"layers.0.packed.qkv": 3, "layers.1.packed.qkv": 3}
     assert splits.whole == {"head": "it is an output of the model"}
     assert 0.5 < split_share(training, splits) < 0.9
-    assert "20 layers, 18 of `dense` and 2 of `multihead_attention`; whole on each: `head`" in splits.summary(2)
+    assert "24 layers, 22 of `dense` and 2 of `multihead_attention`; whole on each: `head`" in splits.summary(2)
 
 
 def test_pairs_need_all_that_is_between_them_in_parts() -> None:
@@ -85,6 +95,37 @@ def test_pairs_need_all_that_is_between_them_in_parts() -> None:
     assert "`add` joins it with what is whole" in said("y = (x -> layer_norm) + (x -> dense 8 as a) -> dense 4 as b")
     assert "its parameters are used twice" in said("shared m = dense 8\ny = x -> m -> m")
     assert "it is in a `scan`" in said("y = x -> scan axis=1 { in -> dense 8 relu as a -> dense 8 as b }")
+
+
+def test_several_results_of_one_product() -> None:
+    """They are divided each by itself, if they are equally large and nothing takes them together."""
+    assert ways("(p, q) = x -> dense 8 as a -> chunk 2 axis=-1\ny = p * sigmoid(q) -> dense 4 as b") == {"a": PACKED, "b": ROWS}
+    assert ways("(p, q) = x -> dense 8 as a -> split 4 axis=2\ny = p + q -> dense 4 as b") == {"a": PACKED, "b": ROWS}
+    assert "`split` takes all of what it computes" in said(
+        "(p, q) = x -> dense 8 as a -> split [2, 6] axis=-1\ny = p -> dense 4 as b\nout y, q"
+    )
+    together = "h = x -> dense 8 as a\n(p, q) = h -> chunk 2 axis=-1\ny = p * q -> dense 4 as b"
+    assert ways(together) == {"a": PACKED, "b": ROWS}
+    assert "taken as a whole too" in said(f"{together}\nz = h -> dense 2 as c\nout y, z")
+    assert "`a` has 3 features" in said("(p, q) = x -> dense 6 as a -> chunk 2 axis=-1\ny = p * q -> dense 4 as b").replace("chunk1", "a")
+    assert "it is an output of the model" in said(
+        "h = x -> dense 8 as a\n(p, q) = h -> chunk 2 axis=-1\ny = p * q -> dense 4 as b\nout y, h"
+    )
+    activated = "(p, q) = x -> dense 8 relu as a -> chunk 2 axis=-1\ny = p * q -> dense 4 as b"
+    assert "`chunk` takes all of what it computes" in said(activated)
+
+
+def test_devices_drop_different_places() -> None:
+    """And what is drawn afterwards is the same on all of them."""
+    drawn, after = [], []
+    for rank in (0, 1, 0):
+        torch.manual_seed(5)
+        with own_draws(rank, torch.device("cpu")):
+            drawn.append(torch.rand(100))
+        after.append(torch.rand(100))
+    assert torch.equal(drawn[0], drawn[2])
+    assert not torch.isin(drawn[0], drawn[1]).any()
+    assert torch.equal(after[0], after[1])
 
 
 def test_a_whole_tensor_without_a_gradient_may_meet_parts() -> None:
@@ -102,6 +143,8 @@ def test_what_cannot_be_divided() -> None:
     assert "leave out `--tp`" in heads
     assert "has 6 features" in said("y = x -> dense 6 as a -> dense 4 as b", 4)
     assert ways("y = x -> dense 6 as a -> dense 8 as b -> dense 8 as c -> dense 4 as d", 4) == {"c": COLUMNS, "d": ROWS}
+    product = said("y = x @ (param [8, 8] init=normal(1) as w) -> relu -> dense 4 as b")
+    assert "`w`: it is multiplied by `@`, and only layers are divided" in product
     nothing = said("y = x -> layer_norm -> dense 4")
     assert "no layer of this model can be divided over 2 devices" in nothing
     assert "`dense1`: it is an output of the model" in nothing

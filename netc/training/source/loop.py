@@ -49,7 +49,7 @@ def follow(average: nn.Module, model: nn.Module) -> None:
         else:
             kept.copy_(value)'''
 SHOWN = """def shown(found: dict[str, Tensor] | dict[str, float]) -> str:
-    return ", ".join(f"{name} {float(value):.6g}" for name, value in found.items())"""
+    return ", ".join(f"{name} {value:.6g}" for name, value in found.items())"""
 
 
 class LoopText(Record):
