@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-text mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ format: $(READY) ## lay out the Python code
 
 bench: $(READY) ## times, as ratios to a peer in the same run
 	$(BIN)/python -m bench.run
+
+cuda: $(READY) ## operators, the zoo's small models and speeds on a GPU, against the CPU; writes docs/cuda.md; needs one
+	PYTHONPATH=tests $(BIN)/python -m on_device --update
 
 vscode: $(READY) ## the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
 	$(BIN)/python editors/vscode/make.py

@@ -21,6 +21,8 @@ def word(leaf: Leaf) -> str:
 
 
 def needs_space(before: Leaf, after: Leaf) -> bool:
+    if before.token.type in ("NUMBER", "DIMS") and after.token.type == "DOT":
+        return True  # `4.e` would be one word
     rest = before.token.type == "NAME" and after.token.type == "ELLIPSIS"
     return not rest and before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
 

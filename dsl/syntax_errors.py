@@ -282,7 +282,8 @@ def _number_as_stage(stop: Stop) -> Diagnostic | None:
     if stop.token.type == "NUMBER" and stop.previous is not None and stop.previous.type == "ARROW":
         written = f"dense {stop.token.text}"
         help = f"name the operator, for a layer of {stop.token.text} units: `-> {written}`"
-        return errors.syntax(stop.span, f"expected a stage after `->`, found {found(stop)}", help=(help,))
+        edit = Edit(stop.span, written, safe=False)
+        return errors.syntax(stop.span, f"expected a stage after `->`, found {found(stop)}", help=(help,), edits=(edit,))
     if stop.token.type == "DIMS" and stop.at_start:
         help = f"declare a tensor of this shape: `x = input {stop.token.text}`, or `w = param {stop.token.text} as w`"
         return errors.syntax(stop.span, f"a statement cannot begin with the shape {found(stop)}", help=(help,))

@@ -22,7 +22,7 @@ from netc.dsl.source import Span
 
 from . import foreign_names
 from .errors import CompileError
-from .extensions import load_installed
+from .extensions import load_unknown
 from .files import Loader, Unreadable
 from .problems import NoModel, diagnostic
 
@@ -121,6 +121,13 @@ def elaborate_section(
     file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str | None
 ) -> TrainingAnalysis:
     """The second half of `analyse_training`, for a text that has been parsed."""
+    found = _elaborated_section(file, source, problems, choice, path, section)
+    return _elaborated_section(file, source, problems, choice, path, section) if load_unknown(found.diagnostics) else found
+
+
+def _elaborated_section(
+    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str | None
+) -> TrainingAnalysis:
     loader = Loader(source, path, choice.allow_paths)
     made = elaborate_training(
         file,
@@ -163,8 +170,7 @@ def elaborate_file(
     """The second half of `analyse`, for a text that has been parsed with these `problems`. Only a name that is unknown makes netc look for
     the plugins of installed packages."""
     found = _elaborated(file, source, problems, choice, path, index=index)
-    unknown = any(d.code in ("unknown-operator", "unknown-name") for d in found.diagnostics)
-    return _elaborated(file, source, problems, choice, path, index=index) if unknown and load_installed() else found
+    return _elaborated(file, source, problems, choice, path, index=index) if load_unknown(found.diagnostics) else found
 
 
 def _elaborated(

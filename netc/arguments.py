@@ -9,11 +9,16 @@ import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
+from netc.compiler.backends.base import OPSETS, GraphOptions
 from netc.compiler.elaborate.precision import FULL, Precision
 from netc.compiler.ir.types import DTYPES
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
+METHODS = ("int8", "int4")
+"""How a model can be quantised, the usual one first."""
+RUNTIMES = ("onnxruntime-genai",)
+"""What else generates texts from a stream."""
 GREATEST_SEED = 2**63 - 1
 
 
@@ -84,6 +89,19 @@ def checked_precision(dtype: object, keep_io: object = False) -> Precision:
     if found is None or not found.is_float:
         raise ValueError(f"dtype must be one of {', '.join(FLOAT_NAMES)}, not {dtype!r}")
     return Precision(found, keep_io)
+
+
+def checked_options(opset: object = None, optimize: object = True) -> GraphOptions:
+    """How a graph is written."""
+    if not isinstance(optimize, bool):
+        raise TypeError(f"optimize must be a bool, not {_kind(optimize)}")
+    if opset is None:
+        return GraphOptions(optimize=optimize)
+    if isinstance(opset, bool) or not isinstance(opset, Integral):
+        raise TypeError(f"an opset must be an integer, not {_kind(opset)}")
+    if int(opset) not in OPSETS:
+        raise ValueError(f"an opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
+    return GraphOptions(int(opset), optimize)
 
 
 def checked_name(name: object, what: str) -> str | None:

@@ -11,25 +11,29 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
+from netc.compiler.backends.base import USUAL
+
 from .arguments import checked_seed
 from .checkpoint import Checkpoint, Source, checked_weights
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.base import BackendInput
+    from netc.compiler.backends.base import BackendInput, GraphOptions
     from netc.compiler.ir.graph import Program
     from netc.compiler.weights.matching import Matched
 
 Weights = Source | Checkpoint
 
 
-def backend_input(program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "") -> BackendInput:
+def backend_input(
+    program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = USUAL
+) -> BackendInput:
     """The input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of another kind."""
     from netc.compiler.backends.base import BackendInput
 
     checked, number = checked_weights(weights), checked_seed(seed)
 
     arrays = None if weights is None and seed is None else _Arrays(program, checked, number)
-    return BackendInput(program, program.main.name, spec_hash, arrays)
+    return BackendInput(program, program.main.name, spec_hash, arrays, options=options)
 
 
 class _Arrays:
@@ -63,7 +67,7 @@ def part_of(program: Program, whole: BackendInput, names: Mapping[str, str]) -> 
     """The input of a backend for a program that has parameters of another one: `names` are those that they have there."""
     from netc.compiler.backends.base import BackendInput
 
-    return BackendInput(program, program.main.name, "", _Part(whole, names))
+    return BackendInput(program, program.main.name, "", _Part(whole, names), options=whole.options)
 
 
 class _Part:

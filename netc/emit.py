@@ -7,7 +7,7 @@ quick, since the help of the command line needs it; the stages are the compiler'
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from netc.compiler.backends.registry import NAMES
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
     from .analysis import Choice
-    from .model import Model
+    from .model import GraphKeywords, Model
 
     Shown = tuple[str | None, tuple[Diagnostic, ...]]
 
 
-def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Shown:
-    """The text of one stage, None if there are errors before it, and the diagnostics."""
+def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, **graph: Unpack[GraphKeywords]) -> Shown:
+    """The text of one stage, None if there are errors before it, and the diagnostics. `graph`: how a graph of ONNX is written."""
     from .analysis import analyse
     from .api import model_of
     from .files import Unreadable
@@ -37,7 +37,7 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
     if analysis.program is None:
         return None, analysis.diagnostics
     model = model_of(analysis, choice)
-    shown = _OF_MODEL[stage](model) if stage in _OF_MODEL else model.source(stage)
+    shown = _OF_MODEL[stage](model) if stage in _OF_MODEL else model.source(stage, **graph)
     return shown, analysis.diagnostics
 
 

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 
-from netc.compiler.backends.torch.table import NAMES
 from netc.compiler.ops import Operator
+from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
 GROUP = "netc.operators"
 """The group of entry points whose values are modules with operators."""
+
+_OF_NAMES = ("unknown-operator", "unknown-name", "too-many-arguments")
+"""Errors of names that an installed plugin may know. `dense 2 snake` has too many arguments until `snake` is an activation."""
 
 
 class PluginError(Exception):
@@ -41,6 +44,12 @@ def load(name: str) -> None:
         sys.path[:] = path
 
 
+def load_unknown(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Loads the plugins of installed packages if a name in these diagnostics may be theirs; whether it is worth to elaborate again. Raises
+    `PluginError`."""
+    return any(d.code in _OF_NAMES for d in diagnostics) and load_installed()
+
+
 @cache
 def load_installed() -> bool:
     """Loads the plugins of installed packages, once; whether there are operators that were not there before. Raises `PluginError`."""
@@ -53,6 +62,8 @@ def load_installed() -> bool:
 
 
 def _check(operators: Iterable[type[Operator]]) -> None:
+    from netc.compiler.backends.torch.table import NAMES  # `netc check` needs no backend
+
     for operator in operators:
         what = f"the operator `{operator.name}`"
         if not operator.name.isidentifier() or parse(SourceFile("", f"input 3 -> {operator.name}\n"))[1]:

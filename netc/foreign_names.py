@@ -132,6 +132,16 @@ INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "i
 """Arguments that say how large the input is."""
 
 
+SIZES_FIRST = (
+    {"bilinear": (-1, -1)}
+    | dict.fromkeys(("batch_norm", "conv", "conv_transpose", "instance_norm"), (1,))
+    | dict.fromkeys(
+        ("dense", "gru", "gru_cell", "layer_norm", "lstm", "lstm_cell", "multihead_attention", "rms_norm", "rnn", "rnn_cell"), (-1,)
+    )
+)
+"""The sizes of inputs that PyTorch's modules take in front of their other arguments: the axis of each."""
+
+
 def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if plain(name) == "input":
@@ -151,12 +161,17 @@ def stage(name: str) -> Advice:
 def argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
     if name in INFERRED:
-        return Advice(f"remove `{name}`: the size of the input is known from the input")
+        return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
     for library, names in SYNONYMS.items():
         own = names.get(name)
         if own in operator.signature:
             return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
     return Advice()
+
+
+def sizes_first(operator: str) -> tuple[int, ...]:
+    """The sizes of inputs that PyTorch's module takes before its other arguments: the axis of each."""
+    return SIZES_FIRST.get(operator, ())
 
 
 @cache

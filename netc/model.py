@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
-from .arguments import checked_name, checked_path, checked_precision
+from netc.compiler.backends.base import USUAL
+
+from .arguments import checked_name, checked_options, checked_path, checked_precision
 from .backend_input import Weights, reported
 from .errors import CompileError, unsupported_is_compile_error
 
@@ -20,16 +22,24 @@ if TYPE_CHECKING:
     import torch
 
     from netc.compiler.analysis.parameters import ParameterInfo
-    from netc.compiler.backends.base import BackendInput
+    from netc.compiler.backends.base import BackendInput, GraphOptions
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec
+    from .quantising import Quantised
     from .streams import ModelStream
     from .summary import SpecSummary
     from .training.objective import Objective
+
+
+class GraphKeywords(TypedDict, total=False):
+    """How an ONNX model is written: the fields of `GraphOptions`."""
+
+    opset: int | None
+    optimize: bool
 
 
 class ParameterTable(dict[str, "ParameterInfo"]):
@@ -96,17 +106,21 @@ class Model:
         made.weights = self.weights
         return made
 
-    def source(self, target: str = "torch", *, dtype: object = None, keep_io: bool = False) -> str:
+    def source(self, target: str = "torch", *, dtype: object = None, keep_io: bool = False, **options: Unpack[GraphKeywords]) -> str:
         """The text that the backend of a target writes.
 
-        For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph. Raises `ValueError` for
-        a target that is not registered, `CompileError` for what the target cannot express.
+        For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph, which `opset` and such
+        are for, as for `onnx`. Raises `ValueError` for a target that is not registered, `CompileError` for what the target cannot express.
         """
         from netc.compiler.backends.registry import get_or_raise
 
-        made = self.in_type(dtype, keep_io)
+        from .saving import refuse_options
+
+        backend = get_or_raise(target)
+        refuse_options(backend, options)
+        made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program):
-            return get_or_raise(target).text(made.backend_input())
+            return backend.text(made.backend_input(options=how))
 
     def spec(self) -> str:
         """The text of the spec; of a model that was made of none, one that says the same."""
@@ -127,16 +141,25 @@ class Model:
             return BACKEND.module(given)
 
     def onnx(
-        self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
+        self,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        *,
+        dtype: object = None,
+        keep_io: bool = False,
+        **options: Unpack[GraphKeywords],
     ) -> onnx.ModelProto:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
+
+        `opset` is that of the operators, 23 unless given; with `optimize=False`, the graph has the spec's stages and its initialisers are
+        the parameters, as they are.
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
         from netc.compiler.backends.onnx import BACKEND
 
-        made = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
+        made, how = self.in_type(dtype, keep_io), checked_options(**options)
+        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
             return BACKEND.proto(given)
 
     def save(
@@ -147,18 +170,35 @@ class Model:
         *,
         dtype: object = None,
         keep_io: bool = False,
-    ) -> None:
+        quantize: str | None = None,
+        calibration: str | os.PathLike[str] | Mapping[str, object] | None = None,
+        **options: Unpack[GraphKeywords],
+    ) -> Quantised | None:
         """Writes what the ending of the path asks for, such as the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
 
-        Raises `OSError` if the file cannot be written, `ValueError` for another ending, or for weights with a source, which holds none.
+        With `quantize`, `"int8"` or `"int4"`, the weights of an ONNX model are integers, and what that changes is returned. `calibration`,
+        arrays by the names of inputs or an `.npz` file of them, fixes the scales of activations too, for int8. `opset` and such are as for
+        `onnx`.
+
+        Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
+        none, and for what cannot be quantised.
         """
-        from .saving import backend_for, refuse_weights, save
+        from .saving import backend_for, refuse_options, refuse_weights, save
 
         checked = checked_path(path)
         backend = backend_for(checked)
         if weights is not None or seed is not None:
             refuse_weights(backend, "weights and seeds are")
-        save(self.in_type(dtype, keep_io).backend_input(weights, seed), backend, checked)
+        refuse_options(backend, options)
+        given = self.in_type(dtype, keep_io).backend_input(weights, seed, checked_options(**options))
+        if quantize is None and calibration is None:
+            save(given, backend, checked)
+            return None
+        from .quantising import check_target, checked_calibration, checked_method, save_quantised
+
+        method, samples = checked_method(quantize), checked_calibration(calibration)
+        check_target(backend, checked, method, samples is not None)
+        return save_quantised(given, checked, method, samples)
 
     def session(
         self,
@@ -168,10 +208,11 @@ class Model:
         *,
         dtype: object = None,
         keep_io: bool = False,
+        **options: Unpack[GraphKeywords],
     ) -> OnnxSession:
         """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays.
 
-        It refuses sizes that a `where` of the spec excludes.
+        `opset` and such are as for `onnx`. It refuses sizes that a `where` of the spec excludes.
         """
         from functools import partial
 
@@ -179,8 +220,8 @@ class Model:
 
         from .conditions import check_sizes
 
-        made = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
+        made, how = self.in_type(dtype, keep_io), checked_options(**options)
+        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
             return BACKEND.session(given, device, partial(check_sizes, made.program))
 
     def stream(self, dimension: str) -> ModelStream:
@@ -191,13 +232,13 @@ class Model:
 
         return ModelStream(self.program, dimension, self.weights)
 
-    def backend_input(self, weights: Weights | None = None, seed: int | None = None) -> BackendInput:
+    def backend_input(self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = USUAL) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
         from .backend_input import backend_input
 
         if weights is None and seed is None:
             weights = self.weights
-        return backend_input(self.program, weights, seed, self._hash)
+        return backend_input(self.program, weights, seed, self._hash, options)
 
     def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:
         """The objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.

@@ -10,7 +10,6 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import PurePath
 
 SUFFIX = ".net"
 OUTSIDE = "it is outside of the folder of the first file"
@@ -36,7 +35,8 @@ def why_no_data(real: str, folders: Sequence[str]) -> str:
 
 def within(real: str, folders: Sequence[str]) -> bool:
     """Whether one of the folders has the file, at any depth."""
-    return any(PurePath(real).is_relative_to(folder) for folder in folders)
+    path = os.path.normcase(real)
+    return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in map(os.path.normcase, folders))
 
 
 def open_regular(path: str, flags: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from netc.compiler.backends.base import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.registry import backend_of, backends
 
@@ -24,6 +26,14 @@ def refuse_weights(backend: Backend, what: str) -> None:
     if not backend.holds_weights:
         others = " or ".join(f"`{one.suffix}`" for one in backends() if one.holds_weights)
         raise WrongOutput(f"{backend.artefact} holds no weights: {what} for {others}")
+
+
+def refuse_options(backend: Backend, options: Iterable[str]) -> None:
+    """Raises `WrongOutput` if the artefact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
+    asked = ", ".join(f"`{option}`" for option in options)
+    if asked and not backend.takes_options:
+        others = " or ".join(f"`{one.suffix}`" for one in backends() if one.takes_options)
+        raise WrongOutput(f"{backend.artefact} is no graph of ONNX: {asked} is for {others}")
 
 
 def save(given: BackendInput, backend: Backend, path: str) -> None:

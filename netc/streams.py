@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.backends.base import USUAL
 from netc.compiler.dims import Dim, evaluate, invert, show, symbol, symbols
 from netc.compiler.ir.types import BATCH
 from netc.compiler.ops.base import numel
@@ -24,7 +25,7 @@ from .errors import CompileError, unsupported_is_compile_error
 from .problems import diagnostic
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.base import Backend, BackendInput
+    from netc.compiler.backends.base import Backend, BackendInput, GraphOptions
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
 
@@ -213,7 +214,12 @@ class ModelStream:
         return tuple(notes)
 
     def save(
-        self, path: str | os.PathLike[str], target: Backend | None = None, weights: Weights | None = None, seed: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        target: Backend | None = None,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        options: GraphOptions = USUAL,
     ) -> list[str]:
         """Writes the step to a file, and what comes before it to one whose name has `.start` before the ending. Returns their names.
 
@@ -234,14 +240,38 @@ class ModelStream:
         written = [(checked, self.step)]
         if self.start is not None:
             written.append((checked.removesuffix(backend.suffix) + START + backend.suffix, self.start))
-        with reported(self._whole(weights, seed)) as whole:
+        with reported(self._whole(weights, seed, options)) as whole:
             for name, program in written:
                 save(self._part(program, whole), backend, name)
         return [name for name, _ in written]
 
-    def _whole(self, weights: Weights | None, seed: int | None) -> BackendInput:
+    def save_for(
+        self,
+        runtime: str,
+        folder: str | os.PathLike[str],
+        weights: Weights | None = None,
+        seed: int | None = None,
+        options: GraphOptions = USUAL,
+    ) -> tuple[str, ...]:
+        """Writes a folder that another runtime generates texts from: `onnxruntime-genai`, for a decoder of tokens. Returns what users
+        should know of it: texts without a full stop.
+
+        Its step has a mask, so that a batch has prompts of different lengths, padded on the right. Raises `ValueError` for another runtime
+        and for a model that it has no place for, `CompileError` for what cannot be streamed with padding.
+        """
+        from .arguments import RUNTIMES
+        from .checkpoint import checked_weights
+        from .genai import save_decoder, special_tokens
+
+        if runtime not in RUNTIMES:
+            raise ValueError(f"the runtime must be {' or '.join(RUNTIMES)}, not {runtime!r}")
+        checkpoint = checked_weights(weights)
+        paths = () if checkpoint is None else checkpoint.paths
+        return save_decoder(self._whole(weights, seed, options), self.dimension, checked_path(folder), special_tokens(paths))
+
+    def _whole(self, weights: Weights | None, seed: int | None, options: GraphOptions = USUAL) -> BackendInput:
         """What backends would take of the whole model."""
-        return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed)
+        return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed, options=options)
 
     def _part(self, program: Program, whole: BackendInput) -> BackendInput:
         """What backends take, with the parameters of the whole model that this program has."""

@@ -37,15 +37,35 @@ class UnsupportedByTarget(Exception):
         super().__init__(problem.message())
 
 
+OPSETS = range(17, 26)
+"""The opsets of ONNX that a graph can be written in."""
+OPSET = 23
+"""The one that it is in unless another is asked for."""
+
+
+class GraphOptions(Record):
+    """How an artefact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
+    rather than stage by stage."""
+
+    opset: int = OPSET
+    optimize: bool = True
+
+
+USUAL = GraphOptions()
+"""Those that hold unless others are given."""
+
+
 class BackendInput(Record):
     """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read when it is asked for;
-    None: the caller has none. `progress` is called while a large artefact is written, with the bytes so far and all of them."""
+    None: the caller has none. `progress` is called while a large artefact is written, with the bytes so far and all of them. `options` are
+    for backends that say so (`takes_options`)."""
 
     program: Program
     name: str
     spec_hash: str = ""
     weights: Callable[[], Arrays] | None = None
     progress: Callable[[int, int], None] | None = None
+    options: GraphOptions = USUAL
 
     def arrays(self) -> Arrays:
         """The parameters and buffers; without `weights`, those that seed 0 draws."""
@@ -100,6 +120,8 @@ class Backend(Protocol):
     """The artefact is not for terminals; `text` is another view of it."""
     holds_weights: bool = False
     """The artefact contains the values of parameters."""
+    takes_options: bool = False
+    """The artefact is a graph, which `GraphOptions` are for."""
 
     def text(self, given: BackendInput) -> str:
         """What `--emit` shows. Raises `UnsupportedByTarget`."""

@@ -15,6 +15,7 @@ from ..errors.limits import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph import Value as Tensor
 from ..ir.origins import DIVIDES, TracedInt
+from ..ir.reals import real
 from ..ops.base import strict_key
 from .limits import MAX_NODES, check_dimension, check_list, check_product
 from .scopes.failures import Failure
@@ -44,7 +45,7 @@ _SHORT = 60
 def negate(value: Any, span: Span) -> Any:
     if not _is_number(value):
         raise Failure(BadOperand("-", show_value(value)), span)
-    return -value
+    return real("-", (value,), -value) if isinstance(value, float) else -value
 
 
 def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
@@ -62,8 +63,10 @@ def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elabo
     if op == "/":
         return _divide(node, left, right, scope, session)
     value = _compute(op, left, right, node, session)
-    if isinstance(value, float) or (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
-        session.decisions.pin((left, right))  # a float, a power, or a size known at run time has no formula
+    if isinstance(value, float):
+        return real(op, (left, right), value)
+    if (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
+        session.decisions.pin((left, right))  # a power, or a size known at run time, has no formula
     elif op == "*" and isinstance(value, tuple):
         session.decisions.pin(right)
     return value
@@ -141,7 +144,7 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if isinstance(left, float) or isinstance(right, float):
-        return _compute("/", left, right, node, session)
+        return real("/", (left, right), _compute("/", left, right, node, session))
     quotient = session.facts.exact_div(left, right)
     if isinstance(quotient, SymDim):
         session.decisions.pin((left, right))

@@ -13,7 +13,8 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim, maximum, minimum
 from ..errors.arguments import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.values import FunctionTakes, NoValue
-from ..ir.origins import has_origin
+from ..ir.origins import has_origin, plain
+from ..ir.reals import has_real, real
 from .decisions import Decisions
 from .limits import check_dimension, check_list
 from .scopes.failures import Failure
@@ -130,6 +131,10 @@ def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
 
 KEEPING = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
 """The functions that leave integers, and the items of lists, as they are."""
+ROUNDING = ("sum", "ceil", "floor", "int")
+"""Those of them that do not leave floats as they are."""
+REALS = ("sqrt", "exp", "log", "log2", "sin", "cos", "float")
+"""The functions whose value is a float that knows what it is computed from."""
 IS_GIVEN = "given"
 HAS_PARAMETER, PARAMETER_SHAPE, PARAMETER_INIT = OF_LAYERS = ("has_parameter", "parameter_shape", "parameter_init")
 """What a layer that is an argument would have as parameters: see interpreter/layer_parameters.py."""
@@ -169,14 +174,22 @@ def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions:
     builtin = BUILTINS[name]
     check_count(name, builtin.least, builtin.most, node)
     value = _applied(name, builtin, arguments, node.span)
+    if name in REALS:
+        return real(name, tuple(arguments), value)
     if name in ("min", "max") and isinstance(value, int):
         for other in _numbers(arguments):
             decisions.ordered("<=" if name == "min" else ">=", value, other, True)
-    elif name not in KEEPING or (isinstance(value, SymDim) and has_origin(tuple(arguments))):
+    elif _loses(name, value, tuple(arguments)):
         decisions.pin(tuple(arguments))
+        value = plain(value)
     check_dimension(value, node.span)
     check_list(value, node.span)
     return value
+
+
+def _loses(name: str, value: Any, arguments: tuple[Any, ...]) -> bool:
+    """Whether the value of a function does not say what it is computed from."""
+    return name not in KEEPING or (isinstance(value, SymDim) and has_origin(arguments)) or (name in ROUNDING and has_real(arguments))
 
 
 def no_keywords(node: ast.Call) -> Failure:

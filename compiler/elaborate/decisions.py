@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..dims import Dim, Facts
-from ..ir.origins import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, traced_in
+from ..ir.origins import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, names_in, pinned, traced_in
 
 
 class Decisions:
@@ -38,9 +38,12 @@ class Decisions:
         self.note(op, left, right)
 
     def pin(self, value: object) -> None:
-        """The integers in the value are used as they are."""
+        """The numbers in the value are used as they are."""
         for number in traced_in(value):
-            self.note("==", number, int(number))
+            if isinstance(number, TracedInt):
+                self.note("==", number, int(number))
+            else:
+                self._add(pinned(names_in(number)))
 
     def take(self, decisions: Decided, places: Mapping[str, Any]) -> None:
         """The decisions of a graph, at a use of it: there its symbols have the given values."""

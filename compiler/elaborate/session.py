@@ -49,6 +49,10 @@ class Foreign(Protocol):
         """What to write for an argument that is called so elsewhere."""
         ...
 
+    def sizes_first(self, operator: str) -> tuple[int, ...]:
+        """The sizes of inputs that are written elsewhere, before the other arguments: the axis of each."""
+        ...
+
 
 class CannotLoad(Exception):
     """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist; `remedy` is what would
@@ -114,6 +118,7 @@ class ElaborationSession:
         self.recursions = 0
         self.iterations = 0
         self.stages = 0
+        self.checked: set[tuple[int, int]] = set()
         self.items = 0
         self.remembering = Remembering(self, memory) if memory is not None else None
 
@@ -158,6 +163,10 @@ class ElaborationSession:
         """Help for an argument by its name in other libraries, empty if none is known."""
         return self.foreign.argument(operator, name) if self.foreign is not None else Advice()
 
+    def sizes_first(self, operator: type[Operator]) -> tuple[int, ...]:
+        """The sizes of inputs that other libraries write before the operator's other arguments: the axis of each."""
+        return self.foreign.sizes_first(operator.name) if self.foreign is not None else ()
+
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:
         """Limits the nesting of blocks and groups."""
@@ -200,7 +209,12 @@ class ElaborationSession:
             raise LimitExceeded
 
     def count_stage(self, span: Span, trace: tuple[CallSite, ...]) -> None:
-        """Counts stages that are checked, and ends the elaboration when there are too many."""
+        """Counts stages that are checked again with other types or arguments, and ends the elaboration when there are too many. The first
+        check of each takes time as the text is long, which has a limit of its own."""
+        place = (id(span.file), span.start)
+        if place not in self.checked:
+            self.checked.add(place)
+            return
         self.stages += 1
         if self.stages > MAX_STAGES:
             self.report(TooManyNodes(self.stages, MAX_STAGES, "network", "different stages"), span, trace=trace)
@@ -212,7 +226,15 @@ class ElaborationSession:
         if self.items > MAX_ITEMS:
             raise Failure(TooManyNodes(self.items, MAX_ITEMS, "spec", "items in its lists"), span, final=True)
 
-    def report(self, problem: Problem, span: Span, marks: Marks = (), trace: tuple[CallSite, ...] = (), label: str | None = None) -> None:
+    def report(
+        self,
+        problem: Problem,
+        span: Span,
+        marks: Marks = (),
+        trace: tuple[CallSite, ...] = (),
+        label: str | None = None,
+        edits: tuple[Edit, ...] = (),
+    ) -> None:
         """Adds a diagnostic, and ends the elaboration if there are too many. Marks on the problem's own span add nothing and are left out.
 
         If a `where` would solve the problem, the declarations of its dimensions are marked too.
@@ -224,7 +246,8 @@ class ElaborationSession:
             label = next((t for s, t in marks if s == span), "")
         new = problem.replacement()
         severity = "error" if self.in_training and problem.error_in_training else problem.severity
-        edits = (Edit(span.before() if new.before else span, new.text, new.safe),) if new is not None else ()
+        if new is not None and not edits:
+            edits = (Edit(span.before() if new.before else span, new.text, new.safe),)
         made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
         self.diagnostics.append(made)
         self.errors += made.severity == "error"
@@ -232,7 +255,7 @@ class ElaborationSession:
             raise LimitExceeded
 
     def report_failure(self, failure: Failure, trace: tuple[CallSite, ...]) -> None:
-        self.report(failure.problem, failure.span, failure.marks, trace, failure.label)
+        self.report(failure.problem, failure.span, failure.marks, trace, failure.label, failure.edits)
         if failure.final:
             raise LimitExceeded
 

@@ -44,10 +44,12 @@ class Replacement(Record):
 
 
 class Advice(Record):
-    """A sentence of help, and the text that carries it out, None if the sentence is no edit of one place."""
+    """A sentence of help, and the text that carries it out, None if the sentence is no edit of one place. `removes`: it says to leave the
+    argument out."""
 
     help: str = ""
     replacement: Replacement | None = None
+    removes: bool = False
 
 
 class Problem(Record):

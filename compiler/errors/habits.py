@@ -127,6 +127,10 @@ def channels_first(found: TensorType) -> tuple[str, ...]:
     )
 
 
+PERMUTED = Replacement("permute [0, 3, 1, 2] -> ", before=True)
+"""What `channels_first` inserts."""
+
+
 class ChannelsLast(Problem):
     """A convolution or pool of an input that looks like an image with channels last."""
 
@@ -142,7 +146,7 @@ class ChannelsLast(Problem):
         return channels_first(self.found)
 
     def replacement(self) -> Replacement | None:
-        return Replacement("permute [0, 3, 1, 2] -> ", before=True)
+        return PERMUTED
 
 
 def input_channels_hint(operator: str, channels: int) -> str:

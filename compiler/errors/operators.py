@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from ..dims import Dim, show
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Location, Problem, input_
-from .habits import channels_first, input_channels_hint
+from .base import Location, Problem, Replacement, input_
+from .habits import PERMUTED, channels_first, input_channels_hint
 
 
 def where_hint(advice: str, when: str) -> tuple[str, ...]:
@@ -232,6 +232,9 @@ class KernelTooLarge(Problem):
         if self.channels_first:
             return (input_channels_hint(self.operator, self.channels_first),)
         return ("use a smaller kernel or dilation, or more `padding`",)
+
+    def replacement(self) -> Replacement | None:
+        return PERMUTED if self.channels_last else None
 
 
 class EmptyResult(Problem):

@@ -23,6 +23,8 @@ class Imported(Record):
     program: Program
     weights: Mapping[str, Array]
     notes: tuple[str, ...] = ()
+    tensors: Mapping[str, tuple[str, str]] = {}
+    """For stages by their paths, the names that their input and their result have in the source, as far as they have any there."""
 
 
 SHOWN = 3

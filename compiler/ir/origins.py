@@ -2,7 +2,8 @@
 
 In: the value of a parameter, or the size of an axis, with a symbol for it. Out: what arithmetic makes of it, with the same formula over the
 symbols: an `int` like any other, whose `origin` is a `Dim`. Always: the value of the origin, for the values of its symbols, is the integer.
-What is no arithmetic (a comparison, a float made of it) has no origin: the elaborator records it as a `Decision`.
+A float that is computed from one is a `TracedFloat` (reals.py). What is no arithmetic, such as a comparison, has no origin: the elaborator
+records it as a `Decision`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,57 @@ from netc.dsl.record import Record
 from ..dims import Dim, Facts, SymDim, size, substitute, symbol, symbols
 
 DIVIDES = "|"
+IS = "is"
 LARGEST = 64
 """The size of a formula from which only its symbols are kept."""
 LOST = "?"
 """How the symbol of a formula that is too large begins; the symbols in it follow, between bars."""
 
 
-class TracedInt(int):
-    """An integer with its formula. `+ - * // % **` and negation keep it; with anything but integers they give what `int` gives."""
+class Traced:
+    """A value that knows what it is computed from, or a record of such values."""
 
+    __slots__ = ()
+
+    def leaves(self) -> Iterator[Leaf]:
+        """What it is computed from: nothing, if it only might have been."""
+        raise NotImplementedError
+
+    def moved(self, places: Mapping[str, Any]) -> Any:
+        """The value as it is seen where the symbols have the given values. Other symbols stay."""
+        raise NotImplementedError
+
+    def plain(self) -> Any:
+        """The value without formulas."""
+        raise NotImplementedError
+
+    def key(self) -> object:
+        """Equal for values whose formulas are equal too."""
+        raise NotImplementedError
+
+
+class Leaf(Traced):
+    """A number with a formula over integers, or the symbol of a float."""
+
+    __slots__ = ()
     origin: SymDim
+
+    def leaves(self) -> Iterator[Leaf]:
+        yield self
+
+
+class TracedReal(Traced):
+    """A float that is computed from integers: see reals.py."""
+
+    __slots__ = ()
+
+    def named(self, name: str) -> Leaf:
+        """The number as a symbol of its own."""
+        raise NotImplementedError
+
+
+class TracedInt(int, Leaf):
+    """An integer with its formula. `+ - * // % **` and negation keep it; with anything but integers they give what `int` gives."""
 
     def __new__(cls, value: int, origin: SymDim) -> TracedInt:
         made = super().__new__(cls, value)
@@ -33,6 +75,15 @@ class TracedInt(int):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return int, (int(self),)
+
+    def moved(self, places: Mapping[str, Any]) -> Any:
+        return traced(self, substituted(self.origin, places))
+
+    def plain(self) -> int:
+        return int(self)
+
+    def key(self) -> object:
+        return (int(self), self.origin)
 
     def __neg__(self) -> int:
         return traced(-int(self), -self.origin)
@@ -84,7 +135,10 @@ def _lost(names: Iterable[str]) -> Dim:
 
 
 def named(value: Any, name: str) -> Any:
-    """An integer, or each integer of a list (`name.0`, `name.1`), as a symbol of its own; anything else is unchanged."""
+    """A number as a symbol of its own: an integer, or a float that is computed from one; or each integer of a list (`name.0`, `name.1`).
+    Anything else is unchanged."""
+    if isinstance(value, TracedReal):
+        return value.named(name)
     if is_integer(value):
         origin = symbol(name, lower=None)
         assert isinstance(origin, SymDim)
@@ -106,28 +160,30 @@ def origin_of(value: Any) -> Any:
 
 def origin_key(value: object) -> object:
     """Equal for values whose formulas are equal too. Lists within lists are followed."""
-    if isinstance(value, TracedInt):
-        return (int(value), value.origin)
+    if isinstance(value, Traced):
+        return value.key()
     return tuple(origin_key(v) for v in value) if isinstance(value, tuple) else None
 
 
 def has_origin(value: object) -> bool:
-    return isinstance(value, TracedInt) or (isinstance(value, tuple) and any(has_origin(v) for v in value))
+    if isinstance(value, Traced):
+        return isinstance(value, Leaf) or any(True for _ in value.leaves())
+    return isinstance(value, tuple) and any(has_origin(v) for v in value)
 
 
-def traced_in(value: object) -> Iterator[TracedInt]:
-    """The traced integers in a value."""
-    if isinstance(value, TracedInt):
-        yield value
+def traced_in(value: object) -> Iterator[Leaf]:
+    """What a value is computed from."""
+    if isinstance(value, Traced):
+        yield from value.leaves()
     elif isinstance(value, tuple):
         for item in value:
             yield from traced_in(item)
 
 
 def moved(value: Any, places: Mapping[str, Any]) -> Any:
-    """The value as it is seen where the symbols have the given values, which are integers. Other symbols stay."""
-    if isinstance(value, TracedInt):
-        return traced(value, substituted(value.origin, places))
+    """The value as it is seen where the symbols have the given values. Other symbols stay."""
+    if isinstance(value, Traced):
+        return value.moved(places)
     if isinstance(value, tuple) and has_origin(value):
         return tuple(moved(v, places) for v in value)
     return value
@@ -157,17 +213,17 @@ def free_symbols(origin: Dim) -> frozenset[str]:
 
 def plain(value: Any) -> Any:
     """The value without formulas."""
-    if isinstance(value, TracedInt):
-        return int(value)
+    if isinstance(value, Traced):
+        return value.plain()
     return tuple(plain(v) for v in value) if isinstance(value, tuple) and has_origin(value) else value
 
 
 class Origin(Record):
     """What a symbol of a graph is: a parameter of its block or model, called `name` (of a list, the item `index`), with the `default` that
-    the spec gives it as a literal; or the size of `axis` of `input`. `value` is its value."""
+    the spec gives it as a literal; or the size of `axis` of `input`. `value` is its value: that of a parameter may be a float."""
 
     name: str
-    value: int
+    value: Any
     index: int | None = None
     default: Any = None
     input: Any = None
@@ -176,7 +232,7 @@ class Origin(Record):
 
 class Decision(Record):
     """A comparison of formulas that the text, or an operator's rule, has made: `left op right`, where `op` is `==`, `!=`, `<` or `<=`, or
-    `|` if the left one divides the right one.
+    `|` if the left one divides the right one; or `is` if the symbols of the left one have the values that they have.
 
     The graph is as it is because it holds; one that holds for all positive values is not recorded.
     """
@@ -196,8 +252,21 @@ def decision(op: str, left: Any, right: Any) -> Decision | None:
     return None if always(made) else made
 
 
+def names_in(value: object) -> frozenset[str]:
+    """The symbols of all that a value is computed from."""
+    return frozenset(name for leaf in traced_in(value) for name in free_symbols(leaf.origin))
+
+
+def pinned(names: Iterable[str]) -> Decision | None:
+    """The decision that symbols have the values that they have; None if there are none."""
+    left = _lost(names)
+    return Decision(IS, left, 0) if isinstance(left, SymDim) else None
+
+
 def always(made: Decision) -> bool:
     """Whether a decision that holds here holds for all values that are positive."""
+    if made.op == IS:
+        return not isinstance(made.left, SymDim)
     if made.op == DIVIDES:
         return Facts.nothing().provably_divides(made.left, made.right)
     difference = made.right - made.left
@@ -215,5 +284,7 @@ def always(made: Decision) -> bool:
 
 def moved_decision(made: Decision, places: Mapping[str, Any]) -> Decision | None:
     """A decision of a graph as it is seen where it is called; None if it always holds there."""
+    if made.op == IS:
+        return pinned(n for name in free_symbols(made.left) for n in (names_in(places[name]) if name in places else (name,)))
     seen = Decision(made.op, substituted(made.left, places), substituted(made.right, places))
     return None if always(seen) else seen

@@ -181,7 +181,7 @@ def strict_key(value: object) -> object:
         return tuple(strict_key(v) for v in value)
     if isinstance(value, TracedInt):
         return (int, value)
-    return (type(value), value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
+    return (float, value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
 
 
 def numel(shape: Shape) -> Dim:

@@ -134,12 +134,19 @@ class TableOperator(Operator):
     def moved(self, places: Mapping[str, Any]) -> Self:
         return type(self)(**{**super().moved(places).args, "formula": moved_formula(self.formula, places)})
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def misshapen(self) -> OperatorError | None:
+        """Why the formula is none for this shape: only without such an error it has a type."""
         deep = depth(self.formula)
         if deep > DEEPEST:
-            raise OperatorError(FormulaTooDeep(deep, DEEPEST), argument("formula"))
+            return OperatorError(FormulaTooDeep(deep, DEEPEST), argument("formula"))
         if len(self.indices) != len(self.shape):
-            raise OperatorError(IndexCount(self.indices, self.shape), argument("shape"))
+            return OperatorError(IndexCount(self.indices, self.shape), argument("shape"))
+        return None
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        misshapen = self.misshapen()
+        if misshapen is not None:
+            raise misshapen
         _refuse_empty(self.name, self.shape)
         if self.labelled and not self.static:
             raise OperatorError(SymbolicBuffer(self.shape), argument("shape"))

@@ -82,6 +82,7 @@ _EXAMPLES = "a number, `zeros`, `ones`, or an initialiser such as `normal(0.02)`
 class InitKind(Kind[Init]):
     """An initialiser with or without its arguments, or a number."""
 
+    varies = True
     words = tuple(name for name, one in INITIALISERS.items() if all(a.default is not None for a in one.arguments))
 
     def describe(self) -> str:

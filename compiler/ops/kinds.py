@@ -97,9 +97,15 @@ class NumberKind(Kind["int | float"]):
     """A number; `above` and `below` exclude the bound itself."""
 
     def __init__(
-        self, low: float | None = None, high: float | None = None, *, above: float | None = None, below: float | None = None
+        self,
+        low: float | None = None,
+        high: float | None = None,
+        *,
+        above: float | None = None,
+        below: float | None = None,
+        varies: bool = False,
     ) -> None:
-        self.low, self.high, self.above, self.below = low, high, above, below
+        self.low, self.high, self.above, self.below, self.varies = low, high, above, below, varies
 
     def describe(self) -> str:
         strict = [f"above {self.above}"] * (self.above is not None) + [f"below {self.below}"] * (self.below is not None)

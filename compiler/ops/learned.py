@@ -5,19 +5,21 @@ In: shapes and element types. Out: initialisers and parameter specs as PyTorch's
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ..dims import Dim
+from ..ir.origins import Leaf, Traced, moved, origin_key, plain, traced_in
 from ..ir.types import FLOAT32, DType, Shape
 
 Role = Literal["weight", "bias", "recurrent", ""]
 """Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, or none."""
 
 
-class Init(Record):
+class Init(Record, Traced):
     """How a parameter starts: the name of an initialiser, and the values of all its arguments (initialisers.py); or `table`.
 
     `zero_row`: the row that stays zero, as the padding of torch.nn.Embedding.
@@ -26,6 +28,18 @@ class Init(Record):
     kind: str
     values: tuple[float | str, ...] = ()
     zero_row: int | None = None
+
+    def leaves(self) -> Iterator[Leaf]:
+        return traced_in(self.values)
+
+    def moved(self, places: Mapping[str, Any]) -> Init:
+        return replace(self, values=moved(self.values, places))
+
+    def plain(self) -> Init:
+        return replace(self, values=plain(self.values))
+
+    def key(self) -> object:
+        return origin_key(self.values)
 
 
 def normal(std: float) -> Init:

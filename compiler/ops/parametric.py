@@ -17,6 +17,7 @@ from ..errors.arguments import WrongTensors
 from ..errors.base import STAGE
 from ..errors.learned import BiasAlone, NoPlaceFor
 from ..errors.operators import DTypeMismatch, Unprovable, WrongSize
+from ..ir.origins import has_origin
 from ..ir.types import TensorType, show_shape
 from .argument import Arg
 from .base import Operator, OperatorError, OpInputs, ParameterSpec
@@ -90,7 +91,7 @@ class Parametric(Operator):
         if init is None:
             return spec
         init = replace(init, zero_row=spec.init.zero_row)
-        return replace(spec, init=init, stated=init != spec.init)
+        return replace(spec, init=init, stated=init != spec.init or has_origin(init))
 
 
 def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:

@@ -15,7 +15,7 @@ from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, NUMBERS
-from .kinds import AXES, AXIS, EXTENDED, FLAG, INT, NUMBER
+from .kinds import AXES, AXIS, EXTENDED, FLAG, NUMBER
 from .operand import Input
 from .scalars import require_exact_scalar
 
@@ -179,7 +179,7 @@ class Spread(OverAxes):
 
     work = 4
     x = Input(FLOATS)
-    correction = Arg(INT, default=1)
+    correction = Arg(NUMBER, default=1)
 
 
 class Var(Spread):

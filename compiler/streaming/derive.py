@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..dims import Dim, SymDim, symbols
+from ..dims import Dim, SymDim, symbol, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie, Value, join, needed
-from ..ir.types import BATCH, BOOL, TensorType
+from ..ir.types import BATCH, BOOL, INT64, TensorType
 from ..ops.constants import TableOperator
 from ..ops.formula import Const, Formula, UnaryFormula
 from ..ops.joining import Concat
@@ -24,6 +24,7 @@ from .building import Building, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, conditions_of, facts_of, length_of, sizes_in
 from .memory import Memory, Remembered
+from .padding import KEY, VALUE, Padding, refuse_rows
 from .scans import fixed_scan, streamed_scan
 from .site import Site, refuse_tail, site_at
 from .stream import State, Stream
@@ -32,14 +33,16 @@ from .table import rule_of, takes_pairs
 Known = dict[int, Item]
 
 
-def derive(program: Program, dimension: str) -> Stream:
-    """The stream of a program along one of its dimensions. Raises `Refused`."""
-    return _Derivation(program, dimension).run()
+def derive(program: Program, dimension: str, mask: str = "") -> Stream:
+    """The stream of a program along one of its dimensions. Raises `Refused`. With `mask`, the step has an input of that name, `[N, P + T]`,
+    which is 0 where a position is padding."""
+    return _Derivation(program, dimension, mask).run()
 
 
 class _Derivation:
-    def __init__(self, program: Program, dimension: str) -> None:
+    def __init__(self, program: Program, dimension: str, mask: str) -> None:
         self.program = program
+        self.mask = mask
         self.main = program.main
         self.length = length_of(program, dimension)
         self._check()
@@ -68,9 +71,19 @@ class _Derivation:
 
     def run(self) -> Stream:
         known: Known = {id(v): self._input(v) for v in self.main.inputs}
+        if self.mask:
+            self._add_mask()
         self._walk(self.main, "", known, {}, False)
         outputs = [(name, self._output(name, known[id(v)], v)) for name, v in zip(self.main.output_names, self.main.outputs, strict=True)]
         return self._finished(outputs)
+
+    def _add_mask(self) -> None:
+        """The input that says which positions are there, for each sample."""
+        first = self.memory.step.graph.inputs[0]
+        if symbol(BATCH) not in first.type.shape[:1]:
+            self._no_stream(f"with padding, the first axis of `{first.name}` must be the batch", ())
+        type = TensorType(INT64, (first.type.shape[0], self.length.past + self.length.piece))
+        self.memory.padding = Padding(self.memory.step.input(type, self.memory.name(self.mask), first.span), self.length, self.memory.step)
 
     def _input(self, value: Value) -> Item:
         axes = self.length.axes(value.type)
@@ -102,6 +115,9 @@ class _Derivation:
 
     def _note(self, node: OpNode | CallNode, results: Sequence[Item], known: Known) -> None:
         name = node.op.name if isinstance(node, OpNode) else "scan"
+        if self.memory.padding is not None and any(s.what not in (KEY, VALUE) for s in self.memory.states):
+            why = "with padding, only keys and values of attention can be remembered"
+            raise Refused(NotStreamed(name, self.length.name, why), node.span)
         missing = Withheld(name, node.span)
         for n, value in enumerate(node.outputs):
             known[id(value)] = results[n] if n < len(results) else missing
@@ -122,6 +138,9 @@ class _Derivation:
             raise Refused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
         if any(isinstance(x, Piece) and x.history is not None for x in items) and not takes_pairs(node.op):
             raise Refused(NotStreamed(node.op.name, self.length.name, "two axes of its input are positions"), node.span)
+        why = refuse_rows(node, items) if self.memory.padding is not None else ""
+        if why:
+            raise Refused(NotStreamed(node.op.name, self.length.name, why), node.span)
         before = max((x.tail for x in items if isinstance(x, Piece)), key=lambda tail: sum(one.count for one in tail), default=())
         made = found(Site(node, items, home, self.memory))
         return [x.blamed(before, node.op.name, node.span) if isinstance(x, Piece) else x for x in made]
@@ -180,11 +199,20 @@ class _Derivation:
         given = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
         given += [(s.name, s.start.start) for s in states if isinstance(s.start, Fixed)]
         start = memory.start.finished(given) if given else None
-        found = tuple(State(s.name, name, s.value.type, None if isinstance(s.start, Fixed) else s.start) for name, s in nexts)
+        found = tuple(State(s.name, name, s.value.type, None if isinstance(s.start, Fixed) else s.start, s.what) for name, s in nexts)
         moved = memory.step.untied() | (memory.start.untied() if start is not None else {})
         begin = None if start is None else self._program(start, False)
         names = tuple(value.name for value, _ in fixed)
-        return Stream(length.name, length.past_name, self._program(step, True), begin, found, names, moved)
+        return Stream(
+            length.name,
+            length.past_name,
+            self._program(step, True),
+            begin,
+            found,
+            names,
+            moved,
+            "" if memory.padding is None else memory.padding.mask.name,
+        )
 
     def _states(self, outputs: list[Value]) -> list[Remembered]:
         """The states that the outputs need, and one that counts if the number of positions is needed and is the length of none."""

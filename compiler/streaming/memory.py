@@ -10,13 +10,15 @@ from ..ir.types import TensorType
 from .building import Building, Home
 from .items import Fixed, Number
 from .lengths import Length
+from .padding import Padding
 
 
 class Remembered:
     """A state that is being made: `next` is set by who asked for it. `start` is what it is before the first step."""
 
-    def __init__(self, name: str, value: Value, start: Number | Fixed) -> None:
+    def __init__(self, name: str, value: Value, start: Number | Fixed, what: str) -> None:
         self.name = name
+        self.what = what
         self.value = value
         self.start = start
         self.next = value
@@ -34,6 +36,8 @@ class Memory:
         self.states: list[Remembered] = []
         self.brought: dict[int, tuple[Value, Fixed]] = {}
         """Inputs of the step that the start computes, by the ids of its values."""
+        self.padding: Padding | None = None
+        """The mask of the step, if samples are of different lengths."""
         self.windows: dict[tuple[int, int, int], Value] = {}
         self.names: set[str] = set()
         self.owners: dict[int, str] = {}
@@ -54,7 +58,7 @@ class Memory:
     def remember(self, type: TensorType, home: Home, start: Number | Fixed, what: str) -> Remembered:
         """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""
         name = self.name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
-        found = Remembered(name, Value(type, self.span, name), start)
+        found = Remembered(name, Value(type, self.span, name), start, what)
         self.states.append(found)
         return found
 

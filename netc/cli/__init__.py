@@ -26,6 +26,7 @@ COMMANDS = (
     "plan",
     "plot",
     "run",
+    "bench",
     "summary",
     "diff",
     "sweep",
@@ -107,6 +108,7 @@ def cli() -> None:
 def main(interrupt: Any = None) -> NoReturn:
     """Runs the command line. `interrupt` handles SIGINT from the moment on when commands can catch it; None: as it is."""
     _open_closed_streams()
+    gc.enable()
     gc.set_threshold(100_000)  # trees and graphs live to the end: to look for garbage among them is a fifth of the time of a large run
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

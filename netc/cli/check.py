@@ -64,7 +64,6 @@ def command(
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
-    from ..streams import prove_causal
 
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
@@ -73,6 +72,8 @@ def command(
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
     proofs: list[Proof] = []
     if causal is not None:
+        from ..streams import prove_causal
+
         proofs = [prove_causal(a.program, causal) for a in found if a.program is not None]
         misfits += [d for proof in proofs for d in proof.diagnostics]
     report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)

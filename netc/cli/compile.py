@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
 
+from ..arguments import METHODS, RUNTIMES, checked_options
 from ..emit import STAGES
 from .completion import FileName
 from .failures import wrong_usage
-from .options import choose, one_source, precision_options, read_by, refuse_overwriting, source_options, spec_options, weight_options
+from .options import (
+    choose,
+    graph_options,
+    one_source,
+    precision_options,
+    read_by,
+    refuse_overwriting,
+    source_options,
+    spec_options,
+    weight_options,
+)
 from .program import compiled
 from .reading import reader
 from .terminal import warnings_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from netc.compiler.backends.base import Backend
+    from netc.compiler.backends.base import Backend, BackendInput, GraphOptions
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
@@ -45,8 +56,12 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
 @click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
 @click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
+@click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: a folder that this runtime generates texts from.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
+@click.option("--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits; says what that changes.")
+@click.option("--calibration", metavar="FILE.npz", type=FileName(), help="Inputs by name, to fix the scales of activations; for int8.")
 @precision_options
+@graph_options
 @spec_options
 @weight_options
 def command(
@@ -56,7 +71,10 @@ def command(
     target: str | None,
     section: str | None,
     stream: str | None,
+    runtime: str | None,
     emit: str | None,
+    quantize: str | None,
+    calibration: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -65,33 +83,52 @@ def command(
     keep_io: bool,
     weights: Checkpoint | None,
     seed: int | None,
+    graph: dict[str, Any],
 ) -> None:
     path = one_source(file, text)
-    refuse_overwriting(output, path, *read_by(weights))
+    refuse_overwriting(output, path, *read_by(weights), calibration)
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
+    if graph and emit not in (None, *(one.name for one in BACKENDS if one.takes_options)):
+        raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --emit {emit}")
+    if graph and target == SECTION:
+        raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --target {SECTION}")
+    _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
+    _refuse_runtime(runtime, stream, target, output)
     if emit is not None:
-        _emit(emit, read, choice, output)
+        _emit(emit, read, choice, output, graph)
         return
     if target == SECTION:
         _train_section(read, choice, section, output)
         return
+    if stream is not None and runtime is not None and output is not None:
+        _decoder(compiled(read, choice), stream, runtime, output, weights, seed, checked_options(**graph))
+        return
     backend = _backend(target, output)
     from netc.dsl.record import replace
 
-    from ..saving import refuse_weights, save
+    from ..quantising import check_target
+    from ..saving import refuse_options, refuse_weights, save
     from .written import writing_shown
 
-    if weights is not None or seed is not None:
-        with wrong_usage():
+    with wrong_usage():
+        if weights is not None or seed is not None:
             refuse_weights(backend, "--weights and --seed are")
+        refuse_options(backend, _as_given(graph))
+        if quantize is not None:
+            check_target(backend, output or "-", quantize, calibration is not None)
+    options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
-        _stream(made, stream, backend, output, weights, seed)
+        _stream(made, stream, backend, output, weights, seed, options)
         return
     with warnings_shown(), writing_shown() as progress:
-        save(replace(made.backend_input(weights, seed), progress=progress), backend, output or "-")
+        given = replace(made.backend_input(weights, seed, options), progress=progress)
+        if quantize is not None:
+            _quantised(given, output or "-", quantize, calibration)
+        else:
+            save(given, backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
 
@@ -108,7 +145,68 @@ def _refuse_contradictions(target: str | None, section: str | None, stream: str 
         raise click.UsageError(f"--section is for --target {SECTION}")
 
 
-def _stream(made: Model, dimension: str, backend: Backend, output: str | None, weights: Checkpoint | None, seed: int | None) -> None:
+def _refuse_quantising(method: str | None, calibration: str | None, other: bool) -> None:
+    """`other`: something else than a model is written."""
+    if method is not None and other:
+        raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
+    if method is None and calibration is not None:
+        raise click.UsageError("--calibration is for --quantize")
+
+
+def _refuse_runtime(runtime: str | None, stream: str | None, target: str | None, output: str | None) -> None:
+    if runtime is None:
+        return
+    if stream is None:
+        raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
+    if target not in (None, "onnx"):
+        raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {target}")
+    if output in (None, "-") or backend_of(output or "") is not None:
+        raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
+
+
+def _decoder(
+    made: Model,
+    dimension: str,
+    runtime: str,
+    folder: str,
+    weights: Checkpoint | None,
+    seed: int | None,
+    options: GraphOptions,
+) -> None:
+    """Writes the folder of a runtime that generates texts."""
+    from ..errors import CompileError
+    from .program import give_up_on
+
+    try:
+        with warnings_shown():
+            notes = made.stream(dimension).save_for(runtime, folder, weights, seed, options)
+    except CompileError as error:
+        give_up_on(error.diagnostics)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _quantised(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
+    from ..quantising import save_quantised
+
+    for line in save_quantised(given, output, method, calibration).lines():
+        click.echo(f"note: {line}", err=True)
+
+
+def _as_given(graph: Iterable[str]) -> list[str]:
+    """Options of graphs as they are written on the command line."""
+    return ["--no-optimize" if name == "optimize" else f"--{name}" for name in graph]
+
+
+def _stream(
+    made: Model,
+    dimension: str,
+    backend: Backend,
+    output: str | None,
+    weights: Checkpoint | None,
+    seed: int | None,
+    options: GraphOptions,
+) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
     from .program import give_up_on
@@ -118,7 +216,7 @@ def _stream(made: Model, dimension: str, backend: Backend, output: str | None, w
     except CompileError as error:
         give_up_on(error.diagnostics)
     with warnings_shown():
-        written = found.save(output or "-", backend, weights, seed)
+        written = found.save(output or "-", backend, weights, seed, options)
     for note in (*found.notes(written), *backend.notes(found.step)):
         click.echo(f"note: {note}", err=True)
 
@@ -159,12 +257,12 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     write_bytes(output or "-", train_source(analysis.training).encode("utf-8", "backslashreplace"))
 
 
-def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None) -> None:
+def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None, graph: dict[str, Any]) -> None:
     from ..emit import emit
     from ..writing import write_bytes
     from .program import give_up_on
 
-    shown, diagnostics = emit(stage, read, choice)
+    shown, diagnostics = emit(stage, read, choice, **graph)
     if shown is None:
         give_up_on(diagnostics)
     write_bytes(output or "-", shown.encode("utf-8", "backslashreplace"))

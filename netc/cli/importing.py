@@ -102,7 +102,7 @@ def _origin(
 def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
     from ..importing.files import onnx_origin
 
-    return onnx_origin(path, {name: _value(text) for name, text in values.items()}, dequantize=dequantize)
+    return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize)
 
 
 def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str]) -> Origin:
@@ -115,15 +115,15 @@ def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fix
         raise click.UsageError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
         declared = declared_inputs(inputs)
-        module = named_module(source, {name: _value(text) for name, text in arguments.items()})
-        return declared_origin(module, declared, source, {name: _value(text) for name, text in fixed.items()})
+        module = named_module(source, {name: value_of(text) for name, text in arguments.items()})
+        return declared_origin(module, declared, source, {name: value_of(text) for name, text in fixed.items()})
     except WrongInput as error:
         raise click.BadParameter(str(error), param_hint="--input") from None
     except NoModule as error:
         raise Failed(str(error)) from None
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """A value as a spec writes it; a list of the API is a list here."""
     from .values import NotAValue, parse_constant
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from netc.compiler.backends.base import OPSET, OPSETS
+
 from ..arguments import FLOAT_NAMES, checked_precision
 from .completion import FileName, FolderName, models
 
@@ -67,6 +69,21 @@ def _spec_options(function: F, setting: Callable[[F], F]) -> F:
     ):
         function = option(function)
     return function
+
+
+def graph_options(function: F) -> F:
+    """`--opset`, `--no-optimize`: as `graph`, the fields of `GraphOptions` that are given."""
+    low, high = OPSETS[0], OPSETS[-1]
+    told = f"Write the operators of this opset of ONNX; {OPSET} without it."
+
+    @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=told)
+    @click.option("--no-optimize", is_flag=True, help="Write the graph of ONNX stage by stage, with the parameters as they are.")
+    @wraps(function)
+    def command(*args: Any, opset: int | None, no_optimize: bool, **kwargs: Any) -> Any:
+        graph = ({"opset": opset} if opset is not None else {}) | ({"optimize": False} if no_optimize else {})
+        return function(*args, graph=graph, **kwargs)
+
+    return cast("F", command)
 
 
 def precision_options(function: F) -> F:

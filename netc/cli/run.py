@@ -23,7 +23,7 @@ from .options import (
     spec_options,
     weight_options,
 )
-from .terminal import visible, warnings_shown, write
+from .terminal import note, visible, warnings_shown, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
@@ -77,6 +77,8 @@ def command(
     else:
         with warnings_shown():
             made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
+    if device != DEVICES[0]:
+        note(made.session.placement().sentence(device))
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:

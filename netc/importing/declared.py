@@ -58,8 +58,8 @@ class DeclaredInputs(Record):
         return found
 
 
-def declared_inputs(texts: Sequence[str]) -> DeclaredInputs:
-    """What the texts declare. Raises `WrongInput`."""
+def declared_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -> DeclaredInputs:
+    """What the texts declare, with `sizes` of symbolic dimensions. Raises `WrongInput`."""
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice, analyse
@@ -72,7 +72,7 @@ def declared_inputs(texts: Sequence[str]) -> DeclaredInputs:
             raise WrongInput(f"`{text}` is no shape and element type, such as `3x224x224` or `[T] int64`")
         lines.append(f"input_{at} = input {words}")
     lines.append("out " + ", ".join(f"input_{at}" for at in range(len(named))))
-    analysis = analyse(SourceFile("<input>", "\n".join(lines)), Choice())
+    analysis = analyse(SourceFile("<input>", "\n".join(lines)), Choice(dims=dict(sizes or {})))
     if analysis.program is None:
         said = next((d.message for d in analysis.diagnostics if d.severity == "error"), "it does not parse")
         raise WrongInput(f"`{', '.join(texts)}` declares no inputs: {said}")

@@ -24,7 +24,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
 
 from .. import foreign_names
-from ..extensions import PluginError, load_installed
+from ..extensions import PluginError, load_unknown
 from .imports import Importer, used_trees
 from .names import Definition, Names, Occurrence
 from .resolve import names_of
@@ -135,8 +135,7 @@ class Checked:
         """The view of one of the models."""
         if model not in self._views:
             found = self._elaborated(model)
-            unknown = any(d.code in ("unknown-operator", "unknown-name") for d in found.diagnostics)
-            self._views[model] = self._elaborated(model) if unknown and _new_plugins() else found
+            self._views[model] = self._elaborated(model) if _new_plugins(found.diagnostics) else found
         return self._views[model]
 
     def _elaborated(self, model: str | None) -> View:
@@ -247,8 +246,8 @@ def _without_past(before: Checked) -> Checked:
     return before
 
 
-def _new_plugins() -> bool:
+def _new_plugins(diagnostics: tuple[Diagnostic, ...]) -> bool:
     try:
-        return load_installed()
+        return load_unknown(diagnostics)
     except PluginError:
         return False

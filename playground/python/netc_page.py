@@ -97,6 +97,7 @@ class Page:
         """The bytes of the model. `weights` are numbers for some of the parameters; the others are drawn."""
         import numpy as np
 
+        from netc.compiler.backends.base import GraphOptions
         from netc.compiler.backends.onnx.model import model_proto
         from netc.compiler.weights.initial import initial
 
@@ -115,7 +116,7 @@ class Page:
             if info.tied_to in (weights or {}):
                 arrays[info.name] = arrays[info.tied_to]
         try:
-            return model_proto(program, arrays, program.main.name, "").SerializeToString()
+            return model_proto(program, arrays, program.main.name, options=GraphOptions(optimize=False)).SerializeToString()
         except UnsupportedByTarget as error:
             raise ValueError(str(error)) from None
 

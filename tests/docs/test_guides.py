@@ -18,7 +18,7 @@ import pytest
 from tests.docs.test_readme import masked, played
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "tutorial.md", DOCS / "comparison.md", *sorted((DOCS / "guides").glob("*.md"))]
+PAGES = [DOCS / "tutorial.md", DOCS / "comparison.md", DOCS / "bench.md", *sorted((DOCS / "guides").glob("*.md"))]
 FENCE = re.compile(
     r"^```(net file=(?P<file>\S+)|console(?P<varying> varying)?|python|text output)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )

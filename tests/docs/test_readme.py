@@ -53,8 +53,8 @@ def played(session: str, folder: Path) -> str:
 
 
 def masked(session: str) -> str:
-    """A session without what differs between machines: numbers, and the columns they are in."""
-    return re.sub(r" +", " ", re.sub(r"-?\d[\d,]*(\.\d+)?(e-?\d+)?", "0", session))
+    """A session without what differs between machines: numbers with units of time and memory, and the columns they are in."""
+    return re.sub(r" +", " ", re.sub(r"-?\d[\d,]*(\.\d+)?(e-?\d+)?( (µs|ms|s|kB|MB|GB)\b)?", "0", session))
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ CASES = {
     "x\n\n# why\n# how\ny": "x\n\n# why\n# how\ny\n",
     "x\n# why\n\ny": "x\n# why\n\ny\n",
     "x = 0..4 if a else 1": None,
+    "x->dense 4 . e h[0 .s] (2x3 .t)": "x -> dense 4 .e h[0 .s] (2x3 .t)\n",
     "x -> y\r\n": "x -> y\n",
     "x = " + " -> ".join(["conv 64 3x3"] * 8): "x = conv 64 3x3\n" + "  -> conv 64 3x3\n" * 7,
 }

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Analysis, analyse
+from netc.analysis import Analysis, Choice, analyse
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
+from netc.fixes import fixed
 from tests.dsl.test_syntax_errors import CASES as SYNTAX
 from tests.errors.options import chosen
 from tests.errors.test_errors import CASES
@@ -41,3 +42,56 @@ def test_edits_mend(name: str) -> None:
 )
 def test_there_are_edits(name: str) -> None:
     assert with_edits(*TEXTS[name])
+
+
+def mended(text: str) -> str:
+    """The text after its safe edits, again and again, as errors can hide others."""
+    count = 1
+    while count:
+        source = SourceFile("a.net", text)
+        text, count = fixed(source, list(analyse(source, Choice()).diagnostics))
+    return text
+
+
+MENDED = {
+    "input 3 -> dense 3 2 relu": "input 3 -> dense 2 relu",
+    "input 1x8x8 -> conv(1, 8, 3, padding=1)": "input 1x8x8 -> conv(8, 3, padding=1)",
+    "input 3x8x8 -> conv_transpose 3 8 2 stride=2 as up": "input 3x8x8 -> conv_transpose 8 2 stride=2 as up",
+    "x = input 3; dense(x, 3, 2)": "x = input 3; dense(x, 2)",
+    "a = input 3; b = input 4; (a, b) -> bilinear 3 4 2": "a = input 3; b = input 4; (a, b) -> bilinear 2",
+    "input 8 -> layer_norm [8]": "input 8 -> layer_norm",
+    "input 3x8x8 -> batch_norm(3)": "input 3x8x8 -> batch_norm()",
+    "input 3x8x8 -> batch_norm 3 relu": "input 3x8x8 -> batch_norm relu",
+    "input [T, 4] -> lstm 4 8 num_layers=2": "input [T, 4] -> lstm 8 num_layers=2",
+    "input [T, 8] -> multihead_attention embed_dim=8 num_heads=2": "input [T, 8] -> multihead_attention num_heads=2",
+    "input 3 -> dense(2, in_features=3)": "input 3 -> dense(2)",
+    "input 3 -> dense 2 activation=(leaky_relu 0.2) bias=false as d": "input 3 -> dense 2 bias=false (leaky_relu 0.2) as d",
+    'input 3 -> Dense(2, activation="relu", use_bias=false)': "input 3 -> dense 2 bias=false relu",
+    "input 3x8x8 -> conv 8 3 stride 2 padding 1": "input 3x8x8 -> conv 8 3 stride=2 padding=1",
+    "input 3x8x8 -> conv(8, 3, stride, 2)": "input 3x8x8 -> conv(8, 3, stride=2)",
+    "input 3x8x8 -> transpose 0 2 3 1": "input 3x8x8 -> permute [0, 2, 3, 1]",
+    "input 3x8x8 -> permute 0 (-1) 1 2": "input 3x8x8 -> permute [0, -1, 1, 2]",
+    "input 3x8x8 -> reshape (-1)": "input 3x8x8 -> reshape [-1]",
+    "input 3x8x8 -> max_pool 2 stride=2 relu -> flatten": "input 3x8x8 -> max_pool 2 stride=2 -> relu -> flatten",
+    "input 3 -> dense relu 2 bias=false": "input 3 -> dense 2 bias=false relu",
+}
+
+
+@pytest.mark.parametrize("text", MENDED)
+def test_safe_edits(text: str) -> None:
+    assert mended(text) == MENDED[text]
+    assert not any(d.severity == "error" for d in analysed(Path("a.net"), MENDED[text]).diagnostics)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 3x8x8 -> conv 8 3 2",  # Keras's stride, or PyTorch's channels of the input?
+        "input 3 -> dense 4 2",
+        "input 3x8x8 -> max_pool 2 relu as p",  # which of the two has the label?
+        "let s = (max_pool 2 relu); input 3x8x8 -> s",
+        "input 3 -> dense(units=(1 + 1), activation=relu)",
+    ],
+)
+def test_what_is_not_certain_is_no_safe_edit(text: str) -> None:
+    assert mended(text) == text

@@ -50,21 +50,40 @@ def test_the_current_folder_replaces_nothing(folder: Path, netc: Run) -> None:
     assert netc("check", "--plugin", "snakes", "-e", "input 3 -> snake").returncode == 0
 
 
-@pytest.mark.slow
-def test_installed(folder: Path, python: Run) -> None:
-    """An entry point is loaded when a name is unknown, and not before."""
+@pytest.fixture
+def entry_point(folder: Path) -> None:
     info = folder / "snakes-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: snakes\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[netc.operators]\nsnakes = snakes\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("stage", ["snake", "dense 2 snake", "dense 2 bias=false snake", "dense 2 (snake a=2)"])
+@pytest.mark.slow
+def test_installed(stage: str, python: Run, entry_point: None) -> None:
+    """An entry point is loaded when a name is unknown, and not before."""
     code = """
 import sys, netc
-for stage in ("relu", "snake"):
+for stage in ("relu", STAGE):
     netc.compile(f"input 3 -> {stage}")
     print("snakes" in sys.modules)
 """
-    done = python("-c", code)
+    done = python("-c", code.replace("STAGE", repr(stage)))
     assert done.stdout == "False\nTrue\n", done.stderr
+
+
+@pytest.mark.slow
+def test_installed_in_a_train_section(python: Run, entry_point: None) -> None:
+    code = """
+import netc
+text = "input 3 -> dense 1\\ntrain { target = input 1; loss = (output, target) -> mse_loss -> snake -> mean }"
+from netc.analysis import Choice, analyse_training
+from netc.dsl.source import SourceFile
+found = analyse_training(SourceFile("x", text), Choice())
+print(found.diagnostics)
+"""
+    done = python("-c", code)
+    assert done.stdout == "()\n", done.stdout + done.stderr
 
 
 def test_specs_of_a_package(folder: Path, python: Run) -> None:

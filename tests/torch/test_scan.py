@@ -43,6 +43,16 @@ SAMPLES = {
             a = a2
         return torch.stack(outputs, dim=1)
         """,
+    "(x -> dense 4 as one) -> scan (x = z) axis=1 { x = in + x }": """
+        x = self.one(x)
+        x2 = z
+        outputs = []
+        for x_t in x.unbind(1):
+            x = x_t + x2
+            outputs.append(x)
+            x2 = x
+        return torch.stack(outputs, dim=1)
+        """,
     "a = x -> scan axis=1 { dense 4 as one }\na + (x -> scan (h = z) axis=1 reverse=true { h = h * in })": """
         outputs = []
         for x_t in x.unbind(1):

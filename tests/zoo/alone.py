@@ -20,7 +20,7 @@ from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.elaborate.scopes.values import ConstExpr
 from netc.compiler.elaborate.session import ElaborationSession
 from netc.compiler.ir.graph import Graph, Value
-from netc.compiler.ir.origins import Decision, is_lost, plain
+from netc.compiler.ir.origins import IS, Decision, free_symbols, is_lost, plain
 from netc.compiler.ir.types import BATCH, TensorType
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
@@ -84,6 +84,8 @@ def unchanged(graph: Graph, sizes: Sizes) -> bool:
 
 
 def _holds(made: Decision, sizes: Sizes) -> bool:
+    if made.op == IS:
+        return not free_symbols(made.left) & sizes.keys()
     if is_lost(made.left) or is_lost(made.right):
         return True
     left, right = (evaluate(side, dict(sizes)) for side in (made.left, made.right))

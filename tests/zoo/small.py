@@ -150,3 +150,12 @@ SMALL: dict[str, Small] = {
     ),
     "kan": Small("other/kan.net", "kan", {"widths": [6, 5, 4]}),
 }
+
+WHOLE: dict[str, Small] = {
+    "efficientnet": Small("vision/efficientnet.net", "efficientnet_b0", {}, {"H": 64, "W": 64}),
+    "mnasnet": Small("vision/mnasnet.net", "mnasnet0_5", {}, {"H": 64, "W": 64}),
+    "lraspp": Small("vision/segmentation.net", "lraspp_mobilenet_v3_large", {}, {"H": 64, "W": 64}),
+    "googlenet": Small("vision/googlenet.net", "googlenet", {"aux": False}, {"H": 64, "W": 64}),
+    "inception_v3": Small("vision/inception_v3.net", "inception_v3", {"aux": False}, {"H": 75, "W": 75}),
+}
+"""Families without a small configuration: the smallest model of each, on small images."""

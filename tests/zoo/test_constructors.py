@@ -118,7 +118,18 @@ def test_other_arguments(path: Path, name: str | None) -> None:
             expected = shapes(wanted, {})
             assert shapes(model, given) == expected, given
             if sum(shape.numel() for shape in expected.values()) < SMALL:
+                _same_draws(model, wanted, given)
                 _same_results(model, wanted, given)
+
+
+def _same_draws(model: netc.Model, wanted: netc.Model, given: Arguments) -> None:
+    """Parameters start alike: the numbers in their initialisers are those of the other arguments too."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        drawn = class_of(model)(**given).state_dict()
+        torch.manual_seed(0)
+        expected = class_of(wanted)().state_dict()
+    torch.testing.assert_close(drawn, expected, rtol=0, atol=0, equal_nan=True)
 
 
 def _same_results(model: netc.Model, wanted: netc.Model, given: Arguments) -> None:

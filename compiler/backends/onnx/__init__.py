@@ -31,6 +31,7 @@ class OnnxBackend(Backend):
     parts = r"(\.[0-9a-f]{16})?\.data"  # without the hash as PyTorch's exporter calls it
     is_binary = True
     holds_weights = True
+    takes_options = True
 
     def proto(self, given: BackendInput) -> ModelProto:
         """The model. Raises `UnsupportedInOnnx`."""
@@ -39,7 +40,7 @@ class OnnxBackend(Backend):
     def _made(self, given: BackendInput) -> GraphAndTensors:
         from .model import graph_and_tensors
 
-        return graph_and_tensors(given.program, given.arrays(), given.name, given.spec_hash)
+        return graph_and_tensors(given.program, given.arrays(), given.name, given.spec_hash, given.options)
 
     def text(self, given: BackendInput) -> str:
         from .text import show

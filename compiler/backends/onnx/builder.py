@@ -6,13 +6,14 @@ equal constants are one; names depend on nothing but the requests and their orde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from onnx import AttributeProto, GraphProto
 
 from ...ir.elements import Array
-from ...ir.types import TensorType
+from ...ir.types import DType, TensorType
 from ...weights.stored import StoredTensor, of_array
 from .attributes import Attributes
 from .elements import fill_type
@@ -67,10 +68,28 @@ class BuilderNode:
         self.body: Body | None = None
 
 
+class NodeWriter(Protocol):
+    """Adds nodes for an opset."""
+
+    def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
+        """The node that makes the results, in the builder."""
+        ...
+
+    def declare(self, types: Mapping[str, DType]) -> None:
+        """The element types of values that no node makes."""
+        ...
+
+    def has(self, op_type: str) -> bool:
+        """Whether the opset has an operator of that name."""
+        ...
+
+
 class GraphBuilder:
     """See the module's docstring."""
 
     def __init__(self) -> None:
+        self.lowering: NodeWriter | None = None
+        """What adds the nodes, unless they are added as they are."""
         self.value_names = NameAllocator()
         self.node_names = NameAllocator()
         self.nodes: list[BuilderNode] = []
@@ -91,7 +110,13 @@ class GraphBuilder:
         given = [self.value_names.unique(wanted) for wanted in inputs]
         self._bodies.append(Body(name, given, list(types)))
         self._depths.update(dict.fromkeys(given, len(self._bodies)))
+        self.declare(given, types)
         return given
+
+    def declare(self, values: Sequence[str], types: Sequence[TensorType]) -> None:
+        """The types of values that are no results of nodes."""
+        if self.lowering is not None:
+            self.lowering.declare({value: type_.dtype for value, type_ in zip(values, types, strict=True)})
 
     def end_loop(self, outputs: Sequence[str], types: Sequence[TensorType]) -> Body:
         """The loop, complete but for the node that runs it. What a step makes are different results of its nodes."""
@@ -123,10 +148,17 @@ class GraphBuilder:
         outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, self.node_names.unique(body.name), list(inputs), outputs, attributes)
         node.body = body
+        self.declare(outputs, body.types[len(body.inputs) :])
         return self._append(node, len(self._bodies))
 
     def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """Adds a node called `name` with `count` outputs, whose names derive from that."""
+        """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes that stand for it, and gives the last."""
+        if self.lowering is not None:
+            return self.lowering.add(op_type, name, inputs, count, attributes)
+        return self.add_as_it_is(op_type, name, inputs, count, attributes)
+
+    def add_as_it_is(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
+        """Adds just this node."""
         first = self.value_names.unique(name)
         outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, name, list(inputs), outputs, attributes)
@@ -147,11 +179,15 @@ class GraphBuilder:
             self.stored[name] = of_array(array)
         return self._constants[key]
 
+    def constants(self) -> set[str]:
+        """The names of all constants so far."""
+        return set(self._constants.values())
+
     def write(self, graph: GraphProto, outputs: Sequence[str]) -> set[str]:
         """Writes the nodes that are needed to compute `outputs` (provisional names); returns the provisional names of all values that are
         needed, those of `stored` among them."""
         used = set(outputs)
-        self.nodes = _pruned(self.nodes, used)
+        self.nodes = pruned(self.nodes, used)
         self._write_nodes(graph, self.nodes, Attributes())
         return used
 
@@ -195,7 +231,7 @@ def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:
     body.outputs = [body.outputs[i] for i in kept]
 
 
-def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
+def pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
     """The nodes that are needed to compute what is `used`, to which what they use is added."""
     kept: list[BuilderNode] = []
     for node in reversed(nodes):
@@ -206,6 +242,6 @@ def _pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
         if node.body is not None:
             _drop_unused(node, node.body, used)
             used.update(node.body.outputs)
-            node.body.nodes = _pruned(node.body.nodes, used)
+            node.body.nodes = pruned(node.body.nodes, used)
     kept.reverse()
     return kept

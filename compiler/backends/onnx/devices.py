@@ -39,6 +39,11 @@ def providers(device: str) -> list[str]:
     return list(wanted)
 
 
+def provider_of(device: str) -> str:
+    """The provider that a device is."""
+    return _PROVIDERS[device][0]
+
+
 def _preload() -> list[str]:
     """Loads the CUDA libraries that are installed as Python packages. Returns the names of those that are not found."""
     if not hasattr(onnxruntime, "preload_dlls"):
@@ -51,7 +56,7 @@ def _preload() -> list[str]:
 
 def check_used(device: str, active: Sequence[str]) -> None:
     """Raises `DeviceUnavailable` if a session that was made for `device` fell back to another."""
-    if active[0] != _PROVIDERS[device][0]:
+    if active[0] != provider_of(device):
         missing = _preload()
         found = f"; {', '.join(f'`{name}`' for name in missing)} cannot be found" if missing else ""
         raise DeviceUnavailable(

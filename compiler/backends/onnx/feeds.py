@@ -101,7 +101,7 @@ def fetch(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) ->
     halves = any(p.dtype == _BFLOAT16 for p in outputs.values()) or any(a.dtype == ml_dtypes.bfloat16 for a in feeds.values())
     if not halves:
         return dict(zip(outputs, session.run(list(outputs), feeds), strict=True))
-    values = session.run_with_ort_values(list(outputs), {name: _to_runtime(array) for name, array in feeds.items()})
+    values = session.run_with_ort_values(list(outputs), {name: to_runtime(array) for name, array in feeds.items()})
     return {name: _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
 
 
@@ -109,7 +109,7 @@ def fetch_kept(
     session: Any, feeds: Mapping[str, Array], values: Mapping[str, Any], kept: Collection[str], outputs: Mapping[str, Port]
 ) -> dict[str, Any]:
     """Runs the session on arrays and on `values` of ONNX Runtime. The outputs `kept` are such values, not copied; others are arrays."""
-    given = {name: _to_runtime(array) for name, array in feeds.items()} | dict(values)
+    given = {name: to_runtime(array) for name, array in feeds.items()} | dict(values)
     made = session.run_with_ort_values(list(outputs), given)
     return {name: value if name in kept else _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, made, strict=True)}
 
@@ -117,7 +117,8 @@ def fetch_kept(
 # ONNX Runtime takes and returns NumPy arrays of NumPy's own types; bfloat16, which is not one, is passed as its bits.
 
 
-def _to_runtime(array: Array) -> Any:
+def to_runtime(array: Array) -> Any:
+    """The array as a value of ONNX Runtime."""
     if array.dtype != ml_dtypes.bfloat16:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
     bits = np.asarray(array, order="C").view(np.uint16)

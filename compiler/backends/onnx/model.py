@@ -1,7 +1,7 @@
 """The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
 
-In: a `Program` and arrays by state-dict name. Out: a `ModelProto` of opset 23, whole or with initialisers that are not read yet. Always:
-inputs, outputs and initialisers carry the spec's names, symbolic axes theirs; the same program and arrays give the same bytes; time and
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initialisers that are not read yet. Always: inputs,
+outputs and initialisers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
 memory grow with the number of operators.
 """
 
@@ -22,18 +22,19 @@ from ...ir.types import TensorType
 from ...ops.base import OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
+from ..base import OPSET, USUAL, GraphOptions
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
+from .opsets.lowering import Lowering, NotInOpset
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
 from .table import EMITTERS
 from .unsupported import UnsupportedInOnnx
 
-OPSET = 23
-IR_VERSION = 11
-"""The first that has opset 23."""
 PRODUCER = "netc"
+_IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
+"""By opset, the version of the format that it came with."""
 
 
 class GraphAndTensors(Record):
@@ -52,33 +53,39 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> ModelProto:
+def model_proto(
+    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
-    return graph_and_tensors(program, arrays, name, spec_hash).whole()
+    return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
 
 
-def graph_and_tensors(program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str) -> GraphAndTensors:
+def graph_and_tensors(
+    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 
     Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
     """
     from . import ops  # noqa: F401  (fills the table)
 
-    model = ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
-    model.opset_import.add(domain="", version=OPSET)
+    model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
+    model.opset_import.add(domain="", version=options.opset)
     model.metadata_props.add(key="spec_hash", value=spec_hash)
     model.graph.name = name
-    return GraphAndTensors(model, _Writer(program, arrays).write(model.graph))
+    return GraphAndTensors(model, _Writer(program, arrays, options.opset).write(model.graph, optimized=options.optimize))
 
 
 class _Writer:
-    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]], opset: int) -> None:
         main = program.main
         self.program = program
         self.builder = GraphBuilder()
+        self.builder.lowering = None if opset == OPSET else Lowering(self.builder, opset)
         names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
+        self.builder.declare(self.inputs, [v.type for v in main.inputs])
         self.initialisers = Initialisers(self.builder, arrays, parameters(program, transient=True))
         wanted = NameAllocator()
         self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
@@ -91,7 +98,7 @@ class _Writer:
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
-    def write(self, graph: GraphProto) -> dict[str, StoredTensor]:
+    def write(self, graph: GraphProto, *, optimized: bool) -> dict[str, StoredTensor]:
         """Fills the graph, and gives what its initialisers are."""
         flat = FlatGraph(self.program.main)
         for item in flat:
@@ -103,6 +110,11 @@ class _Writer:
                 case FlatScanEnd():
                     self._end_loop(item)
         produced = self._bind([self.tensors[key] for key in flat.results()])
+        if optimized:
+            from .optimize import optimize  # more of NumPy than the playground has
+
+            given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
+            optimize(self.builder, produced, given | dict(self.types))
         used = self.builder.write(graph, produced)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
@@ -124,8 +136,8 @@ class _Writer:
         except UnsupportedInOnnx as error:
             error.span = error.span or node.span
             raise
-        except UnresolvedSymbol as error:
-            unsupported = UnsupportedInOnnx(node.op.name, f"no axis of an input is `{error.name}`, or determines it")
+        except (UnresolvedSymbol, NotInOpset) as error:
+            unsupported = UnsupportedInOnnx(node.op.name, str(error))
             unsupported.span = node.span
             raise unsupported from None
         results = (made,) if isinstance(made, str) else made

@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import onnxruntime
-from onnx import ModelProto
+from onnx import ModelProto, load
 
 from ...ir.elements import Array
 from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
-from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port
+from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
+from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
@@ -30,9 +31,14 @@ class OnnxSession:
 
     inputs: dict[str, Port]
     outputs: dict[str, Port]
+    _nodes: Callable[[], tuple[ModelProto, tuple[str, ...]]]
+    """The model, and names of initialisers that it lacks."""
 
-    def __init__(self, model: ModelProto | OnnxArtefact | str | Path, device: str = "cpu", check: Check | None = None) -> None:
-        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError.
+    def __init__(
+        self, model: ModelProto | OnnxArtefact | str | Path, device: str = "cpu", check: Check | None = None, threads: int | None = None
+    ) -> None:
+        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError. `threads`: how many compute
+        on the CPU; by default ONNX Runtime decides.
 
         Raises `DeviceUnavailable`, `UnknownPort`, FileNotFoundError for a path without a file, and ONNX Runtime's own
         exceptions for what it cannot load.
@@ -41,9 +47,13 @@ class OnnxSession:
         wanted = providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # its errors are raised as well, and would come a second time in the log
+        options.add_session_config_entry(RECORDED, "1")
+        if threads is not None:
+            options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         self._folder: TemporaryDirectory[str] | None = None
         self._session = onnxruntime.InferenceSession(self._source(model), options, providers=wanted)
         check_used(device, self._session.get_providers())
+        self.device = device
         self.inputs = {i.name: port(i) for i in self._session.get_inputs()}
         self.outputs = {o.name: port(o) for o in self._session.get_outputs()}
 
@@ -68,13 +78,36 @@ class OnnxSession:
             self._check({name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()})
         return fetch_kept(self._session, feeds, own, kept, self.outputs)
 
+    def placement(self) -> Placement:
+        """On which device the nodes run."""
+        proto, constants = self._nodes()
+        return placement(self._session, self.device, proto, constants)
+
+    def bound(self, values: Mapping[str, object]) -> Callable[[], None]:
+        """A function that runs the model once on these inputs and waits for the end; inputs and outputs stay on the device."""
+        feeds = feed(self.inputs, by_name(self.inputs, (), values))
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_ortvalue_input(name, to_runtime(array))  # which copies it to the device, once
+        for name in self.outputs:
+            binding.bind_output(name, self.device)
+
+        def run() -> None:
+            self._session.run_with_iobinding(binding)
+            binding.synchronize_outputs()
+
+        return run
+
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
             if not Path(model).is_file():
                 raise FileNotFoundError(f"there is no model at `{model}`")
+            self._nodes = lambda: (load(model, load_external_data=False), ())
             return str(model)
         artefact = model if isinstance(model, OnnxArtefact) else OnnxArtefact(of_proto(model))
+        proto, names = artefact.made.proto, tuple(artefact.made.tensors)
+        self._nodes = lambda: (proto, names)
         if not artefact.is_large:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()

@@ -20,8 +20,9 @@ from ...weights.room import check_disk, check_memory
 from ...weights.stored import StoredTensor
 from ..base import WrongOutput
 from .ahead import ahead
-from .elements import element_name
+from .elements import element_code, element_name
 from .model import GraphAndTensors
+from .quantising.products import Product, products
 from .stream import Chunk, Message, Piece, contents, inside, outside
 
 LARGEST = 2_000_000_000
@@ -60,6 +61,10 @@ class OnnxArtefact(Record):
         else:
             message = self._message()
             self._write(whole, message.chunks(), message.size)
+
+    def products(self) -> list[Product]:
+        """The products with weights."""
+        return products(self.made.proto, {name: element_code(s.dtype) for name, s in self.made.tensors.items() if s.dtype is not None})
 
     def _message(self) -> Message:
         return Message(self.made.proto, [inside(name, stored) for name, stored in self.made.tensors.items()])

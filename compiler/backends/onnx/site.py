@@ -96,6 +96,9 @@ class OnnxSite:
     def cast(self, tensor: str, dtype: DType) -> str:
         return self.add("Cast", [tensor], to=dtype)
 
+    def has(self, op_type: str) -> bool:
+        return self._builder.lowering is None or self._builder.lowering.has(op_type)
+
     def name_results(self, results: Sequence[str]) -> None:
         """Names the results that the emitter has returned."""
         path = self._flat_node.path

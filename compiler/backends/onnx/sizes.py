@@ -23,7 +23,7 @@ class UnresolvedSymbol(Exception):
     """No axis of an input determines the size `name`: it occurs only in products, say."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        super().__init__(f"no axis of an input is `{name}`, or determines it")
         self.name = name
 
 

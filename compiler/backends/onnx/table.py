@@ -1,4 +1,4 @@
-"""The table of emitters: how each operator is written in ONNX (opset 23)."""
+"""The table of emitters: how each operator is written in ONNX, in the form of opset 23."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ class Site(GraphWriter, Protocol):
 
     def __getitem__(self, name: str) -> TensorExpr:
         """The input of that name."""
+        ...
+
+    def has(self, op_type: str) -> bool:
+        """Whether the opset that is written has an operator of that name, which is not composed of others below (`opsets/forms.py`)."""
         ...
 
     def parameter(self, name: str) -> str:

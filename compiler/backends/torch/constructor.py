@@ -11,7 +11,7 @@ from itertools import groupby
 
 from netc.dsl.record import replace
 
-from ...ir.origins import is_integer
+from ...ir.origins import plain
 from ...ir.tests import Key
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
@@ -61,7 +61,7 @@ def _type(value: object) -> str:
         return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
     if isinstance(value, FrameworkValue):
         return value.annotation
-    return "None" if value is None else "int" if is_integer(value) else type(value).__name__
+    return "None" if value is None else type(plain(value)).__name__
 
 
 class _Formulas:

@@ -13,6 +13,7 @@ from typing import Any
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import Graph, OpNode, route
+from ...ir.origins import has_origin
 from ...ops.base import Init, ParameterSpec
 from ...ops.initialisers import INITIALISERS
 from ..python.code.classes import ModuleRule
@@ -28,10 +29,11 @@ def drawn(init: Init, tensor: Code) -> Code:
     values: dict[str, Any] = dict(zip(names, init.values, strict=True))
     function = f"nn.init.{init.kind}_"
     if init.kind == "constant":
-        return call(function, tensor, Lit(float(values["val"]), "value"))
+        value = values["val"]
+        return call(function, tensor, Lit(value if has_origin(value) else float(value), "value"))
     if init.kind == "uniform":
         return call(function, tensor, Lit(values["a"], "low"), Lit(values["b"], "high"))
-    given = {name: value for name, value in values.items() if value != defaults[name]}
+    given = {name: value for name, value in values.items() if value != defaults[name] or has_origin(value)}
     return CallCode(function, (tensor,), keywords(given))
 
 
@@ -121,7 +123,7 @@ def initialisation(order: Sequence[Graph], modules: Modules) -> TorchInitialisat
 def _rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, list[set[str]]]) -> Iterator[Rule]:
     for key, specs in uses.items():
         first = replace(specs[0].init, zero_row=None)
-        alike = all(spec.stated and replace(spec.init, zero_row=None) == first for spec in specs)
+        alike = all(spec.stated and replace(spec.init, zero_row=None) == first and not has_origin(spec.init) for spec in specs)
         if len(specs) > 1 and alike and not re.search(r"_l\d", key[1]):
             padded = any(spec.init.zero_row is not None for spec in specs)
             yield Rule(key, first, any(key[1] not in own for own in names.get(key[0], ())), padded)

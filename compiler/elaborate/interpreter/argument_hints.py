@@ -7,61 +7,92 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import Span
 
+from ...dims import show
 from ...ir.graph import Value
 from ...ops.base import Arg, Operator
 from ...ops.initialisers import ALIASES, INIT, INITIALISERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind
 from ..scopes.scope import BlockDef, Scope
 from ..scopes.show import show_value
-from ..scopes.values import OperatorRef, TensorTuple
+from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
+from .argument_edits import Hint, moved_last, removed, rewritten
 from .parameters import extra_argument_hint, is_activation
 
 _TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
 
 
-def surplus_hint(cls: type[Operator], slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...], scope: Scope) -> str:
+def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
+    """The sizes along these axes, one of each tensor, which other libraries write first; empty texts where they are unknown."""
+    values = tensors(flow) if flow is not None else None
+    shapes = [value.type.shape for value in values or ()]
+    return tuple(show(shapes[i][axis]) if i < len(shapes) and len(shapes[i]) > 1 else "" for i, axis in enumerate(axes))
+
+
+def surplus_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, scope: Scope, sizes: tuple[str, ...]) -> Hint:
     """For the first argument too many."""
-    surplus = positional[len(slots)]
+    surplus = node.positional[len(slots)]
     return (
-        _order_hint(cls, slots, positional)
-        or _name_hint(cls, slots, positional)
+        _order_hint(cls, slots, node)
+        or _sizes_hint(cls, slots, node, sizes)
+        or _name_hint(cls, slots, node)
         or misplaced_hint(cls, surplus, scope)
-        or extra_argument_hint(surplus)
-        or list_hint(cls.name, slots, positional)
+        or extra_argument_hint(surplus, node)
+        or list_hint(cls.name, slots, node)
     )
 
 
-def _order_hint(cls: type[Operator], slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
-    """For PyTorch's order, `conv 3 8 3x3`, for an activation before the sizes, and for `transpose 0 2 3 1`."""
-    text = [e.span.text for e in positional]
+def _order_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
+    """For an activation before the sizes, and for `transpose 0 2 3 1`."""
+    positional, text = node.positional, [e.span.text for e in node.positional]
     first = next((e for e in positional[: len(slots)] if isinstance(e, ast.Name) and is_activation(e.name)), None)
     if cls.takes_activation and first is not None:
-        return f"an activation comes last: `{' '.join((cls.name, *(t for t in text if t != first.name), first.name))}`"
-    numbers = all(isinstance(e, (ast.NumberLiteral, ast.Dims)) for e in positional)
-    if numbers and slots and slots[0].alias.startswith("out_") and len(positional) == len(slots) + 1:
-        return f"the size of the input is known from the input, and is not written: `{cls.name} {' '.join(text[1:])}`"
+        written = " ".join((*(t for t in text if t != first.name), first.name))
+        last = moved_last(node, positional[0].span, first.name) if first is positional[0] else ()
+        return Hint(f"an activation comes last: `{cls.name} {written}`", last)
     if cls.name == "transpose" and sorted(text) == [str(i) for i in range(len(text))]:
-        return f"`transpose` swaps two axes; to reorder all of them, write `permute [{', '.join(text)}]`"
-    return ""
+        written = f"permute [{', '.join(text)}]"
+        edits = () if node.called else rewritten(node.name_span, positional[-1].span, written)
+        return Hint(f"`transpose` swaps two axes; to reorder all of them, write `{written}`", edits)
+    return Hint()
 
 
-def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
-    """For an argument whose name is written without `=`: `conv 8 3 stride 2`."""
-    surplus = positional[len(slots)]
-    if not isinstance(surplus, ast.Name) or surplus.name not in cls.signature:
-        return ""
-    value = next((e.span.text for e in positional[len(slots) + 1 :]), "...")
-    return f"write `{surplus.name}={value}`"
+def _sizes_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, sizes: tuple[str, ...]) -> Hint:
+    """For PyTorch's order, `conv 3 8 3x3`: the sizes of the input are known. It is certain if these are the sizes of the input."""
+    positional = node.positional
+    literals = all(isinstance(e, (ast.NumberLiteral, ast.Dims, ast.ListExpr)) for e in positional)
+    if not sizes or not literals or len(positional) != len(slots) + len(sizes):
+        return Hint()
+    first = positional[: len(sizes)]
+    written = " ".join((cls.name, *(e.span.text for e in positional[len(sizes) :])))
+    sizes_are = "the size of the input is known from the input, and is" if len(first) == 1 else "the sizes of the inputs are known, and are"
+    known = tuple(e.span.text.strip("[]()") for e in first) == sizes
+    return Hint(f"{sizes_are} not written: `{written}`", removed(node, first[0].span, first[-1].span, safe=known))
 
 
-def list_hint(owner: str, slots: Sequence[Arg[Any]], positional: tuple[ast.Expr, ...]) -> str:
+def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
+    """For arguments whose names are written without `=`: `conv 8 3 stride 2`."""
+    surplus = node.positional[len(slots) :]
+    names, values = surplus[::2], surplus[1::2]
+    if not isinstance(names[0], ast.Name) or names[0].name not in cls.signature:
+        return Hint()
+    if not values:
+        return Hint(f"write `{names[0].name}=...`")
+    written = " ".join(f"{name.span.text}={value.span.text}" for name, value in zip(names, values, strict=False))
+    named = len(names) == len(values) and all(isinstance(name, ast.Name) and name.name in cls.signature for name in names)
+    separator = ", " if node.called else " "
+    return Hint(f"write `{written}`", rewritten(surplus[0].span, surplus[-1].span, written.replace(" ", separator)) if named else ())
+
+
+def list_hint(owner: str, slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
     """For several numbers where one list was meant: `permute 0 2 1`."""
     if not slots or not isinstance(slots[-1].kind, ListKind):
-        return ""
-    before, items = positional[: len(slots) - 1], positional[len(slots) - 1 :]
-    written = [*(e.span.text for e in before), f"[{', '.join(e.span.text.strip('()') for e in items)}]"]
-    return f"write several values as a list: `{owner} {' '.join(written)}`"
+        return Hint()
+    before, items = node.positional[: len(slots) - 1], node.positional[len(slots) - 1 :]
+    listed = f"[{', '.join(e.span.text.strip('()') for e in items)}]"
+    written = [*(e.span.text for e in before), listed]
+    return Hint(f"write several values as a list: `{owner} {' '.join(written)}`", rewritten(items[0].span, items[-1].span, listed))
 
 
 def example_of(cls: type[Operator]) -> str:
@@ -70,20 +101,20 @@ def example_of(cls: type[Operator]) -> str:
     return next((part for part in parts if part.split()[:1] == [cls.name]), "")
 
 
-def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> str:
+def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> Hint:
     """For an argument too many that is an activation or a tensor."""
     if not isinstance(expr, ast.Name):
-        return ""
+        return Hint()
     if cls.takes_activation and is_activation(expr.name):
-        return f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`"
+        return Hint(f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`")
     found = scope.find(expr.name)
     if cls.takes_activation and found is not None and isinstance(found[0].value, OperatorRef):
-        return _no_activation(expr.name, found[0].value.operator)
+        return Hint(_no_activation(expr.name, found[0].value.operator))
     if cls.takes_activation and found is not None and isinstance(found[0].value, BlockDef):
-        return _no_activation(expr.name, found[0].value.node.name.name)
+        return Hint(_no_activation(expr.name, found[0].value.node.name.name))
     if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
-        return f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`"
-    return ""
+        return Hint(f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`")
+    return Hint()
 
 
 def _no_activation(name: str, stage: str) -> str:
@@ -91,15 +122,15 @@ def _no_activation(name: str, stage: str) -> str:
     return f"{meant} is not an activation; write it as a stage, `-> {name}`"
 
 
-def missing_brackets_hint(kind: Kind[Any], value: object) -> str:
+def missing_brackets_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
     """For one value without its brackets: `reshape (-1)`."""
     if isinstance(value, tuple):
-        return ""
+        return Hint()
     try:
         kind.convert((value,))
     except InvalidArgument:
-        return ""
-    return f"write `[{show_value(value)}]`"
+        return Hint()
+    return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
 
 
 def near_word(kind: Kind[Any], name: str) -> list[str]:

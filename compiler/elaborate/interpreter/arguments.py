@@ -10,11 +10,12 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.origins import plain
+from ...ir.reals import has_real
 from ...ops.base import Operator, Required
 from ...ops.initialisers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
@@ -23,11 +24,12 @@ from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
-from ..scopes.values import TrailingActivation
-from .argument_hints import example_of, missing_brackets_hint, near_word, surplus_hint
+from ..scopes.values import Flow, TrailingActivation
+from .argument_edits import Hint, moved_last, removed
+from .argument_hints import example_of, missing_brackets_hint, near_word, sizes_of, surplus_hint
 from .base import Part
 from .expressions import MISSPELT
-from .parameters import did_you_mean, extra_argument_hint, is_activation
+from .parameters import did_you_mean, extra_argument_hint, is_activation, surplus_argument
 
 
 class BoundArguments(Record):
@@ -50,24 +52,24 @@ class RawArguments(Record):
 
 
 class Arguments(Part):
-    def bind(self, cls: type[Operator], node: ast.Apply, scope: Scope) -> BoundArguments:
-        """Checks and converts the arguments of an operator."""
-        raw = self.written(cls, node, scope)
+    def bind(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> BoundArguments:
+        """Checks and converts the arguments of an operator. The tensors of `flow` are for errors."""
+        raw = self.written(cls, node, scope, flow)
         missing = next((a for a in cls.signature.values() if a.name not in raw.args and isinstance(a.default, Required)), None)
         if missing is not None:
             raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
         return BoundArguments(cls(**raw.args), raw.spans, raw.activation, raw.tie)
 
-    def written(self, cls: type[Operator], node: ast.Apply, scope: Scope) -> RawArguments:
+    def written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
         """Checks and converts the arguments that are written."""
         positional, activation = self._split_activation(cls, node, scope)
         if node.activation is not None:
-            activation = self._trailing(cls, node.activation, scope)
+            activation = self._trailing(cls, node, node.activation, scope)
         slots = [arg for arg in cls.signature.values() if arg.positional]
         if len(positional) > len(slots):
-            surplus = positional[len(slots)]
-            hint = surplus_hint(cls, slots, positional, scope)
-            raise Failure(TooManyArguments(cls.name, len(slots), hint, accepts=tuple(cls.signature)), surplus.span)
+            sizes = sizes_of(flow, self.session.sizes_first(cls))
+            hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes)
+            raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
         args: dict[str, Any] = {}
         spans: dict[str, Span] = {}
         for arg, expr in zip(slots, positional, strict=False):
@@ -98,7 +100,7 @@ class Arguments(Part):
                 sizes.append((keyword.name, self.convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope)))
                 spans[keyword.name] = keyword.span
             else:
-                raise self._unknown(cls, keyword, list(aliases), scope)
+                raise self._unknown(cls, node, keyword, list(aliases), scope)
             self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
         if cls.open_keywords is not None:
             args["sizes"] = tuple(sizes)
@@ -111,13 +113,17 @@ class Arguments(Part):
         self.session.decisions.pin(tuple(args.values()))
         return {name: plain(value) for name, value in args.items()}
 
-    def _unknown(self, cls: type[Operator], keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
-        hint, advice = "", self.session.foreign_argument(cls, keyword.name)
+    def _unknown(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
+        hint, advice = Hint(), self.session.foreign_argument(cls, keyword.name)
         quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
         if cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
-            hint = f"write the activation without a name, after the other arguments: `{quoted or keyword.value.span.text}`"
+            bare = quoted or keyword.value.span.text
+            sentence = f"write the activation without a name, after the other arguments: `{bare}`"
+            hint = Hint(sentence, moved_last(node, keyword.span, bare))
+        edits = removed(node, keyword.span, keyword.span, safe=True) if advice.removes else hint.edits
         close = tuple(near(keyword.name, known))
-        return Failure(UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint, advice), keyword.name_span)
+        problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice)
+        return Failure(problem, keyword.name_span, edits=edits)
 
     def _split_activation(
         self, cls: type[Operator], node: ast.Apply, scope: Scope
@@ -128,28 +134,28 @@ class Arguments(Part):
         activation = self.interpreter.activation(node.positional[-1], scope)
         return (node.positional[:-1], activation) if activation is not None else (node.positional, None)
 
-    def _trailing(self, cls: type[Operator], name: ast.Expr, scope: Scope) -> TrailingActivation:
+    def _trailing(self, cls: type[Operator], node: ast.Apply, name: ast.Expr, scope: Scope) -> TrailingActivation:
         """What follows the keywords without a name of its own, which can only be an activation."""
         activation = self.interpreter.activation(name, scope)
         if activation is not None and cls.takes_activation:
             return activation
         slots = sum(arg.positional for arg in cls.signature.values())
-        hint = extra_argument_hint(name) or "arguments without names come before those with names"
-        raise Failure(TooManyArguments(cls.name, slots, hint), name.span)
+        hint = extra_argument_hint(name, node)
+        raise surplus_argument(cls.name, slots, name, hint or Hint("arguments without names come before those with names"))
 
     def convert(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument, converted to its kind."""
         value = self.raw(owner, name, kind, expr, scope)
         try:
             converted = kind.convert(value)
-            if not kind.varies:
+            if not kind.varies or (has_real(value) and not has_real(converted)):
                 self.session.decisions.pin(value)
                 converted = plain(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too
             return converted
         except InvalidArgument:
-            hint = missing_brackets_hint(kind, value)
-            raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), hint), expr.span) from None
+            hint = missing_brackets_hint(kind, value, expr.span)
+            raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), hint.help), expr.span, edits=hint.edits) from None
 
     def raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument as it is written. A bare word of the kind is that word."""

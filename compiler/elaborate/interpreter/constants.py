@@ -92,10 +92,9 @@ class Constants(Part):
 
     def _widened(self, args: dict[str, Any]) -> TableOperator:
         """The table, real numbers without a type as those of a wider model."""
-        op = TableOperator(**args)
-        if op.dtype is None and op.element.is_float and self.session.dtype.size > op.element.size:
-            return TableOperator(**{**args, "dtype": self.session.dtype})
-        return op
+        op, model = TableOperator(**args), self.session.dtype
+        wider = op.dtype is None and model.size > FLOAT32.size and not op.misshapen()
+        return TableOperator(**{**args, "dtype": model}) if wider and op.element.is_float else op
 
     def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
         session = self.session

@@ -129,7 +129,7 @@ def calling(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> Iterator[
     except Failure as failure:
         outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
         here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MOST_MARKS else ()
-        raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label, failure.final) from None
+        raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label, failure.final, failure.edits) from None
     finally:
         session.active.pop()
 

@@ -12,7 +12,6 @@ from netc.dsl.diagnostics.suggest import near
 
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...errors.constants import BadInitialiser
-from ...ir.origins import plain
 from ...ops.base import Init
 from ...ops.initialisers import INITIALISERS, InitArgument, with_values
 from ...ops.kinds import InvalidArgument
@@ -66,8 +65,7 @@ def _value(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, int
             raise Failure(WrongArgument(owner, argument.name, kind.describe(), f"`{word}`", hint), expr.span)
     value = interpreter.evaluate(expr, scope)
     check_number(value, expr.span)
-    interpreter.session.decisions.pin(value)
     try:
-        return kind.convert(plain(value))
+        return kind.convert(value)
     except InvalidArgument:
         raise Failure(WrongArgument(owner, argument.name, kind.describe(), show_value(value)), expr.span) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
@@ -94,7 +95,13 @@ def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: 
     if at.kind == "input" and at.index < len(inputs) and not problem.marks():
         marks.append((inputs[at.index].span, problem.label() or f"this is {inputs[at.index].type}"))
         return Failure(problem, locate(at), tuple(marks), label="")
-    return Failure(problem, locate(at), tuple(marks))
+    return Failure(problem, locate(at), tuple(marks), edits=_before_stage(problem, locate))
+
+
+def _before_stage(problem: Problem, locate: Locate) -> tuple[Edit, ...]:
+    """A stage to insert is inserted before this one, also where the problem is that of an argument."""
+    new = problem.replacement()
+    return (Edit(locate(STAGE).before(), new.text, new.safe),) if new is not None and new.before else ()
 
 
 def _with_input_names(problem: Problem, inputs: list[Value]) -> Problem:

@@ -9,7 +9,6 @@ from typing import cast
 
 from netc.dsl import ast
 
-from ...errors.arguments import TooManyArguments
 from ...errors.names import NoIn, TensorNotGiven, UnknownName
 from ...errors.structure import InputScaled
 from ...errors.values import BadListIndex, NotANumber
@@ -28,7 +27,7 @@ from .constants import Constants
 from .functions import Functions
 from .groups import Groups
 from .inputs import InputDeclarations
-from .parameters import extra_argument_hint
+from .parameters import extra_argument_hint, surplus_argument
 from .pipelines import Pipelines
 from .stage_parameters import StageParameters
 from .stages import Stages
@@ -148,8 +147,7 @@ class Operands(Part):
 
     def _call_function(self, node: ast.Apply, scope: Scope) -> Operand:
         if node.activation is not None:
-            hint = extra_argument_hint(node.activation)
-            raise Failure(TooManyArguments(node.name, len(node.positional), hint), node.activation.span)
+            raise surplus_argument(node.name, len(node.positional), node.activation, extra_argument_hint(node.activation, node))
         call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional, node.keywords)
         return cast(Operand, self.interpreter.evaluate(call, scope))
 

@@ -40,7 +40,7 @@ class OperatorStages(Part):
         assert scope.frame is not None
         written = node
         node, named = self._named.of_operator(node, cls, scope)
-        bound = self._arguments.bind(cls, node, scope)
+        bound = self._arguments.bind(cls, node, scope, flow)
         if shared is None and self._labels.is_inline(node.label, scope):
             assert node.label is not None
             scope.frame.alone, node = node.label.span, replace(node, label=None)

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
 from ...dims import symbols
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.origins import Decided, Origin, has_origin, moved, named
+from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
+from .argument_edits import Hint, separated
 from .base import Part
 
 
@@ -45,14 +47,14 @@ class BoundParameters(Record):
         return cls(owner, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
-        """The value as symbols of the block's own, if it is an integer or a list of them."""
+        """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
         own = named(value, f"{self.owner}.{parameter}") if self.owner else value
         if own is value:
             return value
         items = own if isinstance(own, tuple) else (own,)
         for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
             inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, int(item), index if isinstance(own, tuple) else None, literal_value(default))
+            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal_value(default))
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 
@@ -96,9 +98,9 @@ def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: a
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
-        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(surplus), accepts=accepts), surplus.span)
+        raise surplus_argument(owner, len(parameters), surplus, extra_argument_hint(surplus, node), accepts)
     if node.activation is not None:
-        raise Failure(TooManyArguments(owner, len(parameters), extra_argument_hint(node.activation)), node.activation.span)
+        raise surplus_argument(owner, len(parameters), node.activation, extra_argument_hint(node.activation, node))
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:
@@ -130,14 +132,19 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
     return found
 
 
-def extra_argument_hint(expr: ast.Expr) -> str:
+def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
     """The help for an argument too many that is really a stage."""
     if not isinstance(expr, ast.Name):
-        return ""
+        return Hint()
     if expr.name in Operator.registry:
-        return f"`{expr.name}` is a separate stage: write `-> {expr.name}`"
+        return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", separated(node, expr.span))
     close = near(expr.name, [name for name in Operator.registry if is_activation(name)])
-    return did_you_mean(close)
+    return Hint(did_you_mean(close), (Edit(expr.span, close[0], safe=False),) if close else ())
+
+
+def surplus_argument(owner: str, most: int, expr: ast.Expr, hint: Hint, accepts: tuple[str, ...] = ()) -> Failure:
+    """The failure for one argument too many."""
+    return Failure(TooManyArguments(owner, most, hint.help, accepts=accepts), expr.span, edits=hint.edits)
 
 
 def did_you_mean(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.arguments import TooManyArguments, UnknownArgument
+from ...errors.arguments import UnknownArgument
 from ...errors.limits import Recursion
 from ...errors.parameters import SharedConflict
 from ...ir.graph import CallNode, Graph, OpNode, SharedModule, join
@@ -17,7 +17,7 @@ from ..scopes.scope import GraphFrame, Scope, SharedDef
 from ..scopes.values import Flow
 from ..session import ElaborationSession
 from .base import Interpreter, Part
-from .parameters import extra_argument_hint
+from .parameters import extra_argument_hint, surplus_argument
 from .stage_labels import StageLabels
 
 
@@ -41,7 +41,7 @@ class SharedStages(Part):
     def use(self, node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope) -> Flow:
         """The stage on its input: its names are resolved in the scope of its declaration, its nodes are added where it is used."""
         if node.positional:
-            raise Failure(TooManyArguments(node.name, 0, extra_argument_hint(node.positional[0])), node.positional[0].span)
+            raise surplus_argument(node.name, 0, node.positional[0], extra_argument_hint(node.positional[0], node))
         if node.keywords:
             raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
         session = self.session

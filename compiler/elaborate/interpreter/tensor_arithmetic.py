@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import SymDim
 from ...errors.arithmetic import BadNumber
-from ...errors.base import Location
+from ...errors.base import Location, Problem
 from ...errors.operators import BadArgument
 from ...errors.values import BadOperand
 from ...ir.graph import Value
@@ -25,6 +27,7 @@ from ..session import ElaborationSession
 from .nodes import Locate, NodeText, add_operator
 
 _SCALARS = (int, float, SymDim)
+_SUGGESTED = re.compile(r"`(?P<text>\((?P<name>\w+) -> [^`]*\))`$")
 Operation = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
 
 
@@ -111,7 +114,16 @@ def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, 
             problem = BadNumber(node.op, problem.found, problem.needed, problem.suggestion)
         elif getattr(problem, "operator", None) == op.name:
             problem = replace(problem, operator=node.op)
-        raise Failure(problem, failure.span, failure.marks, failure.label) from None
+        edits = failure.edits or _edits_of_operands(problem, node)
+        raise Failure(problem, failure.span, failure.marks, failure.label, edits=edits) from None
+
+
+def _edits_of_operands(problem: Problem, node: Operation) -> tuple[Edit, ...]:
+    """The operand that is a name, with the stage that the help suggests for it: `(w -> transpose 0 1)`."""
+    found = _SUGGESTED.search(getattr(problem, "suggestion", ""))
+    sides = [node.left, node.right] if isinstance(node, (ast.TensorBinary, ast.Binary)) else []
+    named = [side.span for side in sides if found is not None and side.span.text == found["name"]]
+    return (Edit(named[0], found["text"], safe=False),) if found is not None and len(named) == 1 else ()
 
 
 def _as_name(side: ast.Node) -> ast.Name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
@@ -36,7 +36,7 @@ def select(file: ast.File, source: SourceFile, wanted: str | None, session: Elab
     """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
     models = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
     statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
-    stem = PurePath(source.name).stem
+    stem = os.path.splitext(os.path.basename(source.name))[0]
     if not models:
         return _select_statements(statements, source, stem, wanted, session)
     for statement in statements:

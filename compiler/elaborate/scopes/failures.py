@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
 from ...errors.base import Problem
@@ -13,16 +14,19 @@ class Failure(Exception):
     """A problem with its span: raised by an expression or a stage, caught and reported by the statement around it.
 
     `label` replaces the problem's own text under the carets, when that text is at a mark instead. `final`: there is no point in going on
-    with the program.
+    with the program. `edits` carry out the help where that concerns more than the span.
     """
 
-    def __init__(self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None, final: bool = False) -> None:
+    def __init__(
+        self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None, final: bool = False, edits: tuple[Edit, ...] = ()
+    ) -> None:
         super().__init__(problem.message())
         self.problem = problem
         self.span = span
         self.marks = marks
         self.label = label
         self.final = final
+        self.edits = edits
 
 
 class AlreadyReported(Exception):

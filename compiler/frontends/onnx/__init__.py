@@ -13,23 +13,32 @@ from pathlib import Path
 import onnx
 
 from ..base import Imported, ImportFailed, Obstacle
+from .dequantized import dequantized
 from .load import load
 from .reading import Unreadable, read
 
-__all__ = ["from_file", "from_model"]
+__all__ = ["float_model", "from_file", "from_model"]
 
 
 def from_file(path: str | os.PathLike[str], *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:
     """The model of an ONNX file.
 
-    `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, weights
-    that are stored as integers with a scale become the floats that they stand for.
+    `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, a
+    quantised file is the float model that it stands for.
     """
+    return load(_read(path), Path(path).parent, fixed or {}, dequantize=dequantize)
+
+
+def float_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
+    """The float model that a quantised file stands for, all tensors inside. Raises `ImportFailed`."""
+    return dequantized(_read(path), Path(path).parent)[0]
+
+
+def _read(path: str | os.PathLike[str]) -> onnx.ModelProto:
     try:
-        model = read(path)
+        return read(path)
     except Unreadable as error:
         raise ImportFailed((Obstacle("the file", str(error), os.fspath(path)),)) from None
-    return load(model, Path(path).parent, fixed or {}, dequantize=dequantize)
 
 
 def from_model(model: onnx.ModelProto, *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:

@@ -22,6 +22,17 @@ _SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
 """What leaves a weight the one of its name, in its shape."""
 
 
+TRANSPOSED = "/Transpose"
+"""What netc adds to the name of a matrix that it has written with its axes swapped."""
+
+
+def initialiser(array: Any, name: str) -> Known:
+    """The numbers of a file under their name."""
+    if array.ndim == 2 and name.endswith(TRANSPOSED) and not is_made_up(name):
+        return transposed(Known(array.T, name.removesuffix(TRANSPOSED)))
+    return Known(array, name)
+
+
 def derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
     """What is made of an initialiser keeps its name, and says how it was made: two that are made alike are the same."""
     first = inputs[0]

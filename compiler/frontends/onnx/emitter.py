@@ -6,14 +6,16 @@ was given, under the key that it has in the program; numbers of one initialiser 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
 from ...dims import Facts
 from ...ir.elements import Array, dtype_of, numpy_dtype
-from ...ir.graph import Node, OpNode, SharedModule, Tie, Value
+from ...ir.graph import Graph, Node, OpNode, SharedModule, Tie, Value
 from ...ir.types import DType
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
@@ -30,6 +32,7 @@ class Emitter:
 
     def __init__(self, name: str, facts: Facts) -> None:
         self.builder = GraphBuilder(name, "model", facts, nowhere(name))
+        self.outermost = self.builder
         self.labels = Labels()
         self.weights: dict[str, Array] = {}
         self.scope: tuple[str, ...] = ()
@@ -39,7 +42,9 @@ class Emitter:
         """What made each tensor, by identity."""
         self.biased: dict[int, Known] = {}
         """What was added to a tensor before its time, as its operator's bias, by the tensor's identity."""
-        self.made: list[tuple[OpNode, tuple[Value, ...]]] = []
+        self.called: dict[int, str] = {}
+        """The name of a tensor in the file, by the tensor's identity; those of loops and functions have none."""
+        self.made: list[tuple[Node, tuple[Value, ...]]] = []
         """All that was ever made, also what was taken back: what is known of nodes and values is found by their identities, which others
         would have after them."""
         self._shared: dict[object, OpNode] = {}
@@ -55,7 +60,7 @@ class Emitter:
     def apply(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
         """The results of an operator without parameters."""
         outputs = self.builder.apply(operator, *inputs, **arguments)
-        self._note(outputs)
+        self.note(outputs)
         return outputs
 
     def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
@@ -68,14 +73,48 @@ class Emitter:
         graph.nodes.pop()
         graph.size -= 1
 
-    def _note(self, outputs: Sequence[Value]) -> OpNode:
+    def note(self, outputs: Sequence[Value]) -> None:
+        """Remembers the last node, which made these."""
         node = self.builder.graph.nodes[-1]
-        assert isinstance(node, OpNode)
         self.made.append((node, tuple(outputs)))
         self.scopes[id(node)] = self.scope
         for value in outputs:
             self.makers[id(value)] = node
-        return node
+
+    def of(self, graph: Graph) -> GraphBuilder:
+        """A builder that goes on with a graph."""
+        if graph is self.outermost.graph:
+            return self.outermost
+        builder = GraphBuilder(graph.name, graph.kind, self.facts, graph.span)
+        builder.graph = graph
+        return builder
+
+    @contextmanager
+    def within(self, builder: GraphBuilder) -> Iterator[None]:
+        """Makes what follows in another graph, that of a loop: its stages are shared with none outside."""
+        before, shared = self.builder, self._shared
+        self.builder, self._shared = builder, {}
+        try:
+            yield
+        finally:
+            self.builder, self._shared = before, shared
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        """Makes what follows outside of all loops."""
+        before, self.builder = self.builder, self.outermost
+        try:
+            yield
+        finally:
+            self.builder = before
+
+    def names(self) -> tuple[Labels, Mapping[tuple[str, str], tuple[str, str]], Mapping[object, tuple[Known, Value]]]:
+        """What labels and weights are used for."""
+        return deepcopy(self.labels), dict(self._owners), dict(self._tensors)
+
+    def forget(self, names: tuple[Labels, Mapping[tuple[str, str], tuple[str, str]], Mapping[object, tuple[Known, Value]]]) -> None:
+        """Uses labels and weights as they were: for what was made since, there is no use."""
+        self.labels, self._owners, self._tensors = names[0], dict(names[1]), dict(names[2])
 
     # --- parameters ----------------------------------------------------------------------------------------------------------
 
@@ -113,6 +152,8 @@ class Emitter:
         for name, known in weights.items():
             path, target = self._owners.get((known.name, known.layout), ("", ""))
             if known.name and path and known.array.ndim > 1:
+                if self.builder is not self.outermost:
+                    raise ImportRefused("a loop has a weight that is used elsewhere too")
                 return Tie(name, path, target, self.builder.span)
         return None
 
@@ -126,7 +167,7 @@ class Emitter:
         node = OpNode(first.op, tuple(inputs), outputs, first.label, first.span, first.op.parameters(given), shared=first.shared)
         self.builder.graph.nodes.append(node)
         self.builder.graph.size += 1
-        self._note(outputs)
+        self.note(outputs)
         return outputs
 
     def _label(self, operator: str, weights: Mapping[str, Known]) -> str:
@@ -204,7 +245,8 @@ class Emitter:
             path = [*self.scope, *path]
         label = self.labels.unique(path) if exact else self.labels.counted("constant", path[:-1] or self.scope)
         learned = exact and dtype.is_float
-        value = self.one("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)
+        with self._outside():
+            value = self.one("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)
         self.weights[label] = np.ascontiguousarray(known.array).reshape(known.array.shape)
         return value
 
@@ -244,10 +286,11 @@ class Emitter:
         given = op.bind((), self.facts)
         results = op.infer(given)
         value = Value(results[0], self.builder.span)
-        graph = self.builder.graph
-        graph.nodes.append(OpNode(op, (), (value,), "", self.builder.span, op.parameters(given)))
-        graph.size += 1
-        self._note((value,))
+        with self._outside():
+            graph = self.builder.graph
+            graph.nodes.append(OpNode(op, (), (value,), "", self.builder.span, op.parameters(given)))
+            graph.size += 1
+            self.note((value,))
         return value
 
 

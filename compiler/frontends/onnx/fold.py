@@ -103,14 +103,26 @@ def _dequantized(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     """`(x - zero) * scale`, for the whole tensor or along an axis."""
     x, scale = arrays[0], arrays[1]
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
-    if any(a.name == "block_size" and a.i for a in node.attribute) or scale.ndim > 1:
-        raise ImportRefused("its scales are for blocks of elements")
+    block = next((a.i for a in node.attribute if a.name == "block_size"), 0)
+    if block:
+        return _of_blocks(arrays, axis, block)
     shape = [1] * x.ndim
     if scale.size > 1:
         shape[axis] = scale.size
     zero = arrays[2].reshape(shape if scale.size > 1 else ()) if len(arrays) > 2 else np.zeros((), x.dtype)
     apart = x.astype(np.int64) - zero.astype(np.int64)
     made: Array = apart.astype(scale.dtype) * (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
+    return made
+
+
+def _of_blocks(arrays: list[Array], axis: int, block: int) -> Array:
+    """The same with a scale for each block of elements along an axis."""
+    x = arrays[0]
+    scale, *zero = (np.repeat(a, block, axis)[(slice(None),) * (axis % x.ndim) + (slice(0, x.shape[axis]),)] for a in arrays[1:])
+    if scale.shape != x.shape:
+        raise ImportRefused(f"its scales are not for blocks of {block} elements")
+    apart = x.astype(np.int64) - (zero[0].astype(np.int64) if zero else 0)
+    made: Array = apart.astype(scale.dtype) * scale
     return made
 
 

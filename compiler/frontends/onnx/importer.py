@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...dims import SymDim
 from ...errors.operators import Unprovable, UnprovableMultiple
 from ...ir.elements import numpy_dtype
 from ...ir.graph import Value
@@ -21,14 +20,17 @@ from ...ir.types import TensorType
 from ..base import Obstacle
 from ..builder import ImportRefused
 from .arrangement import arranged
+from .control import AlreadyAnObstacle, Control
 from .defaults import is_default
-from .derived import derived, is_of_weights
+from .derived import derived, initialiser, is_of_weights
 from .dimensions import Dimensions, guesses
 from .emitter import Emitter
+from .float_forms import FORMS
 from .fold import folded
 from .modules import Modules
 from .names import Identifiers
 from .order import needed_in_order
+from .quantized import WHY as QUANTIZED
 from .reading import Unreadable, array, attributes
 from .scopes import Names
 from .site import Attributes, Site, element_of, materialised
@@ -37,6 +39,7 @@ from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""
+CONTROL = ("If", "Scan", "Loop")
 MOST = 200_000
 """The most nodes that are imported, those of functions counted at each use."""
 
@@ -72,18 +75,18 @@ class Importer:
         """Imports the graph; results are in `emit` and `obstacles`."""
         graph = self.model.graph
         names = Names()
-        self._initialisers(graph, names)
+        self.initialisers(graph, names)
         self._inputs(graph, names)
         self._count_uses(graph)
-        self._nodes(graph.node, [o.name for o in graph.output], names, 0)
+        self.nodes(graph.node, [o.name for o in graph.output], names, 0)
         self._outputs(graph, names)
 
     # --- what the graph begins with ------------------------------------------------------------------------------------------
 
-    def _initialisers(self, graph: onnx.GraphProto, names: Names) -> None:
+    def initialisers(self, graph: onnx.GraphProto, names: Names) -> None:
         for tensor in graph.initializer:
             try:
-                names[tensor.name] = Known(array(tensor, self.folder), tensor.name)
+                names[tensor.name] = initialiser(array(tensor, self.folder), tensor.name)
             except Unreadable as error:
                 self._obstacle("the file", str(error), tensor.name)
                 names[tensor.name] = BROKEN
@@ -119,7 +122,9 @@ class Importer:
         if 0 in self.dimensions.shapes[info.name]:
             raise ImportRefused("it has an axis of size 0")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
-        return self.emit.builder.input(type_, taken.unique(info.name, "input"))
+        value = self.emit.builder.input(type_, taken.unique(info.name, "input"))
+        self.emit.called[id(value)] = info.name
+        return value
 
     def _count_uses(self, graph: onnx.GraphProto) -> None:
         for node in graph.node:
@@ -151,7 +156,7 @@ class Importer:
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
-    def _nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None:
+    def nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None:
         ordered, stuck = needed_in_order(nodes, outputs)
         for node in stuck:
             self._obstacle(node.op_type, "is part of a cycle", _where(node))
@@ -164,11 +169,18 @@ class Importer:
             try:
                 made = self._node(node, names, depth)
             except ImportRefused as refused:
-                self._refused(node, refused)
+                if not isinstance(refused, AlreadyAnObstacle):
+                    self._refused(node, refused)
                 made = [BROKEN] * len(node.output)
             for name, item in zip(node.output, made, strict=False):
                 self._suggest(item, name)
+                if depth == 0 and isinstance(item, Value):
+                    self.emit.called[id(item)] = name
                 names[name] = item
+
+    def remembered(self) -> Attempt:
+        """The importer as it is now."""
+        return Attempt(self)
 
     def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = getattr(refused.__cause__, "problem", None)
@@ -198,8 +210,9 @@ class Importer:
         domain = key(node.domain, node.op_type)
         if node.op_type == "Constant" and node.domain in STANDARD:
             return [self._constant(node)]
-        if node.op_type == "If" and node.domain in STANDARD:
-            return self._if(node, names, depth)
+        if node.op_type in CONTROL and node.domain in STANDARD:
+            self.emit.scope = self.modules.of(node)
+            return Control(self, node, names, depth).run()
         inputs = [names[name] for name in node.input]
         if any(isinstance(item, Broken) for item in inputs):
             if domain not in TABLE:
@@ -247,6 +260,8 @@ class Importer:
         return arranged(site)
 
     def _unknown(self, domain: str) -> None:
+        if domain.rpartition(":")[2] in FORMS:
+            raise ImportRefused(QUANTIZED)
         if domain in REASONS:
             raise ImportRefused(REASONS[domain])
         raise ImportRefused("has no counterpart in netc")
@@ -270,46 +285,7 @@ class Importer:
                 return Known(np.array(value, dtype=np.int64))
         raise ImportRefused("is a constant of strings, or sparse, which netc does not have")
 
-    # --- branches and functions ----------------------------------------------------------------------------------------------
-
-    def _if(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
-        condition = names[node.input[0]]
-        if isinstance(condition, Broken):
-            return [BROKEN] * len(node.output)
-        if isinstance(condition, Filled):
-            condition = Known(np.asarray(condition.number))
-        if not isinstance(condition, Known) or condition.array.size != 1:
-            raise ImportRefused("depends on data; a graph has no branches", self._if_help(node))
-        found = {a.name: a.g for a in node.attribute}
-        name = "then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"
-        if name not in found:
-            raise ImportRefused(f"it lacks its {name}")
-        graph = found[name]
-        inner = Names(names)
-        self._initialisers(graph, inner)
-        outputs = [o.name for o in graph.output]
-        self._nodes(graph.node, outputs, inner, depth + 1)
-        return [inner[name] for name in outputs]
-
-    def _if_help(self, node: onnx.NodeProto) -> str:
-        """The input that decides it, if it is a single number; else the sizes that may."""
-        makers = {name: made for made in self.model.graph.node for name in made.output}
-        inputs = {i.name: i for i in self.model.graph.input}
-        found, stack, seen = [], [node.input[0]], set[str]()
-        while stack:
-            name = stack.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            if name in inputs and len(self.dimensions.shapes.get(name, (0, 0))) <= 1:
-                found.append(name)
-            elif name in makers:
-                stack += makers[name].input
-        if found:
-            return f"fix the input it depends on: `--set {found[0]}=...`"
-        texts = {name: text for text, name in self.dimensions.names.items()}
-        free = [name for name in self.dimensions.symbols if isinstance(self.dimensions.declared.dims.get(name), SymDim)]
-        return f"fix the sizes that it may depend on: {', '.join(f'`--set {texts.get(n, n)}=...`' for n in free)}" if free else ""
+    # --- functions -----------------------------------------------------------------------------------------------------------
 
     def _function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: Names, depth: int) -> Sequence[Item]:
         inner = Names()
@@ -320,8 +296,22 @@ class Importer:
         for one in nodes:
             for name in one.input:
                 self.used[name] = self.used.get(name, 0) + 2
-        self._nodes(nodes, list(function.output), inner, depth + 1)
+        self.nodes(nodes, list(function.output), inner, depth + 1)
         return [inner[name] for name in function.output]
+
+
+class Attempt:
+    """What an importer was, and can be again."""
+
+    def __init__(self, importer: Importer) -> None:
+        self.importer = importer
+        self.obstacles, self.wanted = len(importer.obstacles), len(importer.wanted)
+        self.names = importer.emit.names()
+
+    def take_back(self) -> None:
+        """Forgets what was made since, which nothing may take."""
+        del self.importer.obstacles[self.obstacles :], self.importer.wanted[self.wanted :]
+        self.importer.emit.forget(self.names)
 
 
 def _with_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:

@@ -19,8 +19,11 @@ from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused
 from . import ops as _ops
 from .affine import fold_affine
+from .dequantized import dequantized
 from .dimensions import Axis, Dimensions, parse_condition
+from .emitter import Emitter
 from .importer import Importer
+from .loops import bodies, operators
 from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
@@ -37,7 +40,10 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
         require_text(model)
     except Unreadable as error:
         raise ImportFailed((Obstacle("the file", str(error), "its names"),)) from None
-    if not dequantize:
+    notes: tuple[str, ...] = ()
+    if dequantize:
+        model, notes = dequantized(model, folder)
+    else:
         refuse(model)
     importer, conditions = _attempts(model, folder, fixed, simplest=True)
     if importer.obstacles and conditions:
@@ -47,7 +53,7 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
-    return _imported(importer, conditions)
+    return _imported(importer, conditions, notes)
 
 
 def _attempts(
@@ -108,25 +114,41 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
             obstacles.append(Obstacle(f"`{name}`", "is no input and no size of the model", "the values given", f"there are {known}"))
 
 
-def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> Imported:
+def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
     graph = importer.emit.builder.graph
-    _prune(graph)
-    fold_patterns(importer.emit, ACTIVATIONS)
-    fold_patterns(importer.emit, NORMALISATIONS)
-    _prune(graph)
-    fold_affine(importer.emit)
-    _prune(graph)
-    kept, notes = _keys(graph), _notes(importer, conditions)
+    for each in reversed(bodies(graph)):
+        _simplify(importer.emit, each)
+    kept, notes = _keys(graph), (*first, *_notes(importer, conditions))
+    tensors = _tensors(importer.emit)
     graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):
-        _label(each)
+        if each.kind != "scan":
+            _label(each)
     declared = importer.dimensions.declared
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
     free = tuple(sorted(named, key=lambda name: name != BATCH))
     stated: tuple[tuple[Stated, str], ...] = tuple(conditions)
     program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
-    return Imported(program, weights, notes)
+    return Imported(program, weights, notes, tensors)
+
+
+def _tensors(emit: Emitter) -> dict[str, tuple[str, str]]:
+    """What stages with parameters take and make, by the file's names."""
+    nodes = [node for node in emit.builder.graph.nodes if isinstance(node, OpNode) and node.specs and node.inputs and node.shared is None]
+    names = {node.label: (emit.called.get(id(node.inputs[0]), ""), emit.called.get(id(node.outputs[0]), "")) for node in nodes}
+    return {label: pair for label, pair in names.items() if all(pair)}
+
+
+def _simplify(emit: Emitter, graph: Graph) -> None:
+    """What is written out as one operator."""
+    _prune(graph)
+    with emit.within(emit.of(graph)):
+        fold_patterns(emit, ACTIVATIONS)
+        fold_patterns(emit, NORMALISATIONS)
+        _prune(graph)
+        fold_affine(emit)
+    _prune(graph)
 
 
 def _prune(graph: Graph) -> None:
@@ -139,10 +161,11 @@ def _prune(graph: Graph) -> None:
 
 def _label(graph: Graph) -> None:
     """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
-    taken = {node.label for node in graph.nodes if node.label}
+    nodes = operators(graph)
+    taken = {node.label for node in (*graph.nodes, *nodes) if node.label}
     counts: dict[str, int] = {}
-    for node in graph.nodes:
-        if not isinstance(node, OpNode) or node.label or node.shared is not None or _has_keys(node):
+    for node in nodes:
+        if node.label or node.shared is not None or _has_keys(node):
             continue
         while not node.label or node.label in taken:
             counts[node.op.name] = counts.get(node.op.name, 0) + 1
@@ -155,11 +178,7 @@ def _has_keys(node: OpNode) -> bool:
 
 
 def _keys(graph: Graph) -> set[str]:
-    found = set()
-    for node in graph.nodes:
-        if isinstance(node, OpNode):
-            found |= {".".join(part for part in (node.label, spec.name) if part) for spec in node.specs}
-    return found
+    return {".".join(part for part in (node.label, spec.name) if part) for node in operators(graph) for spec in node.specs}
 
 
 def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:

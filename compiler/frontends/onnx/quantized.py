@@ -10,27 +10,10 @@ from collections.abc import Iterator
 import onnx
 
 from ..base import ImportFailed, Obstacle
+from .float_forms import FORMS
 
-QUANTIZED = [
-    "QLinearConv",
-    "QLinearMatMul",
-    "ConvInteger",
-    "MatMulInteger",
-    "DynamicQuantizeLinear",
-    "QuantizeLinear",
-    "DequantizeLinear",
-    "QLinearAdd",
-    "QLinearMul",
-    "QLinearSigmoid",
-    "QLinearConcat",
-    "QLinearGlobalAveragePool",
-    "QLinearAveragePool",
-    "QGemm",
-    "MatMulNBits",
-    "DynamicQuantizeMatMul",
-]
 WHY = "computes with quantised numbers, which netc does not have"
-HELP = "import it with dequantised weights"
+HELP = "`--dequantize` imports the float model that it stands for"
 
 
 def refuse(model: onnx.ModelProto) -> None:
@@ -42,7 +25,7 @@ def refuse(model: onnx.ModelProto) -> None:
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     for node in graph.node:
-        if node.op_type in QUANTIZED:
+        if node.op_type in FORMS:
             yield node
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie, Value
+from .loops import operators
 from .modules import Path
 
 SEQUENTIAL = "Sequential"
@@ -22,7 +23,7 @@ class Placed:
 
     __slots__ = ("node", "path")
 
-    def __init__(self, node: OpNode, path: Path) -> None:
+    def __init__(self, node: Node, path: Path) -> None:
         self.node = node
         self.path = path
 
@@ -32,7 +33,7 @@ def nested(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str])
     paths = _paths(main, scopes)
     if not any(len(path) > 1 for path in paths):
         return None
-    copies = _copied([node for node in main.nodes if isinstance(node, OpNode)])
+    copies = _copied(main.nodes)
     nodes = [Placed(node, path) for node, path in zip(copies, paths, strict=True)]
     made = Graph(main.name, "model", main.span)
     made.inputs, made.outputs, made.output_names = list(main.inputs), list(main.outputs), list(main.output_names)
@@ -43,10 +44,21 @@ def nested(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str])
     return made if _is_sound(made) else None
 
 
-def _copied(nodes: Sequence[OpNode]) -> list[OpNode]:
-    """The same nodes again: those of the flat graph stay as they are."""
-    shared = {id(n.shared): SharedModule(n.shared.label, n.shared.span) for n in nodes if n.shared is not None}
-    return [OpNode(n.op, n.inputs, n.outputs, n.label, n.span, n.specs, n.tie, shared.get(id(n.shared)), n.parts, n.frozen) for n in nodes]
+def _copied(nodes: Sequence[Node]) -> list[Node]:
+    """The same nodes again, those of loops too: those of the flat graph stay as they are."""
+    modules = {id(n.shared): n.shared for n in nodes if n.shared is not None}
+    shared = {key: SharedModule(module.label, module.span) for key, module in modules.items()}
+    return [_copy(node, shared.get(id(node.shared))) for node in nodes]
+
+
+def _copy(n: Node, shared: SharedModule | None) -> Node:
+    if isinstance(n, OpNode):
+        return OpNode(n.op, n.inputs, n.outputs, n.label, n.span, n.specs, n.tie, shared, n.parts, n.frozen)
+    graph = Graph(n.graph.name, n.graph.kind, n.graph.span)
+    graph.inputs, graph.outputs, graph.captures = list(n.graph.inputs), list(n.graph.outputs), n.graph.captures
+    graph.nodes, graph.size = _copied(n.graph.nodes), n.graph.size
+    graph.declares = _declared(graph.nodes)
+    return CallNode(graph, n.inputs, n.outputs, n.label, n.span, shared=shared, scan=n.scan)
 
 
 def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
@@ -62,7 +74,9 @@ def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
         counts[scope] = counts.get(scope, 0) + 1
     for node in main.nodes:
         scope = scopes.get(id(node), ())
-        if isinstance(node, OpNode) and node.tie is not None:
+        if isinstance(node, CallNode):
+            found.append((*_home(node, scope), ""))
+        elif node.tie is not None:
             found.append(_near(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
         elif node.label:
             found.append(tuple(node.label.split(".")))
@@ -71,6 +85,15 @@ def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
         else:
             found.append((*scope, ""))
     return _between(found)
+
+
+def _home(loop: CallNode, scope: Path) -> Path:
+    """The module that has all stages of a loop; without any, that of the loop's name."""
+    labels = [tuple(node.label.split("."))[:-1] for node in operators(loop.graph) if node.label and node.specs]
+    if not labels:
+        return scope
+    first, last = min(labels), max(labels)
+    return first[: next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))]
 
 
 def _between(paths: list[Path]) -> list[Path]:
@@ -132,7 +155,7 @@ def _beside(nodes: list[Placed]) -> list[Placed]:
 class _Body:
     """One division. `ends` are the values that the model gives."""
 
-    def __init__(self, span: Span, nodes: Sequence[OpNode], classes: Mapping[Path, str], ends: set[int]) -> None:
+    def __init__(self, span: Span, nodes: Sequence[Node], classes: Mapping[Path, str], ends: set[int]) -> None:
         self.span = span
         self.classes = classes
         self.ends = ends
@@ -147,7 +170,7 @@ class _Body:
         made: list[Node] = []
         for run in _runs(nodes):
             head = run[0].path[0]
-            if len(run[0].path) == 1:
+            if len(run[0].path) == 1 or _is_bare(run):
                 made += [_settled(placed, prefix) for placed in run]
                 continue
             inner = [Placed(p.node, p.path[1:]) for p in run]
@@ -197,7 +220,7 @@ class _Body:
         graph.nodes = self.divided(inner, path)
         graph.declares = _declared(graph.nodes)
         graph.outputs = [results[id(v)] for v in given]
-        graph.size = len(inner)
+        graph.size = sum(1 if isinstance(p.node, OpNode) else p.node.graph.size for p in inner)
         return CallNode(graph, tuple(taken.values()), tuple(given), label, self.span)
 
     def _follow(self, own: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
@@ -207,15 +230,27 @@ class _Body:
         self.ends.update(id(value) for value in results.values())
 
 
-def _settled(placed: Placed, prefix: Path) -> OpNode:
+def _is_bare(run: Sequence[Placed]) -> bool:
+    """Whether it is one operator without parameters or a label, which needs no graph around it."""
+    node = run[0].node
+    bare = len(run) == 1 and isinstance(node, OpNode) and not node.specs and not run[0].path[-1]
+    if bare:
+        run[0].path = ("",)
+    return bare
+
+
+def _settled(placed: Placed, prefix: Path) -> Node:
     """The node with its label within the graph that has it."""
     node = placed.node
     node.label = placed.path[0]
     if node.shared is not None:
         node.shared.label = node.label
-    if node.tie is not None:
-        path = node.tie.path.split(".")[len(prefix) :]
-        node.tie = Tie(node.tie.name, ".".join(path), node.tie.target_name, node.tie.span)
+    for own in operators(node.graph) if isinstance(node, CallNode) else (node,):
+        if own is not node:
+            own.label = ".".join(own.label.split(".")[len(prefix) :]) if own.specs else own.label
+        if own.tie is not None:
+            path = own.tie.path.split(".")[len(prefix) :]
+            own.tie = Tie(own.tie.name, ".".join(path), own.tie.target_name, own.tie.span)
     return node
 
 
@@ -261,9 +296,10 @@ def _is_sound(main: Graph) -> bool:
         if id(graph) in seen:
             continue
         seen.add(id(graph))
-        labels = [node.label for node in graph.nodes if node.label and node.shared is None]
+        nodes: list[Node] = [*(node for node in graph.nodes if isinstance(node, CallNode)), *operators(graph)]
+        labels = [node.label for node in nodes if node.label and node.shared is None]
         levels = {".".join(label.split(".")[:n]) for label in labels for n in range(1, label.count(".") + 1)}
         if len(set(labels)) != len(labels) or levels & set(labels):
             return False
-        stack += [node.graph for node in graph.nodes if isinstance(node, CallNode)]
+        stack += [node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is None]
     return True

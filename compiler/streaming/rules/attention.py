@@ -17,6 +17,7 @@ from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ...ops.multihead import MultiheadAttention
 from ..items import Fixed, Item, Piece, Withheld
 from ..later import hidden
+from ..padding import KEY, VALUE, Padding
 from ..site import Site
 from ..table import rule
 
@@ -37,9 +38,11 @@ def attention(site: Site) -> Sequence[Item]:
     if mask is None and not site.op.causal:
         site.looks_ahead(CAUSAL)
     q, k, v = (site.begun(x, "it attends to all positions before") for x in site.items[:3] if isinstance(x, Piece))
+    if site.memory.padding is not None:
+        return [_padded(site, site.memory.padding, q, k, v)]
     if site.op.window is not None:
         return [_windowed(site, q, k, v)]
-    key, value = (site.so_far(x, what) for x, what in ((k, "key"), (v, "value")))
+    key, value = (site.so_far(x, what) for x, what in ((k, KEY), (v, VALUE)))
     if mask is None:
         op = site.changed(align="end")
         return [site.result(0, site.put(op, q.value, key, value), [q])]
@@ -72,10 +75,21 @@ def _mask(site: Site, mask: Item) -> Value:
     return mask.value
 
 
+def _padded(site: Site, padding: Padding, q: Piece, k: Piece, v: Piece) -> Piece:
+    """Attention to the keys that are there. A window counts these alone, so that all keys are remembered."""
+    if "mask" in site.given:
+        site.refuse("with padding, it cannot have a mask of its own")
+    if site.given.q.rank != 4:
+        site.refuse("with padding, its inputs must be [N, heads, length, features]")
+    mask = padding.seen(site.op.window)
+    op = site.changed(causal=False, align=None, window=None)
+    return site.result(0, site.put(op, q.value, site.so_far(k, KEY), site.so_far(v, VALUE), mask), [q])
+
+
 def _windowed(site: Site, q: Piece, k: Piece, v: Piece) -> Piece:
     """Attention to the last keys. In front of the first position there are none, which the mask hides."""
     count, length = site.op.window, site.length
-    keys, values = site.with_past(k, count - 1, "key"), site.with_past(v, count - 1, "value")
+    keys, values = site.with_past(k, count - 1, KEY), site.with_past(v, count - 1, VALUE)
     query, key = IndexFormula(0), IndexFormula(1)
 
     def both(*conditions: Formula) -> Formula:

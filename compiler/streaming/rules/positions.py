@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...dims import Dim
 from ...ir.graph import Value
+from ...ir.types import INT64
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands, with_operands
@@ -13,6 +14,7 @@ from ...ops.rotary import Rotary
 from ..items import Item, Piece
 from ..lengths import sizes_in
 from ..masks import later_in
+from ..padding import Padding
 from ..site import Site
 from ..table import rule
 
@@ -23,15 +25,27 @@ def table(site: Site) -> Sequence[Item]:
     if any(length.has(size) for size in sizes_in(op.formula)):
         site.refuse(f"its formula depends on the length of the whole, `{length.name}`")
     axes = length.axes(site.node.outputs[0].type)
+    if len(axes) == 2 and site.memory.padding is not None:
+        site.refuse("with padding, a table cannot have two axes of positions", "write `causal=true` for a mask of later keys")
     if len(axes) == 2 and all(op.shape[axis] == length.whole for axis in axes):
         return [_of_pairs(site, axes[0], axes[1])]
     axis, over = site.axis_of(0)
+    if site.memory.padding is not None:
+        return [_numbers(site, site.memory.padding)]
     shape = (*op.shape[:axis], length.piece, *op.shape[axis + 1 :])
     value = site.put(site.changed(shape=shape, formula=moved(op.formula, axis, length.past + over)))
     before: Value | None = None
     if over > 0:
         before = site.put(site.changed(shape=(*op.shape[:axis], over, *op.shape[axis + 1 :])))
     return [Piece(value, axis, over, over, before)]
+
+
+def _numbers(site: Site, padding: Padding) -> Piece:
+    """The positions of each sample, where the whole has the same for all."""
+    op = site.op
+    if op.formula != IndexFormula(0) or op.shape != (site.length.whole,) or op.element != INT64:
+        site.refuse("with padding, a table over positions must be the positions themselves")
+    return Piece(padding.positions(), 0)
 
 
 def _of_pairs(site: Site, axis: int, history: int) -> Piece:
@@ -65,6 +79,8 @@ def _rotated(site: Site, x: Piece) -> Piece:
         return site.put(TableOperator(indices=("t",), shape=(size,), formula=formula))
 
     op: Operator = site.node.op
+    if site.memory.padding is not None:
+        return site.result(0, site.put(op, x.value, site.memory.padding.positions(), home=site.home), [x])
     value = site.put(op, x.value, at(site.length.piece, site.length.past + x.ahead), home=site.home)
     before = site.put(op, site.before(x), at(x.ahead, 0)) if x.ahead > 0 else None
     return site.result(0, value, [x], before)

@@ -37,11 +37,11 @@ from ....ops.activation import (
 )
 from ....ops.base import Operator
 from ....ops.scalars import cast_scalar, computed
-from ..expressions import FLOAT64, TensorExpr, erf, expm1, precise, softplus, wide_integer
+from .. import smooth as steps
+from ..expressions import FLOAT64, TensorExpr, expm1, precise, softplus, wide_integer
 from ..table import Site, emits
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-_SQRT_HALF, _SQRT_TWO_OVER_PI = 0.70710678118654752440, 0.79788456080286535588
 
 
 def _wide(site: Site) -> bool:
@@ -121,10 +121,7 @@ def gelu(op: Gelu, site: Site) -> str:
     x = site.x
     if not _wide(site):
         return x.op("Gelu", approximate=None if op.approximate == "none" else op.approximate).name
-    if op.approximate == "none":
-        return (x * 0.5 * (erf(x * _SQRT_HALF) + 1.0)).name
-    inner = (x + x * x * x * 0.044715) * _SQRT_TWO_OVER_PI
-    return (x * 0.5 * (inner.op("Tanh") + 1.0)).name
+    return steps.gelu(x, tanh=op.approximate == "tanh").name
 
 
 @emits(Silu, onnx="Sigmoid and Mul")
@@ -137,7 +134,7 @@ def silu(op: Silu, site: Site) -> str:
 @emits(Mish, onnx="Mish")
 def mish(op: Mish, site: Site) -> str:
     x = site.x
-    return (x * softplus(x).op("Tanh")).name if _wide(site) else x.op("Mish").name
+    return (steps.mish(x) if _wide(site) else x.op("Mish")).name
 
 
 @emits(Hardswish, onnx="HardSwish")

@@ -3,11 +3,13 @@ an attribute, `[batch, length, heads * features]`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
 
 from ....dims import Dim
+from ....ir.elements import numpy_dtype
 from ....ir.types import BOOL, INT64, DType, Shape
 from ....ops.attention import Attention
 from ....ops.base import numel
@@ -20,9 +22,9 @@ def attention(op: Attention, site: Site) -> str:
     scores = op.scores(site.given)
     own = op.window is not None or op.ends_together(site.given, "q", "k")
     masked = "mask" in site.given
-    apart = masked and site.given.q.dtype == FLOAT64
+    apart = (masked and site.given.q.dtype == FLOAT64) or not site.has("Attention")
     q, k, v = (_four_axes(op, site, name, scores, alike=apart) for name in ("q", "k", "v"))
-    q, scale = scaled(q, op.scale, site.given.q.shape[-1])
+    q, scale = scaled(q, op.scale, site.given.q.shape[-1], apart=apart)
     names = [q.name, k.name, v.name]
     if own:
         names.append(seen(site, scores[-2], scores[-1], scores[-1] - scores[-2], op.window))
@@ -30,7 +32,7 @@ def attention(op: Attention, site: Site) -> str:
         names.append(_mask(site, scores, q))
     causal = op.causal and not own
     if apart:
-        mask = TensorExpr(site, names[-1], BOOL if site.given.mask.dtype == BOOL else q.dtype)
+        mask = _mask_of_steps(op, site, scores, names[3:])
         result = composed(q, k, v, mask, blind=True)[0].name
     else:
         result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
@@ -40,6 +42,14 @@ def attention(op: Attention, site: Site) -> str:
     if rank > 4:
         return site.add("Reshape", [result, site.shape(site.results[0].shape)])
     return site.add("Squeeze", [result, site.ints([1] if rank == 3 else [0, 1])])
+
+
+def _mask_of_steps(op: Attention, site: Site, scores: Shape, given: Sequence[str]) -> TensorExpr | None:
+    """The mask that the operator Attention would get, or make itself."""
+    if given:
+        floats = "mask" in site.given and site.given.mask.dtype != BOOL
+        return TensorExpr(site, given[0], site.given.q.dtype if floats else BOOL)
+    return TensorExpr(site, seen(site, scores[-2], scores[-1], 0), BOOL) if op.causal else None
 
 
 def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = None) -> str:
@@ -53,11 +63,12 @@ def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = N
     return mask if window is None else site.add("Trilu", [mask, site.scalar(offset + 1 - window, INT64)], upper=1)
 
 
-def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) -> tuple[TensorExpr, float | None]:
-    """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention.
+def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1, *, apart: bool = False) -> tuple[TensorExpr, float | None]:
+    """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention: none, if that is
+    taken `apart`.
 
     ONNX Runtime takes only positive scales, and those of ONNX are float32."""
-    if q.dtype == FLOAT64:
+    if apart or q.dtype == FLOAT64:
         return _exactly_scaled(q, scale, features, heads), 1.0
     if scale is None:
         return q, None
@@ -69,7 +80,7 @@ def _exactly_scaled(q: TensorExpr, scale: float | None, features: Dim, heads: in
     if not isinstance(features, int):
         return q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
     factor = sqrt(1 / features) if scale is None else float(scale)
-    return q * TensorExpr(q.site, q.site.constant(np.full(heads * features, factor)), FLOAT64)
+    return q * TensorExpr(q.site, q.site.constant(np.full(heads * features, factor, numpy_dtype(q.dtype))), q.dtype)
 
 
 def composed(q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool) -> tuple[TensorExpr, TensorExpr]:
@@ -137,10 +148,14 @@ def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
 
 
 def _mask(site: Site, scores: Shape, q: TensorExpr) -> str:
-    """ONNX Runtime lets a mask stretch along the batch and the heads only."""
+    """ONNX Runtime lets a mask stretch along the batch and the heads only. Axes before the heads are the batch of four axes."""
     mask, shape = site.mask, site.given.mask.shape
     mask = mask if mask.dtype == BOOL else mask.cast(q.dtype)
-    ahead = scores[:-2] if len(scores) > 4 else shape[:-2]
-    wanted = (*ahead, *scores[-2:])
+    stretched = len(scores) <= 4 or all(size == 1 for size in shape[:-3])
+    wanted = (*(shape[:-2] if stretched else scores[:-2]), *scores[-2:])
     mask = _expanded(mask, shape, wanted)
-    return mask.name if len(wanted) == 2 or len(scores) == 4 else _reshaped(mask, wanted).name
+    if len(wanted) == 2 or len(scores) == 4:
+        return mask.name
+    if len(scores) > 4 and len(wanted) == 3:
+        return site.add("Unsqueeze", [mask.name, site.ints([0])])
+    return _reshaped(mask, wanted).name

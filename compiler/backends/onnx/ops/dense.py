@@ -17,7 +17,8 @@ from ..table import Site, emits
 def dense(op: Dense, site: Site) -> str:
     x, weight = site.x.name, site.parameter("weight")
     if site.given.x.rank == 2:
-        return site.add("Gemm", [x, weight, site.parameter("bias") if op.has_bias(site.given) else ""], transB=1)
+        bias = [site.parameter("bias")] if op.has_bias(site.given) else []  # ONNX Runtime's quantiser takes `""` for a tensor
+        return site.add("Gemm", [x, weight, *bias], transB=1)
     y = site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
     return site.add("Add", [y, site.parameter("bias")]) if op.has_bias(site.given) else y
 

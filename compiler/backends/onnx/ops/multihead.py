@@ -20,7 +20,7 @@ from .attention import added, composed, scaled, seen
 def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
     q, k, v = (TensorExpr(site, name, site.given.query.dtype) for name in _Projections(op, site).all())
     masks = _Masks(op, site)
-    apart = len(site.results) > 1 or (masks.any and q.dtype == FLOAT64)
+    apart = len(site.results) > 1 or (masks.any and q.dtype == FLOAT64) or not site.has("Attention")
     found, *weights = (_composed if apart else _whole)(op, site, (q, k, v), masks)
     result = _product(site, found, site.parameter("out_proj.weight"))
     if op.bias:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dims import Dim, maximum
-from ....ir.types import BOOL, INT64
+from ....ir.types import BOOL, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.base import Operator, numel
 from ....ops.reduction import (
@@ -110,12 +110,18 @@ def place(op: ArgReduction, site: Site) -> str:
 def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         away = x - _reduce(site, x, "ReduceMean", op, keepdim=True)
-        shape = site.given.x.shape
-        count = numel(tuple(shape[axis] for axis in op.axes(site.given.x))) - op.correction
-        variance = _reduce(site, away * away, "ReduceSum", op) / TensorExpr(site, site.scalar(maximum(count, 0), x.dtype), x.dtype)
+        variance = _reduce(site, away * away, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
     return precise(site.x, steps).name
+
+
+def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
+    shape = site.given.x.shape
+    count = numel(tuple(shape[axis] for axis in op.axes(site.given.x)))
+    if isinstance(op.correction, int):
+        return TensorExpr(site, site.scalar(maximum(count - op.correction, 0), dtype), dtype)
+    return (TensorExpr(site, site.scalar(count, dtype), dtype) - op.correction).op("Max", 0.0)
 
 
 @emits(Norm, onnx="ReduceL2, ReduceL1, ReduceMax")

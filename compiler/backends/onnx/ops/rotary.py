@@ -19,7 +19,7 @@ _END = 2**63 - 1
 def rotary(op: Rotary, site: Site) -> str:
     """The operator does not take float64; ONNX Runtime's CPU has no kernel for bfloat16."""
     x = site.x
-    if x.dtype == FLOAT64:
+    if x.dtype == FLOAT64 or not site.has("RotaryEmbedding"):
         return _composed(op, site, x).name
     return x.within(FLOAT32, lambda y: _turned(op, site, y)).name if x.dtype.name == "bfloat16" else _turned(op, site, x).name
 

@@ -11,9 +11,10 @@ from typing import Any, cast
 
 from netc.dsl.record import replace
 
-from ....dims import symbol, symbols
+from ....dims import symbols
 from ....ir.graph import Graph, Value
-from ....ir.origins import Origin, TracedInt, has_origin, origin_of, plain
+from ....ir.origins import Origin, TracedReal, has_origin, is_integer, named, origin_key, origin_of, plain
+from ....ir.reals import RealSymbol, has_real
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Lit, Literal
 from ..code.tree import StrictLiteral
@@ -53,7 +54,7 @@ class Arguments:
     def _symbol_values(self, name: str, found: Origin) -> list[Any]:
         if found.index is not None:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
-        return [TracedInt(v, symbol(name, lower=None)) for v in self.relations.values(name)]  # type: ignore[arg-type]
+        return [named(v, name) if is_integer(v) else RealSymbol(v, name) for v in self.relations.values(name)]
 
     def of_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
@@ -62,10 +63,13 @@ class Arguments:
         known = next((p for p in self._known.values() if _equal(p.values, values, unused)), None)
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
             return known
-        named = [n for n, given in self.given.items() if _equal(given, values, unused)]
-        if named:
-            name = hint if hint in named else named[0]
-            return self.add(self.given[name], name, keyword)
+        names = [n for n, given in self.given.items() if _equal(given, values, unused)]
+        if names:
+            name = hint if hint in names else names[0]
+            given = self.given[name]
+            return self.add(
+                [v if has_real(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))], name, keyword
+            )
         name = hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value"
         if not absent:
             return self.add(values, name, keyword)
@@ -80,7 +84,7 @@ class Arguments:
     def add(
         self, values: Sequence[object], name: str, keyword: KeywordCode | None = None, *, unneeded: bool = False
     ) -> ConstructorArgument:
-        wanted = tuple((StrictLiteral(v), origin_of(v)) for v in values)
+        wanted = _key(values)
         if wanted not in self._known and not self._completed(wanted, values, name, keyword):
             optional, default = _default(keyword, values)
             literals = cast("tuple[Literal, ...]", tuple(values))
@@ -122,7 +126,7 @@ class Arguments:
 
     def same(self, values: Sequence[object]) -> str:
         """The argument with these values by the same formulas; empty if there is none."""
-        found = self._known.get(tuple((StrictLiteral(v), origin_of(v)) for v in values))
+        found = self._known.get(_key(values))
         return "" if found is None else found.name
 
     def name_of(self, name: str) -> str:
@@ -166,6 +170,11 @@ def _default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[boo
     return StrictLiteral(keyword.default) in map(StrictLiteral, values), keyword.default
 
 
+def _key(values: Sequence[object]) -> object:
+    """Equal for values that are equal in all bodies, with equal formulas."""
+    return tuple((StrictLiteral(v), origin_key(v)) for v in values)
+
+
 def _equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:
     """Whether the values are equal in all bodies where they are used."""
     return all(i in unused or StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(zip(given, values, strict=True)))
@@ -174,6 +183,7 @@ def _equal(given: Sequence[object], values: Sequence[object], unused: Container[
 def _varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """The compile-time arguments that vary, with their values."""
     found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
+    found = {n: [plain(v) if isinstance(v, TracedReal) else v for v in values] for n, values in found.items()}
     return {n: values for n, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....ir.graph import Graph, Value
-from ....ir.origins import free_symbols, is_integer, is_lost, origin_of
+from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain
+from ....ir.reals import RealSymbol
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import parts
@@ -52,9 +53,13 @@ class Relations:
         if found is None:
             return None
         if is_lost(found):
-            self.lost |= free_symbols(found) & self._free
+            self.lose(values)
             return None
         return self.settled(found)
+
+    def lose(self, values: Sequence[Any]) -> None:
+        """What numbers are computed from cannot vary, where they are written as they are."""
+        self.lost |= names_in(tuple(values)) & self._free
 
     def _fits(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
         """Whether it is the formula of the numbers in all bodies, by what each knows."""
@@ -63,11 +68,20 @@ class Relations:
     def settled(self, formula: Dim) -> Dim:
         """The formula without the symbols that follow from others, or cannot vary."""
         formula = reduced(formula, self._common)
-        values = {name: set(self.values(name)) for name in symbols(formula)}
-        formula = reduced(formula, {n: v.pop() for n, v in values.items() if len(v) == 1 and (n not in self._free or n in self._pinned)})
+        values = {name: self.fixed_value(name) for name in symbols(formula)}
+        formula = reduced(formula, {name: value for name, value in values.items() if value is not None})
         return exact_products(formula, self._multiples)
 
-    def values(self, name: str) -> list[int]:
+    def fixed_value(self, name: str) -> Any:
+        """The value of a symbol that cannot vary and is the same in all bodies; None of any other."""
+        values = set(self.values(name))
+        return values.pop() if len(values) == 1 and (name not in self._free or name in self._pinned) else None
+
+    def unpinned(self, value: Any) -> Any:
+        """The value; plain if it is a parameter that is also used as the number that it is."""
+        return plain(value) if isinstance(value, RealSymbol) and value.name in self._pinned else value
+
+    def values(self, name: str) -> list[Any]:
         """The value of a symbol in each body."""
         found = [origin(b.graph, name) for b in self.bodies]
         return [0 if f is None else f.value for f in found]

@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, substitute, symbols
 from ....dims.polynomial import Symbol, make
 from ....ir.graph import CallNode, Graph
-from ....ir.origins import DIVIDES, Decision, Origin, always, free_symbols, moved_decision, origin_of
+from ....ir.origins import DIVIDES, IS, Decision, Origin, always, free_symbols, moved_decision, origin_of, traced_in
 
 Known = Mapping[str, Dim]
 """Symbols in terms of others."""
@@ -43,7 +43,7 @@ class Symbols:
         for node in {id(n): n for n in caller.nodes if isinstance(n, CallNode)}.values():
             called = node.graph
             found = {name for name, origin in called.origins.items() if origin.input is None}
-            found |= {name for name, given in node.arguments.items() if symbols(origin_of(given)) & own}
+            found |= {name for name, given in node.arguments.items() if any(symbols(leaf.origin) & own for leaf in traced_in(given))}
             self._free[id(called)] = self._free.get(id(called), frozenset()) | own | found
 
     def free(self, graph: Graph) -> frozenset[str]:
@@ -69,7 +69,8 @@ class Symbols:
         """The symbols in equalities that cannot be solved: a float was made of them, or they are a label."""
         known = self.known(graph)
         equal = (reduced(made.left - made.right, known) for made in graph.decisions if made.op == "==")
-        return frozenset().union(*(free_symbols(difference) for difference in equal))
+        used = (made.left for made in graph.decisions if made.op == IS)
+        return frozenset().union(*map(free_symbols, (*equal, *used)))
 
 
 def origin(graph: Graph, name: str) -> Origin | None:

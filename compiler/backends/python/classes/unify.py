@@ -15,14 +15,15 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
-from ....ir.graph import Value
-from ....ir.origins import has_origin, is_integer, plain
+from ....ir.graph import Value, around
+from ....ir.origins import has_origin, is_integer, names_in, plain
 from ....ir.tests import Key
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, StageLit, StageValue, Subscript, TupleCode, Unneeded
 from ..code.tree import (
     Argument,
     ChoiceItems,
+    IfElse,
     RepeatStar,
     SizeArg,
     SizeRef,
@@ -38,9 +39,10 @@ from ..errors import MissingEmitter
 from .arguments import Arguments
 from .formulas import formula_code
 from .optional import without_flags
+from .reals import real_code
 from .relations import Relations
 from .sizes import axis_word
-from .symbols import Symbols, origin
+from .symbols import Symbols, home, origin
 
 T = TypeVar("T")
 COUNT = "depth"
@@ -179,19 +181,22 @@ class Unifier:
         if idle and len(idle) < len(lits):
             needed = next(lit for i, lit in enumerate(lits) if i not in idle)
             return self._without(idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword))
-        values = [lit.value for lit in lits]
+        values = [self.relations.unpinned(lit.value) for lit in lits]
         hint = lits[0].hint or (keyword.name if keyword else "")
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
-            found = self._formula(values)
+            found = self._formula(values) or self._real(values) or self._by_condition(values)
             if found is not None:
                 if is_width:
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
                 return replace(found, hint=lits[0].hint) if isinstance(found, Lit) else found
             if self.bodies[0].graph.kind == "model":
-                return Lit(plain(used[0]), lits[0].hint) if not isinstance(used[0], tuple) else self._split(values, lits[0].hint)
+                if isinstance(used[0], tuple):
+                    return self._split(values, lits[0].hint)
+                self.relations.lose(used)
+                return Lit(plain(used[0]), lits[0].hint)
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0]):
             return Lit(used[0], lits[0].hint)
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
@@ -269,7 +274,40 @@ class Unifier:
         formula = self.relations.formula(values, self.unused)
         if formula is None or (self.in_forward and self._conflicts(values)):
             return None
+        if any(origin(self.bodies[0].graph, name) is None for name in symbols(formula)):
+            return None  # the size of a tensor that not all bodies get
         return self._written(formula)
+
+    def _by_condition(self, values: Sequence[Any]) -> Code | None:
+        """Integers that have one formula where a condition of the class holds, and another where it does not; None if there is no such
+        condition, or in `forward`."""
+        used = [i for i in range(len(values)) if i not in self.unused]
+        for key in () if self.in_forward else self.bodies[0].tests:
+            held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
+            if held and missed and len(held) + len(missed) == len(used):
+                then, otherwise = (self._without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
+                if then is not None and otherwise is not None:
+                    return IfElse(self._merge_test(key), then, otherwise)
+        return None
+
+    def _formula_or_number(self, values: Sequence[Any]) -> Code | None:
+        used = [v for i, v in enumerate(values) if i not in self.unused]
+        same = is_integer(used[0]) and not has_origin(tuple(used)) and len(set(used)) == 1
+        return Lit(used[0]) if same else self._formula(values)
+
+    def _real(self, values: Sequence[Any]) -> Code | None:
+        """A float by the one expression that it is in all bodies; None if it is none, or no float, or one that another block computes."""
+        if not all(isinstance(v, float) or i in self.unused for i, v in enumerate(values)):
+            return None
+        block = around(self.bodies[0].graph)
+        if any(around(home(self.bodies[0].graph, n)) is not block for n in names_in(tuple(values))):
+            return None
+        return real_code(values, self.unused, self._formula, self._real_symbol)
+
+    def _real_symbol(self, name: str) -> Code:
+        """A float that is a parameter: a number, if it has the same value in all bodies and cannot vary."""
+        value = self.relations.fixed_value(name)
+        return self._symbol(name) if value is None else Lit(value)
 
     def _written(self, formula: Dim) -> Code:
         return formula_code(formula, self._symbol, self.relations.named)

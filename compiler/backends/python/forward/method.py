@@ -6,7 +6,7 @@ the steps in their order, except that what is nested in another expression is co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 
 from netc.dsl.record import replace
@@ -261,11 +261,10 @@ class _Forward:
         before = {t: self.variables.left[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.left}
         scanned = [text(self.body.framework.unstacked(c, a)) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
         starts = [text(self._resolved(c)) for c in code.starts]
-        for part in (*code.scanned, *code.starts):
-            for tensor in references(part):
-                self.variables.take(tensor)  # each counts twice
+        self._release(code.starts)
         inside = self._inside(code)
         states = [self.variables.named(self.names[t], t, inside.uses.total[t] + 1) for t in code.states]
+        self._release(code.scanned)  # not before: the states are set ahead of the line that reads these
         moved = [(a, b) for a, b in zip(states, starts, strict=True) if a != b]
         if moved:
             self._add(statement(f"{', '.join(a for a, _ in moved)} = ", Doc(", ".join(b for _, b in moved)), self.depth))
@@ -290,6 +289,12 @@ class _Forward:
                 made = statement(f"{self._target(output, index)} = ", doc(self.body.framework.stacked(given, axis)), self.depth)
                 self._add(made)
                 self.stacked = self.groups[-1]
+
+    def _release(self, parts: Iterable[Code]) -> None:
+        """Lets go of what a loop takes, each of which counts twice."""
+        for part in parts:
+            for tensor in references(part):
+                self.variables.take(tensor)
 
     def _inside(self, code: ScanCode) -> _Forward:
         """What writes the steps in a loop: with the variables of the method, but lines of its own."""

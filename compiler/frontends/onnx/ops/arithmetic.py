@@ -7,9 +7,10 @@ import numpy as np
 from ....ir.graph import Value
 from ....ir.types import DTYPES, FLOAT64, DType
 from ...builder import ImportRefused
+from ..names import is_made_up
 from ..site import Site, element_of
 from ..table import imports
-from ..values import Item, Known
+from ..values import Filled, Item, Known
 
 _UNARY = {
     "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign", "Exp": "exp", "Log": "log",
@@ -36,6 +37,9 @@ for _name, _operator in _UNARY.items():
 def paired(site: Site, operator: str) -> Value:
     """An operator of two, one of which may be a number."""
     a, b = site.item(0), site.item(1)
+    if isinstance(a, Known) and isinstance(b, Known):
+        weights = _next_to_number(a, b), _next_to_number(b, a)
+        a, b = (site.x(n) if weight else item for n, (weight, item) in enumerate(zip(weights, (a, b), strict=True)))
     if isinstance(a, Value):
         other = site.scalar(1, a.type.rank)
         if other is not None and _exact(a, other):
@@ -45,6 +49,10 @@ def paired(site: Site, operator: str) -> Value:
         if first is not None and _exact(b, first):
             return site.one(operator, b, other=first, reverse=True)
     return site.one(operator, site.x(0), site.x(1))
+
+
+def _next_to_number(weight: Known, other: Known) -> bool:
+    return weight.array.size > 1 and is_made_up(other.name)
 
 
 def _exact(x: Value, other: object) -> bool:
@@ -205,12 +213,13 @@ def dropout(site: Site) -> list[Item]:
     if training is not None and not isinstance(training, Known):
         raise ImportRefused("learns at run time whether it is training")
     ratio = site.scalar(1) if site.has(1) else site.attr("ratio", 0.5)
-    if len(site.used) > 1 and site.used[1]:
-        raise ImportRefused("gives its mask, which no operator of netc does")
     if not isinstance(ratio, int | float):
         raise ImportRefused("has a share that is computed")
     share = float(str(np.float32(ratio)))
-    return [site.one("dropout", site.x(), p=share) if 0 < share <= 1 else site.x(), None]
+    x = site.x()
+    kept = np.ones(1, bool if site.version >= 10 else np.float32)[0]
+    mask = Filled(x.type.shape, kept) if len(site.used) > 1 and site.used[1] else None
+    return [site.one("dropout", x, p=share) if 0 < share <= 1 else x, mask]
 
 
 @imports("Size", "Shape", to="")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....dims import Dim
 from ....ir.graph import Value
+from ....ir.types import INT64
+from ....ops.base import numel
+from ....ops.formula import BinaryFormula, Const, IndexFormula
 from ...builder import ImportRefused
 from ..site import Site
 from ..table import imports
@@ -13,18 +17,56 @@ from ..windows import Frame, short
 from .shape import padded
 
 
-@imports("MaxPool", to="max_pool")
+@imports("MaxPool", to="max_pool, or max_pool and add")
 def max_pool(site: Site) -> list[Item]:
     x = site.x()
     frame = Frame(site, x)
-    if len(site.used) > 1 and site.used[1]:
-        raise ImportRefused("gives indices within the whole tensor; those of netc are within each channel")
+    indexed = len(site.used) > 1 and site.used[1]
     padding = frame.before
     if not _fits(frame):
+        if indexed:
+            raise ImportRefused("gives indices, and its padding is not the same on both sides, or more than half of the kernel")
         least = float("-inf") if x.type.dtype.is_float else int(x.type.dtype.limits[0])
         x, padding = padded(site, x, frame.sides(), value=least), (0,) * len(padding)
     arguments: dict[str, Any] = {"padding": short(padding), "ceil_mode": bool(site.attr("ceil_mode", 0))}
-    return [site.one("max_pool", x, kernel=short(frame.kernel), stride=short(frame.stride), dilation=short(frame.dilation), **arguments)]
+    made = site.emit.apply(
+        "max_pool", x, kernel=short(frame.kernel), stride=short(frame.stride), dilation=short(frame.dilation), **arguments
+    )
+    return [made[0], _in_tensor(site, x, made[1]) if indexed else None]
+
+
+def _in_tensor(site: Site, x: Value, at: Value) -> Value:
+    """Indices within the whole tensor; those of netc are within a channel. In ONNX they may count columns first."""
+    spatial = x.type.shape[2:]
+    if site.attr("storage_order", 0) and len(spatial) > 1:
+        *rows, width = spatial
+        if len(rows) > 1:
+            raise ImportRefused("gives indices that count columns first, of more than two axes")
+        row, column = site.one("floor_div", at, other=width), site.one("remainder", at, other=width)
+        at = site.one("add", site.one("mul", column, other=rows[0]), row)
+    return site.one("add", at, _offsets(site, x, numel(spatial)))
+
+
+def _offsets(site: Site, x: Value, size: Dim) -> Value:
+    """Where each channel begins in the tensor; `size` is the number of its elements."""
+    channel = BinaryFormula("+", BinaryFormula("*", IndexFormula(0), Const(x.type.shape[1])), IndexFormula(1))
+    return site.emit.table((*x.type.shape[:2], *(1 for _ in x.type.shape[2:])), BinaryFormula("*", channel, Const(size)), INT64)
+
+
+@imports("MaxUnpool", to="max_unpool and sub")
+def max_unpool(site: Site) -> Value:
+    x, at = site.x(0), site.x(1)
+    frame = Frame(site, x)
+    if not frame.is_even:
+        raise ImportRefused("its padding is not the same on both sides")
+    sizes = site.dims(2, "its shape")[2:] if site.has(2) else ()
+    arguments: dict[str, Any] = {"kernel": short(frame.kernel), "stride": short(frame.stride), "padding": short(frame.before)}
+    sides = zip(frame.sizes, frame.stride, frame.before, frame.kernel, strict=True)
+    usual = tuple((size - 1) * stride - 2 * before + kernel for size, stride, before, kernel in sides)
+    if sizes and not site.equal(sizes, usual):
+        raise ImportRefused("gives a shape that is not the least that its windows fit in")
+    inside = site.one("sub", at, _offsets(site, x, numel(usual)))
+    return site.one("max_unpool", x, inside, **arguments)
 
 
 def _fits(frame: Frame) -> bool:

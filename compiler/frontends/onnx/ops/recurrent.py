@@ -11,25 +11,26 @@ from ....ir.elements import Array
 from ....ir.graph import Value
 from ...builder import ImportRefused
 from ..site import Site
+from ..steps import USUAL, Steps, zeros
 from ..table import imports
 from ..values import Filled, Item, Known
 
 _ORDERS = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """The number of ONNX's gate for each of PyTorch's."""
-_ACTIVATIONS = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh")}
 
 
-@imports("LSTM", "GRU", "RNN", to=("lstm", "gru", "rnn"))
+@imports("LSTM", "GRU", "RNN", to=("lstm, or dense in a scan", "gru, or dense in a scan", "rnn, or dense in a scan"))
 def recurrent(site: Site) -> list[Item]:
     x = site.x()
     direction = site.attr("direction", "forward")
     directions = 2 if direction == "bidirectional" else 1
     arguments = _arguments(site, directions)
+    if arguments is None or not _is_whole(site, x):
+        return _written_out(site, x, ("forward", "reverse") if directions == 2 else (direction,))
     known = _weights(site, directions)
     hidden = int(site.array(2, "its recurrent weight").shape[-1])
     rows_first = not site.attr("layout", 0)
     x = site.one("transpose", x, a=0, b=1) if rows_first else x
-    _require_whole(site, x)
     if direction == "reverse":
         x = site.one("flip", x, axis=1)
     states = _states(site, rows_first)
@@ -42,24 +43,43 @@ def recurrent(site: Site) -> list[Item]:
     return [_output(site, y, directions, hidden, rows_first), *(_state(site, s, rows_first) for s in last)]
 
 
-def _arguments(site: Site, directions: int) -> dict[str, Any]:
-    """What netc has an argument for; everything else must be as PyTorch has it."""
+def _written_out(site: Site, x: Value, directions: Sequence[str]) -> list[Item]:
+    """Step by step, where the layer of netc is another."""
+    rows_first = bool(site.attr("layout", 0))
+    x = site.one("transpose", x, a=0, b=1) if rows_first else x
+    made, last = list[Value](), list[list[Value]]()
+    for at, direction in enumerate(directions):
+        steps = Steps(site, at)
+        y, states = steps.run(x, _starts(site, x, steps, at, rows_first=rows_first), reverse=direction == "reverse")
+        made.append(y)
+        last.append(states)
+    y = site.one("stack", *made, axis=1) if len(made) > 1 else site.one("unsqueeze", made[0], axis=1)
+    y = site.one("permute", y, axes=(2, 0, 1, 3)) if rows_first else y
+    axis = 1 if rows_first else 0
+    whole = [site.one("stack", *s, axis=axis) if len(s) > 1 else site.one("unsqueeze", s[0], axis=axis) for s in zip(*last, strict=True)]
+    return [y, *whole]
+
+
+def _starts(site: Site, x: Value, steps: Steps, at: int, *, rows_first: bool) -> list[Value]:
+    """The states that a direction starts with."""
+    items = [site.item(5), site.item(6)] if site.op_type == "LSTM" else [site.item(5)]
+    axis = 1 if rows_first else 0
+    given = [zeros(site, x, steps.hidden) if item is None else site.one("select", site.tensor(item), axis=axis, index=at) for item in items]
+    for value in given:
+        if not site.equal(value.type.shape, (x.type.shape[1], steps.hidden)):
+            raise ImportRefused(f"starts with a state {value.type}")
+    return given
+
+
+def _arguments(site: Site, directions: int) -> dict[str, Any] | None:
+    """What netc has an argument for; None if something is not as PyTorch has it."""
     kind = site.op_type
-    found = [a.lower() for a in site.attr("activations", [])]
-    if site.attr("clip"):
-        raise ImportRefused("has `clip`, which netc does not have")
-    if site.has(7) or site.attr("input_forget", 0):
-        raise ImportRefused("has peepholes, or one gate for input and forgetting, which netc does not have")
-    if kind == "GRU" and not site.attr("linear_before_reset", 0):
-        raise ImportRefused("has `linear_before_reset=0`; netc's gru applies the reset gate after the matrix, as PyTorch's")
-    if kind == "RNN":
-        kinds = set(found or ["tanh"])
-        if len(kinds) > 1 or not kinds <= {"tanh", "relu"}:
-            raise ImportRefused(f"has the activations {found}")
-        return {"nonlinearity": "relu"} if kinds == {"relu"} else {}
-    if found and tuple(found) != _ACTIVATIONS[kind] * directions:
-        raise ImportRefused(f"has the activations {found}; those of netc are {_ACTIVATIONS[kind]}")
-    return {}
+    found = tuple(a.lower() for a in site.attr("activations", []))
+    if site.attr("clip") or site.has(7) or site.attr("input_forget", 0) or (kind == "GRU" and not site.attr("linear_before_reset", 0)):
+        return None
+    if kind == "RNN" and found and set(found) == {"relu"}:
+        return {"nonlinearity": "relu"}
+    return {} if not found or found == USUAL[kind] * directions else None
 
 
 def _weights(site: Site, directions: int) -> dict[str, Known]:
@@ -82,15 +102,11 @@ def _reordered(known: Known, array: Array, order: Sequence[int], layout: str) ->
     return Known(np.concatenate([gates[g] for g in order]), known.name, known.layout + layout)
 
 
-def _require_whole(site: Site, x: Value) -> None:
-    """Lengths of sequences are only those of all steps."""
+def _is_whole(site: Site, x: Value) -> bool:
+    """Whether all sequences have all steps."""
     lengths = site.item(4)
-    if lengths is None:
-        return
-    steps = x.type.shape[1]
-    same = isinstance(lengths, Known) and isinstance(steps, int) and bool((lengths.array == steps).all())
-    if not same:
-        raise ImportRefused("takes the length of each sequence, which netc does not")
+    steps = x.type.shape[1 if site.attr("layout", 0) else 0]
+    return lengths is None or (isinstance(lengths, Known) and isinstance(steps, int) and bool((lengths.array == steps).all()))
 
 
 def _states(site: Site, rows_first: bool) -> list[Value]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..table import without
 
-without("is a loop; a graph has none that depends on data", "Loop")
-without("is a loop over an axis, which is not imported yet", "Scan")
 without(
     "works on sequences of tensors, which netc does not have",
     "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength", "SequenceMap",
@@ -20,14 +18,7 @@ without(
     "draws random numbers, which a graph for inference does not",
     *(["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"]),
 )
-without(
-    "computes with quantised numbers, which netc does not have",
-    *(["QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear"]),
-)
-without("gives or takes indices within the whole tensor; those of netc are within each channel", "MaxUnpool")
-without("turns each sequence round by its own length, which has no counterpart", "ReverseSequence")
 without("has no counterpart in netc", "Det", "AffineGrid", "MaxRoiPool", "ImageDecoder", "BitCast", "TensorScatter")
 without("trains; a graph is for inference", "Gradient", "Adagrad", "Adam", "Momentum")
-without("writes to positions that several indices give, which has no counterpart", "ScatterND")
 without("is not imported yet", "DFT", "STFT", "CausalConvWithState", "LinearAttention", "SwiGLU")
 without("is computed at import, and depends on data here", "BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix")

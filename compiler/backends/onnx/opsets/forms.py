@@ -1,0 +1,148 @@
+"""What stands for an operator that an opset does not have in the form that netc writes: the one table of that.
+
+In: the node that was asked for. Out: nodes of forms that are older; each is looked at in turn, so that one may stand for another. Always:
+half types are computed in float32, as ONNX Runtime's kernels of the newer forms do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ....ir.types import FLOAT32, INT64
+from ..expressions import INT32, TensorExpr, precise
+from ..smooth import gelu, mish
+from .node import AskedNode
+
+Names = tuple[str, ...]
+Form = Callable[[AskedNode], "Names | None"]
+"""The results; None where the node's own numbers are not known, or nothing stands for it."""
+
+
+def _axes_as_attribute(node: AskedNode) -> Names | None:
+    """Before opset 18, reductions but ReduceSum have their axes as an attribute."""
+    axes = node.numbers(1)
+    return None if axes is None else (node.add(node.op_type, node.inputs[:1], axes=axes, keepdims=node.attributes.get("keepdims")),)
+
+
+def _equal_parts(node: AskedNode) -> Names:
+    """Before opset 18, parts are equal where no sizes are given."""
+    return node.add_many("Split", node.inputs, node.count, axis=node.attributes.get("axis"))
+
+
+def _gelu(node: AskedNode) -> Names:
+    return (precise(node.expr(0), lambda x: gelu(x, tanh=node.attributes.get("approximate") == "tanh")).name,)
+
+
+def _mish(node: AskedNode) -> Names:
+    return (precise(node.expr(0), mish).name,)
+
+
+def _rms_normalization(node: AskedNode) -> Names:
+    axis, epsilon = node.attributes["axis"], node.attributes["epsilon"]
+    assert isinstance(axis, int)
+    assert isinstance(epsilon, float)
+    axes = TensorExpr(node, node.ints(range(axis, 0)), INT64)
+
+    def steps(x: TensorExpr) -> TensorExpr:
+        return x / ((x * x).op("ReduceMean", axes, keepdims=1) + epsilon).op("Sqrt")
+
+    return ((precise(node.expr(0), steps) * node.expr(1)).name,)
+
+
+def _axis_as_attribute(node: AskedNode) -> Names | None:
+    """Before opset 20, DFT has its axis as an attribute."""
+    axis = node.numbers(2)
+    return None if axis is None else (node.add("DFT", node.inputs[:2], axis=axis[0], onesided=node.attributes.get("onesided")),)
+
+
+def _grid_sample(node: AskedNode) -> Names | None:
+    """Before opset 20, of images only, and under other names."""
+    named = {"linear": "bilinear", "cubic": "bicubic"}
+    mode = node.attributes["mode"]
+    assert isinstance(mode, str)
+    return (node.add("GridSample", node.inputs, **{**node.attributes, "mode": named.get(mode, mode)}),)
+
+
+def _resize(node: AskedNode) -> Names | None:
+    """Before opset 18, sizes and scales are those of all axes; netc leaves the first two alone."""
+    if node.attributes.get("antialias"):
+        return None
+    attributes = {name: value for name, value in node.attributes.items() if name not in ("axes", "antialias")}
+    x, roi, *given = node.inputs
+    if len(given) == 1:
+        ones = TensorExpr(node, node.constant(np.ones(2, dtype=np.float32)), FLOAT32)
+        return (node.add("Resize", [x, roi, node.add("Concat", [ones.name, given[0]], axis=0)], **attributes),)
+    ahead = node.add("Shape", [x], start=0, end=2)
+    return (node.add("Resize", [x, roi, "", node.add("Concat", [ahead, given[1]], axis=0)], **attributes),)
+
+
+def _pad(node: AskedNode) -> Names | None:
+    return _padded_axes(node) if len(node.inputs) > 3 else _wrapped(node)
+
+
+def _padded_axes(node: AskedNode) -> Names | None:
+    """Before opset 18, Pad has amounts for all axes: those that are padded become the last ones of a tensor of three axes, one by one."""
+    axes = node.numbers(3)
+    if axes is None:
+        return None
+    x, amounts, fill, _ = node.inputs
+    for index, axis in enumerate(axes):
+        ends = [node.add("Slice", [amounts, *(node.ints([n]) for n in (at, at + 1, 0))]) for at in (index, len(axes) + index)]
+        x = _padded_along(node, x, axis, ends, fill)
+    return (x,)
+
+
+def _padded_along(node: AskedNode, x: str, axis: int, ends: list[str], fill: str) -> str:
+    """Along one axis: the tensor as [before, the axis, after]."""
+    open_, zero = node.ints([-1]), node.ints([0])
+    after = [] if axis == -1 else [node.add("Shape", [x], start=axis + 1)]
+    sizes_after = node.add("ReduceProd", [after[0], zero], keepdims=1) if after else node.ints([1])
+    size = node.add("Shape", [x], start=axis, end=axis + 1 if after else None)
+    flat = node.add("Reshape", [x, node.add("Concat", [open_, size, sizes_after], axis=0)])
+    amounts = node.add("Concat", [zero, ends[0], zero, zero, ends[1], zero], axis=0)
+    padded = node.add("Pad", [flat, amounts, *([fill] if fill else [])], mode=node.attributes.get("mode"))
+    return node.add("Reshape", [padded, node.add("Concat", [node.add("Shape", [x], end=axis), open_, *after], axis=0)])
+
+
+def _wrapped(node: AskedNode) -> Names | None:
+    """Before opset 19, Pad does not go around: the ends are put together."""
+    amounts = node.numbers(1)
+    if amounts is None or min(amounts, default=0) < 0:
+        return None
+    x, rank = node.inputs[0], len(amounts) // 2
+    for axis, (before, after) in enumerate(zip(amounts[:rank], amounts[rank:], strict=True)):
+        parts = [x]
+        if before:
+            parts.insert(0, node.add("Slice", [x, *(node.ints([n]) for n in (-before, 2**63 - 1, axis))]))
+        if after:
+            parts.append(node.add("Slice", [x, *(node.ints([n]) for n in (0, after, axis))]))
+        x = node.add("Concat", parts, axis=axis) if len(parts) > 1 else x
+    return (x if x != node.inputs[0] else node.add("Identity", [x]),)
+
+
+def _bitwise_not(node: AskedNode) -> Names:
+    """In two's complement; unsigned, what is left to the greatest number."""
+    x = node.expr(0)
+    if x.dtype.kind == "uint":
+        return ((-x.cast(INT32) + float(2 ** (8 * x.dtype.size) - 1)).cast(x.dtype).name,)
+    wide = x.cast(INT32) if x.dtype.size < 4 else x
+    return ((-wide - 1).cast(x.dtype).name,)
+
+
+_REDUCTIONS = ("ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd")
+
+FORMS: Mapping[str, Form] = {
+    **dict.fromkeys(_REDUCTIONS, _axes_as_attribute),
+    "BitwiseNot": _bitwise_not,
+    "DFT": _axis_as_attribute,
+    "Gelu": _gelu,
+    "GridSample": _grid_sample,
+    "Mish": _mish,
+    "Pad": _pad,
+    "RMSNormalization": _rms_normalization,
+    "Resize": _resize,
+    "Split": _equal_parts,
+}
+"""By the operator that is asked for."""

@@ -1,0 +1,33 @@
+"""An ONNX graph, before it is written, made into one that computes the same in less time.
+
+In: a builder and the values that are asked for. Out: the builder, its nodes and stored tensors changed. Always: names of inputs and outputs
+stay; no parameter is read, its numbers are computed when they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ....ir.types import TensorType
+from ..builder import GraphBuilder
+from .affine import fold_batch_normalization, fold_normalization, fold_scales
+from .attention import attention_of_three_axes
+from .constants import fold_constants
+from .graph import OpenGraph
+from .sums import keep_sums
+
+PASSES: tuple[Callable[[OpenGraph], None], ...] = (
+    fold_constants,
+    fold_batch_normalization,
+    fold_scales,
+    fold_normalization,
+    attention_of_three_axes,
+    keep_sums,
+)
+"""In order: each sees what those before it have made."""
+
+
+def optimize(builder: GraphBuilder, outputs: Sequence[str], types: Mapping[str, TensorType]) -> None:
+    """All passes, each on a graph without unused nodes. `outputs` are provisional names, `types` those of values that are in no loop."""
+    for run in PASSES:
+        run(OpenGraph(builder, outputs, types))

@@ -1,0 +1,1 @@
+"""Models in integers of few bits, made by `onnxruntime.quantization`."""

@@ -1,0 +1,70 @@
+"""The products of a model with its weights: what quantising is about.
+
+In: a `ModelProto`, as netc writes it or quantised. Out: its products with something that no input decides, in the order of the graph.
+Always: a product of two activations, such as queries and keys, is none of them; those within loops and branches are included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
+
+from netc.dsl.record import Record
+
+FLOATS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "LSTM", "GRU", "RNN")
+"""Operators that multiply by weights: those of a graph that is not quantised."""
+INTEGERS = ("MatMulInteger", "ConvInteger", "MatMulNBits")
+"""What they become, where the product itself is another operator."""
+_SMALL = {getattr(TensorProto, name) for name in ("INT8", "UINT8", "INT4", "UINT4")}
+
+_TYPED = {"Transpose": 0, "Reshape": 0, "Identity": 0, "QuantizeLinear": 2}
+"""Operators whose result has the element type of an input, by the number of that."""
+
+
+class Product(Record):
+    """A node. `dtype` is the element type of its weights, as ONNX numbers them; None where it is not known without computing."""
+
+    name: str
+    operator: str
+    quantised: bool
+    dtype: int | None = None
+
+
+def products(model: ModelProto, elsewhere: Mapping[str, int] | None = None) -> list[Product]:
+    """All products with weights. `elsewhere`: the element types of initialisers that are not in the model yet."""
+    return list(_of_graph(model.graph, dict(elsewhere or {})))
+
+
+def _of_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[Product]:
+    """`outer`: what is constant in the graphs around it, with the element types that are known."""
+    constants = outer | {tensor.name: tensor.data_type for tensor in graph.initializer}
+    expanded: set[str] = set()
+    """Results of DequantizeLinear of integers that are constant."""
+    for node in graph.node:
+        for inner in _bodies(node):
+            yield from _of_graph(inner, constants)
+        if node.op_type in (*FLOATS, *INTEGERS):
+            weights = [name for name in node.input if name in constants]
+            if weights and _multiplies(node, weights):
+                done = node.op_type in INTEGERS or any(name in expanded for name in weights)
+                yield Product(node.name, node.op_type, done, constants[weights[0]])
+        if node.op_type == "DequantizeLinear" and constants.get(node.input[0]) in _SMALL:
+            expanded.update(node.output)
+        given = [name for name in node.input if name]
+        if node.op_type == "Constant" or (given and all(name in constants for name in given)):
+            kept = constants.get(given[_TYPED[node.op_type]]) if node.op_type in _TYPED else None
+            constants |= dict.fromkeys(node.output, kept)
+
+
+def _multiplies(node: NodeProto, weights: Iterable[str]) -> bool:
+    """Whether the weights are factors: a bias, an initial state and a zero point are none."""
+    return bool(set(node.input[:2]) & set(weights)) if node.op_type != "Einsum" else True
+
+
+def _bodies(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            yield attribute.g
+        elif attribute.type == AttributeProto.GRAPHS:
+            yield from attribute.graphs

@@ -1,0 +1,90 @@
+"""Edits of the arguments of a stage, for helps that say what to write instead.
+
+In: a stage as it is written, and some of its arguments. Out: a `Hint`, a sentence with the edits that carry it out. Always: an edit covers
+whole arguments, and what separates them, so that what is left is a stage again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+_CLOSING = re.compile(r"\s*,?\s*\)")
+_SIMPLE = (ast.NumberLiteral, ast.Dims, ast.String, ast.Boolean, ast.Name)
+
+
+class Hint(Record):
+    """A sentence of help and the edits that do what it says, none if that is for the reader to decide. False without a sentence."""
+
+    help: str = ""
+    edits: tuple[Edit, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.help)
+
+
+def arguments_of(node: ast.Apply) -> list[Span]:
+    """All arguments as they are written, in their order."""
+    last = () if node.activation is None else (node.activation,)
+    return sorted((a.span for a in (*node.positional, *node.keywords, *last)), key=lambda span: span.start)
+
+
+def removed(node: ast.Apply, first: Span, last: Span, *, safe: bool) -> tuple[Edit, ...]:
+    """Leaves out the arguments from `first` to `last`, and what separates them from their neighbours."""
+    arguments = arguments_of(node)
+    after = next((span for span in arguments if span.start >= last.end), None)
+    before = next((span for span in reversed(arguments) if span.end <= first.start), None)
+    if after is not None:
+        return (Edit(Span(first.file, first.start, after.start), "", safe=safe),)
+    if before is None and node.called:
+        return (Edit(first.to(last), "", safe=safe),)
+    start = node.name_span.end if before is None else before.end
+    return (Edit(Span(first.file, start, last.end), "", safe=safe),)
+
+
+def rewritten(first: Span, last: Span, text: str, *, safe: bool = True) -> tuple[Edit, ...]:
+    """Other text in place of the arguments from `first` to `last`."""
+    return (Edit(first.to(last), text, safe=safe),)
+
+
+def moved_last(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
+    """An activation without its name after the other arguments, but not after another one."""
+    if node.called:
+        return _without_brackets(node, argument, activation)
+    if node.activation is not None:
+        return ()
+    arguments = arguments_of(node)
+    rest = [span for span in arguments if span.start >= argument.end]
+    if not rest:
+        return rewritten(argument, argument, activation)
+    between = argument.file.text[rest[0].start : rest[-1].end]
+    return rewritten(argument, rest[-1], f"{between} {activation}")
+
+
+def _without_brackets(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
+    """`dense(2, activation="relu")` as `dense 2 relu`, since no activation can be in brackets. Only if the arguments are simple ones, and
+    all that the brackets contain."""
+    text, arguments = argument.file.text, arguments_of(node)
+    end = _CLOSING.match(text, arguments[-1].end)
+    simple = all(
+        isinstance(a.value if isinstance(a, ast.Keyword) else a, _SIMPLE) for a in (*node.positional, *node.keywords) if a.span != argument
+    )
+    if end is None or not simple or text[node.name_span.end : arguments[0].start].strip() != "(":
+        return ()
+    written = " ".join([*(span.text for span in arguments if span != argument), activation])
+    return (Edit(Span(argument.file, node.name_span.end, end.end()), f" {written}", safe=True),)
+
+
+def separated(node: ast.Apply, argument: Span) -> tuple[Edit, ...]:
+    """The last argument as a stage of its own. A stage with a label is left to the reader: which of the two has it? So is one that is not
+    among others of a pipeline."""
+    arguments = arguments_of(node)
+    alone = not argument.file.text[: node.name_span.start].rstrip().endswith("->")
+    if alone or node.called or node.label is not None or argument.end != arguments[-1].end:
+        return ()
+    before = next((span for span in reversed(arguments) if span.end <= argument.start), node.name_span)
+    return (Edit(Span(argument.file, before.end, argument.end), f" -> {argument.text}", safe=True),)

@@ -1,0 +1,250 @@
+"""Nodes that have graphs inside: If, Scan, Loop.
+
+In: the importer, the node, what names are outside. Out: what its outputs are. Always: a condition that is known decides; where it is not,
+both branches are computed, and one is chosen; loops run a number of times that the sizes say, never as long as data want.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import onnx
+
+from ...dims import Dim, SymDim
+from ...ir.graph import Value
+from ...ir.types import BOOL, INT64
+from ..builder import ImportRefused
+from .dimensions import Dimensions
+from .emitter import Emitter, ranged
+from .loops import looped
+from .reading import attributes
+from .scopes import Names
+from .shapes import dims_of
+from .site import Site
+from .values import BROKEN, Broken, Filled, Item, Known
+
+MOST_COPIES = 64
+"""The most steps that are written one after the other, where a loop cannot be one of netc."""
+
+
+class Remembered(Protocol):
+    """What an importer was."""
+
+    def take_back(self) -> None: ...
+
+
+class GraphImporter(Protocol):
+    """What is used of the importer."""
+
+    model: onnx.ModelProto
+    dimensions: Dimensions
+    emit: Emitter
+    used: dict[str, int]
+
+    @property
+    def version(self) -> int: ...
+
+    def initialisers(self, graph: onnx.GraphProto, names: Names) -> None: ...
+
+    def nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None: ...
+
+    def remembered(self) -> Remembered: ...
+
+
+class Control:
+    """One such node."""
+
+    def __init__(self, importer: GraphImporter, node: onnx.NodeProto, names: Names, depth: int) -> None:
+        self.importer, self.node, self.names, self.depth = importer, node, names, depth
+        self.graphs: dict[str, onnx.GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
+        self.emit = importer.emit
+        used = [importer.used.get(name, 0) > 0 for name in node.output]
+        given = [names[name] for name in node.input]
+        self.broken = any(isinstance(item, Broken) for item in given)
+        self.site = Site(node.op_type, given, attributes(node), importer.version, importer.emit, used)
+
+    def run(self) -> Sequence[Item]:
+        if self.broken:
+            return [BROKEN] * len(self.node.output)
+        return {"If": self._if, "Scan": self._scan, "Loop": self._loop}[self.node.op_type]()
+
+    def _graph(self, name: str) -> onnx.GraphProto:
+        if name not in self.graphs:
+            raise ImportRefused(f"it lacks its {name}")
+        return self.graphs[name]
+
+    def _results(self, graph: onnx.GraphProto, given: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
+        """What the outputs of a graph are, of what its inputs are. Raises what it finds for the first time as an obstacle."""
+        inner = Names(self.names)
+        for info, item in zip(graph.input, given, strict=False):
+            inner[info.name] = item
+        self.importer.initialisers(graph, inner)
+        wanted = [o.name for o in graph.output][outputs]
+        self.importer.nodes(graph.node, wanted, inner, self.depth + 1)
+        return [inner[name] for name in wanted]
+
+    # --- branches ------------------------------------------------------------------------------------------------------------
+
+    def _if(self) -> Sequence[Item]:
+        condition = self.site.item(0)
+        if isinstance(condition, Filled):
+            condition = Known(np.asarray(condition.number))
+        if isinstance(condition, Known) and condition.array.size == 1:
+            return self._results(self._graph("then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"), ())
+        help_ = _decided_by(self.importer, self.node)
+        if not isinstance(condition, Value) or condition.type.dtype != BOOL or any(d != 1 for d in condition.type.shape):
+            raise ImportRefused("depends on data that is no single boolean", help_)
+        if help_:
+            raise ImportRefused("depends on data", help_)
+        return self._both(condition)
+
+    def _both(self, condition: Value) -> list[Item]:
+        """Both branches, and which of their results it is."""
+        pairs = zip(*(self._results(self._graph(name), ()) for name in ("then_branch", "else_branch")), strict=True)
+        return [BROKEN if isinstance(a, Broken) or isinstance(b, Broken) else self._chosen(condition, a, b) for a, b in pairs]
+
+    def _chosen(self, condition: Value, a: Item, b: Item) -> Item:
+        then, otherwise = self.site.tensor(a), self.site.tensor(b)
+        if then.type.dtype != otherwise.type.dtype or not self.site.equal(then.type.shape, otherwise.type.shape):
+            raise ImportRefused(f"depends on data, and its branches give {then.type} and {otherwise.type}, which is one type here")
+        if condition.type.rank > then.type.rank:
+            condition = self.site.one("reshape", condition, shape=())
+        return self.site.one("where", condition, then, otherwise)
+
+    # --- loops ---------------------------------------------------------------------------------------------------------------
+
+    def _scan(self) -> Sequence[Item]:
+        site, body = self.site, self._graph("body")
+        if self.importer.version < 9:
+            raise ImportRefused("is that of operator set 8, which runs for each sample")
+        count = int(site.attr("num_scan_inputs", 0))
+        states = len(site) - count
+        results = len(body.output) - states
+        axes = site.ints("scan_input_axes", [0] * count)
+        made = site.ints("scan_output_axes", [0] * results)
+        ways, ends = site.ints("scan_input_directions", [0] * count), site.ints("scan_output_directions", [0] * results)
+        if count < 1 or states < 0 or results < 0 or not len(axes) == len(ways) == count or not len(made) == len(ends) == results:
+            raise ImportRefused("its attributes are not for its inputs and outputs")
+        reverse = all(ways)
+        parts = [(site.x(states + n), site.axis(axis, site.x(states + n).type.rank)) for n, axis in enumerate(axes)]
+        parts = [(v if bool(way) == reverse else site.one("flip", v, axis=a), a) for (v, a), way in zip(parts, ways, strict=True)]
+        if any(axis != parts[0][1] for axis in made):
+            parts = [(_moved(site, value, axis, 0), 0) for value, axis in parts]
+        last, stacked = looped(self.emit, [site.x(n) for n in range(states)], parts, self._step(states, body), reverse=reverse)
+        first = parts[0][1]
+        turned = [v if bool(end) == reverse else site.one("flip", v, axis=first) for v, end in zip(stacked, ends, strict=True)]
+        placed = [_moved(site, v, first, site.axis(axis, v.type.rank)) for v, axis in zip(turned, made, strict=True)]
+        return [*last, *placed]
+
+    def _step(self, states: int, body: onnx.GraphProto) -> Any:
+        def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
+            made = self._tensors(self._results(body, [*before, *parts]))
+            return made[:states], made[states:]
+
+        return step
+
+    def _tensors(self, items: Sequence[Item]) -> list[Value]:
+        if any(isinstance(item, Broken) for item in items):
+            raise AlreadyAnObstacle
+        return [self.site.tensor(item) for item in items]
+
+    def _loop(self) -> Sequence[Item]:
+        site, body = self.site, self._graph("body")
+        goes = site.item(1)
+        if goes is not None and not (isinstance(goes, Known) and bool(goes.array.reshape(-1)[0])):
+            raise ImportRefused("stops when data say so", _decided_by(self.importer, self.node))
+        found = dims_of(site.item(0)) if site.has(0) else None
+        if found is None:
+            raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
+        starts = [site.item(n) for n in range(2, len(self.node.input))]
+        before = self.importer.remembered()
+        try:
+            return self._at_run_time(body, found[0], starts)
+        except ImportRefused:
+            if not isinstance(found[0], int) or not 0 <= found[0] <= MOST_COPIES:
+                raise
+        before.take_back()
+        return self._copied(body, int(found[0]), starts)
+
+    def _at_run_time(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item]) -> Sequence[Item]:
+        """As a loop of netc, which scans the numbers of its steps."""
+        numbers = self.emit.table((count,), ranged(0, 0, 1), INT64)
+
+        def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
+            goes, *made = self._results(body, [parts[0], Known(np.asarray(True)), *before])
+            _require_going(goes)
+            tensors = self._tensors(made)
+            return tensors[: len(starts)], tensors[len(starts) :]
+
+        last, stacked = looped(self.emit, [site_tensor(self.site, item) for item in starts], [(numbers, 0)], step)
+        return [*last, *stacked]
+
+    def _copied(self, body: onnx.GraphProto, count: int, starts: Sequence[Item]) -> Sequence[Item]:
+        """Its steps one after the other."""
+        states, collected = list(starts), list[list[Value]]()
+        for number in range(count):
+            goes, *made = self._results(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states])
+            _require_going(goes)
+            states = made[: len(starts)]
+            collected.append(self._tensors(made[len(starts) :]))
+        if not collected and len(body.output) > 1 + len(starts):
+            raise ImportRefused("has no step, and stacks what its steps give")
+        return [*states, *(self._stacked(several) for several in zip(*collected, strict=True))]
+
+    def _stacked(self, several: Sequence[Value]) -> Value:
+        return self.site.one("stack", *several, axis=0) if len(several) > 1 else self.site.one("unsqueeze", several[0], axis=0)
+
+
+class AlreadyAnObstacle(ImportRefused):
+    """What is inside has been reported."""
+
+    def __init__(self) -> None:
+        super().__init__("has nodes inside that cannot be imported")
+
+
+def site_tensor(site: Site, item: Item) -> Value:
+    if item is None:
+        raise ImportRefused("it lacks what a state starts with")
+    return site.tensor(item)
+
+
+def _require_going(goes: Item) -> None:
+    if not isinstance(goes, Known) or not bool(goes.array.reshape(-1)[0]):
+        raise ImportRefused("stops when data say so")
+
+
+def _moved(site: Site, value: Value, axis: int, to: int) -> Value:
+    """The tensor with an axis at another position, the others in their order."""
+    if axis == to:
+        return value
+    order = [a for a in range(value.type.rank) if a != axis]
+    order.insert(to, axis)
+    moved = [at for at, old in enumerate(order) if at != old]
+    if len(moved) == 2:
+        return site.one("transpose", value, a=moved[0], b=moved[1])
+    return site.one("permute", value, axes=tuple(order))
+
+
+def _decided_by(importer: GraphImporter, node: onnx.NodeProto) -> str:
+    """What to fix: the input that the condition is computed of, if it is a single number; else the sizes that it may depend on."""
+    makers = {name: made for made in importer.model.graph.node for name in made.output}
+    inputs = {i.name for i in importer.model.graph.input}
+    found, stack, seen = [], list(node.input[:2] if node.op_type == "Loop" else node.input[:1]), set[str]()
+    sized = False
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in inputs and len(importer.dimensions.shapes.get(name, (0, 0))) <= 1:
+            found.append(name)
+        elif name in makers:
+            sized = sized or makers[name].op_type == "Shape"
+            stack += makers[name].input
+    if found:
+        return f"fix the input it depends on: `--set {found[0]}=...`"
+    texts = {name: text for text, name in importer.dimensions.names.items()}
+    free = [n for n in importer.dimensions.symbols if isinstance(importer.dimensions.declared.dims.get(n), SymDim)] if sized else []
+    return f"fix the sizes that it may depend on: {', '.join(f'`--set {texts.get(n, n)}=...`' for n in free)}" if free else ""

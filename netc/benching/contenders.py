@@ -1,0 +1,95 @@
+"""What a model is measured against, as jobs.
+
+In: the model, and words such as `torch` or the path of a file. Out: a `Job` for each, with files in a folder. Always: all jobs have the
+inputs, the threads and the device of the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from netc.dsl.record import Record
+
+from .job import Declared, Job
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.graph import Program
+
+    from ..backend_input import Weights
+    from ..model import Model
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Settings(Record):
+    """What all contenders share. `folder` is where files are made for them."""
+
+    folder: str
+    threads: int
+    device: str
+    seed: int
+
+
+class Subject(Record):
+    """The model that is measured: its job, and that of the PyTorch module that it is too, if there is one, with the program that
+    says which axes are symbolic."""
+
+    job: Job
+    module: Callable[[], Job] | None
+    program: Callable[[], Program] | None
+
+
+def declared(program: Program, shapes: Shapes) -> tuple[Declared, ...]:
+    """The inputs of a program with these shapes."""
+    return tuple((value.name, value.type.dtype.name, tuple(shapes[value.name])) for value in program.main.inputs)
+
+
+def onnx_of(model: Model, weights: Weights | None, what: str, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
+    """A model as a file for ONNX Runtime."""
+    path = os.path.join(settings.folder, f"{name}.onnx")
+    model.save(path, weights, None if weights is not None or model.weights is not None else settings.seed)
+    return job(what, "onnx", path, inputs, settings)
+
+
+def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...], settings: Settings) -> Job:
+    """The same model, with the same weights, as a file of PyTorch source."""
+    from safetensors.numpy import save_file
+
+    from netc.compiler.backends.torch.emit import class_name
+
+    given = model.backend_input(weights, None if weights is not None or model.weights is not None else settings.seed)
+    path, kept = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(model.source())
+    save_file({name: array.copy() for name, array in given.arrays().items()}, kept)
+    return job("its PyTorch module", "torch", f"{path}:{class_name(given.program, given.name)}", inputs, settings, weights=kept)
+
+
+def job(what: str, kind: str, path: str, inputs: tuple[Declared, ...], settings: Settings, **more: Any) -> Job:
+    return Job(what, kind, path, inputs, **{"arguments": {}, **more}, seed=settings.seed, threads=settings.threads, device=settings.device)
+
+
+def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
+    """The job that exports the module by torch.onnx.export, and the contender that it becomes. Raises `NoSizes`."""
+    from netc.compiler.dims import SymDim
+
+    from ..samples import several_shapes
+
+    assert subject.module is not None
+    assert subject.program is not None
+    program, module = subject.program(), subject.module()
+    dynamic = tuple(tuple(axis for axis, d in enumerate(value.type.shape) if isinstance(d, SymDim)) for value in program.main.inputs)
+    path = os.path.join(settings.folder, "exported.onnx")
+    shapes = subject.job.inputs
+    if any(dynamic):  # of two or more, since torch.export takes a size of 1 for more than it is
+        ((_, found),) = several_shapes(program, 1)
+        shapes = tuple((name, dtype, found[value.name]) for (name, dtype, _), value in zip(shapes, program.main.inputs, strict=True))
+    writes = {"kind": "export", "inputs": shapes, "written": path, "dynamic": dynamic, "what": "torch.onnx.export"}
+    return changed(module, **writes), job("torch.onnx.export", "onnx", path, subject.job.inputs, settings)
+
+
+def changed(one: Job, **others: Any) -> Job:
+    """The job with other fields."""
+    return Job(**{name: getattr(one, name) for name in one.__match_args__} | others)

@@ -1,0 +1,35 @@
+"""The inputs of an exported program. In: the path of a `.pt2` file. Out: what its example inputs are, by position."""
+
+from __future__ import annotations
+
+from .job import Declared
+
+
+class NoExamples(ValueError):
+    """A file that is no exported program, or has no example inputs."""
+
+
+def examples(path: str) -> tuple[Declared, ...]:
+    """Name, element type and shape of each. PyTorch unpickles parts of the file, which may execute code. Raises `NoExamples`."""
+    import torch
+
+    from netc.compiler.frontends.torch.quiet import quiet
+    from netc.compiler.ir.types import DTYPES
+
+    try:
+        with quiet():
+            found = torch.export.load(path).example_inputs
+    except Exception as error:  # what a damaged archive raises is not stated anywhere
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NoExamples(f"`{path}` is no exported program: {said}") from None
+    if found is None:
+        raise NoExamples(f"`{path}` has no example inputs, whose sizes would be measured")
+    args, kwargs = found
+    values = [*args, *kwargs.values()]
+    if not all(isinstance(value, torch.Tensor) for value in values):
+        raise NoExamples(f"`{path}` takes something else than tensors")
+    names = [str(value.dtype).removeprefix("torch.") for value in values]
+    strange = next((name for name in names if name not in DTYPES), None)
+    if strange is not None:
+        raise NoExamples(f"`{path}` takes {strange}, which netc does not have")
+    return tuple((f"input_{at}", name, tuple(value.shape)) for at, (name, value) in enumerate(zip(names, values, strict=True)))

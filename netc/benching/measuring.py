@@ -1,0 +1,144 @@
+"""Contenders measured by turns.
+
+In: jobs. Out: `Measured` for each, in order. Always: each is a process of its own; in each round all have a turn, every other round in
+the opposite order, so that what else the machine does concerns all of them; ratios are medians of the ratios of each round, to the first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from statistics import median
+from types import TracebackType
+from typing import Any
+
+from netc.dsl.record import Record
+
+from .job import Job
+
+_MOST = 10_000
+"""Runs of a turn."""
+_WARM = 3
+"""Turns that are not counted."""
+
+
+class Measured(Record):
+    """Seconds: of each run, of loading, of the first run. `ratio`: of latencies, to the first contender's. Memory: the peak, and what the
+    libraries alone took, where the system says so. `difference`: of the results from the first's, relative to the largest; None if their
+    number or shapes differ."""
+
+    what: str
+    runs: tuple[float, ...]
+    load: float
+    first: float
+    ratio: float
+    peak: int | None
+    base: int | None
+    difference: float | None
+
+
+class ContenderFailed(Exception):
+    """A contender that cannot be measured."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what}: {why}")
+
+
+class Contender:
+    """A job's process. As a context, it ends with it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        code = "from netc.benching.worker import main; main()"
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=_environment(),
+        )
+
+    def __enter__(self) -> Contender:
+        self.base: int | None = self.ask(self.job.text())["base"]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def ask(self, command: str) -> dict[str, Any]:
+        """The answer. Raises `ContenderFailed`."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(command + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer says why
+        line = self._process.stdout.readline()
+        if not line:
+            raise ContenderFailed(self.job.what, f"its process ended with {self._process.wait()}, perhaps for lack of memory")
+        found: dict[str, Any] = json.loads(line)
+        if "error" in found:
+            raise ContenderFailed(self.job.what, found["error"])
+        return found
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, with its modules."""
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
+
+
+def export(job: Job) -> None:
+    """Lets a process write an ONNX file. Raises `ContenderFailed`."""
+    with Contender(job) as contender:
+        contender.ask("load")
+
+
+def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
+    """Measures. `folder` is for the results of the models. Raises `ContenderFailed`."""
+    results = [os.path.join(folder, f"results{at}.npz") for at in range(len(jobs))]
+    with ExitStack() as stack:
+        contenders = [stack.enter_context(Contender(job)) for job in jobs]
+        loads = [one.ask("load")["seconds"] for one in contenders]
+        firsts = [one.ask(f"first {path}")["seconds"] for one, path in zip(contenders, results, strict=True)]
+        turns: list[list[list[float]]] = [[] for _ in jobs]
+        peaks: list[int | None] = [None] * len(jobs)
+        for round_ in range(-min(_WARM, rounds), rounds):
+            order = range(len(jobs))
+            for at in order if round_ % 2 else reversed(order):
+                answer = contenders[at].ask(f"turn {_MOST}")
+                peaks[at] = answer["peak"]
+                if round_ >= 0:
+                    turns[at].append(answer["seconds"])
+    middles = [[median(turn) for turn in of_one] for of_one in turns]
+    return [
+        Measured(
+            job.what,
+            tuple(seconds for turn in turns[at] for seconds in turn),
+            loads[at],
+            firsts[at],
+            median(own / other for own, other in zip(middles[at], middles[0], strict=True)),
+            peaks[at],
+            contenders[at].base,
+            _difference(results[at], results[0]),
+        )
+        for at, job in enumerate(jobs)
+    ]
+
+
+def _difference(own: str, other: str) -> float | None:
+    import numpy as np
+
+    from ..importing.differences import difference
+
+    with np.load(own) as mine, np.load(other) as theirs:
+        pairs = [(mine[name], theirs[name]) for name in mine.files if name in theirs.files]
+        if len(pairs) != max(len(mine.files), len(theirs.files)) or any(a.shape != b.shape for a, b in pairs):
+            return None
+        return max((difference(a, b) for a, b in pairs), default=0.0)

@@ -1,0 +1,167 @@
+"""How a contender is loaded and run, in its own process.
+
+In: a `Job`. Out: a `Runner`. Always: making one imports its libraries and nothing else, so that what `load` takes is the model's own; one
+imports either ONNX Runtime or PyTorch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netc.compiler.ir.types import DTYPES
+
+from ..samples import random_array
+from .job import Job
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.elements import Array
+
+
+class WrongModel(Exception):
+    """A model that cannot be loaded or run; the text says why."""
+
+
+class Runner(ABC):
+    """`load` makes the model ready, `results` runs it, `bound` gives a function that only runs it, again and again."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @abstractmethod
+    def load(self) -> None: ...
+
+    @abstractmethod
+    def results(self) -> list[Array]: ...
+
+    @abstractmethod
+    def bound(self) -> Callable[[], object]: ...
+
+    def arrays(self) -> dict[str, Array]:
+        """The inputs, which are those of every contender with the same seed."""
+        generator = np.random.default_rng(self.job.seed)
+        return {name: random_array(DTYPES[dtype], shape, generator) for name, dtype, shape in self.job.inputs}
+
+
+class OnnxRunner(Runner):
+    """A file, in ONNX Runtime."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        from netc.compiler.backends.onnx import runtime
+
+        self._open = runtime.OnnxSession
+
+    def load(self) -> None:
+        self.session = self._open(self.job.path, self.job.device, threads=self.job.threads)
+
+    def results(self) -> list[Array]:
+        made = self.session(**self._named())
+        return list(made.values()) if isinstance(made, dict) else [made]
+
+    def bound(self) -> Callable[[], object]:
+        return self.session.bound(self._named())
+
+    def _named(self) -> Mapping[str, Array]:
+        """By name where the names are the same, else by position."""
+        arrays, names = self.arrays(), list(self.session.inputs)
+        if set(names) == set(arrays):
+            return arrays
+        if len(names) != len(arrays):
+            raise WrongModel(f"it has {len(names)} inputs, and is given {len(arrays)}")
+        return dict(zip(names, arrays.values(), strict=True))
+
+
+class TorchRunner(Runner):
+    """A module, in PyTorch."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        import torch
+        from safetensors.torch import load_file
+
+        from netc.compiler.backends.torch.live.module import tensor
+        from netc.compiler.frontends.torch.quiet import quiet
+
+        from ..importing.modules import named_module
+
+        torch.set_num_threads(job.threads)
+        if job.device == "cuda" and not torch.cuda.is_available():
+            raise WrongModel("this PyTorch finds no CUDA device")
+        self.torch: Any = torch
+        self._named, self._weights, self._tensor, self._quiet = named_module, load_file, tensor, quiet
+
+    def load(self) -> None:
+        module = self.module()
+        self.run = self.torch.compile(module) if self.job.compiled else module
+
+    def module(self) -> Any:
+        """The module in evaluation mode, on the device. What its code draws is drawn with the seed, so an export of it has the same."""
+        self.torch.manual_seed(self.job.seed)
+        module = self._named(self.job.path, self.job.arguments)
+        if self.job.weights is not None:
+            module.load_state_dict(self._weights(self.job.weights))
+        return module.eval().to(self.job.device)
+
+    def results(self) -> list[Array]:
+        from netc.compiler.ir.elements import array_of
+
+        from ..importing.stages import tensors_in
+
+        given, named = self._given()
+        with self.torch.inference_mode(), self._quiet():
+            made = tensors_in(self.run(*given, **named))
+        return [array_of(tensor.cpu()) for tensor in made]
+
+    def bound(self) -> Callable[[], object]:
+        given, named = self._given()
+        wait = self.torch.cuda.synchronize if self.job.device == "cuda" else lambda: None
+
+        def run() -> None:
+            with self.torch.inference_mode():
+                self.run(*given, **named)
+            wait()
+
+        return run
+
+    def _given(self) -> tuple[list[Any], dict[str, Any]]:
+        """By position and by name."""
+        tensors = {name: self._tensor(array).to(self.job.device) for name, array in self.arrays().items()}
+        named = {name: tensors.pop(name) for name in self.job.keywords}
+        return list(tensors.values()), named
+
+
+class ProgramRunner(TorchRunner):
+    """An exported program, in PyTorch."""
+
+    def module(self) -> Any:
+        with self._quiet():
+            program = self.torch.export.load(self.job.path)
+            if self.job.device != "cpu":
+                from torch.export.passes import move_to_device_pass
+
+                program = move_to_device_pass(program, self.job.device)
+            return program.module()
+
+
+class ExportRunner(TorchRunner):
+    """Not measured: a module is exported by torch.onnx.export, and the file is a contender."""
+
+    def load(self) -> None:
+        given, named = self._given()
+        axes = [dict.fromkeys(dynamic, self.torch.export.Dim.AUTO) for dynamic in self.job.dynamic]
+        names = [name for name, _, _ in self.job.inputs if name not in self.job.keywords] + list(named)
+        shapes: Any = dict(zip(names, axes, strict=True)) if named else tuple(axes)
+        with self._quiet():
+            self.torch.onnx.export(
+                self.module(), tuple(given), self.job.written, kwargs=named, dynamo=True, dynamic_shapes=shapes, verbose=False
+            )
+
+    def results(self) -> list[Array]:
+        return []
+
+
+RUNNERS: dict[str, type[Runner]] = {"onnx": OnnxRunner, "torch": TorchRunner, "program": ProgramRunner, "export": ExportRunner}

@@ -1,0 +1,95 @@
+"""The process of a contender.
+
+In: a job as a line of standard input, then commands, one a line. Out: an answer to each as a line of JSON, or an `error`. Always: standard
+output is the answers' alone; what the model prints goes to standard error. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .job import job_of
+from .memory import peak_memory, used_memory
+from .runners import RUNNERS, Runner, WrongModel
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.elements import Array
+
+TURN = 0.05
+"""Seconds that a turn lasts at least, unless a single run is longer."""
+
+
+def main() -> None:
+    """Answers until its input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for answer in _answered():
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _answered() -> Iterator[dict[str, Any]]:
+    try:
+        commands = Commands(sys.stdin.readline())
+        yield {"base": commands.base}
+        for line in sys.stdin:
+            command, _, rest = line.rstrip("\n").partition(" ")
+            yield COMMANDS[command](commands, rest)
+    except Exception as error:  # of libraries and of the user's model: all of it is the contender's
+        yield {"error": _words(error)}
+
+
+def _words(error: Exception) -> str:
+    said = " ".join(str(error).split())[:600]
+    return said if isinstance(error, WrongModel | ValueError) and said else f"{type(error).__name__}: {said}"
+
+
+class Commands:
+    """What a contender can be asked."""
+
+    def __init__(self, line: str) -> None:
+        job = job_of(line)
+        self.runner: Runner = RUNNERS[job.kind](job)
+        self.base = used_memory()
+        self.run: Callable[[], object] | None = None
+
+    def load(self, _: str) -> dict[str, Any]:
+        """Loads the model."""
+        begun = time.perf_counter()
+        self.runner.load()
+        return {"seconds": time.perf_counter() - begun}
+
+    def first(self, path: str) -> dict[str, Any]:
+        """Runs the model for the first time, and keeps what it gave in a file."""
+        begun = time.perf_counter()
+        results = self.runner.results()
+        seconds = time.perf_counter() - begun
+        _keep(results, path)
+        return {"seconds": seconds}
+
+    def turn(self, most: str) -> dict[str, Any]:
+        """Runs it for a while, `most` times at most: the seconds of each run."""
+        run = self.run = self.run or self.runner.bound()
+        seconds: list[float] = []
+        while not seconds or (len(seconds) < int(most) and sum(seconds) < TURN):
+            begun = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - begun)
+        return {"seconds": seconds, "peak": peak_memory()}
+
+
+def _keep(results: list[Array], path: str) -> None:
+    import numpy as np
+
+    wide = [array.astype(np.float32) if array.dtype.itemsize < 4 and array.dtype.kind in "fV" else array for array in results]
+    np.savez(path, *wide)
+
+
+COMMANDS: dict[str, Callable[[Commands, str], dict[str, Any]]] = {"load": Commands.load, "first": Commands.first, "turn": Commands.turn}

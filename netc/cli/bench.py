@@ -1,0 +1,99 @@
+"""`netc bench`: how fast a model runs, and how fast others do, by turns."""
+
+from __future__ import annotations
+
+import os
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from ..benching.compared import AGAINST
+from .completion import FileName, models
+from .failures import Failed, wrong_usage
+from .options import choose, named_words, one_source, precision_options, source_options, spec_options, weight_options
+from .records import as_csv, as_json, form_options
+from .run import DEVICES
+from .terminal import table, warnings_shown, write
+
+if TYPE_CHECKING:
+    from ..benching.job import Job
+    from ..benching.measuring import Measured
+    from ..checkpoint import Checkpoint
+
+_AGAINST_HELP = f"What to compare with: {', '.join(AGAINST)}, or a model as FILE is one. Several: again."
+
+
+@click.command("bench")
+@source_options
+@click.option("--against", multiple=True, metavar="WHAT", type=FileName(), help=_AGAINST_HELP)
+@click.option("--other-model", metavar="NAME", shell_complete=models, help="Which model of a spec that --against names.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads on the CPU; as many as there are cores unless given.")
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
+@click.option("--rounds", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="Turns of each contender.")
+@click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help="An input of a PyTorch module: `3x224x224`, `[T] int64`.")
+@click.option(
+    "--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the module's class or function."
+)
+@form_options
+@precision_options
+@spec_options
+@weight_options
+def command(
+    file: str | None,
+    text: str | None,
+    against: tuple[str, ...],
+    other_model: str | None,
+    threads: int | None,
+    device: str,
+    rounds: int,
+    inputs: tuple[str, ...],
+    arguments: dict[str, str],
+    form: str | None,
+    model: str | None,
+    params: dict[str, object],
+    dims: dict[str, int],
+    allow_paths: tuple[str, ...],
+    dtype: str | None,
+    keep_io: bool,
+    weights: Checkpoint | None,
+    seed: int | None,
+) -> None:
+    """Measure latency, throughput, memory and load time of a model.
+
+    FILE is a spec, which runs in ONNX Runtime, an ONNX file, an exported program (.pt2), or a PyTorch module such as
+    `torchvision.models:resnet50`, whose inputs --input says. Each contender is a process of its own, and they take turns. Naming a module
+    runs its code, and PyTorch unpickles a .pt2, which may: name only what you trust.
+    """
+    path = one_source(file, text)
+    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
+    from ..benching.contenders import Settings
+    from ..benching.measuring import ContenderFailed, measure
+    from . import benched
+
+    with TemporaryDirectory(prefix="netc-bench-") as folder:
+        settings = Settings(folder, threads or _cores(), device, seed or 0)
+        asked = benched.Asked(path, text, choice, weights, seed, inputs, arguments, other_model)
+        try:
+            with warnings_shown(), wrong_usage():
+                jobs = benched.jobs(asked, against, settings)
+            found = measure(jobs, rounds, folder)
+        except ContenderFailed as error:
+            raise Failed(str(error)) from None
+    write(_shown(found, jobs, form))
+
+
+def _shown(found: list[Measured], jobs: list[Job], form: str | None) -> str:
+    from ..benching.shown import data, lines, rows
+
+    match form:
+        case "json":
+            return as_json(data(found, jobs))
+        case "csv":
+            return as_csv(rows(found, jobs))
+    return table("\n".join(lines(found, jobs)))
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

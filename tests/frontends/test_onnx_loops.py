@@ -1,0 +1,182 @@
+"""Scan, Loop, If, and recurrent layers that netc has no operator for: ONNX Runtime is the judge, at two sizes of each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from frontends.onnx_models import model, node
+from frontends.onnx_parity import same
+from onnx import TensorProto, helper
+
+import netc
+from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.onnx import from_model
+from netc.compiler.ir.graph import CallNode
+
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+WEIGHT = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
+
+
+def info(name: str, kind: int = TensorProto.FLOAT, shape: Sequence[int | None] | None = None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def scan(**attributes: Any) -> onnx.ModelProto:
+    nodes = [node("MatMul", ["h", "W"], ["hw"]), node("Add", ["hw", "xt"], ["s"]), node("Tanh", ["s"], ["h2"])]
+    given = [info("h", shape=[None, 4]), info("xt", shape=[None, 4])]
+    body = helper.make_graph([*nodes, node("Mul", ["h2", "xt"], ["o"])], "body", given, [info("h2"), info("o")])
+    outer = [node("Scan", ["h0", "x"], ["last", "ys"], body=body, num_scan_inputs=1, **attributes), node("Relu", ["ys"], ["y"])]
+    return model(outer, {"h0": ["N", 4], "x": ["N", "T", 4]}, ["y", "last"], {"W": WEIGHT})
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"scan_input_axes": [1], "scan_output_axes": [1]},
+        {"scan_input_axes": [1]},
+        {"scan_input_axes": [1], "scan_output_axes": [-2], "scan_input_directions": [1], "scan_output_directions": [1]},
+        {"scan_input_axes": [-2], "scan_input_directions": [1]},
+    ],
+    ids=["along", "stacked elsewhere", "backwards", "backwards in"],
+)
+def test_scan(attributes: dict[str, Any]) -> None:
+    made = same(scan(**attributes))
+    assert [type(n) for n in made.program.main.nodes].count(CallNode) == 1
+    assert "scan (" in netc.Model(made.program).spec()
+
+
+def loop(count: int | None, *, grows: bool = False, goes: str = "c") -> onnx.ModelProto:
+    """`count` steps, or as many as an axis has; two tensors are carried, and a third that gets longer."""
+    nodes = [node("MatMul", ["a", "W"], ["aw"]), node("Add", ["aw", "b"], ["a2"]), node("Cast", ["i"], ["f"], to=TensorProto.FLOAT)]
+    nodes += [node("Mul", ["b", "f"], ["b2"]), node("ReduceSum", ["b2"], ["sum"], keepdims=0), node("Greater", ["sum", "zero"], ["data"])]
+    nodes += [node("Identity", [goes], ["c2"])] + ([node("Concat", ["g", "a2"], ["g2"], axis=1)] if grows else [])
+    states = ["a", "b", *(["g"] if grows else [])]
+    given = [info("i", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), *(info(s) for s in states)]
+    body = helper.make_graph(nodes, "body", given, [info("c2", TensorProto.BOOL, []), *(info(f"{s}2") for s in states), info("a2")])
+    results = ["p", "q", *(["r"] if grows else []), "stacked"]
+    outer = [node("Loop", ["M", "", "x", "z", *(["x"] if grows else [])], results, body=body)]
+    numbers: dict[str, Any] = {"W": WEIGHT, "zero": np.float32(0)}
+    inputs: dict[str, Any] = {"x": ["N", 4], "z": ["N", 4]}
+    if count is None:
+        outer = [node("Shape", ["w"], ["sizes"]), node("Gather", ["sizes", "one"], ["M"]), *outer]
+        return model(outer, {**inputs, "w": ["N", "T"]}, results, {**numbers, "one": np.array(1)})
+    return model(outer, inputs, results, {**numbers, "M": np.array(count)})
+
+
+@pytest.mark.parametrize("count", [1, 3, None])
+def test_loop_of_two_tensors(count: int | None) -> None:
+    made = same(loop(count))
+    assert any(isinstance(n, CallNode) and n.scan is not None and n.scan.states == 2 for n in made.program.main.nodes)
+    assert set(made.weights) == {"dense1.weight"}
+
+
+def test_loop_whose_state_grows_is_written_step_by_step() -> None:
+    made = same(loop(3, grows=True))
+    assert not any(isinstance(n, CallNode) for n in made.program.main.nodes)
+    assert set(made.weights) == {"dense1.weight"}
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [(loop(None, grows=True), "before a step"), (loop(3, goes="data"), "stops when data say so"), (loop(100, grows=True), "before a step")],
+    ids=["grows by an axis", "stops", "grows long"],
+)
+def test_loops_that_are_refused(given: onnx.ModelProto, why: str) -> None:
+    with pytest.raises(ImportFailed) as caught:
+        from_model(given)
+    (obstacle,) = caught.value.obstacles
+    assert why in obstacle.why
+
+
+def test_a_loop_that_runs_as_long_as_an_input_says() -> None:
+    given = loop(3)
+    del given.graph.initializer[-1]
+    given.graph.input.append(info("M", TensorProto.INT64, []))
+    with pytest.raises(ImportFailed) as caught:
+        from_model(given)
+    assert "`--set M=...`" in caught.value.lines()[0]
+    same(given, fixed={"M": 2})
+
+
+def test_an_obstacle_inside_is_reported_once() -> None:
+    body = helper.make_graph([node("NonZero", ["xt"], ["o"])], "body", [info("xt", shape=[4])], [info("o")])
+    given = model([node("Scan", ["x"], ["y"], body=body, num_scan_inputs=1)], {"x": ["T", 4]}, ["y"])
+    with pytest.raises(ImportFailed) as caught:
+        from_model(given)
+    assert [o.what for o in caught.value.obstacles] == ["NonZero"]
+
+
+def branches(*, other: str = "Neg") -> onnx.ModelProto:
+    """`If` of whether the mean is positive."""
+    graphs = {
+        f"{name}_branch": helper.make_graph([node(op, ["x"], [name])], name, [], [info(name)])
+        for name, op in (("then", "Relu"), ("else", other))
+    }
+    nodes = [node("ReduceMean", ["x"], ["m"], keepdims=0), node("Greater", ["m", "zero"], ["b"]), node("If", ["b"], ["y"], **graphs)]
+    return model(nodes, {"x": ["N", 4]}, ["y"], {"zero": np.float32(0)})
+
+
+def test_both_branches_of_a_condition_on_data() -> None:
+    made = same(branches())
+    assert [n.op.name for n in made.program.main.nodes][-1] == "where"  # type: ignore[union-attr]
+    with pytest.raises(ImportFailed) as caught:
+        from_model(branches(other="Transpose"))
+    assert "one type here" in caught.value.lines()[0]
+
+
+def recurrent(kind: str, direction: str, *, starts: bool, **options: Any) -> onnx.ModelProto:
+    generator = np.random.default_rng(1)
+    ways, hidden, features = 2 if direction == "bidirectional" else 1, 4, 3
+    sizes = {"W": (GATES[kind] * hidden, features), "R": (GATES[kind] * hidden, hidden), "B": (2 * GATES[kind] * hidden,)}
+    if options.pop("peepholes", False):
+        sizes["P"] = (3 * hidden,)
+    numbers = {name: generator.standard_normal((ways, *size)).astype(np.float32) for name, size in sizes.items()}
+    inputs: dict[str, Any] = {"x": ["T", "N", features]}
+    states = {"LSTM": ("h0", "c0")}.get(kind, ("h0",)) if starts else ()
+    lengths = options.pop("lengths", False)
+    given = ["x", "W", "R", "B", "lengths" if lengths else "", *states]
+    if "P" in numbers:
+        given += [*[""] * (7 - len(given)), "P"]
+    inputs |= {"lengths": ["N"]} if lengths else {}
+    inputs |= {name: [ways, "N", hidden] for name in states}
+    while not given[-1]:
+        given.pop()
+    names = ["x", *(n for n in given if n in inputs and n != "x")]
+    outputs = ["y", "h", *(["c"] if kind == "LSTM" else [])]
+    made = node(kind, given, outputs, hidden_size=hidden, direction=direction, **options)
+    return model([made], {n: inputs[n] for n in names}, outputs, numbers, types={"lengths": TensorProto.INT32})
+
+
+def options_of(kind: str, ways: int) -> list[dict[str, Any]]:
+    shared: list[dict[str, Any]] = [{"clip": 0.5}, {"lengths": True}]
+    return (
+        shared
+        + {
+            "LSTM": [
+                {"peepholes": True},
+                {"peepholes": True, "input_forget": 1},
+                {"activations": ["HardSigmoid", "Softsign", "Elu"] * ways},
+            ],
+            "GRU": [{}, {"linear_before_reset": 1, "clip": 0.3}, {"activations": ["HardSigmoid", "Relu"] * ways}],
+            "RNN": [{"activations": ["LeakyRelu"] * ways, "activation_alpha": [0.3] * ways}],
+        }[kind]
+    )
+
+
+CASES = [
+    pytest.param(kind, direction, starts, options, id=f"{kind}-{direction}-{starts}-{'-'.join(options) or 'usual'}")
+    for kind in GATES
+    for direction in ("forward", "reverse", "bidirectional")
+    for starts in (False, True)
+    for options in options_of(kind, 2 if direction == "bidirectional" else 1)
+]
+
+
+@pytest.mark.parametrize(("kind", "direction", "starts", "options"), CASES)
+def test_recurrent_layers_that_are_written_out(kind: str, direction: str, starts: bool, options: dict[str, Any]) -> None:
+    made = same(recurrent(kind, direction, starts=starts, **options), limits={"lengths": 5}, sizes={"T": (4, 7)})
+    assert any(isinstance(n, CallNode) and n.scan is not None for n in made.program.main.nodes)

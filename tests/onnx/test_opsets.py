@@ -1,0 +1,116 @@
+"""Models of every opset: onnx checks them, and ONNX Runtime computes what the PyTorch module does."""
+
+from __future__ import annotations
+
+import pytest
+from onnx_opsets import check
+from zoo.small import SMALL
+
+import netc
+from netc.compiler.backends.base import OPSET, OPSETS
+from netc.compiler.backends.onnx.opsets.forms import FORMS
+from netc.compiler.backends.onnx.opsets.schemas import VALUES, schema
+from netc.compiler.ops import Operator
+from tests.differential.values import torch_alone
+
+SINCE = {
+    "bitwise_and": 18,
+    "bitwise_or": 18,
+    "bitwise_xor": 18,
+    "deform_conv": 19,
+    "fold": 18,
+    "istft": 18,
+    "scatter_reduce": 18,
+}
+"""The lowest opset that can say the examples of an operator, where that is not the lowest of all."""
+EXAMPLES = [(name, text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
+SAMPLE = [
+    "input [T, 8] -> rms_norm",
+    "input [2, T, 8] -> rotary",
+    "q = input [4, T, 8]; k = input [2, T, 8]; v = input [2, T, 8]; (q, k, v) -> attention causal=true",
+    "q = input [2, T, 8]; k = input [2, S, 8]; v = input [2, S, 8]; m = input [T, S] bool batch=false; (q, k, v, m) -> attention",
+    "input [T, 8] -> multihead_attention 2 causal=true",
+    "input [T, 8] -> gelu",
+    "input [T, 8] -> gelu approximate=tanh",
+    "input [T, 8] -> mish",
+    "input [T, 8] -> max axis=1",
+    "input [T, 8] -> std axis=-1",
+    "input [T, 8] bool -> any axis=1",
+    "input [T, 8] int64 -> bitwise_not",
+    "input [T, 8] uint8 -> bitwise_not",
+    "input 3x8x8 -> conv 4 3x3 padding=1 padding_mode=circular",
+    "input 3x8x8 -> upsample scale=2 mode=bilinear",
+    "input [3, H, W] -> upsample size=[5, 5] mode=bilinear",
+    "x = input 3x8x8; at = input [4, 5, 2]; (x, at) -> grid_sample mode=bicubic",
+    "input [T] -> rfft",
+    "input [T, 8] -> cumprod axis=1",
+    "input [T, 5] -> lstm 4 proj_size=3",
+    "x = input [3] bfloat16; x -> sin",
+]
+
+
+@pytest.mark.parametrize("text", SAMPLE)
+def test_the_lowest(text: str) -> None:
+    check(netc.compile(text), OPSETS[0])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_examples(name: str, text: str, opset: int) -> None:
+    model = netc.compile(text)
+    if torch_alone(model):
+        pytest.skip("ONNX has no such operator")
+    if opset >= SINCE.get(name, 0):
+        check(model, opset)
+        return
+    with pytest.raises(netc.CompileError) as caught:
+        model.onnx(opset=opset)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "onnx-unsupported"
+    assert diagnostic.message.endswith(f"opset {SINCE[name]} has")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("name", SMALL)
+def test_the_zoo(name: str, opset: int) -> None:
+    small = SMALL[name]
+    if name == "mixtral" and opset < 18:
+        pytest.skip("grouped_linear needs more")
+    check(small.compiled(), opset, dict(small.sizes), dict(small.below))
+
+
+def test_what_an_opset_lacks_is_said_at_its_stage() -> None:
+    text = "input [12, 16] -> relu -> fold 8x8 2 stride=2"
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(text).onnx(opset=17)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == "`fold` cannot be exported to ONNX here: opset 17 has no `Col2Im` of this kind, opset 18 has"
+    assert diagnostic.span is not None
+    assert text[diagnostic.span.start :].startswith("fold")
+
+
+@pytest.mark.parametrize("opset", [16, 26, 0, -1])
+def test_other_opsets(opset: int) -> None:
+    with pytest.raises(ValueError, match=r"an opset must be from 17 to 25"):
+        netc.compile("input 3 -> relu").onnx(opset=opset)
+
+
+def test_no_opset() -> None:
+    with pytest.raises(TypeError, match="an opset must be an integer, not str"):
+        netc.compile("input 3 -> relu").onnx(opset="17")  # type: ignore[arg-type]
+
+
+def test_the_usual_one() -> None:
+    model = netc.compile("input 3 -> relu")
+    assert model.onnx().SerializeToString() == model.onnx(opset=OPSET).SerializeToString()
+
+
+def test_what_stands_for_something_is_needed() -> None:
+    """Each is an operator that the lowest opset lacks, in the newest form."""
+    for op_type in FORMS:
+        old, new = schema(op_type, OPSETS[0]), schema(op_type, OPSET)
+        valued = any(of == op_type and since > OPSETS[0] for (of, _, _), since in VALUES.items())
+        changed = old is None or old.max_input < new.max_input or set(old.attributes) < set(new.attributes)
+        assert changed or valued, op_type

@@ -1,0 +1,196 @@
+"""`--quantize`, and `quantize=` of `Model.save`: what is written, what is said of it, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from click.testing import CliRunner, Result
+
+import netc
+from netc.cli import cli
+from netc.compiler.backends.onnx.quantising.products import products
+
+TEXT = "input 64 -> dense 32 relu -> dense 10"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`netc compile`, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli, ["compile", *words], prog_name="netc")
+
+
+def samples(count: int = 40) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).standard_normal((count, 64), np.float32)
+
+
+def kinds(path: str) -> Counter[str]:
+    return Counter(node.op_type for node in onnx.load(path).graph.node)
+
+
+@pytest.mark.parametrize(("method", "calibrated", "node"), [("int8", False, "MatMulInteger"), ("int4", False, "MatMulNBits")])
+def test_the_weights_are_integers(run: Run, method: str, calibrated: bool, node: str) -> None:
+    done = run("-e", TEXT, "--quantize", method, "-o", "m.onnx", "--seed", "1")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith("note: 2 of 2 products with weights are quantised\n")
+    assert kinds("m.onnx")[node] == 2
+    assert not {"MatMul", "Gemm"} & set(kinds("m.onnx"))
+    assert [path.name for path in Path().iterdir()] == ["m.onnx"]
+
+
+def test_what_is_said_is_true(tmp_path: Path) -> None:
+    """The change of the output, computed by ONNX Runtime and NumPy alone."""
+    exact, path, x = tmp_path / "exact.onnx", tmp_path / "m.onnx", samples()
+    model = netc.compile(TEXT)
+    model.save(exact, seed=1)
+    found = model.save(path, seed=1, quantize="int8", calibration={"input": x})
+    assert found is not None
+    a, b = (onnxruntime.InferenceSession(p).run(None, {"input": x})[0] for p in (exact, path))
+    (change,) = found.changes
+    assert change.largest == pytest.approx(np.abs(a - b).max())
+    assert change.relative == pytest.approx(np.sqrt(np.mean((a - b) ** 2) / np.mean(a**2)))
+    assert 0 < change.relative < 0.05
+    assert (found.quantised, found.products, found.left) == (2, 2, ())
+    assert (found.bytes_before, found.bytes_after) == (exact.stat().st_size, path.stat().st_size)
+
+
+def test_a_calibration_fixes_the_scales(run: Run) -> None:
+    """With numbers a thousand times as large as those of the calibration, what is static saturates."""
+    np.savez("c.npz", input=samples())
+    for name, words in {"dynamic.onnx": (), "static.onnx": ("--calibration", "c.npz")}.items():
+        assert run("-e", TEXT, "--quantize", "int8", "--seed", "1", "-o", name, *words).exit_code == 0
+    assert run("-e", TEXT, "--seed", "1", "-o", "exact.onnx").exit_code == 0
+    assert kinds("static.onnx")["DequantizeLinear"] > 0
+    large = {"input": 1000 * samples()}
+    exact, dynamic, static = (
+        onnxruntime.InferenceSession(name).run(None, large)[0] for name in ("exact.onnx", "dynamic.onnx", "static.onnx")
+    )
+    assert np.abs(dynamic - exact).max() < 0.05 * np.abs(exact).max()
+    assert np.abs(static).max() < 0.1 * np.abs(exact).max()
+
+
+def test_the_same_model_gives_the_same_bytes(run: Run) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        run("-e", TEXT, "--quantize", "int8", "-o", name)
+    assert Path("a.onnx").read_bytes() == Path("b.onnx").read_bytes()
+
+
+def test_metadata_stays(run: Run) -> None:
+    run("-e", TEXT, "--quantize", "int8", "-o", "m.onnx")
+    assert [prop.key for prop in onnx.load("m.onnx").metadata_props] == [prop.key for prop in netc.compile(TEXT).onnx().metadata_props]
+    onnx.checker.check_model(onnx.load("m.onnx"))
+
+
+def test_what_is_left_is_named(run: Run) -> None:
+    """A convolution has no weights of four bits."""
+    done = run("-e", "input 3x8x8 -> conv 4 3 as first -> flatten -> dense 5", "--quantize", "int4", "-o", "m.onnx")
+    assert "1 of 2 products with weights are quantised; not `first`" in done.stderr
+
+
+def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
+    done = run("-e", "y = input 64 -> dense 9 init=zeros bias_init=zeros", "--quantize", "int8", "-o", "m.onnx")
+    assert "`y` differs by 0 at most" in done.stderr
+    done = run("-e", "i = input 64 -> dense 9 -> argmax axis=1", "--quantize", "int8", "-o", "m.onnx")
+    assert "`i`: 0 % of its elements differ" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--calibration", "c.npz"), "--calibration is for --quantize"),
+        (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantises weights alone, which takes no calibration"),
+        (("--quantize", "int8", "--dtype", "float16"), "only weights of float32 are quantised, and those of `dense1` are float16"),
+        (("--quantize", "int8", "--emit", "graph"), "--quantize is for an ONNX model"),
+        (("--quantize", "int8", "--target", "torch"), "the name of `m.onnx` asks for the target onnx"),
+        (("--quantize", "int8", "--calibration", "none.npz"), "cannot read `none.npz`: there is no such file"),
+        (("--quantize", "int8", "--calibration", "text.npz"), "cannot read `text.npz`: it is not a .npz file of numbers"),
+        (("--quantize", "int8", "--calibration", "other.npz"), "the calibration lacks `input`: the inputs are `input`"),
+        (("--quantize", "int8", "--calibration", "more.npz"), "the calibration has, beyond the inputs, `y`: the inputs are `input`"),
+        (("--quantize", "int8", "--calibration", "shape.npz"), "the calibration does not fit: the input `input` is float32 [N, 64]"),
+        (("--quantize", "int8", "--calibration", "empty.npz"), "the calibration has no samples"),
+    ],
+)
+def test_refused(run: Run, words: tuple[str, ...], said: str) -> None:
+    """And nothing is written."""
+    np.savez("c.npz", input=samples())
+    np.savez("other.npz", x=samples())
+    np.savez("more.npz", input=samples(), y=samples())
+    np.savez("shape.npz", input=samples()[:, :5])
+    np.savez("empty.npz", input=samples()[:0])
+    Path("text.npz").write_text("input 3")
+    done = run("-e", TEXT, "-o", "m.onnx", *words)
+    assert done.exit_code in (1, 2)
+    assert said in done.stderr
+    assert not [path for path in Path().iterdir() if path.suffix != ".npz"]
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "said"),
+    [
+        ("input 3 -> relu", "int8", "there is nothing to quantise: the model has no product with weights"),
+        ("input 3x8x8 -> conv 4 3", "int4", "there is nothing to quantise: int4 is for products of matrices"),
+        ("input [T, 4] -> gru 3", "int8", "nothing was quantised"),
+    ],
+)
+def test_nothing_to_quantise(run: Run, text: str, method: str, said: str) -> None:
+    done = run("-e", text, "--quantize", method, "-o", "m.onnx")
+    assert (done.exit_code, said in done.stderr) == (1, True)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("m.py", "PyTorch source cannot be quantised: --quantize is for `.onnx`"), ("/dev/null", "give the name of one")]
+)
+def test_other_outputs(run: Run, path: str, said: str) -> None:
+    done = run("-e", TEXT, "--quantize", "int8", "-o", path, *(("--target", "onnx") if path == "/dev/null" else ()))
+    assert (done.exit_code, said in done.stderr) == (2, True)
+
+
+def test_what_is_there_stays_where_it_fails(run: Run) -> None:
+    Path("m.onnx").write_bytes(b"before")
+    assert run("-e", "input 3 -> relu", "--quantize", "int8", "-o", "m.onnx").exit_code == 1
+    assert Path("m.onnx").read_bytes() == b"before"
+    assert [path.name for path in Path().iterdir()] == ["m.onnx"]
+
+
+def test_a_large_model_is_refused_before_it_is_made(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netc.compiler.weights.room._available", lambda: iter([10**9]))
+    done = run("-e", "input 20_000 -> dense 20_000", "--quantize", "int8", "-o", "m.onnx")
+    assert done.exit_code == 1
+    assert "there is not enough memory for this: ONNX Runtime's quantiser has the model in memory several times" in done.stderr
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("wrong", [8, "int7", None])
+def test_other_methods(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="quantize must be one of int8, int4"):
+        netc.compile(TEXT).save(tmp_path / "m.onnx", quantize=wrong, calibration={"input": samples()})
+
+
+@pytest.mark.parametrize("method", ["int8", "int4"])
+def test_a_product_without_a_bias(run: Run, method: str) -> None:
+    done = run("-e", "input 64 -> dense 9 bias=false", "--quantize", method, "-o", "m.onnx")
+    assert (done.exit_code, "1 of 1 products with weights are quantised" in done.stderr) == (0, True)
+
+
+def test_a_package_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.startswith(("onnx_ir", "onnxruntime.quantization.matmul_nbits"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx_ir", None)
+    done = run("-e", TEXT, "--quantize", "int4", "-o", "m.onnx")
+    assert (done.exit_code, "error: int4 needs the package `onnx_ir`, which is not installed" in done.stderr) == (1, True)
+    assert not list(Path().iterdir())
+
+
+def test_products_of_activations_are_none() -> None:
+    model = netc.compile("x = input [T, 8]; y = (x @ (x -> transpose 1 2)) @ (x -> dense 8)").onnx()
+    assert [product.name.partition("/")[0] for product in products(model)] == ["dense1"]
