@@ -91,17 +91,36 @@ def checked_precision(dtype: object, keep_io: object = False) -> Precision:
     return Precision(found, keep_io)
 
 
-def checked_options(opset: object = None, optimize: object = True) -> GraphOptions:
+OWN_METADATA = ("spec_hash", "netc_version")
+"""What netc itself writes into a file."""
+
+
+def checked_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
+    """Texts by name."""
+    for name, text in (found := _named(metadata, "metadata")).items():
+        if not isinstance(text, str):
+            raise TypeError(f"metadata: {name!r} must be a str, not {_kind(text)}")
+        if not name or name in OWN_METADATA:
+            raise ValueError(f"metadata: {name!r} is written by netc" if name else "metadata: a name is empty")
+        try:
+            (name + text).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"metadata: {name!r} is no text in UTF-8") from None
+    return tuple((name, str(text)) for name, text in found.items())
+
+
+def checked_options(opset: object = None, optimize: object = True, metadata: object = None) -> GraphOptions:
     """How a graph is written."""
+    texts = checked_metadata(metadata)
     if not isinstance(optimize, bool):
         raise TypeError(f"optimize must be a bool, not {_kind(optimize)}")
     if opset is None:
-        return GraphOptions(optimize=optimize)
+        return GraphOptions(optimize=optimize, metadata=texts)
     if isinstance(opset, bool) or not isinstance(opset, Integral):
         raise TypeError(f"an opset must be an integer, not {_kind(opset)}")
     if int(opset) not in OPSETS:
         raise ValueError(f"an opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
-    return GraphOptions(int(opset), optimize)
+    return GraphOptions(int(opset), optimize, texts)
 
 
 def checked_name(name: object, what: str) -> str | None:

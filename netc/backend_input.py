@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from netc.compiler.backends.base import USUAL
+from netc.dsl.record import replace
 
 from .arguments import checked_seed
 from .checkpoint import Checkpoint, Source, checked_weights
+from .version import __version__
 
 if TYPE_CHECKING:
     from netc.compiler.backends.base import BackendInput, GraphOptions
@@ -33,7 +35,8 @@ def backend_input(
     checked, number = checked_weights(weights), checked_seed(seed)
 
     arrays = None if weights is None and seed is None else _Arrays(program, checked, number)
-    return BackendInput(program, program.main.name, spec_hash, arrays, options=options)
+    marked = replace(options, metadata=(("netc_version", __version__), *options.metadata))
+    return BackendInput(program, program.main.name, spec_hash, arrays, options=marked)
 
 
 class _Arrays:

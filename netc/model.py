@@ -40,6 +40,7 @@ class GraphKeywords(TypedDict, total=False):
 
     opset: int | None
     optimize: bool
+    metadata: Mapping[str, str] | None
 
 
 class ParameterTable(dict[str, "ParameterInfo"]):
@@ -152,7 +153,7 @@ class Model:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
 
         `opset` is that of the operators, 23 unless given; with `optimize=False`, the graph has the spec's stages and its initialisers are
-        the parameters, as they are.
+        the parameters, as they are; `metadata` are texts by name that the file has in addition.
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """

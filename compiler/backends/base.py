@@ -45,10 +45,11 @@ OPSET = 23
 
 class GraphOptions(Record):
     """How an artefact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
-    rather than stage by stage."""
+    rather than stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own documentation."""
 
     opset: int = OPSET
     optimize: bool = True
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 USUAL = GraphOptions()

@@ -15,7 +15,7 @@ import click
 
 from netc.compiler.backends.base import OPSET, OPSETS
 
-from ..arguments import FLOAT_NAMES, checked_precision
+from ..arguments import FLOAT_NAMES, checked_metadata, checked_precision
 from .completion import FileName, FolderName, models
 
 if TYPE_CHECKING:
@@ -71,17 +71,27 @@ def _spec_options(function: F, setting: Callable[[F], F]) -> F:
     return function
 
 
+def _metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = named_words(ctx, option, values)
+    try:
+        checked_metadata(pairs)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, option) from None
+    return pairs
+
+
 def graph_options(function: F) -> F:
-    """`--opset`, `--no-optimize`: as `graph`, the fields of `GraphOptions` that are given."""
+    """`--opset`, `--no-optimize`, `--metadata`: as `graph`, the fields of `GraphOptions` that are given."""
     low, high = OPSETS[0], OPSETS[-1]
     told = f"Write the operators of this opset of ONNX; {OPSET} without it."
 
     @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=told)
     @click.option("--no-optimize", is_flag=True, help="Write the graph of ONNX stage by stage, with the parameters as they are.")
+    @click.option("--metadata", multiple=True, metavar="NAME=TEXT", callback=_metadata, help="A text for the file: a version, a licence.")
     @wraps(function)
-    def command(*args: Any, opset: int | None, no_optimize: bool, **kwargs: Any) -> Any:
-        graph = ({"opset": opset} if opset is not None else {}) | ({"optimize": False} if no_optimize else {})
-        return function(*args, graph=graph, **kwargs)
+    def command(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], **kwargs: Any) -> Any:
+        asked = {"opset": opset, "optimize": False if no_optimize else None, "metadata": metadata or None}
+        return function(*args, graph={name: value for name, value in asked.items() if value is not None}, **kwargs)
 
     return cast("F", command)
 

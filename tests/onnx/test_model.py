@@ -51,9 +51,9 @@ def test_the_frame() -> None:
     assert [(o.domain, o.version) for o in proto.opset_import] == [("", 23)]
     assert proto.ir_version == onnx.helper.OP_SET_ID_VERSION_MAP[("ai.onnx", 23)]
     assert proto.producer_name == "netc"
-    (entry,) = proto.metadata_props
-    assert entry.key == "spec_hash"
-    assert entry.value
+    entries = {entry.key: entry.value for entry in proto.metadata_props}
+    assert entries.keys() == {"spec_hash", "netc_version"}
+    assert all(entries.values())
 
 
 def test_inputs_outputs_and_their_axes() -> None:

@@ -24,6 +24,8 @@ SINCE = {
 }
 """The lowest opset that can say the examples of an operator, where that is not the lowest of all."""
 EXAMPLES = [(name, text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
+LEVELS = [pytest.param(opset, marks=pytest.mark.long if opset in (17, 20) else pytest.mark.zoo) for opset in OPSETS]
+"""Those in which most of the operators are others are `long`, the rest of them `pytest -m zoo tests/onnx`."""
 SAMPLE = [
     "input [T, 8] -> rms_norm",
     "input [2, T, 8] -> rotary",
@@ -54,8 +56,7 @@ def test_the_lowest(text: str) -> None:
     check(netc.compile(text), OPSETS[0])
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("opset", LEVELS)
 @pytest.mark.parametrize(("name", "text"), EXAMPLES)
 def test_examples(name: str, text: str, opset: int) -> None:
     model = netc.compile(text)
@@ -71,8 +72,7 @@ def test_examples(name: str, text: str, opset: int) -> None:
     assert diagnostic.message.endswith(f"opset {SINCE[name]} has")
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("opset", LEVELS)
 @pytest.mark.parametrize("name", SMALL)
 def test_the_zoo(name: str, opset: int) -> None:
     small = SMALL[name]

@@ -71,7 +71,9 @@ def graph_and_tensors(
 
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
-    model.metadata_props.add(key="spec_hash", value=spec_hash)
+    for key, value in (("spec_hash", spec_hash), *options.metadata):
+        model.metadata_props.add(key=key, value=value)
+    model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
     return GraphAndTensors(model, _Writer(program, arrays, options.opset).write(model.graph, optimized=options.optimize))
 
