@@ -53,6 +53,26 @@ def test_code_that_depends_on_a_size() -> None:
     assert "`dims`" in found.help
 
 
+class Scores:
+    """What torch.export has never heard of."""
+
+    def __init__(self, scores: Tensor) -> None:
+        self.scores = scores
+
+
+def test_results_of_a_class_of_its_own() -> None:
+    (found,) = obstacles(Calls(Scores), torch.randn(2, 4))
+    assert "Scores, which is an output" in found.why
+    assert found.help == "call `torch.export.register_dataclass(Scores)` before, or return a tuple or a dict"
+
+
+def test_a_branch_that_depends_on_values() -> None:
+    (found,) = obstacles(nn.Sequential(nn.Linear(4, 4), Calls(lambda x: x * 2 if x.sum() > 0 else x)), torch.randn(2, 4))
+    assert found.where == "1"
+    assert "values of tensors" in found.why
+    assert "torch.where" in found.help
+
+
 def test_an_example_that_is_too_small() -> None:
     """What an older torch.export asks for, which does not say where the bound is."""
     dims = {"x": {0: ExportDim("N"), 1: ExportDim("T", min=8)}}

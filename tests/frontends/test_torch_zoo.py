@@ -101,6 +101,10 @@ def causal(n: int, length: int) -> dict[str, Any]:
     return {"input_ids": ids(n, length), "attention_mask": seen, "use_cache": False}
 
 
+def positions_alone(n: int, length: int) -> dict[str, Any]:
+    return {"input_ids": ids(n, length), "use_cache": False}
+
+
 def both(n: int, length: int) -> dict[str, Any]:
     return {"input_ids": ids(n, length), "decoder_input_ids": ids(n, length + 2), "use_cache": False}
 
@@ -209,6 +213,28 @@ FAMILIES: dict[str, tuple[Any, Any, Any]] = {
     ),
     "resnet": (
         lambda: tf.ResNetForImageClassification(tf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1])),
+        pictures,
+        None,
+    ),
+    "llama without a mask": (lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**SHARED)), positions_alone, {"input_ids": TOKENS}),
+    "gpt2 without a mask": (
+        lambda: tf.GPT2LMHeadModel(tf.GPT2Config(n_embd=32, n_layer=2, n_head=4, vocab_size=WORDS, n_positions=64)),
+        positions_alone,
+        {"input_ids": TOKENS},
+    ),
+    "gemma": (lambda: tf.GemmaForCausalLM(tf.GemmaConfig(**SHARED, head_dim=8)), positions_alone, {"input_ids": TOKENS}),
+    "mt5": (
+        lambda: tf.MT5ForConditionalGeneration(tf.MT5Config(d_model=32, d_kv=8, d_ff=48, num_layers=3, num_heads=4, vocab_size=WORDS)),
+        both,
+        DECODED,
+    ),
+    "marian": (
+        lambda: tf.MarianMTModel(tf.MarianConfig(**CODER, max_position_embeddings=64, pad_token_id=1, decoder_start_token_id=1)),
+        both,
+        DECODED,
+    ),
+    "swin": (
+        lambda: tf.SwinModel(tf.SwinConfig(image_size=32, patch_size=2, embed_dim=12, depths=[2, 4], num_heads=[2, 3], window_size=4)),
         pictures,
         None,
     ),

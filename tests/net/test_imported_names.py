@@ -88,3 +88,27 @@ class Tied(nn.Module):
 def test_a_weight_that_is_read_inside_of_the_module_that_has_it() -> None:
     text = spec(Tied(), torch.randint(0, 9, (2, 5)))
     assert text.count("embedding 9 4 as embed") == 1
+
+
+class Gate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lin = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.lin(x))
+
+
+class Gated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.lin = Gate(), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gate(self.lin(self.gate(x)))
+
+
+def test_a_shared_module_with_the_name_of_its_class() -> None:
+    text = spec(Gated(), torch.randn(2, 4))
+    assert "shared gate2 = gate as gate" in text
+    assert "shared gate2 = gate as gate" in spec(nn.Sequential(Gated(), Gated()), torch.randn(2, 4))

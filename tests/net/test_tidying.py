@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import netc
+from netc.compiler.frontends.tidying.arranged import simple
+from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, parts
+from netc.compiler.ops.formula_values import evaluate
 
 
 class Of(nn.Module):
@@ -233,6 +239,14 @@ def positions(size: int) -> Tensor:
     return torch.arange(size)
 
 
+def packed(size: int, x: Tensor) -> Tensor:
+    """The mask of several texts in a row, each of which begins where the positions do not count on: here there is one."""
+    at = positions(size)[None].expand(x.shape[0], size)
+    texts = (torch.diff(at, prepend=at[:, :1] - 1, dim=-1) != 1).cumsum(-1)
+    later = at.view(x.shape[0], 1, 1, size) <= at.view(x.shape[0], 1, size, 1)
+    return later & (texts.view(x.shape[0], 1, size, 1) == texts.view(x.shape[0], 1, 1, size))
+
+
 def spec_of_attention(mask: Callable[[int, Tensor], Tensor]) -> str:
     return uncommented(netc.from_torch(Of(attending(mask)), torch.randn(2, 7, 4), {0: ["N", "T"]}).spec())
 
@@ -243,6 +257,7 @@ def spec_of_attention(mask: Callable[[int, Tensor], Tensor]) -> str:
         lambda t, x: positions(t)[None, :] <= positions(t)[:, None],
         lambda t, x: (positions(t)[:, None] >= positions(t)[None, :])[None, None].expand(x.shape[0], 1, t, t),
         lambda t, x: (positions(t) >= 0)[None, :] & (positions(t)[None, :] <= positions(t)[:, None]),
+        lambda t, x: packed(t, x),
     ],
 )
 def test_a_causal_mask_is_an_argument(mask: Callable[[int, Tensor], Tensor]) -> None:
@@ -303,3 +318,41 @@ def test_a_mask_that_differs_between_calls_stays() -> None:
             return self.layer(y, at[None, :] >= at[:, None])
 
     netc.from_torch(Two(), torch.randn(2, 7, 4), {0: ["N", "T"]})
+
+
+INDICES = st.recursive(
+    st.one_of(st.integers(-9, 9).map(Const), st.integers(0, 1).map(IndexFormula)),
+    lambda inner: st.one_of(
+        inner.map(lambda one: UnaryFormula("-", one)),
+        st.builds(BinaryFormula, st.sampled_from("+-*"), inner, inner),
+        inner.map(lambda one: CallFormula("abs", (one,))),
+    ),
+    max_leaves=8,
+)
+
+
+@given(INDICES)
+def test_simple_formulas_have_the_same_values(formula: Formula) -> None:
+    shorter = simple(formula)
+    assert np.array_equal(np.broadcast_to(evaluate(formula, (3, 4)), (3, 4)), np.broadcast_to(evaluate(shorter, (3, 4)), (3, 4)))
+    assert len(list(parts(shorter))) <= len(list(parts(formula)))
+
+
+def test_differences_of_indices_are_numbers() -> None:
+    index = IndexFormula(0)
+    assert simple(BinaryFormula("-", BinaryFormula("+", index, Const(1)), index)) == Const(1)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda at: torch.cat([at[:1] - 1, at]),
+        lambda at: torch.cat([at[:1] + 5, at]),
+        lambda at: torch.diff(at * at),
+        lambda at: (at[2:] * 2).cumsum(0),
+        lambda at: at[None, :].reshape(-1, 1) - at[1:],
+        lambda at: at[1:] - at[:-1] + at[:1],
+    ],
+)
+def test_integers_that_are_made_of_positions(made: Callable[[Tensor], Tensor]) -> None:
+    netc.from_torch(Of(lambda _, x: x.sum() + made(torch.arange(x.shape[1]))), torch.randn(2, 7), {0: [None, "T"]})

@@ -77,7 +77,7 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
         names.of(value, family.members[0], hints.get(at) or roles.of(value, family.members[0]))
         for at, value in enumerate(family.values[len(inputs) :], len(inputs))
     ]
-    printer = Printer(found, family.parameters, stored=stored)
+    printer = Printer(found, family.parameters, stored=stored, blocks=blocks)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
 
@@ -96,7 +96,7 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
     conditions = [str(condition) for condition, _ in program.conditions if _symbols(condition) <= set().union(*map(_used, main.inputs))]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
-    return Printer(found, (), declared, stored).lines(families.body)
+    return Printer(found, (), declared, stored, blocks).lines(families.body)
 
 
 def _used(value: Value) -> set[str]:

@@ -60,13 +60,19 @@ _PIPELINE, _SIGN, _ATOM = 0, 4, 6
 
 class Printer(Values):
     """Writes one body. `names` are those of the tensors by their numbers, `inputs` what an input of the model is declared as, `parameters`
-    the names of the block's parameters."""
+    the names of the block's parameters, `blocks` those of all blocks."""
 
     def __init__(
-        self, names: Sequence[str], parameters: Sequence[str] = (), inputs: Sequence[str] = (), stored: StoredNames | None = None
+        self,
+        names: Sequence[str],
+        parameters: Sequence[str] = (),
+        inputs: Sequence[str] = (),
+        stored: StoredNames | None = None,
+        blocks: Sequence[str] = (),
     ) -> None:
         super().__init__(names, parameters, stored or StoredNames())
         self.inputs = inputs
+        self.blocks = blocks
         self.shared: dict[str, str] = {}
         self.unused = 0
 
@@ -100,7 +106,7 @@ class Printer(Values):
     def _shared_name(self, label: str) -> str:
         """The name of the shared stage with this label."""
         if label not in self.shared:
-            taken = {*self.names, *self.parameters, *self.shared.values(), *Operator.registry}
+            taken = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry}
             self.shared[label] = free(identifier(label.rpartition(".")[2], "stage"), taken)
         return self.shared[label]
 

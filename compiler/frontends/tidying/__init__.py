@@ -12,7 +12,7 @@ from .masks import masks
 from .patterns import PATTERNS
 from .rotary import rotary
 from .single import dissolved
-from .tables import composed
+from .tables import Tables
 from .view import GraphView
 
 
@@ -26,9 +26,7 @@ def tidy(program: Program) -> None:
                 pattern(view, node)
     rotary(program)
     for graph in graphs(program.main):
-        view = GraphView(graph, program.facts)
-        for node in list(graph.nodes):
-            composed(view, node)
+        Tables(GraphView(graph, program.facts)).write()
     masks(program)
     without_dead(program.main)
     dissolved(program.main)

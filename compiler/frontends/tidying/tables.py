@@ -1,17 +1,19 @@
 """Tables that are computed of other tables: one formula says it, `j <= i` for positions that are compared.
 
-In: a view of a graph, and a node whose inputs are tables. Out: nothing; the node is a table if a formula of integers and booleans says what
-it computes. Always: the formula has the same value for each element, so that nothing is rounded otherwise.
+In: a view of a graph. Out: nothing; a node is a table if a formula of integers and booleans says what it computes of tables alone. Always:
+the formula has the same value for each element, so that nothing is rounded otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...dims import SymDim
-from ...ir.graph import Node, OpNode, Value
+from ...ir.graph import OpNode, Value
 from ...ir.types import BOOL, INT64
 from ...ops.arithmetic import Maximum, Minimum
+from ...ops.base import Operator
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
 from ...ops.comparison import LogicalAnd, LogicalOr
 from ...ops.constants import TableOperator
@@ -22,8 +24,8 @@ from ...ops.formula import (
     CallFormula,
     Const,
     Formula,
-    IndexFormula,
     UnaryFormula,
+    indices,
     interval,
     kind_of,
     operands,
@@ -32,6 +34,7 @@ from ...ops.formula import (
     with_operands,
 )
 from ...ops.shape import Unsqueeze
+from .arranged import LOOKED_THROUGH, arranged, broadcast, linear_difference
 from .view import GraphView
 
 _NAMES = "ijklmn"
@@ -39,96 +42,122 @@ _LONGEST = 24
 """The most parts of a formula that is easier to read than operators are."""
 
 
-def composed(view: GraphView, node: Node) -> None:
-    """The table that the node computes of tables."""
-    if not isinstance(node, OpNode) or len(node.outputs) != 1 or node.label:
-        return
-    result = node.outputs[0].type
-    if result.dtype not in (BOOL, INT64) or result.rank > len(_NAMES):
-        return
-    tables = [_table(view, value) for value in node.inputs]
-    found = [table for table in tables if table is not None]
-    if not found or len(found) < len(tables):
-        return
-    formula = _formula(node, found)
-    if formula is None or sum(1 for _ in parts(formula)) > _LONGEST:
-        return
-    made = _decided(formula, result.shape)
-    dtype = INT64 if result.dtype == INT64 and kind_of(made, result.shape) != "int" else None
-    view.put(node, TableOperator(indices=tuple(_NAMES[: result.rank]), shape=result.shape, formula=made, dtype=dtype, labelled=False), ())
+class Tables:
+    """The formulas of a graph's tensors that are made of tables alone."""
+
+    def __init__(self, view: GraphView) -> None:
+        self.view = view
+        self.known: dict[int, Formula | None] = {}
+
+    def write(self) -> None:
+        """Makes tables of all nodes that are one."""
+        for node in list(self.view.graph.nodes):
+            if isinstance(node, OpNode) and len(node.outputs) == 1 and node.inputs and not node.label:
+                self._write(node)
+
+    def _write(self, node: OpNode) -> None:
+        (value,), (result,) = node.outputs, (node.outputs[0].type,)
+        formula = self.formula(value)
+        if formula is None or isinstance(node.op, LOOKED_THROUGH):
+            return
+        direct = all(self.view.made_by(one, TableOperator) for one in node.inputs)
+        used = indices(formula)
+        if not direct and result.dtype != BOOL and any(axis not in used and size != 1 for axis, size in enumerate(result.shape)):
+            return
+        dtype = INT64 if result.dtype == INT64 and kind_of(formula, result.shape) != "int" else None
+        names = tuple(_NAMES[: result.rank])
+        self.view.put(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labelled=False), ())
+
+    def formula(self, value: Value) -> Formula | None:
+        """What the elements are, None for what is no integer or boolean made of tables, or has no short formula."""
+        if id(value) not in self.known:
+            self.known[id(value)] = None
+            self.known[id(value)] = self._computed(value)
+        return self.known[id(value)]
+
+    def _computed(self, value: Value) -> Formula | None:
+        node, result = self.view.maker(value), value.type
+        if node is None or result.dtype not in (BOOL, INT64) or result.rank > len(_NAMES):
+            return None
+        if isinstance(node.op, TableOperator):
+            return _written(node.op)
+        found = [self.formula(one) for one in node.inputs]
+        formulas = [one for one in found if one is not None]
+        if not formulas or len(formulas) < len(found):
+            return None
+        made = arranged(node, formulas) if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)) else _elementwise(node, formulas)
+        if made is None or sum(1 for _ in parts(made)) > _LONGEST:
+            return None
+        return _decided(made, result.shape)
 
 
-def _table(view: GraphView, value: Value) -> TableOperator | None:
-    """The table that a tensor is, if its elements are what its formula gives."""
-    node = view.made_by(value, TableOperator)
-    if node is None or not isinstance(node.op, TableOperator):
-        return None
-    op = node.op
+def _written(op: TableOperator) -> Formula | None:
+    """The formula of a table, if its elements are what it gives."""
     exact = op.dtype is None or {"bool": BOOL, "int": INT64}.get(kind_of(op.formula, op.shape)) == op.dtype
-    return op if exact and not op.labelled and stored_in(op.formula) is None and op.element in (BOOL, INT64) else None
+    return op.formula if exact and not op.labelled and stored_in(op.formula) is None else None
 
 
-def _formula(node: OpNode, tables: Sequence[TableOperator]) -> Formula | None:
+def _elementwise(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
     op, result = node.op, node.outputs[0].type
-    if isinstance(op, Unsqueeze):
-        axis = op.args["axis"] % result.rank
-        return _moved(tables[0].formula, [at + (at >= axis) for at in range(len(tables[0].shape))])
-    shapes = [table.shape for table in tables]
-    aligned = [_broadcast(table.formula, shape, result.shape) for table, shape in zip(tables, shapes, strict=True)]
-    if any(one is None for one in aligned):
+    types = [one.type for one in node.inputs]
+    aligned = [broadcast(one, type_.shape, result.shape) for one, type_ in zip(formulas, types, strict=True)]
+    given = [one for one in aligned if one is not None]
+    if len(given) < len(aligned):
         return None
-    given: list[Formula] = [one for one in aligned if one is not None]
-    integers, booleans = (all(table.element == dtype for table in tables) for dtype in (INT64, BOOL))
+    if all(type_.dtype == INT64 for type_ in types):
+        return _of_integers(op, given)
+    return _of_booleans(op, given) if all(type_.dtype == BOOL for type_ in types) else None
+
+
+def _of_integers(op: Operator, given: list[Formula]) -> Formula | None:
     match op:
-        case Neg() if integers:
+        case Neg():
             return UnaryFormula("-", given[0])
-        case LogicalNot() | BitwiseNot() if booleans:
-            return UnaryFormula("not", given[0])
-        case Abs() if integers:
+        case Abs():
             return CallFormula("abs", tuple(given))
-        case Minimum() | Maximum() if integers and len(given) > 1:
+        case Minimum() | Maximum() if len(given) > 1:
             return CallFormula("min" if isinstance(op, Minimum) else "max", tuple(given))
-        case LogicalAnd() | BitwiseAnd() if booleans and len(given) == 2:
-            return BinaryFormula("and", *given)
-        case LogicalOr() | BitwiseOr() if booleans and len(given) == 2:
-            return BinaryFormula("or", *given)
-    return _binary(op, given) if integers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
+    numbers = all(isinstance(number, (int, SymDim)) and not isinstance(number, bool) for number in op.scalars)
+    return _binary(op, given) if numbers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
 
 
-def _binary(op: object, given: list[Formula]) -> Formula | None:
-    scalars = getattr(op, "scalars", ())
-    if not all(isinstance(number, (int, SymDim)) and not isinstance(number, bool) for number in scalars):
-        return None
-    both = [*given, *map(Const, scalars)]
-    if getattr(op, "number_first", False):
+def _of_booleans(op: Operator, given: list[Formula]) -> Formula | None:
+    match op:
+        case LogicalNot() | BitwiseNot():
+            return UnaryFormula("not", given[0])
+        case LogicalAnd() | BitwiseAnd():
+            return _binary(op, given, "and") if all(isinstance(one, bool) for one in op.scalars) else None
+        case LogicalOr() | BitwiseOr():
+            return _binary(op, given, "or") if all(isinstance(one, bool) for one in op.scalars) else None
+    return _binary(op, given) if op.symbol in ("==", "!=") and not op.scalars else None
+
+
+def _binary(op: Operator, given: list[Formula], symbol: str = "") -> Formula | None:
+    both = [*given, *map(Const, op.scalars)]
+    if op.number_first:
         both.reverse()
-    return BinaryFormula(getattr(op, "symbol", ""), *both) if len(both) == 2 else None
+    return BinaryFormula(symbol or op.symbol, *both) if len(both) == 2 else None
 
 
-def _broadcast(formula: Formula, shape: Sequence[object], wide: Sequence[object]) -> Formula | None:
-    """The formula of a table that is broadcast to a shape; None if it is not known which of its axes are."""
-    first = len(wide) - len(shape)
-    if any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
-        return None
-    return _moved(formula, [None if size == 1 and wide[first + axis] != 1 else first + axis for axis, size in enumerate(shape)])
-
-
-def _moved(formula: Formula, axes: Sequence[int | None]) -> Formula:
-    """The formula with other numbers for its indices, None for one that is always 0."""
-    if isinstance(formula, IndexFormula):
-        axis = axes[formula.number]
-        return Const(0) if axis is None else IndexFormula(axis)
-    return with_operands(formula, [_moved(one, axes) for one in operands(formula)])
-
-
-def _decided(formula: Formula, shape: Sequence[object]) -> Formula:
+def _decided(formula: Formula, shape: Sequence[Any]) -> Formula:
     """The formula with the comparisons that have one answer as that."""
     made = with_operands(formula, [_decided(one, shape) for one in operands(formula)])
     match made:
-        case BinaryFormula(">=", left, right) | BinaryFormula("<=", right, left):
-            least, most = interval(left, tuple(shape))[0], interval(right, tuple(shape))[1]  # type: ignore[arg-type]
-            if least is not None and most is not None and least >= most:
-                return Const(True)
         case BinaryFormula("and", Const(True), other) | BinaryFormula("and", other, Const(True)):
             return other
+        case BinaryFormula("or", Const(False), other) | BinaryFormula("or", other, Const(False)):
+            return other
+        case BinaryFormula(op, left, right) if op in COMPARISONS:
+            if kind_of(left, tuple(shape)) == "int" == kind_of(right, tuple(shape)):
+                return _answer(op, left, right, tuple(shape)) or made
     return made
+
+
+def _answer(op: str, left: Formula, right: Formula, shape: tuple[Any, ...]) -> Formula | None:
+    """What a comparison of integers always gives."""
+    by = linear_difference(left, right)
+    if by is not None:
+        return Const(bool(COMPARISONS[op](by, 0)))
+    first, second = (left, right) if op == ">=" else (right, left)
+    least, most = interval(first, shape)[0], interval(second, shape)[1]
+    return Const(True) if op in (">=", "<=") and least is not None and most is not None and least >= most else None

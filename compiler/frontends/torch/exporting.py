@@ -33,6 +33,7 @@ _FEW = 8
 _VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 """Where torch.export says that a size can be one number only."""
+_UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
@@ -200,7 +201,13 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
         return Obstacle("torch.export", why, _running(error, module), f"leave {fixed[1]} out of `dims`, with an example of that size")
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     said = lines[1] if _VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
-    return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
+    unknown = _UNKNOWN.search(said)
+    if unknown:
+        why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
+        return Obstacle("torch.export", why, "", f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict")
+    help_ = "decide it when the module is made, or choose between results with `torch.where`" if "data-dependent" in said else ""
+    what = "cannot decide what depends on the values of tensors: " if help_ else "fails: "
+    return Obstacle("torch.export", f"{what}{said[:300]}", _running(error, module), help_)
 
 
 def _running(error: BaseException, module: nn.Module) -> str:

@@ -1,0 +1,134 @@
+"""Formulas of tensors that are made of tables by moving, joining and adding up their elements.
+
+In: an operator that computes no element by itself alone, and the formulas of its inputs. Out: the formula of its result, None if there is
+none that is short. Always: sums and differences of indices are as short as they can be, so that `j + 1 - j` is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...ir.graph import OpNode
+from ...ops.cumulative import Diff
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, operands, parts, with_operands
+from ...ops.joining import Concat
+from ...ops.reduction import Cumsum
+from ...ops.shape import Expand, Reshape, Unsqueeze
+from ...ops.slicing import Slice
+
+LOOKED_THROUGH = (Expand, Reshape, Slice, Concat, Diff, Cumsum)
+"""Operators that stay as they are, where what follows is no table."""
+
+
+def moved(formula: Formula, axes: Sequence[Formula]) -> Formula:
+    """The formula with these in the place of its indices."""
+    if isinstance(formula, IndexFormula):
+        return axes[formula.number]
+    return with_operands(formula, [moved(one, axes) for one in operands(formula)])
+
+
+def broadcast(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Formula | None:
+    """The formula of a table that is broadcast to a shape; None if it is not known which of its axes are."""
+    first = len(wide) - len(shape)
+    if any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
+        return None
+    same = [size != 1 or wide[first + axis] == 1 for axis, size in enumerate(shape)]
+    return moved(formula, [IndexFormula(first + axis) if one else Const(0) for axis, one in enumerate(same)])
+
+
+def arranged(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
+    """The formula of the only result."""
+    x, result = node.inputs[0].type, node.outputs[0].type
+    args = node.op.args
+    same: list[Formula] = [IndexFormula(axis) for axis in range(x.rank)]
+    match node.op:
+        case Unsqueeze():
+            axis = args["axis"] % result.rank
+            return moved(formulas[0], [IndexFormula(at + (at >= axis)) for at in range(x.rank)])
+        case Expand():
+            return broadcast(formulas[0], x.shape, result.shape)
+        case Reshape():
+            return _reshaped(formulas[0], x.shape, result.shape)
+        case Slice() if isinstance(args["start"], int) and args["start"] >= 0 and args["step"] == 1:
+            return simple(moved(formulas[0], _shifted(same, args["axis"] % x.rank, args["start"])))
+        case Diff() if args["n"] == 1 and len(formulas) == 1:
+            later = moved(formulas[0], _shifted(same, args["axis"] % x.rank, 1))
+            return simple(BinaryFormula("-", later, formulas[0]))
+        case Cumsum() if formulas[0] in (Const(False), Const(0)):
+            return Const(0)
+        case Concat() if len(formulas) == 2 and node.inputs[0].type.shape[args["axis"] % x.rank] == 1:
+            return _joined(formulas, same, args["axis"] % x.rank)
+    return None
+
+
+def _shifted(axes: Sequence[Formula], axis: int, by: int) -> list[Formula]:
+    """The indices, that of one axis moved."""
+    return [BinaryFormula("+", one, Const(by)) if at == axis and by else one for at, one in enumerate(axes)]
+
+
+def _joined(formulas: Sequence[Formula], same: Sequence[Formula], axis: int) -> Formula | None:
+    """One element before others, if the formula of these has its value there too."""
+    whole = simple(moved(formulas[1], _shifted(same, axis, -1)))
+    begin = [Const(0) if at == axis else one for at, one in enumerate(same)]
+    return whole if simple(moved(whole, begin)) == simple(moved(formulas[0], begin)) else None
+
+
+def _reshaped(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> Formula | None:
+    """Other axes of size 1, and the same ones in the same order."""
+    kept, places = ([axis for axis, size in enumerate(shape) if size != 1] for shape in (before, after))
+    if [before[axis] for axis in kept] != [after[axis] for axis in places]:
+        return None
+    found: dict[int, Formula] = {axis: IndexFormula(place) for axis, place in zip(kept, places, strict=True)}
+    return moved(formula, [found.get(axis, Const(0)) for axis in range(len(before))])
+
+
+def simple(formula: Formula) -> Formula:
+    """The same with as few sums and differences as possible."""
+    made = with_operands(formula, [simple(one) for one in operands(formula)])
+    terms, number = _linear(made)
+    short: Formula | None = None
+    for term, factor in sorted(terms.items(), key=lambda item: item[1] < 0):
+        size = term if abs(factor) == 1 else BinaryFormula("*", term, Const(abs(factor)))
+        if short is None:
+            short = size if factor > 0 else UnaryFormula("-", size)
+        else:
+            short = BinaryFormula("+" if factor > 0 else "-", short, size)
+    if short is None:
+        short = Const(number)
+    elif number:
+        short = BinaryFormula("+" if number > 0 else "-", short, Const(abs(number)))
+    return short if _length(short) < _length(made) else made
+
+
+def linear_difference(formula: Formula, other: Formula) -> int | None:
+    """The number by which two formulas of integers differ, None if it is not one number."""
+    terms, number = _linear(BinaryFormula("-", formula, other))
+    return None if terms else number
+
+
+def _length(formula: Formula) -> int:
+    return sum(1 for _ in parts(formula))
+
+
+def _linear(formula: Formula) -> tuple[dict[Formula, int], int]:
+    """A sum of multiples of other formulas, and a number."""
+    match formula:
+        case Const(bool()):
+            return {formula: 1}, 0
+        case Const(int() as number):
+            return {}, number
+        case UnaryFormula("-", operand):
+            return _scaled(_linear(operand), -1)
+        case BinaryFormula("+" | "-" as op, left, right):
+            (terms, number), (others, more) = _linear(left), _scaled(_linear(right), 1 if op == "+" else -1)
+            summed = {term: terms.get(term, 0) + others.get(term, 0) for term in {**terms, **others}}
+            return {term: factor for term, factor in summed.items() if factor}, number + more
+        case BinaryFormula("*", other, Const(int() as factor)) | BinaryFormula("*", Const(int() as factor), other):
+            return _scaled(_linear(other), factor)
+    return {formula: 1}, 0
+
+
+def _scaled(linear: tuple[dict[Formula, int], int], by: int) -> tuple[dict[Formula, int], int]:
+    terms, number = linear
+    return {term: factor * by for term, factor in terms.items() if by}, number * by
