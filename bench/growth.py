@@ -23,7 +23,7 @@ COMMANDS = {"check": ("check",), "PyTorch": ("compile", "--target", "torch", "-o
 
 
 def _written(stages: int) -> str:
-    return "input 8\n" + "-> dense 8 relu\n" * stages
+    return "input 8\n" + "-> dense 8 relu -> dense 8 relu\n" * (stages // 2) + "-> dense 8 relu\n" * (stages % 2)
 
 
 def _repeated(stages: int) -> str:
@@ -31,6 +31,9 @@ def _repeated(stages: int) -> str:
 
 
 PIPELINES: dict[str, Callable[[int], str]] = {"written": _written, "repeated": _repeated}
+
+LIMITS = {"written": 1.2}
+"""Of times; others are `LIMIT`."""
 
 Reported = dict[int, list[dict[str, float]]]
 """The measurements by number of stages, as reported by the processes."""
@@ -46,11 +49,11 @@ def measure(sandbox: Sandbox) -> Iterator[Row]:
             for stages in ROUND * ROUNDS:
                 said = sandbox.ask([OWN, single, specs[stages], *words, *ending])
                 reported[stages].append(json.loads(said))
-            yield _row(f"{command}, {kind}: time", "µs", reported, "seconds", 1e6)
-            yield _row(f"{command}, {kind}: memory", "bytes", reported, "bytes", 1)
+            yield _row(f"{command}, {kind}: time", "µs", reported, "seconds", 1e6, LIMITS.get(kind, LIMIT))
+            yield _row(f"{command}, {kind}: memory", "bytes", reported, "bytes", 1, LIMIT)
 
 
-def _row(what: str, unit: str, reported: Reported, figure: str, scale: float) -> Row:
+def _row(what: str, unit: str, reported: Reported, figure: str, scale: float, limit: float) -> Row:
     each = {stages: median(one[figure] for one in all_) * scale / stages for stages, all_ in reported.items()}
     figures = ", ".join(f"{value:.0f}" for value in each.values())
-    return Row(what, f"{unit} a stage: {figures}", each[LARGE] / each[SMALL], LIMIT)
+    return Row(what, f"{unit} a stage: {figures}", each[LARGE] / each[SMALL], limit)

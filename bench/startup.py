@@ -10,7 +10,7 @@ from bench.table import Row, middle, side_by_side
 NETC = ("-m", "netc", "check", "-e", "input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
 PEER = ("-c", "import lark")
 RUNS = 21
-LIMIT = 2.5
+LIMIT = 1.25
 
 
 def measure(sandbox: Sandbox) -> Iterator[Row]:

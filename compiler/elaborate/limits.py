@@ -22,7 +22,7 @@ MAX_NESTING = 64
 MAX_NODES = 1_000_000
 """The operators of a program, and the items of a list."""
 MAX_STAGES = 20_000
-"""The stages that are checked; of equal iterations and of equal uses of a block, those of the first."""
+"""The stages that are checked again, in loops and blocks; of equal iterations and of equal uses of a block, those of the first."""
 MAX_ITERATIONS = 50_000
 """The iterations of all loops and comprehensions, together."""
 MAX_ITEMS = 4_000_000

@@ -118,6 +118,7 @@ class ElaborationSession:
         self.recursions = 0
         self.iterations = 0
         self.stages = 0
+        self.checked: set[tuple[int, int]] = set()
         self.items = 0
         self.remembering = Remembering(self, memory) if memory is not None else None
 
@@ -208,7 +209,12 @@ class ElaborationSession:
             raise LimitExceeded
 
     def count_stage(self, span: Span, trace: tuple[CallSite, ...]) -> None:
-        """Counts stages that are checked, and ends the elaboration when there are too many."""
+        """Counts stages that are checked again with other types or arguments, and ends the elaboration when there are too many. The first
+        check of each takes time as the text is long, which has a limit of its own."""
+        place = (id(span.file), span.start)
+        if place not in self.checked:
+            self.checked.add(place)
+            return
         self.stages += 1
         if self.stages > MAX_STAGES:
             self.report(TooManyNodes(self.stages, MAX_STAGES, "network", "different stages"), span, trace=trace)

@@ -23,6 +23,8 @@ class Imported(Record):
     program: Program
     weights: Mapping[str, Array]
     notes: tuple[str, ...] = ()
+    tensors: Mapping[str, tuple[str, str]] = {}
+    """For stages by their paths, the names that their input and their result have in the source, as far as they have any there."""
 
 
 SHOWN = 3
@@ -43,8 +45,8 @@ class ImportFailed(Exception):
     """Nothing was made; `obstacles` are all that was found, in order."""
 
     def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
-        super().__init__("; ".join(f"{o.where}: {o.what} {o.why}" for o in obstacles[:3]))
         self.obstacles = obstacles
+        super().__init__("\n".join(self.lines()))
 
     def lines(self) -> tuple[str, ...]:
         """What was found, the same of several places in one sentence."""

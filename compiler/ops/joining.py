@@ -98,7 +98,7 @@ class Division(Layout):
 
     def _uniform(self, size: int, step: int, place: str) -> Shape:
         """Pieces of size `step`, the last one of the rest."""
-        count = -(-size // step)
+        count = int(-(-size // step))
         if count > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
         return (step,) * (count - 1) + (size - step * (count - 1),)
@@ -170,7 +170,8 @@ class Chunk(Division):
         x, facts = given.x, given.facts
         size = x.shape[axis]
         if isinstance(size, int):
-            return self._uniform(size, -(-size // self.n), "n")
+            halves = self.n == 2 and size > 1  # the same, but as people write it
+            return (-(-size // 2), size // 2) if halves else self._uniform(size, -(-size // self.n), "n")
         if self.n > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
         equal = facts.exact_div(size, self.n)

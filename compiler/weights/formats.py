@@ -23,6 +23,7 @@ from ..ir.elements import Array, NumpyType, array_of, numpy_dtype
 from ..ir.types import DTYPES
 from ..ops.stored import SAFETENSORS_TYPES
 from .numpy_files import StoredArray, UnfitArrayFile, open_npz
+from .recognition import recognised
 from .stored import StoredTensor
 
 _INSIDE = ("state_dict", "model_state_dict", "model")
@@ -46,11 +47,12 @@ def open_file(path: Path, source: str) -> Tensors:
     if opener is None:
         known = ", ".join(f"`{ending}`" for ending in OPENERS)
         raise WeightsError(WeightsUnreadable(source, f"`{path.suffix}` is not a format of weights", f"use one of {known}"))
-    return guarded(lambda: opener(path, source), source)()
+    return guarded(lambda: opener(path, source), source, path)()
 
 
-def guarded(read: Callable[[], T], source: str) -> Callable[[], T]:
-    """The same function, whose errors are `WeightsError`s: the libraries raise whatever damaged content leads to."""
+def guarded(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
+    """The same function, whose errors are `WeightsError`s: the libraries raise whatever damaged content leads to. They say what the file
+    at `path` is instead, if that is known."""
 
     def call() -> T:
         try:
@@ -60,14 +62,17 @@ def guarded(read: Callable[[], T], source: str) -> Callable[[], T]:
         except MemoryError as error:
             raise WeightsError(WeightsUnreadable(source, "it needs more memory than there is")) from error
         except Exception as error:
-            raise _broken(source, error) from error
+            raise _broken(source, error, path) from error
 
     return call
 
 
-def _broken(source: str, error: Exception) -> WeightsError:
+def _broken(source: str, error: Exception, path: Path | None) -> WeightsError:
     if isinstance(error, PermissionError):
         return WeightsError(WeightsUnreadable(source, "permission denied"))
+    known = recognised(path) if path is not None else None
+    if known is not None:
+        return WeightsError(WeightsUnreadable(source, *known))
     said = " ".join(str(error).split())[:200]
     return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format ({said})" if said else "the file is broken"))
 
@@ -131,7 +136,7 @@ def _mapped(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ..
 
 
 def _open_npz(path: Path, source: str) -> Tensors:
-    with_clauses = _clauses(lambda: open_npz(path), source)
+    with_clauses = _clauses(lambda: open_npz(path), source, path)
     return {name: _of_member(stored, source) for name, stored in with_clauses().items()}
 
 
@@ -139,12 +144,13 @@ def _of_member(stored: StoredArray, source: str) -> StoredTensor:
     return StoredTensor(stored.header.shape, stored.header.dtype.name, guarded(_clauses(stored.read, source), source))
 
 
-def _clauses(read: Callable[[], T], source: str) -> Callable[[], T]:
+def _clauses(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
     def call() -> T:
         try:
             return read()
         except UnfitArrayFile as error:
-            raise WeightsError(WeightsUnreadable(source, str(error))) from error
+            known = recognised(path) if path is not None else None
+            raise WeightsError(WeightsUnreadable(source, *(known or (str(error), "")))) from error
 
     return call
 
@@ -209,7 +215,8 @@ class _TorchFile:
                 return torch.load(str(self.path), map_location="cpu", weights_only=True, mmap=_is_archive(self.path))
         except UnpicklingError as error:
             if _NEEDS_CODE.search(str(error)) is None:
-                raise WeightsError(WeightsUnreadable(self.source, "the file is corrupt or has another format")) from error
+                known = recognised(self.path) or ("the file is corrupt or has another format", "")
+                raise WeightsError(WeightsUnreadable(self.source, *known)) from error
             why = "it contains more than tensors, and reading it could run code"
             remedy = "save the model's `state_dict()`, or convert it to `.safetensors`"
             raise WeightsError(WeightsUnreadable(self.source, why, remedy)) from error

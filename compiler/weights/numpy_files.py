@@ -45,6 +45,11 @@ class ArrayHeader(Record):
     dtype: NumpyType
     fortran: bool = False
 
+    @property
+    def numbers(self) -> bool:
+        """Whether the elements are numbers or booleans, not texts, dates or records."""
+        return self.dtype.kind in "biufcV" and not self.dtype.fields and not self.dtype.subdtype
+
 
 class StoredArray(Record):
     """An array that has not been read. `read` maps it from the file if it is stored as it is, and unpacks it otherwise."""
@@ -64,6 +69,14 @@ def map_npy(path: str | Path) -> Array:
 
 def open_npz(path: str | Path) -> dict[str, StoredArray]:
     """The arrays of a `.npz` file by name, none of them read; reading one raises `UnfitArrayFile` too."""
+    found = open_columns(path)
+    for stored in found.values():
+        _refuse_text(stored.header)
+    return found
+
+
+def open_columns(path: str | Path) -> dict[str, StoredArray]:
+    """The same, where some may have elements that are no numbers: those cannot be read."""
     with _clauses(), _opened(path) as archive:
         return {name: _stored(path, archive, info) for name, info in _members(archive).items()}
 
@@ -141,7 +154,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
 
 def _stored(path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
     with archive.open(info) as stream:
-        header, begin = _header(stream, info.file_size)
+        header, begin = _any_header(stream, info.file_size)
 
     def unpacked() -> Array:
         with _clauses(), _opened(path) as archive:
@@ -175,7 +188,18 @@ def _array(stream: IO[bytes], size: int) -> Array:
 
 
 def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
-    """The header of a `.npy` with `size` bytes, and where its elements begin."""
+    """The header of a `.npy` of numbers with `size` bytes, and where its elements begin."""
+    header, begin = _any_header(stream, size)
+    _refuse_text(header)
+    return header, begin
+
+
+def _refuse_text(header: ArrayHeader) -> None:
+    if not header.numbers:
+        raise UnfitArrayFile("its elements are not numbers")
+
+
+def _any_header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
     stream.seek(0)
     version = np.lib.format.read_magic(stream)
     if version not in _LENGTH:
@@ -190,8 +214,8 @@ def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
     shape, fortran, dtype = read(text)
     if dtype.hasobject:
         raise UnfitArrayFile(_CODE)
-    if dtype.kind not in "biufcV" or dtype.fields or dtype.subdtype or any(d < 0 for d in shape):
-        raise UnfitArrayFile("its elements are not numbers")
+    if any(d < 0 for d in shape):
+        raise UnfitArrayFile("its shape has a negative size")
     begin = 6 + 2 + len(length) + count
     if begin + prod(shape) * dtype.itemsize > size:
         raise UnfitArrayFile(f"it is shorter than an array of the shape {list(shape)}" if prod(shape) < 1e18 else "its shape is too large")

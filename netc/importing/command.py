@@ -68,6 +68,8 @@ class ImportedSpec(Record):
         differences = ", ".join(f"{target} {value:.1g}" for target, value in self.proof.differences.items())
         if self.proof.rounded is not None:
             differences += f"; the quantised file differs by {self.proof.rounded:.1g}"
+        if self.proof.inexact:
+            differences += f", compared in float64, from which the original itself differs by {self.proof.inexact:.1g}"
         return f"{lines}\nproved for {sizes}: largest difference in {differences}\nin {took}"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 
+from .archives import check_archive
 from .modules import fill
 from .origin import Origin
 from .stages import tensors_in
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def exported_origin(path: str) -> Origin:
-    """The program as an origin. PyTorch unpickles parts of the file, which may execute code: it must be trusted as a module is. Raises
-    `ImportFailed`."""
+    """The program as an origin. Raises `ImportFailed`, also for a file of which PyTorch would execute more than operators."""
     import torch
 
     from netc.compiler.frontends.torch import from_exported
     from netc.compiler.frontends.torch.quiet import quiet
 
     begun = time.monotonic()
+    check_archive(path)
     try:
         with quiet():
             program = torch.export.load(path)

@@ -26,7 +26,7 @@ Calls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
 class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
     so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantised
-    model that it stands for."""
+    model that it stands for, `exact` the same model in float64."""
 
     what: str
     imported: Imported
@@ -35,3 +35,4 @@ class Origin(Record):
     calls: Calls | None = None
     seconds: float = 0.0
     rounded: Run | None = None
+    exact: Run | None = None

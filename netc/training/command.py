@@ -147,8 +147,10 @@ def _run(
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         if described is not None:
-            ranks.once(lambda: run.create(described))
+            ranks.once(run.check_new)
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
+        if described is not None:  # weights that do not fit leave no folder
+            ranks.once(lambda: run.create(described))
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
         for line in trainer.notes if ranks.first else ():
             note(line)

@@ -37,14 +37,20 @@ class RunFolder:
         self._lines: list[str] = []
         self._flushed = -math.inf
 
-    def create(self, config: Mapping[str, Any]) -> None:
-        """Makes the folder. Raises `RunError` if there is a run in it, or anything else."""
-        self.path.mkdir(parents=True, exist_ok=True)
+    def check_new(self) -> None:
+        """Raises `RunError` if there is a run in the folder, or anything else."""
+        if not self.path.is_dir():
+            return
         if (self.path / CONFIG).exists():
             raise RunError(RunExists(os.fspath(self.path)))
         other = min((name for name in os.listdir(self.path) if not name.startswith(".")), default=None)
         if other is not None:
             raise RunError(FolderNotEmpty(os.fspath(self.path), other))
+
+    def create(self, config: Mapping[str, Any]) -> None:
+        """Makes the folder. Raises `RunError` as `check_new` does."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.check_new()
         self.write_json(CONFIG, config)
 
     def config(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ WORK = {
     "equal iterations": ("input 3 -> repeat 1000000 { relu }", "iterations"),
     "items of comprehensions": ("let n = 400\nlet many = [[i * j for i in n] for j in n]\ninput 3 -> dense (len(many))", "iterations"),
     "iterations that differ": ("input 3 -> repeat i in 1000 { dense (3 + i % 2) }", "different stages"),
-    "stages": ("input 3" + " -> dense 3" * 1000, "different stages"),
+    "stages of blocks": ("block b(w) { dense w relu }\ninput 3 -> " + " -> ".join(f"b {n}" for n in range(3, 303)), "different stages"),
 }
 
 
@@ -44,6 +44,11 @@ def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) 
     found = [d for d in caught.value.diagnostics if d.severity == "error"]
     assert [d.code for d in found] == ["too-many-nodes"]
     assert what in found[0].message
+
+
+def test_what_is_written_once_has_no_other_limit_than_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_STAGES", 500)
+    netc.compile("input 3" + " -> dense 3" * 1000)
 
 
 def test_equal_layers_are_one_stage(monkeypatch: pytest.MonkeyPatch) -> None:

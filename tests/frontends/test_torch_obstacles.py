@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.export import Dim as ExportDim
 
 from netc.compiler.frontends.base import ImportFailed, Obstacle
-from netc.compiler.frontends.torch import from_module
+from netc.compiler.frontends.torch import exporting, from_module
 
 
 class Calls(nn.Module):
@@ -50,6 +51,24 @@ def test_code_that_depends_on_a_size() -> None:
     (found,) = obstacles(Calls(unrolled), torch.randn(2, 5), {0: ["N", "T"]})
     assert "T can only be 5" in found.why
     assert "`dims`" in found.help
+
+
+def test_an_example_that_is_too_small() -> None:
+    """What an older torch.export asks for, which does not say where the bound is."""
+    dims = {"x": {0: ExportDim("N"), 1: ExportDim("T", min=8)}}
+    with pytest.raises(ImportFailed, match="needs T of at least 8, and the example has 5; give larger examples"):
+        exporting._check_examples(dims, {"N": 2, "T": 5})
+    raised = exporting._raised({"x": {1: ExportDim("T")}}, {"T"}, {"T": 5})
+    assert raised["x"][1].min == 5
+    exporting._check_examples(raised, {"T": 5})
+
+
+def test_an_error_says_everything_at_once() -> None:
+    functions = (torch.special.i0, torch.special.i0e, torch.special.i1, torch.special.i1e)
+    module = nn.Sequential(*map(Calls, functions))
+    with pytest.raises(ImportFailed) as caught:
+        from_module(module, torch.randn(2, 4))
+    assert len(str(caught.value).splitlines()) == len(caught.value.obstacles) > 3
 
 
 def test_the_code_of_the_module_may_fail() -> None:

@@ -72,7 +72,7 @@ class Pair(nn.Module):
 
 
 class Tied(nn.Module):
-    """`model` is a word of other languages, and the weight is read by what contains it, beside it and around it."""
+    """`model` is a word of other languages, and the weight is read by what contains it, by another part of it, and around it."""
 
     def __init__(self) -> None:
         super().__init__()

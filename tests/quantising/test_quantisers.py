@@ -67,15 +67,18 @@ def change(one: Path, other: Path, inputs: Mapping[str, Any]) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["dynamic", "static"])
+@pytest.mark.parametrize("kind", ["dynamic", "static", "dynamic without options"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_onnx_runtime_alone(name: str, kind: str, tmp_path: Path) -> None:
-    """On the file as it is; the dynamic one gets the names of the operators, since it takes ONNX's Attention for its own."""
+    """On the file as it is. The dynamic one takes ONNX's Attention for its own: it gets the names of the operators, or a file of opset 22,
+    which does not have Attention."""
     model, (source, target) = model_of(name), (tmp_path / "float.onnx", tmp_path / "integers.onnx")
-    model.save(source, weights(model))
+    model.save(source, weights(model), opset=22 if kind == "dynamic without options" else 23)
     inputs = inputs_of(model)
     if kind == "dynamic":
         quantize_dynamic(source, target, op_types_to_quantize=OPERATORS)
+    elif kind == "dynamic without options":
+        quantize_dynamic(source, target)
     else:
         quantize_static(source, target, Reader(inputs))
     before, after = products(onnx.load(source)), products(onnx.load(target))
@@ -100,6 +103,19 @@ def test_by_netc(name: str, kind: str, tmp_path: Path) -> None:
     assert (found.products, found.quantised) == (NETWORKS[name][3], NETWORKS[name][3] - convolutions)
     assert found.bytes_before == pytest.approx(source.stat().st_size, rel=1e-3)
     assert 0 < change(source, target, inputs) < (0.2 if kind == "int4" else 0.05)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("opset", [17, 20, 25])
+@pytest.mark.parametrize("method", ["int8", "int4"])
+def test_other_opsets(method: str, opset: int, tmp_path: Path) -> None:
+    model, (source, target) = model_of("gpt2"), (tmp_path / "float.onnx", tmp_path / "integers.onnx")
+    model.save(source, weights(model), opset=opset)
+    found = model.save(target, weights(model), opset=opset, quantize=method)
+    assert found is not None
+    assert (found.products, found.quantised) == (9, 9)
+    assert next(used.version for used in onnx.load(target).opset_import if used.domain == "") >= opset
+    assert 0 < change(source, target, inputs_of(model)) < (0.2 if method == "int4" else 0.05)
 
 
 @pytest.mark.parametrize("text", ["dense 8 as d -> d", "dense 8 as d -> relu -> d"])

@@ -16,6 +16,7 @@ from netc.cli import cli
 from netc.compiler.streaming.table import RULES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "streams.md").read_text(encoding="utf-8")
+SPECS = Path(__file__).parents[2] / "specs"
 LUONG = "specs/sequences/seq2seq.net"
 SMALL = ["--model", "luong", "--set", "source=20", "--set", "target=9", "--set", "width=8"]
 
@@ -123,3 +124,22 @@ def test_memory() -> None:
 
 def test_rules_are_of_operators() -> None:
     assert all(issubclass(cls, netc.compiler.ops.base.Operator) for cls in RULES)
+
+
+def test_the_loop_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound states give the tokens that `stream.session` does."""
+    monkeypatch.chdir(tmp_path)
+    (loop,) = (code for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if "io_binding" in code)
+    params = {"width": 32, "depth": 2, "heads": 2, "shared_heads": 1, "hidden": 48, "vocabulary": 60}
+    stream = netc.compile_file(SPECS / "text" / "llama.net", model="network", params=params).stream("T")
+    stream.save("step.onnx", seed=5)
+    prompt = np.array([[7, 3, 11]])
+    run, found, wanted = stream.session(seed=5), [], []
+    state, piece = run.begin(), prompt
+    for _ in range(12):
+        results, state = run(state, tokens=piece)
+        piece = results["logits"][:, -1:].argmax(-1)
+        wanted.append(int(piece[0, 0]))
+    noted = loop.replace("# the next token", "; found.append(int(tokens[0, 0]))")
+    exec(noted, {"onnxruntime": onnxruntime, "numpy": np, "prompt": prompt, "count": 12, "found": found})
+    assert found == wanted

@@ -21,6 +21,10 @@ CASES = {
     "constant": "input width -> dense width init=constant(0.1 * width) bias_init=width",
     "tensor": "x = input width\nx / width ** 0.5 -> dense 3",
     "param": "x = input width\nx * (param [width] init=normal(width ** -0.5) as scale) + (param [width] init=width as shift)",
+    "table": "x = input width\nt = table (i, j) [3, 3] float32 = width if i > j else width * 0.25\n(x -> dense 3) @ t",
+    "constant table": "x = input width\nt = table (i) [3] float32 = width * 0.25\n(x -> dense 3) * t",
+    "integer table": "x = input width\nt = table (i) [3] int64 = width * 2.0\n(x -> dense 3) * t",
+    "power table": "x = input width\nt = table (i) [3] float32 = i * (width ** -0.5) + width\n(x -> dense 3) * t",
     "scale": "x = input [T, width]\n(x, x, x) -> attention scale=(1 / sqrt(x.features)) -> dense 3",
     "parameter": (
         "block b(std) { in -> dense in.features init=normal(std) as inner -> relu }\n"

@@ -45,6 +45,15 @@ PARAMETERS = (
     "block cell(width, shift=0) { k = table (i) [in.features] = i + shift; h = in * cast(k, float32) -> dense width as fc; "
     "h -> if shift > 0 { bias = param [width] init=1 as bias; t = table (i) [width] float32 = shift * i; in * bias + t } }"
 )
+OPPOSITE = (
+    "block cell(width, stride=1) { (skip, main) = in -> if stride == 1 { chunk 2 axis=1 } else { (in, in) }; "
+    "left = skip -> if stride != 1 { dense width as a }; right = main -> dense width as b; "
+    "(left, right) -> concat axis=1 -> dense 3 as last }"
+)
+SIZES_BY_CONDITION = (
+    "block cell(width, wide=false) { h = if wide { (in, in) -> concat axis=1 } else { in -> slice axis=1 start=0 stop=2 }; "
+    "h -> dense width as fc -> if not wide { relu } -> dense 3 as last }"
+)
 
 CASES: dict[str, tuple[str, str, list[str], list[str]]] = {
     "residual": (RESIDUAL, "4x8x8", ["4", "8 stride=2", "8"], ["5", "4 stride=3", "6 stride=2"]),
@@ -55,6 +64,8 @@ CASES: dict[str, tuple[str, str, list[str], list[str]]] = {
     "either": (EITHER, "4", ["6", "5 deep=1", "6 deep=2"], ["3", "4 deep=4", "8 deep=1"]),
     "several": (SEVERAL, "4", ["3", "3 up=1", "3 left=2", "3 up=2 left=1"], ["3 up=1 left=3", "3 up=2", "3 up=3 left=-5", "3 left=-1"]),
     "nested": (NESTED, "4", ["4", "4 a=true", "4 a=true b=true"], ["5", "3 b=true", "6 a=true b=true"]),
+    "opposite": (OPPOSITE, "6", ["4", "4 stride=2", "5 stride=3"], ["7", "2 stride=4", "3 stride=0", "4 stride=1"]),
+    "sizes by condition": (SIZES_BY_CONDITION, "4", ["3", "5 wide=true"], ["6", "7 wide=true"]),
     "parameters": (PARAMETERS, "4", ["4", "4 shift=2"], ["5 shift=3", "6"]),
 }
 

@@ -129,7 +129,7 @@ def mesh() -> Iterator[DeviceMesh]:
 @pytest.mark.long
 @named()
 def test_shards(name: str, mesh: DeviceMesh) -> None:
-    """PyTorch shards no parameter that is a single number, such as the scale of CLIP: it is to be told to leave that."""
+    """PyTorch shards no parameter that is a single number, such as the scale of CLIP: so it must leave that one out."""
     module, inputs, wanted = made(name)
     copied = copy.deepcopy(module)
     sharded = fully_shard(copied, mesh=mesh, ignored_params={p for p in copied.parameters() if not p.shape})

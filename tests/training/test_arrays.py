@@ -52,6 +52,18 @@ def test_versions_of_the_header(tmp_path: Path, version: tuple[int, int]) -> Non
     assert np.array_equal(read(open_npz(str(tmp_path / "a.npz")), "x"), X)
 
 
+def test_columns_that_are_no_numbers(tmp_path: Path) -> None:
+    """They may be there, and are named where they are asked for."""
+    days = np.arange(7).astype("datetime64[D]")
+    records = np.zeros(7, [("a", "i4"), ("b", "f4")])
+    np.savez(tmp_path / "a.npz", x=X, target=TARGET, names=np.array(list("abcdefg")), raw=np.array([b"ab"] * 7), days=days, records=records)
+    path = f"{tmp_path}/a.npz"
+    assert np.array_equal(arrays(spec(target="[] int64"), path)["x"], X)
+    for column, what in (("names", "text"), ("raw", "text"), ("days", "dates"), ("records", "records")):
+        message = f"the column `{column}` has {what}, and the input `target` is float32"
+        assert said(spec(), path, columns={"target": column}) == [("column-type", message)]
+
+
 def test_objects_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.array([{}, []], dtype=object))
     with pytest.raises(DataError, match="could run code"):

@@ -7,9 +7,11 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from netc.compiler.errors.running import RunError
+from netc.compiler.errors.weights import WeightsError
 from netc.training.curves import curves_svg
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
@@ -62,3 +64,13 @@ def test_a_folder_that_is_empty_may_be_there(tmp_path: Path) -> None:
     (tmp_path / ".keep").touch()
     train(tmp_path, steps=1)
     assert (tmp_path / "config.json").exists()
+
+
+def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
+    """The same command, corrected, is then no second run in the folder."""
+    with pytest.raises(WeightsError):
+        train(tmp_path / "run", weights=str(tmp_path / "none.safetensors"))
+    np.savez(tmp_path / "other.npz", other=np.zeros(3))
+    with pytest.raises(WeightsError):
+        train(tmp_path / "run", weights=str(tmp_path / "other.npz"))
+    assert not (tmp_path / "run").exists()

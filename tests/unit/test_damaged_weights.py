@@ -155,3 +155,39 @@ def test_not_finite_is_a_warning() -> None:
     weights["b.running_mean"][0] = float("inf")
     with pytest.warns(WeightsWarning, match="NaN or infinity in the weights: `a.weight`, `a.bias`$"):
         model.onnx(weights)
+
+
+WHAT = {
+    "it is a pickle of Python objects, not a checkpoint of PyTorch, and reading it could run code": (
+        "a.pth",
+        pickle.dumps({"a": Payload()}),
+    ),
+    "it is a pickle of plain Python values, not a checkpoint of PyTorch": ("a.pt", pickle.dumps({"a": [1, 2]})),
+    "it is a pointer of Git LFS": ("a.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+    "it is a page of HTML or XML": ("a.bin", b"\n<!DOCTYPE html><html></html>"),
+    "it is compressed with gzip": ("a.npz", b"\x1f\x8b\x08\0"),
+    "it is empty": ("a.ckpt", b""),
+    "the file is broken": ("a.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."),
+}
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_what_the_file_is_instead(what: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    name, content = WHAT[what]
+    (tmp_path / name).write_bytes(content)
+    assert what in refused(tmp_path / name)
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles_of_every_protocol(protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    path.write_bytes(pickle.dumps(Payload(), protocol))
+    assert "could run code" in refused(path)
+
+
+def test_another_format_under_a_wrong_ending(tmp_path: Path) -> None:
+    assert "it is an archive of NumPy's" in refused(archive(tmp_path / "a.pt", {"a.npy": GOOD}))
+    assert "TorchScript" in refused(archive(tmp_path / "b.pt", {"b/data.pkl": b"", "b/constants.pkl": b""}))
+    (tmp_path / "c.pt").write_bytes(struct.pack("<Q", 2) + b"{}" + bytes(8))
+    assert "`.safetensors`" in refused(tmp_path / "c.pt")

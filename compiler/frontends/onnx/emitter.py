@@ -42,6 +42,8 @@ class Emitter:
         """What made each tensor, by identity."""
         self.biased: dict[int, Known] = {}
         """What was added to a tensor before its time, as its operator's bias, by the tensor's identity."""
+        self.called: dict[int, str] = {}
+        """The name of a tensor in the file, by the tensor's identity; those of loops and functions have none."""
         self.made: list[tuple[Node, tuple[Value, ...]]] = []
         """All that was ever made, also what was taken back: what is known of nodes and values is found by their identities, which others
         would have after them."""

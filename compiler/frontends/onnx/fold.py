@@ -116,7 +116,7 @@ def _dequantized(node: onnx.NodeProto, arrays: list[Array]) -> Array:
 
 
 def _of_blocks(arrays: list[Array], axis: int, block: int) -> Array:
-    """The same with a scale for each block of so many elements along an axis."""
+    """The same with a scale for each block of elements along an axis."""
     x = arrays[0]
     scale, *zero = (np.repeat(a, block, axis)[(slice(None),) * (axis % x.ndim) + (slice(0, x.shape[axis]),)] for a in arrays[1:])
     if scale.shape != x.shape:

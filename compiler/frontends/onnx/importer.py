@@ -122,7 +122,9 @@ class Importer:
         if 0 in self.dimensions.shapes[info.name]:
             raise ImportRefused("it has an axis of size 0")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
-        return self.emit.builder.input(type_, taken.unique(info.name, "input"))
+        value = self.emit.builder.input(type_, taken.unique(info.name, "input"))
+        self.emit.called[id(value)] = info.name
+        return value
 
     def _count_uses(self, graph: onnx.GraphProto) -> None:
         for node in graph.node:
@@ -172,6 +174,8 @@ class Importer:
                 made = [BROKEN] * len(node.output)
             for name, item in zip(node.output, made, strict=False):
                 self._suggest(item, name)
+                if depth == 0 and isinstance(item, Value):
+                    self.emit.called[id(item)] = name
                 names[name] = item
 
     def remembered(self) -> Attempt:

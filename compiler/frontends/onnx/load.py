@@ -119,6 +119,7 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], f
     for each in reversed(bodies(graph)):
         _simplify(importer.emit, each)
     kept, notes = _keys(graph), (*first, *_notes(importer, conditions))
+    tensors = _tensors(importer.emit)
     graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):
         if each.kind != "scan":
@@ -129,7 +130,14 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], f
     stated: tuple[tuple[Stated, str], ...] = tuple(conditions)
     program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
-    return Imported(program, weights, notes)
+    return Imported(program, weights, notes, tensors)
+
+
+def _tensors(emit: Emitter) -> dict[str, tuple[str, str]]:
+    """What stages with parameters take and make, by the file's names."""
+    nodes = [node for node in emit.builder.graph.nodes if isinstance(node, OpNode) and node.specs and node.inputs and node.shared is None]
+    names = {node.label: (emit.called.get(id(node.inputs[0]), ""), emit.called.get(id(node.outputs[0]), "")) for node in nodes}
+    return {label: pair for label, pair in names.items() if all(pair)}
 
 
 def _simplify(emit: Emitter, graph: Graph) -> None:

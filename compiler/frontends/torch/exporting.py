@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch._dynamo.exc import UserError
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
 from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
-from torch.utils._pytree import tree_map, tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from ..base import Imported, ImportFailed, Obstacle
 from .foreign import foreign_code
@@ -51,7 +52,9 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
     examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
-    program = _export(module, tuple(examples), keywords, _bound(module, *spec))
+    sizes: dict[str, int] = {}
+    tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
+    program = _export(module, tuple(examples), keywords, _bound(module, *spec), sizes)
     return read_program(program, type(module).__name__, [*names, *named.values()], aliases_of(module))
 
 
@@ -110,6 +113,12 @@ def _example(value: Any, axes: Any) -> Any:
     return value
 
 
+def _note_sizes(sizes: dict[str, int], value: Any, axes: Any) -> None:
+    """Notes the size that the example has for each name."""
+    if isinstance(value, torch.Tensor) and _is_axes(axes):
+        sizes.update((name, value.shape[axis]) for axis, name in axes.items())
+
+
 def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments by the names that `forward` has for them, as torch.export takes what is dynamic."""
     try:
@@ -118,12 +127,14 @@ def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         raise ImportFailed((Obstacle("forward", f"cannot be called with these inputs: {error}", ""),)) from error
 
 
-def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
+def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: dict[str, int]) -> ExportedProgram:
     training = {inner: inner.training for inner in module.modules()}
     module.eval()
     try:
         with opaque_modules(module), foreign_code(), quiet():
-            return _with_ranges(module, args, kwargs, dynamic)
+            return _with_ranges(module, args, kwargs, dynamic, sizes)
+    except ImportFailed:
+        raise
     except Exception as error:  # the module's own code runs: it may raise anything
         raise ImportFailed((_failure(error, module),)) from error
     finally:
@@ -131,7 +142,9 @@ def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dy
             inner.training = mode
 
 
-def _with_ranges(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any) -> ExportedProgram:
+def _with_ranges(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int]
+) -> ExportedProgram:
     """Tries again with the ranges and multiples that torch.export says the sizes must keep, but never with one size alone."""
     for _ in range(_TRIES):
         try:
@@ -145,20 +158,32 @@ def _with_ranges(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:
-                dynamic = _raised(dynamic, set(violated[1].split(", ")))
+                dynamic = _raised(dynamic, set(violated[1].split(", ")), sizes)
+            _check_examples(dynamic, sizes)
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
 
 
-def _raised(dynamic: Any, names: set[str]) -> Any:
-    """Greater lower bounds for sizes of which torch.export finds that the least ones behave differently, without saying which those are."""
+def _raised(dynamic: Any, names: set[str], sizes: Mapping[str, int]) -> Any:
+    """Greater lower bounds for sizes of which torch.export finds that the least ones behave differently, without saying which those are. An
+    example that is smaller than the bound would be is the bound, as long as that is greater than before."""
 
     def raised(one: Any) -> Any:
         if not isinstance(one, ExportDim) or one.__name__ not in names:
             return one
-        return made.setdefault(one.__name__, ExportDim(one.__name__, min=max(_FEW, 2 * one.min), max=one.max))
+        least = min(max(_FEW, 2 * one.min), max(sizes.get(one.__name__, _FEW), one.min + 1))
+        return made.setdefault(one.__name__, ExportDim(one.__name__, min=least, max=one.max))
 
     made: dict[str, Any] = {}
     return tree_map(raised, dynamic)
+
+
+def _check_examples(dynamic: Any, sizes: Mapping[str, int]) -> None:
+    """Refuses an example that is smaller than what torch.export needs."""
+    dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
+    small = [(name, one.min) for name, one in dims.items() if sizes.get(name, one.min) < one.min]
+    if small:
+        why = ", ".join(f"{name} of at least {least}, and the example has {sizes[name]}" for name, least in small)
+        raise ImportFailed((Obstacle("torch.export", f"needs {why}", "", "give larger examples"),))
 
 
 def _fixes(message: str) -> str:

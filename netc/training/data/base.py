@@ -19,6 +19,10 @@ Array = NDArray[Any]
 Indices = NDArray[np.int64]
 
 
+_KINDS = {"U": "text", "S": "text", "M": "dates", "m": "durations"}
+"""What is no number, by NumPy's kinds of types."""
+
+
 class DataError(Exception):
     """Data that cannot be read. The text completes "cannot read `path`: ...", and `remedy` says what to do. `problem` is the whole as a
     record, where the path is known."""
@@ -80,7 +84,7 @@ class ArraySource:
             shown = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
             raise DataError(f"its columns differ in the number of samples: {shown}")
         self.arrays = dict(arrays)
-        self.columns = {name: Column(name, array.shape[1:], array.dtype) for name, array in arrays.items()}
+        self.columns = {name: _column(name, array) for name, array in arrays.items()}
         self._count = next(iter(lengths.values()), 0)
 
     def __len__(self) -> int:
@@ -94,3 +98,8 @@ class ArraySource:
         if isinstance(found, LazyArray):
             self.arrays[name] = found = found.load()
         return found
+
+
+def _column(name: str, array: Array | LazyArray) -> Column:
+    kind = _KINDS.get(array.dtype.kind, "records" if array.dtype.fields else "")
+    return Column(name, array.shape[1:], None, kind) if kind else Column(name, array.shape[1:], array.dtype)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from netc.compiler.weights.numpy_files import StoredArray, UnfitArrayFile
-from netc.compiler.weights.numpy_files import open_npz as open_archive
+from netc.compiler.weights.numpy_files import StoredArray, UnfitArrayFile, open_columns
 
 from .base import Array, ArraySource, DataError, LazyArray
 from .paths import check_memory, reading, regular_file
@@ -14,7 +13,7 @@ def open_npz(path: str) -> ArraySource:
     regular_file(path)
     try:
         with reading():
-            return ArraySource({name: _column(stored) for name, stored in open_archive(path).items()})
+            return ArraySource({name: _column(stored) for name, stored in open_columns(path).items()})
     except UnfitArrayFile as error:
         raise DataError(str(error)) from error
 

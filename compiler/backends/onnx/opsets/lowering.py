@@ -37,7 +37,7 @@ class Lowering:
         if has(form, self.opset):
             return self._converted(op_type, name, inputs, count, self._with_bodies(attributes))
         stands = FORMS.get(op_type)
-        node = AskedNode(self, op_type, name, inputs, count, attributes)
+        node = AskedNode(self.builder, self.dtypes, op_type, name, inputs, count, attributes)
         made = stands(node) if stands is not None else None
         if made is None:
             least = lowest(form, self.opset)

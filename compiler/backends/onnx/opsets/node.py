@@ -7,7 +7,7 @@ arithmetic; the last node has the name of the one that was asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,34 +15,40 @@ from numpy.typing import NDArray
 from ....dims import Dim
 from ....ir.elements import numpy_dtype
 from ....ir.types import DType, Shape
+from ..builder import GraphBuilder
 from ..expressions import TensorExpr
-
-if TYPE_CHECKING:
-    from .lowering import Lowering
 
 
 class AskedNode:
     """See the module's docstring."""
 
     def __init__(
-        self, lowering: Lowering, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]
+        self,
+        builder: GraphBuilder,
+        dtypes: Mapping[str, DType | None],
+        op_type: str,
+        name: str,
+        inputs: Sequence[str],
+        count: int,
+        attributes: Mapping[str, object],
     ) -> None:
         self.op_type = op_type
         self.name = name
         self.inputs = list(inputs)
         self.count = count
         self.attributes: Mapping[str, object] = {key: value for key, value in attributes.items() if value is not None}
-        self._lowering = lowering
+        self._builder = builder
+        self._dtypes = dtypes
 
     def expr(self, index: int) -> TensorExpr:
         """An input, whose element type must be known."""
-        dtype = self._lowering.dtypes[self.inputs[index]]
+        dtype = self._dtypes[self.inputs[index]]
         assert dtype is not None
         return TensorExpr(self, self.inputs[index], dtype)
 
     def numbers(self, index: int) -> list[int] | None:
         """The numbers of an input that is a constant; None if it is computed."""
-        stored = self._lowering.builder.stored.get(self.inputs[index])
+        stored = self._builder.stored.get(self.inputs[index])
         return None if stored is None else [int(number) for number in stored.read().reshape(-1)]
 
     # --- GraphWriter ---------------------------------------------------------------------------------------------------------
@@ -51,11 +57,11 @@ class AskedNode:
         return self.add_many(op_type, inputs, 1, **attributes)[0]
 
     def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
-        place = self._lowering.builder.node_names.unique(f"{self.name}/{op_type}")
-        return self._lowering.builder.add(op_type, place, inputs, outputs, attributes).outputs
+        place = self._builder.node_names.unique(f"{self.name}/{op_type}")
+        return self._builder.add(op_type, place, inputs, outputs, attributes).outputs
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
-        return self._lowering.builder.constant(array)
+        return self._builder.constant(array)
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
         assert isinstance(value, (int, float)), "what stands for an operator does not depend on sizes"

@@ -36,6 +36,21 @@ def test_code(test: Test) -> Code:
             return Lit(value, name)
 
 
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def implied(known: Code, asked: Code) -> bool | None:
+    """Whether `asked` holds where `known` does: only of conditions on the same numbers, or the same flag, is it said."""
+    if known == asked:
+        return True
+    match known, asked:
+        case Infix(one, left, right), Infix(other, a, b) if (left, right) == (a, b) and _OPPOSITE.get(one) == other:
+            return False
+        case (Prefix("not ", inner), other) | (other, Prefix("not ", inner)) if inner == other:
+            return False
+    return None
+
+
 def arranged(graph: Graph, made: Sequence[tuple[int, T]]) -> list[T | Branch[T]]:
     """What is made of the nodes, each with the index of its node, by the `if`s that it is in."""
     positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}

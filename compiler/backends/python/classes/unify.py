@@ -23,6 +23,7 @@ from ..code.expressions import CallCode, Code, KeywordCode, Lit, StageLit, Stage
 from ..code.tree import (
     Argument,
     ChoiceItems,
+    IfElse,
     RepeatStar,
     SizeArg,
     SizeRef,
@@ -185,7 +186,7 @@ class Unifier:
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
-            found = self._formula(values) or self._real(values)
+            found = self._formula(values) or self._real(values) or self._by_condition(values)
             if found is not None:
                 if is_width:
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
@@ -273,7 +274,26 @@ class Unifier:
         formula = self.relations.formula(values, self.unused)
         if formula is None or (self.in_forward and self._conflicts(values)):
             return None
+        if any(origin(self.bodies[0].graph, name) is None for name in symbols(formula)):
+            return None  # the size of a tensor that not all bodies get
         return self._written(formula)
+
+    def _by_condition(self, values: Sequence[Any]) -> Code | None:
+        """Integers that have one formula where a condition of the class holds, and another where it does not; None if there is no such
+        condition, or in `forward`."""
+        used = [i for i in range(len(values)) if i not in self.unused]
+        for key in () if self.in_forward else self.bodies[0].tests:
+            held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
+            if held and missed and len(held) + len(missed) == len(used):
+                then, otherwise = (self._without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
+                if then is not None and otherwise is not None:
+                    return IfElse(self._merge_test(key), then, otherwise)
+        return None
+
+    def _formula_or_number(self, values: Sequence[Any]) -> Code | None:
+        used = [v for i, v in enumerate(values) if i not in self.unused]
+        same = is_integer(used[0]) and not has_origin(tuple(used)) and len(set(used)) == 1
+        return Lit(used[0]) if same else self._formula(values)
 
     def _real(self, values: Sequence[Any]) -> Code | None:
         """A float by the one expression that it is in all bodies; None if it is none, or no float, or one that another block computes."""

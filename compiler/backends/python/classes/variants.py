@@ -28,7 +28,7 @@ from ..code.tree import (
     shape,
 )
 from .branches import Aligned, Column, Condition, Node, flat, own
-from .choices import Branch, arranged, test_code
+from .choices import Branch, arranged, implied, test_code
 from .relations import Relations
 from .symbols import Symbols
 
@@ -67,6 +67,10 @@ class _Alignment:
         self.symbols: list[SizeSymbol] = []
         self.tests: dict[Key, Column] = {}
         self.taken: dict[Key, Mapping[int, bool]] = {}
+        self.asked: dict[Key, dict[int, Code]] = {}
+        """The conditions of all `if`s, by body."""
+        self.either: dict[int, tuple[Key, tuple[int, int]]] = {}
+        """The tensors that are one of two: by which condition, and which."""
 
     def run(self) -> list[ClassBody]:
         if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
@@ -109,7 +113,8 @@ class _Alignment:
 
     def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
         key: Key = _equal(one.choice.key for one in column.values())
-        return key, {i: one.choice.taken for i, one in column.items()}, {i: test_code(one.choice.test) for i, one in column.items()}
+        self.asked[key] = {i: test_code(one.choice.test) for i, one in column.items()}
+        return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
 
     def _noted(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
         """The class has the condition."""
@@ -282,14 +287,30 @@ class _Alignment:
         it on do not say which."""
         found = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
         known = [number for number in found if self.scopes[number] == scope[: len(self.scopes[number])]]
+        if len(known) > 1:
+            known = [number for number in known if not self._is_other(number, scope, known)]
         if len(known) != 1:
             raise Different
         return known[0]
+
+    def _is_other(self, number: int, scope: Guards, known: list[int]) -> bool:
+        """Whether a tensor that is one of two is another of the known ones, by the conditions of the branches around."""
+        if number not in self.either:
+            return False
+        key, sides = self.either[number]
+        for around, branch in scope:
+            shared = self.asked[around].keys() & self.asked[key].keys()
+            found = {implied(self.asked[around][i], self.asked[key][i]) for i in shared}
+            holds = found.pop() if len(found) == 1 else None
+            if holds is not None:
+                return sides[0 if holds is branch else 1] in known
+        return False
 
     def _either(self, condition: Condition, sides: tuple[int, int], column: Column) -> None:
         """One of two tensors, by the condition."""
         if sides not in condition.phis:
             condition.phis[sides] = len(self.names)
+            self.either[len(self.names)] = condition.key, sides
             self.names.append("")
             for number in reversed(sides):
                 if len(self.scopes[number]) > len(condition.scope):

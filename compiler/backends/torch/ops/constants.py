@@ -92,8 +92,12 @@ def parameter(op: ParamOperator, site: TorchSite) -> Code:
 def _filled(value: Any, dtype: DType) -> Code:
     """A number as one of an element type, from which `torch.full` takes the type."""
     if dtype.is_float:
-        return lit(real("float", (value,), value) if is_integer(value) else value, "value")
+        return lit(_as_float(value), "value")
     return call("int", lit(value, "value")) if has_real(value) else lit(value if is_integer(value) else int(value), "value")
+
+
+def _as_float(value: Any) -> float:
+    return value if isinstance(value, float) else real("float", (value,), value)
 
 
 @function(ParamOperator)
@@ -176,7 +180,7 @@ class _Writer:
             case ItemFormula() as item if self.dtype is None:
                 return self._items(item, self.op.element)
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
-                branches = [Lit(float(c.value)) if not isinstance(c.value, SymDim) else Lit(c.value) for c in (then, otherwise)]
+                branches = [Lit(c.value if isinstance(c.value, SymDim) else _as_float(c.value)) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
                     return self._converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
         term = self._term(self.formula, real)
@@ -195,7 +199,7 @@ class _Writer:
             return method(spread, "clone") if self.op.static else spread
         code = value.code
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
-            code = Lit(int(code.value))
+            code = _filled(code.value, self.op.element)
         natural = isinstance(code, Lit) and isinstance(code.value, float) and self.op.element == FLOAT32
         dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element))
         return call("torch.full", sizes, code, dtype=dtype, **device)

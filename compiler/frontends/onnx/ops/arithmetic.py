@@ -10,7 +10,7 @@ from ...builder import ImportRefused
 from ..names import is_made_up
 from ..site import Site, element_of
 from ..table import imports
-from ..values import Item, Known
+from ..values import Filled, Item, Known
 
 _UNARY = {
     "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign", "Exp": "exp", "Log": "log",
@@ -213,12 +213,13 @@ def dropout(site: Site) -> list[Item]:
     if training is not None and not isinstance(training, Known):
         raise ImportRefused("learns at run time whether it is training")
     ratio = site.scalar(1) if site.has(1) else site.attr("ratio", 0.5)
-    if len(site.used) > 1 and site.used[1]:
-        raise ImportRefused("gives its mask, which no operator of netc does")
     if not isinstance(ratio, int | float):
         raise ImportRefused("has a share that is computed")
     share = float(str(np.float32(ratio)))
-    return [site.one("dropout", site.x(), p=share) if 0 < share <= 1 else site.x(), None]
+    x = site.x()
+    kept = np.ones(1, bool if site.version >= 10 else np.float32)[0]
+    mask = Filled(x.type.shape, kept) if len(site.used) > 1 and site.used[1] else None
+    return [site.one("dropout", x, p=share) if 0 < share <= 1 else x, mask]
 
 
 @imports("Size", "Shape", to="")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ....dims import Dim
 from ....ir.graph import Value
 from ....ir.types import INT64
 from ...builder import ImportRefused
+from ..emitter import ranged
 from ..site import Site
 from ..table import imports
 from ..values import Known
@@ -122,8 +125,12 @@ def gather_nd(site: Site) -> Value:
     depth = where.type.shape[-1] if where.type.rank else 0
     if not isinstance(depth, int) or not 0 < depth <= x.type.rank:
         raise ImportRefused("looks up along a number of axes that is not known")
-    sizes = x.type.shape[:depth]
     flat = site.one("flatten", x, start=0, end=depth - 1) if depth > 1 else x
+    return by_index(site, flat, 0, _position(site, where, x.type.shape[:depth]))
+
+
+def _position(site: Site, where: Value, sizes: Sequence[Dim]) -> Value:
+    """The position in several axes as one; indices below 0 count from the end where the size is known."""
     total: Value | None = None
     for n, size in enumerate(sizes):
         part = site.one("select", where, axis=-1, index=n)
@@ -134,4 +141,43 @@ def gather_nd(site: Site) -> Value:
         part = part if step == 1 else site.one("mul", part, other=step)
         total = part if total is None else site.one("add", total, part)
     assert total is not None
-    return by_index(site, flat, 0, total)
+    return total
+
+
+@imports("ScatterND", to="scatter, or scatter_reduce")
+def scatter_nd(site: Site) -> Value:
+    """The leading axes as one, along which it writes."""
+    x, where, source = site.x(0), site.x(1), site.x(2)
+    depth = where.type.shape[-1] if where.type.rank else 0
+    if not isinstance(depth, int) or not 0 < depth <= x.type.rank:
+        raise ImportRefused("writes along a number of axes that is not known")
+    rest = x.type.shape[depth:]
+    flat = site.one("flatten", x, start=0, end=depth - 1) if depth > 1 else x
+    at = _position(site, where, x.type.shape[:depth])
+    at = at if at.type.rank == 1 else site.one("reshape", at, shape=(-1,))
+    for _ in rest:
+        at = site.one("unsqueeze", at, axis=-1)
+    at = site.one("expand", at, shape=(at.type.shape[0], *rest)) if rest else at
+    source = source if where.type.rank == 2 else site.one("reshape", source, shape=(-1, *rest))
+    reduce = site.attr("reduction", "none")
+    if reduce == "none":
+        made = site.one("scatter", flat, at, source, axis=0)
+    else:
+        made = site.one("scatter_reduce", flat, at, source, axis=0, reduce=_REDUCE[reduce])
+    return made if depth == 1 else site.one("unflatten", made, axis=0, sizes=x.type.shape[:depth])
+
+
+@imports("ReverseSequence", to="gather")
+def reverse_sequence(site: Site) -> Value:
+    """Each position up to the length of its sequence is read at the one that is as far from the end."""
+    x, lengths = site.x(0), site.cast(site.x(1), INT64)
+    time, batch = site.axis(int(site.attr("time_axis", 0)), x.type.rank), site.axis(int(site.attr("batch_axis", 1)), x.type.rank)
+    if {time, batch} != {0, 1}:
+        raise ImportRefused("has axes of steps and sequences that are not the first two")
+    steps = site.emit.table((x.type.shape[time],), ranged(0, 0, 1), INT64)
+    steps, lengths = site.one("unsqueeze", steps, axis=batch), site.one("unsqueeze", lengths, axis=time)
+    turned = site.one("sub", site.one("sub", lengths, steps), other=1)
+    at = site.one("where", site.one("gt", lengths, steps), turned, steps)
+    for _ in x.type.shape[2:]:
+        at = site.one("unsqueeze", at, axis=-1)
+    return site.one("gather", x, site.one("expand", at, shape=x.type.shape), axis=time)

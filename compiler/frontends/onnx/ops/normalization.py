@@ -71,13 +71,20 @@ def instance_norm(site: Site) -> Value:
     return site.one("instance_norm", x, site.x(1), site.x(2), named=("weight", "bias"), eps=eps, affine=True)
 
 
-@imports("LayerNormalization", to="layer_norm")
+@imports("LayerNormalization", to="layer_norm, or layer_norm and mean")
 def layer_norm(site: Site) -> list[Item]:
     x = site.x()
-    if any(site.used[1:]):
-        raise ImportRefused("gives mean and deviation too, which netc's layer_norm does not")
-    axis = site.axis(int(site.attr("axis", -1)), x.type.rank)
-    return [_last_axes(site, "layer_norm", x, axis, plain(site.attr("epsilon", 1e-5)), ("weight", "bias"))]
+    axis, eps = site.axis(int(site.attr("axis", -1)), x.type.rank), plain(site.attr("epsilon", 1e-5))
+    y = _last_axes(site, "layer_norm", x, axis, eps, ("weight", "bias"))
+    return [y, *_statistics(site, x, axis, eps)] if any(site.used[1:]) else [y]
+
+
+def _statistics(site: Site, x: Value, axis: int, eps: float) -> list[Value]:
+    """The mean over the last axes, and the inverse of the deviation, which stay with size 1."""
+    axes = tuple(range(axis, x.type.rank))
+    mean = site.one("mean", x, axis=axes, keepdim=True)
+    spread = site.one("mean", site.one("square", site.one("sub", x, mean)), axis=axes, keepdim=True)
+    return [mean, site.one("reciprocal", site.one("sqrt", site.one("add", spread, other=eps)))]
 
 
 @imports("RMSNormalization", "SimplifiedLayerNormalization", to="rms_norm")

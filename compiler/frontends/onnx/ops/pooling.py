@@ -48,7 +48,7 @@ def _in_tensor(site: Site, x: Value, at: Value) -> Value:
 
 
 def _offsets(site: Site, x: Value, size: Dim) -> Value:
-    """Where each channel of so many elements begins in the tensor."""
+    """Where each channel begins in the tensor; `size` is the number of its elements."""
     channel = BinaryFormula("+", BinaryFormula("*", IndexFormula(0), Const(x.type.shape[1])), IndexFormula(1))
     return site.emit.table((*x.type.shape[:2], *(1 for _ in x.type.shape[2:])), BinaryFormula("*", channel, Const(size)), INT64)
 

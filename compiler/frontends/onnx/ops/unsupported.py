@@ -18,9 +18,7 @@ without(
     "draws random numbers, which a graph for inference does not",
     *(["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"]),
 )
-without("turns each sequence round by its own length, which has no counterpart", "ReverseSequence")
 without("has no counterpart in netc", "Det", "AffineGrid", "MaxRoiPool", "ImageDecoder", "BitCast", "TensorScatter")
 without("trains; a graph is for inference", "Gradient", "Adagrad", "Adam", "Momentum")
-without("writes to positions that several indices give, which has no counterpart", "ScatterND")
 without("is not imported yet", "DFT", "STFT", "CausalConvWithState", "LinearAttention", "SwiGLU")
 without("is computed at import, and depends on data here", "BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix")

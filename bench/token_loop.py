@@ -1,0 +1,165 @@
+"""`python bench/token_loop.py WIDTH DEPTH TOKENS ROUNDS`: a Llama that writes tokens, in several runtimes by turns, each on one thread.
+
+Prints JSON: by runtime, the median milliseconds of a token in each round. netc's step runs in the loop of docs/streams.md, whose states are
+bound and never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model of onnxruntime-genai's own builder.
+What is not installed is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+import netc
+
+ROOT = Path(__file__).resolve().parents[1]
+VOCABULARY, HEAD, PROMPT = 32_000, 64, 16
+Writer = Callable[[list[int]], Iterator[int]]
+"""Of a prompt, the tokens that follow, greedily, without end."""
+
+
+def main() -> None:
+    width, depth, count, rounds = map(int, sys.argv[1:])
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with TemporaryDirectory() as folder, torch.no_grad():
+        writers = dict(_writers(width, depth, Path(folder)))
+        prompt = torch.randint(1, VOCABULARY, (PROMPT,)).tolist()
+        texts = {name: list(islice(writer(prompt), count)) for name, writer in writers.items()}
+        times: dict[str, list[float]] = {name: [] for name in writers}
+        for turn in range(rounds):
+            for name in list(writers)[:: -1 if turn % 2 else 1]:
+                times[name].append(1000 * median(_durations(writers[name](prompt), count)))
+    first = texts["transformers"]
+    same = {name: sum(a == b for a, b in zip(text, first, strict=True)) for name, text in texts.items()}
+    print(json.dumps({"milliseconds": times, "same": same, "count": count}))
+
+
+def _durations(tokens: Iterator[int], count: int) -> Iterator[float]:
+    """Of each token but the first, which reads the prompt."""
+    next(tokens)
+    for _ in range(count - 1):
+        begin = perf_counter()
+        next(tokens)
+        yield perf_counter() - begin
+
+
+def _writers(width: int, depth: int, folder: Path) -> Iterator[tuple[str, Writer]]:
+    heads = width // HEAD
+    hidden = 4 * width
+    sizes = {"hidden_size": width, "num_hidden_layers": depth, "num_attention_heads": heads, "num_key_value_heads": heads}
+    config = LlamaConfig(vocab_size=VOCABULARY, intermediate_size=hidden, rms_norm_eps=1e-5, initializer_range=0.1, **sizes)
+    theirs = LlamaForCausalLM(config).eval()
+    params = {"width": width, "depth": depth, "heads": heads, "shared_heads": heads, "hidden": hidden, "vocabulary": VOCABULARY}
+    model = netc.compile_file(ROOT / "specs" / "text" / "llama.net", model="network", params=params)
+    weights = {name: value for name, value in theirs.state_dict().items() if name in model.parameters}
+    stream = model.stream("T")
+    stream.save(folder / "step.onnx", weights=weights)
+    yield "netc", _by_hand(folder / "step.onnx")
+    yield "transformers", _in_transformers(theirs)
+    if find_spec("onnxruntime_genai") is None:
+        return
+    stream.save_for("onnxruntime-genai", folder / "netc", weights)
+    yield "netc in genai", _in_genai(folder / "netc")
+    if _built(theirs, folder):
+        yield "genai", _in_genai(folder / "genai")
+
+
+def _by_hand(path: Path) -> Writer:
+    """ONNX Runtime alone: the states of a step are those that the one before has made."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options)
+    states = [i for i in session.get_inputs() if i.name.startswith("past_")]
+    outputs = [o.name for o in session.get_outputs()]
+
+    def write(prompt: list[int]) -> Iterator[int]:
+        binding = session.io_binding()
+        for state in states:
+            empty = np.zeros([d if isinstance(d, int) else 0 if d == "P" else 1 for d in state.shape], np.float32)
+            binding.bind_ortvalue_input(state.name, onnxruntime.OrtValue.ortvalue_from_numpy(empty))
+        tokens = np.array([prompt], np.int64)
+        while True:
+            binding.bind_cpu_input("tokens", tokens)
+            for name in outputs:
+                binding.bind_output(name)
+            session.run_with_iobinding(binding)
+            made = dict(zip(outputs, binding.get_outputs(), strict=True))
+            tokens = made["logits"].numpy()[:, -1:].argmax(-1)
+            yield int(tokens[0, 0])
+            for state in states:
+                binding.bind_ortvalue_input(state.name, made[state.name.replace("past_", "next_", 1)])
+
+    return write
+
+
+def _in_transformers(model: Any) -> Writer:
+    def write(prompt: list[int]) -> Iterator[int]:
+        tokens, cache = torch.tensor([prompt]), None
+        while True:
+            made = model(tokens, past_key_values=cache, use_cache=True)
+            tokens, cache = made.logits[:, -1:].argmax(-1), made.past_key_values
+            yield int(tokens)
+
+    return write
+
+
+def _in_genai(folder: Path) -> Writer:
+    import onnxruntime_genai as og
+
+    path = folder / "genai_config.json"
+    config = json.loads(path.read_text())
+    config["model"]["decoder"].setdefault("session_options", {})["intra_op_num_threads"] = 1
+    path.write_text(json.dumps(config))
+    model = og.Model(str(folder))
+
+    def write(prompt: list[int]) -> Iterator[int]:
+        params = og.GeneratorParams(model)
+        params.set_search_options(max_length=2048, do_sample=False)
+        generator = og.Generator(model, params)
+        generator.append_tokens(np.array([prompt], np.int32))
+        while True:
+            generator.generate_next_token()
+            yield int(generator.get_next_tokens()[0])
+
+    return write
+
+
+def _built(model: Any, folder: Path) -> bool:
+    """Whether the builder of onnxruntime-genai has made its own model of it."""
+    import subprocess
+
+    (folder / "checkpoint").mkdir()
+    model.save_pretrained(folder / "checkpoint")
+    _tokenizer().save_pretrained(folder / "checkpoint")
+    where = ["-i", str(folder / "checkpoint"), "-o", str(folder / "genai"), "-c", str(folder / "cache")]
+    words = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-m", "llama", "-p", "fp32", "-e", "cpu", *where]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr[-500:], file=sys.stderr)
+    return done.returncode == 0
+
+
+def _tokenizer() -> Any:
+    """One that the builder copies, and nothing uses."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE(vocab={"a": 0}, merges=[])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The proof of imported ONNX files: it names the stage that differs, and knows rounding errors of the file from errors of the import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from frontends.onnx_models import model, node
+from onnx import numpy_helper
+
+from netc.importing.command import ImportedSpec, spec_of
+from netc.importing.exact import evaluated
+from netc.importing.files import onnx_origin
+from netc.importing.proof import NotProved
+
+WEIGHT = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
+
+
+def chain() -> onnx.ModelProto:
+    nodes = [node("MatMul", ["x", "first.weight"], ["a"], name="/first/MatMul"), node("Relu", ["a"], ["b"])]
+    nodes += [node("MatMul", ["b", "second.weight"], ["c"], name="/second/MatMul"), node("Tanh", ["c"], ["d"])]
+    nodes += [node("MatMul", ["d", "third.weight"], ["y"], name="/third/MatMul")]
+    return model(nodes, {"x": ["N", 64]}, ["y"], {f"{name}.weight": WEIGHT / 8 for name in ("first", "second", "third")})
+
+
+def shifted(mean: float) -> onnx.ModelProto:
+    """The variance as the mean of squares without the square of the mean, of which float32 keeps little where the mean is large."""
+    nodes = [node("MatMul", ["x", "dense.weight"], ["w"], name="/dense/MatMul"), node("Add", ["w", "far"], ["h"])]
+    nodes += [node("ReduceMean", ["h"], ["m"], axes=[1]), node("Mul", ["h", "h"], ["s"]), node("ReduceMean", ["s"], ["sm"], axes=[1])]
+    nodes += [node("Mul", ["m", "m"], ["mm"]), node("Sub", ["sm", "mm"], ["y"])]
+    return model(nodes, {"x": ["N", 64]}, ["y"], {"dense.weight": WEIGHT, "far": np.float32(mean)})
+
+
+def proved(given: onnx.ModelProto, folder: Path, wrong: str = "", factor: float = 1.01) -> ImportedSpec:
+    """Imports it, with a weight that is not the file's."""
+    path = folder / "model.onnx"
+    path.write_bytes(given.SerializeToString())
+    origin = onnx_origin(str(path), {})
+    if wrong:
+        weights: Any = origin.imported.weights
+        weights[wrong] = weights[wrong] * np.float32(factor)
+    return spec_of(origin)
+
+
+@pytest.mark.parametrize("stage", ["first", "second", "third"])
+def test_the_first_stage_that_differs(tmp_path: Path, stage: str) -> None:
+    with pytest.raises(NotProved) as caught:
+        proved(chain(), tmp_path, f"{stage}.weight")
+    assert caught.value.what.endswith(f"the first stage that differs is `{stage}`")
+
+
+def test_a_file_whose_rounding_errors_are_large(tmp_path: Path) -> None:
+    """Its own results are farther from float64 than the limit, and so are those of PyTorch."""
+    made = proved(shifted(300.0), tmp_path)
+    assert made.proof is not None
+    assert 1e-5 < made.proof.inexact < 1e-2
+    assert "compared in float64" in made.report()
+
+
+def test_an_error_is_no_rounding_error(tmp_path: Path) -> None:
+    with pytest.raises(NotProved) as caught:
+        proved(shifted(300.0), tmp_path, "dense.weight", 1.5)
+    assert "from float64; the original by" in caught.value.what
+
+
+def test_a_file_without_a_right_digit_proves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NotProved):
+        proved(shifted(1e5), tmp_path)
+
+
+@pytest.mark.parametrize("opset", [9, 15])
+def test_float64_is_what_pytorch_computes_in_float64(opset: int) -> None:
+    """With the two operators of onnx that are mended: a normalisation of old files, and a pool of one axis."""
+    generator = np.random.default_rng(0)
+    numbers = {name: generator.random(4).astype(np.float32) + 0.5 for name in ("scale", "bias", "mean", "var")}
+    nodes = [node("BatchNormalization", ["x", *numbers], ["n"], epsilon=1e-3), node("GlobalMaxPool", ["n"], ["y"])]
+    x = generator.standard_normal((2, 4, 9)).astype(np.float32)
+    (found,) = evaluated(model(nodes, {"x": ["N", 4, "T"]}, ["y"], numbers, opset=opset), {"x": x})
+    scale, bias, mean, var = (torch.from_numpy(a.astype(np.float64)) for a in numbers.values())
+    wanted = torch.nn.functional.batch_norm(torch.from_numpy(x.astype(np.float64)), mean, var, scale, bias, eps=float(np.float32(1e-3)))
+    np.testing.assert_allclose(found, wanted.amax(2, keepdim=True).numpy(), rtol=1e-12)
+    assert found.dtype == np.float64
+
+
+def test_constants_and_casts_in_nodes_are_evaluated_in_float64() -> None:
+    third = numpy_helper.from_array(np.float32(1 / 3))
+    nodes = [node("Constant", [], ["a"], value=third), node("Constant", [], ["b"], value_float=0.1), node("Cast", ["i"], ["f"], to=1)]
+    given = model([*nodes, node("Mul", ["a", "b"], ["c"]), node("Mul", ["c", "f"], ["y"])], {"i": ["N"]}, ["y"], types={"i": 7})
+    (found,) = evaluated(given, {"i": np.array([3, 7])})
+    assert found.tolist() == [float(np.float32(1 / 3)) * float(np.float32(0.1)) * i for i in (3, 7)]
