@@ -49,6 +49,33 @@ def test_the_page_of_an_operator_has_colours_in_a_terminal() -> None:
     assert "\x1b[" in in_terminal(["ops", "dense"], NO_COLOR="")
 
 
+ENDING = """
+import atexit, sys, threading, time
+atexit.register(lambda: print("exit functions run", flush=True))
+threading.Thread(target=lambda: (time.sleep(1), print("threads end", flush=True))).start()
+sys.argv = ["netc", *sys.argv[1:]]
+from netc.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("words", "code"), [(["check", "-e", "input 3"], 0), (BAD, 1), (["--nothing"], 2)])
+def test_the_process_ends_as_python_ends_it(words: list[str], code: int) -> None:
+    """Threads are waited for, exit functions run, and the exit code is that of the command."""
+    done = subprocess.run([sys.executable, "-c", ENDING, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "threads end" in done.stdout
+    assert done.stdout.splitlines()[-1] == "exit functions run"
+
+
+@pytest.mark.slow
+def test_a_profiler_has_the_last_word() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cProfile", *NETC[1:], "check", "-e", "input 3"], capture_output=True, text=True, check=False
+    )
+    assert "function calls" in done.stdout
+
+
 def test_a_pipe_without_a_reader() -> None:
     process = subprocess.Popen(
         [*NETC, "compile", "-e", "input 3 -> dense 2", "--emit", "graph"], stdout=subprocess.PIPE, stderr=subprocess.PIPE

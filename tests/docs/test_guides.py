@@ -1,8 +1,8 @@
 """The tutorial, the guides and the comparison are true: each page is followed from its beginning, in a folder of its own.
 
 A `net file=NAME` fence is written; a `console` fence must print what is shown, with any numbers if it is `varying`; `python` fences
-run one after the other in one namespace, and print what the `text output` fence after them shows. `pytest tests/docs --update` rewrites
-what is printed; read it before you commit it.
+run one after the other in one namespace, and print what the `text output` fence after them shows; with `needs=PACKAGE`, where the
+package is installed. `pytest tests/docs --update` rewrites what is printed; read it before you commit it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from tests.docs.test_readme import masked, played
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "tutorial.md", DOCS / "comparison.md", DOCS / "bench.md", *sorted((DOCS / "guides").glob("*.md"))]
 FENCE = re.compile(
-    r"^```(net file=(?P<file>\S+)|console(?P<varying> varying)?|python|text output)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^```(net file=(?P<file>\S+)|console(?P<varying> varying)?|python(?: needs=(?P<needs>\w+))?|text output)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -30,7 +32,7 @@ class Follower:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.names: dict[str, object] = {}
-        self.printed = ""
+        self.printed: str | None = ""
 
     def follow(self, match: re.Match[str]) -> str:
         """The fence with what is really printed."""
@@ -41,9 +43,11 @@ class Follower:
             real = re.sub(r".*samples/s\n", "", played(text, self.folder))  # what a slow machine reports in between
             assert not match["varying"] or "error" not in real, real
             text = text if match["varying"] and masked(text) == masked(real) else real
-        elif match[1] == "python":
+        elif match["needs"] and find_spec(match["needs"]) is None:
+            self.printed = None
+        elif match[1].startswith("python"):
             self.printed = self.run(text)
-        else:
+        elif self.printed is not None:
             text = self.printed
         return f"```{match[1]}\n{text}```"
 

@@ -82,8 +82,13 @@ def test_loop_whose_state_grows_is_written_step_by_step() -> None:
 
 @pytest.mark.parametrize(
     ("given", "why"),
-    [(loop(None, grows=True), "before a step"), (loop(3, goes="data"), "stops when data say so"), (loop(100, grows=True), "before a step")],
-    ids=["grows by an axis", "stops", "grows long"],
+    [
+        (loop(None, grows=True), "before a step"),
+        (loop(3, goes="data"), "stops when data say so"),
+        (loop(100, grows=True), "before a step"),
+        (loop(2**50), "more than"),
+    ],
+    ids=["grows by an axis", "stops", "grows long", "gigantic"],
 )
 def test_loops_that_are_refused(given: onnx.ModelProto, why: str) -> None:
     with pytest.raises(ImportFailed) as caught:

@@ -15,12 +15,10 @@ from netc.compiler.frontends.onnx import from_model
 SPECS = Path(__file__).parents[2] / "specs"
 
 REFUSED = {
-    "mamba": "is a loop over an axis",
-    "rwkv": "is a loop over an axis",
     "mixtral": "whose size depends on data",  # grouped_linear is many operators in ONNX
 }
 OTHER_KEYS = (
-    *("swin", "swin_v2", "vit", "clip", "gpt2", "llama", "mistral", "t5", "whisper", "hifigan"),
+    *("mamba", "swin", "swin_v2", "vit", "clip", "gpt2", "llama", "mistral", "t5", "whisper", "hifigan"),
     *("ddpm", "maxvit", "wavenet", "nerf", "bahdanau", "pointnet", "kan"),
 )
 """Those where ONNX has several operators or a number for what has a key, or where one is tied to another."""

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -54,6 +55,7 @@ def _run(asked: argparse.Namespace, name: str) -> int:
     from on_device.compared import Compared, compared
     from on_device.speeds import NETWORKS, Speed, speeds
 
+    warnings.simplefilter("ignore")  # of PyTorch, about single cases
     found: dict[str, list[Compared]] = {}
     measured: list[Speed] = []
     parts = asked.parts.split(",")

@@ -25,6 +25,8 @@ from .shapes import dims_of
 from .site import Site
 from .values import BROKEN, Broken, Filled, Item, Known
 
+MOST_STEPS = 2**20
+"""The most steps of a loop."""
 MOST_COPIES = 64
 """The most steps that are written one after the other, where a loop cannot be one of netc."""
 
@@ -158,6 +160,8 @@ class Control:
         found = dims_of(site.item(0)) if site.has(0) else None
         if found is None:
             raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
+        if isinstance(found[0], int) and found[0] > MOST_STEPS:
+            raise ImportRefused(f"runs {found[0]} times, more than {MOST_STEPS}")
         starts = [site.item(n) for n in range(2, len(self.node.input))]
         before = self.importer.remembered()
         try:
