@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import editing, epochs, export, growth, scan, size, startup, tokens, train, training
+from bench import editing, epochs, export, growth, latency, scan, size, startup, tokens, train, training
 from bench.process import Sandbox, sandbox
 from bench.table import Row, show
 
 BENCHMARKS: dict[str, Callable[[Sandbox], Iterator[Row]]] = {
-    m.__name__.rpartition(".")[2]: m.measure for m in (startup, export, growth, training, train, epochs, scan, editing, size, tokens)
+    m.__name__.rpartition(".")[2]: m.measure
+    for m in (startup, export, growth, training, train, epochs, scan, editing, latency, size, tokens)
 }
 
 

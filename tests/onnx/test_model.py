@@ -77,6 +77,11 @@ def test_names_are_those_of_the_spec() -> None:
         ("layers.1.relu1", "Relu", ["layers.1.dense1"], ["layers.1.relu1"]),
         ("head", "Gemm", ["layers.1.relu1", "head.weight", "head.bias"], ["output"]),
     ]
+    assert not proto.graph.value_info  # it makes ONNX Runtime slower
+
+
+def test_inner_shapes() -> None:
+    proto = netc.compile("block b { dense 4 relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head").onnx(optimize=False)
     assert {v.name: axes(v) for v in proto.graph.value_info}["layers.0.relu1"] == ["N", 4]
 
 

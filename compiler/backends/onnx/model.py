@@ -123,7 +123,8 @@ class _Writer:
             types.describe(graph.input.add(), name, value.type)
         for name, value in zip(self.outputs, self.program.main.outputs, strict=True):
             types.describe(graph.output.add(), name, value.type)
-        self._describe_inner(graph, types, used.difference(produced))
+        if not optimized:  # ONNX Runtime reuses memory worse where it knows that shapes are equal
+            self._describe_inner(graph, types, used.difference(produced))
         return {name: stored for name, stored in self.builder.stored.items() if name in used}
 
     def _emit(self, flat_node: FlatNode) -> None:
