@@ -12,7 +12,8 @@ from typing import Literal
 from netc.compiler.analysis.cost import StageCost, node_costs
 from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program, join
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.walk import join
 from netc.dsl.record import Record, replace
 
 from .drawing.bodies import folded

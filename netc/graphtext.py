@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Parts, Program, TupleSlice, Value, ValueTuple, flat, graphs
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.values import Parts, TupleSlice, Value, ValueTuple, flat
+from netc.compiler.ir.walk import graphs
 
 
 def show_program(program: Program) -> str:

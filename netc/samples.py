@@ -15,7 +15,7 @@ import numpy as np
 
 from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate, show, symbols
 from netc.compiler.ir.elements import Array, numpy_dtype
-from netc.compiler.ir.graph import graphs
+from netc.compiler.ir.walk import graphs
 
 from .conditions import check_sizes
 

@@ -23,8 +23,8 @@ from netc.compiler.backends.base import Executable, Session
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.registry import backends
 from netc.compiler.dims import bounds, evaluate, symbols
-from netc.compiler.ir.graph import Value
 from netc.compiler.ir.types import TensorType
+from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 from tests.differential.references.run import outputs
 

@@ -13,9 +13,10 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..dims import Dim, show, substitute
-from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, graphs
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
 from ..ir.modes import BOTH, modes
 from ..ir.types import TensorType
+from ..ir.walk import graphs
 from ..ops.base import numel
 from ..ops.mode import ByMode
 from .parameters import ParameterInfo, count, parameters

@@ -14,9 +14,11 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, symbol
 from ..errors.training import NotMean
-from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Value, needed
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.training import MODEL, Training
 from ..ir.types import BATCH
+from ..ir.values import Value
+from ..ir.walk import needed
 from ..ops.base import Operator
 from ..ops.reduction import Sum
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..ir.graph import CallNode, Graph, OpNode, Program, graphs, join
+from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.types import DType
+from ..ir.walk import graphs, join
 from ..ops.base import Init, Operator, ParameterSpec
 
 

@@ -13,9 +13,9 @@ from ..dims import Dim, SymDim, advice, advice_divides, symbols
 from ..errors.base import Problem
 from ..errors.limits import TooManyNodes
 from ..errors.values import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
-from ..ir.graph import Value as Tensor
 from ..ir.origins import DIVIDES, TracedInt
 from ..ir.reals import real
+from ..ir.values import Value as Tensor
 from ..ops.base import strict_key
 from .limits import MAX_NODES, check_dimension, check_list, check_product
 from .scopes.failures import Failure

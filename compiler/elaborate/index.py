@@ -19,8 +19,8 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import SymDim
-from ..ir.graph import Value
 from ..ir.types import DType
+from ..ir.values import Value
 from .scopes.scope import Binding, BlockDef, FnDef, LazyLet, SharedDef, StageClosure
 from .scopes.values import CONST_TYPES, UNKNOWN, Operand, OperatorRef, TensorTuple, Unknown
 

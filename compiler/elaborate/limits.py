@@ -12,8 +12,8 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, size
 from ..errors.limits import LargeDimension, LargeNumber, LargeTensor, ManyAxes, TooManyNodes
-from ..ir.graph import Value
 from ..ir.types import Shape
+from ..ir.values import Value
 from .scopes.failures import Failure
 from .scopes.scope import StageClosure
 

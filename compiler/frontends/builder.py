@@ -13,8 +13,9 @@ from netc.dsl.source import SourceFile, Span
 
 from ..dims import Facts
 from ..errors.base import Problem
-from ..ir.graph import CallNode, Graph, Kind, OpNode, SharedModule, Tie, Value
+from ..ir.graph import CallNode, Graph, Kind, OpNode, SharedModule, Tie
 from ..ir.types import TensorType
+from ..ir.values import Value
 from ..ops import Operator
 from ..ops.base import OperatorError
 from ..ops.kinds import InvalidArgument

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .graph import CallNode, Graph, OpNode, Value, join
+from .graph import CallNode, Graph, OpNode
+from .values import Value
+from .walk import join
 
 
 class FlatNode:

@@ -11,7 +11,7 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from netc.dsl.record import Record
@@ -23,93 +23,7 @@ from .origins import Decided, Origin
 from .stages import StageParameter
 from .tests import Choice
 from .types import DType, TensorType
-
-
-class Value:
-    """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
-
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
-    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none. `borrowed`: an input
-    whose name is that of a tensor outside, since the body gives it none. `weak`: in a model of another element type, it is float32 only
-    until it meets a tensor of the model (elaborate/interpreter/element_types.py).
-    """
-
-    __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type", "weak")
-
-    def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False, weak: bool = False) -> None:
-        self.type = type
-        self.span = span
-        self.name = name
-        self.spatial = spatial
-        self.weak = weak
-        self.axes: tuple[str, ...] = ()
-        self.borrowed = False
-
-    def __repr__(self) -> str:
-        return f"<{self.name or 'value'}: {self.type}>"
-
-
-class ValueTuple:
-    """Tensors in a row that are one tuple: inputs of a graph, or results of a call. How many they are may differ between uses of a body.
-
-    `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
-    `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
-    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call.
-    """
-
-    __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
-
-    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False) -> None:
-        self.listed = listed
-        self.name = name
-        self.values = values
-        self.at = at
-        self.from_end = 0
-        self.borrowed = False
-
-    def __repr__(self) -> str:
-        return f"<{self.name or 'tuple'}: {len(self.values)} tensors>"
-
-
-class TupleSlice(Record):
-    """What is left of a tuple without `front` tensors at its beginning and `back` at its end."""
-
-    of: ValueTuple
-    front: int = 0
-    back: int = 0
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        return self.of.values[self.front : len(self.of.values) - self.back]
-
-    @property
-    def is_whole(self) -> bool:
-        return not (self.front or self.back)
-
-
-Part = Value | TupleSlice
-Parts = tuple[Part, ...]
-"""Tensors, some of them as parts of tuples."""
-
-
-def as_list(parts: Parts) -> ValueTuple | None:
-    """The list that the parts are, if they are one as a whole."""
-    match parts:
-        case (TupleSlice(of) as part,) if of.listed and part.is_whole:
-            return of
-    return None
-
-
-class ReturnedTuple(Record):
-    """Outputs of a graph that are one tuple; `listed` as of a `ValueTuple`."""
-
-    parts: Parts
-    listed: bool = False
-
-
-def flat(parts: Parts) -> tuple[Value, ...]:
-    """The tensors one by one."""
-    return tuple(v for part in parts for v in ((part,) if isinstance(part, Value) else part.values))
+from .values import Parts, ReturnedTuple, Value, ValueTuple, flat
 
 
 class SharedModule:
@@ -350,85 +264,3 @@ class Program:
         self.symbols = symbols
         self.conditions = conditions
         self.dims = dims or {}
-
-
-def returned_names(graph: Graph) -> list[str]:
-    """The names of what a model returns: a list as one."""
-    names = graph.output_names[: len(graph.leading)]
-    at = len(names)
-    for tail in graph.tails:
-        several = graph.output_names[at : at + len(flat(tail.parts))]
-        names += [several[0].rpartition(".")[0] or several[0]] if tail.listed and several else several
-        at += len(several)
-    return names
-
-
-def graphs(main: Graph) -> list[Graph]:
-    """Every distinct graph that is reachable, called ones before their callers."""
-    done: dict[int, Graph] = {}
-    order: list[Graph] = []
-    stack: list[tuple[Graph, bool]] = [(main, False)]
-    while stack:
-        graph, ready = stack.pop()
-        if ready:
-            order.append(graph)
-            continue
-        if id(graph) in done:
-            continue
-        done[id(graph)] = graph
-        stack.append((graph, True))
-        seen: set[int] = set()
-        for node in reversed(graph.nodes):
-            if isinstance(node, CallNode) and id(node.graph) not in done and id(node.graph) not in seen:
-                seen.add(id(node.graph))
-                stack.append((node.graph, False))
-    return order
-
-
-def needed(nodes: Iterable[Node], values: list[Value]) -> list[Node]:
-    """The nodes that compute these values, in their order."""
-    wanted = {id(v) for v in values}
-    kept: list[Node] = []
-    for node in reversed(list(nodes)):
-        if any(id(v) in wanted for v in node.outputs):
-            kept.append(node)
-            wanted.update(id(v) for v in node.inputs)
-    kept.reverse()
-    return kept
-
-
-def around(graph: Graph) -> Graph:
-    """The block or model that the graph is part of."""
-    while graph.kind not in ("block", "model") and graph.around is not None:
-        graph = graph.around
-    return graph
-
-
-def symbol_values(graph: Graph) -> dict[str, int]:
-    """The value of each symbol of a graph, and of the graphs around it."""
-    found: dict[str, int] = {}
-    at: Graph | None = graph
-    while at is not None:
-        found = {name: origin.value for name, origin in at.origins.items()} | found
-        at = at.around
-    return found
-
-
-def join(prefix: str, label: str) -> str:
-    return f"{prefix}.{label}" if prefix and label else prefix or label
-
-
-def route(graph: Graph, path: str) -> list[Node]:
-    """The nodes on the way to the stage at `path`, that stage last; none if there is no such stage. A label may have several levels."""
-    parts = path.split(".")
-    for length in range(1, len(parts) + 1):
-        label = ".".join(parts[:length])
-        node = next((n for n in graph.nodes if (n.label if n.shared is None else n.shared.label) == label), None)
-        if node is None:
-            continue
-        if length == len(parts):
-            return [node]
-        rest = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
-        return [node, *rest] if rest else []
-    inside = (route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
-    return next((found for found in inside if found), [])

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from netc.dsl.record import replace
 
-from .graph import CallNode, Graph, Node, Parts, Value, flat
+from .graph import CallNode, Graph, Node
+from .values import Parts, Value, flat
 
 
 def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from ..dims import evaluate, symbols
-from .graph import CallNode, Graph, Node, OpNode, Program, Scan, Value, ValueTuple, flat, symbol_values
+from .graph import CallNode, Graph, Node, OpNode, Program, Scan
 from .origins import TracedInt
 from .types import TensorType
+from .values import Value, ValueTuple, flat
+from .walk import symbol_values
 
 
 class GraphInvalid(AssertionError):

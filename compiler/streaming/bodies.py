@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from ..dims import Facts
 from ..errors.streams import NotStreamed
-from ..ir.graph import CallNode, Graph, Node, OpNode, Value, join
+from ..ir.graph import CallNode, Graph, Node, OpNode
 from ..ir.origins import plain
 from ..ir.types import TensorType
+from ..ir.values import Value
+from ..ir.walk import join
 from ..ops.base import Operator
 from .items import Refused
 

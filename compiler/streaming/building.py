@@ -12,8 +12,10 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Facts
-from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie, Value, join, needed
+from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ..ir.types import TensorType
+from ..ir.values import Value
+from ..ir.walk import join, needed
 from ..ops.base import Operator
 
 

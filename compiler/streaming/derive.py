@@ -12,8 +12,10 @@ from typing import Any
 
 from ..dims import Dim, SymDim, symbol, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
-from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie, Value, join, needed
+from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie
 from ..ir.types import BATCH, BOOL, INT64, TensorType
+from ..ir.values import Value
+from ..ir.walk import join, needed
 from ..ops.constants import TableOperator
 from ..ops.formula import Const, Formula, UnaryFormula
 from ..ops.joining import Concat

@@ -16,7 +16,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..errors.base import Problem
-from ..ir.graph import Value
+from ..ir.values import Value
 
 Number = int | float | bool
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from netc.dsl.source import Span
 
 from ..dims import Facts
-from ..ir.graph import Value
 from ..ir.types import TensorType
+from ..ir.values import Value
 from .building import Building, Home
 from .items import Fixed, Number
 from .lengths import Length

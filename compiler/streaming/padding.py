@@ -8,8 +8,9 @@ the distance of positions, or on a state that all of them change, is refused.
 from __future__ import annotations
 
 from ..dims import Dim
-from ..ir.graph import OpNode, Value
+from ..ir.graph import OpNode
 from ..ir.types import BOOL
+from ..ir.values import Value
 from ..ops.arithmetic import Maximum, NumberOrTensor, Pair, Sub
 from ..ops.base import Operator
 from ..ops.comparison import LogicalAnd, Lt

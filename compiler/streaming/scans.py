@@ -9,7 +9,9 @@ from netc.dsl.record import replace
 
 from ..errors.base import Problem
 from ..errors.streams import LooksAhead, NotStreamed
-from ..ir.graph import CallNode, Graph, Scan, Value, graphs
+from ..ir.graph import CallNode, Graph, Scan
+from ..ir.values import Value
+from ..ir.walk import graphs
 from .bodies import body_of
 from .building import Home
 from .items import Fixed, Item, Piece, Refused, Withheld

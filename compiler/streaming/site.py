@@ -14,8 +14,9 @@ from netc.dsl.source import Span
 from ..dims import Dim
 from ..errors.base import Problem
 from ..errors.streams import LooksAhead, NotStreamed
-from ..ir.graph import OpNode, Value
+from ..ir.graph import OpNode
 from ..ir.types import TensorType
+from ..ir.values import Value
 from ..ops.base import Operator, OperatorError, OpInputs
 from ..ops.comparison import Where
 from ..ops.constants import TableOperator

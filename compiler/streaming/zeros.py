@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir.graph import Value
+from ..ir.values import Value
 from ..ops.activation import Gelu, LeakyRelu, Relu, Relu6, Silu, Tanh
 from ..ops.arithmetic import Mul
 from ..ops.base import Operator

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from netc.compiler.analysis.cost import same_stage
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Value, ValueTuple
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
+from netc.compiler.ir.values import Value, ValueTuple
 
 MOST = 40
 """The most units of a body."""

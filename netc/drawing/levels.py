@@ -9,7 +9,8 @@ from collections import deque
 from itertools import accumulate
 
 from netc.compiler.analysis.cost import StageCost, node_costs
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program, route
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.walk import route
 from netc.compiler.ops.mode import ByMode
 from netc.dsl.record import replace
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netc.compiler.ir.graph import OpNode, graphs
+from netc.compiler.ir.graph import OpNode
+from netc.compiler.ir.walk import graphs
 from netc.dsl import ast
 from netc.dsl.grammar import tables
 from netc.dsl.tokens import lex

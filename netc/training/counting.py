@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from netc.compiler.ir.graph import OpNode, Program, Value
+from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.types import DTYPES
+from netc.compiler.ir.values import Value
 
 Ignored = tuple[str, int]
 

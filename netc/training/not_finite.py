@@ -12,8 +12,9 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from netc.compiler.ir.graph import CallNode, Graph, Node, Program, Value
+from netc.compiler.ir.graph import CallNode, Graph, Node, Program
 from netc.compiler.ir.training import MODEL
+from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 

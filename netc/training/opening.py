@@ -15,8 +15,8 @@ import numpy as np
 
 from netc.compiler.errors.data import CannotReadData, SizesRefused
 from netc.compiler.errors.training import WrongSetting
-from netc.compiler.ir.graph import Value
 from netc.compiler.ir.training import Training
+from netc.compiler.ir.values import Value
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record, replace

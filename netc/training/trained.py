@@ -15,8 +15,10 @@ from torch.optim import lr_scheduler
 
 from netc.compiler.analysis.parameters import parameters
 from netc.compiler.errors.training import NothingTrained, WrongSetting
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Value, graphs, needed
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
 from netc.compiler.ir.training import LOSS, MODEL, Training
+from netc.compiler.ir.values import Value
+from netc.compiler.ir.walk import graphs, needed
 from netc.dsl.diagnostics import Diagnostic
 
 from ..problems import diagnostic

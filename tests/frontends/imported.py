@@ -11,7 +11,8 @@ from torch import nn
 
 from netc.compiler.frontends.base import Imported
 from netc.compiler.frontends.torch import from_module
-from netc.compiler.ir.graph import Node, OpNode, Program, graphs
+from netc.compiler.ir.graph import Node, OpNode, Program
+from netc.compiler.ir.walk import graphs
 from netc.model import Model
 
 

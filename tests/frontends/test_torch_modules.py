@@ -11,7 +11,8 @@ from frontends.imported import agree, imported, operators
 from torch import Tensor, nn
 
 from netc.compiler.frontends.torch import from_exported
-from netc.compiler.ir.graph import CallNode, graphs
+from netc.compiler.ir.graph import CallNode
+from netc.compiler.ir.walk import graphs
 
 
 class Of(nn.Module):

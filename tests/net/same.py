@@ -9,7 +9,8 @@ import torch
 
 import netc
 from netc.compiler.ir.flat import FlatGraph, FlatNode
-from netc.compiler.ir.graph import CallNode, Program, graphs
+from netc.compiler.ir.graph import CallNode, Program
+from netc.compiler.ir.walk import graphs
 from netc.importing.proof import flat_tensors
 from netc.samples import random_array, several_shapes
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.ir.graph import OpNode, graphs
+from netc.compiler.ir.graph import OpNode
+from netc.compiler.ir.walk import graphs
 from netc.compiler.ops.shape import Cast
 
 HALF = ("bfloat16", "float16")

@@ -8,8 +8,9 @@ from netc.compiler.backends.python.errors import MissingEmitter
 from netc.compiler.backends.torch.emit import class_name, source
 from netc.compiler.backends.torch.live.load import live
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, Value
+from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program
 from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ir.values import Value
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import OpInputs
 from netc.compiler.ops.operand import Input

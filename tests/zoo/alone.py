@@ -19,9 +19,10 @@ from netc.compiler.elaborate.program.selection import select
 from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.elaborate.scopes.values import ConstExpr
 from netc.compiler.elaborate.session import ElaborationSession
-from netc.compiler.ir.graph import Graph, Value
+from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.origins import IS, Decision, free_symbols, is_lost, plain
 from netc.compiler.ir.types import BATCH, TensorType
+from netc.compiler.ir.values import Value
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile

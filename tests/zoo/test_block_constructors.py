@@ -20,8 +20,9 @@ import netc
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.expressions import FrameworkValue
 from netc.compiler.backends.torch.emit import classes_in
-from netc.compiler.ir.graph import Graph, Value
+from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.origins import plain
+from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.values import Value
 from ...ops.mode import ByMode
 from .labels import unlabelled
 from .loops import Repeated, repeated

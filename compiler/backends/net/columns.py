@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...dims import Dim, SymDim
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph
+from ...ir.values import Value
 from ...ops.argument import REQUIRED
 from ...ops.base import strict_key
 from .names import free, identifier

@@ -13,8 +13,9 @@ from netc.dsl.source import SourceFile
 
 from ...dims import OneOf, Stated, symbols
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import Program, Value
+from ...ir.graph import Program
 from ...ir.types import BATCH, FLOAT32, TensorType
+from ...ir.values import Value
 from ...ops import Operator
 from ..base import UnsupportedByTarget
 from .families import Families, Family, uses_input_inside

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from ...ir.graph import CallNode, Graph, Value, graphs
+from ...ir.graph import CallNode, Graph
+from ...ir.values import Value
+from ...ir.walk import graphs
 from ...ops import Operator
 from .bodies import GraphBody
 from .columns import Columns, Parameters, SizeOfInput

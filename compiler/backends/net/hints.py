@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...ir.graph import CallNode, Graph, OpNode, Value, graphs
+from ...ir.graph import CallNode, Graph, OpNode
+from ...ir.values import Value
+from ...ir.walk import graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
 from .families import Family

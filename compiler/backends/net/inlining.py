@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Value, join
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from ...ir.values import Value
+from ...ir.walk import join
 from ...ops.parameter_of import ParameterOf
 
 Values = dict[int, Value]

@@ -11,7 +11,8 @@ from typing import Any
 
 from netc.dsl.record import replace
 
-from ...ir.graph import Node, Value
+from ...ir.graph import Node
+from ...ir.values import Value
 from ...ops.base import strict_key
 from ...ops.stored import TableArray
 from .labels import counted, counts_on, unlabelled

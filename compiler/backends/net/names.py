@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 from netc.dsl.grammar import tables
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.values import Value
 from .stages import label_of
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")

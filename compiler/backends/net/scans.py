@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import CallNode, Graph, Value
+from ...ir.graph import CallNode, Graph
+from ...ir.values import Value
 from ..base import UnsupportedByTarget
 from .tree import Assign, Given, ListOf, Literal, Ref, Scanned, Tree, changed
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.record import replace
 
-from ...ir.graph import Graph, OpNode, graphs
+from ...ir.graph import Graph, OpNode
+from ...ir.walk import graphs
 from ...ops.constants import TableOperator
 from ...ops.formula import stored_in
 from ...ops.stored import TableArray

@@ -83,7 +83,7 @@ class OnnxBackend(Backend):
 
 def holds_bfloat16(program: Program) -> bool:
     """Whether there is a tensor of bfloat16 in a program."""
-    from ...ir.graph import graphs
+    from ...ir.walk import graphs
 
     values = (v for g in graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
     return any(v.type.dtype.name == "bfloat16" for v in values)

@@ -17,8 +17,10 @@ from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
-from ...ir.graph import Program, Value, join
+from ...ir.graph import Program
 from ...ir.types import TensorType
+from ...ir.values import Value
+from ...ir.walk import join
 from ...ops.base import OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ...dims import Dim
 from ...ir.elements import numpy_dtype
 from ...ir.flat import FlatNode
-from ...ir.graph import OpNode, join
+from ...ir.graph import OpNode
 from ...ir.types import DType, Shape, TensorType
+from ...ir.walk import join
 from ...ops.base import OpInputs
 from .builder import BuilderNode, GraphBuilder
 from .expressions import TensorExpr

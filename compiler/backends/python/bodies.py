@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Parts, Scan, SharedModule, Value, ValueTuple, flat
+from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
 from ...ir.tests import every
+from ...ir.values import Parts, Value, ValueTuple, flat
 from ...ops.mode import ByMode
 from .classes.shared import Sharing
 from .classes.sizes import ForwardSizes

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...ir.graph import CallNode, Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.graph import CallNode
+from ...ir.values import Part, Parts, TupleSlice, Value, ValueTuple, flat
 from .code.expressions import Code, SliceCode, Subscript, TupleCode
 from .code.tree import NameCode, Starred
 

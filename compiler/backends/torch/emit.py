@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from netc.dsl.record import Record, replace
 
-from ...ir.graph import OpNode, Program, graphs
+from ...ir.graph import OpNode, Program
+from ...ir.walk import graphs
 from ..python.build import classes_of, used_definitions
 from ..python.classes.channel_axes import ChannelAxes
 from ..python.classes.classnames import main_name

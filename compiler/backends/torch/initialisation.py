@@ -12,8 +12,9 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from ...ir.graph import Graph, OpNode, route
+from ...ir.graph import Graph, OpNode
 from ...ir.origins import has_origin
+from ...ir.walk import route
 from ...ops.base import Init, ParameterSpec
 from ...ops.initialisers import INITIALISERS
 from ..python.code.classes import ModuleRule

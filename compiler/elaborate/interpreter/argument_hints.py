@@ -10,7 +10,7 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ...dims import show
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.base import Arg, Operator
 from ...ops.initialisers import ALIASES, INIT, INITIALISERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind

@@ -9,8 +9,9 @@ from netc.dsl import ast
 from netc.dsl.record import replace
 
 from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
-from ...ir.graph import CallNode, OpNode, TupleSlice, Value, as_list, flat
+from ...ir.graph import CallNode, OpNode
 from ...ir.types import BATCH
+from ...ir.values import TupleSlice, Value, as_list, flat
 from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import Failure

@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.arguments import ArgumentTwice, WrongTensors
-from ...ir.graph import Parts, Value, flat
+from ...ir.values import Parts, Value, flat
 from ..scopes.failures import Failure
 from ..scopes.values import Flow, TensorTuple, divide, flow_of
 

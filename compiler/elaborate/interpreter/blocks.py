@@ -11,7 +11,8 @@ from netc.dsl.record import replace
 
 from ...errors.arguments import MissingArgument
 from ...errors.structure import ModelAsStage
-from ...ir.graph import OpNode, SharedModule, Value
+from ...ir.graph import OpNode, SharedModule
+from ...ir.values import Value
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
 from ..scopes.scope import GIVEN, BlockDef, Scope, name_tensor, with_named_sizes

@@ -15,8 +15,9 @@ from netc.dsl.source import Span
 from ...errors.labels import NO_LEVEL, BadLabel
 from ...errors.names import UnusedFlow
 from ...errors.structure import NoResult
-from ...ir.graph import Graph, Kind, Parts, ReturnedTuple, TupleSlice, as_list, flat
+from ...ir.graph import Graph, Kind
 from ...ir.origins import origin_key
+from ...ir.values import Parts, ReturnedTuple, TupleSlice, as_list, flat
 from ..remembering import Remembering
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator

@@ -11,7 +11,7 @@ from netc.dsl import ast
 
 from ...errors.arguments import NotForTensors
 from ...errors.names import NotATensor
-from ...ir.graph import Value
+from ...ir.values import Value
 from ..builtins import OF_TENSORS
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Part, Parts, SharedModule, TupleSlice, Value, ValueTuple, flat
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
+from ...ir.values import Part, Parts, TupleSlice, Value, ValueTuple, flat
 from ...ops.base import ParameterSpec
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, SharedDef

@@ -8,8 +8,8 @@ from ...dims import Dim, advice, show
 from ...errors.arguments import WrongTensors
 from ...errors.checks import IsMismatch
 from ...errors.operators import Unprovable
-from ...ir.graph import Value
 from ...ir.types import BATCH
+from ...ir.values import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.values import UNKNOWN, Flow, tensors

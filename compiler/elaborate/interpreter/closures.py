@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 
 from ...errors.arguments import ArgumentTwice
 from ...errors.names import NotAStage
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.kinds import Kind
 from ..limits import check_closure, stages_within

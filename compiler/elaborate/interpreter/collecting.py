@@ -11,7 +11,7 @@ from typing import Any
 from netc.dsl import ast
 
 from ...errors.names import WrongUnpacking
-from ...ir.graph import TupleSlice, Value, ValueTuple, flat
+from ...ir.values import TupleSlice, Value, ValueTuple, flat
 from ..limits import MOST_TENSORS, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, token

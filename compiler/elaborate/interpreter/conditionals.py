@@ -5,8 +5,10 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import OpNode, SharedModule, Value, around, flat
+from ...ir.graph import OpNode, SharedModule
 from ...ir.tests import Choice, every
+from ...ir.values import Value, flat
+from ...ir.walk import around
 from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope

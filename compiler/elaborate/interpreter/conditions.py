@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ...ir.graph import around
 from ...ir.origins import is_integer
 from ...ir.tests import Comparison, Flag, Junction, Negation, Test
+from ...ir.walk import around
 from ..index import Recorder
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope

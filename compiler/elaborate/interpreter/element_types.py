@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from ...ir.graph import Value
 from ...ir.types import FLOAT32, DType, TensorType
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.constants import TableOperator
 from ...ops.loss import Loss

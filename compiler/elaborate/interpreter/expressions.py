@@ -19,8 +19,8 @@ from ...errors.limits import TooManyNodes
 from ...errors.names import NoIn, NotATensor, TensorNotGiven, UnknownName
 from ...errors.structure import TrainingMisplaced
 from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
-from ...ir.graph import Value
 from ...ir.types import DTYPES, TensorType, show_shape
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.initialisers import INIT
 from ..arithmetic import binary, negate

@@ -14,8 +14,8 @@ from ...errors.base import STAGE, Location, Problem, argument
 from ...errors.dense import DenseAfterSpatial
 from ...errors.habits import BatchTakenForChannels, ChannelsLast, ChannelsWrittenFirst, looks_batched, looks_channels_last
 from ...errors.operators import KernelTooLarge
-from ...ir.graph import Value
 from ...ir.types import TensorType
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.dense import Dense

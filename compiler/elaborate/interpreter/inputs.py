@@ -12,8 +12,8 @@ from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
 from ...errors.structure import InputMisplaced
 from ...errors.values import NonPositive, NotANumber
-from ...ir.graph import TupleSlice, Value, ValueTuple
 from ...ir.types import BATCH, DTYPES, DType, TensorType, show_shape
+from ...ir.values import TupleSlice, Value, ValueTuple
 from ...ops.kinds import DTYPE
 from ..limits import check_tensor, check_tuple
 from ..scopes.failures import Failure

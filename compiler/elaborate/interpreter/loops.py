@@ -12,8 +12,9 @@ from ...dims import SymDim
 from ...errors.limits import TooManyNodes
 from ...errors.structure import EmptyEach
 from ...errors.values import NotANumber
-from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule, Value
+from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule
 from ...ir.origins import is_integer, origin_key
+from ...ir.values import Value
 from ..limits import MAX_ITERATIONS, check_tuple
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry

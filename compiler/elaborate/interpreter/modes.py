@@ -5,7 +5,7 @@ from __future__ import annotations
 from netc.dsl.source import Span
 
 from ...errors.structure import ModesDiffer
-from ...ir.graph import flat
+from ...ir.values import flat
 from ..scopes.failures import Failure
 from ..scopes.values import Flow, TensorTuple
 

@@ -11,7 +11,7 @@ from netc.dsl.record import replace
 
 from ...errors.arguments import ArgumentTwice, WrongTensors
 from ...errors.names import NotATensor, TensorNotGiven
-from ...ir.graph import Parts, flat
+from ...ir.values import Parts, flat
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope

@@ -13,8 +13,9 @@ from ...errors.arguments import WrongTensors
 from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.parameters import SymbolicParameter
-from ...ir.graph import OpNode, SharedModule, Value
+from ...ir.graph import OpNode, SharedModule
 from ...ir.types import BATCH, FLOAT32, TensorType, show_shape
+from ...ir.values import Value
 from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ...ops.parameter_of import ParameterOf
 from ..limits import check_tensor

@@ -12,7 +12,7 @@ from netc.dsl import ast
 from ...errors.names import NoIn, TensorNotGiven, UnknownName
 from ...errors.structure import InputScaled
 from ...errors.values import BadListIndex, NotANumber
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.base import Operator
 from ..builtins import BUILTINS, CONSTANTS
 from ..scopes.failures import Failure

@@ -13,7 +13,8 @@ from ...errors.arguments import ArgumentTwice, MissingTensor
 from ...errors.base import Location
 from ...errors.learned import NoOwnBias
 from ...errors.parameters import NoTie
-from ...ir.graph import OpNode, SharedModule, Value, flat
+from ...ir.graph import OpNode, SharedModule
+from ...ir.values import Value, flat
 from ...ops.base import Operator
 from ...ops.operand import NAMED
 from ...ops.parametric import BIAS, Parametric

@@ -10,7 +10,7 @@ from ...dims import Dim, SymDim, advice, show
 from ...errors.checks import PatternMismatch
 from ...errors.operators import Unprovable
 from ...errors.values import NotANumber
-from ...ir.graph import Value
+from ...ir.values import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value

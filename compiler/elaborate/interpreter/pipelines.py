@@ -9,7 +9,7 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.names import NotATensor
-from ...ir.graph import Value
+from ...ir.values import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value

@@ -18,8 +18,9 @@ from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument,
 from ...errors.operators import BadAxis, ShapeMismatch, Unprovable
 from ...errors.scan import MayBeEmpty, StateMismatch, StateNotSet
 from ...errors.shape import NoPlaceForAxis
-from ...ir.graph import CallNode, Graph, Scan, SharedModule, Value
+from ...ir.graph import CallNode, Graph, Scan, SharedModule
 from ...ir.types import TensorType
+from ...ir.values import Value
 from ...ops.kinds import AXIS, FLAG, ListKind
 from ..limits import check_tuple
 from ..scopes.failures import AlreadyReported, Failure

@@ -10,8 +10,9 @@ from netc.dsl.source import Span
 from ...errors.arguments import UnknownArgument
 from ...errors.limits import Recursion
 from ...errors.parameters import SharedConflict
-from ...ir.graph import CallNode, Graph, OpNode, SharedModule, join
+from ...ir.graph import CallNode, Graph, OpNode, SharedModule
 from ...ir.types import show_shape
+from ...ir.walk import join
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from ..scopes.values import Flow

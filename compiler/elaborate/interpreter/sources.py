@@ -6,7 +6,8 @@ Always: what is an input of the graph, or comes out of a loop at run time, has n
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Graph, Node, Value
+from ...ir.graph import CallNode, Graph, Node
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 

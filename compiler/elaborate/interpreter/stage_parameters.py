@@ -10,9 +10,10 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
 from ...errors.parameters import NoParameterToRead, NotUsedBefore
-from ...ir.graph import CallNode, Node, SharedModule, route
+from ...ir.graph import CallNode, Node, SharedModule
 from ...ir.origins import moved, plain
 from ...ir.types import DType, Shape
+from ...ir.walk import route
 from ...ops.parameter_of import ParameterOf
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 
 from netc.dsl import ast
 
-from ...ir.graph import OpNode, around
+from ...ir.graph import OpNode
 from ...ir.stages import StageParameter
+from ...ir.walk import around
 from ...ops.base import Operator, Required
 from ..scopes.scope import Scope, StageClosure
 from ..scopes.values import OperatorRef

@@ -15,7 +15,7 @@ from ...errors.arithmetic import BadNumber
 from ...errors.base import Location, Problem
 from ...errors.operators import BadArgument
 from ...errors.values import BadOperand
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.base import Operator
 from ..arithmetic import binary, negate, symbol_span
 from ..limits import check_number

@@ -10,7 +10,7 @@ from netc.dsl.habits import HABITS
 
 from ...errors.base import Advice
 from ...errors.names import NotAStage, UnknownName, UnknownStage
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.base import Operator
 from ..builtins import BUILTINS
 from ..scopes.failures import Failure

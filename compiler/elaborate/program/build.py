@@ -10,7 +10,8 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.structure import NoInput, NoResult
-from ...ir.graph import Graph, Program, flat
+from ...ir.graph import Graph, Program
+from ...ir.values import flat
 from ..interpreter.assignments import BodyResult
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator

@@ -10,8 +10,9 @@ from itertools import count
 
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.types import DType
+from ...ir.values import Value
 from ...ops.shape import Cast
 
 

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value, graphs
+from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.replacing import replace_outputs, set_inputs, substitute
 from ...ir.types import FLOAT32, DType
+from ...ir.values import Value
+from ...ir.walk import graphs
 from ..precision import FULL, Precision
 from .casts import Casts
 from .moved_conversions import move_conversions

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dims import Facts
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.replacing import set_inputs, substitute
 from ...ir.types import BOOL, DType
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.constants import TableOperator
 from ...ops.indexing import OneHot

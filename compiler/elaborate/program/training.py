@@ -27,9 +27,11 @@ from ...errors.training import (
     TrainedStage,
     WrongModelInput,
 )
-from ...ir.graph import CallNode, Graph, OpNode, Program, Value, graphs, needed
+from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.training import FIELDS, LOSS, MODEL, Training
 from ...ir.types import FLOAT32
+from ...ir.values import Value
+from ...ir.walk import graphs, needed
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..interpreter.parameters import ModelParameters

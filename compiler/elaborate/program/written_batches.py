@@ -10,7 +10,8 @@ from netc.dsl import ast
 
 from ...errors.habits import BatchSizeWritten
 from ...ir.flat import FlatGraph
-from ...ir.graph import Graph, OpNode, Value
+from ...ir.graph import Graph, OpNode
+from ...ir.values import Value
 from ...ops.dense import Dense
 from ...ops.normalization import LayerNorm, RMSNorm
 from ..session import ElaborationSession

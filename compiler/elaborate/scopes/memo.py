@@ -10,7 +10,8 @@ from collections.abc import Hashable
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph, Value
+from ...ir.graph import Graph
+from ...ir.values import Value
 from .pass_through import CallSignature
 from .scope import Scope, token
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...dims import SymDim, show
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.base import Init
 from .scope import BlockDef, FnDef, SharedDef, StageClosure
 from .values import Absent, OperatorRef, TensorTuple

@@ -8,8 +8,9 @@ from netc.dsl.record import Record
 
 from ...errors.parameters import TieMismatch, TieTarget
 from ...errors.values import NotANumber
-from ...ir.graph import Graph, OpNode, Tie, join, route
+from ...ir.graph import Graph, OpNode, Tie
 from ...ir.types import show_shape
+from ...ir.walk import join, route
 from .failures import Failure
 
 WEIGHT = ".weight"

@@ -13,8 +13,9 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...dims import SymDim
-from ...ir.graph import Node, OpNode, Parts, TupleSlice, Value, flat
+from ...ir.graph import Node, OpNode
 from ...ir.types import DType
+from ...ir.values import Parts, TupleSlice, Value, flat
 from ...ops.base import Init, Operator
 
 

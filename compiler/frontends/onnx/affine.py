@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.elements import Array
-from ...ir.graph import Node, OpNode, Value
+from ...ir.graph import Node, OpNode
+from ...ir.values import Value
 from ...ops import Operator
 from .emitter import Emitter
 

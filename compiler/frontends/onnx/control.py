@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 
 from ...dims import Dim, SymDim
-from ...ir.graph import Value
 from ...ir.types import BOOL, INT64
+from ...ir.values import Value
 from ..builder import ImportRefused
 from .dimensions import Dimensions
 from .emitter import Emitter, ranged

@@ -15,8 +15,9 @@ import numpy as np
 
 from ...dims import Facts
 from ...ir.elements import Array, dtype_of, numpy_dtype
-from ...ir.graph import Graph, Node, OpNode, SharedModule, Tie, Value
+from ...ir.graph import Graph, Node, OpNode, SharedModule, Tie
 from ...ir.types import DType
+from ...ir.values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ..builder import GraphBuilder, ImportRefused, nowhere

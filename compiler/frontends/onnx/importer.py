@@ -15,8 +15,8 @@ import onnx
 
 from ...errors.operators import Unprovable, UnprovableMultiple
 from ...ir.elements import numpy_dtype
-from ...ir.graph import Value
 from ...ir.types import TensorType
+from ...ir.values import Value
 from ..base import Obstacle
 from ..builder import ImportRefused
 from .arrangement import arranged

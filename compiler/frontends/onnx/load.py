@@ -12,8 +12,9 @@ from pathlib import Path
 import onnx
 
 from ...dims import Condition, Stated, SymDim, symbols
-from ...ir.graph import Graph, OpNode, Program, graphs, needed
+from ...ir.graph import Graph, OpNode, Program
 from ...ir.types import BATCH
+from ...ir.walk import graphs, needed
 from ...ops.constants import ParamOperator
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused

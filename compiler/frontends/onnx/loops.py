@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...dims import Dim
-from ...ir.graph import CallNode, Graph, OpNode, Scan, Value
+from ...ir.graph import CallNode, Graph, OpNode, Scan
+from ...ir.values import Value
 from ..builder import GraphBuilder, ImportRefused
 from .emitter import Emitter
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ir.graph import OpNode, Value
+from ...ir.graph import OpNode
+from ...ir.values import Value
 from .patterns import Found, Pattern, View, order_of
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...ir.graph import Graph, Node, OpNode, Value
+from ...ir.graph import Graph, Node, OpNode
+from ...ir.values import Value
 from ...ops import Operator
 from ...ops.base import OperatorError
 from ...ops.kinds import InvalidArgument

@@ -14,8 +14,8 @@ from onnx import helper
 
 from ...dims import Dim, Facts, SymDim
 from ...ir.elements import Array, dtype_of
-from ...ir.graph import Value
 from ...ir.types import DType
+from ...ir.values import Value
 from ..builder import ImportRefused
 from .emitter import Emitter, number
 from .shapes import dims_of

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...dims import Dim
-from ...ir.graph import Value
 from ...ir.types import INT64
+from ...ir.values import Value
 from ..builder import ImportRefused
 from .emitter import ranged
 from .loops import looped

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie, Value
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
+from ...ir.values import Value
 from .loops import operators
 from .modules import Path
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from netc.dsl.record import Record
 
 from ...dims import Dim, SymDim
-from ...ir.graph import Value
+from ...ir.values import Value
 
 if TYPE_CHECKING:
     from ...ir.elements import Array

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dims import Dim, maximum
-from ...ir.graph import Value
+from ...ir.values import Value
 from ..builder import ImportRefused
 from .site import Site
 

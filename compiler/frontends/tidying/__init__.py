@@ -6,7 +6,8 @@ no more than rounding, which the proof of the import compares with the original.
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Program, graphs
+from ...ir.graph import CallNode, Program
+from ...ir.walk import graphs
 from .dead import without_dead
 from .masks import masks
 from .patterns import PATTERNS

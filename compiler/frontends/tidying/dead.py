@@ -5,7 +5,8 @@ In: the main graph of a program. Out: the same graph without them. Always: a nod
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Graph, Node, graphs
+from ...ir.graph import CallNode, Graph, Node
+from ...ir.walk import graphs
 
 
 def without_dead(main: Graph) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...ir.graph import Node, OpNode, Program, Value, graphs
+from ...ir.graph import Node, OpNode, Program
 from ...ir.types import BOOL
+from ...ir.values import Value
+from ...ir.walk import graphs
 from ...ops.attention import Attention
 from ...ops.comparison import Where
 from ...ops.constants import TableOperator

@@ -6,7 +6,9 @@ several calls give a graph has an origin only if it is the same in all of them.
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, Value, graphs
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.values import Value
+from ...ir.walk import graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Unsqueeze
 

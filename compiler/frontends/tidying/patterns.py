@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable
 
 from ...dims import SymDim
-from ...ir.graph import Node, OpNode, Value
+from ...ir.graph import Node, OpNode
+from ...ir.values import Value
 from ...ops.activation import Gelu, Tanh
 from ...ops.arithmetic import Add, Div, Mul, Pow, Sub
 from ...ops.attention import Attention

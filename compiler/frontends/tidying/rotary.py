@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 
-from ...ir.graph import Node, OpNode, Program, Value, graphs
+from ...ir.graph import Node, OpNode, Program
+from ...ir.values import Value
+from ...ir.walk import graphs
 from ...ops.arithmetic import Add, Mul
 from ...ops.constants import TableOperator
 from ...ops.elementwise import Neg

@@ -6,7 +6,8 @@ directly below the name of its call is one whose only operator has no label.
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, graphs
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.walk import graphs
 
 
 def dissolved(main: Graph) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...dims import SymDim
-from ...ir.graph import OpNode, Value
+from ...ir.graph import OpNode
 from ...ir.types import BOOL, INT64
+from ...ir.values import Value
 from ...ops.arithmetic import Maximum, Minimum
 from ...ops.base import Operator
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...dims import Facts, SymDim
-from ...ir.graph import Graph, Node, OpNode, Value
+from ...ir.graph import Graph, Node, OpNode
+from ...ir.values import Value
 from ...ops.arithmetic import Add, Mul
 from ...ops.base import Operator, OperatorError
 

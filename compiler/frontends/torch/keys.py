@@ -13,7 +13,7 @@ from torch.fx import Node
 
 from netc.dsl.record import Record
 
-from ...ir.graph import join
+from ...ir.walk import join
 from .modules import CallTree, ModuleCall, common
 
 

@@ -20,9 +20,11 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 from ...analysis.parameters import parameters
 from ...dims import declare
 from ...ir.elements import Array, array_of, numpy_dtype
-from ...ir.graph import Graph, Program, Value, graphs
+from ...ir.graph import Graph, Program
 from ...ir.types import BATCH, TensorType
+from ...ir.values import Value
 from ...ir.verify import verify
+from ...ir.walk import graphs
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused, nowhere
 from . import aten as _aten  # noqa: F401  # registers the readers

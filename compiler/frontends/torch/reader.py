@@ -13,8 +13,10 @@ import torch
 from torch.fx import Node
 
 from ...dims import Facts
-from ...ir.graph import OpNode, SharedModule, Value, join
+from ...ir.graph import OpNode, SharedModule
 from ...ir.types import TensorType
+from ...ir.values import Value
+from ...ir.walk import join
 from ...ops.parameter_of import ParameterOf
 from ..builder import ImportRefused
 from .aten.indexing import with_part

@@ -12,7 +12,8 @@ from torch.fx import Node
 from netc.dsl.source import Span
 
 from ...dims import Facts
-from ...ir.graph import SharedModule, Value
+from ...ir.graph import SharedModule
+from ...ir.values import Value
 from ...ops.constants import ParamOperator
 from ...ops.parameter_of import ParameterOf
 from ..base import Obstacle

@@ -15,8 +15,9 @@ from torch.fx import Node
 
 from ...dims import Dim, SymDim
 from ...ir.elements import array_of
-from ...ir.graph import OpNode, Tie, Value
+from ...ir.graph import OpNode, Tie
 from ...ir.types import DType, Shape
+from ...ir.values import Value
 from ...ops.formula import Const
 from ..builder import ImportRefused
 from ..constants import formula_of

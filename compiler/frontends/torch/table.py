@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...ir.graph import Value
+from ...ir.values import Value
 
 if TYPE_CHECKING:
     from .site import AtenSite

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...dims import Dim
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.attention import Attention
 from ...ops.base import OpInputs
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dims import Dim
-from ...ir.graph import Value
 from ...ir.types import INT64
+from ...ir.values import Value
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands, with_operands

@@ -7,7 +7,7 @@ from math import inf
 
 from netc.dsl.record import replace
 
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.arithmetic import Add, Maximum, Minimum, Mul
 from ...ops.axes import normalize_axis
 from ...ops.base import Operator

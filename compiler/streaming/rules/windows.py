@@ -8,7 +8,7 @@ from typing import Any
 
 from netc.dsl.record import replace
 
-from ...ir.graph import Value
+from ...ir.values import Value
 from ...ops.axes import normalize_axis
 from ...ops.base import Operator
 from ...ops.convolution import Conv

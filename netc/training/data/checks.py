@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netc.compiler.errors.data import NotFinite
-from netc.compiler.ir.graph import Value
+from netc.compiler.ir.values import Value
 from netc.dsl.diagnostics import Diagnostic
 
 from ...problems import diagnostic

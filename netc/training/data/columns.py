@@ -17,8 +17,8 @@ from netc.compiler.dims import SymDim
 from netc.compiler.errors.base import Problem
 from netc.compiler.errors.data import CannotReadData, ColumnMissing, ColumnShape, ColumnType, SizesDiffer
 from netc.compiler.ir.elements import dtype_of, numpy_dtype
-from netc.compiler.ir.graph import Value
 from netc.compiler.ir.types import DType, TensorType
+from netc.compiler.ir.values import Value
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record

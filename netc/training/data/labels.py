@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from netc.compiler.errors.data import ClassOutOfRange
-from netc.compiler.ir.graph import CallNode, Graph, OpNode, Value
+from netc.compiler.ir.graph import CallNode, Graph, OpNode
+from netc.compiler.ir.values import Value
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from netc.compiler.backends.python.errors import MissingEmitter
 from netc.compiler.dims import Dim, SymDim, to_python
-from netc.compiler.ir.graph import Value
+from netc.compiler.ir.values import Value
 
 from .lines import quoted
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netc.compiler.ir.graph import Value
 from netc.compiler.ir.training import Training
+from netc.compiler.ir.values import Value
 
 from ..recipe import Draw, Recipe
 from .columns import dim_text

@@ -13,9 +13,10 @@ from netc.compiler.analysis.means import Means
 from netc.compiler.backends.python.errors import MissingEmitter
 from netc.compiler.backends.python.naming import local, unique
 from netc.compiler.backends.torch.emit import Parts, function, parts
-from netc.compiler.ir.graph import Graph, Node, Program, Value
+from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.training import MODEL, Training
 from netc.compiler.ir.types import BATCH
+from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 
 from .columns import column, dim_text, size_of

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netc.compiler.ir.graph import Value
 from netc.compiler.ir.training import Training
+from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 
 from ..data.columns import Chosen

@@ -13,8 +13,9 @@ import torch
 
 from netc.compiler.dims import SymDim, evaluate
 from netc.compiler.ir.flat import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
-from netc.compiler.ir.graph import OpNode, Program, join
+from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.types import DType
+from netc.compiler.ir.walk import join
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
 from netc.compiler.ops.mode import ByMode

@@ -12,9 +12,10 @@ from typing import Any, cast
 from netc.dsl.record import replace
 
 from ....dims import symbols
-from ....ir.graph import Graph, Value
+from ....ir.graph import Graph
 from ....ir.origins import Origin, TracedReal, has_origin, is_integer, named, origin_key, origin_of, plain
 from ....ir.reals import RealSymbol, has_real
+from ....ir.values import Value
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Lit, Literal
 from ..code.tree import StrictLiteral

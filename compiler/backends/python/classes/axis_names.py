@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
 from ....dims import Dim, SymDim, show, symbols
-from ....ir.graph import Graph, Value, ValueTuple, flat
+from ....ir.graph import Graph
 from ....ir.origins import is_integer
 from ....ir.types import FLOAT32
+from ....ir.values import Value, ValueTuple, flat
 from ..code.classes import ClassDef
 from ..code.tree import StrictLiteral
 from ..naming import unique

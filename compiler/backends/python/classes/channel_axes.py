@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value, graphs
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.values import Value
+from ....ir.walk import graphs
 from ....ops.joining import Chunk, Concat, Split
 from ....ops.shape import Permute
 from ....ops.slicing import Flip, Pad, Roll, Slice

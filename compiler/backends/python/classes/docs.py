@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from textwrap import wrap
 
-from ....ir.graph import returned_names
+from ....ir.walk import returned_names
 from ..code.classes import ClassDef
 from ..printing.comments import in_docstring
 from ..printing.layout import STEP, WIDTH

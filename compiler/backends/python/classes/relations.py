@@ -13,9 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
-from ....ir.graph import Graph, Value
+from ....ir.graph import Graph
 from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain
 from ....ir.reals import RealSymbol
+from ....ir.values import Value
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import parts

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ....ir.graph import CallNode, Graph, Node, SharedModule, graphs
+from ....ir.graph import CallNode, Graph, Node, SharedModule
 from ....ir.origins import moved
+from ....ir.walk import graphs
 
 Use = tuple[Node, Mapping[str, Any]]
 """A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""

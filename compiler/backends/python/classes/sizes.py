@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
-from ....ir.graph import Value, ValueTuple
 from ....ir.types import Shape
+from ....ir.values import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol
 from ..code.expressions import Code, Lit, TupleCode
 from ..code.tree import SizeArg, SizeRef, SymbolRef

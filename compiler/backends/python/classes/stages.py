@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from copy import copy
 
-from ....ir.graph import Graph, OpNode, around
+from ....ir.graph import Graph, OpNode
 from ....ir.origins import has_origin
 from ....ir.stages import StageParameter
+from ....ir.walk import around
 from ....ops.base import Operator
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, Ref, StageLit, StageValue
 from ..code.framework import Framework

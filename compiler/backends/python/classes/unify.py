@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
-from ....ir.graph import Value, around
 from ....ir.origins import has_origin, is_integer, names_in, plain
 from ....ir.tests import Key
+from ....ir.values import Value
+from ....ir.walk import around
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.expressions import CallCode, Code, KeywordCode, Lit, StageLit, StageValue, Subscript, TupleCode, Unneeded
 from ..code.tree import (

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value, ValueTuple
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.values import Parts, TupleSlice, Value, ValueTuple
 from ....ops.operand import Inputs
 from ..naming import UNNAMED
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....ir.graph import Value, ValueTuple
+from ....ir.values import Value, ValueTuple
 from ..code.classes import ClassBody, SizeSymbol, Step
 from ..code.expressions import AnyInput, Code
 from ..code.tree import SizeRef, SymbolRef, named_several_times, parts

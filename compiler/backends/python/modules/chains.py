@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Parts, TupleSlice, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.values import Parts, TupleSlice, Value
 
 Taken = Value | Parts
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, Value, ValueTuple, flat
+from ....ir.graph import CallNode, Graph, Node
+from ....ir.values import Value, ValueTuple, flat
 from ..naming import singular
 from .chains import is_from_outside, makes, modules, passes, same
 

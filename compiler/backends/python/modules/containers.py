@@ -11,7 +11,8 @@ from typing import Literal
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, TupleSlice
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.values import TupleSlice
 from ....ops.regularization import Identity
 from ..classes import choices
 from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref

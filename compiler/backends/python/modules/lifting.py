@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.source import Span
 
-from ....ir.graph import Graph, Node, OpNode, Value
+from ....ir.graph import Graph, Node, OpNode
+from ....ir.values import Value
 from ..code.classes import kind_of
 from ..code.expressions import AnyInput, Code, LetCode, Lit
 from ..code.tree import ParameterRef, has_symbol, parts

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, route
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.walk import route
 from ..code.expressions import AttributeCode, Code, Lit, Subscript
 from ..code.framework import Framework
 from ..code.tree import MemberRef

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from netc.dsl.source import Span
 
-from ....ir.graph import Graph, Node, OpNode, Value
+from ....ir.graph import Graph, Node, OpNode
 from ....ir.replacing import replace_inputs, substitute
 from ....ir.types import BOOL, INT64
+from ....ir.values import Value
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout

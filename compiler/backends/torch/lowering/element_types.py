@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.types import FLOAT32
+from ....ir.values import Value
 from ....ops.constants import TableOperator
 from ....ops.parameter_of import ParameterOf
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from copy import copy
 
-from ....ir.graph import CallNode, Graph, graphs
+from ....ir.graph import CallNode, Graph
+from ....ir.walk import graphs
 
 
 def copied(main: Graph) -> list[Graph]:

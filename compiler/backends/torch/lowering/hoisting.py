@@ -13,10 +13,11 @@ from itertools import chain
 from netc.dsl.record import Record
 
 from ....dims import Dim, SymDim
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.origins import moved, origin_key
 from ....ir.replacing import substitute
 from ....ir.types import DType
+from ....ir.values import Value
 from ....ops.base import Operator
 from ....ops.constants import TableOperator
 from ....ops.formula import Const, parts

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from ....dims import Dim, Facts
-from ....ir.graph import Graph, Node, OpNode, Value
+from ....ir.graph import Graph, Node, OpNode
 from ....ir.types import BOOL, FLOAT64, TensorType
+from ....ir.values import Value
 from ....ops.attention import Attention
 from ....ops.base import Arg, Operator
 from ....ops.constants import TableOperator

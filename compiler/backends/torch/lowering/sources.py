@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Value
+from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.types import FLOAT32
+from ....ir.values import Value
 from .element_types import ElementTypes, Need, floats, is_float
 
 

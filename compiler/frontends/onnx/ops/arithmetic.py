@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.graph import Value
 from ....ir.types import DTYPES, FLOAT64, DType
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..names import is_made_up
 from ..site import Site, element_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..numbers import plain
 from ..site import Site

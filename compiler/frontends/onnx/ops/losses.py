@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.graph import Value
 from ....ir.types import INT64
+from ....ir.values import Value
 from ..site import Site
 from ..table import imports
 from ..values import Item

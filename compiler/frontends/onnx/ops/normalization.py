@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..names import is_made_up
 from ..numbers import plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ....dims import Dim
-from ....ir.graph import Value
 from ....ir.types import INT64
+from ....ir.values import Value
 from ....ops.base import numel
 from ....ops.formula import BinaryFormula, Const, IndexFormula
 from ...builder import ImportRefused

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.graph import Value
 from ....ir.types import INT64
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import Site
 from ..table import imports

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....ir.elements import Array
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import Site
 from ..steps import USUAL, Steps, zeros

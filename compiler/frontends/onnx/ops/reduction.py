@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import Site
 from ..table import imports

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....dims import Dim
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..numbers import plain
 from ..site import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim, SymDim
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import Site
 from ..table import imports

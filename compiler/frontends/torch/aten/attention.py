@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..opaque import ATTENTION_PARAMETERS
 from ..site import AtenSite

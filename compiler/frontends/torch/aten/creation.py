@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.graph import Value
 from ....ir.types import BOOL, DType, Shape
+from ....ir.values import Value
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ...builder import ImportRefused
 from ..site import AtenSite, Number

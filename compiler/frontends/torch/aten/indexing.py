@@ -7,7 +7,7 @@ from math import copysign
 import torch
 from torch.fx import Node
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..ranges import NO_AXIS, counted_axis, is_natural
 from ..site import AtenSite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import AtenSite
 from ..table import reads

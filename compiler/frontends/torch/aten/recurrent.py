@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.fx import Node
 
-from ....ir.graph import Value
+from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import AtenSite
 from ..table import reads

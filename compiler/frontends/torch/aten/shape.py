@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.graph import Value
+from ....ir.values import Value
 from ..site import AtenSite
 from ..table import reads
 
