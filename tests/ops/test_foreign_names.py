@@ -13,6 +13,7 @@ import torch
 from netc import foreign_names
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.ops import Operator
+from netc.training.optimizers import optimizer_classes
 
 STAGES = [(library, name, stage) for library, names in foreign_names.STAGES.items() for name, stage in names.items()]
 ARGUMENTS = [(library, name, own) for library, names in foreign_names.SYNONYMS.items() for name, own in names.items()]
@@ -73,7 +74,9 @@ def test_losses_are_the_functions_of_that_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name != "Optimizer"])
 def test_optimizer(name: str) -> None:
-    assert f"torch.optim.{name}(" in foreign_names.stage(name).help
+    """A train section knows it by the name that is proposed."""
+    assert f"`optimizer {name.lower()} lr=" in foreign_names.stage(name).help
+    assert optimizer_classes()[name.lower()].__name__ == name
 
 
 @pytest.mark.parametrize("short", foreign_names.SHORT)
