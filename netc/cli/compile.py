@@ -209,12 +209,15 @@ def _stream(
 ) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
+    from ..streams import start_path
     from .program import give_up_on
 
     try:
         found = made.stream(dimension)
     except CompileError as error:
         give_up_on(error.diagnostics)
+    if found.start is not None and output is not None:
+        refuse_overwriting(start_path(output, backend))
     with warnings_shown():
         written = found.save(output or "-", backend, weights, seed, options)
     for note in (*found.notes(written), *backend.notes(found.step)):

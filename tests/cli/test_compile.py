@@ -163,6 +163,34 @@ def test_a_spec_is_never_overwritten(netc: Netc, folder: Path, words: list[str])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize("words", [[], ["--target", "net"], ["--seed", "1"], ["--opset", "20"]])
+def test_a_new_spec_is_written(netc: Netc, folder: Path, words: list[str]) -> None:
+    """Once: the second time it is a spec that exists. Options of ONNX are refused for it."""
+    done = netc("compile", "-e", TINY, "-o", "new.net", *words)
+    if words[:1] in (["--seed"], ["--opset"]):
+        assert (done.exit_code, list(folder.iterdir())) == (2, [])
+        return
+    assert (done.exit_code, done.stderr) == (0, "")
+    before = (folder / "new.net").read_text()
+    assert list(api.compile_file("new.net").parameters) == list(api.compile(TINY).parameters)
+    again = netc("compile", "-e", "input 7", "-o", "new.net", *words)
+    assert again.exit_code == 2
+    assert "`new.net` is a spec that exists" in again.stderr
+    assert (folder / "new.net").read_text() == before
+
+
+def test_the_start_of_a_stream_overwrites_no_spec(netc: Netc, folder: Path) -> None:
+    text = "x = input [T, 4]\nc = input [1, 4]\ny = c -> dense 4\nx + y"
+    (folder / "s.start.net").write_text("input 3")
+    done = netc("compile", "-e", text, "--stream", "T", "-o", "s.net")
+    assert done.exit_code == 2
+    assert "`s.start.net` is a spec that exists" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["s.start.net"]
+    (folder / "s.start.net").unlink()
+    assert netc("compile", "-e", text, "--stream", "T", "-o", "s.net").exit_code == 0
+    assert api.compile_file("s.start.net").inputs.keys() == {"c"}
+
+
 def test_weights_are_not_overwritten(netc: Netc, folder: Path) -> None:
     (folder / "w.npz").write_bytes(b"")
     assert netc("compile", "-e", "input 3 -> dense 2", "--target", "onnx", "--weights", "w.npz", "-o", "w.npz").exit_code == 2
