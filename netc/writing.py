@@ -52,6 +52,26 @@ def is_stream(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def check_place(path: str) -> None:
+    """Raises the `OSError` of a file that cannot be written there, as far as that is known before: no work is done in vain."""
+    if is_stream(path):
+        return
+    with _blaming(path):
+        home = os.path.dirname(_target(path))
+        if not os.path.isdir(home):
+            raise _oserror(errno.ENOTDIR if os.path.lexists(home) else errno.ENOENT, path)
+
+
+def _target(path: str) -> str:
+    """The file that is written, where links lead."""
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise OSError(errno.EISDIR, "it is a directory", path)
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        raise _oserror(errno.EACCES, path)
+    return target
+
+
 def write_files(path: str, write: Callable[[str], None], parts: str | None = None) -> None:
     """Calls `write` with a path of the same name in a new folder next to it, then moves everything written there into place.
 
@@ -59,11 +79,7 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
     is removed.
     """
     with _blaming(path):
-        target = os.path.realpath(path)
-        if os.path.isdir(target):
-            raise OSError(errno.EISDIR, "it is a directory", path)
-        if os.path.exists(target) and not os.access(target, os.W_OK):
-            raise _oserror(errno.EACCES, path)
+        target = _target(path)
         home = os.path.dirname(target)
         with _folder(home) as folder:
             write(os.path.join(folder, os.path.basename(target)))

@@ -11,6 +11,7 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 
 from ..arguments import METHODS, RUNTIMES, checked_options
 from ..emit import STAGES
+from ..writing import check_place
 from .completion import FileName
 from .failures import wrong_usage
 from .options import (
@@ -96,6 +97,8 @@ def command(
         raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --target {SECTION}")
     _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
     _refuse_runtime(runtime, stream, target, output)
+    if output is not None and runtime is None:
+        check_place(output)
     if emit is not None:
         _emit(emit, read, choice, output, graph)
         return

@@ -51,8 +51,10 @@ def command(
 
     from ..importing.command import spec_of
     from ..importing.proof import NotProved
-    from ..writing import is_stream, write_bytes
+    from ..writing import check_place, is_stream, write_bytes
 
+    for path in (output, *([weights] if weights is not None else [])):
+        check_place(path)
     onnx = source.lower().endswith(".onnx")
     try:
         origin = _origin(source, inputs, arguments, fixed, values, dequantize)

@@ -123,6 +123,12 @@ def test_what_cannot_be_written(netc: Netc, folder: Path, output: str, says: str
     assert done.stderr == f"error: cannot write `{output}`: {says}\n"
 
 
+def test_the_place_is_checked_first(netc: Netc) -> None:
+    """Before what is wrong with the spec."""
+    done = netc("compile", "-e", "input 3 -> dens 2", "-o", "no/m.py")
+    assert (done.exit_code, done.stderr) == (1, "error: cannot write `no/m.py`: there is no folder `no`\n")
+
+
 @pytest.mark.parametrize(
     "words",
     [
