@@ -255,6 +255,11 @@ def _several(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
         if not all(texts):
             raise click.BadParameter(f"expected {option.metavar}, got `{name}={text}`", ctx, option)
         found[name] = [(one, _constant(name, one, ctx, option)) for one in texts]
+        seen: set[str] = set()
+        for one, value in found[name]:
+            if repr(value) in seen:  # which 8 and 8.0 do not share
+                raise click.BadParameter(f"`{name}` is given the value `{one}` twice", ctx, option)
+            seen.add(repr(value))
     return found
 
 
