@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import FileName
-from .failures import Failed
+from .failures import Failed, no_file
 from .options import named_words, refuse_overwriting
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _origin(
 
     match suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
-            raise Failed(f"there is no file `{source}`")
+            raise no_file(source)
         case ".onnx":
             return _onnx(source, values, dequantize)
         case ".pt2":
