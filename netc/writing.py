@@ -35,7 +35,7 @@ def write_bytes(path: str, content: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
     elif is_stream(path):
-        with _blaming(path), open(path, "wb") as stream:
+        with blaming(path), open(path, "wb") as stream:
             stream.write(content)
     else:
         write_files(path, lambda temporary: _write(temporary, content))
@@ -56,7 +56,7 @@ def check_place(path: str) -> None:
     """Raises the `OSError` of a file that cannot be written there, as far as that is known before: no work is done in vain."""
     if is_stream(path):
         return
-    with _blaming(path):
+    with blaming(path):
         home = os.path.dirname(_target(path))
         if not os.path.isdir(home):
             raise _oserror(errno.ENOTDIR if os.path.lexists(home) else errno.ENOENT, path)
@@ -78,7 +78,7 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
     `parts` is the regular expression of what follows the name in those of files that belong to it; such a file that was not written now
     is removed.
     """
-    with _blaming(path):
+    with blaming(path):
         target = _target(path)
         home = os.path.dirname(target)
         with _folder(home) as folder:
@@ -170,7 +170,7 @@ def _locked(folder: str) -> int | None:
 
 
 @contextmanager
-def _blaming(path: str) -> Iterator[None]:
+def blaming(path: str) -> Iterator[None]:
     """Errors name the path that was asked for, not that of a temporary file."""
     if "\0" in path:
         raise _oserror(errno.EINVAL, path)
