@@ -154,6 +154,17 @@ def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("output", ["m.py", "m.net"])
+def test_every_option_that_does_not_apply_is_named(netc: Netc, folder: Path, output: str) -> None:
+    words = ("--weights", "w.npz", "--opset", 17, "--metadata", "a=b", "--no-optimize", "--quantize", "int8")
+    done = netc("compile", "-e", TINY, "-o", output, *words)
+    assert (done.exit_code, list(folder.iterdir())) == (2, [])
+    assert all(word in done.stderr for word in ("--weights", "`--opset`", "`--no-optimize`", "`--metadata` are for `.onnx`", "--quantize"))
+    assert done.stderr.count("Error") == 1
+    for other in (("--emit", "tokens"), ("--target", "train")):
+        assert "--opset, --metadata are for graphs" in netc("compile", "-e", TINY, *other, "--opset", 17, "--metadata", "a=b").stderr
+
+
 @pytest.mark.parametrize("words", [["--target", "torch"], ["--emit", "graph"], ["--emit", "tokens"], ["--emit", "torch"]])
 def test_a_spec_is_never_overwritten(netc: Netc, folder: Path, words: list[str]) -> None:
     """Neither the one that is compiled, by whichever name, nor one that it uses."""
