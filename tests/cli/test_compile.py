@@ -123,10 +123,13 @@ def test_what_cannot_be_written(netc: Netc, folder: Path, output: str, says: str
     assert done.stderr == f"error: cannot write `{output}`: {says}\n"
 
 
-def test_the_place_is_checked_first(netc: Netc) -> None:
-    """Before what is wrong with the spec."""
-    done = netc("compile", "-e", "input 3 -> dens 2", "-o", "no/m.py")
-    assert (done.exit_code, done.stderr) == (1, "error: cannot write `no/m.py`: there is no folder `no`\n")
+@pytest.mark.parametrize(("command", "ending"), [("compile", "py"), ("draw", "svg"), ("run", "npz")])
+def test_the_place_is_checked_first(netc: Netc, folder: Path, command: str, ending: str) -> None:
+    """Before what is wrong with the spec. Nothing is left of that."""
+    done = netc(command, "-e", "input 3 -> dens 2", "-o", f"no/m.{ending}")
+    assert (done.exit_code, done.stderr) == (1, f"error: cannot write `no/m.{ending}`: there is no folder `no`\n")
+    assert "unknown" in netc(command, "-e", "input 3 -> dens 2", "-o", f"m.{ending}").stderr
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
