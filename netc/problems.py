@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 from typing import ClassVar
 
 from netc.compiler.errors.base import Problem
@@ -43,7 +44,7 @@ class MissingFile(FileProblem):
         if self.near:
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
         setting = _SETTING.fullmatch(self.path)
-        return (f"to set a parameter of the model, write `--set {self.path}`",) if setting is not None else ()
+        return (f"to set a parameter of the model, write `--set {quote(self.path)}`",) if setting is not None else ()
 
 
 class NotAFile(FileProblem):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from netc.compiler.backends.base import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.registry import backend_of, backends
@@ -30,10 +30,22 @@ def refuse_weights(backend: Backend, what: str) -> None:
 
 def refuse_options(backend: Backend, options: Iterable[str]) -> None:
     """Raises `WrongOutput` if the artefact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
-    asked = ", ".join(f"`{option}`" for option in options)
+    asked = [f"`{option}`" for option in options]
     if asked and not backend.takes_options:
         others = " or ".join(f"`{one.suffix}`" for one in backends() if one.takes_options)
-        raise WrongOutput(f"{backend.artefact} is no graph of ONNX: {asked} is for {others}")
+        raise WrongOutput(f"{backend.artefact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
+
+
+def refuse_all(*checks: Callable[[], None]) -> None:
+    """Raises `WrongOutput` with the messages of all checks that do, so that people mend them at once."""
+    found = []
+    for check in checks:
+        try:
+            check()
+        except ValueError as error:
+            found.append(str(error))
+    if found:
+        raise WrongOutput("; ".join(found))
 
 
 def save(given: BackendInput, backend: Backend, path: str) -> None:

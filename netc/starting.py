@@ -13,6 +13,8 @@ import shutil
 import tempfile
 from math import cos, pi, sin
 
+from .writing import blaming
+
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 ROWS = 400
 _SPEC = """\
@@ -59,6 +61,8 @@ def start(path: str) -> list[str]:
     """Makes the folder; gives the names of its files. Raises `CannotStart`, or `OSError`."""
     target = os.path.abspath(path)
     name = os.path.basename(target)
+    if os.path.basename(path.rstrip(os.sep)) in ("", os.curdir, os.pardir):
+        raise CannotStart(f"`{path}` is not a name for a project, which is a new folder: `netc new moons`")
     if not NAME.fullmatch(name):
         raise CannotStart(f"`{name}` is not a name for a project: a letter, then letters, digits, `_` and `-`")
     if os.path.lexists(target):
@@ -66,6 +70,12 @@ def start(path: str) -> list[str]:
     if not os.path.isdir(os.path.dirname(target)):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     files = {f"{name}.net": _SPEC, "data.csv": _moons(), "README.md": _README.format(name=name)}
+    with blaming(path):
+        _write(files, target)
+    return list(files)
+
+
+def _write(files: dict[str, str], target: str) -> None:
     folder = tempfile.mkdtemp(prefix=".netc-", dir=os.path.dirname(target))
     try:
         for file, text in files.items():
@@ -76,7 +86,6 @@ def start(path: str) -> list[str]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return list(files)
 
 
 def _umask() -> int:

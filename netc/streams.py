@@ -239,7 +239,7 @@ class ModelStream:
             refuse_weights(backend, "weights and seeds are")
         written = [(checked, self.step)]
         if self.start is not None:
-            written.append((checked.removesuffix(backend.suffix) + START + backend.suffix, self.start))
+            written.append((start_path(checked, backend), self.start))
         with reported(self._whole(weights, seed, options)) as whole:
             for name, program in written:
                 save(self._part(program, whole), backend, name)
@@ -278,6 +278,11 @@ class ModelStream:
         from netc.compiler.analysis.parameters import parameters
 
         return part_of(program, whole, {name: self.stream.moved.get(name, name) for name in parameters(program)})
+
+
+def start_path(path: str, backend: Backend) -> str:
+    """The file next to that of a step that computes what comes before the first piece."""
+    return path.removesuffix(backend.suffix) + START + backend.suffix
 
 
 def _of_module(module: Any, inputs: list[str], outputs: list[str], given: Mapping[str, Any]) -> Mapping[str, Any]:

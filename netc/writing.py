@@ -35,7 +35,7 @@ def write_bytes(path: str, content: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
     elif is_stream(path):
-        with _blaming(path), open(path, "wb") as stream:
+        with blaming(path), open(path, "wb") as stream:
             stream.write(content)
     else:
         write_files(path, lambda temporary: _write(temporary, content))
@@ -52,18 +52,33 @@ def is_stream(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def check_place(path: str) -> None:
+    """Raises the `OSError` of a file that cannot be written there, as far as that is known before: no work is done in vain. It does what
+    `write_files` begins with, and leaves nothing."""
+    if is_stream(path):
+        return
+    with blaming(path), _folder(os.path.dirname(_target(path))):
+        pass
+
+
+def _target(path: str) -> str:
+    """The file that is written, where links lead."""
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise OSError(errno.EISDIR, "it is a directory", path)
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        raise _oserror(errno.EACCES, path)
+    return target
+
+
 def write_files(path: str, write: Callable[[str], None], parts: str | None = None) -> None:
     """Calls `write` with a path of the same name in a new folder next to it, then moves everything written there into place.
 
     `parts` is the regular expression of what follows the name in those of files that belong to it; such a file that was not written now
     is removed.
     """
-    with _blaming(path):
-        target = os.path.realpath(path)
-        if os.path.isdir(target):
-            raise OSError(errno.EISDIR, "it is a directory", path)
-        if os.path.exists(target) and not os.access(target, os.W_OK):
-            raise _oserror(errno.EACCES, path)
+    with blaming(path):
+        target = _target(path)
         home = os.path.dirname(target)
         with _folder(home) as folder:
             write(os.path.join(folder, os.path.basename(target)))
@@ -154,7 +169,7 @@ def _locked(folder: str) -> int | None:
 
 
 @contextmanager
-def _blaming(path: str) -> Iterator[None]:
+def blaming(path: str) -> Iterator[None]:
     """Errors name the path that was asked for, not that of a temporary file."""
     if "\0" in path:
         raise _oserror(errno.EINVAL, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import gcd
+from shlex import quote
 from typing import ClassVar
 
 from .base import Problem
@@ -26,7 +27,7 @@ class RunExists(Problem):
         return f"there is a run in `{self.path}` already"
 
     def help(self) -> tuple[str, ...]:
-        return (f"continue it by `netc train --resume {self.path}`, or give another folder",)
+        return (f"continue it by `netc train --resume {quote(self.path)}`, or give another folder",)
 
 
 class FolderNotEmpty(Problem):
@@ -43,7 +44,7 @@ class FolderNotEmpty(Problem):
         return ("a run is a folder of its own, with several files",)
 
     def help(self) -> tuple[str, ...]:
-        return (f"give the name of a new folder: `-o {'run' if self.path == '.' else self.path.rstrip('/') + '/run'}`",)
+        return (f"give the name of a new folder: `-o {quote('run' if self.path == '.' else self.path.rstrip('/') + '/run')}`",)
 
 
 class RunUnreadable(Problem):
@@ -72,7 +73,7 @@ class RunDiffers(Problem):
         return f"cannot resume `{self.path}`: {self.what}"
 
     def help(self) -> tuple[str, ...]:
-        return (f"start a new run with its weights: `--weights {self.path}/last.safetensors -o RUN`",)
+        return (f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)
 
 
 class NoDevice(Problem):

@@ -36,8 +36,11 @@ def of_hub(word: str) -> list[Path]:
     except ImportError:
         raise _refused(source, "huggingface_hub is not installed", "pip install netc[hub]") from None
 
+    name, revision = whole["name"], whole["revision"]
+    kept = not _answers(name, revision)
+
     def fetch(file: str) -> Path:
-        return Path(hf_hub_download(whole["name"], file, revision=whole["revision"]))
+        return Path(hf_hub_download(name, file, revision=revision, local_files_only=kept))
 
     def found() -> Path:
         for file in _FILES:
@@ -52,6 +55,21 @@ def of_hub(word: str) -> list[Path]:
         for shard in shards_of(main, source):
             _reported(lambda shard=shard: fetch(shard), source)  # type: ignore[misc]
     return [main]
+
+
+def _answers(name: str, revision: str | None) -> bool:
+    """Whether the hub can be reached, whatever it says: one question. The library asks for each file again and again, which takes minutes,
+    and says so each time."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        get_hf_file_metadata(hf_hub_url(name, _FILES[0], revision=revision))
+    except (HfHubHTTPError, HFValidationError):
+        return True
+    except Exception:  # of the library for HTTP that it is made with, which changes
+        return False
+    return True
 
 
 def _reported(fetch: Callable[[], Path], source: str) -> Path:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from shlex import quote
 from typing import Any, NoReturn
 
 import click
@@ -67,7 +68,7 @@ class Commands(click.Group):
         names = near(name, COMMANDS)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
         if not names and os.path.exists(name):
-            hint = f"; to check the file: `netc check {name}`"
+            hint = f"; to check the file: `netc check {quote(name)}`"
         raise click.UsageError(f"there is no command `{name}`{hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:

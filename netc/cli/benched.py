@@ -19,7 +19,7 @@ from ..benching.contenders import Settings, Subject
 from ..benching.job import Declared, Job
 from ..importing.reading import suffix
 from ..samples import NoSizes, shapes_of
-from .failures import Failed
+from .failures import Failed, no_file
 from .importing import value_of
 from .program import compiled
 from .reading import reader
@@ -114,6 +114,8 @@ def _program(asked: Asked, settings: Settings) -> Subject:
         raise ValueError("an exported program runs with the sizes of its example inputs: --dim, --input and --args are for others")
     path = asked.path
     assert path is not None
+    if not os.path.isfile(path):
+        raise no_file(path)
     from ..benching.examples import NoExamples, examples
 
     try:
@@ -172,7 +174,7 @@ def _other_spec(word: str, asked: Asked, inputs: tuple[Declared, ...], settings:
 def _file(kind: str) -> Callable[[str, Asked, tuple[Declared, ...], Settings, str], Job]:
     def made(word: str, asked: Asked, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
         if kind != "torch" and not os.path.isfile(word):
-            raise Failed(f"there is no file `{word}`")
+            raise no_file(word)
         return contenders.job(word, kind, word, inputs, settings)
 
     return made

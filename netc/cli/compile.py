@@ -11,6 +11,7 @@ from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_
 
 from ..arguments import METHODS, RUNTIMES, checked_options
 from ..emit import STAGES
+from ..writing import check_place
 from .completion import FileName
 from .failures import wrong_usage
 from .options import (
@@ -29,7 +30,7 @@ from .reading import reader
 from .terminal import warnings_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from netc.compiler.backends.base import Backend, BackendInput, GraphOptions
     from netc.dsl.source import SourceFile
@@ -91,11 +92,13 @@ def command(
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
     if graph and emit not in (None, *(one.name for one in BACKENDS if one.takes_options)):
-        raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --emit {emit}")
+        raise click.UsageError(f"{_listed(graph)} for graphs of ONNX, not for --emit {emit}")
     if graph and target == SECTION:
-        raise click.UsageError(f"{_as_given(graph)[0]} is for graphs of ONNX, not for --target {SECTION}")
+        raise click.UsageError(f"{_listed(graph)} for graphs of ONNX, not for --target {SECTION}")
     _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
     _refuse_runtime(runtime, stream, target, output)
+    if output is not None and runtime is None:
+        check_place(output)
     if emit is not None:
         _emit(emit, read, choice, output, graph)
         return
@@ -109,15 +112,16 @@ def command(
     from netc.dsl.record import replace
 
     from ..quantising import check_target
-    from ..saving import refuse_options, refuse_weights, save
+    from ..saving import refuse_all, refuse_options, refuse_weights, save
     from .written import writing_shown
 
+    checks = [lambda: refuse_options(backend, _as_given(graph))]
+    if weights is not None or seed is not None:
+        checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
+    if quantize is not None:
+        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None))
     with wrong_usage():
-        if weights is not None or seed is not None:
-            refuse_weights(backend, "--weights and --seed are")
-        refuse_options(backend, _as_given(graph))
-        if quantize is not None:
-            check_target(backend, output or "-", quantize, calibration is not None)
+        refuse_all(*checks)
     options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
@@ -198,6 +202,11 @@ def _as_given(graph: Iterable[str]) -> list[str]:
     return ["--no-optimize" if name == "optimize" else f"--{name}" for name in graph]
 
 
+def _listed(graph: Collection[str]) -> str:
+    """All of them, as the subject of a sentence."""
+    return ", ".join(_as_given(graph)) + (" is" if len(graph) == 1 else " are")
+
+
 def _stream(
     made: Model,
     dimension: str,
@@ -209,12 +218,15 @@ def _stream(
 ) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
+    from ..streams import start_path
     from .program import give_up_on
 
     try:
         found = made.stream(dimension)
     except CompileError as error:
         give_up_on(error.diagnostics)
+    if found.start is not None and output is not None:
+        refuse_overwriting(start_path(output, backend))
     with warnings_shown():
         written = found.save(output or "-", backend, weights, seed, options)
     for note in (*found.notes(written), *backend.notes(found.step)):

@@ -44,10 +44,11 @@ def command(
     refuse_overwriting(output, path, after)
     from ..drawing.files import format_of, picture_bytes
     from ..drawing.png import CannotDraw
-    from ..writing import write_bytes
+    from ..writing import check_place, write_bytes
 
     with wrong_usage():
         format_of(output)
+    check_place(output)
     choice = choose(model, params, dims, allow_paths)
     program = compiled(reader(path, text), choice).program
     before = None if after is None else program

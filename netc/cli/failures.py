@@ -33,6 +33,11 @@ class Failed(click.ClickException):
         complain(self.message, *self.help)
 
 
+def no_file(path: str) -> Failed:
+    """The failure of a path that is no file, as people need to know of it."""
+    return Failed(f"`{path}` is a directory, not a file" if os.path.isdir(path) else f"there is no file `{path}`")
+
+
 @contextmanager
 def wrong_usage() -> Iterator[None]:
     """Options that exclude each other, which a ValueError reports, are wrong usage."""

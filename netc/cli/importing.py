@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import FileName
-from .failures import Failed
+from .failures import Failed, no_file
 from .options import named_words, refuse_overwriting
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ def command(
 
     from ..importing.command import spec_of
     from ..importing.proof import NotProved
-    from ..writing import is_stream, write_bytes
+    from ..writing import check_place, is_stream, write_bytes
 
+    for path in (output, *([weights] if weights is not None else [])):
+        check_place(path)
     onnx = source.lower().endswith(".onnx")
     try:
         origin = _origin(source, inputs, arguments, fixed, values, dequantize)
@@ -91,7 +93,7 @@ def _origin(
 
     match suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
-            raise Failed(f"there is no file `{source}`")
+            raise no_file(source)
         case ".onnx":
             return _onnx(source, values, dequantize)
         case ".pt2":

@@ -215,11 +215,12 @@ def read_by(weights: Checkpoint | None) -> tuple[str, ...]:
 
 
 def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
-    """What is read is not written over: neither a spec, of which others may be used, nor the other inputs of the command."""
+    """What is read is not written over: neither a spec that exists, which others may use, nor the other inputs of the command."""
     if output is None or output == "-":
         return
-    if os.path.splitext(os.path.realpath(output))[1].lower() == ".net":
-        raise click.UsageError(f"`{output}` is the name of a spec, and -o would overwrite it")
+    real = os.path.realpath(output)
+    if os.path.splitext(real)[1].lower() == ".net" and os.path.lexists(real):
+        raise click.UsageError(f"`{output}` is a spec that exists, and -o would overwrite it")
     for path in inputs:
         if path not in (None, "-") and _same(output, path):
             raise click.UsageError(f"-o would overwrite `{path}`, which the command reads")
@@ -254,6 +255,11 @@ def _several(ctx: click.Context, option: click.Parameter, values: tuple[str, ...
         if not all(texts):
             raise click.BadParameter(f"expected {option.metavar}, got `{name}={text}`", ctx, option)
         found[name] = [(one, _constant(name, one, ctx, option)) for one in texts]
+        seen: set[str] = set()
+        for one, value in found[name]:
+            if repr(value) in seen:  # which 8 and 8.0 do not share
+                raise click.BadParameter(f"`{name}` is given the value `{one}` twice", ctx, option)
+            seen.add(repr(value))
     return found
 
 

@@ -9,7 +9,8 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -17,9 +18,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def form_options(function: F) -> F:
-    """`--json` and `--csv` as `form`, None without."""
-    as_text = click.option("--csv", "form", flag_value="csv", help="Print comma-separated values instead of a table.")
-    return click.option("--json", "form", flag_value="json", default=None, help="Print JSON instead of a table.")(as_text(function))
+    """`--json` and `--csv` as `form`, None without; both are wrong usage."""
+
+    @click.option("--json", "in_json", is_flag=True, help="Print JSON instead of a table.")
+    @click.option("--csv", "in_csv", is_flag=True, help="Print comma-separated values instead of a table.")
+    @wraps(function)
+    def command(*args: Any, in_json: bool, in_csv: bool, **kwargs: Any) -> Any:
+        if in_json and in_csv:
+            raise click.UsageError("give `--json` or `--csv`, not both")
+        return function(*args, form="json" if in_json else "csv" if in_csv else None, **kwargs)
+
+    return cast("F", command)
 
 
 def as_json(data: object) -> str:

@@ -64,12 +64,15 @@ def command(
 
     Without --weights the parameters are drawn with --seed, 0 unless given.
     """
+    from ..writing import check_place, write_bytes
     from . import runnable
 
     path = one_source(file, text)
     if output is not None and os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
     refuse_overwriting(output, path, *read_by(weights), *files.values())
+    if output is not None:
+        check_place(output)
     if path is not None and has_suffix(BACKEND, path):
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
@@ -82,7 +85,6 @@ def command(
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if output is not None:
-        from ..writing import write_bytes
         from .arrays import npz
 
         write_bytes(output, npz(results))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from netc.compiler.backends.onnx.runtime import OnnxSession, UnknownPort
 from netc.dsl.record import Record
 
 from ..samples import BATCH, USUAL, NoSizes, shapes_of
-from .failures import Failed
+from .failures import Failed, no_file
 from .program import compiled
 from .reading import reader
 
@@ -48,6 +49,8 @@ def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpo
 def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
     """A file. `dims` are the sizes of symbolic axes."""
     _check(device)
+    if os.path.isdir(path):
+        raise no_file(path)
     session = _started(lambda: OnnxSession(path, device), f"`{path}`")
     axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
     unknown = next((name for name in dims if name not in axes), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,7 +107,7 @@ def command(
     report(result.diagnostics, "text", sys.stderr)
     write(result.summary())
     if not seen:
-        longer = f"netc train {result.spec} --weights {folder}/last.safetensors --epochs N -o RUN"
+        longer = f"netc train {result.spec} --weights {quote(f'{folder}/last.safetensors')} --epochs N -o RUN"
         _note(f"the run had finished, and no step was left; to train longer, start a new one with its weights: {longer}")
     if result.failed:
         raise click.exceptions.Exit(FAILED)
@@ -122,7 +123,7 @@ def _check_usage(output: str | None, resume: str | None, own: Mapping[str, Any])
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
     changed = next((OPTIONS.get(name, name) for name in OF_THE_RUN if own[name]), None)
     if resume is not None and changed is not None:
-        remedy = f"start a new run with its weights: `--weights {resume}/last.safetensors -o RUN`"
+        remedy = f"start a new run with its weights: `--weights {quote(f'{resume}/last.safetensors')} -o RUN`"
         raise click.UsageError(f"`--{changed}` is what the run was started with, and `--resume` does not change it; {remedy}")
     if BATCH in own["dims"]:
         raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
@@ -138,7 +139,7 @@ def _ending() -> Iterator[None]:
         yield
     except Interrupted as stopped:
         if is_first():
-            note(f"stopped at step {stopped.step}; to continue: netc train --resume {stopped.folder}")
+            note(f"stopped at step {stopped.step}; to continue: netc train --resume {quote(str(stopped.folder))}")
         raise click.exceptions.Exit(stopped.exit_code) from None
     except ValueError:
         if not is_first():  # the first process reports what is wrong for all

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -157,7 +158,7 @@ class Checkpoints:
         except _DAMAGED as error:
             if isinstance(error, RunError):
                 raise
-            remedy = f"start a new run with its weights: `--weights {self.folder}/last.safetensors -o RUN`"
+            remedy = f"start a new run with its weights: `--weights {quote(f'{self.folder}/last.safetensors')} -o RUN`"
             raise RunError(RunUnreadable(os.fspath(self.folder), _why_damaged(error), remedy)) from None
         return progress
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from shlex import quote
 from typing import Any
 
 from netc.compiler.errors.running import NoDevice, RunDiffers, RunError
@@ -33,7 +34,7 @@ from .splitting import checked_splits
 
 
 class Result(Record):
-    """How a run ended. `results` are those of the last validation, or of training without one."""
+    """How a run ended. `results` are those of the last validation, or of training without one. `spec` is words of the shell."""
 
     folder: str
     results: dict[str, float]
@@ -46,7 +47,8 @@ class Result(Record):
     def summary(self) -> str:
         """What was reached, and the command to go on with."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
-        return f"{self.steps} steps: {shown}\nnetc compile {self.spec} --weights {self.folder} -o {self.model}.onnx"
+        command = f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
+        return f"{self.steps} steps: {shown}\n{command}"
 
 
 def train_file(
@@ -165,11 +167,12 @@ def _run(
 
 
 def _chosen(training: Training, path: str) -> str:
-    """The spec with the options that choose what was trained."""
+    """The spec with the options that choose what was trained, quoted for the shell."""
     options = [f"--model {training.model}"] if training.several else []
     simple = {name: value for name, value in training.params.items() if isinstance(value, (int, float, str))}
-    options += [f"--set {name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in simple.items()]
-    return " ".join([path, *options])
+    words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in simple.items()}
+    options += [f"--set {quote(f'{name}={word}')}" for name, word in words.items()]
+    return " ".join([quote(path), *options])
 
 
 def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:

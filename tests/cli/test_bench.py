@@ -139,11 +139,16 @@ def test_a_contender_that_fails(netc: Netc, spec: Path, write: Write, against: s
         (("modules.py:Scaled", "--input", "x -> y"), 2, "--input: "),
         (("modules.py:Scaled", "--input", "3", "--seed", "1", "--weights", "w.npz"), 2, "are for specs"),
         (("m.net", "--rounds", "0"), 2, "--rounds"),
-        (("no.pt2",), 1, "no.pt2"),
+        (("no.pt2",), 1, "there is no file `no.pt2`"),
+        (("folder.onnx",), 1, "`folder.onnx` is a directory"),
+        (("folder.pt2",), 1, "`folder.pt2` is a directory"),
+        (("m.net", "--against", "folder.onnx"), 1, "`folder.onnx` is a directory"),
         (("m.net", "--dim", "Q=3"), 1, "Q"),
     ],
 )
 def test_what_makes_no_sense(netc: Netc, spec: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    for name in ("folder.onnx", "folder.pt2"):
+        Path(name).mkdir()
     done = netc("bench", *words)
     assert (done.exit_code, done.stdout) == (code, "")
     assert said in done.stderr

@@ -123,6 +123,15 @@ def test_what_cannot_be_written(netc: Netc, folder: Path, output: str, says: str
     assert done.stderr == f"error: cannot write `{output}`: {says}\n"
 
 
+@pytest.mark.parametrize(("command", "ending"), [("compile", "py"), ("draw", "svg"), ("run", "npz")])
+def test_the_place_is_checked_first(netc: Netc, folder: Path, command: str, ending: str) -> None:
+    """Before what is wrong with the spec. Nothing is left of that."""
+    done = netc(command, "-e", "input 3 -> dens 2", "-o", f"no/m.{ending}")
+    assert (done.exit_code, done.stderr) == (1, f"error: cannot write `no/m.{ending}`: there is no folder `no`\n")
+    assert "unknown" in netc(command, "-e", "input 3 -> dens 2", "-o", f"m.{ending}").stderr
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -148,6 +157,17 @@ def test_wrong_usage(netc: Netc, folder: Path, words: list[str]) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("output", ["m.py", "m.net"])
+def test_every_option_that_does_not_apply_is_named(netc: Netc, folder: Path, output: str) -> None:
+    words = ("--weights", "w.npz", "--opset", 17, "--metadata", "a=b", "--no-optimize", "--quantize", "int8")
+    done = netc("compile", "-e", TINY, "-o", output, *words)
+    assert (done.exit_code, list(folder.iterdir())) == (2, [])
+    assert all(word in done.stderr for word in ("--weights", "`--opset`", "`--no-optimize`", "`--metadata` are for `.onnx`", "--quantize"))
+    assert done.stderr.count("Error") == 1
+    for other in (("--emit", "tokens"), ("--target", "train")):
+        assert "--opset, --metadata are for graphs" in netc("compile", "-e", TINY, *other, "--opset", 17, "--metadata", "a=b").stderr
+
+
 @pytest.mark.parametrize("words", [["--target", "torch"], ["--emit", "graph"], ["--emit", "tokens"], ["--emit", "torch"]])
 def test_a_spec_is_never_overwritten(netc: Netc, folder: Path, words: list[str]) -> None:
     """Neither the one that is compiled, by whichever name, nor one that it uses."""
@@ -161,6 +181,34 @@ def test_a_spec_is_never_overwritten(netc: Netc, folder: Path, words: list[str])
         assert (done.exit_code, done.stdout) == (2, "")
         assert "overwrite" in done.stderr
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("words", [[], ["--target", "net"], ["--seed", "1"], ["--opset", "20"]])
+def test_a_new_spec_is_written(netc: Netc, folder: Path, words: list[str]) -> None:
+    """Once: the second time it is a spec that exists. Options of ONNX are refused for it."""
+    done = netc("compile", "-e", TINY, "-o", "new.net", *words)
+    if words[:1] in (["--seed"], ["--opset"]):
+        assert (done.exit_code, list(folder.iterdir())) == (2, [])
+        return
+    assert (done.exit_code, done.stderr) == (0, "")
+    before = (folder / "new.net").read_text()
+    assert list(api.compile_file("new.net").parameters) == list(api.compile(TINY).parameters)
+    again = netc("compile", "-e", "input 7", "-o", "new.net", *words)
+    assert again.exit_code == 2
+    assert "`new.net` is a spec that exists" in again.stderr
+    assert (folder / "new.net").read_text() == before
+
+
+def test_the_start_of_a_stream_overwrites_no_spec(netc: Netc, folder: Path) -> None:
+    text = "x = input [T, 4]\nc = input [1, 4]\ny = c -> dense 4\nx + y"
+    (folder / "s.start.net").write_text("input 3")
+    done = netc("compile", "-e", text, "--stream", "T", "-o", "s.net")
+    assert done.exit_code == 2
+    assert "`s.start.net` is a spec that exists" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["s.start.net"]
+    (folder / "s.start.net").unlink()
+    assert netc("compile", "-e", text, "--stream", "T", "-o", "s.net").exit_code == 0
+    assert api.compile_file("s.start.net").inputs.keys() == {"c"}
 
 
 def test_weights_are_not_overwritten(netc: Netc, folder: Path) -> None:

@@ -40,7 +40,7 @@ def test_themes(netc: Netc, folder: Path) -> None:
     ("words", "message"),
     [
         (("-o", "a.xyz"), "not a name for a picture: it ends neither in .svg"),
-        (("-o", "a.net"), "would overwrite it"),
+        (("-o", "a.net"), "not a name for a picture"),
         (("-o", "a.svg", "--at", "three"), "has no stage `three`"),
         (("-o", "a.svg", "--at", "one.dense1"), "nothing is inside `one.dense1`"),
         ((), "Missing option"),

@@ -94,6 +94,30 @@ def test_what_cannot_be_imported(case: str, folder: Path) -> None:
     assert not (folder / "net.net").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-o", "none/a.net"), "cannot write `none/a.net`: there is no folder `none`"),
+        (("-o", "a.net", "--weights", "none/a.safetensors"), "cannot write `none/a.safetensors`: there is no folder `none`"),
+        (("-o", "model.py/a.net"), "cannot write `model.py/a.net`: "),
+        (("-o", "a.net", "--weights", "."), "cannot write `.`: it is a directory"),
+    ],
+)
+def test_the_place_is_checked_first(folder: Path, words: tuple[str, ...], said: str) -> None:
+    """Before the module is made, which fails here."""
+    stderr = run("import", "model.py:broken", "--input", "8", *words, code=1).stderr
+    assert said in stderr
+    assert "no such thing" not in stderr
+    assert not (folder / "a.net").exists()
+
+
+@pytest.mark.parametrize("name", ["d.onnx", "d.pt2"])
+def test_a_directory_is_no_file(folder: Path, name: str) -> None:
+    assert f"there is no file `{name}`" in run("import", name, "-o", "a.net", code=1).stderr
+    (folder / name).mkdir()
+    assert f"`{name}` is a directory, not a file" in run("import", name, "-o", "a.net", code=1).stderr
+
+
 USAGE = {
     "no inputs": (("model.py:Net",), "say what the module takes"),
     "no shape": (("model.py:Net", "--input", "8x"), "declares no inputs"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +41,28 @@ def test_the_commands_of_the_readme(netc: Netc, folder: Path, monkeypatch: pytes
 def test_names(netc: Netc, folder: Path, name: str) -> None:
     done = netc("new", name)
     assert done.exit_code == 1
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/..", "/", "./"])
+def test_no_names(netc: Netc, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the folder is called that they lead to."""
+    (folder / "here").mkdir()
+    monkeypatch.chdir(folder / "here")
+    done = netc("new", name)
+    assert done.exit_code == 1
+    assert f"`{name}` is not a name for a project" in done.stderr
+
+
+def test_a_place_that_is_written_by_no_one(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has the name that was given, not that of a temporary folder."""
+
+    def refuse(path: str, mode: int = 0o777) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    done = netc("new", "moons")
+    assert (done.exit_code, done.stderr) == (1, "error: cannot write `moons`: permission denied\n")
     assert list(folder.iterdir()) == []
 
 

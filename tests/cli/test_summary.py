@@ -55,3 +55,11 @@ def test_a_table_is_as_wide_as_the_terminal(name: str) -> None:
 
 def test_forms_exclude_each_other(netc: Netc) -> None:
     assert netc("summary", "-e", TEXT, "--wide", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize("words", [("summary",), ("sweep", "--set", "width=8"), ("bench",)])
+def test_one_form_at_a_time(netc: Netc, words: tuple[str, ...]) -> None:
+    for forms in (("--json", "--csv"), ("--csv", "--json")):
+        done = netc(*words, "-e", TEXT, *forms)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "give `--json` or `--csv`, not both" in done.stderr

@@ -55,3 +55,10 @@ def test_all_wrong(netc: Netc) -> None:
 )
 def test_wrong_usage(netc: Netc, words: tuple[str, ...]) -> None:
     assert netc("sweep", "-e", TEXT, *words).exit_code == 2
+
+
+@pytest.mark.parametrize("values", ["8,8", "8,16,8", "[1, 2],[1,2]", "relu,relu", "8,08e0,8.0"])
+def test_each_value_once(netc: Netc, values: str) -> None:
+    done = netc("sweep", "-e", TEXT, "--set", f"width={values}")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "twice" in done.stderr

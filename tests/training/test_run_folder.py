@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import torch
 from click.testing import CliRunner
 
 from netc.cli import cli
-from netc.compiler.errors.running import RunError
+from netc.compiler.errors.running import FolderNotEmpty, RunDiffers, RunError, RunExists
 from netc.compiler.errors.weights import WeightsError
 from netc.training.checkpoints import write_state
+from netc.training.command import Result
 from netc.training.curves import curves_svg
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
@@ -104,3 +106,31 @@ def test_reports_for_tensorboard(tmp_path: Path) -> None:
 def test_a_full_disk_is_said() -> None:
     with pytest.raises(OSError, match="No space left"):
         write_state({"numbers": torch.zeros(100_000)}, "/dev/full")
+
+
+def test_commands_are_quoted(tmp_path: Path) -> None:
+    """For the shell: what is said to go on with has the folder as one word."""
+    folder = "o'dd $näme; x"
+    words = shlex.split(Result(folder, {"loss": 1.0}, 2, "'my spec.net'", "net").summary().splitlines()[-1])
+    assert words == ["netc", "compile", "my spec.net", "--weights", folder, "-o", "net.onnx"]
+    for problem in (RunExists(folder), RunDiffers(folder, "it is another"), FolderNotEmpty(folder, "a")):
+        command = problem.help()[0].split("`")[1]
+        assert any(word.startswith(folder) for word in shlex.split(command)), command
+
+
+def test_the_command_after_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("data.npz", **samples(32))
+    Path("my spec.net").write_text(SPEC)
+    done = CliRunner().invoke(cli, ["train", "my spec.net", "--data", "data.npz", "--steps", "1", "-o", "ödd näme"])
+    assert done.exit_code == 0, done.output
+    words = shlex.split(done.stdout.splitlines()[-1])
+    assert words[:5] == ["netc", "compile", "my spec.net", "--weights", "ödd näme"]
+
+
+def test_commands_of_the_command_line_are_quoted() -> None:
+    for words, said in (
+        (("train", "--resume", "a b", "--seed", "1"), "--weights 'a b/last.safetensors' -o RUN"),
+        (("check", "width=[1, 2]"), "--set 'width=[1, 2]'"),
+    ):
+        assert said in CliRunner().invoke(cli, words).output

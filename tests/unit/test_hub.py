@@ -176,10 +176,22 @@ def test_what_cannot_be_fetched(hub: Hub, tmp_path: Path, name: str, why: str) -
 
 
 @pytest.mark.long
-def test_a_hub_that_is_not_there(hub: Hub, tmp_path: Path) -> None:
-    code, said = compiled(hub, tmp_path, "hf:org/single", HF_ENDPOINT="http://127.0.0.1:9")
+@pytest.mark.parametrize("name", ["org/single", "a"])
+def test_a_hub_that_is_not_there(hub: Hub, tmp_path: Path, name: str) -> None:
+    """It is asked once, and nothing is said but that."""
+    code, said = compiled(hub, tmp_path, f"hf:{name}", HF_ENDPOINT="http://127.0.0.1:9")
     assert code == 1
     assert "the hub cannot be reached" in said
+    assert said.startswith("error[weights-unreadable]")
+    assert "Retry" not in said
+
+
+@pytest.mark.long
+def test_what_is_in_the_cache_needs_no_hub(hub: Hub, tmp_path: Path) -> None:
+    assert compiled(hub, tmp_path, "hf:org/single")[0] == 0
+    code, said = compiled(hub, tmp_path, "hf:org/single", HF_ENDPOINT="http://127.0.0.1:9")
+    assert (code, said) == (0, "")
+    assert same(tmp_path)
 
 
 @pytest.mark.parametrize("word", ["hf:", "hf:a/b/c", "hf:../x", "hf:org/na me", "hf:org/name@", "hf:org/name@../x y", "hf:/etc/passwd"])
