@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,36 @@ def test_a_branch_that_depends_on_values() -> None:
     assert "torch.where" in found.help
 
 
+class Branches(nn.Module):
+    """Code that runs otherwise for other numbers."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "size":
+            return x[: int(x.sum())]
+        if self.kind == "number":
+            number = x.argmax().item()
+            if number == 3:
+                return -x
+        while x.max() > 2:
+            x = x / 2
+        return x
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [("size", "return x[: int(x.sum())]"), ("number", "if number == 3:"), ("loop", "while x.max() > 2:")]
+)
+def test_the_line_that_depends_on_values_is_named(kind: str, line: str) -> None:
+    (found,) = obstacles(nn.Sequential(nn.Linear(4, 4), Branches(kind)), torch.randn(2, 4))
+    number = next(at for at, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.strip() == line)
+    assert f"`{line}`, line {number} of {__file__}" in found.why
+    assert "Could not guard" not in found.why
+    assert found.where == "1"
+
+
 def test_an_example_that_is_too_small() -> None:
     """What an older torch.export asks for, which does not say where the bound is."""
     dims = {"x": {0: ExportDim("N"), 1: ExportDim("T", min=8)}}
@@ -126,7 +157,7 @@ def test_code_that_ends_the_program() -> None:
 
 def test_a_failure_prints_nothing_besides(capsys: pytest.CaptureFixture[str]) -> None:
     (found,) = obstacles(Calls(lambda x: x * 2 if x.sum() > 0 else x), torch.randn(2, 4))
-    assert "data-dependent" in found.why
+    assert "values of tensors" in found.why
     said = capsys.readouterr()
     assert not said.out
     assert not said.err

@@ -175,17 +175,25 @@ class Emitter:
         """From the names of its weights if they are those of one module, else from the name of the node, else a number."""
         paths = [(name, levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
         own = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
-        if own and not (self.scope and self.labels.is_taken(own[0])):
+        if own and self._owns(own[0], weights) and not (self.scope and self.labels.is_taken(own[0])):
             return self.labels.unique(own[0])
         for name, path in paths:
             stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
-            if stem and stem != path[-1]:
+            if stem and stem != path[-1] and self._owns([*path[:-1], stem], weights):
                 return self.labels.unique([*path[:-1], stem])
         if self.scope:
             return self.labels.unique(self.scope)
         if paths and len(paths[0][1]) > 1:
             return self.labels.unique(paths[0][1][:-1])
         return self.labels.counted(operator)
+
+    def _owns(self, path: Sequence[str], weights: Mapping[str, Known]) -> bool:
+        """Whether what is named after a module is that of the node. Exporters make equal vectors one, under the name of any module that has
+        them: alone, they say it only if the name of the node agrees."""
+        if any(known.array.ndim > 1 and not is_made_up(known.name) for known in weights.values()):
+            return True
+        length = min(len(path), len(self.scope))
+        return tuple(path[:length]) == self.scope[:length]
 
     def _store(self, node: OpNode, label: str, weights: Mapping[str, Known]) -> None:
         prefix = f"{label}." if label else ""

@@ -11,6 +11,7 @@ from ...ir.walk import graphs
 from .dead import without_dead
 from .masks import masks
 from .patterns import PATTERNS
+from .positions import positions
 from .rotary import rotary
 from .single import dissolved
 from .tables import Tables
@@ -29,6 +30,7 @@ def tidy(program: Program) -> None:
     for graph in graphs(program.main):
         Tables(GraphView(graph, program.facts)).write()
     masks(program)
+    positions(program)
     without_dead(program.main)
     dissolved(program.main)
     for graph in graphs(program.main):

@@ -6,16 +6,17 @@ In: a program whose tables are as simple as tables.py makes them. Out: the same 
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
-from ...ir.graph import Node, OpNode, Program
+from ...ir.graph import OpNode, Program
 from ...ir.types import BOOL
 from ...ir.values import Value
 from ...ir.walk import graphs
 from ...ops.attention import Attention
 from ...ops.comparison import Where
 from ...ops.constants import TableOperator
-from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
+from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from ...ops.multihead import MultiheadAttention
 from ...ops.operand import NAMED
 from .origins import Origins
 from .view import GraphView
@@ -27,11 +28,14 @@ def masks(program: Program) -> None:
     for graph in graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
-            _simplify(view, node, origins)
+            if isinstance(node, OpNode) and isinstance(node.op, Attention):
+                _simplify(view, node, origins)
+            elif isinstance(node, OpNode) and isinstance(node.op, MultiheadAttention):
+                _simplify_multihead(view, node, origins)
 
 
-def _simplify(view: GraphView, node: Node, origins: Origins) -> None:
-    if not isinstance(node, OpNode) or not isinstance(node.op, Attention) or len(node.inputs) != 4 or node.op.args["causal"]:
+def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:
+    if len(node.inputs) != 4 or node.op.args["causal"]:
         return
     q, k, v, mask = node.inputs
     chosen = view.made_by(mask, Where)
@@ -41,34 +45,81 @@ def _simplify(view: GraphView, node: Node, origins: Origins) -> None:
     if _hides_nothing(mask, origins):
         view.put(node, Attention(**arguments), (q, k, v))
     elif _is_causal(mask, origins):
-        align = None if view.facts.equal(q.type.shape[-2], k.type.shape[-2]) else "start"
-        view.put(node, Attention(**{**arguments, "causal": True, "align": align}), (q, k, v))
+        view.put(node, Attention(**{**arguments, "causal": True, "align": _align(view, q, k)}), (q, k, v))
     elif mask is not node.inputs[3]:
         view.put(node, Attention(**arguments, align=node.op.args["align"], **{NAMED: ("mask",)}), (q, k, v, mask))
 
 
-def _hides_nothing(mask: Value, origins: Origins) -> bool:
-    """Whether it is true everywhere; or zeros, which are added."""
+def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
+    """The same of the operator that has projections, whose bool masks are true where nothing is seen. Its parameters stay."""
+    given = node.op.bind(tuple(value.type for value in node.inputs), view.facts)
+    if "attn_mask" not in given or node.op.args["causal"] or node.shared is not None:
+        return
+    at = given.position("attn_mask")
+    mask, inputs = node.inputs[at], (*node.inputs[:at], *node.inputs[at + 1 :])
+    arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
+    if _is_causal(mask, origins, hides=True):
+        keys = node.inputs[given.position(MultiheadAttention.keys(given))]
+        arguments |= {"causal": True, "align": _align(view, node.inputs[0], keys)}
+    elif not _hides_nothing(mask, origins, hides=True):
+        return
+    named = tuple(name for name in node.op.args.get(NAMED, ()) if name != "attn_mask")
+    op = MultiheadAttention(**arguments, **({NAMED: named} if named else {}))
+    if op.infer(op.bind(tuple(value.type for value in inputs), view.facts))[: len(node.outputs)] == tuple(v.type for v in node.outputs):
+        node.op, node.inputs = op, inputs
+
+
+def _align(view: GraphView, queries: Value, keys: Value) -> str | None:
+    """Which position of both is the same, where it has to be said."""
+    return None if view.facts.equal(queries.type.shape[-2], keys.type.shape[-2]) else "start"
+
+
+def _hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
+    """Whether it is the same for all keys: true everywhere, or false if a mask `hides` where it is true; or zeros, which are added."""
     formula = _formula(mask, origins)
-    wanted: Any = True if mask.type.dtype == BOOL else 0.0
-    return formula == Const(wanted)
+    if mask.type.dtype == BOOL:
+        return formula == Const(not hides)
+    return formula is not None and _number(formula) == 0
 
 
-def _is_causal(mask: Value, origins: Origins) -> bool:
-    """Whether it is true for the positions up to a query's own, both counted from 0."""
+def _is_causal(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
+    """Whether a query sees the positions up to its own, both counted from 0: by a mask that is true there, or elsewhere if it `hides`; or
+    by one that is added, of 0 there and minus infinity elsewhere.
+    """
     made = origins.of(mask)
     formula = _formula(mask, origins)
-    if (
-        made is None
-        or formula is None
-        or mask.type.dtype != BOOL
-        or mask.type.rank < 2
-        or made.op.args["shape"][-2:] != mask.type.shape[-2:]
-    ):
+    if made is None or formula is None or mask.type.rank < 2 or made.op.args["shape"][-2:] != mask.type.shape[-2:]:
         return False
+    if mask.type.dtype != BOOL:
+        added = _added(formula)
+        if added is None:
+            return False
+        formula, hides = added
+    while isinstance(formula, UnaryFormula) and formula.op == "not":
+        formula, hides = formula.operand, not hides
     rank = len(made.op.args["shape"])
     query, key = IndexFormula(rank - 2), IndexFormula(rank - 1)
-    return formula in (BinaryFormula("<=", key, query), BinaryFormula(">=", query, key))
+    wanted = {(">", key, query), ("<", query, key)} if hides else {("<=", key, query), (">=", query, key)}
+    return isinstance(formula, BinaryFormula) and (formula.op, formula.left, formula.right) in wanted
+
+
+def _added(formula: Formula) -> tuple[Formula, bool] | None:
+    """The condition of a mask that is added, and whether keys are hidden where it is true; None if it is not 0 and minus infinity."""
+    match formula:
+        case CallFormula("where", (condition, then, otherwise)):
+            numbers = (_number(then), _number(otherwise))
+            return (condition, numbers[0] != 0) if numbers in ((-math.inf, 0), (0, -math.inf)) else None
+    return None
+
+
+def _number(formula: Formula) -> object:
+    """The number that it is, None for one that depends on anything."""
+    match formula:
+        case Const(int() | float() as number):
+            return number
+        case UnaryFormula("-", Const(int() | float() as number)):
+            return -number
+    return None
 
 
 def _formula(mask: Value, origins: Origins) -> Formula | None:

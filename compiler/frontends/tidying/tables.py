@@ -11,7 +11,7 @@ from typing import Any
 
 from ...dims import SymDim
 from ...ir.graph import OpNode
-from ...ir.types import BOOL, INT64
+from ...ir.types import BOOL, FLOAT32, INT64
 from ...ir.values import Value
 from ...ops.arithmetic import Maximum, Minimum
 from ...ops.base import Operator
@@ -25,6 +25,7 @@ from ...ops.formula import (
     CallFormula,
     Const,
     Formula,
+    IndexFormula,
     UnaryFormula,
     indices,
     interval,
@@ -34,6 +35,7 @@ from ...ops.formula import (
     stored_in,
     with_operands,
 )
+from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.shape import Unsqueeze
 from .arranged import LOOKED_THROUGH, arranged, broadcast, linear_difference
 from .view import GraphView
@@ -59,13 +61,16 @@ class Tables:
     def _write(self, node: OpNode) -> None:
         (value,), (result,) = node.outputs, (node.outputs[0].type,)
         formula = self.formula(value)
+        if isinstance(node.op, (Tril, Triu, MaskedFill)) and result.dtype not in (BOOL, INT64):
+            formula = self._chosen(node)
         if formula is None or isinstance(node.op, LOOKED_THROUGH):
             return
         direct = all(self.view.made_by(one, TableOperator) for one in node.inputs)
         used = indices(formula)
         if not direct and result.dtype != BOOL and any(axis not in used and size != 1 for axis, size in enumerate(result.shape)):
             return
-        dtype = INT64 if result.dtype == INT64 and kind_of(formula, result.shape) != "int" else None
+        kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula, result.shape)]
+        dtype = None if kind == result.dtype else result.dtype
         names = tuple(_NAMES[: result.rank])
         self.view.put(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labelled=False), ())
 
@@ -86,10 +91,50 @@ class Tables:
         formulas = [one for one in found if one is not None]
         if not formulas or len(formulas) < len(found):
             return None
-        made = arranged(node, formulas) if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)) else _elementwise(node, formulas)
+        made = _made(node, formulas)
         if made is None or sum(1 for _ in parts(made)) > _LONGEST:
             return None
         return _decided(made, result.shape)
+
+    def _chosen(self, node: OpNode) -> Formula | None:
+        """The formula of floats, which may be infinite, of one table, with another number in some places."""
+        table = self.view.made_by(node.inputs[0], TableOperator)
+        op = None if table is None else table.op
+        if not isinstance(op, TableOperator) or op.labelled or stored_in(op.formula) is not None:
+            return None
+        if not isinstance(node.op, MaskedFill):
+            return _triangle(node, op.formula)
+        filled, shape = self.formula(node.inputs[1]), node.outputs[0].type.shape
+        if filled is None or node.inputs[0].type.shape != shape:
+            return None
+        places = broadcast(filled, node.inputs[1].type.shape, shape)
+        return None if places is None else CallFormula("where", (places, Const(node.op.value), op.formula))
+
+
+def _made(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
+    if isinstance(node.op, (Tril, Triu)):
+        return _triangle(node, formulas[0])
+    return arranged(node, formulas) if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)) else _elementwise(node, formulas)
+
+
+def _triangle(node: OpNode, formula: Formula) -> Formula:
+    """The formula on one side of a diagonal; false or 0 on the other."""
+    rank, by = node.inputs[0].type.rank, node.op.args["diagonal"]
+    row, column = IndexFormula(rank - 2), IndexFormula(rank - 1)
+    if isinstance(node.op, Triu) and by == 1:
+        kept = BinaryFormula(">", column, row)
+    else:
+        place = (
+            row
+            if by == 0
+            else BinaryFormula("-", row, Const(-by))
+            if isinstance(by, int) and by < 0
+            else BinaryFormula("+", row, Const(by))
+        )
+        kept = BinaryFormula(">=" if isinstance(node.op, Triu) else "<=", column, place)
+    if node.outputs[0].type.dtype == BOOL:
+        return BinaryFormula("and", kept, formula)
+    return CallFormula("where", (kept, formula, Const(0)))
 
 
 def _written(op: TableOperator) -> Formula | None:

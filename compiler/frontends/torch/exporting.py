@@ -7,9 +7,12 @@ evaluation mode, on inputs that torch.export makes of the examples; it is left a
 from __future__ import annotations
 
 import inspect
+import os
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +37,9 @@ _VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 """Where torch.export says that a size can be one number only."""
 _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
+_OURS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[3]))
+"""Code that is not the model's: that of PyTorch and of netc."""
+_LONGEST_LINE = 80
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
@@ -194,7 +200,7 @@ def _fixes(message: str) -> str:
 
 
 def _failure(error: Exception, module: nn.Module) -> Obstacle:
-    """What torch.export says, and the module that was running."""
+    """What torch.export says, or which line of the model's code it cannot follow, and the module that was running."""
     fixed = _FIXED.search(_fixes(str(error)))
     if fixed:
         why = f"finds that {fixed[1]} can only be {fixed[2]}: the model's code depends on the number"
@@ -205,9 +211,22 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
     if unknown:
         why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
         return Obstacle("torch.export", why, "", f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict")
-    help_ = "decide it when the module is made, or choose between results with `torch.where`" if "data-dependent" in said else ""
-    what = "cannot decide what depends on the values of tensors: " if help_ else "fails: "
-    return Obstacle("torch.export", f"{what}{said[:300]}", _running(error, module), help_)
+    if "data-dependent" in said:
+        line = _line(error)
+        why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"
+        return Obstacle(
+            "torch.export", why, _running(error, module), "decide it when the module is made, or choose between results with `torch.where`"
+        )
+    return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
+
+
+def _line(error: BaseException) -> str:
+    """The line of the model's code that was running, and where it is; nothing if that is not known."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *_OURS))]
+    if not frames:
+        return ""
+    code = " ".join((frames[-1].line or "").split())[:_LONGEST_LINE]
+    return f"{f'`{code}`, ' if code else ''}line {frames[-1].lineno} of {frames[-1].filename}"
 
 
 def _running(error: BaseException, module: nn.Module) -> str:

@@ -1,0 +1,119 @@
+"""Masks of imported attention: those that say `causal=true`, in every form in which models make them. The judge is the module itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from frontends.imported import agree, operators
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from netc.compiler.frontends.base import Imported
+from netc.compiler.frontends.tidying import tidy
+from netc.compiler.frontends.torch import from_module
+from netc.compiler.ir.graph import OpNode
+from netc.compiler.ir.walk import graphs
+from netc.model import Model
+
+DIMS = {0: ["N", "T", None]}
+Mask = Callable[[int], Tensor]
+
+
+class Attending(nn.Module):
+    """Attention with a mask that is made of the length."""
+
+    def __init__(self, mask: Mask, *, projected: bool) -> None:
+        super().__init__()
+        self.mask = mask
+        self.attn = nn.MultiheadAttention(8, 2, batch_first=True) if projected else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        mask = self.mask(x.shape[1])
+        if self.attn is None:
+            return scaled_dot_product_attention(x, x, x, attn_mask=mask)
+        return self.attn(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+
+class Layers(nn.Module):
+    """PyTorch's own transformer, as its tutorial has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x, mask=nn.Transformer.generate_square_subsequent_mask(x.shape[1]), is_causal=True)
+
+
+def tidied(module: nn.Module) -> tuple[Imported, list[OpNode]]:
+    """What is imported and tidied, which computes what the module does at several lengths, and its attention."""
+    inputs = [torch.randn(n, length, 8) * 3 + 2 for n, length in ((2, 5), (3, 1), (1, 9))]
+    agree(module, *inputs, dims=DIMS)
+    found = from_module(module.eval(), inputs[0], DIMS)
+    tidy(found.program)
+    nodes = [node for graph in graphs(found.program.main) for node in graph.nodes if isinstance(node, OpNode)]
+    for at, node in enumerate(nodes):
+        node.label = node.label or f"stage{at}"
+    made = Model(found.program).module(found.weights).eval()
+    for x in inputs:
+        with torch.no_grad():
+            torch.testing.assert_close(made(x), module(x), rtol=1e-5, atol=1e-5)
+    return found, [node for node in nodes if "attention" in node.op.name]
+
+
+INFINITY = -math.inf
+ADDED: dict[str, Mask] = {
+    "PyTorch's own": nn.Transformer.generate_square_subsequent_mask,
+    "what is above": lambda length: torch.full((length, length), INFINITY).triu(1),
+    "what is filled": lambda length: torch.zeros(length, length).masked_fill(
+        torch.ones(length, length, dtype=torch.bool).triu(1), INFINITY
+    ),
+}
+NOT_CAUSAL: dict[str, Mask] = {
+    "a small number": lambda length: torch.full((length, length), -3.0).triu(1),
+    "one later position is seen": lambda length: torch.full((length, length), INFINITY).triu(2),
+    "what is before": lambda length: torch.full((length, length), -1e4).tril(-1),
+}
+
+
+@pytest.mark.parametrize("projected", [False, True])
+@pytest.mark.parametrize("name", ADDED)
+def test_minus_infinity_above_the_diagonal_is_causal(name: str, projected: bool) -> None:
+    (attention,) = tidied(Attending(ADDED[name], projected=projected))[1]
+    assert attention.op.args["causal"]
+    assert len(attention.inputs) == (1 if projected else 3)
+
+
+@pytest.mark.parametrize("projected", [False, True])
+@pytest.mark.parametrize("name", NOT_CAUSAL)
+def test_another_mask_stays_one(name: str, projected: bool) -> None:
+    (attention,) = tidied(Attending(NOT_CAUSAL[name], projected=projected))[1]
+    assert not attention.op.args["causal"]
+    assert len(attention.inputs) == (2 if projected else 4)
+
+
+def test_a_bool_mask_of_the_module_hides_where_it_is_true() -> None:
+    (later,) = tidied(Attending(lambda n: torch.ones(n, n, dtype=torch.bool).triu(1), projected=True))[1]
+    (earlier,) = tidied(Attending(lambda n: torch.ones(n, n, dtype=torch.bool).triu(1).logical_not().tril(-1), projected=True))[1]
+    assert (later.op.args["causal"], earlier.op.args["causal"]) == (True, False)
+
+
+def test_a_bool_mask_of_attention_shows_where_it_is_true() -> None:
+    (attention,) = tidied(Attending(lambda n: torch.ones(n, n, dtype=torch.bool).tril(), projected=False))[1]
+    assert attention.op.args["causal"]
+
+
+def test_zeros_hide_nothing() -> None:
+    (attention,) = tidied(Attending(lambda n: torch.zeros(n, n), projected=True))[1]
+    assert (attention.op.args["causal"], len(attention.inputs)) == (False, 1)
+
+
+def test_the_standard_causal_transformer_has_no_mask() -> None:
+    found, (first, second) = tidied(Layers())
+    assert first.op.args["causal"]
+    assert second.op.args["causal"]
+    assert not {"table", "triu"} & set(operators(found.program))
