@@ -131,7 +131,7 @@ def check_room(artefact: OnnxArtefact) -> None:
 
 def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, columns: Mapping[str, Array] | None) -> Quantised:
     """The file at `path`, in a folder that has nothing else."""
-    from netc.compiler.backends.onnx.quantising.methods import NotInstalled, quantised
+    from netc.compiler.backends.onnx.quantising.methods import NotFiniteScale, NotInstalled, quantised
     from netc.compiler.backends.onnx.quantising.products import products
     from netc.compiler.backends.onnx.quantising.separation import separated
     from netc.compiler.backends.onnx.save import save_proto
@@ -151,6 +151,8 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
             proto = quantised(source, folder, method, None if columns is None else batches, artefact.is_large)
         except NotInstalled as error:
             raise CannotQuantise(f"{method} needs the package `{error}`, which is not installed: pip install netc[quantize]") from None
+        except NotFiniteScale:
+            raise CannotQuantise(_why_not_finite(columns or {}, batches[0])) from None
     made = products(proto)
     left = tuple(product.name for product in made if not product.quantised)
     if len(left) == len(made):
@@ -221,6 +223,7 @@ def _batches(program: Program, session: OnnxSession, columns: Mapping[str, Array
     count = next(iter(counts.values()), 1)
     if count == 0:
         raise CannotQuantise("the calibration has no samples")
+    _check_numbers(columns)
     for start in range(0, count, _ROWS):
         values = {name: array[start : start + _ROWS] if name in batched else array for name, array in columns.items()}
         try:
@@ -229,6 +232,34 @@ def _batches(program: Program, session: OnnxSession, columns: Mapping[str, Array
         except ValueError as error:
             raise CannotQuantise(f"the calibration does not fit: {error}") from None
         yield fed
+
+
+def _check_numbers(columns: Mapping[str, Array]) -> None:
+    """NaN is wrong in any input. An infinity can be meant, as in a mask that is added to scores: it is reported where a scale
+    would be infinite."""
+    import numpy as np
+
+    for name, array in columns.items():
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise CannotQuantise(f"the calibration has NaN in {_first(name, np.isnan(array))}")
+
+
+def _why_not_finite(columns: Mapping[str, Array], batch: Mapping[str, Array]) -> str:
+    """Why a scale is not finite. `batch` has the inputs as the model got them: a number that float32 lacks is infinite there."""
+    import numpy as np
+
+    for name, array in columns.items():
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(array.astype(batch[name].dtype))
+        if infinite.any():
+            return f"the calibration has an infinity in {_first(name, infinite)}"
+    on = " on the calibration, whose numbers are finite" if columns else ""
+    return f"a scale cannot be computed: numbers inside the model are NaN or infinite{on}"
+
+
+def _first(name: str, wrong: Array) -> str:
+    """The input and the first sample in which something is wrong, counted from 0."""
+    return f"`{name}`, sample {int(wrong.reshape(len(wrong), -1).any(1).argmax())}" if wrong.ndim else f"`{name}`"
 
 
 def _check_names(inputs: list[str], wrong: list[str], what: str) -> None:

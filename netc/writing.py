@@ -96,10 +96,10 @@ def _flush(folder: str) -> None:
 def _move(folder: str, home: str, name: str, parts: str | None) -> None:
     """The main file comes last: what it refers to is there before it, and what only its predecessor refers to is removed after it."""
     others = [part for part in os.listdir(folder) if part != name]
+    usual = _usual_mode(folder)
     for part in [*others, name]:
         new, old = os.path.join(folder, part), os.path.join(home, part)
-        if os.path.exists(old):
-            os.chmod(new, stat.S_IMODE(os.stat(old).st_mode))
+        os.chmod(new, stat.S_IMODE(os.stat(old).st_mode) if os.path.exists(old) else usual)
         os.replace(new, old)
     if parts is None:
         return
@@ -108,6 +108,17 @@ def _move(folder: str, home: str, name: str, parts: str | None) -> None:
         if part not in others and stale.fullmatch(part):
             with suppress(OSError):
                 os.unlink(os.path.join(home, part))
+
+
+def _usual_mode(folder: str) -> int:
+    """That of a new file: libraries that write may leave nobody else any rights."""
+    path = os.path.join(folder, f"{_PREFIX}mode")
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+        os.unlink(path)
 
 
 def _write(path: str, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import ClassVar
 
 from netc.dsl.record import Record
@@ -99,7 +100,7 @@ class WeightsMismatch(Problem):
     def help(self) -> tuple[str, ...]:
         if self.prefix:
             if self.added:
-                return (f"remove the prefix `{self.prefix}`, which every name in the weights has",)
+                return (f"remove the prefix `{self.prefix}`, which every name in the weights has: `--strip-prefix {quote(self.prefix)}`",)
             return (f"add the prefix `{self.prefix}`, which every name in the model has",)
         pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
         return (f"rename {_listed(pairs)}",) if pairs else ()

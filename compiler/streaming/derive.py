@@ -41,6 +41,11 @@ def derive(program: Program, dimension: str, mask: str = "") -> Stream:
     return _Derivation(program, dimension, mask).run()
 
 
+_PADDED = {"multihead_attention": "write its queries, keys and values with `dense`, and `attention causal=true` for the heads"}
+"""By the operator: what to write, of which a step with padding remembers keys and values alone."""
+_OTHER = "a step without padding remembers this too; with it, what looks back must be `attention causal=true`"
+
+
 class _Derivation:
     def __init__(self, program: Program, dimension: str, mask: str) -> None:
         self.program = program
@@ -119,7 +124,7 @@ class _Derivation:
         name = node.op.name if isinstance(node, OpNode) else "scan"
         if self.memory.padding is not None and any(s.what not in (KEY, VALUE) for s in self.memory.states):
             why = "with padding, only keys and values of attention can be remembered"
-            raise Refused(NotStreamed(name, self.length.name, why), node.span)
+            raise Refused(NotStreamed(name, self.length.name, why, _PADDED.get(name, _OTHER)), node.span)
         missing = Withheld(name, node.span)
         for n, value in enumerate(node.outputs):
             known[id(value)] = results[n] if n < len(results) else missing

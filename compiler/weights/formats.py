@@ -10,6 +10,7 @@ import json
 import re
 import struct
 from collections.abc import Callable, Mapping
+from errno import EINVAL
 from math import prod
 from pathlib import Path
 from pickle import UnpicklingError
@@ -30,6 +31,8 @@ _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""
 _DEEPEST = 8
 """Mappings within each other."""
+_ACCIDENTS = (LookupError, TypeError, AttributeError, ArithmeticError, UnicodeError, AssertionError, EOFError, struct.error)
+"""What code raises for content that it did not expect: the text is about the code."""
 _KEPT = 256 << 20
 """Bytes that are read from a file of PyTorch's before its pages are let go."""
 
@@ -73,8 +76,16 @@ def _broken(source: str, error: Exception, path: Path | None) -> WeightsError:
     known = recognised(path) if path is not None else None
     if known is not None:
         return WeightsError(WeightsUnreadable(source, *known))
-    said = " ".join(str(error).split())[:200]
-    return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format ({said})" if said else "the file is broken"))
+    said = _said(error)
+    return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format{f' ({said})' if said else ''}"))
+
+
+def _said(error: Exception) -> str:
+    """The first sentence of what a library says of a file; nothing where its code only failed on content that it did not expect."""
+    if isinstance(error, _ACCIDENTS) or (isinstance(error, OSError) and error.errno in (None, EINVAL)):
+        return ""
+    text = (error.strerror or "") if isinstance(error, OSError) else str(error)
+    return " ".join(text.split()).split(". ")[0].removesuffix(".")[:200]
 
 
 def state_dict(values: Mapping[str, object], source: str) -> Mapping[str, object]:
@@ -175,8 +186,17 @@ def _open_torch(path: Path, source: str) -> Tensors:
 
 
 def _of_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTensor:
-    kind = str(tensor.dtype).removeprefix("torch.")
-    return StoredTensor(tuple(tensor.shape), kind, guarded(lambda: file.read(name), file.source))
+    return StoredTensor(tuple(tensor.shape), _kind(tensor), guarded(lambda: file.read(name), file.source))
+
+
+def _kind(tensor: Any) -> str:
+    """The element type; with a word for what is no array of numbers, so that it fits no parameter."""
+    import torch
+
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta:
+        return f"{dtype} without its numbers"
+    return dtype if tensor.layout == torch.strided else f"sparse {dtype}"
 
 
 class _TorchFile:

@@ -154,7 +154,7 @@ def _run(
         if described is not None:  # weights that do not fit leave no folder
             ranks.once(lambda: run.create(described))
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
-        for line in trainer.notes if ranks.first else ():
+        for line in (*prepared.notes, *trainer.notes) if ranks.first else ():
             note(line)
         try:
             if described is None:

@@ -8,7 +8,7 @@ folder and leads anywhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from ..reach import OUTSIDE, why_no_data
 from .data.base import DataError, Source
 from .data.checks import check_finite
 from .data.columns import Chosen, Columns, column_types, match_columns
-from .data.formats import FORMATS, Place, open_source, place_of
+from .data.formats import FORMATS, Place, open_source, parsed_options, place_of
 from .data.labels import check_classes
 from .data.python import source_of
 from .draws import make_draws
@@ -51,12 +51,14 @@ class Asked(Record):
 
 
 class Opened(Record):
-    """Where data come from, in words, and what of them is used. `data` is None if there are diagnostics."""
+    """Where data come from, in words, and what of them is used. `data` is None if there are diagnostics. `notes`: what of the caller's
+    wishes the number of samples does not allow."""
 
     described: str
     data: Part | None
     validation: Part | None
     diagnostics: tuple[Diagnostic, ...]
+    notes: tuple[str, ...] = ()
 
 
 class _Wanted(Record):
@@ -81,11 +83,13 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
     problems: list[Diagnostic] = []
     data = validation = None
     described = ""
+    notes: tuple[str, ...] = ()
     try:
         wanted = _training_data(training, recipe, asked)
         described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
         columns = _columns(training, recipe, wanted)
         data, validation = _split(columns, recipe, asked, training.span)
+        notes = tuple(_unfit_share(len(columns), _share(recipe, asked)))
         found = _unfit(training, recipe, data, wanted.span)
         if validation is not None:  # where a sample is depends on the seed, and whether it is reported must not
             known = {problem.span for problem in found}
@@ -103,7 +107,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
             problems += _unfit(training, recipe, validation, other.span)
     except _Failed as failed:
         problems += failed.diagnostics
-    return Opened(described, None if problems else data, validation, tuple(problems))
+    return Opened(described, None if problems else data, validation, tuple(problems), notes)
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------------------
@@ -116,6 +120,9 @@ def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
         raise _Failed(*unknown)
     given = {**(recipe.data.columns if recipe.data is not None else {}), **asked.columns}
     if asked.data is not None:
+        if asked.options and not isinstance(asked.data, (str, os.PathLike)):
+            error = DataError(f"it has no options, such as `{next(iter(asked.options))}`: they are for data in files")
+            raise _unreadable(type(asked.data).__name__, error, training.span)
         return _of_caller(asked.data, given, asked, training.span)
     if recipe.data is None:
         if any(setting.word == "data" for setting in training.settings):
@@ -123,7 +130,11 @@ def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
         why = "no data are given"
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
         raise _Failed(diagnostic(CannotReadData("data", why, remedy), training.span))
-    return _of_rule(recipe.data, given, asked)
+    try:
+        options = {**recipe.data.options, **parsed_options(recipe.data.format, asked.options)}
+    except DataError as error:
+        raise _unreadable(recipe.data.path, error, recipe.data.span) from error
+    return _of_rule(replace(recipe.data, options=options), given, asked)
 
 
 def _no_input(name: str, names: list[str]) -> WrongSetting:
@@ -140,7 +151,16 @@ def _validation_data(training: Training, recipe: Recipe, asked: Asked) -> _Wante
     if recipe.validate is None:
         return None
     inherited = recipe.data.columns if recipe.data is not None else {}
-    return _of_rule(recipe.validate, {**inherited, **asked.columns, **recipe.validate.columns}, asked)
+    return _of_rule(_with_known_options(recipe.validate, asked), {**inherited, **asked.columns, **recipe.validate.columns}, asked)
+
+
+def _with_known_options(rule: DataRule, asked: Asked) -> DataRule:
+    """The rule's own options, and those of the caller's for the data that its format has too."""
+    known = {name: word for name, word in asked.options.items() if FORMATS[rule.format].option(name) is not None}
+    try:
+        return replace(rule, options={**parsed_options(rule.format, known), **rule.options})
+    except DataError as error:
+        raise _unreadable(rule.path, error, rule.span) from error
 
 
 def _of_caller(data: Any, columns: Mapping[str, Chosen], asked: Asked, span: Span) -> _Wanted:
@@ -209,13 +229,25 @@ def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
 def _split(columns: Columns, recipe: Recipe, asked: Asked, place: Span) -> tuple[Part, Part | None]:
     """All of the data, or two parts of them. A share of 0 is no validation, whatever the spec says."""
     count = len(columns)
-    share = asked.validation if isinstance(asked.validation, float) else recipe.validation if asked.validation is None else 0.0
+    share = _share(recipe, asked)
     if not 0 <= share < 1:
         raise _Failed(diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), place))
     if not share or count < 2:
         return (columns, np.arange(count)), None
     kept, held = split(count, share, recipe.seed)
     return (columns, kept), (columns, held)
+
+
+def _share(recipe: Recipe, asked: Asked) -> float:
+    """The share of the data that is asked for to validate on."""
+    return asked.validation if isinstance(asked.validation, float) else recipe.validation if asked.validation is None else 0.0
+
+
+def _unfit_share(count: int, share: float) -> Iterator[str]:
+    if share and count < 2:
+        yield f"no sample is kept to validate on, as there is only {count}: results are those of training"
+    elif share and round(count * share) < 1:
+        yield f"1 sample is kept to validate on, as a share of {share:g} of {count} is less: results say little"
 
 
 def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[Diagnostic]:

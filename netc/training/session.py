@@ -47,6 +47,7 @@ class Prepared(Record):
     data: Part
     validation: Part | None
     described: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def prepare(training: Training, wishes: Wishes) -> Prepared:
@@ -64,7 +65,8 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
     problems += opened.diagnostics
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
-    return Prepared(training, recipe, means, opened.data, opened.validation, {"data": opened.described, "samples": len(opened.data[0])})
+    described = {"data": opened.described, "samples": len(opened.data[0])}
+    return Prepared(training, recipe, means, opened.data, opened.validation, described, opened.notes)
 
 
 def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:

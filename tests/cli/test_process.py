@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from time import sleep
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from netc.writing import write_files
 
@@ -201,3 +204,27 @@ def test_closed_streams(words: list[str]) -> None:
     done = subprocess.run([*NETC, *words], stdout=subprocess.PIPE, check=False, preexec_fn=lambda: (os.close(2), os.close(0)))
     assert done.returncode == (1 if words is BAD else 0)
     assert done.stdout
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_new_files_have_the_usual_rights(tmp_path: Path, mask: int, mode: int) -> None:
+    """Whatever rights a library gives, and a file that was there keeps its own."""
+    before = os.umask(mask)
+    try:
+        for number in (0o600, 0o644):
+            path = tmp_path / f"{number}.bin"
+
+            def write(inner: str, number: int = number) -> None:
+                Path(inner).write_bytes(b"a")
+                os.chmod(inner, number)
+
+            write_files(str(path), write)
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+            path.chmod(0o604)
+            write_files(str(path), write)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o604
+        weights = tmp_path / "w.safetensors"
+        write_files(str(weights), lambda inner: save_file({"a": np.ones(2)}, inner))
+        assert stat.S_IMODE(weights.stat().st_mode) == mode
+    finally:
+        os.umask(before)

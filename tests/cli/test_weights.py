@@ -75,7 +75,7 @@ def test_a_named_prefix(own: dict[str, Array]) -> None:
     assert run("compile", "m.net", "--weights", "w.safetensors", "--strip-prefix", "net.", "-o", "m.onnx").output == ""
     assert same(initialisers(), own)
     done = run("compile", "m.net", "--weights", "w.safetensors", "--strip-prefix", "", "-o", "m.onnx")
-    assert "remove the prefix `net.`" in done.output
+    assert "remove the prefix `net.`, which every name in the weights has: `--strip-prefix net.`" in done.output
 
 
 @pytest.mark.parametrize("words", [["--ignore", "a"], ["--allow-missing", "a"], ["--strip-prefix", "a"]])

@@ -134,6 +134,43 @@ def test_refused(run: Run, words: tuple[str, ...], said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (np.nan, "the calibration has NaN in `input`, sample 37"),
+        (np.inf, "the calibration has an infinity in `input`, sample 37"),
+        (-np.inf, "the calibration has an infinity in `input`, sample 37"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", [TEXT, "input 64 -> dense 9", "input 64 -> reshape [N, 1, 8, 8] -> conv 4 3 -> relu -> flatten -> dense 2"]
+)
+def test_a_calibration_that_is_not_finite(run: Run, text: str, number: float, said: str) -> None:
+    x = samples()
+    x[37] = number
+    np.savez("c.npz", input=x)
+    done = run("-e", text, "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
+    assert (done.exit_code, done.stderr) == (1, f"error: {said}\n")
+    assert not Path("m.onnx").exists()
+
+
+def test_numbers_inside_the_model_that_are_not_finite(run: Run) -> None:
+    np.savez("c.npz", input=np.full((40, 64), 3e38, np.float32))
+    done = run("-e", "input 64 -> dense 32 init=ones -> dense 10", "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
+    said = "a scale cannot be computed: numbers inside the model are NaN or infinite on the calibration, whose numbers are finite"
+    assert (done.exit_code, done.stderr) == (1, f"error: {said}\n")
+
+
+def test_an_infinite_mask_is_no_mistake(run: Run) -> None:
+    """It is added, and what is rounded is finite."""
+    mask = np.zeros((40, 64), np.float32)
+    mask[:, 60:] = -np.inf
+    np.savez("c.npz", x=samples(), mask=mask)
+    text = "x = input [64]\nmask = input [64]\n((x -> dense 64), mask) -> add -> softmax -> dense 3"
+    done = run("-e", text, "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
     ("text", "method", "said"),
     [
         ("input 3 -> relu", "int8", "there is nothing to quantise: the model has no product with weights"),

@@ -19,6 +19,7 @@ from tests.streams.test_tokens import FAMILIES, VOCABULARY
 
 LENGTHS, NEW = (1, 7, 33), 50
 SMALL = ["--set", "width=16", "--set", "depth=2", "--set", "heads=2", "--set", "vocabulary=30", "--model", "network"]
+HEADS = "tokens = input [T] int64\ntokens -> embedding 31 8 -> multihead_attention 2 causal=true -> dense 31"
 GPT2 = ["specs/text/gpt2.net", *SMALL, "--set", "context=20", "--stream", "T", "--for", "onnxruntime-genai"]
 
 
@@ -154,6 +155,8 @@ def test_what_is_next_to_the_weights(tmp_path: Path) -> None:
         ((*GPT2, "--target", "torch", "-o", "out"), 2, "goes without --target torch"),
         ((*GPT2, "--quantize", "int8", "-o", "out"), 2, "it goes without --emit, --stream"),
         (("specs/generative/wavenet.net", *GPT2[-4:], "-o", "out"), 1, "only keys and values of attention"),
+        (("specs/generative/wavenet.net", *GPT2[-4:], "-o", "out"), 1, "help: a step without padding remembers this too"),
+        (("-e", HEADS, *GPT2[-4:], "-o", "out"), 1, "help: write its queries, keys and values with `dense`, and `attention causal=true`"),
         ((*GPT2, "--dim", "N=1", "-o", "out"), 1, "the first axis of `tokens` must be the batch"),
         ((*GPT2, "-o", "none/out"), 1, "there is no folder"),
     ],

@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import netc
 from netc.cli import cli
+from netc.errors import CompileError
 from tests.training.opened import spec
 
 Train = Callable[..., Any]
@@ -32,6 +34,51 @@ def test_columns_and_options(train: Train) -> None:
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert Path("run", "last.safetensors").exists()
+
+
+def test_options_for_the_data_of_the_section(train: Train) -> None:
+    """Those on the command line replace the section's; of `validate`, its own come first."""
+    Path("a.csv").write_text("a;b;target\n4;6;1\n1;2;3\n")
+    Path("b.csv").write_text("a,b,target\n4,6,1\n1,2,3\n")
+    text = spec('data csv "a.csv" x=[a, b] separator="|"')
+    assert train("-e", text).exit_code == 1
+    assert train("-e", text, "--data-option", "separator=;").exit_code == 0
+    text = spec('data csv "a.csv" x=[a, b]\n  validate csv "b.csv" separator=","')
+    assert CliRunner().invoke(cli, ["train", "-e", text, "--data-option", "separator=;", "--steps", "1", "-o", "other"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("foo=2", "there is no option `foo`"), ("header=2", "`header` "), ("seperator=;", "did you mean `separator`?")]
+)
+def test_a_wrong_option_for_the_data_of_the_section(train: Train, word: str, said: str) -> None:
+    Path("a.csv").write_text("x,target\n4,6\n")
+    done = train("-e", spec('data csv "a.csv" x=[a, b]'), "--data-option", word)
+    assert (done.exit_code, said in done.output) == (1, True), done.output
+    assert not Path("run").exists()
+
+
+def test_options_for_data_without_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.net").write_text(spec())
+    data = {"x": np.ones((3, 2), np.float32), "target": np.ones(3, np.float32)}
+    with pytest.raises(CompileError, match="it has no options, such as `size`"):
+        netc.train("m.net", data=data, data_options={"size": "2"}, output="run", steps=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "said"),
+    [
+        (1, "0.2", "note: no sample is kept to validate on, as there is only 1: results are those of training\n"),
+        (30, "0.0001", "note: 1 sample is kept to validate on, as a share of 0.0001 of 30 is less: results say little\n"),
+        (30, "0.1", ""),
+        (1, "0", ""),
+    ],
+)
+def test_a_share_that_is_no_sample(train: Train, count: int, share: str, said: str) -> None:
+    np.savez("a.npz", x=np.ones((count, 2), np.float32), target=np.ones(count, np.float32))
+    done = train("-e", spec(), "--data", "a.npz", "--validation", share)
+    assert done.exit_code == 0
+    assert "".join(f"{line}\n" for line in done.stderr.splitlines() if "sample" in line) == said
 
 
 def test_a_wrong_column_writes_nothing(train: Train) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import netc
+from netc.cli import cli
 from netc.compiler.errors.weights import WeightsError, WeightsWarning
 from netc.compiler.weights.matching import load
 
@@ -167,7 +170,7 @@ WHAT = {
     "it is a page of HTML or XML": ("a.bin", b"\n<!DOCTYPE html><html></html>"),
     "it is compressed with gzip": ("a.npz", b"\x1f\x8b\x08\0"),
     "it is empty": ("a.ckpt", b""),
-    "the file is broken": ("a.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."),
+    "the file is corrupt or has another format": ("a.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."),
 }
 
 
@@ -191,3 +194,41 @@ def test_another_format_under_a_wrong_ending(tmp_path: Path) -> None:
     assert "TorchScript" in refused(archive(tmp_path / "b.pt", {"b/data.pkl": b"", "b/constants.pkl": b""}))
     (tmp_path / "c.pt").write_bytes(struct.pack("<Q", 2) + b"{}" + bytes(8))
     assert "`.safetensors`" in refused(tmp_path / "c.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize(
+    ("made", "held"),
+    [
+        (lambda t: t.to_sparse(), "sparse float32"),
+        (lambda t: t.to_sparse_csr(), "sparse float32"),
+        (lambda t: t.to("meta"), "float32 without its numbers"),
+    ],
+    ids=["coo", "csr", "meta"],
+)
+def test_what_is_no_array_is_refused_before_it_is_read(tmp_path: Path, made: Any, held: str) -> None:
+    """`netc check --weights` says what `netc compile` says, and what is left out is not refused."""
+    path, spec = tmp_path / "w.pt", tmp_path / "m.net"
+    spec.write_text("input 3 -> dense 2 bias=false as x")
+    torch.save({"x.weight": made(torch.ones(2, 3)), "y": made(torch.ones(2, 2))}, path)
+    for command in (["check"], ["compile", "-o", str(tmp_path / "m.onnx")]):
+        words = [*command, str(spec), "--weights", str(path), "--ignore", "y"]
+        done = CliRunner().invoke(cli, words, prog_name="netc")
+        assert (done.exit_code, f"`x.weight` holds {held}, needed is float32" in done.output) == (1, True), done.output
+        assert CliRunner().invoke(cli, [*words, "--ignore", "x.weight", "--allow-missing", "x.weight"]).exit_code == 0
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_details_are_about_the_file(tmp_path: Path, legacy: bool) -> None:
+    """Whatever is damaged, what is in parentheses is neither a number, nor an error of Python or of the operating system."""
+    buffer = BytesIO()
+    torch.save({"w": torch.ones(3, 2), "b": torch.zeros(3)}, buffer, _use_new_zipfile_serialization=not legacy)
+    whole, generator, path = buffer.getvalue(), np.random.default_rng(0), tmp_path / "w.pt"
+    for n in range(150):
+        at, length = int(generator.integers(len(whole))), int(generator.integers(1, 300))
+        path.write_bytes((whole[:at], whole[:at] + bytes(length) + whole[at + length :], whole[:at] + whole[at + length :])[n % 3])
+        with suppress(WeightsError):
+            load(path)  # what was damaged does not matter
+            continue
+        said = refused(path).split("\n")[0]
+        assert not re.search(r"Errno|\(\W*\d*\W*\)|index out of range|codec|argument|buffer of|miniz", said), said

@@ -264,7 +264,9 @@ def test_long_lists_are_cut() -> None:
 @pytest.mark.parametrize("prefix", ["module.", "model.net."])
 def test_a_common_prefix_is_seen(prefix: str) -> None:
     arrays = {prefix + name: array for name, array in initial(infos(TWO)).items()}
-    assert mismatch(TWO, arrays).help() == (f"remove the prefix `{prefix}`, which every name in the weights has",)
+    assert mismatch(TWO, arrays).help() == (
+        f"remove the prefix `{prefix}`, which every name in the weights has: `--strip-prefix {prefix}`",
+    )
 
 
 def test_a_prefix_of_the_model_is_seen() -> None:

@@ -155,7 +155,7 @@ def place_of(text: str, options: Mapping[str, str] | None = None) -> Place:
     format, colon, path = text.partition(":")
     if not (colon and format in FORMATS):
         format, path = _format_of(text), text
-    return Place(format, path, _parsed(format, options or {}))
+    return Place(format, path, parsed_options(format, options or {}))
 
 
 def open_source(place: Place, types: Types) -> Source:
@@ -190,7 +190,8 @@ def _format_of(path: str) -> str:
     raise DataError("its format is not known", f"put one of {known} in front of the path")
 
 
-def _parsed(format: str, words: Mapping[str, str]) -> dict[str, Any]:
+def parsed_options(format: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """The values of options that are given as words. Raises `DataError`."""
     values: dict[str, Any] = {}
     for name, word in words.items():
         option = FORMATS[format].option(name)

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 
 from ....ir.elements import Array
 
@@ -28,16 +29,24 @@ class NotInstalled(Exception):
     """A package is not there that ONNX Runtime needs for a method; its name is the text."""
 
 
+class NotFiniteScale(Exception):
+    """A scale would be NaN or infinite, as what it is for is."""
+
+
 Batches = Iterable[Mapping[str, Array]]
 
 
 def quantised(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
     """The model at `source`, quantised by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
-    protobuf message."""
+    protobuf message. Raises `NotFiniteScale`."""
     target = folder / "quantised.onnx"
-    with _silent():
-        _steps(method, calibration)(source, target, is_large)
+    with _silent(), np.errstate(all="ignore"):
+        try:
+            _steps(method, calibration)(source, target, is_large)
+        except AssertionError:  # of ONNX Runtime, for a range that is NaN
+            raise NotFiniteScale from None
     model = onnx.load(target)
+    _check_scales(model)
     _forget_steps(model)
     return model
 
@@ -108,6 +117,14 @@ def _four_bits(source: Path, target: Path, is_large: bool) -> None:
     quantizer.model.replace_gemm_with_matmul()
     quantizer.process()
     quantizer.model.save_model_to_file(str(target), is_large)
+
+
+def _check_scales(model: ModelProto) -> None:
+    """ONNX Runtime writes an infinite scale without a word."""
+    scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
+    made = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in scales)
+    if not all(np.isfinite(scale).all() for scale in made):
+        raise NotFiniteScale
 
 
 def _forget_steps(model: ModelProto) -> None:
