@@ -26,6 +26,7 @@ from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
 from .opening import Asked
+from .part_sizes import check_part_sizes
 from .ranks import Ranks, joined
 from .recipe import SEEDS, Recipe
 from .run_folder import RunFolder
@@ -148,6 +149,7 @@ def _run(
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
+        check_part_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
         if described is not None:
             ranks.once(run.check_new)
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)

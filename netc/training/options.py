@@ -6,6 +6,7 @@ classes and their signatures; values are judged by PyTorch's constructors, calle
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -66,7 +67,8 @@ def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     for rule in recipe.groups:
         yield from _arguments(named.name, rule.options, taken)
     for options in (named.options, *(rule.options for rule in recipe.groups)):
-        yield from _values(named.name, options, taken, partial(_step, cls), named.span)
+        wrong = [*_lengths(cls, options)]
+        yield from wrong or _values(named.name, options, taken, partial(_step, cls), named.span)
 
 
 def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
@@ -137,6 +139,18 @@ def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[st
         elif option.name in seen:
             yield WrongSetting(option.name, "is given twice"), option.name_span
         seen.add(option.name)
+
+
+def _lengths(cls: type, options: tuple[SettingArgument, ...]) -> Iterable[Found]:
+    """Arguments that are several numbers in PyTorch, and have another number of them: it says only that an index is out of range."""
+    usual = {p.name: p.default for p in inspect.signature(cls).parameters.values() if isinstance(p.default, tuple)}
+    for option in options:
+        if option.name in usual and not isinstance(option.value, Word):
+            default = usual[option.name]
+            found = len(option.value) if isinstance(option.value, tuple) else 0
+            if found != len(default):
+                shown = ", ".join("none" if one is None else f"{one:g}" for one in default)
+                yield WrongSetting(option.name, f"must be {len(default)} numbers, such as `[{shown}]`"), option.span
 
 
 def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make, span: Span) -> Iterable[Found]:

@@ -132,6 +132,10 @@ def wrong(*lines: str, model: str = MODEL, loss: str = "y -> mean") -> list[str]
     ("lines", "why"),
     [
         ("optimizer muon", "`muon` is refused by PyTorch: muon only supports 2D parameters"),
+        ("optimizer adam betas=[0.9]", "`betas` must be 2 numbers, such as `[0.9, 0.999]`"),
+        ("optimizer adam betas=[0.9, 0.99, 0.999]", "`betas` must be 2 numbers, such as `[0.9, 0.999]`"),
+        ("optimizer adam betas=[]", "`betas` must be 2 numbers, such as `[0.9, 0.999]`"),
+        ("optimizer adafactor eps=[1]", "`eps` must be 2 numbers, such as `[none, 0.001]`"),
         ("schedule step step_size=0", "`step_size` is refused by PyTorch: it divides by zero"),
         ('schedule exponential gamma="x"', "`gamma` is refused by PyTorch: it takes a value of another type"),
         ("schedule one_cycle max_lr=0.1 total_steps=1; steps 5", "`one_cycle` is 1 steps long, and there are 5"),
