@@ -27,7 +27,7 @@ WEIGHTS = ".safetensors"
 @click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they stand for.")
 @click.option("--weights", metavar="OUT.safetensors", type=FileName(), help="Keep the weights. Those of an ONNX file are kept in any case.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the spec with the model.")
-@click.option("--force", is_flag=True, help="Overwrite OUT.net.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.net and the file of weights.")
 def command(
     source: str,
     output: str,
@@ -45,17 +45,19 @@ def command(
     SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module
     runs its code, and PyTorch unpickles an exported program, which may: name only what you trust.
     """
-    _check_output(output, force)
-    refuse_overwriting(weights, source, output)
+    from ..writing import check_place, is_stream, write_bytes
+
+    onnx = source.lower().endswith(".onnx")
+    kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
+    _check_output(output, kept, force)
+    refuse_overwriting(kept, source, output)
     from netc.compiler.frontends.base import ImportFailed
 
     from ..importing.command import spec_of
     from ..importing.proof import NotProved
-    from ..writing import check_place, is_stream, write_bytes
 
-    for path in (output, *([weights] if weights is not None else [])):
+    for path in (output, *([kept] if kept is not None else [])):
         check_place(path)
-    onnx = source.lower().endswith(".onnx")
     try:
         origin = _origin(source, inputs, arguments, fixed, values, dequantize)
         made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
@@ -65,7 +67,6 @@ def command(
         raise Failed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
     if made.arrays and is_stream(output):
         raise Failed("the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`")
-    kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and output != "-" else None)
     if kept is not None and origin.imported.weights:
         _keep(origin, kept)
     if is_stream(output):
@@ -77,11 +78,12 @@ def command(
         click.echo(f"note: {note}", err=True)
 
 
-def _check_output(output: str, force: bool) -> None:
+def _check_output(output: str, kept: str | None, force: bool) -> None:
     if output != "-" and os.path.splitext(output)[1].lower() != ".net":
         raise click.UsageError(f"a spec is kept as .net, and `{output}` does not end so")
-    if output != "-" and os.path.exists(output) and not force:
-        raise click.UsageError(f"`{output}` exists; say --force to overwrite it")
+    for path in (output, kept):
+        if path is not None and os.path.isfile(path) and not force:
+            raise click.UsageError(f"`{path}` exists; say --force to overwrite it")
 
 
 def _origin(

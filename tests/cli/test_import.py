@@ -133,6 +133,16 @@ def test_wrong_usage(case: str, folder: Path) -> None:
     assert said in run("import", *words, "-o", "net.net", code=2).stderr
 
 
+def test_weights_are_not_overwritten(folder: Path) -> None:
+    netc.compile("input 3 -> dense 4").save("a.onnx", seed=1)
+    (folder / "b.safetensors").write_text("trained for a week")
+    assert "`b.safetensors` exists; say --force" in run("import", "a.onnx", "-o", "b.net", code=2).stderr
+    assert (folder / "b.safetensors").read_text() == "trained for a week"
+    assert not (folder / "b.net").exists()
+    run("import", "a.onnx", "-o", "b.net", "--force")
+    assert (folder / "b.safetensors").read_bytes() != b"trained for a week"
+
+
 def test_onnx_keeps_its_weights(folder: Path) -> None:
     netc.compile("input 3 -> dense 4 relu as first -> dense 2 as last").save("a.onnx", seed=1)
     run("import", "a.onnx", "-o", "b.net")
