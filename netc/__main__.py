@@ -35,7 +35,7 @@ def main() -> NoReturn:
 def _leave(end: SystemExit) -> None:
     """Ends the process as Python does, but does not take hundreds of modules apart, which is a fifth of the time of `netc check`. Where
     something watches the process, such as a profiler, or the output cannot be written, it returns, and Python ends it."""
-    if not isinstance(end.code, int) or sys.getprofile() is not None or sys.gettrace() is not None:
+    if not isinstance(end.code, int) or _watched():
         return
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
@@ -45,6 +45,13 @@ def _leave(end: SystemExit) -> None:
     except (AttributeError, OSError, ValueError):
         return
     os._exit(end.code)
+
+
+def _watched() -> bool:
+    """Whether a profiler, a debugger or a measurement of coverage runs; since Python 3.12 they may be tools of `sys.monitoring`."""
+    monitoring = getattr(sys, "monitoring", None)
+    tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]
+    return sys.getprofile() is not None or sys.gettrace() is not None or any(tools)
 
 
 if __name__ == "__main__":
