@@ -112,6 +112,7 @@ def test_zeros_hide_nothing() -> None:
     assert (attention.op.args["causal"], len(attention.inputs)) == (False, 1)
 
 
+@pytest.mark.slow
 def test_the_standard_causal_transformer_has_no_mask() -> None:
     found, (first, second) = tidied(Layers())
     assert first.op.args["causal"]

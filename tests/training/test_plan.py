@@ -155,6 +155,7 @@ def test_parameters_state_and_operations(measured: Measured) -> None:
     assert measured.exchanged == 6 * 256 * 4
 
 
+@pytest.mark.slow
 def test_the_largest_batch_is_the_largest_that_fits(measured: Measured) -> None:
     for layout in (Layout(1, 1, "ddp", "float32", 4), Layout(8, 1, "fsdp", "float32", 4), Layout(8, 2, "fsdp", "bfloat16", 2)):
         available = 100e6
