@@ -91,10 +91,7 @@ def command(
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
-    if graph and emit not in (None, *(one.name for one in BACKENDS if one.takes_options)):
-        raise click.UsageError(f"{_listed(graph)} for graphs of ONNX, not for --emit {emit}")
-    if graph and target == SECTION:
-        raise click.UsageError(f"{_listed(graph)} for graphs of ONNX, not for --target {SECTION}")
+    _refuse_graph_options(graph, emit, target)
     _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
     _refuse_runtime(runtime, stream, target, output)
     if output is not None and runtime is None:
@@ -111,17 +108,10 @@ def command(
     backend = _backend(target, output)
     from netc.dsl.record import replace
 
-    from ..quantising import check_target
-    from ..saving import refuse_all, refuse_options, refuse_weights, save
+    from ..saving import save
     from .written import writing_shown
 
-    checks = [lambda: refuse_options(backend, _as_given(graph))]
-    if weights is not None or seed is not None:
-        checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
-    if quantize is not None:
-        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None))
-    with wrong_usage():
-        refuse_all(*checks)
+    _refuse_for_target(backend, output, weights is not None or seed is not None, quantize, calibration, graph)
     options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
@@ -135,6 +125,30 @@ def command(
             save(given, backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
+
+
+def _refuse_for_target(
+    backend: Backend, output: str | None, weighted: bool, quantize: str | None, calibration: str | None, graph: dict[str, Any]
+) -> None:
+    """Everything that the target does not take, at once. `weighted`: weights or a seed are given."""
+    from ..quantising import check_target
+    from ..saving import refuse_all, refuse_options, refuse_weights
+
+    checks = [lambda: refuse_options(backend, _as_given(graph))]
+    if weighted:
+        checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
+    if quantize is not None:
+        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None))
+    with wrong_usage():
+        refuse_all(*checks)
+
+
+def _refuse_graph_options(graph: dict[str, Any], emit: str | None, target: str | None) -> None:
+    """Options of ONNX graphs where none is written."""
+    if graph and emit not in (None, *(one.name for one in BACKENDS if one.takes_options)):
+        raise click.UsageError(f"{_listed(graph)} for graphs of ONNX, not for --emit {emit}")
+    if graph and target == SECTION:
+        raise click.UsageError(f"{_listed(graph)} for graphs of ONNX, not for --target {SECTION}")
 
 
 def _refuse_contradictions(target: str | None, section: str | None, stream: str | None, emit: str | None, weighted: bool) -> None:

@@ -24,13 +24,13 @@ def from_file(path: str | os.PathLike[str], *, fixed: Mapping[str, object] | Non
     """The model of an ONNX file.
 
     `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, a
-    quantised file is the float model that it stands for.
+    quantised file is the float model that was quantised.
     """
     return load(_read(path), Path(path).parent, fixed or {}, dequantize=dequantize)
 
 
 def float_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
-    """The float model that a quantised file stands for, all tensors inside. Raises `ImportFailed`."""
+    """The float model of a quantised file, all tensors inside. Raises `ImportFailed`."""
     return dequantized(_read(path), Path(path).parent)[0]
 
 

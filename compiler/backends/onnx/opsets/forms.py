@@ -1,6 +1,6 @@
-"""What stands for an operator that an opset does not have in the form that netc writes: the one table of that.
+"""Replacements of operators that an opset does not have in the form that netc writes: the one table of that.
 
-In: the node that was asked for. Out: nodes of forms that are older; each is looked at in turn, so that one may stand for another. Always:
+In: the node that was asked for. Out: nodes of forms that are older; each is looked at in turn, so that one may replace another. Always:
 half types are computed in float32, as ONNX Runtime's kernels of the newer forms do.
 """
 
@@ -17,7 +17,7 @@ from .node import AskedNode
 
 Names = tuple[str, ...]
 Form = Callable[[AskedNode], "Names | None"]
-"""The results; None where the node's own numbers are not known, or nothing stands for it."""
+"""The results; None where the node's own numbers are not known, or there is no replacement."""
 
 
 def _axes_as_attribute(node: AskedNode) -> Names | None:

@@ -17,7 +17,7 @@ from .node import AskedNode
 from .schemas import NodeForm, allowed, has, lowest, output_variables, results, schema, variables
 
 _WIDER = {"bfloat16": "float32", "float16": "float32", "bool": "uint8", "int8": "int32", "uint8": "int32", "int16": "int32"}
-"""What stands for an element type."""
+"""What replaces an element type that an operator does not take."""
 
 
 class NotInOpset(Exception):

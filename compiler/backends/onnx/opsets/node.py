@@ -1,6 +1,6 @@
 """A node that was asked for, and the graph that gets other nodes in its place.
 
-In: a node of a builder. Out: nodes in the builder. Always: it is a `GraphWriter`, so that what stands for an operator is written as
+In: a node of a builder. Out: nodes in the builder. Always: it is a `GraphWriter`, so that a replacement of an operator is written as
 arithmetic; the last node has the name of the one that was asked for.
 """
 
@@ -64,11 +64,11 @@ class AskedNode:
         return self._builder.constant(array)
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
-        assert isinstance(value, (int, float)), "what stands for an operator does not depend on sizes"
+        assert isinstance(value, (int, float)), "what replaces an operator does not depend on sizes"
         return self.constant(np.array(value, dtype=numpy_dtype(dtype)))
 
     def ints(self, values: Sequence[Dim]) -> str:
-        assert all(isinstance(value, int) for value in values), "what stands for an operator does not depend on sizes"
+        assert all(isinstance(value, int) for value in values), "what replaces an operator does not depend on sizes"
         return self.constant(np.array(list(values), dtype=np.int64))
 
     def shape(self, shape: Shape) -> str:
