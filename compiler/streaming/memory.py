@@ -6,6 +6,7 @@ from netc.dsl.source import Span
 
 from ..dims import Facts
 from ..ir.types import TensorType
+from ..ir.unique import unique
 from ..ir.values import Value
 from .building import Building, Home
 from .items import Fixed, Number
@@ -48,12 +49,7 @@ class Memory:
     def name(self, wanted: str) -> str:
         """A name that nothing has."""
         base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted).lower()
-        found, number = base, 1
-        while found in self.names:
-            number += 1
-            found = f"{base}_{number}"
-        self.names.add(found)
-        return found
+        return unique(base, self.names)
 
     def remember(self, type: TensorType, home: Home, start: Number | Fixed, what: str) -> Remembered:
         """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""

@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ...ir.elements import Array
+from ...ir.unique import unique
 from ..base import ImportFailed, Obstacle
 from .float_forms import FORMS, KEEPING, NotRewritten
 from .order import needed_in_order
@@ -173,12 +174,7 @@ class Dequantizer:
         self.constants[name] = numbers
 
     def name(self, wanted: str) -> str:
-        found, count = wanted, 1
-        while found in self.names:
-            count += 1
-            found = f"{wanted}_{count}"
-        self.names.add(found)
-        return found
+        return unique(wanted, self.names)
 
     def real(self, name: str, scale: str, zero: str, axis: int = 0) -> str:
         """The floats that a quantised tensor stands for: itself, if it is among those that are floats; else a constant of them."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ...ir.unique import unique
+
 _LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _MADE = re.compile(r"^(onnx::|val_|constant|const[_/]|_v_|t?[0-9]+$|/)", re.IGNORECASE)
@@ -148,10 +150,4 @@ class Identifiers:
         self._taken: set[str] = set()
 
     def unique(self, text: str, otherwise: str) -> str:
-        wanted = identifier(text) or otherwise
-        name, count = wanted, 1
-        while name in self._taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._taken.add(name)
-        return name
+        return unique(identifier(text) or otherwise, self._taken)
