@@ -18,10 +18,18 @@ def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
     os._exit(130)
 
 
+def _interrupt_main() -> None:
+    """Interrupts what the main thread waits for, too, where the system can."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
 def _unraisable(what: sys.UnraisableHookArgs) -> None:
     """An interruption that comes while Python runs a finaliser is lost, with a traceback: it comes again, a moment later."""
     if what.exc_type is KeyboardInterrupt:
-        threading.Timer(0.01, _thread.interrupt_main).start()
+        threading.Timer(0.01, _interrupt_main).start()
     else:
         sys.__unraisablehook__(what)
 
