@@ -101,6 +101,7 @@ def test_trains(spec: str, tmp_path: Path) -> None:
 def test_gpt_on_a_text(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("the cat sat on the mat. " * 200, encoding="utf-8")
     losses = trained("gpt.net", f"text:{tmp_path / 'book.txt'}", tmp_path, 12, 8, "schedule constant", data_options={"length": "24"})
+    assert abs(losses[0] - np.log(256)) < 0.1  # a fresh network knows nothing of its 256 tokens
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
 
 
