@@ -105,6 +105,16 @@ def test_gpt_on_a_text(tmp_path: Path) -> None:
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
 
 
+def test_gpt_decays_its_matrices_alone() -> None:
+    """As GPT-2 is trained: neither biases, also those that PyTorch calls `in_proj_bias`, nor norms and positions."""
+    objective = netc.compile_file(SPECS / "gpt.net").training()
+    names = {id(parameter): name for name, parameter in objective.model.named_parameters()}
+    groups = objective.optimizer().param_groups
+    decayed = {names[id(p)] for group in groups if group["weight_decay"] for p in group["params"]}
+    assert decayed == {name for name, p in objective.model.named_parameters() if p.ndim == 2 and name != "positions"}
+    assert sum(len(group["params"]) for group in groups) == len(names)
+
+
 @pytest.mark.slow
 def test_resnet_on_a_folder_of_images(tmp_path: Path) -> None:
     images, labels = patterns(48, 28)
