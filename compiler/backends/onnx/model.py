@@ -8,6 +8,7 @@ memory grow with the number of operators.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
 from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
@@ -51,9 +52,7 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(
-    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
-) -> ModelProto:
+def model_proto(program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
     return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
 

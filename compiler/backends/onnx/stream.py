@@ -45,7 +45,7 @@ _RAW_DATA_TAG = _tag(TensorProto.RAW_DATA_FIELD_NUMBER)
 
 
 class Piece(Record):
-    """An initialiser: `head` has everything before its elements, of which `content` gives `size` bytes; None if they are in another file."""
+    """An initialiser: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
 
     head: bytes
     size: int = 0
