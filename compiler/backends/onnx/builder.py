@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from onnx import AttributeProto, GraphProto
 
 from ...ir.elements import Array
 from ...ir.types import DType, TensorType
 from ...weights.stored import StoredTensor, of_array
 from .attributes import Attributes
 from .elements import fill_type
+from .messages import AttributeProto, GraphProto
 
 
 class NameAllocator:

@@ -8,14 +8,11 @@ memory grow with the number of operators.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
 from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
+from ...ir.elements import Array
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.graph import Program
 from ...ir.types import TensorType
@@ -28,11 +25,11 @@ from ..base import OPSET, USUAL, GraphOptions
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
-from .opsets.lowering import Lowering, NotInOpset
+from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
 from .table import EMITTERS
-from .unsupported import UnsupportedInOnnx
+from .unsupported import NotInOpset, UnsupportedInOnnx
 
 PRODUCER = "netc"
 _IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
@@ -55,15 +52,13 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(
-    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
-) -> ModelProto:
+def model_proto(program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
     return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
 
 
 def graph_and_tensors(
-    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
 ) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 
@@ -81,11 +76,14 @@ def graph_and_tensors(
 
 
 class _Writer:
-    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]], opset: int) -> None:
+    def __init__(self, program: Program, arrays: Mapping[str, Array], opset: int) -> None:
         main = program.main
         self.program = program
         self.builder = GraphBuilder()
-        self.builder.lowering = None if opset == OPSET else Lowering(self.builder, opset)
+        if opset != OPSET:
+            from .opsets.lowering import Lowering
+
+            self.builder.lowering = Lowering(self.builder, opset)
         names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
