@@ -144,7 +144,7 @@ def _specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
 
 
 def _sizes(spec: ParameterSpec) -> tuple[int, ...]:
-    return tuple(d if isinstance(d, int) else _symbolic(spec) for d in spec.shape)
+    return tuple([int(d) if isinstance(d, int) else _symbolic(spec) for d in spec.shape])
 
 
 def _symbolic(spec: ParameterSpec) -> int:
