@@ -51,10 +51,11 @@ class BoundParameters(Record):
         own = named(value, f"{self.owner}.{parameter}") if self.owner else value
         if own is value:
             return value
+        literal = literal_value(default)
         items = own if isinstance(own, tuple) else (own,)
         for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
             inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal_value(default))
+            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal, None, 0)
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 
