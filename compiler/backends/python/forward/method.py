@@ -23,6 +23,7 @@ from ..code.tree import (
     ListComp,
     MemberRef,
     NameCode,
+    OptionalCall,
     SharedModuleArg,
     SizeArg,
     SizeRef,
@@ -158,6 +159,8 @@ class _Forward:
         match code:
             case IfElse(test, then, NameCode(name)) if [name] == targets:
                 return [f"{STEP * self.depth}if {text(test)}:", *statement(head, doc(then), self.depth + 1)]
+            case OptionalCall(module, NameCode(name) as value) if [name] == targets:
+                return [f"{STEP * self.depth}if {text(module)} is not None:", *statement(head, doc(CallCode(module, (value,))), self.depth + 1)]
         return statement(head, doc(code), self.depth)
 
     def _target(self, tensor: int, index: int) -> str:
