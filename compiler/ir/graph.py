@@ -185,11 +185,11 @@ class Graph:
     the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `tails` are the tuples with
     which the outputs end: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
     time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
-    sizes of its inputs; others belong to the graphs around it. `flags` are the defaults of the block's booleans. `decisions` are what it depends on in addition: it would be another graph if
+    sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
     in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `stages` has, by
-    label, the operators that its block takes as parameters. `has_modes`: it has an `if training`; `training_outputs` are those of a model
-    that are others in training.
+    label, the operators that its block takes as parameters. `flags` are the defaults of its booleans. `has_modes`: it
+    has an `if training`; `training_outputs` are those of a model that are others in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:

@@ -1,7 +1,6 @@
 """Formulas as a person factors them: `heads * (ratio + 2)`, `(2 * side - 1)**2`, `(kernel - 1) // 2`.
 
-In: a formula in its normal form, which is expanded, and texts for its symbols. Out: Python. Always: the same number, by the same symbols; at
-most one level of factors is taken out.
+In: a formula in its normal form, which is expanded, and texts for its symbols. Out: Python. Always: the same number, by the same symbols.
 """
 
 from __future__ import annotations

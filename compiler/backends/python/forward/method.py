@@ -19,11 +19,9 @@ from ..code.tree import (
     Argument,
     ElementCode,
     FlagRef,
-    IfElse,
     ListComp,
     MemberRef,
     NameCode,
-    OptionalCall,
     SharedModuleArg,
     SizeArg,
     SizeRef,
@@ -36,7 +34,7 @@ from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
-from .statements import DEPTH, by_mode, grouped, returned, rolled
+from .statements import DEPTH, assigned, by_mode, grouped, returned, rolled
 from .steps import Steps, references
 from .variables import NameHint, Variables
 
@@ -123,8 +121,7 @@ class _Forward:
             if isinstance(code, NestedResults):
                 targets = grouped(targets, code.groups)
                 code = code.result
-            head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(self._assigned(head, code, targets) if step.outputs else returned(code))
+            self._add(assigned(targets, code, self.depth) if step.outputs else returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
@@ -154,14 +151,6 @@ class _Forward:
                 self._add([f"{STEP * self.depth}{test}:"])
                 self.guards = guards[: depth + 1]
         self.guards = guards
-
-    def _assigned(self, head: str, code: Code, targets: list[str]) -> list[str]:
-        match code:
-            case IfElse(test, then, NameCode(name)) if [name] == targets:
-                return [f"{STEP * self.depth}if {text(test)}:", *statement(head, doc(then), self.depth + 1)]
-            case OptionalCall(module, NameCode(name) as value) if [name] == targets:
-                return [f"{STEP * self.depth}if {text(module)} is not None:", *statement(head, doc(CallCode(module, (value,))), self.depth + 1)]
-        return statement(head, doc(code), self.depth)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
