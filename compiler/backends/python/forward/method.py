@@ -263,7 +263,9 @@ class _Forward:
         lists = {o: self._temporary("outputs") for o in step.outputs[count:] if self.uses.total[o]}
         for name in lists.values():
             self._add([f"{STEP * self.depth}{name} = []"])
-        parts = [self.variables.named(self.names[t], t, inside.uses.total[t]) for t in code.parts]
+        whole = {self.variables.name_of[t] for c in code.scanned for t in references(c)}
+        wanted = [self.names[t] + ("_t" if self.variables.local(self.names[t]) in whole else "") for t in code.parts]
+        parts = [self.variables.named(name, t, inside.uses.total[t]) for name, t in zip(wanted, code.parts, strict=True)]
         for tensor in code.states:
             self.variables.take(tensor)  # their names are taken, even if nothing in the loop uses them
         rows = [f"reversed({s})" for s in scanned] if code.reverse else scanned
