@@ -40,11 +40,13 @@ class BoundParameters(Record):
     values: dict[str, Any]
     origins: dict[str, Origin]
     given: dict[str, Any]
+    flags: dict[str, bool]
+    """The defaults of those that are booleans."""
     decisions: Decided
 
     @classmethod
     def empty(cls, owner: str) -> Self:
-        return cls(owner, {}, {}, {}, {})
+        return cls(owner, {}, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
@@ -85,6 +87,8 @@ class Parameters(Part):
                 else:
                     raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             bound.values[name] = bound.name(name, value, parameter.default)
+            if isinstance(parameter.default, ast.Boolean):
+                bound.flags[name] = parameter.default.value
             binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
 

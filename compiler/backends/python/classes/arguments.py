@@ -67,7 +67,9 @@ class Arguments:
         names = [n for n, given in self.given.items() if _equal(given, values, unused)]
         if names:
             name = hint if hint in names else names[0]
-            given = self.given[name]
+            given, flags = self.given[name], self.bodies[0].graph.flags
+            if name in flags and all(isinstance(v, bool) for v in given):
+                keyword = KeywordCode(name, Lit(None), flags[name], True)
             return self.add(
                 [v if has_real(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))], name, keyword
             )

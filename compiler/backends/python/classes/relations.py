@@ -105,7 +105,16 @@ class Relations:
         words = self.bodies[0].framework.widths
         last = words.in_features if axis == value.type.rank - 1 and not value.spatial else ""
         word = (words.in_channels if axis == 1 and value.spatial else last) or axis_word(value.type.shape, axis)
-        return self.given_name(value, axis) or self._hinted(symbol_name) or word
+        return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+
+    def _undirected(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
+        """`features` for `in_features` of what gives as many as it takes."""
+        own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
+        same = any(
+            v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == symbol(symbol_name, lower=None) for v in self.graph.leading
+        )
+        width = word.removeprefix("in_")
+        return width if same and width not in own else word
 
     def given_name(self, value: Value, axis: int) -> str:
         """What the spec calls the size of an axis of an input, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""
