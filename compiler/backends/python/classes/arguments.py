@@ -48,7 +48,12 @@ class Arguments:
             default = plain(values[0]) if graph.kind == "model" else found.default
             optional = found.input is None and default is not None
             self._known[key] = ConstructorArgument(
-                unique(self.framework.local(wanted), self._taken()), tuple(values), optional, optional, default
+                unique(self.framework.local(wanted), self._taken()),
+                tuple(values),
+                optional,
+                optional,
+                default,
+                constant=name in self.relations.explaining,
             )
         return self._known[key]
 

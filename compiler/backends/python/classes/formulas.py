@@ -16,7 +16,7 @@ from ....dims import Dim, SymDim, substitute, symbol, symbols
 from ....dims.division import replace_atoms
 from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
 from ..code.expressions import Code, Lit, Subscript
-from ..code.factored import factored
+from ..code.factored import factored, is_product
 from ..code.tree import Argument, SizeRef
 from ..naming import spaced
 
@@ -49,6 +49,8 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
             return Argument(source.name, factor, offset)
     whole_formula = formula
     formula, used = _shortened(formula, named)
+    if len(formula.terms) > 1 and is_product(whole_formula):
+        formula, used = whole_formula, set()
     names = sorted(symbols(formula))
     text = factored(formula, {name: f"S{i}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)

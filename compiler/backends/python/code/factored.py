@@ -6,7 +6,7 @@ In: a formula in its normal form, which is expanded, and texts for its symbols. 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isqrt
+from math import gcd, isqrt
 
 from ....dims import Dim, SymDim, to_python
 from ....dims.division import divided, shared_factor
@@ -22,11 +22,16 @@ def factored(formula: Dim, names: Mapping[str, str]) -> str:
 
 def _product(formula: SymDim, names: Mapping[str, str]) -> str:
     """What all terms have in common, times the rest; empty if they have nothing in common."""
-    shared = shared_factor(list(formula.terms))
-    if len(formula.terms) < 2 or not shared:
+    if not is_product(formula):
         return ""
-    rest = divided(formula, shared, 1)
-    return f"{to_python(make({shared: 1}), names)}*({factored(rest, names)})"
+    shared = shared_factor(list(formula.terms))
+    common = gcd(*formula.terms.values())
+    return f"{to_python(make({shared: common}), names)}*({factored(divided(formula, shared, common), names)})"
+
+
+def is_product(formula: SymDim) -> bool:
+    """Whether it is a sum whose terms have a symbol in common."""
+    return len(formula.terms) > 1 and bool(shared_factor(list(formula.terms)))
 
 
 def _square(formula: SymDim, names: Mapping[str, str]) -> str:
