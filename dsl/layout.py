@@ -23,11 +23,10 @@ MAX_NESTING = 200
 _CLOSER = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRACE", "}")}
 _OPENER = {"RPAR": ("LPAR", "("), "RBRACK": ("LBRACK", "["), "RBRACE": ("LBRACE", "{")}
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "DOTDOT"))
-# A line that ends with one of these is continued on the next
+# A line that ends with one of these is continued on the next, and so is one before those
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
-# ... and so is one before these
 _CONTINUES = frozenset(("ARROW", "ELSE"))
-_LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN"))
+_LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN", "IN"))
 """Keywords that nothing else follows with a dot: paths to a stage may begin with them."""
 _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
@@ -274,15 +273,15 @@ class _Filter:
             self.cut_line = self.line
 
     def _is_in_path(self, index: int, token: Token, last: str) -> bool:
-        """Whether a keyword is a label: `model.out.weight`. The `in` of `(dense in.features)` is no condition either."""
-        begins = token.type in _LABELS or token.type == "IN"
-        return token.text.isidentifier() and (last == "DOT" or (begins and self.tokens[self._next(index + 1)].type == "DOT"))
+        """Whether a keyword is a label, `model.out.weight`, or the `in` of `(dense in.features)`."""
+        follows = token.type in _LABELS and self.tokens[self._next(index + 1)].type == "DOT"
+        return follows or (last == "DOT" and token.text.isidentifier())
 
     def _number_in_path(self, index: int, token: Token) -> None:
         """Makes a dot and a name of the `.0` in `layers.0.weight`: a label may be a number."""
         before, after = self.out[-1] if self.out else token, self.tokens[index + 1]
-        tight = before.type == "NAME" and before.end == token.start and after.start == token.end
-        if tight and token.text[1:].isdigit() and after.type in ("DOT", "BAD_NUMBER") and after.text[0] == ".":
+        is_tight = before.type == "NAME" and before.end == token.start and after.start == token.end
+        if is_tight and token.text[1:].isdigit() and after.type in ("DOT", "BAD_NUMBER") and after.text[0] == ".":
             self.out.append(Token("DOT", ".", token.start, token.start + 1))
             token.type, token.text, token.start = "NAME", token.text[1:], token.start + 1
             self.chain += 1
