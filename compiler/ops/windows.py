@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts, show
+from ..dims import Dim, Facts, SymDim, show
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, KernelTooLarge, WrongRank
 from ..ir.types import TensorType
@@ -82,11 +82,11 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
     return value
 
 
-def wrong_count(operator: str, name: str, values: Sequence[Dim | float], x: TensorType) -> OperatorError:
+def wrong_count(operator: str, name: str, values: Sequence[object], x: TensorType) -> OperatorError:
     """The error for another number of values than `x` has spatial axes."""
     axes = x.rank - 2
     needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
-    text = [f"{value:g}" if isinstance(value, float) else show(value) for value in values]
+    text = [show(value) if isinstance(value, SymDim) else f"{value:g}" if isinstance(value, float) else str(value) for value in values]
     shown = "x".join(text) if text and all(isinstance(value, int) for value in values) else f"[{', '.join(text)}]"
     advice = _count_advice(name, values, x)
     one = text[0] if not advice and len(set(text)) == 1 else ""
@@ -95,7 +95,7 @@ def wrong_count(operator: str, name: str, values: Sequence[Dim | float], x: Tens
     return OperatorError(BadArgument(operator, name, f"{shown} for {x}", needed, advice, one), argument(name))
 
 
-def _count_advice(name: str, values: Sequence[Dim | float], x: TensorType) -> str:
+def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
     axes = x.rank - 2
     if not values:
         return "write one number for all axes, such as `1`, or remove the argument"
