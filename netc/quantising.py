@@ -98,12 +98,14 @@ def checked_calibration(data: object) -> str | Mapping[str, Any] | None:
     return checked_path(data, "calibration")
 
 
-def check_target(backend: Backend, path: str, method: str, calibrated: bool) -> None:
-    """Raises `CannotQuantise` for what is no matter of the model."""
+def check_target(backend: Backend, path: str, method: str, calibrated: bool, functions: bool) -> None:
+    """Raises `CannotQuantise` for what is no matter of the model. `functions`: it is to have one for each block."""
     if backend is not get_or_raise("onnx"):
         raise CannotQuantise(f"{backend.artefact} cannot be quantised: --quantize is for `.onnx`")
     if is_stream(path):
         raise CannotQuantise("a quantised model is made of files: give the name of one, NAME.onnx")
+    if functions:
+        raise CannotQuantise("ONNX Runtime's quantiser does not look into functions: a quantised model is flat")
     if calibrated and method != "int8":
         raise CannotQuantise(f"{method} quantises weights alone, which takes no calibration")
 

@@ -33,9 +33,7 @@ class FlatScan:
 
     __slots__ = ("frame", "given", "inputs", "node", "path")
 
-    def __init__(
-        self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...], frame: Frame | None = None
-    ) -> None:
+    def __init__(self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...], frame: Frame | None = None) -> None:
         self.node = node
         self.path = path
         self.inputs = inputs

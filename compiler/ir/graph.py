@@ -126,7 +126,21 @@ class CallNode:
     each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`: no
     parameter inside is trained. `frame` is as for an `OpNode`."""
 
-    __slots__ = ("arguments", "frame", "frozen", "graph", "inputs", "label", "modules", "outputs", "scan", "shared", "span", "tails", "tuples")
+    __slots__ = (
+        "arguments",
+        "frame",
+        "frozen",
+        "graph",
+        "inputs",
+        "label",
+        "modules",
+        "outputs",
+        "scan",
+        "shared",
+        "span",
+        "tails",
+        "tuples",
+    )
 
     def __init__(
         self,

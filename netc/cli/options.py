@@ -90,9 +90,7 @@ def graph_options(function: F) -> F:
     @click.option("--functions", is_flag=True, help="Write a function of ONNX for each block, so that viewers show the hierarchy.")
     @click.option("--metadata", multiple=True, metavar="NAME=TEXT", callback=_metadata, help="A text for the file: a version, a licence.")
     @wraps(function)
-    def command(
-        *args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], functions: bool, **kwargs: Any
-    ) -> Any:
+    def command(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], functions: bool, **kwargs: Any) -> Any:
         asked = {"opset": opset, "optimize": False if no_optimize else None, "metadata": metadata or None, "functions": functions or None}
         return function(*args, graph={name: value for name, value in asked.items() if value is not None}, **kwargs)
 
