@@ -200,7 +200,7 @@ class Model:
         from .quantising import check_target, checked_calibration, checked_method, save_quantised
 
         method, samples = checked_method(quantize), checked_calibration(calibration)
-        check_target(backend, checked, method, samples is not None)
+        check_target(backend, checked, method, samples is not None, given.options.functions)
         return save_quantised(given, checked, method, samples)
 
     def session(

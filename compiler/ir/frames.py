@@ -4,8 +4,7 @@ from __future__ import annotations
 
 
 class Frame:
-    """A use of the block `name`, within the use `parent`; `path` is that of its parameters, which two uses of a shared stage
-    have in common."""
+    """A use of the block `name`, within the use `parent`. `path` is that of its parameters, which uses of a shared stage have in common."""
 
     __slots__ = ("name", "parent", "path")
 

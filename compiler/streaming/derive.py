@@ -70,10 +70,10 @@ class _Derivation:
             self._no_stream("no input has this dimension", known)
         whole = self.length.whole
         if not isinstance(whole, SymDim) or whole != _raw(whole, name):
-            self._no_stream("a condition says what it is a multiple of, or equal to", ())
+            self._no_stream("a condition says what it is a multiple of, or equal to", (), _multiple(whole))
 
-    def _no_stream(self, why: str, known: tuple[str, ...]) -> None:
-        raise Refused(NoStream(self.length.name, why, known), self.main.span)
+    def _no_stream(self, why: str, known: tuple[str, ...], multiple: int = 1) -> None:
+        raise Refused(NoStream(self.length.name, why, known, multiple), self.main.span)
 
     # --- the walk ----------------------------------------------------------------------------------------------------------
 
@@ -259,6 +259,12 @@ def _raw(whole: SymDim, name: str) -> Dim:
     terms = whole.terms
     single = len(terms) == 1 and all(len(m) == 1 and type(m[0]).__name__ == "Symbol" and c == 1 for m, c in terms.items())
     return whole if single and symbols(whole) == {name} else 0
+
+
+def _multiple(whole: Dim) -> int:
+    """What a dimension is a multiple of, as a condition says; 1 if it says something else."""
+    coefficients = list(whole.terms.values()) if isinstance(whole, SymDim) else []
+    return coefficients[0] if len(coefficients) == 1 else 1
 
 
 def _symbols(condition: Any) -> frozenset[str]:

@@ -162,7 +162,7 @@ class GraphBuilder:
         return self._append(node, len(self._bodies))
 
     def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes that stand for it, and gives the last."""
+        """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes in its place, and gives the last."""
         if self.lowering is not None:
             return self.lowering.add(op_type, name, inputs, count, attributes)
         return self.add_as_it_is(op_type, name, inputs, count, attributes)

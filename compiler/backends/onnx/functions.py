@@ -1,8 +1,8 @@
 """One function of ONNX for each block, so that viewers show the hierarchy of the spec.
 
-In: a builder whose nodes are complete, and say which block they are part of. Out: functions, and a builder whose nodes of blocks are
-calls of them. Always: uses of a block that compute the same, but for weights, are one function, others are several; weights are inputs of
-functions, small constants are within them; a loop and what is in it is one node, of the block that it is in.
+In: a builder whose nodes are complete, and say which block they are part of. Out: functions; in the builder, calls of them. Always: uses of
+a block that compute the same, but for weights, are one function, others are several; weights are inputs of functions, small constants are
+within them; a loop and what is in it is one node, of the block that it is in.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _INPUT = "in"
 
 
 class _Use(Record):
-    """A use of a block: its nodes, with calls in place of those of blocks in it; values that come in, tensors that are computed first;
-    values that others take; constants of its own."""
+    """A use of a block: its nodes, with calls in place of those of blocks in it; values that come in, those that are computed first; values
+    that others take; constants of its own."""
 
     frame: Frame
     nodes: list[BuilderNode]

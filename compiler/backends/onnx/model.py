@@ -1,4 +1,4 @@
-"""The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
+"""The graph as an ONNX model, with the initialisers of the weights given: flat, every call opened, unless functions are asked for.
 
 In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initialisers that are not read yet. Always: inputs,
 outputs and initialisers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
@@ -125,8 +125,9 @@ class _Writer:
             from .functions import DOMAIN, FunctionWriter
 
             model.functions.extend(FunctionWriter(self.builder, self.options.opset).write(produced))
-            model.opset_import.add(domain=DOMAIN, version=1)
             used = self.builder.prune(produced)
+        if model.functions:
+            model.opset_import.add(domain=DOMAIN, version=1)
         self.builder.write(graph)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
