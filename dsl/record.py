@@ -120,5 +120,5 @@ class Record(metaclass=RecordMeta):
 
 def replace(record: R, **changes: Any) -> R:
     """A copy of `record` with some fields changed."""
-    values = {f: getattr(record, f) for f in record.__match_args__}
-    return type(record)(**(values | changes))
+    values = [changes.pop(f) if f in changes else getattr(record, f) for f in record.__match_args__]
+    return type(record)(*values, **changes)

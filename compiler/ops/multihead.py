@@ -14,6 +14,7 @@ from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_sh
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
+from .initialisers import INIT
 from .kinds import COUNT, FLAG, FRACTION
 from .learned import fan_in_uniform, normal
 from .operand import Input, axes
@@ -35,7 +36,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a query may *not* see a key (`attention` has it the other
     way round), others are added to the scores. `causal` and `align` are those of `attention`. All queries see the learned key and
     value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
-    without `average_attn_weights`, are a second result.
+    without `average_attn_weights`, are a second result. `out_init` is the initialiser of the last projection alone.
     """
 
     name = "multihead_attention"
@@ -55,6 +56,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     add_bias_kv = Arg(FLAG, default=False)
     add_zero_attn = Arg(FLAG, default=False)
     average_attn_weights = Arg(FLAG, default=True)
+    out_init = Arg(INIT, default=None, last=True)
     examples = (
         "input [T, 16] -> multihead_attention 4",
         "x = input [T, 16]; context = input [S, 12]; (x, context) -> multihead_attention 2",
@@ -180,7 +182,7 @@ class MultiheadAttention(CausalOperator, WithBias):
             specs.append(ParameterSpec("in_proj_bias", (3 * features,), zeros, dtype, role="bias"))
         if self.add_bias_kv:
             specs += (ParameterSpec(f"bias_{part}", (1, 1, features), _xavier_normal(features), dtype) for part in "kv")
-        specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype, role="weight"))
+        specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype, role="out"))
         if self.bias:
             specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype, role="bias"))
         return tuple(specs)

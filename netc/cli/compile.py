@@ -152,7 +152,7 @@ def _refuse_for_target(
     if weighted:
         checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
     if quantize is not None:
-        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None))
+        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None, "functions" in graph))
     with wrong_usage():
         refuse_all(*checks)
 

@@ -40,21 +40,24 @@ class BoundParameters(Record):
     values: dict[str, Any]
     origins: dict[str, Origin]
     given: dict[str, Any]
+    flags: dict[str, bool]
+    """The defaults of those that are booleans."""
     decisions: Decided
 
     @classmethod
     def empty(cls, owner: str) -> Self:
-        return cls(owner, {}, {}, {}, {})
+        return cls(owner, {}, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
         own = named(value, f"{self.owner}.{parameter}") if self.owner else value
         if own is value:
             return value
+        literal = literal_value(default)
         items = own if isinstance(own, tuple) else (own,)
         for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
             inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal_value(default))
+            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal, None, 0)
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 
@@ -84,6 +87,8 @@ class Parameters(Part):
                 else:
                     raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             bound.values[name] = bound.name(name, value, parameter.default)
+            if isinstance(parameter.default, ast.Boolean):
+                bound.flags[name] = parameter.default.value
             binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
 

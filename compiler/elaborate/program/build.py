@@ -15,11 +15,11 @@ from ...ir.values import flat
 from ..interpreter.assignments import BodyResult
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
+from ..precision import FULL
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.values import UNKNOWN, TensorTuple, without_empty
 from ..session import ElaborationSession
-from .conversions import write_conversions
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
 from .parameters import bind_parameters, resolve_base, set_lets
@@ -52,7 +52,9 @@ def build(
         graph.training_outputs = list(flat(flow.training))
     if flow is UNKNOWN:
         return None
-    if not session.failed:
+    if not session.failed and session.precision != FULL:
+        from .conversions import write_conversions
+
         write_conversions(graph, session.precision, session.untyped)
     program = _program(graph, made.results, selected, made.body, session)
     if not session.failed:
