@@ -8,6 +8,7 @@ proportion to the parameters, whatever the number of operators without any.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
@@ -46,10 +47,7 @@ class ParameterInfo(Record):
 
     @property
     def numel(self) -> int:
-        total = 1
-        for d in self.shape:
-            total *= d
-        return total
+        return prod(self.shape)
 
 
 def parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:
@@ -148,12 +146,12 @@ def _members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
 
 
 def _specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
-    """What the node brings, with the sizes: parameters before buffers."""
+    """What the node brings, with the sizes as plain integers: parameters before buffers."""
     return [(spec, _sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
 
 
 def _sizes(spec: ParameterSpec) -> tuple[int, ...]:
-    return tuple(d if isinstance(d, int) else _symbolic(spec) for d in spec.shape)
+    return tuple([int(d) if isinstance(d, int) else _symbolic(spec) for d in spec.shape])
 
 
 def _symbolic(spec: ParameterSpec) -> int:

@@ -15,8 +15,8 @@ from ..dims import Dim
 from ..ir.origins import Leaf, Traced, moved, origin_key, plain, traced_in
 from ..ir.types import FLOAT32, DType, Shape
 
-Role = Literal["weight", "bias", "recurrent", ""]
-"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, or none."""
+Role = Literal["weight", "bias", "recurrent", "out", ""]
+"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
 
 
 class Init(Record, Traced):

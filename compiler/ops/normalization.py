@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, advice_divides, show
+from ..dims import Dim, advice, advice_divides
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
@@ -14,6 +14,7 @@ from .kinds import AXIS, COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
 from .parametric import Parametric, WithBias
+from .requirements import count_of
 from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
@@ -152,7 +153,9 @@ class GroupNorm(_ChannelNormalization):
         channels = x.shape[1]
         divided = given.facts.divides(self.groups, channels)
         if divided is False:
-            raise OperatorError(NotDivisible(self.name, f"{self.groups} groups", f"{show(channels)} channels"), argument("groups"))
+            what = count_of(channels, "channel")
+            wrong = NotDivisible(self.name, f"{self.groups} groups", what, divided=(channels,), number=self.groups)
+            raise OperatorError(wrong, argument("groups"))
         if divided is None:
             problem = UnprovableMultiple(self.name, self.groups, channels, advice_divides(self.groups, channels))
             raise OperatorError(problem, argument("groups"))

@@ -101,7 +101,8 @@ class Unifier:
         self.cls.body = body
         self.cls.formula = self._shown
         self.cls.settled = lambda values: self.relations.formula(values) if all(map(is_integer, values)) else None
-        self.cls.parameters = self.arguments.signature()
+        named = self.arguments.signature()
+        self.cls.parameters, self.cls.constants = ([p for p in named if p.constant is constant] for constant in (False, True))
         self.cls.widths = self.arguments.wide
 
     def _merge_test(self, key: Key) -> Code:
