@@ -73,6 +73,7 @@ class Commands(click.Group):
         raise click.UsageError(f"there is no command `{name}`{hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
+        outside = signal.getsignal(signal.SIGINT)
         try:
             if ctx.obj is not None:
                 signal.signal(signal.SIGINT, ctx.obj)
@@ -83,6 +84,9 @@ class Commands(click.Group):
             from .failures import exit_code
 
             ctx.exit(exit_code(error))
+        finally:
+            if ctx.obj is not None:  # what is printed is printed: nothing is left to be caught
+                signal.signal(signal.SIGINT, outside)
 
     def _flushed(self, ctx: click.Context) -> Any:
         """What cannot be written is known before the command ends, whatever its exit code."""

@@ -49,7 +49,10 @@ def note(text: str) -> None:
 
 
 def visible(text: str) -> str:
-    """The text with escapes in place of characters that would control the terminal; lines stay lines."""
+    """The text with escapes in place of characters that would control the terminal, and no longer than a screen; lines stay lines."""
+    from netc.dsl.diagnostics.render.cells import brief
+
+    text = brief(text)
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

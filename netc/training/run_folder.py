@@ -39,7 +39,7 @@ class RunFolder:
 
     def check_new(self) -> None:
         """Raises `RunError` if there is a run in the folder, or anything else."""
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             return
         if (self.path / CONFIG).exists():
             raise RunError(RunExists(os.fspath(self.path)))
@@ -59,7 +59,7 @@ class RunFolder:
         try:
             found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            why = f"there is no `{CONFIG}` in it" if self.path.is_dir() else "there is no such folder"
+            why = f"there is no `{CONFIG}` in it" if os.path.isdir(self.path) else "there is no such folder"
             raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
         except OSError as error:
             raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
