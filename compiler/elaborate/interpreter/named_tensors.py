@@ -95,4 +95,5 @@ def _as_table(name: str, operator: str, value: object) -> str:
     needed = f"`{name}` of `{operator}` is a tensor"
     if not (isinstance(value, tuple) and value and all(isinstance(item, (int, float)) for item in value)):
         return needed
-    return f"{needed}: give it these numbers as `{name}=(table (i) [{len(value)}] float32 = {show_value(value)}[i])`"
+    table = f"{name}s = table (i) [{len(value)}] float32 = {show_value(value)}[i]"
+    return f"{needed}: write `{table}` on a line before, and here `{name}={name}s`"
