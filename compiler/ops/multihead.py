@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from math import sqrt
 
-from ..dims import Dim, advice_divides, show
+from ..dims import Dim, advice_divides
 from ..errors.arguments import WrongTensors
 from ..errors.attention import MaskType
 from ..errors.base import STAGE, argument
@@ -20,7 +20,7 @@ from .learned import fan_in_uniform, normal
 from .operand import Input, axes
 from .parametric import WithBias
 from .recurrent import require_sequence
-from .requirements import require_same_size
+from .requirements import count_of, require_same_size
 
 SEQUENCE = axes("... L features", "[N, length, features]", most=3)
 KEYS = axes("... S keys", SEQUENCE.needed, most=3)
@@ -124,8 +124,9 @@ class MultiheadAttention(CausalOperator, WithBias):
         features = given.query.shape[-1]
         divides = given.facts.divides(self.heads, features)
         if divides is False:
-            heads = "1 head" if self.heads == 1 else f"{self.heads} heads"
-            raise OperatorError(NotDivisible(self.name, heads, f"{show(features)} features"), argument("heads"))
+            heads, what = count_of(self.heads, "head"), count_of(features, "feature")
+            problem = NotDivisible(self.name, heads, what, divided=(features,), number=self.heads)
+            raise OperatorError(problem, argument("heads"))
         if divides is None:
             raise OperatorError(
                 UnprovableMultiple(self.name, self.heads, features, advice_divides(self.heads, features)), argument("heads")

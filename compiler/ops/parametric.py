@@ -64,9 +64,10 @@ class Parametric(Operator):
     def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer(given)
         self._check_tensors(given)
-        for spec in self.parameters(given):
-            if spec.stated:
-                check_init(spec.init, spec.shape, spec.dtype, self._argument(spec))
+        if any(self.args.get(name) is not None for name in ARGUMENTS.values()):
+            for spec in self.parameters(given):
+                if spec.stated:
+                    check_init(spec.init, spec.shape, spec.dtype, self._argument(spec))
         return results
 
     def _check_tensors(self, given: OpInputs) -> None:
@@ -75,10 +76,9 @@ class Parametric(Operator):
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
         if WEIGHT in given and WEIGHT in self.as_tensors:
             _check_no_batch(self.name, given, self.as_tensors)
-        specs = {spec.name: spec for spec in self.learned(given)}
-        for name in self.as_tensors:
-            if name not in given:
-                continue
+        own = [name for name in self.as_tensors if name in given]
+        specs = {spec.name: spec for spec in self.learned(given)} if own else {}
+        for name in own:
             if name not in specs:
                 raise OperatorError(NoPlaceFor(self.name, name), given.at(name))
             _check_tensor(self.name, given, specs[name])
