@@ -52,7 +52,7 @@ class Result(Record):
         """What was reached, and the command to go on with."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
         command = f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
-        return f"{self.steps} steps: {shown}\n{command}"
+        return f"{self.steps} step{'s' if self.steps != 1 else ''}: {shown}\n{command}"
 
 
 def train_file(
