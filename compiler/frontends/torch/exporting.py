@@ -152,6 +152,12 @@ def _export(
     *,
     train: bool = False,
 ) -> ExportedProgram:
+    scripted = [path for path, inner in module.named_modules() if isinstance(inner, torch.jit.ScriptModule)]
+    if scripted:
+        why = "is TorchScript, which torch.export does not follow"
+        raise ImportFailed(
+            tuple(Obstacle("the module", why, path, "import the module as it was before `torch.jit`") for path in scripted[:1])
+        )
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
