@@ -41,7 +41,7 @@ class _Run(Record):
     def length(self) -> int:
         return sum(self.unit * n + self.rest for n in self.times)
 
-    def iterations(self, stages: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    def iterations(self, stages: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         """The members of each, those that are there several times as a loop, and as one in all iterations if in any."""
         at = self.start
         for n in self.times:

@@ -226,7 +226,7 @@ class Printer(Values):
     def _scan(self, scan: Scanned) -> str:
         states = ", ".join(f"{self.names[number]} = {self._expression(start, _PIPELINE)}" for number, start in scan.states)
         words = ["scan", *([f"({states})"] if states else []), f"axis={self.argument(scan.axes)}"]
-        words += ["reverse=true"] if scan.reverse.value else []
+        words += self.arguments([("reverse", scan.reverse)], scan)
         return " ".join([*words, "{", "\n".join(["", *self._lines(scan.statements, scan.results), ""]), "}"])
 
     def _loop(self, loop: Loop) -> str:

@@ -31,13 +31,12 @@ from ...ops.formula import (
     IndexFormula,
     UnaryFormula,
     indices,
-    interval,
-    kind_of,
     operands,
     parts,
     stored_in,
     with_operands,
 )
+from ...ops.formula_bounds import interval, kind_of
 from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.joining import Concat
 from ...ops.reduction import Cumsum
