@@ -68,8 +68,8 @@ def _styled(word: str, paint: str) -> str:
 
 
 def expect_no_garbage() -> None:
-    """For commands that read specs and write files: their trees and graphs live to the end, and to look for garbage among them is a tenth of
-    the time. Tensors in training do not."""
+    """For commands whose trees and graphs live to the end: to look for garbage among them is a tenth of the time. In training, tensors may
+    be garbage."""
     gc.set_threshold(500_000)
 
 
