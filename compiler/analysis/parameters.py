@@ -17,6 +17,7 @@ from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.types import DType
 from ..ir.walk import graphs, join
 from ..ops.base import Init, Operator, ParameterSpec
+from .following import Followed, followed
 
 
 class ParameterInfo(Record):
@@ -24,7 +25,7 @@ class ParameterInfo(Record):
 
     `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer;
     what is not `persistent` is not in the state dict. A `frozen` one is a parameter that is not trained. `op` is the operator it belongs
-    to, at `span`.
+    to, at `span`. `follows` is the full name of the parameter from whose first values those of this one are computed.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ParameterInfo(Record):
     op: Operator
     tied_to: str | None = None
     frozen: bool = False
+    follows: str | None = None
 
     @property
     def operator(self) -> str:
@@ -78,6 +80,9 @@ class _Walk:
         self.members = _members(main)
         self.specs = {id(n): _specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
         """By node: a graph that is called often brings the same ones again."""
+        self.followed: dict[int, Followed] = {}
+        for graph in graphs(main):
+            self.followed |= followed(graph)
         self.found: dict[str, ParameterInfo] = {}
         self.visited: set[str] = set()
         """Paths of shared stages that have been visited."""
@@ -108,9 +113,13 @@ class _Walk:
                 continue
             tie = node.tie if node.tie is not None and node.tie.name == spec.name else None
             tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
-            self.found[name] = ParameterInfo(
-                name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, frozen and spec.trainable
-            )
+            kept = frozen and spec.trainable
+            info = ParameterInfo(name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, kept)
+            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows else info
+
+    def _follows(self, node: OpNode, path: str) -> str | None:
+        where = self.followed.get(id(node))
+        return None if where is None else join(join(path, where.path), where.name)
 
 
 def _handed(node: CallNode, homes: dict[int, str]) -> dict[int, str]:

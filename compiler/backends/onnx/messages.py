@@ -29,10 +29,11 @@ def _messages() -> Any:
 
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
+    from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 else:
     _found = _messages()
-    AttributeProto, GraphProto, ModelProto, NodeProto = _found.AttributeProto, _found.GraphProto, _found.ModelProto, _found.NodeProto
-    TensorProto, TypeProto, ValueInfoProto = _found.TensorProto, _found.TypeProto, _found.ValueInfoProto
+    AttributeProto, FunctionProto = _found.AttributeProto, _found.FunctionProto
+    GraphProto, ModelProto = _found.GraphProto, _found.ModelProto
+    NodeProto, TensorProto, TypeProto, ValueInfoProto = _found.NodeProto, _found.TensorProto, _found.TypeProto, _found.ValueInfoProto
 
-__all__ = ["AttributeProto", "GraphProto", "ModelProto", "NodeProto", "TensorProto", "TypeProto", "ValueInfoProto"]
+__all__ = ["AttributeProto", "FunctionProto", "GraphProto", "ModelProto", "NodeProto", "TensorProto", "TypeProto", "ValueInfoProto"]

@@ -80,7 +80,7 @@ def elaborate_model(
     if selected.node is None:
         origins = set_lets(selected, params, files, scope, elaborator)
     else:
-        origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
+        origins = bind_parameters(selected.node, params, outside, elaborator)
     if selected.node is not None and selected.node.base is not None:
         with session.catching(()):
             body, outside = resolve_base(selected.node, outside, files, elaborator, origins)
@@ -92,7 +92,7 @@ def elaborate_model(
     scope.parent, scope.frame, frame.home = outside, frame, scope
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
-    declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims, selected.span)
+    declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
     results = elaborator.statements.run(body, scope, "the model")
     return ModelBody(elaborator, frame, scope, body, results, own, outside)
 
