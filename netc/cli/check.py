@@ -11,7 +11,7 @@ from .completion import FileName
 from .options import checkpoint_options, choose, precision_options, spec_options
 from .reading import reader
 from .report import report
-from .terminal import note, write
+from .terminal import expect_no_garbage, note, write
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -65,6 +65,7 @@ def command(
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
 
+    expect_no_garbage()
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
