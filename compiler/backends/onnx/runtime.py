@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import onnxruntime
@@ -112,5 +112,9 @@ class OnnxSession:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
-        artefact.save(path)
+        try:
+            artefact.save(path)
+        except OSError as error:
+            error.filename = error.filename or gettempdir()  # which says where the room is missing
+            raise
         return path
