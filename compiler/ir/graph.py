@@ -123,8 +123,8 @@ class Scan(Record):
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`: no
-    parameter inside is trained. `frame` is as for an `OpNode`."""
+    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`:
+    no parameter inside is trained. `frame` is as for an `OpNode`."""
 
     __slots__ = (
         "arguments",
@@ -205,8 +205,8 @@ class Graph:
     sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
     in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `stages` has, by
-    label, the operators that its block takes as parameters. `has_modes`: it has an `if training`; `training_outputs` are those of a model
-    that are others in training.
+    label, the operators that its block takes as parameters. `flags` are the defaults of its booleans. `has_modes`: it
+    has an `if training`; `training_outputs` are those of a model that are others in training.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -224,6 +224,7 @@ class Graph:
         self.tuples: list[ValueTuple] = []
         self.tails: tuple[ReturnedTuple, ...] = ()
         self.origins: dict[str, Origin] = {}
+        self.flags: dict[str, bool] = {}
         self.decisions: Decided = {}
         self.count: int | None = None
         self.around: Graph | None = None

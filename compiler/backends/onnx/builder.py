@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from onnx import AttributeProto, FunctionProto, GraphProto
 
 from ...ir.elements import Array
 from ...ir.frames import Frame
@@ -18,6 +17,7 @@ from ...ir.types import DType, TensorType
 from ...weights.stored import StoredTensor, of_array
 from .attributes import Attributes
 from .elements import fill_type
+from .messages import AttributeProto, FunctionProto, GraphProto
 
 
 class NameAllocator:

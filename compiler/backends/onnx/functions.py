@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from onnx import FunctionProto
-
 from netc.dsl.record import Record
 
 from ...ir.frames import Frame
 from .attributes import Attributes
 from .builder import Body, BuilderNode, GraphBuilder, NameAllocator, write_nodes
+from .messages import FunctionProto
 
 DOMAIN = "netc"
 """That of the functions."""

@@ -8,14 +8,11 @@ memory grow with the number of operators.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
 from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
+from ...ir.elements import Array
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
 from ...ir.graph import Program
@@ -28,13 +25,12 @@ from ...weights.stored import StoredTensor
 from ..base import OPSET, USUAL, GraphOptions
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
-from .functions import DOMAIN, FunctionWriter
 from .initialisers import Initialisers
-from .opsets.lowering import Lowering, NotInOpset
+from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
 from .table import EMITTERS
-from .unsupported import UnsupportedInOnnx
+from .unsupported import NotInOpset, UnsupportedInOnnx
 
 PRODUCER = "netc"
 _IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
@@ -57,15 +53,13 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(
-    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
-) -> ModelProto:
+def model_proto(program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
     return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
 
 
 def graph_and_tensors(
-    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
 ) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 
@@ -83,12 +77,15 @@ def graph_and_tensors(
 
 
 class _Writer:
-    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]], options: GraphOptions) -> None:
+    def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
         main = program.main
         self.program = program
         self.options = options
         self.builder = GraphBuilder()
-        self.builder.lowering = None if options.opset == OPSET else Lowering(self.builder, options.opset)
+        if options.opset != OPSET:
+            from .opsets.lowering import Lowering
+
+            self.builder.lowering = Lowering(self.builder, options.opset)
         names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
@@ -125,6 +122,8 @@ class _Writer:
             optimize(self.builder, produced, given | dict(self.types))
         used = self.builder.prune(produced)
         if self.options.functions:
+            from .functions import DOMAIN, FunctionWriter
+
             model.functions.extend(FunctionWriter(self.builder, self.options.opset).write(produced))
             used = self.builder.prune(produced)
         if model.functions:
