@@ -115,6 +115,7 @@ class OnnxSession:
         try:
             artefact.save(path)
         except OSError as error:
+            self._folder.cleanup()
             error.filename = error.filename or gettempdir()  # which says where the room is missing
             raise
         return path
