@@ -56,7 +56,7 @@ class Record(metaclass=RecordMeta):
     __match_args__: ClassVar[tuple[str, ...]]
     _defaults: ClassVar[dict[str, Any]]
     _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
-    _getter: ClassVar[Callable[[Any], tuple[Any, ...]]]
+    _getter: ClassVar[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         setters = self._setters
@@ -90,7 +90,8 @@ class Record(metaclass=RecordMeta):
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name}")
 
     def _values(self) -> tuple[Any, ...]:
-        return self._getter(self)
+        found: tuple[Any, ...] = self._getter(self)
+        return found
 
     def __eq__(self, other: object) -> bool:
         if self is other:

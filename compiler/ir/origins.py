@@ -170,7 +170,7 @@ def has_origin(value: object) -> bool:
         return True
     if isinstance(value, Traced):
         return any(True for _ in value.leaves())
-    return isinstance(value, tuple) and any([has_origin(v) for v in value])
+    return isinstance(value, tuple) and any(has_origin(v) for v in value)
 
 
 def traced_in(value: object) -> Iterator[Leaf]:
@@ -204,7 +204,7 @@ def substituted(origin: Dim, places: Mapping[str, Any]) -> Dim:
 
 def is_lost(origin: Dim) -> bool:
     """Whether all that is left of a formula is which symbols are in it."""
-    return any([name.startswith(LOST) for name in symbols(origin)])
+    return any(name.startswith(LOST) for name in symbols(origin))
 
 
 def free_symbols(origin: Dim) -> frozenset[str]:
