@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import sys
-import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -38,7 +37,8 @@ def _leave(end: SystemExit) -> None:
     if not isinstance(end.code, int) or _watched():
         return
     try:
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()  # waits for threads
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

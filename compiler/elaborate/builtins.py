@@ -79,11 +79,9 @@ def _real(function: Callable[[float], float]) -> Callable[[Any], float]:
 
 def _integer(function: Callable[[float], int]) -> Callable[[Any], Any]:
     def of(value: Any) -> Any:
-        if isinstance(value, SymDim):
-            return value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, SymDim)):
             raise _Bad
-        return function(value)
+        return function(value) if isinstance(value, float) else value
 
     return of
 

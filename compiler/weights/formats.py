@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Mapping
 from errno import EINVAL
 from math import prod
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
@@ -140,7 +141,10 @@ def _mapped(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ..
     element: NumpyType = numpy_dtype(DTYPES[kind])
     if not prod(shape):
         return np.zeros(shape, element)
-    return np.asarray(np.memmap(path, element, "r", begin, shape))
+    count, ahead = prod(shape), begin % ALLOCATIONGRANULARITY
+    with path.open("rb") as file:
+        mapped = mmap(file.fileno(), ahead + count * element.itemsize, access=ACCESS_READ, offset=begin - ahead)
+    return np.frombuffer(mapped, element, count, ahead).reshape(shape)
 
 
 # --- NumPy -----------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from importlib import import_module
-from shlex import quote
 from typing import Any, NoReturn
 
 import click
@@ -68,6 +67,8 @@ class Commands(click.Group):
         names = near(name, COMMANDS)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
         if not names and os.path.exists(name):
+            from shlex import quote
+
             hint = f"; to check the file: `netc check {quote(name)}`"
         raise click.UsageError(f"there is no command `{name}`{hint}", ctx)
 

@@ -8,6 +8,7 @@ from shlex import quote
 from typing import Any
 
 from netc.compiler.analysis.parameters import count, parameters
+from netc.compiler.errors.data import CannotReadData
 from netc.compiler.errors.running import NoDevice, RunDiffers, RunError
 from netc.compiler.errors.training import NotMean, WrongSetting
 from netc.compiler.ir.training import Training
@@ -22,8 +23,10 @@ from ..errors import CompileError
 from ..files import Unreadable, read_file
 from ..hashing import spec_hash
 from ..problems import diagnostic
-from .configuration import SETTINGS, Arguments, as_json, from_json
+from .configuration import SETTINGS, Arguments, as_json, check_contents, from_json
+from .data.base import DataError
 from .data.columns import Chosen
+from .data.fingerprint import Content, content_of
 from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
@@ -173,10 +176,24 @@ def _ready(arguments: Arguments, before: Mapping[str, Any] | None, folder: str) 
     if before is not None and before.get("hash") != spec:
         raise RunError(RunDiffers(folder, "the spec, or a file that it uses, is not what it was"))
     prepared = prepare(analysis.training, arguments.wishes)
-    described = {**as_json(arguments), "hash": spec, **prepared.described, "versions": versions()}
-    if before is not None and before.get("samples") != described["samples"]:
-        raise RunError(RunDiffers(folder, f"the data have {described['samples']} samples, and had {before.get('samples')}"))
+    contents = _contents(prepared)
+    if before is not None:
+        check_contents(contents, before, folder)
+    content = {name: one.as_json() for name, one in contents.items()}
+    described = {**as_json(arguments), "hash": spec, "data": prepared.described, "content": content, "versions": versions()}
     return _Ready(prepared, described, analysis.diagnostics)
+
+
+def _contents(prepared: Prepared) -> dict[str, Content]:
+    """What the data are, and those for validation where they are others. Raises `CompileError`."""
+    parts = {"training": prepared.data[0]}
+    if prepared.validation is not None and prepared.validation[0] is not prepared.data[0]:
+        parts["validation"] = prepared.validation[0]
+    try:
+        return {name: content_of(columns) for name, columns in parts.items()}
+    except DataError as error:
+        problem = error.problem or CannotReadData(prepared.described, str(error), error.remedy)
+        raise CompileError((diagnostic(problem, prepared.training.span),)) from None
 
 
 def _run(

@@ -30,9 +30,11 @@ def steps(number: st.SearchStrategy[int]) -> st.SearchStrategy[list[int]]:
     steps(st.integers(0, 9)),
     steps(st.integers(8, 12)),
     st.sampled_from(["layer{}", "{}", "a1.b{}-c", "l{}x2", "n0{}", "l{:02}"]),
+    st.tuples(st.integers(0, 2), st.integers(0, 2)),
 )
-def test_makes_the_same(first: list[int], second: list[int], numbers: list[int], label: str) -> None:
-    rows: list[Row] = [(label.format(n), a, b, True) for n, a, b in zip(numbers, first, second, strict=False)]
+def test_makes_the_same(first: list[int], second: list[int], numbers: list[int], label: str, turns: tuple[int, int]) -> None:
+    found = zip(numbers, first, second, strict=False)
+    rows: list[Row] = [(label.format(n), a, b, True, turns[i % 2]) for i, (n, a, b) in enumerate(found)]
     assert eval(written(rows)) == rows
 
 
@@ -76,3 +78,11 @@ def test_names_of_the_members_keep_their_meaning(names: str, index: str) -> None
 def test_text(rows: list[Row], expected: str) -> None:
     assert written(rows) == expected
     assert eval(expected) == rows
+
+
+def test_two_values_in_turn() -> None:
+    rows: list[Row] = [(n, 3 * (n % 2)) for n in range(4, 10)]
+    assert written(rows) == "[*((i + 4, 0 if i % 2 == 0 else 3) for i in range(6))]"
+    assert eval(written(rows)) == rows
+    few: list[Row] = [(n, 3 * (n % 2)) for n in range(3)]
+    assert " if " not in written(few)

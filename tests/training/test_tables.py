@@ -199,7 +199,7 @@ def test_files_with_different_columns(tmp_path: Path) -> None:
 
 
 def saved(folder: Path, splits: bool) -> Any:
-    datasets = pytest.importorskip("datasets", reason="`datasets` is not installed, see CONTRIBUTING.md")
+    datasets = pytest.importorskip("datasets", reason="`datasets` is not installed")
     datasets.disable_progress_bars()
     pictures = [Image.fromarray(np.full((2, 3, 3), i * 30, np.uint8)) for i in range(7)]
     made = datasets.Dataset.from_dict({"x": X, "target": TARGET, "image": pictures}).cast_column("image", datasets.Image())

@@ -12,9 +12,9 @@ from math import isinf
 
 from netc.dsl.record import Record
 
-from ...ir.flat import FlatGraph
 from ...ir.graph import OpNode, Program
 from ...ir.types import FLOAT64
+from ...ir.walk import graphs
 from ...ops.activation import Gelu
 from ...ops.attention import Attention
 from ...ops.base import Operator
@@ -119,5 +119,5 @@ def texts(operator: type[Operator]) -> tuple[str, ...]:
 
 def affected(program: Program) -> tuple[str, ...]:
     """The names of the operators in a program that differ, sorted."""
-    nodes = {id(flat.node): flat.node for flat in FlatGraph(program.main).operators()}.values()
+    nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
     return tuple(sorted({node.op.name for node in nodes if any(d.covers(node) for d in DIFFERENCES)}))

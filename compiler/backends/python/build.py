@@ -89,8 +89,7 @@ class _Build:
         if main.body.passed:
             raise MissingEmitter(self.main.name, f"no input has the size {main.body.passed[0][0]}")
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
-        found = [*_used(alone, found), *found]
-        found = [*(c for c in found if c is not main), main]
+        found = _called_first([*_used(alone, found), *(c for c in found if c is not main), main])
         mark_probabilities(found, self.framework.drops)
         main.body.rules = self.operators.initialisation.rules
         main.base = camel(self.main.name or name)
@@ -204,8 +203,27 @@ def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
     """Those of the classes that another class instantiates."""
     if not alone:
         return []
-    made = {id(p.cls) for c in others for code in c.body.made() for p in parts(code) if isinstance(p, ClassRef)}
+    made = {id(called) for c in others for called in _made(c)}
     return [c for c in alone if id(c) in made]
+
+
+def _called_first(classes: list[ClassDef]) -> list[ClassDef]:
+    """The classes in their order, but for those that an earlier one instantiates: these are before it."""
+    found: dict[int, ClassDef] = {}
+    stack = classes[::-1]
+    while stack:
+        waiting = [c for c in _made(stack[-1]) if id(c) not in found]
+        if waiting:
+            stack += waiting[::-1]
+        else:
+            cls = stack.pop()
+            found.setdefault(id(cls), cls)
+    return list(found.values())
+
+
+def _made(cls: ClassDef) -> list[ClassDef]:
+    """The classes that one instantiates."""
+    return [p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)]
 
 
 def _chain(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:

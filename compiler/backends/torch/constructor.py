@@ -1,7 +1,7 @@
 """The `__init__` of a class.
 
 In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties
-after all members; the keys of the state dict are the members' labels.
+and what starts from a parameter after all members; the keys of the state dict are the members' labels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ...ir.origins import plain
 from ...ir.tests import Key
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
-from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
+from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
 from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
@@ -30,10 +30,10 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str,
     if cls.body.chain is not None:
         named = _Formulas(cls)
         made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
-        taken = {p.name for p in cls.parameters} | set(named.names.values())
-        lines = [*_signature(cls.parameters), *named.lines, *built("", made, 2, taken)]
+        taken = {p.name for p in cls.names} | set(named.names.values())
+        lines = [*_signature(cls.parameters), *named.constants, *named.lines, *built("", made, 2, taken)]
         return [*lines, *Drawing(taken).lines(made, "self")]
-    if not cls.body.members and not cls.parameters:
+    if not cls.body.members and not cls.names:
         return []
     return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes, kept)]
 
@@ -65,12 +65,13 @@ def _type(value: object) -> str:
 
 
 class _Formulas:
-    """The formulas that the spec names and a constructor uses several times, each with a variable."""
+    """The formulas that the spec names and a constructor uses several times, each with a variable; and variables for constants."""
 
     def __init__(self, cls: ClassDef) -> None:
         self.names: dict[Code, str] = {}
+        self.constants = [f"{STEP * 2}{constant.name} = {plain(constant.values[0])}" for constant in cls.constants]
         self.lines: list[str] = []
-        taken = {p.name for p in cls.parameters} | RESERVED | TORCH.imported
+        taken = {p.name for p in cls.names} | RESERVED | TORCH.imported
         for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in parts(code)):
             name = unique(TORCH.local(size.name), taken)
             taken.add(name)
@@ -88,7 +89,7 @@ class _Constructor:
         self.formulas = _Formulas(cls)
         self.body: ClassBody = cls.body
         self.access = Access(cls.body)
-        self.taken = {p.name for p in cls.parameters} | set(self.formulas.names.values())
+        self.taken = {p.name for p in cls.names} | set(self.formulas.names.values())
         self.optional = cls.body.optional()
         self.draws: list[str] = []
         """The lines at the end that draw what members start with."""
@@ -99,7 +100,8 @@ class _Constructor:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
         held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
-        lines = [*(self.formulas.lines if mapped else ()), *statement("", doc(bare(held)), 2)]
+        before = [*self.formulas.constants, *self.formulas.lines] if mapped else []
+        lines = [*before, *statement("", doc(bare(held)), 2), *(() if mapped else self.formulas.constants)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         lines += () if mapped else self.formulas.lines
@@ -112,6 +114,8 @@ class _Constructor:
         lines += [*self.draws, *rule_lines(self.body.rules, self.taken)]
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
+        for module, parameter in self.body.starts:
+            lines += statement("", doc(Method(self._reached(module), "start", (self._reached(parameter),))), 2)
         return lines
 
     def _held(self, mapped: list[Member]) -> tuple[Code, ...]:

@@ -122,7 +122,7 @@ def stem(name: str) -> str:
 
 
 def _class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
-    attributes = attribute_names(cls.body, [p.name for p in cls.parameters if p.stored])
+    attributes = attribute_names(cls.body, [p.name for p in cls.names if p.stored])
     lines = [f"class {cls.name}({_base(cls.body)}):", *docstring(cls, Signature(cls.body, []).inputs, channels), ""]
     access = Access(cls.body).text
     labels = {m.label for m in cls.body.members}

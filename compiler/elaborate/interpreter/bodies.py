@@ -124,6 +124,7 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
     graph.around = None if outer is None else outer.graph
     if bound is not None:
         graph.origins.update(bound.origins)
+        graph.flags = bound.flags
     labels = LabelAllocator(numbered=syntax.kind != "block")
     owner = bound.owner if bound is not None else session.owner(syntax.node, syntax.name)
     return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace, owner)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from netc.dsl import ast
@@ -16,7 +16,7 @@ from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
-from .argument_edits import Hint, separated
+from .argument_edits import Hint, labelled, separated
 from .base import Part
 
 
@@ -40,11 +40,13 @@ class BoundParameters(Record):
     values: dict[str, Any]
     origins: dict[str, Origin]
     given: dict[str, Any]
+    flags: dict[str, bool]
+    """The defaults of those that are booleans."""
     decisions: Decided
 
     @classmethod
     def empty(cls, owner: str) -> Self:
-        return cls(owner, {}, {}, {}, {})
+        return cls(owner, {}, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
@@ -85,6 +87,8 @@ class Parameters(Part):
                 else:
                     raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             bound.values[name] = bound.name(name, value, parameter.default)
+            if isinstance(parameter.default, ast.Boolean):
+                bound.flags[name] = parameter.default.value
             binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
             self.session.index.bound(parameter.name, binding)
 
@@ -94,8 +98,10 @@ class Parameters(Part):
             self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
 
 
-def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply) -> dict[str, ast.Expr]:
-    """The arguments given to a block or function, by the names of its parameters."""
+def match_arguments(
+    owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply, advise: Callable[[ast.Apply, ast.Keyword], Hint] = labelled
+) -> dict[str, ast.Expr]:
+    """The arguments given to a block or function, by the names of its parameters. `advise` has the help for unknown names."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
@@ -106,7 +112,9 @@ def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: a
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:
         if keyword.name not in names:
-            raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+            hint = advise(node, keyword)
+            problem = UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names), hint.help)
+            raise Failure(problem, keyword.name_span, edits=hint.edits)
         if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
             raise AlreadyReported  # the parser has reported an argument in the wrong place
         if keyword.name in given:
@@ -122,7 +130,7 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
     """
     parameters, owner = fn.node.parameters, fn.node.name.name
     as_apply = ast.Apply(call.span, owner, call.function.span, call.arguments, call.keywords)
-    given = match_arguments(owner, parameters, as_apply)
+    given = match_arguments(owner, parameters, as_apply, lambda *_: Hint())
     found = []
     for parameter in parameters:
         expr = given.get(parameter.name.name)

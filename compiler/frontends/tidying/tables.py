@@ -28,13 +28,12 @@ from ...ops.formula import (
     IndexFormula,
     UnaryFormula,
     indices,
-    interval,
-    kind_of,
     operands,
     parts,
     stored_in,
     with_operands,
 )
+from ...ops.formula_bounds import interval, kind_of
 from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.shape import Unsqueeze
 from .arranged import LOOKED_THROUGH, arranged, broadcast, linear_difference

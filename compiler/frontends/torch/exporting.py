@@ -1,7 +1,7 @@
 """From a PyTorch module, or what torch.export made of it, to a typed graph.
 
-In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`. Raises `ImportFailed`. Always: the module is run once, in
-evaluation mode, on inputs that torch.export makes of the examples; it is left as it was.
+In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`. Raises `ImportFailed`. Always: the module is run once in
+evaluation mode, and if asked for once in training, on inputs that torch.export makes of the examples; it is left as it was.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
 
-def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None) -> Imported:
-    """The typed graph of a module.
+def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None, *, train: bool = False) -> Imported:
+    """The typed graph of a module: of what it does in evaluation, and with `train` also of what it does in training.
 
     `inputs` are example tensors: one, a tuple of them by position, a mapping by name, or a pair of both. `dims` names symbolic axes of
     inputs, by the name of the input or its position; of an input that it does not have, axis 0 is the batch. Other arguments than tensors
@@ -61,8 +61,10 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
     sizes: dict[str, int] = {}
     tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
-    program = _export(module, tuple(examples), keywords, _bound(module, *spec), sizes)
-    return read_program(program, type(module).__name__, [*names, *named.values()], aliases_of(module))
+    called_with = tuple(examples), keywords, _bound(module, *spec), sizes
+    evaluation = _export(module, *called_with)
+    training = _export(module, *called_with, train=True) if train else None
+    return read_program(evaluation, type(module).__name__, [*names, *named.values()], aliases_of(module), training)
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
@@ -134,18 +136,21 @@ def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         raise ImportFailed((Obstacle("forward", f"cannot be called with these inputs: {error}", ""),)) from error
 
 
-def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: dict[str, int]) -> ExportedProgram:
-    training = {inner: inner.training for inner in module.modules()}
-    module.eval()
+def _export(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: dict[str, int], *, train: bool = False
+) -> ExportedProgram:
+    modes = {inner: inner.training for inner in module.modules()}
+    module.train(train)
     try:
         with opaque_modules(module), foreign_code(), quiet():
             return _with_ranges(module, args, kwargs, dynamic, sizes)
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
-        raise ImportFailed((_failure(error, module),)) from error
+        failed = ImportFailed((_failure(error, module),))
+        raise (failed.in_training() if train else failed) from error
     finally:
-        for inner, mode in training.items():
+        for inner, mode in modes.items():
             inner.training = mode
 
 

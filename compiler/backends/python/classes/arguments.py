@@ -48,7 +48,12 @@ class Arguments:
             default = plain(values[0]) if graph.kind == "model" else found.default
             optional = found.input is None and default is not None
             self._known[key] = ConstructorArgument(
-                unique(self.framework.local(wanted), self._taken()), tuple(values), optional, optional, default
+                unique(self.framework.local(wanted), self._taken()),
+                tuple(values),
+                optional,
+                optional,
+                default,
+                constant=name in self.relations.explaining,
             )
         return self._known[key]
 
@@ -67,7 +72,9 @@ class Arguments:
         names = [n for n, given in self.given.items() if _equal(given, values, unused)]
         if names:
             name = hint if hint in names else names[0]
-            given = self.given[name]
+            given, flags = self.given[name], self.bodies[0].graph.flags
+            if name in flags and all(isinstance(v, bool) for v in given):
+                keyword = KeywordCode(name, Lit(None), flags[name], True)
             return self.add(
                 [v if has_real(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))], name, keyword
             )

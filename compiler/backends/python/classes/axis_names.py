@@ -39,6 +39,9 @@ LETTERS: dict[tuple[Channels | None, int], str] = {
 LESS = range(1, 5)
 """What a window that is not padded takes from the size of an axis, before that is divided by the stride."""
 
+LONG = 16
+"""The length of a formula from which a shorter one for the same size of the same axis is better."""
+
 Values = tuple[StrictLiteral, ...]
 """A size in all graphs."""
 
@@ -65,7 +68,7 @@ class AxisNames:
     def __init__(self, cls: ClassDef, channels: ChannelAxes) -> None:
         self.cls, self.channels = cls, channels
         self.is_whole = cls.graphs[0].kind == "model"
-        self.taken = {p.name for p in cls.parameters}
+        self.taken = {p.name for p in cls.names}
         self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
         self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
         for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
@@ -79,6 +82,8 @@ class AxisNames:
         self.arguments = dict(self.named)
         self.letters: dict[tuple[Values, int], str] = {}
         """The names by size and axis."""
+        self.at: dict[tuple[Values, int], str] = {}
+        """The formulas by size and axis."""
         self.here: set[str] = set()
         """The names in the current shape."""
 
@@ -118,7 +123,8 @@ class AxisNames:
         sizes = [v.type.shape[axis] for v in tensors]
         formula = self.cls.formula(sizes) or self._passed(sizes)
         if formula:
-            return formula
+            same = self.at.setdefault((_values(sizes), axis), formula)
+            return same if len(formula) > LONG else formula
         varying = self._varying(sizes)
         if self._is_constant(varying):
             if isinstance(varying[0], SymDim):

@@ -35,7 +35,7 @@ def main_name(base: str, framework: Framework) -> str:
 def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
     """Names the classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: the
     names of what else the file imports and defines."""
-    taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.parameters)}
+    taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.names)}
     families: dict[str, list[ClassDef]] = {}
     for cls in classes:
         if cls is not main:

@@ -42,7 +42,12 @@ def _word(body: ClassBody, key: Key) -> str:
     """What is done where the condition holds."""
     for step in body.steps:
         guarded = any(known == key for known, _ in step.guards)
-        if guarded or any(isinstance(p, IfElse) and p.test == FlagRef(key) for p in parts(step.code)):
+        choices = [p for p in parts(step.code) if isinstance(p, IfElse) and p.test == FlagRef(key)]
+        if guarded or choices:
             word = step.traits.operator
+            modules = [p.label for code in (c.then for c in choices) for p in parts(code) if isinstance(p, MemberRef)]
+            modules += [p.label for p in parts(step.code) if guarded and isinstance(p, MemberRef)]
+            if modules and body.framework.plain(modules[-1]):
+                return modules[-1]
             return "residual" if word in ("+", "add") else word if word.isidentifier() else "branch"
     return "branch"

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from netc.dsl.record import replace
 
-from ....dims import Dim, SymDim, substitute, symbol, symbols, to_python
+from ....dims import Dim, SymDim, substitute, symbol, symbols
 from ....dims.division import replace_atoms
 from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
 from ..code.expressions import Code, Lit, Subscript
+from ..code.factored import factored, is_product
 from ..code.tree import Argument, SizeRef
 from ..naming import spaced
 
@@ -48,8 +49,10 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
             return Argument(source.name, factor, offset)
     whole_formula = formula
     formula, used = _shortened(formula, named)
+    if len(formula.terms) > 1 and is_product(whole_formula):
+        formula, used = whole_formula, set()
     names = sorted(symbols(formula))
-    text = to_python(formula, {name: f"S{i}" for i, name in enumerate(names)})
+    text = factored(formula, {name: f"S{i}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
     texts = {n: _argument_text(code_of(n)) for n in symbols(whole_formula)}
     shown = substitute(whole_formula, {n: symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
@@ -74,17 +77,18 @@ def _with_powers(text: str) -> str:
 def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
     """The formula with named ones in it as symbols."""
     used: set[str] = set()
-    for name, value in named.items():
-        for made in _with(formula, value, symbol(_NAMED + name, lower=None)):
-            if isinstance(made, SymDim) and made != formula:
-                formula = made
-                used.add(_NAMED + name)
-                break
+    for way in (_from, _within):
+        for name, value in named.items():
+            for made in way(formula, value, symbol(_NAMED + name, lower=None)):
+                if isinstance(made, SymDim) and made != formula:
+                    formula = made
+                    used.add(_NAMED + name)
+                    break
     return formula, used & symbols(formula)
 
 
-def _with(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
-    """The formula in terms of a name for `value`, if it is a simple one of it, or has it as a factor."""
+def _from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+    """The formula in terms of a name for `value`, if it follows from it by a simple operation."""
     difference = formula - value
     if isinstance(difference, int):
         yield name + difference
@@ -95,6 +99,10 @@ def _with(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
             yield name // number
     if formula == value * value:
         yield name * name
+
+
+def _within(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+    """The formula in terms of a name for `value`, if it has it as a part or a factor."""
     atom, offset = _atom(value)
     if atom is not None and any(atom in monomial for monomial in formula.terms):
         yield replace_atoms(formula, {atom: name - offset})

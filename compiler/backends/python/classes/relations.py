@@ -8,11 +8,12 @@ is found by comparing numbers.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
+from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
 from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain
 from ....ir.reals import RealSymbol
@@ -23,6 +24,8 @@ from ..code.tree import parts
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
 
+EXPLAINED = 3
+"""The number of formulas over a parameter, other than sums and multiples, from which it has a name though it cannot vary."""
 VAGUE = re.compile(r"(size|value)?\d*")
 """Names without meaning."""
 
@@ -74,9 +77,32 @@ class Relations:
         return exact_products(formula, self._multiples)
 
     def fixed_value(self, name: str) -> Any:
-        """The value of a symbol that cannot vary and is the same in all bodies; None of any other."""
-        values = set(self.values(name))
-        return values.pop() if len(values) == 1 and (name not in self._free or name in self._pinned) else None
+        """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
+        fixed = (name not in self._free or name in self._pinned) and name not in self.explaining
+        return self.values(name)[0] if fixed and self._is_same(name) else None
+
+    def _is_same(self, name: str) -> bool:
+        return len(set(self.values(name))) == 1
+
+    @cached_property
+    def explaining(self) -> set[str]:
+        """The parameters of the block that cannot vary, but from which several of its numbers are computed: nobody would recognise 49, 169
+        and 2401 as those of a `window` of 7. They are constants with a name."""
+        found: dict[str, set[Dim]] = {}
+        for formula in self._formulas():
+            for name in symbols(formula):
+                found.setdefault(name, set()).add(formula)
+        several = {name for name, formulas in found.items() if len(formulas) >= EXPLAINED and name in self.graph.origins}
+        own = {name for name in several if self.graph.origins[name].name and self.graph.origins[name].index is None}
+        return {name for name in own if (name not in self._free or name in self._pinned) and self._is_same(name)}
+
+    def _formulas(self) -> Iterator[SymDim]:
+        """Those of the numbers of the body that are no line of a symbol."""
+        for code in (*self.bodies[0].made(), *(step.code for step in self.bodies[0].steps)):
+            for part in parts(code):
+                formula = origin_of(part.value) if isinstance(part, Lit) and is_integer(part.value) else 0
+                if isinstance(formula, SymDim) and any(len(m) > 1 or not isinstance(m[0], Symbol) for m in formula.terms if m):
+                    yield formula
 
     def unpinned(self, value: Any) -> Any:
         """The value; plain if it is a parameter that is also used as the number that it is."""
@@ -105,7 +131,16 @@ class Relations:
         words = self.bodies[0].framework.widths
         last = words.in_features if axis == value.type.rank - 1 and not value.spatial else ""
         word = (words.in_channels if axis == 1 and value.spatial else last) or axis_word(value.type.shape, axis)
-        return self.given_name(value, axis) or self._hinted(symbol_name) or word
+        return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+
+    def _undirected(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
+        """`features` for `in_features` of what gives as many as it takes."""
+        own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
+        same = any(
+            v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == symbol(symbol_name, lower=None) for v in self.graph.leading
+        )
+        width = word.removeprefix("in_")
+        return width if same and width not in own else word
 
     def given_name(self, value: Value, axis: int) -> str:
         """What the spec calls the size of an axis of an input, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""

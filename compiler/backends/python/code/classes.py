@@ -163,6 +163,8 @@ class ClassBody:
         self.inputs = len(graph.takes)
         self.members: list[Member] = []
         self.ties: list[tuple[Code, Code]] = []
+        self.starts: list[tuple[Code, Code]] = []
+        """The modules whose buffers are computed from what a parameter starts with, each with that parameter."""
         self.steps: list[Step] = []
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
@@ -223,7 +225,7 @@ class ClassBody:
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)
-        return (self.keyed, chain, members, tuple(self.ties), steps, border, tuple(self.names[self.inputs :]))
+        return (self.keyed, chain, members, (*self.ties, *self.starts), steps, border, tuple(self.names[self.inputs :]))
 
 
 class ConstructorArgument(Record):
@@ -237,7 +239,9 @@ class ConstructorArgument(Record):
     default: Literal = None
     stored: bool = False
     unneeded: bool = False
-    """`forward` uses it, so the constructor keeps it. `unneeded`: it is None where nothing uses it."""
+    constant: bool = False
+    """`forward` uses it, so the constructor keeps it. `unneeded`: it is None where nothing uses it. `constant`: it cannot
+    vary, so that it is a variable rather than an argument."""
 
 
 class ClassDef:
@@ -249,12 +253,19 @@ class ClassDef:
         self.graphs = [b.graph for b in bodies]
         self.body = bodies[0]
         self.parameters: list[ConstructorArgument] = []
+        self.constants: list[ConstructorArgument] = []
+        """Variables of the constructor, each with one value."""
         self.formula: Callable[[Sequence[object]], str] = lambda values: ""
         """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
         self.settled: Callable[[Sequence[object]], object] = lambda values: None
         """The one formula of a size, given its values in all graphs, by what may vary; None if there is none."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
+
+    @property
+    def names(self) -> list[ConstructorArgument]:
+        """All that the constructor has a name for."""
+        return [*self.parameters, *self.constants]
 
     def __repr__(self) -> str:
         return f"<class {self.name or self.base}>"

@@ -1,8 +1,8 @@
 """Which results of `forward` get a line of their own, and which are written inside the expression that takes them.
 
 In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used
-exactly once is; a line has about three operations; linear in the number of steps. What a person writes together stays together: a module,
-its normalisation and its activation, the operands of a sum; the next layer begins a line.
+and written exactly once is; a line has about three operations; linear in the number of steps. What a person writes together stays
+together: a module, its normalisation and its activation, the operands of a sum; the next layer begins a line.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..code.classes import Step, StepInfo
+from ..code.tree import OptionalCall, ValueRef, parts
 
 WEAK = 1
 """A bond that is used only at the beginning of a chain."""
@@ -65,9 +66,10 @@ class _Inlining:
 
     def _take(self, index: int, step: Step) -> None:
         bonds: list[tuple[int, int]] = []
+        twice = {p.value for p in parts(step.code) if isinstance(p, OptionalCall)}
         for tensor, count in self.uses.counts[index].items():
             maker = self.maker.get(tensor)
-            if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor]:
+            if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor] or ValueRef(tensor) in twice:
                 continue
             strength = PARALLEL if self._is_parallel(maker, step, index) else bond(self.steps[maker].traits, step.traits)
             if step.traits.parametric and not self.steps[maker].traits.parametric and self._has_layer(maker):

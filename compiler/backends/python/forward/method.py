@@ -19,7 +19,6 @@ from ..code.tree import (
     Argument,
     ElementCode,
     FlagRef,
-    IfElse,
     ListComp,
     MemberRef,
     NameCode,
@@ -35,7 +34,7 @@ from ..printing.printer import doc, text, width
 from .inlining import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
-from .statements import DEPTH, by_mode, grouped, returned, rolled
+from .statements import DEPTH, assigned, by_mode, grouped, returned, rolled
 from .steps import Steps, references
 from .variables import NameHint, Variables
 
@@ -122,8 +121,7 @@ class _Forward:
             if isinstance(code, NestedResults):
                 targets = grouped(targets, code.groups)
                 code = code.result
-            head = f"{', '.join(targets)} = " if targets else "return "
-            self._add(self._assigned(head, code, targets) if step.outputs else returned(code))
+            self._add(assigned(targets, code, self.depth) if step.outputs else returned(code))
         for name in self.passing:
             self.variables.release(name)
         self.passing = []
@@ -153,12 +151,6 @@ class _Forward:
                 self._add([f"{STEP * self.depth}{test}:"])
                 self.guards = guards[: depth + 1]
         self.guards = guards
-
-    def _assigned(self, head: str, code: Code, targets: list[str]) -> list[str]:
-        match code:
-            case IfElse(test, then, NameCode(name)) if [name] == targets:
-                return [f"{STEP * self.depth}if {text(test)}:", *statement(head, doc(then), self.depth + 1)]
-        return statement(head, doc(code), self.depth)
 
     def _target(self, tensor: int, index: int) -> str:
         uses = self.uses.total[tensor]
@@ -271,7 +263,9 @@ class _Forward:
         lists = {o: self._temporary("outputs") for o in step.outputs[count:] if self.uses.total[o]}
         for name in lists.values():
             self._add([f"{STEP * self.depth}{name} = []"])
-        parts = [self.variables.named(self.names[t], t, inside.uses.total[t]) for t in code.parts]
+        whole = {self.variables.name_of[t] for c in code.scanned for t in references(c)}
+        wanted = [self.names[t] + ("_t" if self.variables.local(self.names[t]) in whole else "") for t in code.parts]
+        parts = [self.variables.named(name, t, inside.uses.total[t]) for name, t in zip(wanted, code.parts, strict=True)]
         for tensor in code.states:
             self.variables.take(tensor)  # their names are taken, even if nothing in the loop uses them
         rows = [f"reversed({s})" for s in scanned] if code.reverse else scanned

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from ..code.expressions import Code, TupleCode
+from ..code.expressions import CallCode, Code, TupleCode
+from ..code.tree import IfElse, NameCode, OptionalCall
 from ..printing.layout import STEP, WIDTH, statement
 from ..printing.printer import doc, text
 
@@ -22,6 +23,18 @@ def grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
     parts = [[next(padded) for _ in range(size)] for size in groups]
     return [part[0] if len(part) == 1 else "_" if set(part) == {"_"} else f"({', '.join(part)})" for part in parts]
+
+
+def assigned(targets: list[str], code: Code, depth: int) -> list[str]:
+    """`targets = code`. What a variable is only where a condition holds is set in an `if`."""
+    head = f"{', '.join(targets)} = "
+    match code:
+        case IfElse(test, then, NameCode(name)) if [name] == targets:
+            return [f"{STEP * depth}if {text(test)}:", *statement(head, doc(then), depth + 1)]
+        case OptionalCall(module, NameCode(name) as value) if [name] == targets:
+            then = CallCode(module, (value,))
+            return [f"{STEP * depth}if {text(module)} is not None:", *statement(head, doc(then), depth + 1)]
+    return statement(head, doc(code), depth)
 
 
 def returned(code: Code) -> list[str]:

@@ -8,15 +8,16 @@ number is written as a formula of the index only if the same step leads from eve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import cast
 
 from ....dims import symbols
 from ....ir.origins import TracedInt, is_integer
+from ..code.classes import ClassRef
 from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Probability, TupleCode
-from ..code.tree import Argument, Formatted, GeneratorStar, NameCode, RepeatStar, StrictLiteral, parts, shape, with_literals, zipped
+from ..code.tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral, parts, shape, with_literals, zipped
 from ..naming import local, unique
 from .numbers import as_fraction
 from .traced import with_traced_numbers
@@ -47,11 +48,18 @@ def as_comprehensions(items: list[Code]) -> list[Code]:
     return [written.get(id(item), item) for item in result]
 
 
+def _repeats(run: list[Code]) -> bool:
+    """Whether the members are layers of a class, of which all but the first are equal."""
+    return isinstance(run[0], CallCode) and isinstance(run[0].function, ClassRef) and all(item == run[1] for item in run[2:])
+
+
 def _written(run: list[Code]) -> list[Code]:
     """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
     found = [_Progression(run[start:end], steps) for start, end, steps in _progressions([_literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
+    if _repeats(run):
+        return run if len(run) <= LEAST else [run[0], RepeatStar(run[1], Lit(len(run) - 1))]
     listed = _listed(run)
     if listed is not None:
         return [listed]
@@ -73,16 +81,19 @@ def _names(item: Code) -> set[str]:
 
 
 Step = int | Fraction | str | None
-"""From one literal to the next: what is added to a number, `label` where the number in a text goes up by one, None if nothing changes."""
+"""From one literal to the next: what is added to a number, `label` where the number in a text goes up by one, `alternating` where it goes
+back to the one before, None if nothing changes."""
 LABEL = "label"
+ALTERNATING = "alternating"
 
 
 def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
     """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to are runs of one."""
     start = 0
     before: tuple[Step, ...] | None = None
+    alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
     for at, (one, other) in enumerate(pairwise(rows), 1):
-        steps = _steps(one, other)
+        steps = _steps(one, other, alternating)
         if steps is not None and (at - start == 1 or steps == before):
             before = steps
             continue
@@ -93,10 +104,18 @@ def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step,
     yield start, len(rows), before or ()
 
 
-def _steps(one: list[Lit], other: list[Lit]) -> tuple[Step, ...] | None:
+def _alternates(values: list[Literal]) -> bool:
+    """Whether the values are two in turn."""
+    one, other, *_ = several = list(map(StrictLiteral, values))
+    return len(values) > LEAST and one != other and all(v == (one, other)[i % 2] for i, v in enumerate(several))
+
+
+def _steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> tuple[Step, ...] | None:
     found: list[Step] = []
-    for a, b in zip(one, other, strict=True):
-        if StrictLiteral(a.value) == StrictLiteral(b.value):
+    for index, (a, b) in enumerate(zip(one, other, strict=True)):
+        if index in alternating:
+            found.append(ALTERNATING)
+        elif StrictLiteral(a.value) == StrictLiteral(b.value):
             found.append(None)
         elif (x := _exact(a)) is not None and (y := _exact(b)) is not None and type(x) is type(y):
             found.append(y - x)
@@ -142,7 +161,7 @@ class _Progression:
 
     def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
-        count, moved = len(self.members), [s for s in self.steps if s is not None]
+        count, moved = len(self.members), [s for s in self.steps if s not in (None, ALTERNATING)]
         return count >= LEAST and any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= COUNTED)
 
     def code(self) -> Code:
@@ -166,6 +185,9 @@ class _Progression:
     def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
         if step is None:
             return one
+        if step == ALTERNATING:
+            even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
+            return IfElse(even, other, one) if self.base % 2 else IfElse(even, one, other)
         if isinstance(step, str):
             before, number, after = _parted(cast("str", one.value), cast("str", other.value))
             return Formatted(before, self._plus(number - self.base), after)

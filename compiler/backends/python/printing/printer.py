@@ -117,7 +117,8 @@ def _precedence(code: Code) -> int:
         case Lit(int() | float()):
             return _precedence_of_text(text(code))
         case SizeRef(words):
-            return _PLUS if " + " in words or " - " in words else _TIMES if " " in words or words.startswith("-") else _ATOM
+            outside = re.sub(r"\(.*?\)", "", words)
+            return _PLUS if re.search(r" [+-] |[()]", outside) else _precedence_of_text(outside)
         case NameCode(words) if " " in words:
             return _PLUS
         case OptionalCode() | OptionalCall() | IfElse():

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from ....dims import Dim, SymDim, evaluate, symbol, symbols, to_python
+from ....dims import Dim, SymDim, evaluate, symbol, symbols
 from ....ir.origins import TracedInt
 from ..code.expressions import Code, Lit
+from ..code.factored import factored
 from ..code.tree import Argument, SizeRef, rewrite
 from ..naming import spaced
 
@@ -39,4 +40,4 @@ def _number(formula: Dim) -> Code:
 
 def traced_text(number: TracedInt) -> str:
     """The formula as it is written."""
-    return spaced(to_python(number.origin, {name: name for name in symbols(number.origin)}))
+    return spaced(factored(number.origin, {name: name for name in symbols(number.origin)}))

@@ -1,8 +1,7 @@
-"""Parameters and tables in PyTorch.
+"""Tables in PyTorch.
 
-A parameter, a buffer and a static table are tensors that the constructor makes: their module form is the expression of that tensor, and in
-`forward` they are `self.label`. Any other table is computed in `forward`. Formulas are written as a person would write them, with
-`torch.arange` for the indices and broadcasting.
+A static table is a tensor that the constructor makes, as a parameter is (parameters.py). Any other table is computed in `forward`. Formulas
+are written as a person would write them, with `torch.arange` for the indices and broadcasting.
 """
 
 from __future__ import annotations
@@ -16,11 +15,8 @@ from typing import Any
 from zlib import compress
 
 from ....dims import SymDim
-from ....ir.origins import has_origin, is_integer
-from ....ir.reals import has_real, real
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
-from ....ops.base import Init
-from ....ops.constants import ParamOperator, TableOperator
+from ....ops.constants import TableOperator
 from ....ops.formula import (
     ARITHMETIC,
     LOGIC,
@@ -34,12 +30,10 @@ from ....ops.formula import (
     UnaryFormula,
     fills,
     indices,
-    is_real,
-    kind_of,
     list_shape,
-    may_be_zero,
     operands,
 )
+from ....ops.formula_bounds import is_real, kind_of, may_be_zero
 from ....ops.formula_values import fold, list_values
 from ....ops.stored import TableArray
 from ...python.code.expressions import (
@@ -59,50 +53,19 @@ from ...python.code.expressions import (
     lit,
     method,
 )
+from ...python.code.tree import StrictLiteral
 from ..framework import DEVICE, dtype_keyword, element_type
-from ..initialisation import drawn
 from ..lowering.operators import ConvertedTable, ExactTable
 from ..table import TorchSite, function, invocation, module
 from .arithmetic import FLOAT_NEUTRAL
+from .parameters import as_float, filled
 from .shape import cast_to, model_type
 
 FLOAT64 = DTYPES["float64"]
+_USUAL = {StrictLiteral(value): f"torch.{name}" for name, values in (("zeros", (0, 0.0)), ("ones", (1, 1.0))) for value in values}
+"""The functions for tensors of one number."""
 _FEW = 64
 """Numbers of a file that are written out."""
-
-
-@module(ParamOperator, torch="torch.nn.Parameter")
-def parameter(op: ParamOperator, site: TorchSite) -> Code:
-    sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
-    flat = sizes.items or (sizes,)
-    dtype = dtype_keyword(op.dtype)
-    match op.init:
-        case Init("zeros" | "ones" as kind):
-            return call(f"torch.{kind}", *flat, dtype=dtype)
-        case Init("constant", (value,)):
-            return call("torch.full", sizes, _filled(value, op.dtype), dtype=dtype)
-        case Init("normal", (deviation, mean)) if mean == 0 and not has_origin(mean):
-            sample = call("torch.randn", *flat, dtype=dtype)
-            return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, lit(deviation, "std"))
-        case Init("uniform", (low, high)):
-            return method(call("torch.empty", *flat, dtype=dtype), "uniform_", lit(low, "low"), lit(high, "high"))
-    return drawn(op.init, call("torch.empty", *flat, dtype=dtype))
-
-
-def _filled(value: Any, dtype: DType) -> Code:
-    """A number as one of an element type, from which `torch.full` takes the type."""
-    if dtype.is_float:
-        return lit(_as_float(value), "value")
-    return call("int", lit(value, "value")) if has_real(value) else lit(value if is_integer(value) else int(value), "value")
-
-
-def _as_float(value: Any) -> float:
-    return value if isinstance(value, float) else real("float", (value,), value)
-
-
-@function(ParamOperator)
-def own(op: ParamOperator, site: TorchSite) -> Code:
-    return SelfMember()
 
 
 @module(TableOperator, torch="torch.arange and arithmetic")
@@ -180,7 +143,7 @@ class _Writer:
             case ItemFormula() as item if self.dtype is None:
                 return self._items(item, self.op.element)
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
-                branches = [Lit(c.value if isinstance(c.value, SymDim) else _as_float(c.value)) for c in (then, otherwise)]
+                branches = [Lit(c.value if isinstance(c.value, SymDim) else as_float(c.value)) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
                     return self._converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
         term = self._term(self.formula, real)
@@ -199,9 +162,12 @@ class _Writer:
             return method(spread, "clone") if self.op.static else spread
         code = value.code
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
-            code = _filled(code.value, self.op.element)
-        natural = isinstance(code, Lit) and isinstance(code.value, float) and self.op.element == FLOAT32
+            code = filled(code.value, self.op.element)
+        usual = _USUAL.get(StrictLiteral(code.value)) if isinstance(code, Lit) else None
+        natural = isinstance(code, Lit) and (usual or isinstance(code.value, float)) and self.op.element == FLOAT32
         dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element))
+        if usual:
+            return call(usual, *(sizes.items or (sizes,)), dtype=dtype, **device)
         return call("torch.full", sizes, code, dtype=dtype, **device)
 
     def _converted(self, code: Code, found: DType) -> Code:
@@ -348,6 +314,8 @@ class _Writer:
         truth = a.truth and b.truth
         if not truth:
             a, b = self._number(then, real), self._number(otherwise, real)
+        if not real and not truth and (a.code, b.code) == (Lit(1), Lit(0)):
+            return _Term(method(self._tensor(self._truth(test)), "long"), tensor=True)
         chosen = self._tensor(a, FLOAT64) if real and not truth and not b.tensor else a.code
         return _Term(call("torch.where", self._tensor(self._truth(test)), chosen, b.code), tensor=True, truth=truth)
 

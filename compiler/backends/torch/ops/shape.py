@@ -48,8 +48,7 @@ def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ())
     if ones and new == tuple(size for size in old if size != 1):
         return method(code, "squeeze", *(ones if len(ones) == 1 else (lit(tuple(ones)),)))
     if len(new) == 1 and len(old) > 1:
-        end = () if tail == 0 else (head + len(old) - 1,)
-        return method(code, "flatten", head, *end)
+        return method(code, "flatten", *_range(head, () if tail == 0 else (head + len(old) - 1,)))
     if len(old) == 1 and len(new) > 1:
         inside = names[head : head + len(new)]
         return method(code, "unflatten", head if tail else -1, TupleCode(open_sizes(new, inside)))
@@ -80,7 +79,12 @@ def flatten_module(op: Flatten, site: TorchSite) -> Code:
 def flatten(op: Flatten, site: TorchSite) -> Code:
     last = op.span(site.given.x)[1]
     end = () if last == max(site.given.x.rank, 1) - 1 else (op.end,)
-    return method(site.x, "flatten", op.start, *end)
+    return method(site.x, "flatten", *_range(op.start, end))
+
+
+def _range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
+    """The arguments of `flatten`: none for all axes."""
+    return (start, *end) if start or end else ()
 
 
 @module(Unflatten, torch="torch.nn.Unflatten, torch.unflatten")

@@ -1,0 +1,66 @@
+"""Formulas as a person factors them: `heads * (ratio + 2)`, `(2 * side - 1)**2`, `(kernel - 1) // 2`.
+
+In: a formula in its normal form, which is expanded, and texts for its symbols. Out: Python. Always: the same number, by the same symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import gcd, isqrt
+
+from ....dims import Dim, SymDim, to_python
+from ....dims.division import divided, shared_factor
+from ....dims.polynomial import FloorQuotient, Symbol, make
+
+
+def factored(formula: Dim, names: Mapping[str, str]) -> str:
+    """The formula, with texts for its symbols."""
+    if not isinstance(formula, SymDim):
+        return to_python(formula, names)
+    return _floor(formula, names) or _product(formula, names) or _square(formula, names) or to_python(formula, names)
+
+
+def _product(formula: SymDim, names: Mapping[str, str]) -> str:
+    """What all terms have in common, times the rest; empty if they have nothing in common."""
+    if not is_product(formula):
+        return ""
+    shared = shared_factor(list(formula.terms))
+    common = gcd(*formula.terms.values())
+    return f"{to_python(make({shared: common}), names)}*({factored(divided(formula, shared, common), names)})"
+
+
+def is_product(formula: SymDim) -> bool:
+    """Whether it is a sum whose terms have a symbol in common."""
+    return len(formula.terms) > 1 and bool(shared_factor(list(formula.terms)))
+
+
+def _square(formula: SymDim, names: Mapping[str, str]) -> str:
+    """`(a*s + b)**2`, if it is that."""
+    squares = [m for m in formula.terms if len(m) == 2 and m[0] is m[1] and isinstance(m[0], Symbol)]
+    if len(squares) != 1 or len(formula.terms) != 3:
+        return ""
+    one = squares[0][:1]
+    a, b = _root(formula.terms[squares[0]]), _root(formula.terms.get((), 0))
+    middle = formula.terms.get(one, 0)
+    if not a or not b or abs(middle) != 2 * a * b:
+        return ""
+    return f"({to_python(make({one: a, (): b if middle > 0 else -b}), names)})**2"
+
+
+def _root(number: int) -> int:
+    """The root of a square; 0 of any other number."""
+    root = isqrt(max(number, 0))
+    return root if root * root == number else 0
+
+
+def _floor(formula: SymDim, names: Mapping[str, str]) -> str:
+    """`(k - 1) // 2` of `(k + 1) // 2 - 1`: a quotient and a number as one quotient, where that has the smaller numbers."""
+    terms = dict(formula.terms)
+    offset = terms.pop((), 0)
+    match list(terms.items()):
+        case [((FloorQuotient(top=SymDim() as top, bottom=int() as bottom),), 1)] if offset:
+            before = top.terms.get((), 0)
+            after = before + offset * bottom
+            if abs(after) <= abs(before):
+                return f"({to_python(top + offset * bottom, names)})//{bottom}"
+    return ""

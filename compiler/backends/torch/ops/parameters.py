@@ -1,0 +1,52 @@
+"""Parameters and buffers in PyTorch: tensors that the constructor makes.
+
+Their module form is the expression of that tensor, and in `forward` they are `self.label`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....ir.origins import has_origin, is_integer
+from ....ir.reals import has_real, real
+from ....ir.types import DType
+from ....ops.base import Init
+from ....ops.constants import ParamOperator
+from ...python.code.expressions import Code, Infix, SelfMember, TupleCode, call, lit, method
+from ..framework import dtype_keyword
+from ..initialisation import drawn
+from ..table import TorchSite, function, module
+
+
+@module(ParamOperator, torch="torch.nn.Parameter")
+def parameter(op: ParamOperator, site: TorchSite) -> Code:
+    sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
+    flat = sizes.items or (sizes,)
+    dtype = dtype_keyword(op.dtype)
+    match op.init:
+        case Init("zeros" | "ones" as kind):
+            return call(f"torch.{kind}", *flat, dtype=dtype)
+        case Init("constant", (value,)):
+            return call("torch.full", sizes, filled(value, op.dtype), dtype=dtype)
+        case Init("normal", (deviation, mean)) if mean == 0 and not has_origin(mean):
+            sample = call("torch.randn", *flat, dtype=dtype)
+            return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, lit(deviation, "std"))
+        case Init("uniform", (low, high)):
+            return method(call("torch.empty", *flat, dtype=dtype), "uniform_", lit(low, "low"), lit(high, "high"))
+    return drawn(op.init, call("torch.empty", *flat, dtype=dtype))
+
+
+def filled(value: Any, dtype: DType) -> Code:
+    """A number as one of an element type, from which `torch.full` takes the type."""
+    if dtype.is_float:
+        return lit(as_float(value), "value")
+    return call("int", lit(value, "value")) if has_real(value) else lit(value if is_integer(value) else int(value), "value")
+
+
+def as_float(value: Any) -> float:
+    return value if isinstance(value, float) else real("float", (value,), value)
+
+
+@function(ParamOperator)
+def own(op: ParamOperator, site: TorchSite) -> Code:
+    return SelfMember()
