@@ -124,8 +124,8 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -
 
 def _show_shapes(found: list[Analysis]) -> None:
     from ..summary import summarise
-    from .terminal import table
+    from .terminal import table, width_of
 
-    tables = [table(summarise(a.program).shapes()) for a in found if a.program is not None]
+    tables = [table(summarise(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
     if tables:
         write("\n\n".join(tables))

@@ -47,6 +47,7 @@ def note(text: str) -> None:
     """Writes to standard error what accompanies the output."""
     sys.stdout.flush()
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    sys.stderr.flush()
 
 
 def visible(text: str) -> str:
