@@ -114,8 +114,9 @@ def cli() -> None:
 def main(interrupt: Any = None) -> NoReturn:
     """Runs the command line. `interrupt` handles SIGINT from the moment on when commands can catch it; None: as it is."""
     _open_closed_streams()
+    gc.freeze()  # what is imported lives to the end
     gc.enable()
-    gc.set_threshold(100_000)  # trees and graphs live to the end: to look for garbage among them is a fifth of the time of a large run
+    gc.set_threshold(100_000)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # names of files may hold what the terminal cannot show

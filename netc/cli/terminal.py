@@ -5,6 +5,7 @@ Always: nothing is wrapped; `NO_COLOR`, `FORCE_COLOR` and `TERM=dumb` are heeded
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -46,6 +47,7 @@ def note(text: str) -> None:
     """Writes to standard error what accompanies the output."""
     sys.stdout.flush()
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    sys.stderr.flush()
 
 
 def visible(text: str) -> str:
@@ -67,6 +69,12 @@ def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = ""
 
 def _styled(word: str, paint: str) -> str:
     return click.style(word, fg=paint, bold=True) if coloured(sys.stderr) else word
+
+
+def expect_no_garbage() -> None:
+    """For commands whose trees and graphs live to the end: to look for garbage among them is a tenth of the time. In training, tensors may
+    be garbage."""
+    gc.set_threshold(500_000)
 
 
 @contextmanager

@@ -69,6 +69,11 @@ class RunFolder:
             raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))
         return found
 
+    def forget(self) -> None:
+        """Removes what a run has written that was stopped before its first checkpoint, so that it can begin again."""
+        for name in (METRICS, CURVES, CONFIG):
+            (self.path / name).unlink(missing_ok=True)
+
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_files(os.fspath(self.path / name), lambda temporary: _write_text(temporary, text))

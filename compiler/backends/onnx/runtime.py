@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import onnxruntime
@@ -113,5 +113,10 @@ class OnnxSession:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
-        artefact.save(path)
+        try:
+            artefact.save(path)
+        except OSError as error:
+            self._folder.cleanup()
+            error.filename = error.filename or gettempdir()  # which says where the room is missing
+            raise
         return path
