@@ -40,7 +40,7 @@ def read_metrics(folder: str) -> list[dict[str, Any]]:
     for line in lines[:-1]:
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict) and isinstance(entry.get("step"), (int, float)):
             found.append(entry)

@@ -63,7 +63,7 @@ class RunFolder:
             raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
         except OSError as error:
             raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged")) from None
         if not isinstance(found, dict):
             raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))

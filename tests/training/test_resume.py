@@ -149,6 +149,8 @@ def test_folders_that_are_no_runs(tmp_path: Path, whole: Path) -> None:
     assert "its `config.json` is damaged" in why(tmp_path)
     (tmp_path / "config.json").write_text("{}")
     assert "its `config.json` is damaged" in why(tmp_path)
+    (tmp_path / "config.json").write_text('{"a":' * 10_000)
+    assert "its `config.json` is damaged" in why(tmp_path)
     config = json.loads((whole / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert "it was stopped before its first checkpoint" in why(tmp_path)
