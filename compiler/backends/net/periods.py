@@ -95,5 +95,5 @@ def _made(stages: tuple[Any, ...], run: _Run) -> Loop | None:
     return _loop(over, binders, body)
 
 
-def _loop(over: Any, binders: tuple[str, ...], body: tuple[Any, ...]) -> Loop:
-    return Loop(over, binders, Chain(Given(), body), None)
+def _loop(over: Any, binders: tuple[str, ...], body: Sequence[Any]) -> Loop:
+    return Loop(over, binders, Chain(Given(), tuple(body)), None)

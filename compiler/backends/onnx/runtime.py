@@ -6,6 +6,7 @@ fit the model's inputs are a `ValueError` before anything runs; a device that wa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -101,7 +102,7 @@ class OnnxSession:
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
-            if not Path(model).is_file():
+            if not os.path.isfile(model):
                 raise FileNotFoundError(f"there is no model at `{model}`")
             self._nodes = lambda: (load(model, load_external_data=False), ())
             return str(model)
