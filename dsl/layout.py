@@ -4,7 +4,7 @@ In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
 - decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of
-  a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input;
+  a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input, numbers and keywords in a path of labels;
 - balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
   a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
 """
@@ -23,11 +23,10 @@ MAX_NESTING = 200
 _CLOSER = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRACE", "}")}
 _OPENER = {"RPAR": ("LPAR", "("), "RBRACK": ("LBRACK", "["), "RBRACE": ("LBRACE", "{")}
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "DOTDOT"))
-# A line that ends with one of these is continued on the next
+# A line that ends with one of these is continued on the next, and so is one before those
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
-# ... and so is one before these
 _CONTINUES = frozenset(("ARROW", "ELSE"))
-_LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN"))
+_LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN", "IN"))
 """Keywords that nothing else follows with a dot: paths to a stage may begin with them."""
 _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 _TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
@@ -248,7 +247,11 @@ class _Filter:
         if last in _STARTS:
             self._statement_start(index)
         kind = token.type
-        if kind in _CLOSER or kind == "LPAR_NAMES":
+        if self._is_in_path(index, token, last):
+            token.type = "NAME"
+        elif kind == "BAD_NUMBER":
+            self._number_in_path(index, token)
+        elif kind in _CLOSER or kind == "LPAR_NAMES":
             self._opener(token, last)
         elif kind in _OPENER:
             self._closer(token)
@@ -258,10 +261,6 @@ class _Filter:
             self._separator(index, token)
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
-        elif kind == "IN" and self.tokens[self._next(index + 1)].type == "DOT":
-            token.type = "NAME"  # `(dense in.features)`: no condition
-        elif kind in _LABELS and self.tokens[self._next(index + 1)].type == "DOT":
-            token.type = "NAME"  # `model.embed.weight`: a label may be a keyword
         elif kind in _LOOPS:
             (self._states if kind == "SCAN" else self._binders)(index + 1)
         elif kind == "IF":
@@ -272,6 +271,21 @@ class _Filter:
             self._check_nesting(token)
         elif kind == "UNTERMINATED_STRING" or kind == "SINGLE_QUOTED":
             self.cut_line = self.line
+
+    def _is_in_path(self, index: int, token: Token, last: str) -> bool:
+        """Whether a keyword is a label, `model.out.weight`, or the `in` of `(dense in.features)`."""
+        follows = token.type in _LABELS and self.tokens[self._next(index + 1)].type == "DOT"
+        return follows or (last == "DOT" and token.text.isidentifier())
+
+    def _number_in_path(self, index: int, token: Token) -> None:
+        """Makes a dot and a name of the `.0` in `layers.0.weight`: a label may be a number."""
+        before, after = self.out[-1] if self.out else token, self.tokens[index + 1]
+        is_tight = before.type == "NAME" and before.end == token.start and after.start == token.end
+        if is_tight and token.text[1:].isdigit() and after.type in ("DOT", "BAD_NUMBER") and after.text[0] == ".":
+            self.out.append(Token("DOT", ".", token.start, token.start + 1))
+            token.type, token.text, token.start = "NAME", token.text[1:], token.start + 1
+            self.chain += 1
+            self._check_nesting(token)
 
     def _operator(self, token: Token, last: str) -> None:
         unary = token.type == "NOT" or (token.type in ("MINUS", "PLUS") and last not in _ENDS_VALUE)

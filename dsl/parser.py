@@ -21,10 +21,11 @@ from .tokens import MAX_PARTS, MAX_TOKENS, Token, lex
 MAX_SYNTAX_ERRORS = 20
 
 
-def parse(source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
-    """The tree of a text and the errors found, in the order of their positions."""
+def parse(source: SourceFile, tokens: list[Token] | None = None) -> tuple[ast.File, list[Diagnostic]]:
+    """The tree of a text and the errors found, in the order of their positions. `tokens` are those of the text, where they are known."""
     problems: list[Diagnostic] = []
-    tokens, _ = lex(source.text, tables())
+    if tokens is None:
+        tokens, _ = lex(source.text, tables())
     too_long = _too_long(source, tokens)
     if too_long is not None:
         return ast.File(Span(source, 0, len(source.text)), ()), [too_long]

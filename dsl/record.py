@@ -9,6 +9,7 @@ this metaclass compiles nothing. Type checkers see it as a dataclass (PEP 681).
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 R = TypeVar("R", bound="Record")
@@ -37,7 +38,11 @@ class RecordMeta(type):
         namespace["_defaults"] = defaults
         made = super().__new__(mcls, name, bases, namespace)
         # the slots' own setters: what `object.__setattr__` would look up by name for every field of every instance
-        made._setters = tuple(getattr(made, field).__set__ for field in namespace["__match_args__"])  # type: ignore[attr-defined]
+        fields = namespace["__match_args__"]
+        made._setters = tuple(getattr(made, field).__set__ for field in fields)  # type: ignore[attr-defined]
+        made._read = attrgetter(*fields) if len(fields) > 1 else None  # type: ignore[attr-defined]
+        required = max((at + 1 for at, field in enumerate(fields) if field not in defaults), default=0)
+        made._required, made._usual = required, tuple(defaults.get(field) for field in fields)  # type: ignore[attr-defined]
         return made
 
 
@@ -47,13 +52,21 @@ class Record(metaclass=RecordMeta):
     __match_args__: ClassVar[tuple[str, ...]]
     _defaults: ClassVar[dict[str, Any]]
     _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
+    _read: ClassVar[Callable[[Any], tuple[Any, ...]] | None]
+    """The values of all fields at once; None for fewer than two fields, of which `attrgetter` makes no tuple."""
+    _required: ClassVar[int]
+    """The number of fields up to the last one without a default."""
+    _usual: ClassVar[tuple[Any, ...]]
+    """The defaults of all fields, None for those without."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         setters = self._setters
-        if kwargs or len(args) != len(setters):
+        if kwargs:
             args = self._complete(args, kwargs)
-        for at, value in enumerate(args):
-            setters[at](self, value)
+        elif len(args) != len(setters):
+            args = args + self._usual[len(args) :] if self._required <= len(args) < len(setters) else self._complete(args, kwargs)
+        for put, value in zip(setters, args):  # noqa: B905  (as many; every record is made here)
+            put(self, value)
 
     @classmethod
     def _complete(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -80,9 +93,12 @@ class Record(metaclass=RecordMeta):
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name}")
 
     def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, f) for f in self.__match_args__)
+        read = type(self)._read
+        return read(self) if read is not None else tuple(getattr(self, f) for f in self.__match_args__)
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         if type(self) is not type(other):
             return NotImplemented
         return self._values() == other._values()
@@ -104,5 +120,5 @@ class Record(metaclass=RecordMeta):
 
 def replace(record: R, **changes: Any) -> R:
     """A copy of `record` with some fields changed."""
-    values = {f: getattr(record, f) for f in record.__match_args__}
-    return type(record)(**(values | changes))
+    values = [changes.pop(f) if f in changes else getattr(record, f) for f in record.__match_args__]
+    return type(record)(*values, **changes)

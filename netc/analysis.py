@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.elaborate.precision import FULL, Precision
-from netc.compiler.ir.verify import verify
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -141,8 +140,8 @@ def _elaborated_section(
         dims=choice.dims,
         precision=choice.precision,
     )
-    if made.training is not None and os.environ.get("NETC_DEBUG"):
-        verify(made.training.program)
+    if made.training is not None:
+        _verify(made.training.program)
     diagnostics = tuple(sort_and_dedupe([*problems, *made.diagnostics]))
     failed = any(d.severity == "error" for d in diagnostics)
     return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
@@ -192,11 +191,19 @@ def _elaborated(
     found = made.diagnostics
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
         found = [d for d in found if not d.code.startswith("unused-")]
-    if made.program is not None and os.environ.get("NETC_DEBUG"):
-        verify(made.program)
+    if made.program is not None:
+        _verify(made.program)
     diagnostics = tuple(sort_and_dedupe([*problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else made.program, diagnostics, tuple(loader.sources), made.index, tuple(loader.digests))
+
+
+def _verify(program: Program) -> None:
+    """What the graph promises is checked where it is asked for."""
+    if os.environ.get("NETC_DEBUG"):
+        from netc.compiler.ir.verify import verify
+
+        verify(program)
 
 
 def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:

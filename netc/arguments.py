@@ -109,18 +109,20 @@ def checked_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(text)) for name, text in found.items())
 
 
-def checked_options(opset: object = None, optimize: object = True, metadata: object = None) -> GraphOptions:
+def checked_options(opset: object = None, optimize: object = True, metadata: object = None, functions: object = False) -> GraphOptions:
     """How a graph is written."""
     texts = checked_metadata(metadata)
     if not isinstance(optimize, bool):
         raise TypeError(f"optimize must be a bool, not {_kind(optimize)}")
+    if not isinstance(functions, bool):
+        raise TypeError(f"functions must be a bool, not {_kind(functions)}")
     if opset is None:
-        return GraphOptions(optimize=optimize, metadata=texts)
+        return GraphOptions(optimize=optimize, metadata=texts, functions=functions)
     if isinstance(opset, bool) or not isinstance(opset, Integral):
         raise TypeError(f"an opset must be an integer, not {_kind(opset)}")
     if int(opset) not in OPSETS:
         raise ValueError(f"an opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
-    return GraphOptions(int(opset), optimize, texts)
+    return GraphOptions(int(opset), optimize, texts, functions)
 
 
 def checked_name(name: object, what: str) -> str | None:

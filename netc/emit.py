@@ -31,8 +31,8 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
         source, path = read()
     except Unreadable as error:
         return None, (error.diagnostic,)
-    if stage in _OF_TEXT:
-        return _OF_TEXT[stage](source)
+    if stage in OF_TEXT:
+        return OF_TEXT[stage](source)
     analysis = analyse(source, choice, path).with_model()
     if analysis.program is None:
         return None, analysis.diagnostics
@@ -59,8 +59,9 @@ def _graph(model: Model) -> str:
     return show_program(model.program)
 
 
-_OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": _tokens, "ast": _ast}
+OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": _tokens, "ast": _ast}
+"""The stages before there is a model."""
 _OF_MODEL: dict[str, Callable[[Model], str]] = {"graph": _graph}
 
-STAGES = (*_OF_TEXT, *_OF_MODEL, *NAMES)
+STAGES = (*OF_TEXT, *_OF_MODEL, *NAMES)
 """What can be shown, in the order of the stages."""

@@ -7,7 +7,7 @@ them. Always: nothing that a spec says is imported.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import import_module
 
@@ -29,11 +29,11 @@ class PluginError(Exception):
 
 def load(name: str) -> None:
     """Imports the module called `name`, which is found as Python finds modules, or in the current folder. Raises `PluginError`."""
-    before, path = dict(Operator.registry), list(sys.path)
+    before, path = set(Operator.registry), list(sys.path)
     sys.path.append("")  # last, so that nothing there replaces what is installed
     try:
         import_module(name)
-        _check(operator for word, operator in Operator.registry.items() if word not in before)
+        _check(Operator.registry[word] for word in Operator.registry if word not in before)
     except PluginError as error:
         _restore(before)
         raise PluginError(f"cannot use the plugin `{name}`: {error}") from None
@@ -76,6 +76,6 @@ def _check(operators: Iterable[type[Operator]]) -> None:
             raise PluginError(f"{what} has no PyTorch form: a function or module decorated with `@pytorch({operator.__name__})`")
 
 
-def _restore(registry: Mapping[str, type[Operator]]) -> None:
-    Operator.registry.clear()
-    Operator.registry.update(registry)
+def _restore(names: Collection[str]) -> None:
+    for added in [name for name in Operator.registry if name not in names]:
+        Operator.registry.remove(added)

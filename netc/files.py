@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from netc.dsl.source import SourceFile, Span
@@ -216,6 +215,8 @@ class Loader:
                 raise CannotLoad(error.problem.why(), _near(real, os.path.dirname(path))) from None
             except ValueError as error:
                 raise CannotLoad(str(error)) from None
+            from hashlib import sha256  # loads OpenSSL
+
             self.digests.append(sha256(content).hexdigest())
         return self._named(self._arrays[real], name)
 

@@ -117,6 +117,12 @@ OPTIMIZERS = (
     "RMSprop", "Rprop", "SGD", "SparseAdam",
 )  # fmt: skip
 
+UNUSABLE = {
+    "lbfgs": "evaluates the loss several times in a step, which `netc train` does not",
+    "sparseadam": "needs sparse gradients, which no stage of netc has",
+}
+"""Those of PyTorch that a train section cannot use, by their lower-case names, and why."""
+
 
 SYNONYMS = {
     "PyTorch": {"num_groups": "groups", "padding_value": "value"},
@@ -147,7 +153,7 @@ def stage(name: str) -> Advice:
     if plain(name) == "input":
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
     if name in OPTIMIZERS:
-        return Advice(f"training has a section of its own, with `optimizer {name.lower()} lr=1e-3`: see `netc ops train`")
+        return _optimizer(name)
     for library, names in _stages().items():
         if plain(name) in names:
             own = names[plain(name)]
@@ -156,6 +162,12 @@ def stage(name: str) -> Advice:
     if short is None and plain(name).endswith("loss"):
         return Advice("losses are operators, `(guess, target) -> mse_loss`; `netc ops` lists them, and others are written with arithmetic")
     return Advice(f"write `{short}`", Replacement(short, safe=True)) if short else Advice()
+
+
+def _optimizer(name: str) -> Advice:
+    why = UNUSABLE.get(name.lower(), "")
+    written = f"training has a section of its own, with `optimizer {'adamw' if why else name.lower()} lr=1e-3`: see `netc ops train`"
+    return Advice(f"{written}; `{name}` {why}" if why else written)
 
 
 def argument(operator: type[Operator], name: str) -> Advice:

@@ -41,6 +41,7 @@ class GraphKeywords(TypedDict, total=False):
     opset: int | None
     optimize: bool
     metadata: Mapping[str, str] | None
+    functions: bool
 
 
 class ParameterTable(dict[str, "ParameterInfo"]):
@@ -153,7 +154,8 @@ class Model:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
 
         `opset` is that of the operators, 23 unless given; with `optimize=False`, the graph has the spec's stages and its initialisers are
-        the parameters, as they are; `metadata` are texts by name that the file has in addition.
+        the parameters, as they are; `metadata` are texts by name that the file has in addition; with `functions=True`, it has a function
+        for each block, which viewers show as one node to open.
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
@@ -198,7 +200,7 @@ class Model:
         from .quantising import check_target, checked_calibration, checked_method, save_quantised
 
         method, samples = checked_method(quantize), checked_calibration(calibration)
-        check_target(backend, checked, method, samples is not None)
+        check_target(backend, checked, method, samples is not None, given.options.functions)
         return save_quantised(given, checked, method, samples)
 
     def session(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from shlex import quote
 from typing import ClassVar
 
 from netc.compiler.errors.base import Problem
@@ -43,6 +42,8 @@ class MissingFile(FileProblem):
     def help(self) -> tuple[str, ...]:
         if self.near:
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
+        from shlex import quote
+
         setting = _SETTING.fullmatch(self.path)
         return (f"to set a parameter of the model, write `--set {quote(self.path)}`",) if setting is not None else ()
 

@@ -25,6 +25,10 @@ INTRODUCTIONS = {
 HEADER = re.compile(r"^```(\w+) +(.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
+CODE = re.compile(r"(<code>)([^<]*)(?=</code>)")
+"""Code that is not highlighted: in a sentence."""
+WORD = re.compile(r"[^\s|]*-[^\s|]{1,30}(?=[\s|]|$)")
+"""A word with a dash that is short enough for a line of a phone."""
 
 LEXERS[NetLexer.__name__] = (NetLexer.__module__, NetLexer.name, NetLexer.aliases, NetLexer.filenames, NetLexer.mimetypes)
 """Also where an older netc was installed, whose entry points have no lexer."""
@@ -58,6 +62,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return f"]({up}{target}{match[2] or ''})" if target in TOP else f"]({up}files/{target}{'.txt' if _is_text(target) else ''})"
 
     return LINK.sub(link, HEADER.sub(_header, markdown))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Code within a sentence: an option does not break at its dashes, and `\\|`, which tables of Markdown need, is `|`."""
+    return CODE.sub(lambda match: match[1] + WORD.sub(r'<span style="white-space:nowrap">\g<0></span>', match[2].replace("\\|", "|")), html)
 
 
 def _header(match: re.Match[str]) -> str:

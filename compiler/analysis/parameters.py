@@ -8,6 +8,7 @@ proportion to the parameters, whatever the number of operators without any.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
@@ -16,6 +17,7 @@ from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.types import DType
 from ..ir.walk import graphs, join
 from ..ops.base import Init, Operator, ParameterSpec
+from .following import Followed, followed
 
 
 class ParameterInfo(Record):
@@ -23,7 +25,7 @@ class ParameterInfo(Record):
 
     `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer;
     what is not `persistent` is not in the state dict. A `frozen` one is a parameter that is not trained. `op` is the operator it belongs
-    to, at `span`.
+    to, at `span`. `follows` is the full name of the parameter from whose first values those of this one are computed.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ParameterInfo(Record):
     op: Operator
     tied_to: str | None = None
     frozen: bool = False
+    follows: str | None = None
 
     @property
     def operator(self) -> str:
@@ -44,10 +47,7 @@ class ParameterInfo(Record):
 
     @property
     def numel(self) -> int:
-        total = 1
-        for d in self.shape:
-            total *= d
-        return total
+        return prod(self.shape)
 
 
 def parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:
@@ -80,6 +80,9 @@ class _Walk:
         self.members = _members(main)
         self.specs = {id(n): _specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
         """By node: a graph that is called often brings the same ones again."""
+        self.followed: dict[int, Followed] = {}
+        for graph in graphs(main):
+            self.followed |= followed(graph)
         self.found: dict[str, ParameterInfo] = {}
         self.visited: set[str] = set()
         """Paths of shared stages that have been visited."""
@@ -110,9 +113,13 @@ class _Walk:
                 continue
             tie = node.tie if node.tie is not None and node.tie.name == spec.name else None
             tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
-            self.found[name] = ParameterInfo(
-                name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, frozen and spec.trainable
-            )
+            kept = frozen and spec.trainable
+            info = ParameterInfo(name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, kept)
+            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows else info
+
+    def _follows(self, node: OpNode, path: str) -> str | None:
+        where = self.followed.get(id(node))
+        return None if where is None else join(join(path, where.path), where.name)
 
 
 def _handed(node: CallNode, homes: dict[int, str]) -> dict[int, str]:
@@ -139,12 +146,12 @@ def _members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
 
 
 def _specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
-    """What the node brings, with the sizes: parameters before buffers."""
+    """What the node brings, with the sizes as plain integers: parameters before buffers."""
     return [(spec, _sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
 
 
 def _sizes(spec: ParameterSpec) -> tuple[int, ...]:
-    return tuple(d if isinstance(d, int) else _symbolic(spec) for d in spec.shape)
+    return tuple([int(d) if isinstance(d, int) else _symbolic(spec) for d in spec.shape])
 
 
 def _symbolic(spec: ParameterSpec) -> int:

@@ -45,11 +45,13 @@ OPSET = 23
 
 class GraphOptions(Record):
     """How an artefact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
-    rather than stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own documentation."""
+    rather than stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own documentation. `functions`:
+    with a function for each block, rather than flat."""
 
     opset: int = OPSET
     optimize: bool = True
     metadata: tuple[tuple[str, str], ...] = ()
+    functions: bool = False
 
 
 USUAL = GraphOptions()

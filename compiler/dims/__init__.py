@@ -7,6 +7,7 @@ what is answered True or False holds for every allowed value of the symbols, and
 
 from __future__ import annotations
 
+from .conditions import Stated
 from .division import maximum, minimum, ratio, substitute
 from .exact import exact_products
 from .facts import Condition, Facts, OneOf
@@ -14,7 +15,7 @@ from .folding import fold
 from .intervals import bounds
 from .polynomial import Dim, SymDim, evaluate, size, symbol, symbols
 from .text import invert, show, to_python
-from .where import Declared, Stated, declare
+from .where import Declared, declare
 from .where_advice import advice, advice_divides
 
 __all__ = [

@@ -156,7 +156,7 @@ def min_max_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper
 class SymDim:
     """A dimension that is not a constant: a sum of integer multiples of products of atoms."""
 
-    __slots__ = ("_bounds", "_hash", "terms")
+    __slots__ = ("_bounds", "_hash", "_size", "_symbols", "terms")
 
     terms: Terms
     """Coefficient of each monomial; `()` is the constant. Not to be changed."""
@@ -165,6 +165,8 @@ class SymDim:
         self.terms = terms
         self._hash: int | None = None
         self._bounds: Interval | None = None
+        self._size: int | None = None
+        self._symbols: frozenset[str] | None = None
 
     def __add__(self, other: Dim) -> Dim:
         if isinstance(other, int):
@@ -327,14 +329,18 @@ def symbols(d: Dim) -> frozenset[str]:
     """The names of the user's symbols in `d`."""
     if isinstance(d, int):
         return frozenset()
-    return frozenset().union(*(atom.names for m in d.terms for atom in m))
+    if d._symbols is None:
+        d._symbols = frozenset().union(*[atom.names for m in d.terms for atom in m])
+    return d._symbols
 
 
 def size(d: Dim) -> int:
     """How long the text of `d` is, in leaves. May be astronomic for what shares parts with itself."""
     if isinstance(d, int):
         return 1
-    return sum(1 + sum(atom.size for atom in m) for m in d.terms)
+    if d._size is None:
+        d._size = sum([1 + sum([atom.size for atom in m]) for m in d.terms])
+    return d._size
 
 
 def key_of(d: Dim) -> str:

@@ -22,7 +22,6 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
-from .. import ops as _ops  # noqa: F401  (fills the registry of operators)
 from ..errors.limits import TooMuchNesting
 from ..errors.names import NoIn, UnusedResult
 from ..ir.graph import Program
@@ -37,7 +36,6 @@ from .program.build import build
 from .program.files import define
 from .program.sections import section_name, sections_of, select_section
 from .program.selection import complete_models, select
-from .program.training import build_training
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
 from .session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loader, Parse
@@ -136,6 +134,8 @@ def elaborate_training(
 ) -> TrainingElaboration:
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
+    from .program.training import build_training
+
     session = ElaborationSession(loader, False, foreign, precision, arrays=arrays)
     training: Training | None = None
     with deep_stack():

@@ -64,6 +64,11 @@ class StageResult(Record):
         """The different types of its result: a `TensorType`, or a tuple of them."""
         return _different(self.noted)
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether it has `types`."""
+        return any(_shown(value) is not None for value in self.noted)
+
 
 class Index:
     """All references and stages, in the order of the text. Both are computed from the notes at the first use."""
@@ -74,9 +79,13 @@ class Index:
     @cached_property
     def references(self) -> tuple[Reference, ...]:
         found: dict[_Place, _Uses] = {}
+        known: dict[int, _Uses] = {}
+        """By the identity of a span, which most notes of one place have in common."""
         for span, name, binding, definition, kind in self._name_notes():
-            uses = found.setdefault(_place(span), _Uses(span, name))
-            uses.spans[id(span)] = span
+            uses = known.get(id(span))
+            if uses is None:
+                uses = known[id(span)] = found.setdefault(_place(span), _Uses(span, name))
+                uses.spans[id(span)] = span
             uses.kind = uses.kind or kind or _kind(binding)
             uses.definition = uses.definition or definition or (binding.declared if binding is not None else None)
             if binding is not None and len(uses.values) < KEPT:
@@ -94,9 +103,12 @@ class Index:
     @cached_property
     def stages(self) -> tuple[StageResult, ...]:
         found: dict[_Place, tuple[dict[int, Span], list[object]]] = {}
+        known: dict[int, list[object]] = {}
         for span, result in zip(self._stages[::2], self._stages[1::2], strict=True):
-            spans, results = found.setdefault(_place(span), ({}, []))
-            spans[id(span)] = span
+            results = known.get(id(span))
+            if results is None:
+                spans, results = found.setdefault(_place(span), ({}, []))
+                spans[id(span)], known[id(span)] = span, results
             if len(results) < KEPT:
                 results.append(result)
         return tuple([self._stage(*found[place]) for place in sorted(found)])

@@ -75,7 +75,7 @@ def check_tensor(shape: Shape, span: Span) -> None:
     elements = 1
     for axis in shape:
         if isinstance(axis, int):
-            elements *= axis
+            elements *= int(axis)
         else:
             check_dimension(axis, span)
     if elements > MOST_ELEMENTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import gcd
 from typing import ClassVar
 
 from ..dims import Dim, show
@@ -160,7 +161,8 @@ class WrongSize(Problem):
 
 
 class BadArgument(Problem):
-    """An argument whose value is invalid for the input. `needed` is a clause: `must have one entry for each of the 2 axes`."""
+    """An argument whose value is invalid for the input. `needed` is a clause: `must have one entry for each of the 2 axes`; `meant` is the
+    value that the suggestion proposes, if it is one."""
 
     code: ClassVar[str] = "bad-argument"
     operator: str
@@ -168,12 +170,16 @@ class BadArgument(Problem):
     found: str
     needed: str
     suggestion: str = ""
+    meant: str = ""
 
     def message(self) -> str:
         return f"`{self.argument}` of `{self.operator}` {self.needed}, found {self.found}"
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self.meant) if self.meant else None
 
 
 class BadAxis(Problem):
@@ -249,30 +255,46 @@ class EmptyResult(Problem):
         return f"`{self.operator}` would make a tensor of shape {show_shape(self.result)}: axis {self.axis} would be empty"
 
 
+_DIVISORS = 10_000
+"""The largest divisor that is looked for."""
+
+
 class NotDivisible(Problem):
     """A size that must be a multiple of another: heads and features, groups and channels. `what` and `by` are such as `512 features`.
 
-    `at` is the input that has `what`; None: it comes from an argument.
+    `at` is the input that has `what`; None: it comes from an argument. `divided`: all sizes that the argument `number` must divide,
+    if such an argument is what is wrong.
     """
 
     code: ClassVar[str] = "not-divisible"
     operator: str
     by: str
     what: str
-    suggestion: str = ""
     at: int | None = 0
+    divided: tuple[Dim, ...] = ()
+    number: int = 0
 
     def message(self) -> str:
-        return f"{self.what} are not divisible by {self.by}"
+        return f"{self.what} {'is' if self._one else 'are'} not divisible by {self.by}"
+
+    @property
+    def _one(self) -> bool:
+        return self.what.startswith("1 ")
 
     def label(self) -> str:
         return f"required by `{self.operator}`"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
-        return () if self.at is None else ((input_(self.at), f"{self.what} come from here"),)
+        return () if self.at is None else ((input_(self.at), f"{self.what} {'comes' if self._one else 'come'} from here"),)
 
     def help(self) -> tuple[str, ...]:
-        return (self.suggestion,) if self.suggestion else ()
+        sizes = [size for size in self.divided if isinstance(size, int)]
+        common = gcd(*sizes) if len(sizes) == len(self.divided) else 0
+        divisors = [n for n in range(1, min(common, _DIVISORS) + 1) if common % n == 0]
+        near = [*[n for n in divisors if n < self.number][-1:], *[n for n in divisors if n > self.number][:1]]
+        numbers = " or ".join(f"`{n}`" for n in near)
+        sizes_are, noun = " and ".join(map(str, dict.fromkeys(sizes))), self.by.partition(" ")[2]
+        return (f"write a number of {noun} that divides {sizes_are}, such as {numbers}",) if near else ()
 
 
 class Unprovable(Problem):

@@ -6,6 +6,9 @@ from typing import ClassVar
 
 from .base import Problem
 
+_LISTED = 8
+"""The number of names that are listed."""
+
 
 class SharedConflict(Problem):
     code: ClassVar[str] = "shared-conflict"
@@ -72,7 +75,9 @@ class NoParameterToRead(Problem):
         return f"`{self.stage}` has no parameter `{self.parameter}`"
 
     def notes(self) -> tuple[str, ...]:
-        return ("its parameters are " + ", ".join(f"`{name}`" for name in self.known),) if self.known else ()
+        others = len(self.known) - _LISTED
+        listed = ", ".join(f"`{name}`" for name in self.known[:_LISTED]) + (f" and {others} more" if others > 0 else "")
+        return ("its parameters are " + listed,) if self.known else ()
 
     def help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()

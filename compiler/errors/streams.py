@@ -8,6 +8,11 @@ from ..ir.types import TensorType
 from .base import Problem
 
 
+def by_frames(dimension: str, size: int) -> str:
+    """How to write a model that goes on by several positions at a time."""
+    return f"let `{dimension}` count frames of {size} positions: an input `[..., {dimension}, {size}]`, and a kernel over both axes"
+
+
 class LooksAhead(Problem):
     """A result at one position depends on inputs at later ones: on `by` of them, None: on all that there are."""
 
@@ -69,9 +74,13 @@ class NoStream(Problem):
     dimension: str
     why: str
     known: tuple[str, ...] = ()
+    multiple: int = 1
+    """What the dimension is a multiple of."""
 
     def message(self) -> str:
         return f"cannot stream along `{self.dimension}`: {self.why}"
 
     def help(self) -> tuple[str, ...]:
+        if self.multiple > 1:
+            return (by_frames(self.dimension, self.multiple),)
         return ("the dimensions of the inputs are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ()

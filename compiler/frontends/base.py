@@ -48,6 +48,10 @@ class ImportFailed(Exception):
         self.obstacles = obstacles
         super().__init__("\n".join(self.lines()))
 
+    def in_training(self) -> ImportFailed:
+        """The same of a model in training."""
+        return ImportFailed(tuple(Obstacle(f"{one.what}, in training,", one.why, one.where, one.help) for one in self.obstacles))
+
     def lines(self) -> tuple[str, ...]:
         """What was found, the same of several places in one sentence."""
         places: dict[tuple[str, str, str], list[str]] = {}

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .frames import Frame
 from .graph import CallNode, Graph, OpNode
 from .values import Value
 from .walk import join
 
 
 class FlatNode:
-    """An operator node with its full path, and the values it takes and makes as keys that are unique in the whole program."""
+    """An operator node with its full path, and the values it takes and makes as keys that are unique in the whole program; `frame` is the
+    block that it is in, None for the model."""
 
-    __slots__ = ("inputs", "node", "outputs", "owner", "path")
+    __slots__ = ("frame", "inputs", "node", "outputs", "owner", "path")
 
-    def __init__(self, node: OpNode, path: str, owner: str, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+    def __init__(
+        self, node: OpNode, path: str, owner: str, inputs: tuple[int, ...], outputs: tuple[int, ...], frame: Frame | None = None
+    ) -> None:
         self.node = node
         self.path = path
         self.owner = owner
         self.inputs = inputs
         self.outputs = outputs
+        self.frame = frame
 
 
 class FlatScan:
     """The beginning of a loop: its call, and what a step takes, as keys: of the tensors around it, and of the states and parts of scanned
     tensors that a step gets of them. The nodes of a step follow, and then the `FlatScanEnd`."""
 
-    __slots__ = ("given", "inputs", "node", "path")
+    __slots__ = ("frame", "given", "inputs", "node", "path")
 
-    def __init__(self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...]) -> None:
+    def __init__(self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...], frame: Frame | None = None) -> None:
         self.node = node
         self.path = path
         self.inputs = inputs
         self.given = given
+        self.frame = frame
 
 
 class FlatScanEnd:
@@ -62,7 +68,7 @@ class FlatGraph:
         self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
     def __iter__(self) -> Iterator[FlatItem]:
-        return self._walk(self._main, "", self._top, {})
+        return self._walk(self._main, "", self._top, {}, None)
 
     def operators(self) -> Iterator[FlatNode]:
         """The operator nodes alone, those in loops once."""
@@ -72,7 +78,7 @@ class FlatGraph:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
 
-    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str]) -> Iterator[FlatItem]:
+    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str], frame: Frame | None) -> Iterator[FlatItem]:
         if graph.declares:
             homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
@@ -80,14 +86,15 @@ class FlatGraph:
             inputs = tuple([keys[id(v)] for v in node.inputs])
             if isinstance(node, OpNode):
                 outputs = self._new(node.outputs, keys)
-                yield FlatNode(node, own_path, path, inputs, outputs)
+                yield FlatNode(node, own_path, path, inputs, outputs, node.frame or frame)
                 continue
             inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
             if node.scan is not None:
                 count = node.scan.own
-                yield FlatScan(node, path, inputs[:count], self._new(node.graph.inputs[:count], inner))
+                yield FlatScan(node, path, inputs[:count], self._new(node.graph.inputs[:count], inner), node.frame or frame)
             inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
-            yield from self._walk(node.graph, own_path, inner, inside)
+            own = Frame(node.graph.name, own_path, frame) if node.graph.kind == "block" else frame
+            yield from self._walk(node.graph, own_path, inner, inside, own)
             if node.scan is not None:
                 made = tuple([inner[id(v)] for v in node.graph.outputs])
                 yield FlatScanEnd(made, self._new(node.outputs, keys))

@@ -19,6 +19,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.base import Operator, ParameterSpec
+from .frames import Frame
 from .origins import Decided, Origin
 from .stages import StageParameter
 from .tests import Choice
@@ -42,10 +43,10 @@ class OpNode:
     `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
     a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
     them are parts of tuples. `frozen`: its parameters are not trained. `taken`: the element types that its rule has seen, if its inputs are
-    to be converted to them; empty in a finished program.
+    to be converted to them; empty in a finished program. `frame`: the block that it was part of, in a graph whose calls were opened.
     """
 
-    __slots__ = ("frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "taken", "tie")
+    __slots__ = ("frame", "frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "taken", "tie")
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class OpNode:
         self.parts = parts
         self.frozen = frozen
         self.taken = taken
+        self.frame: Frame | None = None
 
 
 class Tie:
@@ -121,10 +123,24 @@ class Scan(Record):
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
     `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`: no
-    parameter inside is trained."""
+    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`:
+    no parameter inside is trained. `frame` is as for an `OpNode`."""
 
-    __slots__ = ("arguments", "frozen", "graph", "inputs", "label", "modules", "outputs", "scan", "shared", "span", "tails", "tuples")
+    __slots__ = (
+        "arguments",
+        "frame",
+        "frozen",
+        "graph",
+        "inputs",
+        "label",
+        "modules",
+        "outputs",
+        "scan",
+        "shared",
+        "span",
+        "tails",
+        "tuples",
+    )
 
     def __init__(
         self,
@@ -153,6 +169,7 @@ class CallNode:
         self.tails = tails
         self.scan = scan
         self.frozen = frozen
+        self.frame: Frame | None = None
 
     @property
     def passes(self) -> list[Value | Parts]:

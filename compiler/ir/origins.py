@@ -166,8 +166,10 @@ def origin_key(value: object) -> object:
 
 
 def has_origin(value: object) -> bool:
+    if isinstance(value, Leaf):
+        return True
     if isinstance(value, Traced):
-        return isinstance(value, Leaf) or any(True for _ in value.leaves())
+        return any(True for _ in value.leaves())
     return isinstance(value, tuple) and any(has_origin(v) for v in value)
 
 

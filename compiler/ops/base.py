@@ -32,11 +32,13 @@ from ..ir.origins import TracedInt, moved
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Required
+from .families import FAMILIES
 from .kinds import Kind
 from .learned import Init, ParameterSpec
 from .op_inputs import OpInputs, check
 from .operand import NAMED, REVERSE, Operands, OperatorError, arity
 from .promotion import Scalar
+from .registry import Registry
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
 
@@ -70,15 +72,13 @@ class Operator:
     """The declared inputs, by name: a declaration adds itself."""
     signature: ClassVar[dict[str, Arg[Any]]] = {}
     """The declared arguments, by name."""
-    registry: ClassVar[dict[str, type[Operator]]] = {}
+    registry: ClassVar[Registry[Operator]] = Registry(FAMILIES)
 
     def __init_subclass__(cls) -> None:
         declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
         cls.signature = dict(sorted(declared.items(), key=lambda item: item[1].last))
         if "name" in vars(cls) and cls.name:
-            if cls.name in Operator.registry:
-                raise ValueError(f"two operators are called {cls.name}")
-            Operator.registry[cls.name] = cls
+            Operator.registry.add(cls.name, cls)
 
     def __init__(self, **args: Any) -> None:
         """`args` are values that the kinds have checked; what is missing takes its default."""

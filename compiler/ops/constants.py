@@ -27,21 +27,8 @@ from ..errors.operators import EmptyResult
 from ..errors.values import NoValue
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
-from .formula import (
-    BinaryFormula,
-    Const,
-    Formula,
-    ItemFormula,
-    StoredList,
-    depth,
-    interval,
-    is_static,
-    kind_of,
-    list_shape,
-    may_be_zero,
-    moved_formula,
-    parts,
-)
+from .formula import BinaryFormula, Const, Formula, ItemFormula, StoredList, depth, is_static, list_shape, moved_formula, parts
+from .formula_bounds import interval, kind_of, may_be_zero
 from .formula_values import evaluate, valueless
 from .initialisers import INIT, check_init
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind

@@ -15,6 +15,7 @@ from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
 from .learned import weight_and_bias
 from .operand import SPATIAL, Input
 from .parametric import WithBias
+from .requirements import count_of
 from .windows import PaddingKind, Window, each_axis, sizes_of
 
 
@@ -34,15 +35,17 @@ class _Convolution(WithBias):
 
     def _input(self, given: OpInputs) -> TensorType:
         x = given.x
-        self._check_groups(x.shape[1], "input")
-        self._check_groups(self.channels, "output")
+        self._check_groups(x, x.shape[1], "input")
+        self._check_groups(x, self.channels, "output")
         return x
 
-    def _check_groups(self, channels: Dim, which: str) -> None:
+    def _check_groups(self, x: TensorType, channels: Dim, which: str) -> None:
         """Symbolic channels are refused with the parameters they would need."""
         if isinstance(channels, int) and channels % self.groups:
             at = 0 if which == "input" else None
-            problem = NotDivisible(self.name, f"{self.groups} groups", f"{channels} {which} channels", at=at)
+            both = (x.shape[1], self.channels)
+            what = count_of(channels, f"{which} channel")
+            problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
             raise OperatorError(problem, argument("groups" if which == "input" else "channels"))
 
     def _kernel(self, x: TensorType) -> tuple[int, ...]:

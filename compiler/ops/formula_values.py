@@ -23,14 +23,12 @@ from .formula import (
     IndexFormula,
     ItemFormula,
     ListFormula,
-    NumberKind,
     StoredList,
     UnaryFormula,
-    is_real,
-    kind_of,
     operands,
     parts,
 )
+from .formula_bounds import NumberKind, is_real, kind_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ from ..dims import Dim
 from ..ir.origins import Leaf, Traced, moved, origin_key, plain, traced_in
 from ..ir.types import FLOAT32, DType, Shape
 
-Role = Literal["weight", "bias", "recurrent", ""]
-"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, or none."""
+Role = Literal["weight", "bias", "recurrent", "out", ""]
+"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
 
 
 class Init(Record, Traced):
@@ -49,7 +49,8 @@ def normal(std: float) -> Init:
 class ParameterSpec(Record):
     """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name.
 
-    `stated`: the initialiser is the spec's, rather than the one of PyTorch's module.
+    `stated`: the initialiser is the spec's, rather than the one of PyTorch's module. `follows`: the first values are computed from those of
+    the operator's first input, where that is a parameter; `init` says what they are otherwise.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ParameterSpec(Record):
     persistent: bool = True
     role: Role = ""
     stated: bool = False
+    follows: bool = False
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:

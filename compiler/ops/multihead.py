@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from math import sqrt
 
-from ..dims import Dim, advice_divides, show
+from ..dims import Dim, advice_divides
 from ..errors.arguments import WrongTensors
 from ..errors.attention import MaskType
 from ..errors.base import STAGE, argument
@@ -14,12 +14,13 @@ from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_sh
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
+from .initialisers import INIT
 from .kinds import COUNT, FLAG, FRACTION
 from .learned import fan_in_uniform, normal
 from .operand import Input, axes
 from .parametric import WithBias
 from .recurrent import require_sequence
-from .requirements import require_same_size
+from .requirements import count_of, require_same_size
 
 SEQUENCE = axes("... L features", "[N, length, features]", most=3)
 KEYS = axes("... S keys", SEQUENCE.needed, most=3)
@@ -35,7 +36,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a query may *not* see a key (`attention` has it the other
     way round), others are added to the scores. `causal` and `align` are those of `attention`. All queries see the learned key and
     value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
-    without `average_attn_weights`, are a second result.
+    without `average_attn_weights`, are a second result. `out_init` is the initialiser of the last projection alone.
     """
 
     name = "multihead_attention"
@@ -55,6 +56,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     add_bias_kv = Arg(FLAG, default=False)
     add_zero_attn = Arg(FLAG, default=False)
     average_attn_weights = Arg(FLAG, default=True)
+    out_init = Arg(INIT, default=None, last=True)
     examples = (
         "input [T, 16] -> multihead_attention 4",
         "x = input [T, 16]; context = input [S, 12]; (x, context) -> multihead_attention 2",
@@ -122,8 +124,9 @@ class MultiheadAttention(CausalOperator, WithBias):
         features = given.query.shape[-1]
         divides = given.facts.divides(self.heads, features)
         if divides is False:
-            heads = "1 head" if self.heads == 1 else f"{self.heads} heads"
-            raise OperatorError(NotDivisible(self.name, heads, f"{show(features)} features"), argument("heads"))
+            heads, what = count_of(self.heads, "head"), count_of(features, "feature")
+            problem = NotDivisible(self.name, heads, what, divided=(features,), number=self.heads)
+            raise OperatorError(problem, argument("heads"))
         if divides is None:
             raise OperatorError(
                 UnprovableMultiple(self.name, self.heads, features, advice_divides(self.heads, features)), argument("heads")
@@ -179,7 +182,7 @@ class MultiheadAttention(CausalOperator, WithBias):
             specs.append(ParameterSpec("in_proj_bias", (3 * features,), zeros, dtype, role="bias"))
         if self.add_bias_kv:
             specs += (ParameterSpec(f"bias_{part}", (1, 1, features), _xavier_normal(features), dtype) for part in "kv")
-        specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype, role="weight"))
+        specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype, role="out"))
         if self.bias:
             specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype, role="bias"))
         return tuple(specs)

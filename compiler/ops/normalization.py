@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, advice_divides, show
+from ..dims import Dim, advice, advice_divides
 from ..errors.base import argument, input_
 from ..errors.normalization import UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
@@ -14,6 +14,7 @@ from .kinds import AXIS, COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
 from .parametric import Parametric, WithBias
+from .requirements import count_of
 from .scalars import require_exact_scalar
 
 EPS = NumberKind(0)
@@ -152,7 +153,9 @@ class GroupNorm(_ChannelNormalization):
         channels = x.shape[1]
         divided = given.facts.divides(self.groups, channels)
         if divided is False:
-            raise OperatorError(NotDivisible(self.name, f"{self.groups} groups", f"{show(channels)} channels"), argument("groups"))
+            what = count_of(channels, "channel")
+            wrong = NotDivisible(self.name, f"{self.groups} groups", what, divided=(channels,), number=self.groups)
+            raise OperatorError(wrong, argument("groups"))
         if divided is None:
             problem = UnprovableMultiple(self.name, self.groups, channels, advice_divides(self.groups, channels))
             raise OperatorError(problem, argument("groups"))
@@ -265,8 +268,9 @@ class LocalResponseNorm(Operator):
 class SpectralNormalize(Operator):
     """Divides a weight by its greatest singular value, as a matrix with a row for each position of `axis`.
 
-    Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, as PyTorch's
-    parametrization does, which takes fifteen when it is made; here they start at random, so train before you evaluate.
+    Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, and fifteen are taken
+    before the first one, as PyTorch's parametrization does. That is if the weight is a parameter of the same body; of a weight that is
+    computed, the vectors start at random: train such a model before it is evaluated.
     """
 
     name = "spectral_normalize"
@@ -287,7 +291,8 @@ class SpectralNormalize(Operator):
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         names = zip(("_u", "_v"), self.sides(given.weight), strict=True)
-        return tuple(ParameterSpec(name, (size,), _unit(size), given.weight.dtype, trainable=False) for name, size in names)
+        dtype = given.weight.dtype
+        return tuple(ParameterSpec(name, (size,), _unit(size), dtype, trainable=False, follows=True) for name, size in names)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with one vector, that with the other, and the quotient."""

@@ -1,5 +1,5 @@
 """Operators with parameters: tensors that are given instead of them, and arguments that set their initial values: `init=`, and for some of
-them `bias_init=` or `recurrent_init=`.
+them `bias_init=`, `recurrent_init=` or `out_init=`.
 
 In: the parameters as PyTorch's module has them. Out: those that are learned, with the initialisers that the arguments give. Always: with
 a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
@@ -25,8 +25,10 @@ from .element_types import FLOATS
 from .initialisers import INIT, check_init
 from .operand import Input
 
-ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init"}
+ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init", "out": "out_init"}
 """The argument for each role of a parameter."""
+FOLLOWING = ("recurrent", "out")
+"""Roles of weights that are initialised as the others are, unless their own argument says otherwise."""
 WEIGHT, BIAS = "weight", "bias"
 
 
@@ -62,29 +64,29 @@ class Parametric(Operator):
     def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer(given)
         self._check_tensors(given)
-        for spec in self.parameters(given):
-            if spec.stated:
-                check_init(spec.init, spec.shape, spec.dtype, self._argument(spec))
+        if any(self.args.get(name) is not None for name in ARGUMENTS.values()):
+            for spec in self.parameters(given):
+                if spec.stated:
+                    check_init(spec.init, spec.shape, spec.dtype, self._argument(spec))
         return results
 
     def _check_tensors(self, given: OpInputs) -> None:
         """The tensors that are given for parameters."""
         if BIAS in given and WEIGHT not in given:
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
+        own = [name for name in self.as_tensors if name in given]
+        specs = {spec.name: spec for spec in self.learned(given)} if own else {}
         if WEIGHT in given and WEIGHT in self.as_tensors:
-            _check_no_batch(self.name, given, self.as_tensors)
-        specs = {spec.name: spec for spec in self.learned(given)}
-        for name in self.as_tensors:
-            if name not in given:
-                continue
+            _check_no_batch(self.name, given, self.as_tensors, specs.get(WEIGHT))
+        for name in own:
             if name not in specs:
                 raise OperatorError(NoPlaceFor(self.name, name), given.at(name))
             _check_tensor(self.name, given, specs[name])
 
     def _argument(self, spec: ParameterSpec) -> str:
-        """The argument that initialises a parameter; empty if none does. Recurrent weights without one of their own follow `init`."""
+        """The argument that initialises a parameter; empty if none does. Weights of another role without one of their own follow `init`."""
         found = ARGUMENTS.get(spec.role, "")
-        return "init" if spec.role == "recurrent" and self.args.get(found) is None else found
+        return "init" if spec.role in FOLLOWING and self.args.get(found) is None else found
 
     def _initialised(self, spec: ParameterSpec) -> ParameterSpec:
         init = self.args.get(self._argument(spec))
@@ -111,10 +113,14 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
             raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at)), given.at(spec.name))
 
 
-def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...]) -> None:
-    """Refuses a batch in place of the weight: the tensors of a tuple that the operator was meant to be applied to one by one, or joined."""
+def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...], weight: ParameterSpec | None) -> None:
+    """Refuses a batch in place of the weight: a weight for each sample, or the tensors of a tuple that the operator was meant to be applied
+    to one by one, or joined."""
     tensor, x = given[WEIGHT], given.types[0]
     if tensor.rank and x.rank and not isinstance(x.shape[0], int) and tensor.shape[0] == x.shape[0]:
+        if weight is not None and tensor.shape[1:] == weight.shape:
+            remedy = "one weight is for all samples; for a weight of each sample, write the product with `@` or `einsum`"
+            raise OperatorError(WrongSize(operator, f"a {WEIGHT} {show_shape(weight.shape)}", tensor, remedy), given.at(WEIGHT))
         own = len(given) - len([name for name in parameters if name in given])
         expected = f"{'one tensor' if own == 1 else 'two tensors'}, or its {' and '.join(parameters)} too"
         raise OperatorError(WrongTensors(operator, expected, len(given), "join the tensors, for example by `-> concat axis=-1`"), STAGE)

@@ -27,7 +27,7 @@ class Identity(Operator):
         return 0
 
 
-class _Dropping(Operator):
+class Dropping(Operator):
     """Something is zero with probability `p`, in training."""
 
     pointwise = True
@@ -41,14 +41,14 @@ class _Dropping(Operator):
         return 0
 
 
-class Dropout(_Dropping):
+class Dropout(Dropping):
     """In training, each element is zero with probability `p`, and the others are scaled up to keep the mean."""
 
     name = "dropout"
     examples = ("input 64 -> dropout 0.1 -> dense 10",)
 
 
-class ChannelDropout(_Dropping):
+class ChannelDropout(Dropping):
     """In training, each channel of each sample is zero with probability `p`, and the others are scaled up to keep the mean."""
 
     name = "channel_dropout"
@@ -57,14 +57,14 @@ class ChannelDropout(_Dropping):
     examples = ("input 64x8x8 -> channel_dropout 0.1 -> conv 10 1x1",)
 
 
-class AlphaDropout(_Dropping):
+class AlphaDropout(Dropping):
     """In training, each element takes the least value of `selu` with probability `p`, so that mean 0 and variance 1 are preserved."""
 
     name = "alpha_dropout"
     examples = ("input 64 -> dense 64 selu -> alpha_dropout 0.1 -> dense 10",)
 
 
-class DropPath(_Dropping):
+class DropPath(Dropping):
     """In training, each sample is zero with probability `p`, and the others are scaled up: stochastic depth, within a residual branch."""
 
     name = "drop_path"

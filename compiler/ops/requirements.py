@@ -41,3 +41,8 @@ def at_least_text(size: Dim, least: Dim) -> str:
     """`size >= least`, numbers on the right: `T >= 2` rather than `T - 2 >= 0`."""
     number = constant_of(size - least)
     return f"{show(size - least - number)} >= {-number}"
+
+
+def count_of(count: Dim, noun: str) -> str:
+    """`1 channel`, `4 channels`, `C channels`."""
+    return f"{show(count)} {noun}{'' if count == 1 else 's'}"

@@ -19,7 +19,7 @@ from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import BYTES, FLOATS
 from .kinds import FLAG, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
 from .operand import SPATIAL, Input, axes
-from .windows import spatial_axes
+from .windows import spatial_axes, wrong_count
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -169,9 +169,7 @@ class Upsample(Operator):
         if len(values) == 1 and axes > 1:
             return values * axes
         if len(values) != axes:
-            needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
-            found = f"[{', '.join(map(str, values))}] for {x}"
-            raise OperatorError(BadArgument(self.name, name, found, needed), argument(name))
+            raise wrong_count(self.name, name, values, x)
         return values
 
     def _scaled(self, size: Dim, scale: int | float) -> Dim:

@@ -18,7 +18,7 @@ from .element_types import FLOATS, LONGS
 from .kinds import SIZE, SIZES, SIZES0, ListKind, NumberKind
 from .operand import SPATIAL, Input, axes
 from .requirements import require_same_size
-from .windows import each_axis
+from .windows import each_axis, wrong_count
 
 
 class MaxUnpool(Operator):
@@ -70,8 +70,7 @@ class MaxUnpool(Operator):
         assert self.output_size is not None
         sizes = self.output_size * len(usual) if len(self.output_size) == 1 else self.output_size
         if len(sizes) != len(usual):
-            needed = f"must have one number for each of the {len(usual)} spatial axes"
-            raise OperatorError(BadArgument(self.name, "output_size", show_shape(sizes), needed), argument("output_size"))
+            raise wrong_count(self.name, "output_size", sizes, given.x)
         for size, least, (_, stride, _) in zip(sizes, usual, self.sides(given.x), strict=True):
             low, high = given.facts.at_least(size, least - stride + 1), given.facts.at_least(least + stride - 1, size)
             if low is False or high is False:
@@ -118,8 +117,7 @@ class FractionalMaxPool(Operator):
         """The numbers of windows that follow from the sizes of the axes."""
         ratios = self.ratios(x)
         if len(ratios) != x.rank - 2:
-            needed = f"must have one number for each of the {x.rank - 2} spatial axes"
-            raise OperatorError(BadArgument(self.name, "output_ratio", f"{len(ratios)} for {x}", needed), argument("output_ratio"))
+            raise wrong_count(self.name, "output_ratio", ratios, x)
         found = []
         for axis, (size, ratio) in enumerate(zip(x.shape[2:], ratios, strict=True), start=2):
             if not isinstance(size, int):

@@ -19,6 +19,7 @@ from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0, IntKind
 from .learned import weight_and_bias
 from .operand import Input, axes
 from .parametric import WithBias
+from .requirements import count_of
 from .windows import Window, each_axis, sizes_of
 
 IMAGES = axes("N C H W", "[N, C, height, width]")
@@ -77,7 +78,9 @@ class DeformConv(WithBias):
         sizes = sizes_of(self.name, x, self.windows(x), given.facts)
         for count, which, name in ((x.shape[1], "input", "groups"), (self.channels, "output", "channels")):
             if isinstance(count, int) and count % self.groups:
-                problem = NotDivisible(self.name, f"{self.groups} groups", f"{count} {which} channels", at=0 if which == "input" else None)
+                both = (x.shape[1], self.channels)
+                what, at = count_of(count, f"{which} channel"), 0 if which == "input" else None
+                problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
                 raise OperatorError(problem, argument(name))
         own = self.offset_groups(given)
         counts = {"offset": 2 * own * taps, "mask": own * taps}

@@ -6,9 +6,11 @@ input `[N, C, ...]`. Out: one `Window` for each spatial axis, and the sizes it m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts, show
+from ..dims import Dim, Facts, SymDim, show
 from ..errors.base import argument, input_
 from ..errors.operators import BadArgument, KernelTooLarge, WrongRank
 from ..ir.types import TensorType
@@ -76,17 +78,34 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
     if isinstance(value, int):
         return (value,) * axes
     if len(value) != axes:
-        needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
-        found = f"{'x'.join(map(str, value)) or '[]'} for {x}"
-        if len(value) == axes - 1 and name in ("kernel", "size") and x.is_batch and isinstance(x.shape[1], int):
-            image = "x".join(map(show, x.shape[2:]))
-            suggestion = f"{x} has {axes} spatial axes; if the first size is the batch, leave it out: `input {image}`"
-            raise OperatorError(BadArgument(operator, name, found, needed, suggestion), argument(name))
-        advice = "axis 0 is the batch and axis 1 the channels; "
-        advice += "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
-        suggestion = advice if name in ("kernel", "size") and len(value) == axes + 1 else ""
-        raise OperatorError(BadArgument(operator, name, found, needed, suggestion), argument(name))
+        raise wrong_count(operator, name, value, x)
     return value
+
+
+def wrong_count(operator: str, name: str, values: Sequence[object], x: TensorType) -> OperatorError:
+    """The error for another number of values than `x` has spatial axes."""
+    axes = x.rank - 2
+    needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
+    text = [show(value) if isinstance(value, SymDim) else f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    shown = "x".join(text) if text and all(isinstance(value, int) for value in values) else f"[{', '.join(text)}]"
+    advice = _count_advice(name, values, x)
+    one = text[0] if not advice and len(set(text)) == 1 else ""
+    if one:
+        advice = f"for the same number along every axis, write `{one}`"
+    return OperatorError(BadArgument(operator, name, f"{shown} for {x}", needed, advice, one), argument(name))
+
+
+def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
+    axes = x.rank - 2
+    if not values:
+        return "write one number for all axes, such as `1`, or remove the argument"
+    if len(values) == axes - 1 and name in ("kernel", "size") and x.is_batch and isinstance(x.shape[1], int):
+        image = "x".join(map(show, x.shape[2:]))
+        return f"{x} has {axes} spatial axes; if the first size is the batch, leave it out: `input {image}`"
+    if len(values) == axes + 1 and name in ("kernel", "size"):
+        adds = "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
+        return f"axis 0 is the batch and axis 1 the channels; {adds}"
+    return ""
 
 
 def sizes_of(operator: str, x: TensorType, windows: tuple[Window, ...], facts: Facts, *, ceil: bool = False) -> tuple[Dim, ...]:

@@ -12,6 +12,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Facts
+from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ..ir.types import TensorType
 from ..ir.values import Value
@@ -38,6 +39,8 @@ class Building:
     def __init__(self, name: str, span: Span, facts: Facts) -> None:
         self.graph = Graph(name, "model", span)
         self.facts = facts
+        self.frame: Frame | None = None
+        """The block of the whole that the operators come from."""
         self._first: dict[str, Node] = {}
         self._tables = 0
 
@@ -53,12 +56,14 @@ class Building:
         specs = op.parameters(given)
         path = (home.path or self._own()) if specs else ""
         node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._shared(path, span), frozen=home.frozen)
+        node.frame = self.frame
         self._first.setdefault(path, node)
         self.graph.nodes.append(node)
         return outputs
 
     def call(self, node: CallNode) -> None:
         """A loop, whose inputs are values of this graph."""
+        node.frame = self.frame
         self.graph.nodes.append(node)
 
     def _own(self) -> str:

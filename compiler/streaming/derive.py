@@ -12,6 +12,7 @@ from typing import Any
 
 from ..dims import Dim, SymDim, symbol, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
+from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie
 from ..ir.types import BATCH, BOOL, INT64, TensorType
 from ..ir.values import Value
@@ -69,10 +70,10 @@ class _Derivation:
             self._no_stream("no input has this dimension", known)
         whole = self.length.whole
         if not isinstance(whole, SymDim) or whole != _raw(whole, name):
-            self._no_stream("a condition says what it is a multiple of, or equal to", ())
+            self._no_stream("a condition says what it is a multiple of, or equal to", (), _multiple(whole))
 
-    def _no_stream(self, why: str, known: tuple[str, ...]) -> None:
-        raise Refused(NoStream(self.length.name, why, known), self.main.span)
+    def _no_stream(self, why: str, known: tuple[str, ...], multiple: int = 1) -> None:
+        raise Refused(NoStream(self.length.name, why, known, multiple), self.main.span)
 
     # --- the walk ----------------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,8 @@ class _Derivation:
         known: Known = {id(v): self._input(v) for v in self.main.inputs}
         if self.mask:
             self._add_mask()
-        self._walk(self.main, "", known, {}, False)
+        self._walk(self.main, "", known, {}, False, None)
+        self.memory.step.frame = self.memory.start.frame = None
         outputs = [(name, self._output(name, known[id(v)], v)) for name, v in zip(self.main.output_names, self.main.outputs, strict=True)]
         return self._finished(outputs)
 
@@ -102,10 +104,11 @@ class _Derivation:
         shape = (*type.shape[: axes[0]], self.length.piece, *type.shape[axes[0] + 1 :])
         return Piece(self.memory.step.input(type.with_shape(shape), value.name, value.span), axes[0])
 
-    def _walk(self, graph: Graph, path: str, known: Known, homes: dict[int, str], frozen: bool) -> None:
+    def _walk(self, graph: Graph, path: str, known: Known, homes: dict[int, str], frozen: bool, frame: Frame | None) -> None:
         """The nodes of a graph. Nests as deep as blocks do, which is bounded."""
         homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
+            self.memory.step.frame = self.memory.start.frame = frame
             own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
             items = [known[id(v)] for v in node.inputs]
             if isinstance(node, OpNode):
@@ -117,7 +120,8 @@ class _Derivation:
             else:
                 inner: Known = {id(v): item for v, item in zip(node.graph.inputs, items, strict=True)}
                 handed = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
-                self._walk(node.graph, own, inner, handed, frozen or node.frozen)
+                within = Frame(node.graph.name, own, frame) if node.graph.kind == "block" else frame
+                self._walk(node.graph, own, inner, handed, frozen or node.frozen, within)
                 known.update((id(v), inner[id(made)]) for v, made in zip(node.outputs, node.graph.outputs, strict=True))
 
     def _note(self, node: OpNode | CallNode, results: Sequence[Item], known: Known) -> None:
@@ -255,6 +259,12 @@ def _raw(whole: SymDim, name: str) -> Dim:
     terms = whole.terms
     single = len(terms) == 1 and all(len(m) == 1 and type(m[0]).__name__ == "Symbol" and c == 1 for m, c in terms.items())
     return whole if single and symbols(whole) == {name} else 0
+
+
+def _multiple(whole: Dim) -> int:
+    """What a dimension is a multiple of, as a condition says; 1 if it says something else."""
+    coefficients = list(whole.terms.values()) if isinstance(whole, SymDim) else []
+    return coefficients[0] if len(coefficients) == 1 else 1
 
 
 def _symbols(condition: Any) -> frozenset[str]:

@@ -15,7 +15,7 @@ from ..ops.base import Operator
 from ..ops.comparison import LogicalAnd, LogicalOr, Where
 from ..ops.elementwise import LogicalNot
 from ..ops.indexing import MaskedFill
-from ..ops.regularization import Identity, _Dropping
+from ..ops.regularization import Dropping, Identity
 from .items import Number
 from .masks import HIDDEN
 
@@ -93,5 +93,5 @@ RULES: dict[type[Operator], Callable[[Any, Sequence[Known]], Known]] = {
     MaskedFill: _filled,
     Softmax: _weights,
     Identity: _same,
-    _Dropping: _same,
+    Dropping: _same,
 }

@@ -20,7 +20,7 @@ from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ..ops.normalization import _LastAxesNormalization
 from ..ops.pointwise import Pointwise
 from ..ops.reduction import Cumsum
-from ..ops.regularization import Identity, _Dropping
+from ..ops.regularization import Dropping, Identity
 from ..ops.rotary import Rotary
 from ..ops.shape import Cast, Unsqueeze
 from ..ops.slicing import Slice
@@ -30,7 +30,7 @@ from .lengths import Length
 
 KEY, VALUE = "key", "value"
 """What may be remembered: each element belongs to one position, which the mask hides."""
-_ROWS = (Embedding, Dense, Pointwise, NumberOrTensor, Pair, Cast, Identity, _Dropping, _LastAxesNormalization, Rotary)
+_ROWS = (Embedding, Dense, Pointwise, NumberOrTensor, Pair, Cast, Identity, Dropping, _LastAxesNormalization, Rotary)
 """What takes positions of each sample where the whole has the same for all: it counts axes from the end."""
 
 

@@ -12,11 +12,11 @@ from ..ops.convolution import Conv
 from ..ops.dense import Dense
 from ..ops.elementwise import Abs, Neg, Square
 from ..ops.rearrange import Rearrange
-from ..ops.regularization import Identity, _Dropping
+from ..ops.regularization import Dropping, Identity
 from ..ops.shape import Cast, Permute, Reshape, Squeeze, Transpose, Unsqueeze
 from .items import Number
 
-_MOVES = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, _Dropping)
+_MOVES = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, Dropping)
 """They make any number of that number."""
 _ODD = (Relu, Relu6, LeakyRelu, Tanh, Gelu, Silu, Neg, Abs, Square, Cast)
 """They make zero of zero."""

@@ -7,11 +7,13 @@ now or when a tensor is read; a tensor is mapped when it is read and let go with
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 from collections.abc import Callable, Mapping
 from errno import EINVAL
 from math import prod
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
@@ -43,9 +45,9 @@ Tensors = dict[str, StoredTensor]
 def open_file(path: Path, source: str) -> Tensors:
     """The tensors of a file. The ending of its name decides the format; `source` is the file in messages."""
     opener = OPENERS.get(path.suffix.lower())
-    if not path.exists():
+    if not os.path.exists(path):
         raise WeightsError(WeightsUnreadable(source, "there is no such file"))
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(WeightsUnreadable(source, "it is not a file"))
     if opener is None:
         known = ", ".join(f"`{ending}`" for ending in OPENERS)
@@ -140,7 +142,10 @@ def _mapped(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ..
     element: NumpyType = numpy_dtype(DTYPES[kind])
     if not prod(shape):
         return np.zeros(shape, element)
-    return np.asarray(np.memmap(path, element, "r", begin, shape))
+    count, ahead = prod(shape), begin % ALLOCATIONGRANULARITY
+    with path.open("rb") as file:
+        mapped = mmap(file.fileno(), ahead + count * element.itemsize, access=ACCESS_READ, offset=begin - ahead)
+    return np.frombuffer(mapped, element, count, ahead).reshape(shape)
 
 
 # --- NumPy -----------------------------------------------------------------------------------------------------------------

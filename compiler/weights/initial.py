@@ -1,7 +1,7 @@
 """First values of parameters, as PyTorch's modules draw them.
 
 In: `ParameterInfo`s and a seed. Out: arrays. Always: the values of a parameter depend on the seed, its name, shape and initialiser alone,
-so that they stay when stages are added elsewhere; tied parameters share one array.
+and on those of the one that it follows, so that they stay when stages are added elsewhere; tied parameters share one array.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..analysis.parameters import ParameterInfo
 from ..ir.elements import Array, numpy_dtype
 from ..ops.constants import TableOperator
 from ..ops.initialisers import fans, gain_of
+from ..ops.normalization import SpectralNormalize
 
 _PART = 1 << 20
 """Values that are drawn at once: what fits into the caches."""
@@ -27,8 +28,8 @@ Draw = Callable[..., Array]
 
 def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Array]:
     """An array for every parameter and buffer."""
-    generators = _Generators(seed)
-    arrays = {name: _values(info, generators) for name, info in infos.items() if info.tied_to is None}
+    drawn = Drawn(infos, seed)
+    arrays = {name: drawn[name] for name, info in infos.items() if info.tied_to is None}
     return {name: arrays[info.tied_to or name] for name, info in infos.items()}
 
 
@@ -45,7 +46,17 @@ class Drawn(Mapping[str, Array]):
         generators = getattr(self._own, "generators", None)
         if generators is None:
             generators = self._own.generators = _Generators(self._seed)
+        if info.follows is not None:
+            return self._following(info, self[info.follows])
         return _values(info, generators)
+
+    def _following(self, info: ParameterInfo, weight: Array) -> Array:
+        """What is computed from the values of another parameter, and of what is drawn for the stage."""
+        stage, _, name = info.name.rpartition(".")
+        match info.op:
+            case SpectralNormalize() as op:
+                return _padded(info, _singular_vectors(op, weight, self._own.generators.named(stage))[name])
+        raise TypeError(f"`{info.operator}` computes nothing from a parameter")
 
     def __contains__(self, name: object) -> bool:
         return name in self._infos
@@ -92,6 +103,21 @@ class _Generators:
         self.fresh["state"]["key"] = np.frombuffer(key, "<u8")
         self.bits.state = self.fresh
         return self.generator
+
+
+def _singular_vectors(op: SpectralNormalize, weight: Array, generator: np.random.Generator) -> dict[str, Array]:
+    """The vectors of a weight's greatest singular value, after the number of steps that PyTorch's parametrization takes when it is made."""
+    matrix = np.moveaxis(weight.astype(np.float64), op.axis, 0).reshape(weight.shape[op.axis], -1)
+    v = generator.standard_normal(matrix.shape[1])
+    u = v[:0]
+    for _ in range(15):
+        u = _unit(matrix @ v, op.eps)
+        v = _unit(matrix.T @ u, op.eps)
+    return {"_u": u, "_v": v}
+
+
+def _unit(vector: Array, eps: float) -> Array:
+    return vector / max(float(np.linalg.norm(vector)), eps)
 
 
 # --- what draws nothing ----------------------------------------------------------------------------------------------------

@@ -78,8 +78,8 @@ module.exports = grammar({
       prec.left(
         EXPR.postfix,
         choice(
-          seq($.identifier, ".", $.identifier),
-          seq($.value, ".", $.identifier),
+          seq($.identifier, ".", $._attribute),
+          seq($.value, ".", $._attribute),
           seq($.value, token.immediate("["), $._expr, "]"),
         ),
       ),
@@ -178,7 +178,9 @@ module.exports = grammar({
           seq("where", choice("(", token.immediate("(")), optionalList($._call_argument), ")"),
         ),
       ),
-    attribute: ($) => prec(EXPR.postfix, seq(choice($._plain, "in"), ".", $.identifier)),
+    attribute: ($) => prec(EXPR.postfix, seq(choice($._plain, "in"), ".", $._attribute)),
+    // in a path of labels it may be a number: `layers.0.weight`
+    _attribute: ($) => choice($.identifier, alias(token.immediate(/[0-9]+/), $.identifier)),
     index: ($) => prec(EXPR.postfix, seq($._plain, token.immediate("["), $._expr, "]")),
     list: ($) => seq("[", optionalList($._expr), "]"),
     comprehension: ($) => seq("[", $._expr, repeat1(choice($.for_clause, $.if_clause)), "]"),

@@ -10,9 +10,9 @@ from zipfile import ZipFile
 import numpy as np
 
 from netc.compiler.ir.elements import Array
-from netc.compiler.weights.numpy_files import UnfitArrayFile, read_npy
+from netc.compiler.weights.numpy_files import read_npy
 
-from ..files import reason
+from ..array_files import UnreadableArrays, read_arrays
 from .failures import Failed
 
 _LONGEST_NAME = 10_000
@@ -22,13 +22,9 @@ _LONGEST_NAME = 10_000
 def load_array(path: str) -> Array:
     """The array in a file. Nothing in it is executed."""
     try:
-        return read_npy(path)
-    except FileNotFoundError:
-        raise Failed(f"cannot read `{path}`: there is no such file") from None
-    except OSError as error:
-        raise Failed(f"cannot read `{path}`: {reason(error)}") from None
-    except UnfitArrayFile as error:
-        raise Failed(f"cannot read `{path}`: it is not a .npy file of numbers: {error}") from None
+        return read_arrays(path, read_npy, ".npy")
+    except UnreadableArrays as error:
+        raise Failed(str(error)) from None
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:

@@ -10,7 +10,7 @@ import click
 from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
 
 from ..arguments import METHODS, RUNTIMES, checked_options
-from ..emit import STAGES
+from ..emit import OF_TEXT, STAGES
 from ..writing import check_place
 from .completion import FileName
 from .failures import wrong_usage
@@ -27,10 +27,10 @@ from .options import (
 )
 from .program import compiled
 from .reading import reader
-from .terminal import warnings_shown
+from .terminal import expect_no_garbage, warnings_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from netc.compiler.backends.base import Backend, BackendInput, GraphOptions
     from netc.dsl.source import SourceFile
@@ -86,24 +86,29 @@ def command(
     seed: int | None,
     graph: dict[str, Any],
 ) -> None:
+    expect_no_garbage()
     path = one_source(file, text)
     refuse_overwriting(output, path, *read_by(weights), calibration)
     read = reader(path, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
-    _refuse_contradictions(target, section, stream, emit, weights is not None or seed is not None)
+    weighted = weights is not None or seed is not None
+    _refuse_contradictions(target, section, stream, emit, weighted)
     _refuse_graph_options(graph, emit, target)
     _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
     _refuse_runtime(runtime, stream, target, output)
     if output is not None and runtime is None:
         check_place(output)
     if emit is not None:
+        _refuse_for_stage(emit, output, model, params, dims, dtype)
         _emit(emit, read, choice, output, graph)
         return
     if target == SECTION:
         _train_section(read, choice, section, output)
         return
     if stream is not None and runtime is not None and output is not None:
-        _decoder(compiled(read, choice), stream, runtime, output, weights, seed, checked_options(**graph))
+        made = compiled(read, choice)
+        _decoder(made, stream, runtime, output, weights, seed, checked_options(**graph))
+        _note_drawn(made, weighted)
         return
     backend = _backend(target, output)
     from netc.dsl.record import replace
@@ -111,11 +116,12 @@ def command(
     from ..saving import save
     from .written import writing_shown
 
-    _refuse_for_target(backend, output, weights is not None or seed is not None, quantize, calibration, graph)
+    _refuse_for_target(backend, output, weighted, quantize, calibration, graph)
     options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
         _stream(made, stream, backend, output, weights, seed, options)
+        _note_drawn(made, weighted or not backend.holds_weights)
         return
     with warnings_shown(), writing_shown() as progress:
         given = replace(made.backend_input(weights, seed, options), progress=progress)
@@ -125,6 +131,15 @@ def command(
             save(given, backend, output or "-")
     for note in backend.notes(made.program):
         click.echo(f"note: {note}", err=True)
+    _note_drawn(made, weighted or not backend.holds_weights)
+
+
+def _note_drawn(made: Model, known: bool) -> None:
+    """A file with random numbers is not to be taken for a trained one. `known`: it was asked for, or holds none."""
+    from netc.compiler.analysis.parameters import parameters
+
+    if not known and made.weights is None and any(info.trainable for info in parameters(made.program).values()):
+        click.echo("note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones", err=True)
 
 
 def _refuse_for_target(
@@ -138,7 +153,7 @@ def _refuse_for_target(
     if weighted:
         checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
     if quantize is not None:
-        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None))
+        checks.append(lambda: check_target(backend, output or "-", quantize, calibration is not None, "functions" in graph))
     with wrong_usage():
         refuse_all(*checks)
 
@@ -159,8 +174,21 @@ def _refuse_contradictions(target: str | None, section: str | None, stream: str 
         raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
     if target == SECTION and weighted:
         raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
-    if section is not None and emit is None and target != SECTION:
+    if section is not None and target != SECTION:
         raise click.UsageError(f"--section is for --target {SECTION}")
+
+
+def _refuse_for_stage(
+    stage: str, output: str | None, model: str | None, params: Mapping[str, object], dims: Mapping[str, int], dtype: str | None
+) -> None:
+    """What the text of a stage does not depend on, and a name that promises something else than this text."""
+    given = {"--model": model, "--set": params, "--dim": dims, "--dtype": dtype}
+    words = [word for word, value in given.items() if value]
+    if words and stage in OF_TEXT:
+        raise click.UsageError(f"--emit {stage} shows the text before there is a model: it goes without {' and '.join(words)}")
+    meant = backend_of(output) if output else None
+    if meant is not None and (meant.is_binary or meant.name != stage):
+        raise click.UsageError(f"the name of `{output}` asks for {meant.artefact}, and --emit {stage} writes another text")
 
 
 def _refuse_quantising(method: str | None, calibration: str | None, other: bool) -> None:

@@ -24,7 +24,8 @@ WEIGHTS = ".safetensors"
 @click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the class or function.")
 @click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
-@click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they stand for.")
+@click.option("--train", is_flag=True, help="Import what a PyTorch module does in training too.")
+@click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they represent.")
 @click.option("--weights", metavar="OUT.safetensors", type=FileName(), help="Keep the weights. Those of an ONNX file are kept in any case.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the spec with the model.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.net and the file of weights.")
@@ -35,6 +36,7 @@ def command(
     arguments: dict[str, str],
     fixed: dict[str, str],
     values: dict[str, str],
+    train: bool,
     dequantize: bool,
     weights: str | None,
     no_verify: bool,
@@ -59,7 +61,7 @@ def command(
     for path in (output, *([kept] if kept is not None else [])):
         check_place(path)
     try:
-        origin = _origin(source, inputs, arguments, fixed, values, dequantize)
+        origin = _origin(source, inputs, arguments, fixed, values, train, dequantize)
         made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
@@ -87,7 +89,13 @@ def _check_output(output: str, kept: str | None, force: bool) -> None:
 
 
 def _origin(
-    source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str], values: dict[str, str], dequantize: bool
+    source: str,
+    inputs: tuple[str, ...],
+    arguments: dict[str, str],
+    fixed: dict[str, str],
+    values: dict[str, str],
+    train: bool,
+    dequantize: bool,
 ) -> Origin:
     """What SOURCE is."""
     from ..importing.exported import exported_origin
@@ -96,11 +104,13 @@ def _origin(
     match suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
             raise no_file(source)
+        case ".onnx" | ".pt2" if train:
+            raise click.UsageError(f"--train is for modules: `{source}` has what was exported, not what the module does in training")
         case ".onnx":
             return _onnx(source, values, dequantize)
         case ".pt2":
             return exported_origin(source)
-    return _module(source, inputs, arguments, fixed)
+    return _module(source, inputs, arguments, fixed, train)
 
 
 def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
@@ -109,7 +119,7 @@ def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
     return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize)
 
 
-def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str]) -> Origin:
+def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str], train: bool) -> Origin:
     from ..importing.declared import WrongInput, declared_inputs
     from ..importing.modules import NoModule, declared_origin, named_module
 
@@ -120,7 +130,7 @@ def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fix
     try:
         declared = declared_inputs(inputs)
         module = named_module(source, {name: value_of(text) for name, text in arguments.items()})
-        return declared_origin(module, declared, source, {name: value_of(text) for name, text in fixed.items()})
+        return declared_origin(module, declared, source, {name: value_of(text) for name, text in fixed.items()}, train=train)
     except WrongInput as error:
         raise click.BadParameter(str(error), param_hint="--input") from None
     except NoModule as error:

@@ -81,16 +81,17 @@ def _metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ..
 
 
 def graph_options(function: F) -> F:
-    """`--opset`, `--no-optimize`, `--metadata`: as `graph`, the fields of `GraphOptions` that are given."""
+    """`--opset`, `--no-optimize`, `--metadata`, `--functions`: as `graph`, the fields of `GraphOptions` that are given."""
     low, high = OPSETS[0], OPSETS[-1]
     told = f"Write the operators of this opset of ONNX; {OPSET} without it."
 
     @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=told)
     @click.option("--no-optimize", is_flag=True, help="Write the graph of ONNX stage by stage, with the parameters as they are.")
+    @click.option("--functions", is_flag=True, help="Write a function of ONNX for each block, so that viewers show the hierarchy.")
     @click.option("--metadata", multiple=True, metavar="NAME=TEXT", callback=_metadata, help="A text for the file: a version, a licence.")
     @wraps(function)
-    def command(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], **kwargs: Any) -> Any:
-        asked = {"opset": opset, "optimize": False if no_optimize else None, "metadata": metadata or None}
+    def command(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], functions: bool, **kwargs: Any) -> Any:
+        asked = {"opset": opset, "optimize": False if no_optimize else None, "metadata": metadata or None, "functions": functions or None}
         return function(*args, graph={name: value for name, value in asked.items() if value is not None}, **kwargs)
 
     return cast("F", command)

@@ -144,9 +144,9 @@ class _Sized:
             texts = self._texts(left + self.width / 2, y)
         bottom = y + self.height
         tags = tuple(
-            Text(tag, x + at, bottom + TAG_HEIGHT - 5.5, TAG, "tag") for tag, at in zip(self.tags, self.starts, strict=True) if tag
+            Text(tag, x + at, bottom + TAG_HEIGHT - 4.5, TAG, "tag") for tag, at in zip(self.tags, self.starts, strict=True) if tag
         )
-        stubs = tuple((x + at, bottom, bottom + 5.5) for tag, at in zip(self.tags, self.starts, strict=True) if tag)
+        stubs = tuple((x + at, bottom, bottom + 4) for tag, at in zip(self.tags, self.starts, strict=True) if tag)
         return Placed(self.box, left, y, self.width, self.height, texts, tags, stubs, inside)
 
     def _texts(self, middle: float, y: float) -> tuple[Text, ...]:

@@ -37,7 +37,8 @@ def _section(number: int, pages: Sequence[Page], theme: str) -> str:
     way = _way(number, pages)
     path = f'<nav aria-label="Where this is">{" › ".join(_link(one, pages) for one in way)}</nav>' if way else ""
     drawing = svg(page, theme, link=_address, heading=False)
-    return f'<section id="{_address(number)[1:]}">{path}<h1>{escape(page.title)}{kind}</h1>\n{drawing}</section>'
+    title = f"<h1>{escape(page.title)}{kind}</h1>"
+    return f'<section id="{_address(number)[1:]}">{path}{title}\n<div class="sheet">{drawing}</div></section>'
 
 
 def _way(number: int, pages: Sequence[Page]) -> list[int]:
@@ -64,7 +65,9 @@ def _style(theme: str) -> str:
     return (
         f"body{{margin:0;font:15px/1.5 {FONT}}}main{{padding:16px 20px}}nav{{font-size:13px}}h1{{font-size:20px;margin:4px 0 8px}}"
         ".kind{font-weight:400;font-size:15px}section{display:none}section:target{display:block}"
-        "main:not(:has(section:target))>section:first-of-type{display:block}svg{max-width:100%;height:auto}"
+        "main:not(:has(section:target))>section:first-of-type{display:block}"
+        # on a narrow screen a picture shrinks as far as it can be read; the rest is scrolled
+        ".sheet{display:flex;overflow-x:auto}svg{margin:0 auto;flex:none;max-width:max(100%,760px);height:auto}"
         "svg a{cursor:pointer}svg a:hover rect,svg a:focus rect{stroke-width:3}"
         f"{_page_colours(colours)}{night}{style_sheet(theme)}"
     )

@@ -22,9 +22,15 @@ Axes = Mapping[int, str] | Sequence[str | None]
 
 
 def from_torch(
-    module: torch.nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None, *, verify: bool = True, seed: int = 0
+    module: torch.nn.Module,
+    inputs: Any,
+    dims: Mapping[str | int, Axes] | None = None,
+    *,
+    train: bool = False,
+    verify: bool = True,
+    seed: int = 0,
 ) -> Model:
-    """The model that a PyTorch module is, in evaluation mode.
+    """The model that a PyTorch module is, in evaluation mode, and with `train` in training too.
 
     `inputs` are examples of its arguments: a tensor, a tuple by position, a mapping by name, or a pair of both; what is no tensor stays as
     it is. `dims` names symbolic axes by the name or position of an argument: `{0: {0: "N", 2: "H"}}`, `{"tokens": ["N", "T"]}`; axis 0 of
@@ -38,7 +44,7 @@ def from_torch(
     from .modules import module_origin
 
     positional, named = call_arguments(inputs)
-    return spec_of(module_origin(module, positional, named, dims, type(module).__name__), verify=verify, seed=seed).model
+    return spec_of(module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=seed).model
 
 
 def from_onnx(
@@ -47,7 +53,7 @@ def from_onnx(
     """The model of an ONNX file, with its weights.
 
     `fixed` has the values of inputs that are no inputs of the model then, and sizes of symbolic axes, by the names of the file. With
-    `dequantize`, weights that are stored as integers become the floats that they stand for. It is compared with what ONNX Runtime computes
+    `dequantize`, weights that are stored as integers become the floats that they represent. It is compared with what ONNX Runtime computes
     of the file, unless `verify` is false.
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.

@@ -66,6 +66,8 @@ class ImportedSpec(Record):
             return f"{lines}; not compared with the original\nin {took}"
         sizes = "; ".join(", ".join(f"{n}={s}" for n, s in sizes.items()) for sizes in self.proof.sizes)
         differences = ", ".join(f"{target} {value:.1g}" for target, value in self.proof.differences.items())
+        if self.proof.training is not None:
+            differences += f", in training {self.proof.training:.1g}"
         if self.proof.rounded is not None:
             differences += f"; the quantised file differs by {self.proof.rounded:.1g}"
         if self.proof.inexact:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False) -> Origin:
-    """The file as an origin. `fixed` are values of inputs and sizes of axes. With `dequantize` the float model that it stands for is the
+    """The file as an origin. `fixed` are values of inputs and sizes of axes. With `dequantize` the float model that it represents is the
     origin, and the file what that is compared with. Raises `ImportFailed`."""
     from netc.compiler.frontends.onnx import float_model, from_file
 

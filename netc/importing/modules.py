@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
     from .declared import DeclaredInputs
+    from .training import Step
+
+T = TypeVar("T")
 
 
 class NoModule(ValueError):
@@ -86,7 +89,7 @@ def _near(found: object, name: str) -> str:
     return f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
 
 
-def declared_origin(module: torch.nn.Module, inputs: DeclaredInputs, what: str, fixed: Mapping[str, Any]) -> Origin:
+def declared_origin(module: torch.nn.Module, inputs: DeclaredInputs, what: str, fixed: Mapping[str, Any], *, train: bool = False) -> Origin:
     """The module as an origin, with inputs as a spec declares them; `fixed` are its other arguments. Raises `ImportFailed`."""
     import torch
 
@@ -94,36 +97,50 @@ def declared_origin(module: torch.nn.Module, inputs: DeclaredInputs, what: str, 
     positional = tuple(t for name, t in zip(inputs.names, tensors, strict=True) if name is None)
     named: dict[str, Any] = {name: t for name, t in zip(inputs.names, tensors, strict=True) if name is not None}
     keys = [at if name is None else name for at, name in enumerate(inputs.names)]
-    return module_origin(module, positional, {**named, **fixed}, dict(zip(keys, inputs.dims(), strict=True)), what)
+    return module_origin(module, positional, {**named, **fixed}, dict(zip(keys, inputs.dims(), strict=True)), what, train=train)
 
 
 def module_origin(
-    module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any], dims: Mapping[str | int, Any] | None, what: str
+    module: torch.nn.Module,
+    positional: Sequence[Any],
+    named: Mapping[str, Any],
+    dims: Mapping[str | int, Any] | None,
+    what: str,
+    *,
+    train: bool = False,
 ) -> Origin:
     """The module as an origin: its arguments are example tensors, and values that stay as they are. `dims` are the names of symbolic axes.
-    Raises `ImportFailed`."""
+    With `train` it is also what the module does in training. Raises `ImportFailed`."""
     from netc.compiler.frontends.torch import from_module
 
     begun = time.monotonic()
-    imported = from_module(module, (tuple(positional), dict(named)), dims)
+    imported = from_module(module, (tuple(positional), dict(named)), dims, train=train)
     run = _Run(module, positional, named)
-    return Origin(what, imported, run, True, run.calls, time.monotonic() - begun)
+    return Origin(what, imported, run, True, run.calls, time.monotonic() - begun, step=run.step if train else None)
 
 
 class _Run:
-    """Runs a module in evaluation mode with given weights, and leaves it as it was. Tensors among its arguments are replaced by inputs."""
+    """Runs a module with given weights, in evaluation mode unless a step of training is asked for, and leaves it as it was. Tensors among
+    its arguments are replaced by inputs."""
 
     def __init__(self, module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> None:
         self.module, self.positional, self.named = module, tuple(positional), dict(named)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        return [tensor.numpy() for tensor in tensors_in(self._made(inputs, weights))]
+        return [tensor.numpy() for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
 
     def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
         """The calls of the modules inside."""
-        return calls_of(self.module, lambda: self._made(inputs, weights))
+        return self._with(inputs, weights, lambda run: calls_of(self.module, run))
 
-    def _made(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Any:
+    def step(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Step:
+        """A step of training."""
+        from .training import step_of
+
+        return self._with(inputs, weights, lambda run: step_of(self.module, run))
+
+    def _with(self, inputs: Sequence[Array], weights: Mapping[str, Array], use: Callable[[Callable[[], Any]], T]) -> T:
+        """What `use` makes of a function that runs the module."""
         import torch
         from torch.utils._pytree import tree_map_only
 
@@ -138,7 +155,7 @@ class _Run:
             module.eval()
             with foreign_code(), torch.no_grad():
                 fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
-                return module(*positional, **named)
+                return use(lambda: module(*positional, **named))
         except Exception as error:  # it is the user's code
             why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"
             raise ImportFailed((Obstacle("the module", why, ""),)) from error

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
     from .stages import Call
+    from .training import Step
 
 Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 """From inputs in order, and weights by key, to outputs in order."""
@@ -22,11 +23,14 @@ Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 Calls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
 """The same, but to the calls of the modules inside."""
 
+Steps = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
+"""The same, but to a step of training."""
+
 
 class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
     so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantised
-    model that it stands for, `exact` the same model in float64."""
+    model that it was made of, `exact` the same model in float64. `step` is a step of training, if the import has that."""
 
     what: str
     imported: Imported
@@ -36,3 +40,4 @@ class Origin(Record):
     seconds: float = 0.0
     rounded: Run | None = None
     exact: Run | None = None
+    step: Steps | None = None

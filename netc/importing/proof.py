@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..model import Model
     from .origin import Origin
+    from .training import Step
 
 
 SLACK = 2.0
@@ -35,13 +36,15 @@ WORST = 1e-2
 
 class Proof(Record):
     """What was compared: the sizes of symbolic dimensions, and the largest difference in each target, relative to the largest output.
-    `rounded` is that of the quantised model, if the origin is the float model that it stands for. `inexact`: how far the origin is from
-    itself in float64, where that was needed."""
+    `rounded` is that of the quantised model, if the origin is the float model that it represents. `inexact`: how far the origin is from
+    itself in float64, where that was needed. `training` is the largest difference in a step of training, of the outputs and of the buffers
+    after it, if the import has what the model does there."""
 
     sizes: tuple[Mapping[str, int], ...]
     differences: Mapping[str, float]
     rounded: float | None = None
     inexact: float = 0.0
+    training: float | None = None
 
 
 class NotProved(Exception):
@@ -65,6 +68,7 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     used: list[Mapping[str, int]] = []
     rounded: float | None = None
     inexact = 0.0
+    training: float | None = None
     for found, shapes in several_shapes(model.program, sizes):
         inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
         expected = origin.run(inputs, weights)
@@ -79,11 +83,31 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
                 raise _with_stage(error, model, origin, inputs, weights) from None
             largest[target] = max(largest[target], most)
         inexact = max(inexact, judge.inexact)
-    return Proof(tuple(used), largest, rounded, inexact)
+        if origin.step is not None:
+            training = max(training or 0.0, _in_training(model, origin.step(inputs, weights), inputs, weights))
+    return Proof(tuple(used), largest, rounded, inexact, training)
+
+
+def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
+    """The largest difference in a step of training. Raises `NotProved`."""
+    from .training import step_of
+
+    module = model.module(weights)
+    found = step_of(module, lambda: _called(module, inputs))
+    if [array.shape for array in found.outputs] != [array.shape for array in expected.outputs]:
+        shapes = [[list(array.shape) for array in one.outputs] for one in (found, expected)]
+        raise NotProved(f"in training the outputs have the shapes {shapes[0]}, and had {shapes[1]}")
+    pairs = [(f"output {at + 1}", *pair) for at, pair in enumerate(zip(found.outputs, expected.outputs, strict=True))]
+    pairs += [(f"`{key}` after the step", found.state[key], expected.state[key]) for key in weights]
+    differences = {what: difference(own, other) for what, own, other in pairs}
+    for what, value in differences.items():
+        if value > LIMIT:
+            raise NotProved(f"in training {what} differs by {value:.2g} of its largest value")
+    return max(differences.values(), default=0.0)
 
 
 def _apart(quantised: list[Array], expected: list[Array]) -> float:
-    """How far the outputs of a quantised model are from the floats that it stands for; those that are no floats are left out."""
+    """How far the outputs of a quantised model are from the floats that it represents; those that are no floats are left out."""
     pairs = [(q, e) for q, e in zip(quantised, expected, strict=True) if q.dtype == e.dtype and q.shape == e.shape]
     return max((difference(q, e) for q, e in pairs), default=0.0)
 

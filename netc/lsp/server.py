@@ -25,8 +25,8 @@ from ..service.workspace import Workspace
 from .convert import Converter
 from .positions import Positions
 
-PAUSE = 0.02
-"""Seconds without a further change after which a text is checked."""
+PAUSE = 0.003
+"""Seconds after a change until the text is checked: as long as it takes to read the changes that have arrived with it."""
 log = logging.getLogger("netc")
 
 

@@ -22,6 +22,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
+from netc.dsl.tokens import Token
 
 from .. import foreign_names
 from ..extensions import PluginError, load_unknown
@@ -36,9 +37,11 @@ Stamp = tuple[int, int] | str | None
 
 
 class Parsed(Record):
-    """A text, its tree, and its syntax errors."""
+    """A text, its tokens and comments, its tree, and its syntax errors."""
 
     source: SourceFile
+    tokens: tuple[Token, ...]
+    comments: tuple[Token, ...]
     file: ast.File
     problems: tuple[Diagnostic, ...]
 
@@ -86,10 +89,14 @@ class Checked:
     def __init__(self, workspace: Texts, real: str, parsed: Parsed, chosen: str | None, before: Checked | None) -> None:
         self.workspace, self.path = workspace, real
         self.source, self.file, self.problems = parsed.source, parsed.file, parsed.problems
+        self.tokens, self.comments = parsed.tokens, parsed.comments
         self.before = before and _without_past(before)
         """What was known of the text before its last change."""
         self._chosen = chosen
         self._views: dict[str | None, View] = {}
+        self._stages: tuple[int, tuple[StageResult, ...]] = (0, ())
+        self._references: tuple[int, tuple[Reference, ...]] = (0, ())
+        """With the number of the views that they are of."""
         self.stamps: dict[str, Stamp] = {real: workspace.stamp(real)}
 
     @cached_property
@@ -105,7 +112,7 @@ class Checked:
     @cached_property
     def tree(self) -> StableTree:
         """The tree that is elaborated."""
-        return self.workspace.past(self.path).trees.tree(self.source, self.file)
+        return self.workspace.past(self.path).trees.tree(self.source, self.file, self.tokens)
 
     @cached_property
     def names(self) -> Names:
@@ -185,18 +192,24 @@ class Checked:
     @property
     def stages(self) -> tuple[StageResult, ...]:
         """The stages of this text with their types; those that the shown model does not reach, as another one has them."""
-        return _merged([[*self._stages_of(view)] for view in (self.view, *self.views)])
+        _ = self.view
+        if self._stages[0] != len(self._views):
+            self._stages = (len(self._views), _merged([[*self._stages_of(view)] for view in self.views]))
+        return self._stages[1]
 
     def _stages_of(self, view: View) -> Iterator[StageResult]:
         for stage in view.index.stages:
             span = self.tree.absolute(stage.span)
             if span is not None and span.file is self.source:
-                yield replace(stage, span=span)
+                yield StageResult(span, stage.noted, stage.count)
 
     @property
     def references(self) -> tuple[Reference, ...]:
         """The identifiers of this text that were evaluated, by the same rule."""
-        return _merged([[*self._references_of(view)] for view in (self.view, *self.views)])
+        _ = self.view
+        if self._references[0] != len(self._views):
+            self._references = (len(self._views), _merged([[*self._references_of(view)] for view in self.views]))
+        return self._references[1]
 
     def _references_of(self, view: View) -> Iterator[Reference]:
         for one in view.index.references:
@@ -204,7 +217,7 @@ class Checked:
             if span is not None and span.file is self.source:
                 definition = one.definition and self.tree.absolute(one.definition)
                 stale = definition is not None and definition.file is not self.source and definition.file.name == self.path
-                yield replace(one, span=span, definition=None if stale else definition)
+                yield Reference(span, one.name, one.kind, None if stale else definition, one.noted, one.count)
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:

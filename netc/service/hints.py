@@ -32,7 +32,7 @@ def hints(checked: Checked, start: int = 0, end: int | None = None) -> list[Hint
     first = text.rfind("\n", 0, max(0, min(start, len(text)))) + 1
     last: dict[int, StageResult] = {}
     for stage in checked.stages:
-        if first <= stage.span.end <= stop and stage.types:
+        if first <= stage.span.end <= stop and stage.is_typed:
             line = text.count("\n", 0, stage.span.end)
             known = last.get(line)
             if known is None or (stage.span.end, -stage.span.start) >= (known.span.end, -known.span.start):

@@ -9,10 +9,8 @@ from __future__ import annotations
 from netc.compiler.dims import SymDim, bounds
 from netc.compiler.elaborate.index import Reference, StageResult
 from netc.compiler.ops import Operator
-from netc.dsl.grammar import tables
 from netc.dsl.record import Record
 from netc.dsl.source import Span
-from netc.dsl.tokens import lex
 
 from ..reference import page
 from ..word_pages import words
@@ -87,7 +85,7 @@ def _signature(definition: Span) -> str:
 
 def _word(checked: Checked, offset: int) -> Hover | None:
     """The page of a word of the language."""
-    for token in lex(checked.source.text, tables())[0]:
+    for token in checked.tokens:
         if token.start <= offset < max(token.end, token.start + 1) and token.text in words():
             return Hover(Span(checked.source, token.start, token.end), words()[token.text])
     return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.walk import graphs
 from netc.dsl import ast
-from netc.dsl.grammar import tables
-from netc.dsl.tokens import lex
 
 from .checked import Checked
 from .tree import enclosing
@@ -15,9 +13,9 @@ from .tree import enclosing
 def labels_before(checked: Checked, offset: int) -> list[str]:
     """The labels in the body that an offset is in, which `tie=` may name."""
     around = [node for node in enclosing(checked.file, offset) if isinstance(node, ast.Body)]
-    start, end = (around[-1].span.start, around[-1].span.end) if around else (0, None)
-    tokens = lex(checked.source.text, tables(), start, end)[0]
-    labels = [token.text.split(maxsplit=1)[1] for token in tokens if token.type == "LABEL"]
+    start, end = (around[-1].span.start, around[-1].span.end) if around else (0, len(checked.source.text))
+    inside = [token for token in checked.tokens if start <= token.start < end and token.type == "LABEL"]
+    labels = [token.text.split(maxsplit=1)[1] for token in inside]
     return list(dict.fromkeys(label for label in labels if "{" not in label))
 
 

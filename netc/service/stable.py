@@ -7,7 +7,9 @@ node of its place.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import takewhile
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
@@ -15,7 +17,7 @@ from netc.dsl.grammar import tables
 from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
-from netc.dsl.tokens import lex
+from netc.dsl.tokens import Token, lex
 
 MOST = 400
 """The definitions that are remembered."""
@@ -24,9 +26,9 @@ MOST = 400
 class Segment(SourceFile):
     """The text of one definition. `words` are the names in it."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, words: frozenset[str]) -> None:
         super().__init__(name, text)
-        self.words = frozenset(token.text for token in lex(text, tables())[0] if token.type == "NAME")
+        self.words = words
 
 
 class StableTree(Record):
@@ -34,6 +36,7 @@ class StableTree(Record):
 
     source: SourceFile
     file: ast.File
+    tokens: tuple[Token, ...]
     places: dict[int, tuple[Segment, int]]
 
     def absolute(self, span: Span) -> Span | None:
@@ -64,8 +67,26 @@ class StableTree(Record):
         found: dict[SourceFile, Hashable] = {}
         for item in self.file.items:
             if isinstance(item, ast.Block) and id(item.span.file) in reached:
-                found[item.span.file] = (imports, _closure(item, named))
+                found[item.span.file] = (imports, self._closure(item, named))
         return found
+
+    def _closure(self, item: ast.Item, named: dict[str, ast.Item]) -> frozenset[int]:
+        """The identities of an item and of all that it can reach by names."""
+        seen: dict[int, ast.Item] = {}
+        stack = [item]
+        while stack:
+            one = stack.pop()
+            if id(one) not in seen:
+                seen[id(one)] = one
+                stack += [named[word] for word in self._words(one) if word in named]
+        return frozenset(seen)
+
+    def _words(self, item: ast.Item) -> frozenset[str]:
+        span = item.span
+        if isinstance(span.file, Segment):
+            return span.file.words
+        first = bisect_left(self.tokens, span.start, key=lambda token: token.start)
+        return _names_among(takewhile(lambda token: token.start < span.end, self.tokens[first:]))
 
 
 def _names(item: ast.Item) -> Iterator[ast.Name]:
@@ -76,23 +97,8 @@ def _names(item: ast.Item) -> Iterator[ast.Name]:
             yield from names
 
 
-def _closure(item: ast.Item, named: dict[str, ast.Item]) -> frozenset[int]:
-    """The identities of an item and of all that it can reach by names."""
-    seen: dict[int, ast.Item] = {}
-    stack = [item]
-    while stack:
-        one = stack.pop()
-        if id(one) not in seen:
-            seen[id(one)] = one
-            stack += [named[word] for word in _words(one) if word in named]
-    return frozenset(seen)
-
-
-def _words(item: ast.Item) -> frozenset[str]:
-    file = item.span.file
-    if isinstance(file, Segment):
-        return file.words
-    return frozenset(token.text for token in lex(file.text, tables(), item.span.start, item.span.end)[0] if token.type == "NAME")
+def _names_among(tokens: Iterable[Token]) -> frozenset[str]:
+    return frozenset([token.text for token in tokens if token.type == "NAME"])
 
 
 class StableTrees:
@@ -101,7 +107,7 @@ class StableTrees:
     def __init__(self) -> None:
         self._known: dict[str, list[ast.Item]] = {}
 
-    def tree(self, source: SourceFile, file: ast.File) -> StableTree:
+    def tree(self, source: SourceFile, file: ast.File, tokens: tuple[Token, ...]) -> StableTree:
         """The stable tree of a text."""
         if len(self._known) > MOST:
             self._known.clear()
@@ -110,7 +116,7 @@ class StableTrees:
         places: dict[int, tuple[Segment, int]] = {}
         taken: dict[str, int] = {}
         items = [self._stable(item, source.name, places, taken) if isinstance(item, kept) else item for item in file.items]
-        return StableTree(source, ast.File(file.span, tuple(items)), places)
+        return StableTree(source, ast.File(file.span, tuple(items)), tokens, places)
 
     def _stable(self, item: ast.Item, name: str, places: dict[int, tuple[Segment, int]], taken: dict[str, int]) -> ast.Item:
         text = item.span.text
@@ -129,7 +135,8 @@ class StableTrees:
 
 def _alone(item: ast.Item, name: str) -> ast.Item:
     """The definition parsed by itself, if that gives the same."""
-    segment = Segment(name, item.span.text)
-    file, problems = parse(segment)
+    tokens, _ = lex(item.span.text, tables())
+    segment = Segment(name, item.span.text, _names_among(tokens))
+    file, problems = parse(segment, tokens)
     same = not problems and len(file.items) == 1 and type(file.items[0]) is type(item) and file.items[0].span.end == len(segment.text)
     return file.items[0] if same else item

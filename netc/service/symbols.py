@@ -5,13 +5,12 @@ In: a checked text. Out: `Symbol`s, those of a body inside that of its definitio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netc.dsl import ast
-from netc.dsl.grammar import tables
 from netc.dsl.record import Record
 from netc.dsl.source import Span
-from netc.dsl.tokens import Token, lex
+from netc.dsl.tokens import Token
 
 from .checked import Checked
 from .tree import walk
@@ -78,13 +77,11 @@ def _labels(statement: ast.Node) -> Iterator[Symbol]:
 
 def folds(checked: Checked) -> list[Fold]:
     """Brackets over several lines, and comments of several lines. Found in the tokens, so that they stay while the text is broken."""
-    tokens, comments = lex(checked.source.text, tables())
-    return sorted(
-        [*_brackets(checked.source.text, tokens), *_comments(checked.source.text, comments)], key=lambda one: (one.start, one.end)
-    )
+    text = checked.source.text
+    return sorted([*_brackets(text, checked.tokens), *_comments(text, checked.comments)], key=lambda one: (one.start, one.end))
 
 
-def _brackets(text: str, tokens: list[Token]) -> Iterator[Fold]:
+def _brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:
     opened: list[Token] = []
     for token in tokens:
         if token.type in _BRACKETS.values():
@@ -95,7 +92,7 @@ def _brackets(text: str, tokens: list[Token]) -> Iterator[Fold]:
                 yield Fold(start, text.rindex("\n", start, token.start), "region")
 
 
-def _comments(text: str, comments: list[Token]) -> Iterator[Fold]:
+def _comments(text: str, comments: Iterable[Token]) -> Iterator[Fold]:
     run: list[Token] = []
     for comment in comments:
         if run and text[run[-1].end : comment.start].strip(" \t\r") != "\n":

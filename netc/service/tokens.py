@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from netc.compiler.ops import Operator
 from netc.dsl.grammar import END, tables
 from netc.dsl.record import Record
-from netc.dsl.tokens import Token, lex
+from netc.dsl.tokens import Token
 
 from .checked import Checked
 
@@ -45,12 +45,12 @@ class Word(Record):
 
 def words(checked: Checked) -> list[Word]:
     """The kind of each word."""
-    found, comments = lex(checked.source.text, tables())
+    found = checked.tokens
     known = dict(_known(checked))
     listed: list[Word] = []
     for at, token in enumerate(found):
         listed += _word(token, found[at + 1] if at + 1 < len(found) else None, known)
-    listed += [Word(token.start, token.end, "comment") for token in comments]
+    listed += [Word(token.start, token.end, "comment") for token in checked.comments]
     return sorted((word for word in listed if word.end > word.start), key=lambda word: word.start)
 
 

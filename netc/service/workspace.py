@@ -11,8 +11,10 @@ import site
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.grammar import tables
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
+from netc.dsl.tokens import Token, lex
 
 from ..data import folder
 from ..files import Loader, Unreadable, read_file
@@ -147,5 +149,6 @@ class OpenLoader(Loader):
 def _parse(source: SourceFile) -> Parsed:
     file: ast.File
     problems: list[Diagnostic]
-    file, problems = parse(source)
-    return Parsed(source, file, tuple(problems))
+    tokens, comments = lex(source.text, tables())
+    file, problems = parse(source, [Token(one.type, one.text, one.start, one.end) for one in tokens])  # the layout changes them
+    return Parsed(source, tuple(tokens), tuple(comments), file, tuple(problems))

@@ -7,7 +7,7 @@ are the batch, and each process has equally many, some perhaps empty.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from itertools import repeat, tee
+from itertools import tee
 
 import numpy as np
 import torch
@@ -39,8 +39,10 @@ class Batches:
         first, ahead = tee(self._pieces(number) for number in range(start, stop))
         arrays = self.columns.batches(self.ranks.share(piece) for pieces, _ in ahead for piece in pieces)
         for number, (pieces, samples) in enumerate(first, start):
-            drawn = self._drawn(number, pieces, samples) if self.draws.draws else repeat({})
-            yield [as_tensors(next(arrays) | own, self.ranks.device) for _, own in zip(pieces, drawn, strict=False)], samples
+            parts = [next(arrays) for _ in pieces]
+            if self.draws.draws:
+                parts = [part | own for part, own in zip(parts, self._drawn(number, pieces, samples), strict=True)]
+            yield [as_tensors(part, self.ranks.device) for part in parts], samples
 
     def _drawn(self, number: int, pieces: list[Indices], samples: int) -> Iterator[dict[str, Array]]:
         """For each part of a step what is drawn for the samples of this process."""

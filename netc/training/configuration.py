@@ -10,17 +10,19 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from netc.compiler.errors.running import RunError, RunUnreadable
+from netc.compiler.errors.running import RunDiffers, RunError, RunUnreadable
 from netc.compiler.ir.types import DTYPES, DType
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice
+from .data.fingerprint import Content
 from .engine import Engine
 from .opening import Asked
 from .ranks import world_size
 from .session import Wishes
 
+DAMAGED = "its `config.json` is damaged"
 SETTINGS = ("epochs", "steps", "batch", "seed")
 """Those of `Wishes` that are numbers."""
 OF_PROCESSES = ("strategy", "tp")
@@ -68,7 +70,18 @@ def from_json(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any],
     except RunError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise RunError(RunUnreadable(folder, "its `config.json` is damaged")) from None
+        raise RunError(RunUnreadable(folder, DAMAGED)) from None
+
+
+def check_contents(contents: Mapping[str, Content], config: Mapping[str, Any], folder: str) -> None:
+    """A run goes on with the data that it was started with. Raises `RunError`."""
+    try:
+        changes = [content.change(config["content"][name]) for name, content in contents.items()]
+    except (KeyError, TypeError, AttributeError):
+        raise RunError(RunUnreadable(folder, DAMAGED)) from None
+    change = next(filter(None, changes), None)
+    if change is not None:
+        raise RunError(RunDiffers(folder, change))
 
 
 def _arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any, validation: Any) -> Arguments:

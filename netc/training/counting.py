@@ -6,6 +6,9 @@ counts are the same integers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import prod
+
 import numpy as np
 from torch import Tensor
 
@@ -13,7 +16,12 @@ from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.types import DTYPES
 from netc.compiler.ir.values import Value
 
+from .data.base import ArraySource
+from .data.columns import Columns
+
 Ignored = tuple[str, int]
+_MOST = 1 << 23
+"""Labels that are looked at before the first step."""
 
 
 def ignored_labels(program: Program | None) -> list[Ignored] | None:
@@ -38,6 +46,20 @@ def _ignored(value: Value, makers: dict[int, OpNode], names: dict[int, str]) -> 
     label, number = differs.inputs[0], differs.op.args["other"]
     plain = type(number) is int and label.type.dtype == DTYPES["int64"] and id(label) in names
     return (names[id(label)], number) if plain else None
+
+
+def none_ignored(columns: Columns, ignored: Iterable[Ignored]) -> bool:
+    """Whether the data are known to have no label that is ignored, so that all are counted. What is not an array, or large, is not looked
+    at."""
+    return isinstance(columns.source, ArraySource) and all(_lacks(columns, columns.source, name, number) for name, number in ignored)
+
+
+def _lacks(columns: Columns, source: ArraySource, name: str, number: int) -> bool:
+    joined = columns.columns.get(name)
+    if joined is None or not joined.single or len(columns) * prod(columns.shapes[name]) > _MOST:
+        return False
+    (labels,) = source.read(joined.names, np.arange(len(columns))).values()
+    return not (labels == number).any()
 
 
 def count_labels(labels: Tensor, ignored: int) -> float:

@@ -25,6 +25,7 @@ from ..problems import diagnostic
 from . import cautions
 from .batches import Batches, Part, as_tensors, validation_parts
 from .checkpoints import Checkpoints, Trained, whole_tensors
+from .counting import none_ignored
 from .data.columns import Columns
 from .draws import make_draws
 from .engine import Engine
@@ -108,6 +109,8 @@ class Trainer:
             *arrange(objective, engine, ranks, lambda: self._example(data)),
         ]
         """What is probably not meant, and what of the engine's wishes was not possible."""
+        if objective.ignored is not None:
+            objective.counts_all = all(none_ignored(part[0], objective.ignored) for part in (data, validation) if part is not None)
         optimizer = make_optimizer(self.model, recipe)
         self.precision = Precision(engine.precision, ranks.device)
         schedule = make_schedule(optimizer, recipe, self.plan.steps)

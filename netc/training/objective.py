@@ -7,7 +7,8 @@ keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,12 +60,20 @@ class Objective(nn.Module):
         self.of_totals = BACKEND.module(_within(training, self.means.totals, weights, seed))
         self.model: nn.Module = self.of_totals.get_submodule(MODEL) if hasattr(self.of_totals, MODEL) else nn.Module()
         self.of_counts = None if self.means.counted is None else _module(self.means.counted)
-        self._ignored = ignored_labels(self.means.counted)
+        self.ignored = ignored_labels(self.means.counted)
+        """What is counted, if that is labels: all of them if `counts_all`, which is known of the data."""
+        self.counts_all = False
         self._is_sum = self.means.is_sum
         self._has_scaled, self._has_sizes = any(self.means.scaled), any(self.means.is_size)
         self._of_totals, self._of_counts = _names_of(self.means.totals), _names_of(self.means.counted)
-        self._count = None if self.of_counts is None else self.of_counts.forward  # small models notice what a call of a module costs
+        # Small models notice what a call of a module costs.
+        self._total: Callable[..., Any] = self.of_totals.forward
+        self._count = None if self.of_counts is None else self.of_counts.forward
         self.of_means = None if self.means.finish is None else _module(self.means.finish)
+
+    def compute_by(self, module: nn.Module) -> None:
+        """Another module computes the totals, as one that does it on several processes."""
+        self.of_totals, self._total = module, module.__call__
 
     def optimizer(self) -> torch.optim.Optimizer:
         """A new optimizer of the section over the parameters of `model`, in groups; frozen ones no longer require gradients."""
@@ -95,7 +104,7 @@ class Objective(nn.Module):
 
     def totals(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """One sum for each mean of the objective, with a gradient."""
-        made = _several(self.of_totals(*[inputs[name] for name in self._of_totals]))
+        made = _several(self._total(*[inputs[name] for name in self._of_totals]))
         if not self._has_scaled:
             return made
         samples = self._sizes(inputs)[BATCH]
@@ -118,9 +127,11 @@ class Objective(nn.Module):
         return [float(_size(count, sizes)) if is_size else counted[int(count)] for count, is_size in pairs]  # type: ignore[arg-type]
 
     def _counted_values(self, inputs: Mapping[str, Tensor]) -> list[float]:
-        """What is counted, by NumPy where it can."""
-        if self._ignored is not None and all(inputs[name].device.type == "cpu" for name, _ in self._ignored):
-            return [count_labels(inputs[name], ignored) for name, ignored in self._ignored]
+        """What is counted, by NumPy where it can, and without a look at the labels if none is ignored."""
+        if self.ignored is not None and self.counts_all:
+            return [float(inputs[name].numel()) for name, _ in self.ignored]
+        if self.ignored is not None and all(inputs[name].device.type == "cpu" for name, _ in self.ignored):
+            return [count_labels(inputs[name], ignored) for name, ignored in self.ignored]
         return [c.item() for c in self._counted(inputs)]
 
     def _counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor | float]:

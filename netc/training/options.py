@@ -22,17 +22,13 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
+from ..foreign_names import UNUSABLE
 from ..problems import diagnostic
 from .optimizers import SHAPES, Schedule, fill, key, keyword_options, optimizer_classes, scheduler_classes
-from .recipe import Recipe
+from .recipe import USUAL, Recipe
 
 Make = Callable[[dict[str, Any]], object]
 Found = tuple[Problem, Span]
-WITHOUT = {
-    "lbfgs": "evaluates the loss several times in a step, which `netc train` does not",
-    "sparseadam": "needs sparse gradients, which no stage of netc has",
-}
-"""Optimizers that a declaration cannot use, and why."""
 PLATEAU = "reducelronplateau"
 """The schedule that is stepped once an epoch, with the metric that `keep` names."""
 NEEDS = "it needs"
@@ -57,8 +53,8 @@ def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     if cls is None:
         yield UnknownChoice("optimizer", named.name, tuple(near(key(named.name), list(classes))), tuple(classes)), named.span
         return
-    if key(named.name) in WITHOUT:
-        yield WrongSetting(named.name, WITHOUT[key(named.name)]), named.span
+    if key(named.name) in UNUSABLE:
+        yield WrongSetting(named.name, UNUSABLE[key(named.name)], USUAL), named.span
         return
     for argument in named.positional:
         yield WrongSetting(named.name, "takes its arguments by name", f"write `lr={argument.value}`"), argument.span

@@ -73,7 +73,7 @@ def _replicate(objective: Objective, ranks: Ranks, sample: Callable[[], Part]) -
         parameter.requires_grad_(False)
     if any(p.requires_grad for p in objective.model.parameters()):
         devices = [ranks.device] if ranks.device.type == "cuda" else None
-        objective.of_totals = nn.parallel.DistributedDataParallel(objective.of_totals, device_ids=devices)
+        objective.compute_by(nn.parallel.DistributedDataParallel(objective.of_totals, device_ids=devices))
 
 
 def release(objective: Objective) -> None:
@@ -81,7 +81,7 @@ def release(objective: Objective) -> None:
     locked, for a thread of the group that waits for Python."""
     replicated = objective.of_totals
     if isinstance(replicated, nn.parallel.DistributedDataParallel):
-        objective.of_totals = replicated.module
+        objective.compute_by(replicated.module)
         del replicated.logger, replicated.reducer
 
 

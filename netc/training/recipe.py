@@ -21,6 +21,7 @@ from .data.columns import Chosen
 from .data.rules import data_arguments
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
+USUAL = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
 EPOCHS, BATCH = 10, 32
 SEEDS = 2**63
 """Seeds are smaller, as PyTorch's generators take them."""

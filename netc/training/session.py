@@ -39,14 +39,14 @@ class Wishes(Record):
 
 
 class Prepared(Record):
-    """All that a training needs."""
+    """All that a training needs. `described`: where the data come from."""
 
     training: Training
     recipe: Recipe
     means: Means
     data: Part
     validation: Part | None
-    described: dict[str, Any]
+    described: str
     notes: tuple[str, ...] = ()
 
 
@@ -65,8 +65,7 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
     problems += opened.diagnostics
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
-    described = {"data": opened.described, "samples": len(opened.data[0])}
-    return Prepared(training, recipe, means, opened.data, opened.validation, described, opened.notes)
+    return Prepared(training, recipe, means, opened.data, opened.validation, opened.described, opened.notes)
 
 
 def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:

@@ -40,6 +40,7 @@ from ..errors import CompileError
 from ..problems import diagnostic
 
 COLUMNS, ROWS, HEADS, PACKED = "columns", "rows", "heads", "packed"
+OWN_MASKS = "each head has a mask of its own"
 SHOWN = 3
 """Layers of which a message says why they are whole."""
 
@@ -262,7 +263,7 @@ class _Walk:
         site = Site(types, {i: p.axis for i, p in here.items()}, node.outputs[0].type, self.model.facts)
         axis = None if node.specs else followed(node.op, site)
         if axis is None:
-            self._refuse(here.values(), f"`{node.op.name}` takes all of what it computes")
+            self._refuse(here.values(), _why_together(node.op, site))
             return
         if any(key in self.learned for i, key in enumerate(flat.inputs) if i not in here):
             self._refuse(here.values(), f"`{node.op.name}` joins it with what is whole")
@@ -302,8 +303,14 @@ def _why_no_heads(op: Operator, given: object) -> str:
     if not op.joint(given):  # type: ignore[arg-type]
         return "its projections are several matrices"
     if given.query.rank != 3 or ("attn_mask" in given and given.attn_mask.rank != 2):  # type: ignore[attr-defined,operator]
-        return "each head has a mask of its own"
+        return OWN_MASKS
     return ""
+
+
+def _why_together(op: Operator, site: Site) -> str:
+    """Why an operator needs all parts at once."""
+    own_masks = isinstance(op, Attention) and any(_has_heads(t.shape) for t in site.types[3:])
+    return OWN_MASKS if own_masks else f"`{op.name}` takes all of what it computes"
 
 
 # --- where the parts are after an operator ---------------------------------------------------------------------------------

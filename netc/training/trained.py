@@ -24,7 +24,7 @@ from netc.dsl.diagnostics import Diagnostic
 from ..problems import diagnostic
 from .optimizers import Chosen, chosen_optimizer, chosen_schedules, make_schedule, parameter_groups, stage_lengths
 from .options import refusal
-from .recipe import Recipe
+from .recipe import USUAL, Recipe
 
 STEPS = 10
 """Steps of the schedule where their number is not known."""
@@ -49,7 +49,7 @@ def check_making(training: Training, recipe: Recipe, steps: int | None) -> Itera
     cls, options = chosen_optimizer(recipe)
     why = refusal(lambda given: cls(groups, **given), options)
     if why:
-        yield _refused(recipe.optimizer.name, why, recipe.optimizer.span)
+        yield _refused(recipe.optimizer.name, why, recipe.optimizer.span, USUAL)
         return
     if not recipe.schedule:
         return
@@ -65,8 +65,8 @@ def check_making(training: Training, recipe: Recipe, steps: int | None) -> Itera
                 yield diagnostic(WrongSetting(stage.name, f"is {own} steps long, and there are {length}"), stage.span)
 
 
-def _refused(name: str, why: str, span: object) -> Diagnostic:
-    return diagnostic(WrongSetting(name, f"is refused by PyTorch: {why}"), span)  # type: ignore[arg-type]
+def _refused(name: str, why: str, span: object, remedy: str = "") -> Diagnostic:
+    return diagnostic(WrongSetting(name, f"is refused by PyTorch: {why}", remedy), span)  # type: ignore[arg-type]
 
 
 def _cycle(chosen: Chosen) -> int | None:

@@ -228,7 +228,9 @@ async function begin() {
   }
   if (shared === null) open(lessons[0]);
   else {
-    $("lessons").selectedIndex = -1;
+    const own = new Option("from the address", "", true, true);
+    own.disabled = true;
+    $("lessons").prepend(own);
     write(shared);
   }
   await loadRuntime();

@@ -60,6 +60,17 @@ def test_emit(netc: Netc, folder: Path, stage: str, words: tuple[str, ...]) -> N
     assert (folder / "out.txt").read_text() == done.stdout
 
 
+def test_a_note_on_random_parameters(netc: Netc, folder: Path) -> None:
+    """A file that nobody trained is not shipped by mistake. It is said once, where there are parameters and none were asked for."""
+    note = "note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones\n"
+    assert netc("compile", "-e", TINY, "-o", "m.onnx").stderr == note
+    assert onnx.load(folder / "m.onnx") == api.compile(TINY).onnx(seed=0)
+    for words in (("-e", TINY, "-o", "s.onnx", "--seed", 0), ("-e", TINY, "-o", "m.py"), ("-e", "input 3 -> relu", "-o", "r.onnx")):
+        assert netc("compile", *words).stderr == ""
+    assert netc("compile", "m.onnx", "-o", "again.onnx").stderr == ""
+    assert netc("compile", "-e", "input [T, 3] -> dense 2", "--stream", "T", "-o", "t.onnx").stderr.endswith(note)
+
+
 @pytest.mark.parametrize("stage", ["ast", "graph", "torch", "onnx"])
 def test_emit_what_is_wrong(netc: Netc, stage: str) -> None:
     done = netc("compile", "-e", "input 3 -> ]", "--emit", stage)
@@ -143,6 +154,11 @@ def test_the_place_is_checked_first(netc: Netc, folder: Path, command: str, endi
         ["--emit", "llvm"],
         ["--emit", "graph", "--target", "torch"],
         ["--emit", "onnx", "--seed", "3"],
+        ["--emit", "tokens", "-o", "new.net"],
+        ["--emit", "onnx", "-o", "m.onnx"],
+        ["--emit", "ast", "--dim", "T=3"],
+        ["--emit", "tokens", "--dtype", "float16"],
+        ["--emit", "torch", "--section", "a"],
         ["-o", "m.py", "--seed", "3"],
         ["-o", "m.py", "--weights", "w.npz"],
         ["-o", "m.onnx", "--seed", "-1"],

@@ -9,14 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
 
 from netc.compiler.ops import Operator
-from netc.compiler.ops.kinds import SizesKind
 from netc.compiler.ops.loss import Loss
 from netc.compiler.ops.parametric import Parametric
-from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import Record
+from tests.differential.known_conditions import (
+    argument,
+    beyond_64_bits,
+    bias_without_tensor,
+    cubic_in_three_axes,
+    each,
+    ends_before,
+    fused_unevenly,
+    lengths_in_other_axes,
+    masked,
+    more_samples,
+    negative_eps,
+    not_float,
+    not_spatial,
+    of_several_types,
+    one_for_several,
+    outside,
+    pads_by_itself,
+    pools_nothing,
+    sees_nothing,
+    slides,
+    unaligned,
+    undilated,
+    weight_of_another_type,
+    wraps_twice,
+)
 from tests.differential.use import Use
 
 Types = tuple[tuple[str, tuple[int, ...]], ...]
@@ -49,148 +72,6 @@ def covers(entry: Deliberate, use: Use, code: str) -> bool:
     return code == entry.code and (not entry.operators or use.operator in entry.operators) and entry.when(use)
 
 
-# --- conditions ------------------------------------------------------------------------------------------------------------------
-
-
-def _argument(use: Use, name: str) -> Any:
-    """As written, or else the default."""
-    return use.build().args[name]
-
-
-def _each(use: Use, name: str) -> tuple[Any, ...]:
-    """One for each spatial axis."""
-    value = _argument(use, name)
-    return value if isinstance(value, tuple) else (value,) * (use.inputs[0].rank - 2)
-
-
-def _not_float(use: Use) -> bool:
-    return not use.inputs[0].dtype.is_float
-
-
-def _not_spatial(use: Use) -> bool:
-    return not 3 <= use.inputs[0].rank <= 5
-
-
-def _beyond_64_bits(use: Use) -> bool:
-    numbers = [n for _, value in use.args for n in (value if isinstance(value, tuple) else (value,))]
-    return any(isinstance(n, int) and not -(2**63) <= n < 2**63 for n in numbers)
-
-
-def _unaligned(use: Use) -> bool:
-    """Causal attention of different lengths, with nothing said about which key belongs to which query."""
-    return bool(_argument(use, "causal")) and _argument(use, "align") is None
-
-
-def _ends_before(use: Use) -> bool:
-    """More queries than keys, which end together."""
-    return bool(_argument(use, "causal")) and _argument(use, "align") == "end"
-
-
-def _negative_eps(use: Use) -> bool:
-    eps = _argument(use, "eps")
-    return eps is not None and eps < 0
-
-
-def _lists(use: Use) -> tuple[tuple[Any, ...], ...]:
-    """The lists among the arguments that say something of each spatial axis."""
-    kinds = {name: arg.kind for name, arg in use.cls.signature.items()}
-    return tuple(v for name, v in use.args if isinstance(kinds.get(name), (SizesKind, PaddingKind)) and isinstance(v, tuple))
-
-
-def _one_for_several(use: Use) -> bool:
-    """A list of one, where there are two or three axes, and every other list has one for each."""
-    axes = use.inputs[0].rank - 2
-    return axes > 1 and {len(sizes) for sizes in _lists(use)} in ({1}, {1, axes})
-
-
-def _pads_by_itself(use: Use) -> bool:
-    """A padding that is not of zeros, of more axes than there are."""
-    padding = _argument(use, "padding")
-    return isinstance(padding, tuple) and len(padding) > use.inputs[0].rank - 2 and _argument(use, "padding_mode") != "zeros"
-
-
-def _bias_without_tensor(use: Use) -> bool:
-    """`bias=true` with a tensor for the weight and none for the bias."""
-    return len(use.inputs) == use.cls.arity()[0] + 1 and dict(use.args).get("bias") is True
-
-
-def _undilated(use: Use) -> bool:
-    """A dilation below 1, but only where there is nothing to dilate."""
-    taps = [k for k, d in zip(_each(use, "kernel"), _each(use, "dilation"), strict=False) if d < 1]
-    return bool(taps) and set(taps) == {1}
-
-
-def _masked(use: Use) -> bool:
-    """A mask of queries and keys, which a mask of keys may follow."""
-    tensors = use.inputs[: min(len(use.inputs) - _argument(use, "key_padding_mask"), 4)]
-    return len(tensors) == 4 or (len(tensors) > 1 and tensors[-1].dtype.kind == "bool")
-
-
-def _wraps_twice(use: Use) -> bool:
-    """Something is cut off, and what is left is less than what it is to be wrapped around."""
-    amounts = _argument(use, "padding")
-    ends = zip(reversed(use.inputs[0].shape), amounts[::2], amounts[1::2], strict=False)
-    left = [(int(size) + min(before, 0) + min(after, 0), max(before, after)) for size, before, after in ends]
-    return _argument(use, "mode") == "circular" and min(amounts) < 0 and any(size < more for size, more in left)
-
-
-def _sees_nothing(use: Use) -> bool:
-    window = _argument(use, "window")
-    return window is not None and window < 1
-
-
-def _lengths_in_other_axes(use: Use) -> bool:
-    """As many lengths as there are sequences, but not as a list of them."""
-    sequences = use.inputs[0].shape[1:-1]
-    lengths = [t.shape for t in use.inputs[2:]]
-    return any(shape != sequences for shape in lengths) and all(prod(shape) == prod(sequences) for shape in lengths)
-
-
-def _pools_nothing(use: Use) -> bool:
-    return min(_each(use, "kernel")) < 1 <= min(_each(use, "size"))
-
-
-def _more_samples(use: Use) -> bool:
-    """Random numbers for more images than there are."""
-    return len(use.inputs) > 1 and use.inputs[1].shape[0] > use.inputs[0].shape[0] and use.inputs[1].shape[1] == use.inputs[0].shape[1]
-
-
-def _weight_of_another_type(use: Use) -> bool:
-    """A weight without axes, between tensors of one type."""
-    x, end, *weight = use.inputs
-    return x.dtype == end.dtype and any(not t.rank and t.dtype != x.dtype for t in weight)
-
-
-def _fused_unevenly(use: Use) -> bool:
-    """More keys than values, or fewer, of a form that the fused kernel takes."""
-    q, k, v = use.inputs[:3]
-    fused = q.rank == k.rank == v.rank == 4 and q.shape[-1] == k.shape[-1] == v.shape[-1]
-    return fused and k.shape[-2] != v.shape[-2]
-
-
-def _slides(use: Use) -> bool:
-    """A window over what has no order, or not the same for queries and keys."""
-    lengths = {t.shape[-2:-1] for t in use.inputs[:2]}
-    return _argument(use, "window") is not None and (not _argument(use, "causal") or len(lengths) > 1)
-
-
-def _outside(use: Use) -> bool:
-    """A bound beyond the least or the greatest number of a type of integers."""
-    low, high = use.inputs[0].dtype.limits
-    bounds = [value for _, value in use.args if not isinstance(value, bool)]
-    return use.inputs[0].dtype.is_integer and any(not low <= value <= high for value in bounds)
-
-
-def _cubic_in_three_axes(use: Use) -> bool:
-    return use.inputs[0].rank == 5 and _argument(use, "mode") == "bicubic"
-
-
-def _of_several_types(use: Use) -> bool:
-    return len({t.dtype for t in use.inputs}) > 1
-
-
-# --- the table -------------------------------------------------------------------------------------------------------------------
-
 BINARY = tuple(name for name, cls in Operator.registry.items() if "reverse" in cls.signature)
 _LOSSES = tuple(name for name, cls in Operator.registry.items() if issubclass(cls, Loss))
 _ALIKE = tuple(name for name in _LOSSES if Operator.registry[name].alike)
@@ -202,37 +83,37 @@ _OF_INTEGERS = (*(name for name in _ALIKE if name not in _REAL), "cosine_embeddi
 _NORMS = ("group_norm", "instance_norm", "layer_norm", "rms_norm")
 
 TABLE = (
-    Deliberate((), "too-large", _beyond_64_bits, "PyTorch converts an integer that no tensor can hold to a float: write `1e19`"),
+    Deliberate((), "too-large", beyond_64_bits, "PyTorch converts an integer that no tensor can hold to a float: write `1e19`"),
     Deliberate(
         ("clamp",),
         "scalar-does-not-fit",
-        _outside,
+        outside,
         "before 2.15 PyTorch refuses a bound outside the type, or counts a negative one from the end of an unsigned type",
     ),
-    Deliberate(("hardtanh",), "bad-argument", _outside, "before 2.15 PyTorch refuses a negative limit of an unsigned type", since="2.15"),
-    Deliberate(("grid_sample",), "bad-argument", _cubic_in_three_axes, "neither ONNX nor PyTorch before 2.15 has it", since="2.15"),
+    Deliberate(("hardtanh",), "bad-argument", outside, "before 2.15 PyTorch refuses a negative limit of an unsigned type", since="2.15"),
+    Deliberate(("grid_sample",), "bad-argument", cubic_in_three_axes, "neither ONNX nor PyTorch before 2.15 has it", since="2.15"),
     Deliberate(
         ("dropout", "alpha_dropout", "channel_dropout", "drop_path"),
         "needs-float",
-        lambda use: _not_float(use) and _argument(use, "p") in (0, 1),
+        lambda use: not_float(use) and argument(use, "p") in (0, 1),
         "in training PyTorch refuses it but for a probability of 0 or 1, when nothing is scaled",
     ),
     Deliberate(
         ("avg_pool", "conv", "conv_transpose", "lp_pool", "max_pool"),
         "bad-argument",
-        _one_for_several,
+        one_for_several,
         "PyTorch's kernels take a list of one for all axes, its documentation does not; a number says the same",
     ),
     Deliberate(
         ("conv",),
         "bad-argument",
-        _pads_by_itself,
+        pads_by_itself,
         "PyTorch's module pads by another function then, and does not look at what the list has beyond the axes",
     ),
     Deliberate(
         tuple(name for name, cls in Operator.registry.items() if issubclass(cls, Parametric) and "bias" in cls.as_tensors),
         "no-such-parameter",
-        _bias_without_tensor,
+        bias_without_tensor,
         "with a weight that is given there is no bias of its own, and PyTorch's functions have no such argument",
     ),
     Deliberate(
@@ -241,26 +122,24 @@ TABLE = (
         lambda use: use.inputs[0].rank == 1,
         "of samples that are single numbers, `dropout` drops the same",
     ),
-    Deliberate(
-        ("diff",), "bad-axis", lambda use: _argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"
-    ),
+    Deliberate(("diff",), "bad-axis", lambda use: argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"),
     Deliberate(
         ("embedding", "embedding_bag"),
         "wrong-argument",
-        lambda use: _argument(use, "max_norm") is not None and _argument(use, "max_norm") < 0,
+        lambda use: argument(use, "max_norm") is not None and argument(use, "max_norm") < 0,
         "PyTorch scales the rows again at each call, with another sign each time",
     ),
     Deliberate(("spectral_normalize",), "wrong-rank", lambda use: use.inputs[0].rank < 2, "PyTorch divides a vector by its norm alone"),
     Deliberate(
         ("spectral_normalize",),
         "wrong-argument",
-        lambda use: (_argument(use, "eps") or 0) < 0,
+        lambda use: (argument(use, "eps") or 0) < 0,
         "PyTorch divides by a negative number where a norm is small",
     ),
     Deliberate(
         ("embedding",),
         "bad-argument",
-        lambda use: _argument(use, "max_norm") is not None and len(use.inputs) > 1,
+        lambda use: argument(use, "max_norm") is not None and len(use.inputs) > 1,
         "PyTorch changes the tensor that is given as the weight",
     ),
     Deliberate(
@@ -272,7 +151,7 @@ TABLE = (
     Deliberate(
         ("max_unpool",),
         "wrong-argument",
-        lambda use: min(_each(use, "padding")) < 0 or (_argument(use, "stride") is not None and min(_each(use, "stride")) < 1),
+        lambda use: min(each(use, "padding")) < 0 or (argument(use, "stride") is not None and min(each(use, "stride")) < 1),
         "PyTorch only computes the size with a stride or a padding that no pool has",
     ),
     Deliberate(
@@ -287,30 +166,30 @@ TABLE = (
         lambda use: len(use.inputs) == 2 and use.inputs[0].dtype != use.inputs[1].dtype,
         "a window of another type: PyTorch promotes what it multiplies, and the result changes its type",
     ),
-    Deliberate(("conv_transpose",), "wrong-argument", _undilated, "PyTorch does not look at a dilation where the kernel is 1"),
+    Deliberate(("conv_transpose",), "wrong-argument", undilated, "PyTorch does not look at a dilation where the kernel is 1"),
     Deliberate(
         ("einsum",),
         "dtype-mismatch",
         lambda use: len(use.inputs) > 2,
         "of several products the order decides which types must agree, and PyTorch takes another one where opt_einsum is installed",
     ),
-    Deliberate(("global_max_pool",), "wrong-rank", _not_spatial, "a pool: PyTorch has no such function of integers but a reduction"),
+    Deliberate(("global_max_pool",), "wrong-rank", not_spatial, "a pool: PyTorch has no such function of integers but a reduction"),
     Deliberate(
         ("multihead_attention",),
         "bad-argument",
-        lambda use: _masked(use) and _argument(use, "causal"),
+        lambda use: masked(use) and argument(use, "causal"),
         "with a mask PyTorch takes `causal` as a mere hint about it",
     ),
     Deliberate(
         ("attention",),
         "wrong-argument",
-        lambda use: _argument(use, "dropout") < 0,
+        lambda use: argument(use, "dropout") < 0,
         "a probability; PyTorch looks at it on some of its ways only",
     ),
     Deliberate(
         ("attention",),
         "shape-mismatch",
-        _fused_unevenly,
+        fused_unevenly,
         "PyTorch's fused kernel for the CPU does not look whether there are as many values as keys, and reads past their end",
         since="2.13",
     ),
@@ -320,19 +199,19 @@ TABLE = (
         lambda use: len(use.inputs) > 3 and use.inputs[3].rank < 2,
         "documented to need the last two axes; only the slow path of PyTorch takes fewer",
     ),
-    Deliberate(("attention",), "wrong-argument", _sees_nothing, "a window of no keys: PyTorch has no name for it"),
-    Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "base") <= 0, "a base without logarithm: the result is nan"),
-    Deliberate(("rotary",), "wrong-argument", lambda use: _argument(use, "dims") == 0, "nothing would be turned"),
-    Deliberate(("attention",), "bad-argument", _slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
-    Deliberate(("attention",), "shape-mismatch", _slides, "a window slides with the queries; PyTorch has no name for it"),
+    Deliberate(("attention",), "wrong-argument", sees_nothing, "a window of no keys: PyTorch has no name for it"),
+    Deliberate(("rotary",), "wrong-argument", lambda use: argument(use, "base") <= 0, "a base without logarithm: the result is nan"),
+    Deliberate(("rotary",), "wrong-argument", lambda use: argument(use, "dims") == 0, "nothing would be turned"),
+    Deliberate(("attention",), "bad-argument", slides, "a window slides with the queries, from the past; PyTorch has no name for it"),
+    Deliberate(("attention",), "shape-mismatch", slides, "a window slides with the queries; PyTorch has no name for it"),
     Deliberate(
         ("attention", "multihead_attention"),
         "causal-alignment",
-        _unaligned,
+        unaligned,
         "PyTorch has the first query belong to the first key, which is never what a cache of earlier keys needs",
     ),
-    Deliberate(("attention", "multihead_attention"), "bad-argument", _ends_before, "the first queries would see nothing"),
-    Deliberate(("batch_norm",), "wrong-argument", lambda use: _argument(use, "eps") == 0, "its module could not be trained"),
+    Deliberate(("attention", "multihead_attention"), "bad-argument", ends_before, "the first queries would see nothing"),
+    Deliberate(("batch_norm",), "wrong-argument", lambda use: argument(use, "eps") == 0, "its module could not be trained"),
     Deliberate(
         ("lstm", "lstm_cell"),
         "dtype-mismatch",
@@ -342,14 +221,14 @@ TABLE = (
     Deliberate(
         BINARY,
         "bad-argument",
-        lambda use: _argument(use, "reverse") and _argument(use, "other") is None,
+        lambda use: argument(use, "reverse") and argument(use, "other") is None,
         "`reverse` is netc's own, and says where a number stands",
     ),
-    Deliberate(("one_hot",), "wrong-argument", lambda use: _argument(use, "classes") == -1, "the shape would follow from the numbers"),
+    Deliberate(("one_hot",), "wrong-argument", lambda use: argument(use, "classes") == -1, "the shape would follow from the numbers"),
     Deliberate(
-        ("topk",), "wrong-argument", lambda use: not use.inputs[0].rank and _argument(use, "k") == 0, "of a single number, none is one"
+        ("topk",), "wrong-argument", lambda use: not use.inputs[0].rank and argument(use, "k") == 0, "of a single number, none is one"
     ),
-    Deliberate(("pad",), "pad-too-large", _wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
+    Deliberate(("pad",), "pad-too-large", wraps_twice, "PyTorch copies what it has just copied; of a little more it refuses that itself"),
     Deliberate(("where",), "needs-bool", lambda use: use.inputs[0].dtype.kind == "uint", "deprecated in PyTorch"),
     Deliberate(
         (*(name for name in _ALIKE if name not in _STRICT), "cosine_embedding_loss"),
@@ -357,7 +236,7 @@ TABLE = (
         lambda use: len({t.shape for t in use.inputs}) > 1,
         "a loss that broadcasts is hardly ever meant: PyTorch warns of it",
     ),
-    Deliberate(_PROMOTING, "dtype-mismatch", _of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
+    Deliberate(_PROMOTING, "dtype-mismatch", of_several_types, "PyTorch promotes, and then has no gradient, or one of another type"),
     Deliberate(_OF_INTEGERS, "needs-float", lambda use: True, "a loss of integers has no gradient"),
     Deliberate(
         ("cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "soft_margin_loss"),
@@ -389,16 +268,16 @@ TABLE = (
         lambda use: any(t.dtype.name not in ("int32", "int64") for t in use.inputs[1:]),
         "PyTorch converts classes and lengths of other types, and documents int32 and int64",
     ),
-    Deliberate(("ctc_loss",), "shape-mismatch", _lengths_in_other_axes, "PyTorch counts the lengths, and does not look at their axes"),
-    Deliberate(("fractional_max_pool",), "wrong-argument", _pools_nothing, "windows of no numbers: PyTorch makes -infinity"),
-    Deliberate(("fractional_max_pool",), "shape-mismatch", _more_samples, "PyTorch does not look at the samples beyond those of the batch"),
-    Deliberate(("lerp",), "dtype-mismatch", _weight_of_another_type, "PyTorch takes a weight without axes as a number, whatever its type"),
-    Deliberate(("lerp",), "needs-float", _weight_of_another_type, "PyTorch takes a weight without axes as a number, integers too"),
+    Deliberate(("ctc_loss",), "shape-mismatch", lengths_in_other_axes, "PyTorch counts the lengths, and does not look at their axes"),
+    Deliberate(("fractional_max_pool",), "wrong-argument", pools_nothing, "windows of no numbers: PyTorch makes -infinity"),
+    Deliberate(("fractional_max_pool",), "shape-mismatch", more_samples, "PyTorch does not look at the samples beyond those of the batch"),
+    Deliberate(("lerp",), "dtype-mismatch", weight_of_another_type, "PyTorch takes a weight without axes as a number, whatever its type"),
+    Deliberate(("lerp",), "needs-float", weight_of_another_type, "PyTorch takes a weight without axes as a number, integers too"),
     Deliberate(
         _OF_LABELS,
         "needs-integer",
         lambda use: use.inputs[1].dtype.kind == "uint",
         "PyTorch documents int64 class numbers, and takes uint8 without saying so",
     ),
-    Deliberate(_NORMS, "wrong-argument", _negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),
+    Deliberate(_NORMS, "wrong-argument", negative_eps, "PyTorch looks at it only when it is too late: the result is nan"),
 )

@@ -34,7 +34,7 @@ HOSTILE = (
     "🙂 漢字 ẞ é",
     "&#0; &lt;",
 )
-ELEMENTS = {"html", "head", "meta", "title", "style", "body", "main", "section", "nav", "a", "h1", "span"}
+ELEMENTS = {"html", "head", "meta", "title", "style", "body", "main", "section", "nav", "a", "h1", "span", "div"}
 ELEMENTS |= {"svg", "rect", "g", "path", "text", "circle"}
 TEXT = "block b { dense 4 relu -> dense 4 }\nx = input 4; x -> b as one -> relu -> b as two"
 

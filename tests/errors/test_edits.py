@@ -54,6 +54,9 @@ def mended(text: str) -> str:
 
 
 MENDED = {
+    'input 3 -> dense 2 name="fc" relu': "input 3 -> dense 2 relu as fc",
+    'input 3 -> dense(2, name="fc")': "input 3 -> dense(2) as fc",
+    'block b(w) { dense w }\ninput 3 -> b 2 name="x"': "block b(w) { dense w }\ninput 3 -> b 2 as x",
     "input 3 -> dense 3 2 relu": "input 3 -> dense 2 relu",
     "input 1x8x8 -> conv(1, 8, 3, padding=1)": "input 1x8x8 -> conv(8, 3, padding=1)",
     "input 3x8x8 -> conv_transpose 3 8 2 stride=2 as up": "input 3x8x8 -> conv_transpose 8 2 stride=2 as up",

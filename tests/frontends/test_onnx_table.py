@@ -56,7 +56,7 @@ def _lines() -> Iterator[str]:
     found = {**COUNTERPARTS, **IN_THE_IMPORTER}
     yield from _rows(found)
     yield ""
-    yield "With `--dequantize`, these are in the float model that a quantised one stands for:"
+    yield "With `--dequantize`, these are in the float model that a quantised one represents:"
     yield ""
     yield "| ONNX | on floats |"
     yield "|---|---|"

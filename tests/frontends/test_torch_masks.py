@@ -118,3 +118,73 @@ def test_the_standard_causal_transformer_has_no_mask() -> None:
     assert first.op.args["causal"]
     assert second.op.args["causal"]
     assert not {"table", "triu"} & set(operators(found.program))
+
+
+class WrittenOut(nn.Module):
+    """Attention as it is often written, with a mask in one of these forms."""
+
+    def __init__(self, hide: Callable[[Tensor, Tensor], Tensor], *, scaled_first: bool = False) -> None:
+        super().__init__()
+        self.hide, self.scaled_first = hide, scaled_first
+        self.register_buffer("seen", torch.tril(torch.ones(16, 16)).view(1, 1, 16, 16), persistent=False)
+        self.drop = nn.Dropout(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[1]
+        q = k = v = x.unflatten(2, (2, 4)).transpose(1, 2)
+        scores = (q * 0.5) @ k.transpose(-2, -1) if self.scaled_first else q @ k.transpose(-2, -1) / math.sqrt(4)
+        weights = self.hide(scores, self.seen[:, :, :length, :length]).softmax(-1)
+        return (self.drop(weights) @ v).transpose(1, 2).flatten(2)
+
+
+LEAST = torch.finfo(torch.float32).min
+FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "filled": lambda scores, seen: scores.masked_fill(seen == 0, -math.inf),
+    "filled with a finite number": lambda scores, seen: scores.masked_fill(~seen.bool(), -1e9),
+    "chosen": lambda scores, seen: torch.where(seen.bool(), scores, torch.tensor(LEAST)),
+    "added": lambda scores, seen: scores + (1.0 - seen) * LEAST,
+    "added of booleans": lambda scores, seen: scores + torch.where(seen > 0, 0.0, -math.inf),
+    "added of a triangle": lambda scores, seen: scores + torch.triu(torch.full(seen.shape[2:], -1e9), 1),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("scaled_first", [False, True])
+def test_written_out_causal_attention_is_the_operator(form: str, scaled_first: bool) -> None:
+    _, nodes = tidied(WrittenOut(FORMS[form], scaled_first=scaled_first))
+    (node,) = (node for node in nodes if node.op.name == "attention")
+    assert {name: node.op.args[name] for name in ("causal", "scale", "dropout")} == {"causal": True, "scale": None, "dropout": 0.2}
+    assert len(node.inputs) == 3
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda scores, seen: scores.masked_fill(seen == 0, -10.0),
+        lambda scores, seen: scores.masked_fill(seen == 1, -1e9),
+        lambda scores, seen: scores.masked_fill(seen.roll(1, 3) == 0, -1e9),
+        lambda scores, seen: scores + (1.0 - seen) * -10.0,
+        lambda scores, seen: scores + seen,
+    ],
+)
+def test_other_masks_are_not_causal(hide: Callable[[Tensor, Tensor], Tensor]) -> None:
+    _, nodes = tidied(WrittenOut(hide))
+    assert not any(node.op.args["causal"] for node in nodes if node.op.name == "attention")
+
+
+def test_written_out_attention_without_a_mask_or_with_one_that_is_added() -> None:
+    for hide in (lambda scores, seen: scores, lambda scores, seen: scores + seen.cumsum(3)):
+        _, nodes = tidied(WrittenOut(hide))
+        assert [node.op.name for node in nodes if node.op.name in ("attention", "softmax")] == ["attention"]
+
+
+def test_weights_that_are_read_elsewhere_stay() -> None:
+    class Showing(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            weights = (x @ x.transpose(1, 2)).softmax(-1)
+            return weights @ x, weights
+
+    agree(Showing(), torch.randn(2, 5, 8), dims=DIMS)
+    found = from_module(Showing().eval(), torch.randn(2, 5, 8), DIMS)
+    tidy(found.program)
+    assert "softmax" in operators(found.program)

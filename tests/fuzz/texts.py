@@ -79,7 +79,16 @@ def check(random: Random, stem: str) -> Found:
     seconds = process_time() - begin
     if wrong:
         return Found(wrong, repr(text)[:1000])
+    if seconds > SECONDS:
+        seconds = min(seconds, _again(text))
     return Found("slow", f"{seconds:.1f} s for {text!r:.1000}") if seconds > SECONDS else Found(kind)
+
+
+def _again(text: str) -> float:
+    """The CPU time of a second attempt: another process on the same core can double that of the first."""
+    begin = process_time()
+    _checked(text)
+    return process_time() - begin
 
 
 def _checked(text: str) -> tuple[str, str]:

@@ -90,6 +90,24 @@ def test_a_weight_that_is_read_inside_of_the_module_that_has_it() -> None:
     assert text.count("embedding 9 4 as embed") == 1
 
 
+class Numbered(nn.Module):
+    """A weight that is read has a number in its path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x
+        for layer in self.layers:
+            h = layer(h).relu()
+        return h + F.linear(x, self.layers[0].weight)
+
+
+def test_a_weight_that_is_read_of_a_numbered_stage() -> None:
+    assert "layers.0.weight" in spec(Numbered(), torch.randn(2, 4))
+
+
 class Gate(nn.Module):
     def __init__(self) -> None:
         super().__init__()

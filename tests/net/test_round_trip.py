@@ -56,6 +56,17 @@ CASES = {
     "shared": "a = input 1x8x8; b = input 1x8x8; shared e = (conv 4 3x3 relu -> flatten -> dense 8); (a -> e, b -> e) -> concat axis=1",
     "tied": "t = input [T] int64; t -> embedding 100 16 as wte -> dense 100 bias=false tie=wte",
     "parameter of a stage": "t = input [T] int64; h = t -> embedding 100 16 as words -> dense 16 relu; h @ transpose(words.weight, 0, 1)",
+    "parameter of a stage within arithmetic": (
+        "x = input 3; y = x -> dense 4 as d; x @ transpose(d.weight, 0, 1) + (y -> mean axis=1 keepdim=true)"
+    ),
+    "parameter of a stage whose result is unused": (
+        "x = input 3; _y = x -> dense 4 as d -> relu -> mean axis=1; x @ transpose(d.weight, 0, 1)"
+    ),
+    "parameter of a shared stage": "x = input 4; shared d = dense 4; y = x -> d; (y -> relu) + x @ d.weight",
+    "parameter of a stage in a loop": (
+        "x = input 4; y = x -> repeat 2 as l { dense 4 relu }; (y -> relu) + x @ transpose(l.1.0.weight, 0, 1)"
+    ),
+    "parameter of a stage called by a keyword": "x = input 4; y = x -> (dense 4 as in -> relu) as out; y + x @ out.in.weight",
     "frozen": "input 3x32x32 -> (conv 8 3x3 -> batch_norm relu) trainable=false as features -> global_avg_pool -> dense 10 as head",
     "infinite": "x = input 3; m = input 3 bool; x -> hardtanh min_val=-2 max_val=3",
     "conditions": "x = input 3xHxW where H % 32 == 0, W >= 64; x -> conv 8 32 stride=32",
@@ -72,6 +83,9 @@ CASES = {
     "last states": SCAN
     + "(a, b, c) = (x, y) -> scan (h = z, c = z) axis=[2, 1] { (x, y) = in; h = h + x; c = c * y; out h + c }; out a, b, c",
     "reversed": SCAN + "x -> scan (h = z) axis=-1 reverse=true { out in + h, h; h = h - in * 2 -> sigmoid }",
+    "reversed in some uses": "block f(back) { z = table (n, i) [N, 4] float32 = 0; x = in; "
+    "x -> scan (h = z) axis=1 reverse=back { h = (in, h) -> gru_cell 4 as cell } }; "
+    "input [T, 4] -> f false -> f true",
     "states of a step": SCAN + "(a, s, t) = x -> scan (h = z, c = z) axis=2 { (h, c) = (in, h, c) -> lstm_cell 4 as one; h * c }; out t, a",
     "state kept": SCAN + "x -> scan (h = z) axis=2 { old = h; h = in -> tanh; old - h }",
     "captured": SCAN + "b = x -> mean axis=2; x -> scan (h = z) axis=2 { h = h + in + b; h -> dense 3 as d }",

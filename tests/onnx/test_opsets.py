@@ -108,7 +108,7 @@ def test_the_usual_one() -> None:
     assert model.onnx().SerializeToString() == model.onnx(opset=OPSET).SerializeToString()
 
 
-def test_what_stands_for_something_is_needed() -> None:
+def test_each_replacement_is_needed() -> None:
     """Each is an operator that the lowest opset lacks, in the newest form."""
     for op_type in FORMS:
         old, new = schema(op_type, OPSETS[0]), schema(op_type, OPSET)

@@ -74,9 +74,12 @@ def test_losses_are_the_functions_of_that_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name != "Optimizer"])
 def test_optimizer(name: str) -> None:
-    """A train section knows it by the name that is proposed."""
-    assert f"`optimizer {name.lower()} lr=" in foreign_names.stage(name).help
-    assert optimizer_classes()[name.lower()].__name__ == name
+    """A train section knows it by the name that is proposed, or the reason why it cannot be used is given."""
+    help_ = foreign_names.stage(name).help
+    proposed = help_.partition("`optimizer ")[2].split()[0]
+    assert optimizer_classes()[proposed].__name__ == (name if proposed == name.lower() else "AdamW")
+    assert (proposed != name.lower()) == (name.lower() in foreign_names.UNUSABLE)
+    assert foreign_names.UNUSABLE.get(name.lower(), "") in help_
 
 
 @pytest.mark.parametrize("short", foreign_names.SHORT)

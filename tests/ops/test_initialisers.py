@@ -99,7 +99,7 @@ USES = {
     "lstm_cell": "input 3 -> lstm_cell 4",
     "multihead_attention": "x = input [T, 8]; c = input [S, 6]; (x, c) -> multihead_attention 2",
 }
-VALUES = {"init": 0.5, "bias_init": 0.25, "recurrent_init": 0.125}
+VALUES = {"init": 0.5, "bias_init": 0.25, "recurrent_init": 0.125, "out_init": 0.0625}
 
 
 def test_all_operators_are_known() -> None:
@@ -132,6 +132,12 @@ def test_recurrent_weights_follow_the_others() -> None:
     found = arrays("input [T, 3] -> gru 4 init=0.5")
     assert (found["gru1.weight_hh_l0"] == 0.5).all()
     assert (found["gru1.weight_ih_l0"] == 0.5).all()
+
+
+def test_the_last_projection_of_attention_follows_the_others() -> None:
+    found = arrays("input [T, 8] -> multihead_attention 2 init=0.5")
+    assert (found["multihead_attention1.in_proj_weight"] == 0.5).all()
+    assert (found["multihead_attention1.out_proj.weight"] == 0.5).all()
 
 
 def test_the_padding_stays_zero() -> None:

@@ -176,3 +176,26 @@ def test_weight_standardization_is_timms() -> None:
     normed = F.batch_norm(weight.reshape(1, 6, -1), None, None, training=True, eps=1e-5).reshape_as(weight)
     x = torch.randn(2, 4, 8, 8)
     torch.testing.assert_close(module(x), F.conv2d(x, normed, module.conv.bias))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_spectral_norm_starts_as_pytorchs(layer: str) -> None:
+    """Of positive weights, fifteen steps from any vectors lead to the same ones, up to rounding."""
+    make, text, shape, _ = LAYERS[layer]
+    axis = int(layer == "transposed")
+    model = netc.compile(f"""
+        use "std/parametrizations.net": spectral_norm
+        input {shape} -> spectral_norm ({text} init=uniform(0.5, 1)) axis={axis} as layer""")
+    source: dict[str, type[nn.Module]] = {}
+    exec(model.source(), source)
+    for module in (model.module(seed=5), model.module(), source["Net"]()):
+        weight, u, v = (
+            module.get_submodule("layer").state_dict()[f"parametrizations.weight.{key}"] for key in ("original", "0._u", "0._v")
+        )
+        theirs = make()
+        theirs.weight.data = weight.clone()
+        theirs = parametrizations.spectral_norm(theirs).eval()
+        matrix = weight.movedim(axis, 0).flatten(1)
+        torch.testing.assert_close(weight / torch.dot(u, matrix @ v), theirs.weight)
+        side = torch.sign(torch.dot(u, theirs.parametrizations.weight[0]._u))
+        torch.testing.assert_close(side * v, theirs.parametrizations.weight[0]._v)

@@ -19,14 +19,18 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file
+from safetensors.torch import save_file
 from torch.distributed.checkpoint import state_dict_saver
 from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata
 
 import netc
+from netc.analysis import Choice
 from netc.cli import cli
 from netc.compiler.errors.running import RunError
 from netc.training.checkpoints import Checkpoints, Trained
+from netc.training.command import train_file
+from netc.training.data.base import ArraySource
 from netc.training.loop import Report
 from netc.training.stopping import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
@@ -225,6 +229,80 @@ def test_a_folder_from_a_stranger_runs_no_code(distributed: Path, tmp_path: Path
         assert not made.exists()
     (distributed / ".metadata").write_bytes(known)
     assert resume(distributed.parent).steps == 2
+
+
+def other_data(name: str) -> dict[str, np.ndarray]:
+    """Those of `samples`, with one number changed, or with other samples."""
+    made = samples()
+    match name:
+        case "features" | "target":
+            made[name][17] = 1 - made[name][17]
+        case "fewer":
+            made = {name: array[:-1] for name, array in made.items()}
+        case "order":
+            made = {name: array[::-1].copy() for name, array in made.items()}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("features", "`ArraySource` is not what it was: `features` has other numbers"),
+        ("target", "`ArraySource` is not what it was: `target` has other numbers"),
+        ("order", "`ArraySource` is not what it was: `features` has other numbers"),
+        ("fewer", "`ArraySource` has 89 samples, and had 90"),
+    ],
+)
+def test_a_run_is_not_continued_with_other_data(name: str, what: str, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", on_report=stopping_at(3))
+    with pytest.raises(RunError) as caught:
+        resume(tmp_path / "run", other_data(name))
+    assert caught.value.problem.message() == f"cannot resume `{tmp_path / 'run'}`: {what}"
+
+
+def test_the_same_numbers_in_another_file_are_the_same_data(whole: Path, tmp_path: Path) -> None:
+    """Elsewhere, in another format, in another precision."""
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", on_report=stopping_at(3))
+    save_file(
+        {name: torch.from_numpy(a.astype(np.float64 if a.dtype.kind == "f" else np.int32)) for name, a in samples().items()},
+        tmp_path / "d.safetensors",
+    )
+    train_file(None, None, Choice(), None, str(tmp_path / "run"), True, lambda report: None, data=str(tmp_path / "d.safetensors"))
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_other_data_to_validate_on(tmp_path: Path) -> None:
+    spec = SPEC.replace("  validate 0.2\n", "")
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", spec, on_report=stopping_at(3), validation=ArraySource(samples(20, 1)))
+    with pytest.raises(RunError, match="has other numbers"):
+        resume(tmp_path / "run", validation=ArraySource(samples(20, 2)))
+    resume(tmp_path / "run", validation=ArraySource(samples(20, 1)))
+
+
+class Noisy(torch.utils.data.Dataset[Any]):
+    """A data set that changes its images each time, as augmentation does, and not its labels."""
+
+    def __init__(self, change: int = 0) -> None:
+        self.arrays, self.change = samples(), change
+
+    def __len__(self) -> int:
+        return 90
+
+    def __getitem__(self, index: int) -> Any:
+        noise = np.random.default_rng().normal(size=6).astype(np.float32)
+        return {"features": self.arrays["features"][index] + noise, "target": (self.arrays["target"][index] + self.change) % 3}
+
+
+def test_data_that_are_drawn_have_no_fingerprint(tmp_path: Path) -> None:
+    (tmp_path / "spec.net").write_text(SPEC)
+    with pytest.raises(Interrupted):
+        netc.train(tmp_path / "spec.net", data=Noisy(), output=tmp_path / "run", report=stopping_at(3))
+    with pytest.raises(RunError, match="`target` has other numbers"):
+        netc.train(resume=tmp_path / "run", data=Noisy(1))
+    assert netc.train(resume=tmp_path / "run", data=Noisy()).steps == 20
 
 
 def test_a_run_is_not_overwritten(whole: Path) -> None:

@@ -84,9 +84,7 @@ def test_weights_that_do_not_fit_leave_no_folder(tmp_path: Path) -> None:
 
 def test_reports_for_tensorboard(tmp_path: Path) -> None:
     """TensorBoard reads what `metrics.jsonl` has."""
-    events = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_accumulator", reason="TensorBoard is not installed, see CONTRIBUTING.md"
-    )
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="TensorBoard is not installed")
     (tmp_path / "spec.net").write_text(SPEC, encoding="utf-8")
     np.savez(tmp_path / "data.npz", **samples())
     words = ["train", str(tmp_path / "spec.net"), "--data", str(tmp_path / "data.npz"), "-o", str(tmp_path / "run"), "--tensorboard"]

@@ -101,7 +101,18 @@ def test_trains(spec: str, tmp_path: Path) -> None:
 def test_gpt_on_a_text(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("the cat sat on the mat. " * 200, encoding="utf-8")
     losses = trained("gpt.net", f"text:{tmp_path / 'book.txt'}", tmp_path, 12, 8, "schedule constant", data_options={"length": "24"})
+    assert abs(losses[0] - np.log(256)) < 0.1  # a fresh network knows nothing of its 256 tokens
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
+
+
+def test_gpt_decays_its_matrices_alone() -> None:
+    """As GPT-2 is trained: neither biases, also those that PyTorch calls `in_proj_bias`, nor norms and positions."""
+    objective = netc.compile_file(SPECS / "gpt.net").training()
+    names = {id(parameter): name for name, parameter in objective.model.named_parameters()}
+    groups = objective.optimizer().param_groups
+    decayed = {names[id(p)] for group in groups if group["weight_decay"] for p in group["params"]}
+    assert decayed == {name for name, p in objective.model.named_parameters() if p.ndim == 2 and name != "positions"}
+    assert sum(len(group["params"]) for group in groups) == len(names)
 
 
 @pytest.mark.slow

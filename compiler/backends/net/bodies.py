@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.values import Value
 from ...ops.mode import ByMode
+from ...ops.parameter_of import ParameterOf
 from .labels import unlabelled
 from .loops import Repeated, repeated
 from .scans import scanned
-from .stages import Callee, as_activation, constant_of, label_of, named_operands, stage_of
+from .stages import Callee, as_activation, constant_of, named_operands, stage_of
 from .tree import (
     Assign,
     Binary,
@@ -37,6 +38,7 @@ from .tree import (
     Stage,
     Table,
     TupleOf,
+    is_within,
 )
 
 LONGEST = 3
@@ -112,12 +114,21 @@ class GraphBody:
             head = self._head(node.inputs[states:own])
             self._define((*node.outputs[states:], *node.outputs[:states]), Chain(head, (loop,)))
             return
+        if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
+            self._write_stage(node.op.path if node.shared is None else node.shared)
         constant = constant_of(node) if isinstance(node, OpNode) else None
         tree = constant if constant is not None else self._computed(node)
-        if label_of(node) is not None and not any(self.uses.get(id(value)) for value in node.outputs):
+        if not any(self.uses.get(id(value)) for value in node.outputs) and is_within(tree, _has_label):
             self.statements.append(Assign((None,) * len(node.outputs), tree))  # for its keys
         else:
             self._define(node.outputs, tree)
+
+    def _write_stage(self, stage: str | SharedModule) -> None:
+        """Writes what is still to be written with a stage, as its parameter is read: the stage comes before."""
+        pending = {key for key, tree in self.pending.items() if is_within(tree, lambda part: _is_stage(part, stage))}
+        for value in (v for node in self.graph.nodes for v in node.outputs) if pending else ():
+            if id(value) in pending:
+                self.named(value)
 
     def _computed(self, node: Node) -> Any:
         if isinstance(node, OpNode):
@@ -279,6 +290,17 @@ def _has_main_result(tree: Any) -> bool:
         return False
     callee = tree.stages[-1].callee
     return isinstance(callee, str) and Operator.registry[callee].extras
+
+
+def _has_label(part: Any) -> bool:
+    return bool(getattr(part, "label", None))
+
+
+def _is_stage(part: Any, stage: str | SharedModule) -> bool:
+    """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared one."""
+    if isinstance(stage, str):
+        return _has_label(part) and stage.startswith(part.label)
+    return isinstance(part, Stage) and part.callee is stage
 
 
 def is_short(tree: Any) -> bool:

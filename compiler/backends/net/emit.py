@@ -33,7 +33,8 @@ def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames 
     families = Families(program.main)
     taken = set(Operator.registry) | set(program.symbols)
     for family in families.found:
-        family.name = free(snake_case(family.members[0].name), taken)
+        first = family.members[0]
+        family.name = free("layers" if first.kind == "sequence" else snake_case(first.name), taken)
         taken.add(family.name)
     blocks = [family.name for family in families.found]
     lines = [f"# {comment}" if comment else "#" for comment in comments]

@@ -44,6 +44,12 @@ Entry = tuple[Graph, Sequence[Value], Body]
 """A graph, the values of its tensors' numbers, and its body."""
 
 
+LONG = 4
+"""The stages of a sequence that may be a block."""
+OFTEN = 3
+"""The number of places in the text where such a sequence would be."""
+
+
 class Variant:
     """Graphs whose bodies differ in literals alone."""
 
@@ -119,6 +125,7 @@ class Families:
         self.chains: dict[int, tuple[Any, ...]] = {}
         main = opened(main)
         self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
+        self.places = _places(main)
         for level in _levels(main):
             self._level([graph for graph in level if graph is not main and graph.kind != "scan"])
         self.main = GraphBody(main, self.callee)
@@ -126,18 +133,31 @@ class Families:
 
     def _level(self, level: Sequence[Graph]) -> None:
         entries: list[Entry] = []
+        chains: dict[Any, list[tuple[Entry, tuple[Any, ...]]]] = {}
         for graph in level:
             making = GraphBody(graph, self.callee)
-            body = making.make()
-            chain = _chain(body) if graph.kind == "sequence" else None
+            entry = graph, making.values, making.make()
+            chain = _chain(entry[2]) if graph.kind == "sequence" else None
             if chain is None:
-                entries.append((graph, making.values, body))
+                entries.append(entry)
             else:
-                self.chains[id(graph)] = chain
+                chains.setdefault(without_literals(chain), []).append((entry, chain))
+        for alike in chains.values():
+            if self._is_block(alike):
+                entries += [entry for entry, _ in alike]
+            else:
+                self.chains.update((id(graph), chain) for (graph, _, _), chain in alike)
         for variants, body in _best_blocks(entries):
             family = Family(variants, body, self.taken)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
+
+    def _is_block(self, alike: Sequence[tuple[Entry, tuple[Any, ...]]]) -> bool:
+        """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
+        gap are a loop anyway."""
+        places = {place for (graph, _, _), _ in alike for place in self.places[id(graph)]}
+        apart = [(name, label) for name, label in places if not _before(label) or (name, _before(label)) not in places]
+        return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
 
     def callee(self, node: CallNode) -> Any:
         """What the call is: a use of a block, or a group."""
@@ -204,7 +224,8 @@ def _together(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], Body
     found: list[tuple[list[Variant], Body]] = []
     for variant in variants:
         for at, (others, body) in enumerate(found):
-            if others[0].members[0][0].name != variant.members[0][0].name:
+            first, graph = others[0].members[0][0], variant.members[0][0]
+            if first.name != graph.name or graph.kind == "sequence":
                 continue
             try:
                 found[at] = [*others, variant], merged(body, with_slots(variant.body, len(others)), len(others))
@@ -214,6 +235,22 @@ def _together(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], Body
         else:
             found.append(([variant], with_slots(variant.body, 0)))
     yield from found
+
+
+def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
+    """For each graph that is called, where: the names of the graphs around, and the labels."""
+    found: dict[int, set[tuple[str, str]]] = {}
+    for graph in graphs(main):
+        for node in graph.nodes:
+            if isinstance(node, CallNode):
+                found.setdefault(id(node.graph), set()).add((graph.name, node.label))
+    return found
+
+
+def _before(label: str) -> str:
+    """The label that has the number before; empty for one without a number."""
+    head = label.rstrip("0123456789")
+    return f"{head}{int(label[len(head) :]) - 1}" if head != label else ""
 
 
 def _chain(body: Body) -> tuple[Any, ...] | None:

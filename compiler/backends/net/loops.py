@@ -36,7 +36,7 @@ class Repeated:
         self.outputs = nodes[-1].outputs
         self.carried = carried
         prefix, first = counted(nodes[0])
-        self.over, self.binders, self.stage = _unified(stages)
+        self.over, self.binders, self.stage = unified(stages)
         whole = prefix.endswith(".") and sum((label_of(node) or "").startswith(prefix) for node in around) == len(nodes)
         self.start = first if first or not whole else None
         self.label = prefix.removesuffix(".") if self.start is None else prefix
@@ -87,10 +87,10 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
         carried = at[0]
         run.append(other)
         stages.append(found)
-    return (run, carried, stages) if _worth_it(stages) else ([node], -1, [])
+    return (run, carried, stages) if is_worth_it(stages) else ([node], -1, [])
 
 
-def _worth_it(stages: Sequence[Any]) -> bool:
+def is_worth_it(stages: Sequence[Any]) -> bool:
     """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ, and fewer
     in the first alone than there are members."""
     columns = zip(*(list(literals(stage)) for stage in stages), strict=True)
@@ -109,8 +109,9 @@ def _countable(first: Any, other: Any) -> bool:
     return all(isinstance(a.value, _COUNTABLE) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
 
 
-def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:
-    """What is iterated over, the names of its items, and the stage that all of them are."""
+def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[str, ...], Any]:
+    """What is iterated over, the names of its items, and the stage that all of them are. `first`: what is different in the first iteration
+    alone is no list."""
     columns = [list(column) for column in zip(*(list(literals(s)) for s in stages), strict=True)]
     lists: list[list[Literal]] = []
     made: list[Any] = []
@@ -118,7 +119,7 @@ def _unified(stages: Sequence[Any]) -> tuple[Any, tuple[str, ...], Any]:
         keys = [strict_key(literal.value) for literal in column]
         if len(set(keys)) == 1:
             made.append(column[0])
-        elif len(set(keys[1:])) == 1 and len(keys) > 2:
+        elif first and len(set(keys[1:])) == 1 and len(keys) > 2:
             made.append(IfFirst(column[0], column[1]))
         else:
             known = [[strict_key(literal.value) for literal in other] for other in lists]

@@ -17,6 +17,7 @@ from .families import Family
 from .formulas import IndexName, Term
 from .names import free, identifier
 from .numbering import has_first, without_numbers
+from .periods import folded
 from .stored import StoredNames
 from .tree import (
     Assign,
@@ -195,7 +196,7 @@ class Printer(Values):
             case Group((Loop(label="") as loop,), label) if not loop.start:
                 return self._loop(Loop(loop.over, loop.binders, loop.body, label))
             case Group(stages, label):
-                return f"({' -> '.join(map(self._stage, without_numbers(stages)))})" + (f" as {label}" if label else "")
+                return f"({' -> '.join(map(self._stage, folded(without_numbers(stages))))})" + (f" as {label}" if label else "")
             case Loop():
                 return self._loop(stage)
             case Scanned():
@@ -225,7 +226,7 @@ class Printer(Values):
     def _scan(self, scan: Scanned) -> str:
         states = ", ".join(f"{self.names[number]} = {self._expression(start, _PIPELINE)}" for number, start in scan.states)
         words = ["scan", *([f"({states})"] if states else []), f"axis={self.argument(scan.axes)}"]
-        words += ["reverse=true"] if scan.reverse.value else []
+        words += self.arguments([("reverse", scan.reverse)], scan)
         return " ".join([*words, "{", "\n".join(["", *self._lines(scan.statements, scan.results), ""]), "}"])
 
     def _loop(self, loop: Loop) -> str:
@@ -265,5 +266,5 @@ def _iteration(stages: Sequence[Any]) -> Sequence[Any]:
         case (Group((Stage(label=str(), activation=None),) as only),):
             return only
         case (Group(members),):
-            return without_numbers(members)
-    return without_numbers(stages)
+            return folded(without_numbers(members))
+    return folded(without_numbers(stages))

@@ -136,7 +136,7 @@ class Scanned(Tree):
 
     states: tuple[tuple[int, Any], ...]
     axes: Any
-    reverse: Literal
+    reverse: Any
     statements: tuple[Any, ...]
     results: tuple[Any, ...]
 
@@ -267,6 +267,13 @@ def changed(tree: T, change: Callable[[Any], Any]) -> T:
     else:
         return tree
     return made  # type: ignore[no-any-return]
+
+
+def is_within(tree: Any, found: Callable[[Any], bool]) -> bool:
+    """Whether some part of the tree is so."""
+    if isinstance(tree, tuple):
+        return any(is_within(item, found) for item in tree)
+    return isinstance(tree, Tree) and (found(tree) or is_within(tree.children(), found))
 
 
 def literals(tree: Any) -> Iterator[Literal]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 _AHEAD = 2
@@ -18,6 +20,8 @@ _AHEAD = 2
 
 def ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
     """See the module's docstring."""
+    from concurrent.futures import ThreadPoolExecutor  # most models are written without
+
     with ThreadPoolExecutor(_AHEAD) as threads:
         waiting: deque[Future[T]] = deque()
         for function in functions:

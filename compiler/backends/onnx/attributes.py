@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import AttributeProto, NodeProto, TensorProto, helper
 
+from ...ir.elements import Array
 from ...ir.types import DType
 from .elements import element_code, fill_tensor
+from .messages import AttributeProto, GraphProto, NodeProto, TensorProto
 
 
-def _tensor(array: NDArray[Any]) -> TensorProto:
+def _tensor(array: Array) -> TensorProto:
     proto = TensorProto()
     fill_tensor(proto, "", array)
     return proto
-
-
-def _plain(value: object) -> object:
-    """The value as `make_attribute` takes it."""
-    match value:
-        case DType():
-            return element_code(value)
-        case np.ndarray():
-            return _tensor(value)
-        case np.generic():
-            return value.item()
-    return value
 
 
 def _key(value: object) -> object:
@@ -55,8 +44,49 @@ class Attributes:
     def _attribute(self, name: str, value: object) -> AttributeProto:
         key = _key(value)
         if key is None:
-            return helper.make_attribute(name, _plain(value))
+            return attribute(name, value)
         made = self._made.get((name, key))
         if made is None:
-            made = self._made[name, key] = helper.make_attribute(name, _plain(value))
+            made = self._made[name, key] = attribute(name, value)
         return made
+
+
+def attribute(name: str, value: object) -> AttributeProto:
+    """The value as an attribute; its type follows from that of the value."""
+    made = AttributeProto(name=name)
+    match value:
+        case DType():
+            made.i, made.type = element_code(value), AttributeProto.INT
+        case int() | np.integer() | np.bool_():
+            made.i, made.type = int(value), AttributeProto.INT
+        case float() | np.floating():
+            made.f, made.type = float(value), AttributeProto.FLOAT
+        case str():
+            made.s, made.type = value.encode(), AttributeProto.STRING
+        case np.ndarray():
+            made.t.CopyFrom(_tensor(value))
+            made.type = AttributeProto.TENSOR
+        case GraphProto():
+            made.g.CopyFrom(value)
+            made.type = AttributeProto.GRAPH
+        case list() | tuple():
+            _fill_list(made, value)
+        case _:
+            raise TypeError(f"no attribute can hold {value!r}")
+    return made
+
+
+def _fill_list(made: AttributeProto, values: Sequence[Any]) -> None:
+    if not values:
+        raise TypeError("the type of an empty list is not known")
+    if all(isinstance(value, (int, np.integer)) for value in values):
+        made.ints.extend(values)
+        made.type = AttributeProto.INTS
+    elif all(isinstance(value, (int, float, np.number)) for value in values):
+        made.floats.extend(values)
+        made.type = AttributeProto.FLOATS
+    elif all(isinstance(value, str) for value in values):
+        made.strings.extend([value.encode() for value in values])
+        made.type = AttributeProto.STRINGS
+    else:
+        raise TypeError(f"no attribute can hold {values!r}")

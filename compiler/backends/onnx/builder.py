@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-from onnx import AttributeProto, GraphProto
 
 from ...ir.elements import Array
+from ...ir.frames import Frame
 from ...ir.types import DType, TensorType
 from ...weights.stored import StoredTensor, of_array
 from .attributes import Attributes
 from .elements import fill_type
+from .messages import AttributeProto, FunctionProto, GraphProto
 
 
 class NameAllocator:
@@ -57,15 +58,20 @@ class Body:
 class BuilderNode:
     """A node with provisional names of values; the builder knows their final names."""
 
-    __slots__ = ("attributes", "body", "inputs", "name", "op_type", "outputs")
+    __slots__ = ("attributes", "body", "domain", "frame", "inputs", "name", "op_type", "outputs")
 
-    def __init__(self, op_type: str, name: str, inputs: list[str], outputs: tuple[str, ...], attributes: dict[str, object]) -> None:
+    def __init__(
+        self, op_type: str, name: str, inputs: list[str], outputs: tuple[str, ...], attributes: dict[str, object], domain: str = ""
+    ) -> None:
         self.op_type = op_type
+        self.domain = domain
         self.name = name
         self.inputs = inputs
         self.outputs = outputs
         self.attributes = attributes
         self.body: Body | None = None
+        self.frame: Frame | None = None
+        """The block that it is part of."""
 
 
 class NodeWriter(Protocol):
@@ -93,12 +99,15 @@ class GraphBuilder:
         self.value_names = NameAllocator()
         self.node_names = NameAllocator()
         self.nodes: list[BuilderNode] = []
+        self.frame: Frame | None = None
+        """The block that nodes are part of which are added."""
         self.made: set[str] = set()
         """Results of nodes, unlike inputs, constants and parameters."""
         self.final: dict[str, str] = {}
         self.stored: dict[str, StoredTensor] = {}
         """Constants and initialisers by name."""
         self._constants: dict[tuple[object, ...], str] = {}
+        self._derived: set[str] = set()
         self._bodies: list[Body] = []
         """The loops that are being written, outermost first."""
         self._depths: dict[str, int] = {}
@@ -132,6 +141,7 @@ class GraphBuilder:
         return self._append(BuilderNode("Identity", name, [value], (self.value_names.unique(name),), {}), len(self._bodies)).outputs[0]
 
     def _append(self, node: BuilderNode, depth: int) -> BuilderNode:
+        node.frame = self.frame
         (self._bodies[depth - 1].nodes if depth else self.nodes).append(node)
         self.made.update(node.outputs)
         if depth:
@@ -152,7 +162,7 @@ class GraphBuilder:
         return self._append(node, len(self._bodies))
 
     def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes that stand for it, and gives the last."""
+        """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes in its place, and gives the last."""
         if self.lowering is not None:
             return self.lowering.add(op_type, name, inputs, count, attributes)
         return self.add_as_it_is(op_type, name, inputs, count, attributes)
@@ -181,37 +191,48 @@ class GraphBuilder:
 
     def constants(self) -> set[str]:
         """The names of all constants so far."""
-        return set(self._constants.values())
+        return {*self._constants.values(), *self._derived}
 
-    def write(self, graph: GraphProto, outputs: Sequence[str]) -> set[str]:
-        """Writes the nodes that are needed to compute `outputs` (provisional names); returns the provisional names of all values that are
-        needed, those of `stored` among them."""
+    def is_constant(self, names: Iterable[str]) -> None:
+        """Says that stored tensors depend on no parameter."""
+        self._derived.update(names)
+
+    def prune(self, outputs: Sequence[str]) -> set[str]:
+        """Leaves out the nodes that are not needed to compute `outputs` (provisional names); returns the provisional names of all values
+        that are needed, those of `stored` among them."""
         used = set(outputs)
         self.nodes = pruned(self.nodes, used)
-        self._write_nodes(graph, self.nodes, Attributes())
         return used
 
-    def _write_nodes(self, graph: GraphProto, nodes: Sequence[BuilderNode], attributes: Attributes) -> None:
-        final = self.final
-        for node in nodes:
-            proto = graph.node.add()
-            proto.op_type = node.op_type
-            proto.name = node.name
-            proto.input.extend([final.get(v, v) for v in node.inputs])
-            proto.output.extend([final.get(v, v) for v in node.outputs])
-            if node.attributes:
-                attributes.put(proto, node.attributes)
-            if node.body is not None:
-                attribute = proto.attribute.add(name="body", type=AttributeProto.GRAPH)
-                self._write_body(attribute.g, node.body, attributes)
+    def write(self, graph: GraphProto) -> None:
+        """Writes the nodes, under their final names."""
+        write_nodes(graph, self.nodes, self.final, Attributes())
 
-    def _write_body(self, graph: GraphProto, body: Body, attributes: Attributes) -> None:
-        graph.name = body.name
-        self._write_nodes(graph, body.nodes, attributes)
-        infos = [graph.input.add() for _ in body.inputs] + [graph.output.add() for _ in body.outputs]
-        for info, value, type_ in zip(infos, (*body.inputs, *body.outputs), body.types, strict=True):
-            info.name = self.final.get(value, value)
-            fill_type(info.type, type_)
+
+def write_nodes(graph: GraphProto | FunctionProto, nodes: Sequence[BuilderNode], final: Mapping[str, str], attributes: Attributes) -> None:
+    """Writes nodes, those in loops too. `final` has the names of values that are others than the provisional ones."""
+    for node in nodes:
+        proto = graph.node.add()
+        proto.op_type = node.op_type
+        proto.name = node.name
+        proto.input.extend([final.get(v, v) for v in node.inputs])
+        proto.output.extend([final.get(v, v) for v in node.outputs])
+        if node.domain:
+            proto.domain = node.domain
+        if node.attributes:
+            attributes.put(proto, node.attributes)
+        if node.body is not None:
+            attribute = proto.attribute.add(name="body", type=AttributeProto.GRAPH)
+            _write_body(attribute.g, node.body, final, attributes)
+
+
+def _write_body(graph: GraphProto, body: Body, final: Mapping[str, str], attributes: Attributes) -> None:
+    graph.name = body.name
+    write_nodes(graph, body.nodes, final, attributes)
+    infos = [graph.input.add() for _ in body.inputs] + [graph.output.add() for _ in body.outputs]
+    for info, value, type_ in zip(infos, (*body.inputs, *body.outputs), body.types, strict=True):
+        info.name = final.get(value, value)
+        fill_type(info.type, type_)
 
 
 def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from sys import byteorder
-from typing import Any
-
-from numpy.typing import NDArray
-from onnx import TensorProto, TypeProto
 
 from ...dims import show
-from ...ir.elements import NumpyType, dtype_of
+from ...ir.elements import Array, NumpyType, dtype_of
 from ...ir.types import DTYPES, DType, TensorType
+from .messages import TensorProto, TypeProto
 
 _OTHER_NAMES = {"float32": "FLOAT", "float64": "DOUBLE"}
 _CODES = {name: int(TensorProto.DataType.Value(_OTHER_NAMES.get(name, name.upper()))) for name in DTYPES}
@@ -36,7 +33,7 @@ def _code_of(dtype: NumpyType) -> int:
     return element_code(known)
 
 
-def fill_tensor(tensor: TensorProto, name: str, array: NDArray[Any]) -> None:
+def fill_tensor(tensor: TensorProto, name: str, array: Array) -> None:
     """Puts the array into an empty `TensorProto`, little-endian."""
     tensor.name = name
     tensor.data_type = _code_of(array.dtype)

@@ -1,4 +1,4 @@
-"""The graph as an ONNX model: flat, every call opened, with the initialisers of the weights given.
+"""The graph as an ONNX model, with the initialisers of the weights given: flat, every call opened, unless functions are asked for.
 
 In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initialisers that are not read yet. Always: inputs,
 outputs and initialisers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
@@ -8,15 +8,13 @@ memory grow with the number of operators.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, TypeProto, ValueInfoProto
 
 from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
+from ...ir.elements import Array
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
+from ...ir.frames import Frame
 from ...ir.graph import Program
 from ...ir.types import TensorType
 from ...ir.values import Value
@@ -28,11 +26,11 @@ from ..base import OPSET, USUAL, GraphOptions
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
-from .opsets.lowering import Lowering, NotInOpset
+from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
 from .table import EMITTERS
-from .unsupported import UnsupportedInOnnx
+from .unsupported import NotInOpset, UnsupportedInOnnx
 
 PRODUCER = "netc"
 _IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
@@ -55,37 +53,37 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(
-    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
-) -> ModelProto:
+def model_proto(program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
     return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
 
 
 def graph_and_tensors(
-    program: Program, arrays: Mapping[str, NDArray[Any]], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
 ) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 
     Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
     """
-    from . import ops  # noqa: F401  (fills the table)
-
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
     for key, value in (("spec_hash", spec_hash), *options.metadata):
         model.metadata_props.add(key=key, value=value)
     model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
-    return GraphAndTensors(model, _Writer(program, arrays, options.opset).write(model.graph, optimized=options.optimize))
+    return GraphAndTensors(model, _Writer(program, arrays, options).write(model))
 
 
 class _Writer:
-    def __init__(self, program: Program, arrays: Mapping[str, NDArray[Any]], opset: int) -> None:
+    def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
         main = program.main
         self.program = program
+        self.options = options
         self.builder = GraphBuilder()
-        self.builder.lowering = None if opset == OPSET else Lowering(self.builder, opset)
+        if options.opset != OPSET:
+            from .opsets.lowering import Lowering
+
+            self.builder.lowering = Lowering(self.builder, options.opset)
         names = NameAllocator()
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
@@ -102,8 +100,9 @@ class _Writer:
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
-    def write(self, graph: GraphProto, *, optimized: bool) -> dict[str, StoredTensor]:
+    def write(self, model: ModelProto) -> dict[str, StoredTensor]:
         """Fills the graph, and gives what its initialisers are."""
+        graph, optimized = model.graph, self.options.optimize
         flat = FlatGraph(self.program.main)
         for item in flat:
             match item:
@@ -119,7 +118,15 @@ class _Writer:
 
             given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
             optimize(self.builder, produced, given | dict(self.types))
-        used = self.builder.write(graph, produced)
+        used = self.builder.prune(produced)
+        if self.options.functions:
+            from .functions import DOMAIN, FunctionWriter
+
+            model.functions.extend(FunctionWriter(self.builder, self.options.opset).write(produced))
+            used = self.builder.prune(produced)
+        if model.functions:
+            model.opset_import.add(domain=DOMAIN, version=1)
+        self.builder.write(graph)
         types = _Types()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
             types.describe(graph.input.add(), name, value.type)
@@ -131,6 +138,7 @@ class _Writer:
 
     def _emit(self, flat_node: FlatNode) -> None:
         node = flat_node.node
+        self._enter(flat_node.frame)
         given = self.given.get(id(node))
         if given is None:
             given = self.given[id(node)] = node.op.bind(tuple(v.type for v in node.inputs), self.program.facts)
@@ -150,7 +158,13 @@ class _Writer:
         for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
             self._keep(tensor, value)
 
+    def _enter(self, frame: Frame | None) -> None:
+        """What is added is part of that block; in a loop, of the block that the loop is part of."""
+        if not self.loops:
+            self.builder.frame = frame
+
     def _begin_loop(self, item: FlatScan) -> None:
+        self._enter(item.frame)
         self.loops.append(item)
         own = item.node.graph.inputs[: len(item.given)]
         name = join(item.path, "scan")
@@ -182,6 +196,7 @@ class _Writer:
     def _bind(self, tensors: Sequence[str]) -> list[str]:
         """Gives the results the names of the outputs; what is not a node's own, or an output already, is copied."""
         bound: list[str] = []
+        self._enter(None)
         for name, tensor in zip(self.outputs, tensors, strict=True):
             if tensor not in self.builder.made or tensor in bound:
                 place = self.builder.node_names.unique(f"{name}/Identity")

@@ -6,8 +6,6 @@ decides between two that are equally near; Resize agrees where `is_resize` is tr
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +32,8 @@ def is_left(stretch: Stretch) -> bool:
         return False
     if isinstance(stretch.size, int):
         return stretch.size == stretch.result != 1
+    from fractions import Fraction  # few models resize
+
     least = max(2, bounds(stretch.size)[0] or 1)
     return stretch.scale > 1 and least * (Fraction(stretch.scale) - 1) < 1
 
@@ -42,7 +42,7 @@ def is_resize(stretch: Stretch, *, exact: bool) -> bool:
     """Whether ONNX's Resize reads from the same positions. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is
     a float32, division has no error, and the question is whether PyTorch's product has one that matters."""
     ratio = stretch.ratio
-    if ratio is None or is_left(stretch) or Fraction(float(F32(ratio))) != ratio:
+    if ratio is None or is_left(stretch) or float(F32(ratio)) != ratio:
         return False
     count = stretch.result if isinstance(stretch.result, int) else _FAR
     if count > _MOST:

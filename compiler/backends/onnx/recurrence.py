@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from onnx import GraphProto, helper
-
 from ...ir.types import DType
 from ...ops.base import Operator
 from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...ops.recurrent_cell import GruCell, LstmCell, RnnCell
+from .attributes import attribute
 from .elements import element_code
+from .messages import GraphProto
 from .table import Site
 
 Names = list[str]
@@ -81,7 +81,7 @@ class _Body:
         if op.projection:
             after[0] = self.add("MatMul", after[0], weights[-1])
         for name in (*after, *(self.add("Identity", w) for w in weights), self.add("Identity", after[0])):
-            self.graph.output.append(helper.make_tensor_value_info(name, self.code, None))
+            self.graph.output.add(name=name).type.tensor_type.elem_type = self.code
         return self.graph
 
     def _turned(self, op: Recurrent, state: str, weights: Names) -> str:
@@ -90,7 +90,8 @@ class _Body:
 
     def _inputs(self, name: str, count: int) -> Names:
         names = [f"{self.prefix}{name}{index + 1}" for index in range(count)]
-        self.graph.input.extend([helper.make_tensor_value_info(n, self.code, None) for n in names])
+        for name in names:
+            self.graph.input.add(name=name).type.tensor_type.elem_type = self.code
         return names
 
     def add(self, op_type: str, *inputs: str) -> str:
@@ -102,7 +103,8 @@ class _Body:
     def split(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> Names:
         at = len(self.graph.node) + 1
         names = [f"{self.prefix}{op_type}_{at}" + (f":{i}" if i else "") for i in range(outputs)]
-        self.graph.node.append(helper.make_node(op_type, inputs, names, **attributes))
+        node = self.graph.node.add(op_type=op_type, input=inputs, output=names)
+        node.attribute.extend([attribute(name, value) for name, value in attributes.items()])
         return names
 
 

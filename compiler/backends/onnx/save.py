@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-from onnx import ModelProto, TensorProto
-
 from netc.dsl.record import Record
 
 from ...weights.room import check_disk, check_memory
@@ -21,6 +19,7 @@ from ...weights.stored import StoredTensor
 from ..base import WrongOutput
 from .ahead import ahead
 from .elements import element_code, element_name
+from .messages import ModelProto, TensorProto
 from .model import GraphAndTensors
 from .quantising.products import Product, products
 from .stream import Chunk, Message, Piece, contents, inside, outside

@@ -5,7 +5,7 @@ In: a `Dim`. Out: the name of a one-element tensor. Always: each expression, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -118,8 +118,15 @@ class OnnxSizes:
         key = (op_type, inputs, *attributes.values())
         if key not in self._steps:
             name = self.builder.node_names.unique(f"size/{op_type}")
-            self._steps[key] = self.builder.add(op_type, name, inputs, 1, attributes).outputs[0]
+            self._steps[key] = self._put(op_type, name, inputs, attributes)
         return self._steps[key]
+
+    def _put(self, op_type: str, name: str, inputs: Sequence[str], attributes: dict[str, object]) -> str:
+        """Sizes are of the whole model, and in no block."""
+        frame, self.builder.frame = self.builder.frame, None
+        node = self.builder.add(op_type, name, inputs, 1, attributes)
+        self.builder.frame = frame
+        return node.outputs[0]
 
     def _symbol(self, name: str) -> SizePart:
         if name not in self._symbols:
@@ -131,8 +138,7 @@ class OnnxSizes:
         if origin is None:
             raise UnresolvedSymbol(name)
         place = self.builder.node_names.unique(f"size/{name}")
-        node = self.builder.add("Shape", place, [origin.tensor], 1, {"start": origin.axis, "end": origin.axis + 1})
-        part = SizePart(node.outputs[0], 1)
+        part = SizePart(self._put("Shape", place, [origin.tensor], {"start": origin.axis, "end": origin.axis + 1}), 1)
         if origin.offset:
             part = self._add(part, _number(-origin.offset))
         if origin.divisor != 1:

@@ -11,7 +11,6 @@ from sys import byteorder
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, ModelProto, TensorProto
 
 from netc.dsl.record import Record
 
@@ -19,16 +18,34 @@ from ...ir.elements import Array
 from ...weights.numbers import parts
 from ...weights.stored import StoredTensor
 from .elements import element_code
+from .messages import GraphProto, ModelProto, TensorProto
 
 Chunk = bytes | memoryview
 _LENGTH_DELIMITED = 2
 _GRAPH = ModelProto.GRAPH_FIELD_NUMBER
 _INITIALIZER = GraphProto.INITIALIZER_FIELD_NUMBER
-_RAW_DATA = TensorProto.RAW_DATA_FIELD_NUMBER
+
+
+def _tag(number: int) -> bytes:
+    return _varint(number << 3 | _LENGTH_DELIMITED)
+
+
+def _varint(number: int) -> bytes:
+    """As protobuf writes integers: seven bits a byte, the lowest first, the highest bit of a byte set if others follow."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_INITIALIZER_TAG = _tag(_INITIALIZER)
+_RAW_DATA_TAG = _tag(TensorProto.RAW_DATA_FIELD_NUMBER)
 
 
 class Piece(Record):
-    """An initialiser: `head` has everything but its elements, of which `content` gives `size` bytes; None if they are in another file."""
+    """An initialiser: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
 
     head: bytes
     size: int = 0
@@ -37,7 +54,8 @@ class Piece(Record):
 
 def inside(name: str, stored: StoredTensor) -> Piece:
     """An initialiser whose elements are in the model."""
-    return Piece(_header(name, stored).SerializeToString(deterministic=True), stored.nbytes, lambda: contents(stored.read()))
+    head, size = _header(name, stored).SerializeToString(deterministic=True), stored.nbytes
+    return Piece(head + _RAW_DATA_TAG + _varint(size), size, lambda: contents(stored.read()))
 
 
 def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piece:
@@ -60,9 +78,9 @@ class Message:
 
     def __init__(self, proto: ModelProto, pieces: Sequence[Piece]) -> None:
         self._pieces = pieces
-        self._lengths = [_length(piece) for piece in pieces]
+        self._lengths = [len(piece.head) + piece.size for piece in pieces]
         self._graph_before, self._graph_after = _split(proto.graph, _INITIALIZER)
-        inner = sum(len(_tag(_INITIALIZER)) + len(_varint(length)) + length for length in self._lengths)
+        inner = sum(len(_INITIALIZER_TAG) + len(_varint(length)) + length for length in self._lengths)
         graph = len(self._graph_before) + inner + len(self._graph_after)
         head, self._after = _split(proto, _GRAPH)
         self._before = head + _tag(_GRAPH) + _varint(graph)
@@ -73,17 +91,11 @@ class Message:
         yield self._before
         yield self._graph_before
         for piece, length in zip(self._pieces, self._lengths, strict=True):
-            yield _tag(_INITIALIZER) + _varint(length) + piece.head
+            yield _INITIALIZER_TAG + _varint(length) + piece.head
             if piece.content is not None:
-                yield _tag(_RAW_DATA) + _varint(piece.size)
                 yield from piece.content()
         yield self._graph_after
         yield self._after
-
-
-def _length(piece: Piece) -> int:
-    own = 0 if piece.content is None else len(_tag(_RAW_DATA)) + len(_varint(piece.size)) + piece.size
-    return len(piece.head) + own
 
 
 def _split(message: Any, number: int) -> tuple[bytes, bytes]:
@@ -108,17 +120,3 @@ def _serialised(message: Any, fields: Iterable[Any]) -> bytes:
 def _header(name: str, stored: StoredTensor) -> TensorProto:
     assert stored.dtype is not None
     return TensorProto(name=name, data_type=element_code(stored.dtype), dims=stored.shape)
-
-
-def _tag(number: int) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED)
-
-
-def _varint(number: int) -> bytes:
-    """As protobuf writes integers: seven bits a byte, the lowest first, the highest bit of a byte set if others follow."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

@@ -6,6 +6,10 @@ from ...errors.onnx import OnnxUnsupported
 from ..base import UnsupportedByTarget
 
 
+class NotInOpset(Exception):
+    """The opset has no such operator. `str()` is a clause."""
+
+
 class UnsupportedInOnnx(UnsupportedByTarget):
     """Raised while an operator is written."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
 
+from ...analysis.following import Followed, followed
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
 from ...ir.tests import every
 from ...ir.values import Parts, Value, ValueTuple, flat
@@ -76,6 +77,7 @@ class _Builder:
         self.all_roles = context.roles
         self.labels: set[str] = set()
         self.own: dict[int, Code] = {}
+        self.followed: dict[int, Followed] = {}
         self._enter(graph)
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
         self.ways = Ways(graph, self.constructions, self.own, self.framework)
@@ -84,6 +86,7 @@ class _Builder:
         """Takes up the labels and shared stages of the graph, or of a loop in it."""
         self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own |= {id(m): MemberRef(m.label) for m in graph.declares}
+        self.followed |= followed(graph)
 
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
@@ -101,6 +104,7 @@ class _Builder:
         for choice in every(graph.choices):
             body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
         body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
+        body.starts = self._starts()
         if any("." in m.label for m in body.members):
             self._fold()
         if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
@@ -159,6 +163,15 @@ class _Builder:
 
         body.steps = [_reaching(step, change) for step in body.steps]
         body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
+        body.starts = [(rewrite(module, change), rewrite(source, change)) for module, source in body.starts]
+
+    def _starts(self) -> list[tuple[Code, Code]]:
+        """The modules of this body that start from a parameter, each once, with that."""
+        known = self.followed
+        passed = {id(m) for m in self.graph.modules}
+        own = [n for n in self.every if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
+        modules = {self.ways.stage(n): known[id(n)] for n in own}
+        return [(module, self.ways.parameter(where.path, where.name)) for module, where in modules.items()]
 
     def _place(self, made: Value | ValueTuple) -> int:
         self.body.names.append(name_of(made, self.roles))

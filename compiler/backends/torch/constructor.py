@@ -1,7 +1,7 @@
 """The `__init__` of a class.
 
 In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties
-after all members; the keys of the state dict are the members' labels.
+and what starts from a parameter after all members; the keys of the state dict are the members' labels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ...ir.origins import plain
 from ...ir.tests import Key
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
-from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, call
+from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
 from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
@@ -114,6 +114,8 @@ class _Constructor:
         lines += [*self.draws, *rule_lines(self.body.rules, self.taken)]
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
+        for module, parameter in self.body.starts:
+            lines += statement("", doc(Method(self._reached(module), "start", (self._reached(parameter),))), 2)
         return lines
 
     def _held(self, mapped: list[Member]) -> tuple[Code, ...]:

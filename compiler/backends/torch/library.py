@@ -265,17 +265,24 @@ class SpectralNormalize(nn.Module):
         for vector in (self._u, self._v):
             nn.init.normal_(vector, std=len(vector) ** -0.5)
 
+    def start(self, weight: Tensor) -> None:
+        """Gives the vectors reasonable values for a new weight."""
+        self.improve(self.matrix(weight), 15)
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        return weight.movedim(self.axis, 0).flatten(1)
+
     @torch.no_grad()
-    def improve(self, matrix: Tensor) -> None:
+    def improve(self, matrix: Tensor, steps: int) -> None:
         """Power iteration."""
-        for _ in range(self.n_power_iterations):
+        for _ in range(steps):
             self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
             self._v.copy_(F.normalize(matrix.T @ self._u, dim=0, eps=self.eps))
 
     def forward(self, weight: Tensor) -> Tensor:
-        matrix = weight.movedim(self.axis, 0).flatten(1)
+        matrix = self.matrix(weight)
         if self.training:
-            self.improve(matrix)
+            self.improve(matrix, self.n_power_iterations)
         # Later calls change the vectors before gradients are computed.
         u, v = self._u.clone(), self._v.clone()
         return weight / torch.dot(u, matrix @ v)

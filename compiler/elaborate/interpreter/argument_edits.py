@@ -14,6 +14,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 _CLOSING = re.compile(r"\s*,?\s*\)")
+_LABEL = re.compile(r"[A-Za-z_]\w*")
 _SIMPLE = (ast.NumberLiteral, ast.Dims, ast.String, ast.Boolean, ast.Name)
 
 
@@ -28,8 +29,8 @@ class Hint(Record):
 
 
 def arguments_of(node: ast.Apply) -> list[Span]:
-    """All arguments as they are written, in their order."""
-    last = () if node.activation is None else (node.activation,)
+    """All arguments as they are written, in their order; without an activation after the brackets of a call."""
+    last = () if node.activation is None or node.called else (node.activation,)
     return sorted((a.span for a in (*node.positional, *node.keywords, *last)), key=lambda span: span.start)
 
 
@@ -88,3 +89,18 @@ def separated(node: ast.Apply, argument: Span) -> tuple[Edit, ...]:
         return ()
     before = next((span for span in reversed(arguments) if span.end <= argument.start), node.name_span)
     return (Edit(Span(argument.file, before.end, argument.end), f" -> {argument.text}", safe=True),)
+
+
+def labelled(node: ast.Apply, keyword: ast.Keyword) -> Hint:
+    """A label that is written as an argument, `name="fc"` as in Keras: it comes after the stage."""
+    if keyword.name not in ("name", "label"):
+        return Hint()
+    text = keyword.value.value if isinstance(keyword.value, ast.String) else keyword.value.span.text
+    if node.label is not None or not _LABEL.fullmatch(text):
+        return Hint("a label is written after the stage, without quotes: `as NAME`")
+    (left_out,) = removed(node, keyword.span, keyword.span, safe=True)
+    start, file = left_out.span.start, node.span.file
+    rest = file.text[left_out.span.end : node.span.end]
+    return Hint(
+        f"a label is written after the stage: `as {text}`", (Edit(Span(file, start, node.span.end), f"{rest} as {text}", safe=True),)
+    )

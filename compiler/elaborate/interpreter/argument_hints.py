@@ -13,7 +13,7 @@ from ...dims import show
 from ...ir.values import Value
 from ...ops.base import Arg, Operator
 from ...ops.initialisers import ALIASES, INIT, INITIALISERS
-from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind
+from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
 from ..scopes.scope import BlockDef, Scope
 from ..scopes.show import show_value
 from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
@@ -122,15 +122,24 @@ def _no_activation(name: str, stage: str) -> str:
     return f"{meant} is not an activation; write it as a stage, `-> {name}`"
 
 
-def missing_brackets_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
-    """For one value without its brackets: `reshape (-1)`."""
-    if isinstance(value, tuple):
-        return Hint()
+def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
+    """For a value that would be of the kind if it were written in another way: without its brackets, `reshape (-1)`, or in percent,
+    `dropout 50`."""
+    if _is_of(kind, (value,)) and not isinstance(value, tuple):
+        return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
+    share = isinstance(kind, NumberKind) and 1 in (kind.high, kind.below)
+    if share and isinstance(value, (int, float)) and value >= 2 and _is_of(kind, value / 100):
+        text = f"{value / 100:g}"
+        return Hint(f"for {value:g} %, write `{text}`", rewritten(span, span, text, safe=False))
+    return Hint()
+
+
+def _is_of(kind: Kind[Any], value: object) -> bool:
     try:
-        kind.convert((value,))
+        kind.convert(value)
     except InvalidArgument:
-        return Hint()
-    return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
+        return False
+    return True
 
 
 def near_word(kind: Kind[Any], name: str) -> list[str]:

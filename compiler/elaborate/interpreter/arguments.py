@@ -25,8 +25,8 @@ from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import Flow, TrailingActivation
-from .argument_edits import Hint, moved_last, removed
-from .argument_hints import example_of, missing_brackets_hint, near_word, sizes_of, surplus_hint
+from .argument_edits import Hint, labelled, moved_last, removed
+from .argument_hints import example_of, meant_hint, near_word, sizes_of, surplus_hint
 from .base import Part
 from .expressions import MISSPELT
 from .parameters import did_you_mean, extra_argument_hint, is_activation, surplus_argument
@@ -114,7 +114,7 @@ class Arguments(Part):
         return {name: plain(value) for name, value in args.items()}
 
     def _unknown(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
-        hint, advice = Hint(), self.session.foreign_argument(cls, keyword.name)
+        hint, advice = labelled(node, keyword), self.session.foreign_argument(cls, keyword.name)
         quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
         if cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
             bare = quoted or keyword.value.span.text
@@ -154,7 +154,7 @@ class Arguments(Part):
             check_number(converted, expr.span)  # 1e300 is an integer too
             return converted
         except InvalidArgument:
-            hint = missing_brackets_hint(kind, value, expr.span)
+            hint = meant_hint(kind, value, expr.span)
             raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), hint.help), expr.span, edits=hint.edits) from None
 
     def raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:

@@ -5,7 +5,7 @@ To find where a construct is handled, start at the `match` of `Statements`, `Sta
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from netc.dsl import ast
 
@@ -20,7 +20,6 @@ from .call_syntax import CallSyntax
 from .checks import ShapeChecks
 from .closures import Closures
 from .conditionals import Conditionals
-from .constants import Constants
 from .expressions import Expressions
 from .functions import Functions
 from .groups import Groups
@@ -33,16 +32,20 @@ from .operators import OperatorStages
 from .parameters import Parameters
 from .patterns import Patterns
 from .pipelines import Pipelines
-from .scans import Scans
 from .shared import SharedStages
 from .stage_labels import StageLabels
 from .stage_parameters import StageParameters
 from .stages import Stages
 from .statements import Statements
 
+if TYPE_CHECKING:
+    from .constants import Constants
+    from .scans import Scans
+
 
 class Elaborator:
-    """Evaluates expressions and elaborates tensor constructs of one session. Implements `Interpreter`."""
+    """Evaluates expressions and elaborates tensor constructs of one session. Implements `Interpreter`. Parts that few models need are
+    imported and made when they are."""
 
     def __init__(self, session: ElaborationSession) -> None:
         self.session = session
@@ -55,9 +58,19 @@ class Elaborator:
         self._closures = Closures(self, functions, self.expressions, arguments)
         self._layer_parameters = LayerParameters(self, arguments, self._closures)
         inputs = InputDeclarations(self, self.expressions, arguments)
-        constants = Constants(self, self.expressions, arguments, labels)
         pipelines = Pipelines(self, inputs)
         shared = SharedStages(self, labels)
+
+        def constants() -> Constants:
+            from .constants import Constants
+
+            return Constants(self, self.expressions, arguments, labels)
+
+        def scans() -> Scans:
+            from .scans import Scans
+
+            return Scans(self, pipelines, arguments)
+
         conditionals = Conditionals(self, self.expressions)
         groups = Groups(self, pipelines, arguments, labels, conditionals)
         stage_parameters = StageParameters(self)
@@ -73,7 +86,7 @@ class Elaborator:
             shared,
             groups,
             Loops(self, labels),
-            Scans(self, pipelines, arguments),
+            scans,
             conditionals,
             self.checks,
         )

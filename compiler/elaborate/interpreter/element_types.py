@@ -15,10 +15,7 @@ from collections.abc import Container, Sequence
 from ...ir.types import FLOAT32, DType, TensorType
 from ...ir.values import Value
 from ...ops.base import Operator
-from ...ops.constants import TableOperator
-from ...ops.loss import Loss
 from ...ops.parametric import Parametric
-from ...ops.shape import Cast
 from ..session import ElaborationSession
 
 _DTYPE = "dtype"
@@ -28,7 +25,12 @@ def seen_types(op: Operator, inputs: Sequence[Value], session: ElaborationSessio
     """The types of the inputs as the operator takes them."""
     types = tuple([v.type for v in inputs])
     model = session.precision.dtype
-    if model == FLOAT32 or isinstance(op, Cast):
+    if model == FLOAT32:
+        return types
+    from ...ops.loss import Loss
+    from ...ops.shape import Cast
+
+    if isinstance(op, Cast):
         return types
     if model.size < FLOAT32.size and (session.in_training or isinstance(op, Loss)):
         return tuple([t.with_dtype(FLOAT32) if t.dtype == model else t for t in types])
@@ -42,6 +44,8 @@ def makes_weak(op: Operator, inputs: Sequence[Value], session: ElaborationSessio
     if session.precision.dtype == FLOAT32:
         return False
     if not inputs:
+        from ...ops.constants import TableOperator
+
         return isinstance(op, TableOperator)
     return not isinstance(op, Parametric) and all(v.weak for v in inputs if v.type.dtype.is_float)
 

@@ -38,6 +38,11 @@ MISSPELT = ("True", "False")
 """Names for which the parser has reported the right spelling."""
 
 
+def _values_everywhere() -> list[str]:
+    """Names that are values without a definition: element types, initialisers, and operators that are often arguments."""
+    return [*DTYPES, *INIT.words, *(name for name, operator in Operator.registry.items() if operator.is_activation)]
+
+
 class Expressions(Part):
     def __init__(self, interpreter: Interpreter, functions: Functions) -> None:
         super().__init__(interpreter)
@@ -126,7 +131,7 @@ class Expressions(Part):
         later = scope.later(name, span)
         if later is not None:
             raise Failure(UnknownName(name, later=True), span, ((later, "defined here"),))
-        candidates = self.session.near(name, [*scope.visible(), *self.session.dims])
+        candidates = self.session.near(name, [*scope.visible(), *self.session.dims]) or self.session.near(name, _values_everywhere())
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):
             hint = f"a shape that begins with a name is a list: `[{', '.join(name.split('x'))}]`"

@@ -17,8 +17,6 @@ from ...errors.operators import KernelTooLarge
 from ...ir.types import TensorType
 from ...ir.values import Value
 from ...ops.base import Operator
-from ...ops.convolution import Conv, ConvTranspose
-from ...ops.dense import Dense
 from ..scopes.scope import GraphFrame
 
 _CHANNELS = 8
@@ -36,7 +34,7 @@ def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: Graph
         yield BatchTakenForChannels(op.name, x.type), STAGE
     if _order_of_pytorch(op, x.type):
         yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument("kernel")
-    if isinstance(op, Dense) and x.spatial and x.type.rank > 2:
+    if _is_dense_of_an_image(op, x):
         yield DenseAfterSpatial(x.type, result), STAGE
 
 
@@ -56,9 +54,21 @@ def _slides_over_an_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
     return op.spatial and span != 1 and frame.graph.kind == "model" and x.spatial and x in frame.graph.inputs
 
 
+def _is_dense_of_an_image(op: Operator, x: Value) -> bool:
+    if not x.spatial or x.type.rank < 3:
+        return False
+    from ...ops.dense import Dense
+
+    return isinstance(op, Dense)
+
+
 def _order_of_pytorch(op: Operator, x: TensorType) -> bool:
     """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first."""
-    if not isinstance(op, (Conv, ConvTranspose)) or x.rank < 3 or x.shape[1] != op.channels:
+    if not op.spatial or x.rank < 3:
+        return False
+    from ...ops.convolution import Conv, ConvTranspose
+
+    if not isinstance(op, (Conv, ConvTranspose)) or x.shape[1] != op.channels:
         return False
     kernel, stride = op.args["kernel"], op.args["stride"]
     return isinstance(kernel, int) and kernel >= _CHANNELS and kernel % 2 == 0 and kernel > op.args["channels"] and stride == 1

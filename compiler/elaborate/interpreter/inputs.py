@@ -32,6 +32,10 @@ _OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
 _BATCHES = (BATCH, "B", "BS", "BATCH", "BATCH_SIZE")
 """What people call the dimension of the batch."""
 
+_OF_TYPES = "write the type without a name after the shape, as in `input 3 int64`"
+_KEYWORDS = {"dtype": _OF_TYPES, "type": _OF_TYPES, "name": "a name comes first: `NAME = input ...`"}
+"""Arguments of other libraries, and what to write."""
+
 
 class InputDeclarations(Part):
     def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
@@ -101,7 +105,7 @@ class InputDeclarations(Part):
             if index and keyword.name == "batch":
                 raise Failure(ArgumentTwice("input", "batch"), keyword.span, ((node.keywords[0].span, "first here"),))
             if keyword.name != "batch":
-                hint = "write the type without a name after the shape, as in `input 3 int64`" if keyword.name in ("dtype", "type") else ""
+                hint = _KEYWORDS.get(keyword.name, "")
                 close = tuple(near(keyword.name, ["batch"]))
                 raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
             batched = self._arguments.flag("input", keyword, scope)

@@ -5,7 +5,8 @@ In: a tensor expression and its scope. Out: a tensor, several, or a compile-time
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from netc.dsl import ast
 
@@ -23,7 +24,6 @@ from .base import Interpreter, Part
 from .block_tensors import declared
 from .call_syntax import CallSyntax, makes_tensors, on_tensors
 from .conditionals import Conditionals
-from .constants import Constants
 from .functions import Functions
 from .groups import Groups
 from .inputs import InputDeclarations
@@ -33,6 +33,9 @@ from .stage_parameters import StageParameters
 from .stages import Stages
 from .tensor_arithmetic import infix, prefix
 
+if TYPE_CHECKING:
+    from .constants import Constants
+
 
 class Operands(Part):
     def __init__(
@@ -40,7 +43,7 @@ class Operands(Part):
         interpreter: Interpreter,
         functions: Functions,
         inputs: InputDeclarations,
-        constants: Constants,
+        constants: Callable[[], Constants],
         pipelines: Pipelines,
         groups: Groups,
         conditionals: Conditionals,
@@ -84,11 +87,11 @@ class Operands(Part):
             case ast.InputDecl():
                 made = self._inputs.make(node, "", scope)
             case ast.ParamDecl():
-                made = self._constants.param(node, scope)
+                made = self._constants().param(node, scope)
             case ast.TableDecl():
-                made = self._constants.table(node, scope)
+                made = self._constants().table(node, scope)
             case ast.StoredTableDecl():
-                made = self._constants.stored_table(node, scope)
+                made = self._constants().stored_table(node, scope)
             case _:
                 raise TypeError(f"no operand: {node}")
         self.session.index.stage(node.span, made)
@@ -172,7 +175,9 @@ class Operands(Part):
         found = scope.find(name)
         block = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
         idle = isinstance(block, ast.Block) and not declared(block)
-        raise Failure(NoIn() if name == "in" else NoIn(name, block=idle), span)
+        around = scope.frame.graph if scope.frame is not None else None
+        inside = around.name if around is not None and around.kind == "block" and name == "in" else ""
+        raise Failure(NoIn(inside=inside) if name == "in" else NoIn(name, block=idle), span)
 
 
 def _item(node: ast.Apply) -> ast.IndexExpr | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from netc.dsl import ast
@@ -16,7 +16,7 @@ from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
-from .argument_edits import Hint, separated
+from .argument_edits import Hint, labelled, separated
 from .base import Part
 
 
@@ -53,10 +53,11 @@ class BoundParameters(Record):
         own = named(value, f"{self.owner}.{parameter}") if self.owner else value
         if own is value:
             return value
+        literal = literal_value(default)
         items = own if isinstance(own, tuple) else (own,)
         for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
             inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal_value(default))
+            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal, None, 0)
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 
@@ -97,8 +98,10 @@ class Parameters(Part):
             self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
 
 
-def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply) -> dict[str, ast.Expr]:
-    """The arguments given to a block or function, by the names of its parameters."""
+def match_arguments(
+    owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply, advise: Callable[[ast.Apply, ast.Keyword], Hint] = labelled
+) -> dict[str, ast.Expr]:
+    """The arguments given to a block or function, by the names of its parameters. `advise` has the help for unknown names."""
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
@@ -109,7 +112,9 @@ def match_arguments(owner: str, parameters: Sequence[ast.ParameterDecl], node: a
     names = [p.name.name for p in parameters]
     for keyword in node.keywords:
         if keyword.name not in names:
-            raise Failure(UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+            hint = advise(node, keyword)
+            problem = UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names), hint.help)
+            raise Failure(problem, keyword.name_span, edits=hint.edits)
         if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
             raise AlreadyReported  # the parser has reported an argument in the wrong place
         if keyword.name in given:
@@ -125,7 +130,7 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
     """
     parameters, owner = fn.node.parameters, fn.node.name.name
     as_apply = ast.Apply(call.span, owner, call.function.span, call.arguments, call.keywords)
-    given = match_arguments(owner, parameters, as_apply)
+    given = match_arguments(owner, parameters, as_apply, lambda *_: Hint())
     found = []
     for parameter in parameters:
         expr = given.get(parameter.name.name)

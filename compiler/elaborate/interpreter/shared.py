@@ -85,11 +85,12 @@ def _format_specs(*specs: Any) -> tuple[str, ...]:
 
 
 def specs_within(graph: Graph) -> dict[str, Any]:
-    """The shapes of all parameters inside a graph, by their names relative to it."""
+    """The shapes of all parameters inside a graph, by their names relative to it, in the order of the graph."""
     found: dict[str, Any] = {}
     stack: list[tuple[Graph, str]] = [(graph, "")]
     while stack:
         current, prefix = stack.pop()
+        inside: list[tuple[Graph, str]] = []
         for node in current.nodes:
             path = join(prefix, node.label)
             if node.shared is not None and all(m is not node.shared for m in current.declares):
@@ -97,5 +98,6 @@ def specs_within(graph: Graph) -> dict[str, Any]:
             if isinstance(node, OpNode):
                 found.update({join(path, s.name): (s.shape, s.dtype) for s in node.specs})
             elif isinstance(node, CallNode):
-                stack.append((node.graph, path))
+                inside.append((node.graph, path))
+        stack += reversed(inside)
     return found

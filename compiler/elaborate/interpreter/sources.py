@@ -9,19 +9,19 @@ from __future__ import annotations
 from ...ir.graph import CallNode, Graph, Node
 from ...ir.values import Value
 from ...ops.base import Operator
-from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-
-MOVES = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
 
 
 def source_of(value: Value, graph: Graph) -> Operator | None:
     """The operator that computed the numbers of the value."""
+    from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+
+    moves = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
     while (node := _maker(value, graph)) is not None:
         if isinstance(node, CallNode):
             if node.scan is not None:
                 return None
             value, graph = node.graph.outputs[_position(value, node)], node.graph
-        elif isinstance(node.op, MOVES):
+        elif isinstance(node.op, moves):
             value = node.inputs[0]
         else:
             return node.op

@@ -68,7 +68,8 @@ class StageParameters(Part):
             if not nodes and names[0] in home.frame.labels.taken and not route(home.frame.graph, names[0]):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
-                raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), ()), expr.span)
+                first = route(home.frame.graph, names[0])
+                raise Failure(_unknown(names[0], ".".join(names[1:]), _specs(first) if first else {}), expr.span)
             made = self._add(home.frame, path, path, names[-1], _specs(nodes), expr)
             home.bind(key, made, expr.span)
         binding = scope.use(key)
@@ -87,12 +88,17 @@ class StageParameters(Part):
         shared: SharedModule | None = None,
     ) -> Flow:
         if name not in specs:
-            known = [spec for spec in specs if "." not in spec]
-            raise Failure(NoParameterToRead(stage, name, tuple(near(name, known)), tuple(known)), expr.span)
+            raise Failure(_unknown(stage, name, specs), expr.span)
         shape, dtype = specs[name]
         op = ParameterOf(path=path, parameter=name, shape=shape, dtype=dtype)
         label = "" if shared is not None else frame.labels.ordinal(op.name, expr.span)
         return add_operator(op, [], frame, self.session, NodeText(expr.span, label, lambda place: expr.span, shared))
+
+
+def _unknown(stage: str, name: str, specs: Specs) -> NoParameterToRead:
+    """The error that the stage has no such parameter. Those of stages inside are known by their paths."""
+    known = [spec for spec in specs if "." not in spec] or list(specs)
+    return NoParameterToRead(stage, name, tuple(near(name, known)), tuple(known))
 
 
 def _specs(way: list[Node]) -> Specs:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from netc.dsl import ast
 from netc.dsl.record import replace
 
@@ -23,9 +26,11 @@ from .functions import Functions
 from .groups import Groups
 from .loops import Loops
 from .operators import OperatorStages
-from .scans import Scans
 from .shared import SharedStages
 from .stage_values import noting
+
+if TYPE_CHECKING:
+    from .scans import Scans
 
 
 class Stages(Part):
@@ -40,7 +45,7 @@ class Stages(Part):
         shared: SharedStages,
         groups: Groups,
         loops: Loops,
-        scans: Scans,
+        scans: Callable[[], Scans],
         conditionals: Conditionals,
         checks: ShapeChecks,
     ) -> None:
@@ -66,7 +71,7 @@ class Stages(Part):
             case ast.Repeat() | ast.Each():
                 return self._loops.run(node, flow, scope, shared)
             case ast.Scan():
-                return self._scans.run(node, flow, scope, shared)
+                return self._scans().run(node, flow, scope, shared)
             case ast.If():
                 return self._conditionals.run(node, flow, scope, shared)
             case ast.Is():

@@ -15,11 +15,11 @@ from ...ir.values import flat
 from ..interpreter.assignments import BodyResult
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
+from ..precision import FULL
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.values import UNKNOWN, TensorTuple, without_empty
 from ..session import ElaborationSession
-from .conversions import write_conversions
 from .dimensions import declare_dimensions
 from .expectations import check_expectations
 from .parameters import bind_parameters, resolve_base, set_lets
@@ -52,7 +52,9 @@ def build(
         graph.training_outputs = list(flat(flow.training))
     if flow is UNKNOWN:
         return None
-    if not session.failed:
+    if not session.failed and session.precision != FULL:
+        from .conversions import write_conversions
+
         write_conversions(graph, session.precision, session.untyped)
     program = _program(graph, made.results, selected, made.body, session)
     if not session.failed:
@@ -78,7 +80,7 @@ def elaborate_model(
     if selected.node is None:
         origins = set_lets(selected, params, files, scope, elaborator)
     else:
-        origins = bind_parameters(selected.node, params, outside, selected.span, elaborator)
+        origins = bind_parameters(selected.node, params, outside, elaborator)
     if selected.node is not None and selected.node.base is not None:
         with session.catching(()):
             body, outside = resolve_base(selected.node, outside, files, elaborator, origins)
@@ -90,7 +92,7 @@ def elaborate_model(
     scope.parent, scope.frame, frame.home = outside, frame, scope
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
-    declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims, selected.span)
+    declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
     results = elaborator.statements.run(body, scope, "the model")
     return ModelBody(elaborator, frame, scope, body, results, own, outside)
 

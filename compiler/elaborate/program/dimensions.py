@@ -11,7 +11,6 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.record import Record
-from netc.dsl.source import Span
 
 from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, symbol, symbols
 from ...errors.checks import BadWhere, Contradiction
@@ -23,6 +22,7 @@ from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..scopes.show import show_value
 from ..session import ElaborationSession
+from .options import option_span
 
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -34,16 +34,15 @@ class _Where(Record):
     text: ast.Expr
 
 
-def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fixed: Mapping[str, int], origin: Span) -> None:
-    """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes set by the caller;
-    errors about them are at `origin`."""
+def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fixed: Mapping[str, int]) -> None:
+    """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes that are set."""
     session = elaborator.session
     inputs = list(inputs_of(body))
     shape_names = [name for node in inputs for name in _names_in(node.shape)]
     dimensions = _dimension_names(shape_names, body, scope)
-    for name in fixed:
+    for name, size in fixed.items():
         if name not in dimensions:
-            session.report(UnknownDimension(name, dimensions), origin)
+            session.report(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
     session.dims = {name: symbol(name, lower=0) for name in dimensions}
     for written in shape_names:
         session.declared.setdefault(written.name, written.span)

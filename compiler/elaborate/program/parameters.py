@@ -8,7 +8,7 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.parser import parse_value
-from netc.dsl.source import SourceFile, Span
+from netc.dsl.source import SourceFile
 
 from ...errors.arguments import MissingArgument
 from ...errors.limits import Recursion
@@ -23,6 +23,7 @@ from ..scopes.scope import BlockDef, LazyLet, Scope, StageClosure
 from ..scopes.show import show_value
 from ..scopes.values import UNKNOWN, OperatorRef
 from ..session import ElaborationSession
+from .options import option_span
 from .selection import EXPECTS, SelectedModel
 
 _STAGES = (OperatorRef, BlockDef, StageClosure)
@@ -34,7 +35,7 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
     session = elaborator.session
     bound = ModelParameters.empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
-    _reject_unknown(params, list(lets), selected.span, session)
+    reject_unknown(params, list(lets), session)
     for name, let in lets.items():
         if name in files.names and isinstance(files.names[name].value, LazyLet):
             value = literal_value(let.value)
@@ -47,12 +48,12 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
     return bound.origins
 
 
-def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, span: Span, elaborator: Elaborator) -> dict[str, Origin]:
+def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> dict[str, Origin]:
     """Binds a model's parameters in `scope`; gives the symbols of the integers among them."""
     session = elaborator.session
     bound = ModelParameters.empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
-    _reject_unknown(params, constants, span, session)
+    reject_unknown(params, constants, session)
     for parameter in model.parameters:
         value: Any = UNKNOWN
         with session.catching(()):
@@ -94,10 +95,12 @@ def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, s
     raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), text.span)
 
 
-def _reject_unknown(params: Mapping[str, Any], known: list[str], span: Span, session: ElaborationSession) -> None:
-    for name in params:
+def reject_unknown(params: Mapping[str, Any], known: list[str], session: ElaborationSession) -> None:
+    """Reports what is set and is no parameter."""
+    for name, value in params.items():
         if name not in known:
-            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), span)
+            place = option_span("--set", name, value if isinstance(value, str) else show_value(value))
+            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), place)
 
 
 def resolve_base(

@@ -10,6 +10,7 @@ from netc.dsl.source import SourceFile, Span
 
 from ...errors.structure import AmbiguousModel, ExpectMisplaced, StrayStatement, UnknownModel
 from ..session import ElaborationSession
+from .options import option_span
 
 EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 
@@ -49,7 +50,7 @@ def select(file: ast.File, source: SourceFile, wanted: str | None, session: Elab
         return None
     name = wanted or (stem if stem in complete else complete[0])
     if name not in models:
-        session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), Span(source, 0, 0))
+        session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), option_span("--model", name))
         return None
     return SelectedModel(name, models[name].body, models[name])
 
@@ -59,7 +60,7 @@ def _select_statements(
 ) -> SelectedModel | None:
     """The model that a file's own statements are."""
     if wanted is not None and wanted != stem:
-        session.report(UnknownModel(wanted, (), ()), Span(source, 0, 0))
+        session.report(UnknownModel(wanted, (), ()), option_span("--model", wanted))
         return None
     if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in statements):
         for statement in statements:
@@ -73,5 +74,9 @@ def _select_statements(
 def _identifier(stem: str) -> str:
     if stem.startswith("<"):  # `<text>`, `<stdin>`: no file
         return "net"
+    if not stem.isascii():  # letters without their accents
+        from unicodedata import combining, normalize
+
+        stem = "".join(c for c in normalize("NFKD", stem.replace("ß", "ss")) if not combining(c))
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem).strip("_")
     return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"

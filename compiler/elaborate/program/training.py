@@ -11,12 +11,10 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.names import ReservedName
-from ...errors.structure import UnknownParameter
 from ...errors.training import (
     LossNotFloat,
     LossNotScalar,
@@ -43,7 +41,7 @@ from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names
 from .casts import Casts
 from .conversions import write_conversions
-from .parameters import bind_parameters
+from .parameters import bind_parameters, reject_unknown
 from .sections import SelectedSection, statements_of
 from .selection import SelectedModel
 from .settings import evaluate_settings, without_arithmetic
@@ -57,9 +55,7 @@ def build_training(
     outside = Scope(files, None)
     of_section, of_model = _parameters_of(section), [name.name for name in _parameter_nodes(section.model)]
     known = [*of_model, *(name for name in of_section if name not in of_model)]
-    for name in params:
-        if name not in known:
-            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), section.span)
+    reject_unknown(params, known, session)
     _refuse_shared_names(section, session)
     given = {name: value for name, value in params.items() if name in of_model and name not in of_section}
     _bind_sections(section, {name: value for name, value in params.items() if name in of_section}, outside, elaborator)
@@ -131,7 +127,7 @@ def _bind_set(
 ) -> None:
     """Binds parameters of a section to what is set, and others to their defaults."""
     shown = ast.ModelDecl(one.span, one.name or ast.Name(section.span, section.name), constants, one.body)
-    bind_parameters(shown, params, scope, section.span, elaborator)
+    bind_parameters(shown, params, scope, elaborator)
 
 
 def _without(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], names: Container[str]) -> ast.Apply:

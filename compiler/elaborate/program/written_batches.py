@@ -12,8 +12,6 @@ from ...errors.habits import BatchSizeWritten
 from ...ir.flat import FlatGraph
 from ...ir.graph import Graph, OpNode
 from ...ir.values import Value
-from ...ops.dense import Dense
-from ...ops.normalization import LayerNorm, RMSNorm
 from ..session import ElaborationSession
 from .dimensions import inputs_of
 
@@ -36,11 +34,16 @@ def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -
 
 def _is_kept(graph: Graph, x: Value) -> bool:
     """Whether all stages work on each position alone, one of them a layer, and all results have the axis."""
+    from ...ops.dense import Dense
+
     nodes = [use.node for use in FlatGraph(graph).operators()]
     kept = all(value.type.rank == 3 and value.type.shape[:2] == x.type.shape[:2] for value in graph.outputs)
     return kept and any(isinstance(node.op, Dense) for node in nodes) and all(map(_is_of_each, nodes))
 
 
 def _is_of_each(node: OpNode) -> bool:
+    from ...ops.dense import Dense
+    from ...ops.normalization import LayerNorm, RMSNorm
+
     op = node.op
     return len(node.inputs) == 1 and (isinstance(op, (Dense, LayerNorm, RMSNorm)) or (op.pointwise and op.args.get("axis", -1) in (-1, 2)))

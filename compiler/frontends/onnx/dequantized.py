@@ -1,8 +1,8 @@
 """A quantised ONNX model as the float model that it approximates.
 
 In: a model, and the folder of its data. Out: a model of the standard operators on floats, all tensors inside, and sentences on what was
-dropped; or an `ImportFailed` with what has no float counterpart. Always: weights are the floats that their integers stand for; activations
-are not rounded and not cut off, but where the least integer stands for 0: that is a Relu that the quantiser left out.
+dropped; or an `ImportFailed` with what has no float counterpart. Always: weights are the floats that their integers represent; activations
+are not rounded and not cut off, but where the least integer represents 0: that is a Relu that the quantiser left out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def dequantized(model: onnx.ModelProto, folder: Path | None) -> tuple[onnx.Model
     if rewriter.obstacles:
         raise ImportFailed(tuple(rewriter.obstacles))
     if made.ByteSize() > LARGEST:
-        raise ImportFailed((Obstacle("the file", "is larger than 2 GiB with the floats that its weights stand for", model.graph.name),))
+        raise ImportFailed((Obstacle("the file", "is larger than 2 GiB with the floats that its weights represent", model.graph.name),))
     return made, rewriter.notes()
 
 
@@ -95,7 +95,7 @@ class Dequantizer:
     def notes(self) -> tuple[str, ...]:
         """What is no longer there."""
         listed = ", ".join(f"{count} {name}" for name, count in sorted(self.dropped.items()))
-        found = [f"The file is quantised; this is the float model that it stands for, in which nothing is rounded. Left out: {listed}."]
+        found = [f"The file is quantised; this is the float model that it represents, in which nothing is rounded. Left out: {listed}."]
         if self.rectified:
             found.append(f"{self.rectified} relu are where quantised numbers began at 0.")
         outputs = [info.name for info in self.graph.output if info.name in self.floats]
@@ -177,7 +177,7 @@ class Dequantizer:
         return unique(wanted, self.names)
 
     def real(self, name: str, scale: str, zero: str, axis: int = 0) -> str:
-        """The floats that a quantised tensor stands for: itself, if it is among those that are floats; else a constant of them."""
+        """The floats that a quantised tensor represents: itself, if it is among those that are floats; else a constant of them."""
         if name in self.floats:
             return name
         numbers = self.known(name)

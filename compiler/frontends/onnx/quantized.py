@@ -13,7 +13,7 @@ from ..base import ImportFailed, Obstacle
 from .float_forms import FORMS
 
 WHY = "computes with quantised numbers, which netc does not have"
-HELP = "`--dequantize` imports the float model that it stands for"
+HELP = "`--dequantize` imports the float model that it represents"
 
 
 def refuse(model: onnx.ModelProto) -> None:

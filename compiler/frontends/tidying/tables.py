@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netc.dsl.record import replace
+
 from ...dims import SymDim
 from ...ir.graph import OpNode
 from ...ir.types import BOOL, FLOAT32, INT64
@@ -16,8 +18,9 @@ from ...ir.values import Value
 from ...ops.arithmetic import Maximum, Minimum
 from ...ops.base import Operator
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
-from ...ops.comparison import LogicalAnd, LogicalOr
+from ...ops.comparison import LogicalAnd, LogicalOr, Where
 from ...ops.constants import TableOperator
+from ...ops.cumulative import Diff
 from ...ops.elementwise import Abs, LogicalNot, Neg
 from ...ops.formula import (
     COMPARISONS,
@@ -28,16 +31,18 @@ from ...ops.formula import (
     IndexFormula,
     UnaryFormula,
     indices,
-    interval,
-    kind_of,
     operands,
     parts,
     stored_in,
     with_operands,
 )
+from ...ops.formula_bounds import interval, kind_of
 from ...ops.indexing import MaskedFill, Tril, Triu
-from ...ops.shape import Unsqueeze
+from ...ops.joining import Concat
+from ...ops.reduction import Cumsum
+from ...ops.shape import Cast, Unsqueeze
 from .arranged import LOOKED_THROUGH, arranged, broadcast, linear_difference
+from .two_values import TwoValues, computed, number_of, two_values
 from .view import GraphView
 
 _NAMES = "ijklmn"
@@ -51,6 +56,7 @@ class Tables:
     def __init__(self, view: GraphView) -> None:
         self.view = view
         self.known: dict[int, Formula | None] = {}
+        self.pairs: dict[int, TwoValues | None] = {}
 
     def write(self) -> None:
         """Makes tables of all nodes that are one."""
@@ -63,6 +69,8 @@ class Tables:
         formula = self.formula(value)
         if isinstance(node.op, (Tril, Triu, MaskedFill)) and result.dtype not in (BOOL, INT64):
             formula = self._chosen(node)
+        if formula is None and result.dtype == FLOAT32 and (pair := self.two_values(value)) is not None:
+            formula = pair.numbers
         if formula is None or isinstance(node.op, LOOKED_THROUGH):
             return
         direct = all(self.view.made_by(one, TableOperator) for one in node.inputs)
@@ -87,6 +95,10 @@ class Tables:
             return None
         if isinstance(node.op, TableOperator):
             return _written(node.op)
+        pair = self.two_values(node.inputs[0]) if result.dtype == BOOL and len(node.inputs) == 1 else None
+        decided = None if pair is None else computed(node.op, pair)
+        if decided is not None:
+            return decided.truth
         found = [self.formula(one) for one in node.inputs]
         formulas = [one for one in found if one is not None]
         if not formulas or len(formulas) < len(found):
@@ -95,6 +107,45 @@ class Tables:
         if made is None or sum(1 for _ in parts(made)) > _LONGEST:
             return None
         return _decided(made, result.shape)
+
+    def two_values(self, value: Value) -> TwoValues | None:
+        """The two numbers that the elements of a tensor of floats are, if they are two that a condition chooses."""
+        if id(value) not in self.pairs:
+            self.pairs[id(value)] = self._two_values(value) if value.type.dtype == FLOAT32 and value.type.rank <= len(_NAMES) else None
+        return self.pairs[id(value)]
+
+    def _two_values(self, value: Value) -> TwoValues | None:
+        node = self.view.maker(value)
+        if node is not None and isinstance(node.op, Where) and len(node.inputs) == 2:
+            return self._either(node)
+        if node is None or len(node.inputs) > 1:
+            return None
+        if isinstance(node.op, TableOperator):
+            return two_values(node.op.formula) if not node.op.labelled and stored_in(node.op.formula) is None else None
+        if not node.inputs:
+            return None
+        given = node.inputs[0]
+        if isinstance(node.op, Cast) and given.type.dtype == BOOL:
+            condition = self.formula(given)
+            return None if condition is None else TwoValues(condition, 1, 0)
+        before = self.two_values(given)
+        if before is None:
+            return None
+        if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)):
+            moved = None if isinstance(node.op, Cumsum | Diff | Concat) else arranged(node, [before.condition])
+            return None if moved is None else replace(before, condition=moved)
+        return computed(node.op, before)
+
+    def _either(self, node: OpNode) -> TwoValues | None:
+        """One number, or another by a condition."""
+        table = self.view.made_by(node.inputs[1], TableOperator)
+        number = None if table is None else number_of(table.op.args["formula"])
+        condition, other = self.formula(node.inputs[0]), node.op.scalars[0]
+        if condition is None or number is None or not isinstance(other, int | float):
+            return None
+        places = broadcast(condition, node.inputs[0].type.shape, node.outputs[0].type.shape)
+        pair = (other, number) if node.op.number_first else (number, other)
+        return None if places is None else TwoValues(places, *pair)
 
     def _chosen(self, node: OpNode) -> Formula | None:
         """The formula of floats, which may be infinite, of one table, with another number in some places."""

@@ -1,7 +1,7 @@
 """From a PyTorch module, or what torch.export made of it, to a typed graph.
 
-In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`. Raises `ImportFailed`. Always: the module is run once, in
-evaluation mode, on inputs that torch.export makes of the examples; it is left as it was.
+In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`. Raises `ImportFailed`. Always: the module is run once in
+evaluation mode, and if asked for once in training, on inputs that torch.export makes of the examples; it is left as it was.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from torch.export import ExportedProgram
 from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
+from netc.dsl.record import replace
+
 from ..base import Imported, ImportFailed, Obstacle
 from .foreign import foreign_code
 from .modules import aliases_of
@@ -36,6 +38,8 @@ _FEW = 8
 _VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 """Where torch.export says that a size can be one number only."""
+_EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
+"""Where it says that a size is a case of its own."""
 _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
 _OURS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[3]))
 """Code that is not the model's: that of PyTorch and of netc."""
@@ -44,8 +48,8 @@ Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
 
-def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None) -> Imported:
-    """The typed graph of a module.
+def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None, *, train: bool = False) -> Imported:
+    """The typed graph of a module: of what it does in evaluation, and with `train` also of what it does in training.
 
     `inputs` are example tensors: one, a tuple of them by position, a mapping by name, or a pair of both. `dims` names symbolic axes of
     inputs, by the name of the input or its position; of an input that it does not have, axis 0 is the batch. Other arguments than tensors
@@ -61,8 +65,12 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
     sizes: dict[str, int] = {}
     tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
-    program = _export(module, tuple(examples), keywords, _bound(module, *spec), sizes)
-    return read_program(program, type(module).__name__, [*names, *named.values()], aliases_of(module))
+    called_with = tuple(examples), keywords, _bound(module, *spec), sizes
+    notes: list[str] = []
+    evaluation = _export(module, *called_with, notes)
+    training = _export(module, *called_with, notes, train=True) if train else None
+    found = read_program(evaluation, type(module).__name__, [*names, *named.values()], aliases_of(module), training)
+    return replace(found, notes=(*found.notes, *dict.fromkeys(notes)))
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
@@ -134,23 +142,39 @@ def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         raise ImportFailed((Obstacle("forward", f"cannot be called with these inputs: {error}", ""),)) from error
 
 
-def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: dict[str, int]) -> ExportedProgram:
-    training = {inner: inner.training for inner in module.modules()}
-    module.eval()
+def _export(
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic: Any,
+    sizes: dict[str, int],
+    notes: list[str],
+    *,
+    train: bool = False,
+) -> ExportedProgram:
+    scripted = [path for path, inner in module.named_modules() if isinstance(inner, torch.jit.ScriptModule)]
+    if scripted:
+        why = "is TorchScript, which torch.export does not follow"
+        raise ImportFailed(
+            tuple(Obstacle("the module", why, path, "import the module as it was before `torch.jit`") for path in scripted[:1])
+        )
+    modes = {inner: inner.training for inner in module.modules()}
+    module.train(train)
     try:
         with opaque_modules(module), foreign_code(), quiet():
-            return _with_ranges(module, args, kwargs, dynamic, sizes)
+            return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
-        raise ImportFailed((_failure(error, module),)) from error
+        failed = ImportFailed((_failure(error, module),))
+        raise (failed.in_training() if train else failed) from error
     finally:
-        for inner, mode in training.items():
+        for inner, mode in modes.items():
             inner.training = mode
 
 
 def _with_ranges(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int]
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
 ) -> ExportedProgram:
     """Tries again with the ranges and multiples that torch.export says the sizes must keep, but never with one size alone."""
     for _ in range(_TRIES):
@@ -165,9 +189,20 @@ def _with_ranges(
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:
-                dynamic = _raised(dynamic, set(violated[1].split(", ")), sizes)
+                narrowed = _without_ends(dynamic, message, notes)
+                dynamic = narrowed or _raised(dynamic, set(violated[1].split(", ")), sizes)
             _check_examples(dynamic, sizes)
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+
+
+def _without_ends(dynamic: Any, message: str, notes: list[str]) -> Any | None:
+    """Ranges without the greatest size, where torch.export says that it may behave differently: often that is only how the tensor lies in
+    memory, which a size of a buffer decides. None if it says that of no greatest size."""
+    dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
+    ends = {name: int(size) for name, size in _EXCLUDED.findall(message) if name in dims and dims[name].max == int(size)}
+    made = {name: ExportDim(name, min=dims[name].min, max=size - 1) for name, size in ends.items()}
+    notes += [f"{name}={size} is left out: for torch.export it is a case of its own." for name, size in ends.items()]
+    return tree_map(lambda one: made.get(getattr(one, "__name__", ""), one), dynamic) if made else None
 
 
 def _raised(dynamic: Any, names: set[str], sizes: Mapping[str, int]) -> Any:

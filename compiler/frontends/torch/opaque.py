@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import transformer
 
 _LIBRARY = torch.library.Library("netc_import", "DEF")
 _CELL = (
@@ -44,8 +45,9 @@ ATTENTION_PARAMETERS = (
 def opaque_modules(model: nn.Module) -> Iterator[None]:
     """Replaces what such modules do by one operator each."""
     replaced: list[nn.Module] = []
-    fast = torch.backends.mha.get_fastpath_enabled()
+    fast, detect = torch.backends.mha.get_fastpath_enabled(), transformer._detect_is_causal_mask
     torch.backends.mha.set_fastpath_enabled(False)
+    transformer._detect_is_causal_mask = _is_said_to_be_causal
     try:
         for module in model.modules():
             forward = _forward_of(module)
@@ -55,6 +57,7 @@ def opaque_modules(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+        transformer._detect_is_causal_mask = detect
         for module in replaced:
             del module.forward
 
@@ -182,6 +185,11 @@ def _attention(module: nn.MultiheadAttention) -> Callable[..., Any]:
         return (y.transpose(0, 1) if swaps else y), (weights if need_weights else None)
 
     return forward
+
+
+def _is_said_to_be_causal(mask: Tensor | None, is_causal: bool | None = None, size: int | None = None) -> bool:
+    """In the place of a function that looks at the numbers of a mask. What it finds only chooses another kernel for the same mask."""
+    return bool(is_causal)
 
 
 def _parameter(module: nn.Module, name: str) -> Any:

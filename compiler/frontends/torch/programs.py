@@ -17,8 +17,10 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
+from netc.dsl.record import Record
+
 from ...analysis.parameters import parameters
-from ...dims import declare
+from ...dims import Condition, declare
 from ...ir.elements import Array, array_of, numpy_dtype
 from ...ir.graph import Graph, Program
 from ...ir.types import BATCH, TensorType
@@ -37,35 +39,95 @@ from .operators import dtype_of
 from .reader import CallReader
 from .scope import ModelContext, UnknownValue
 from .sizes import Axis, Sizes, axis_of, conditions_of
+from .two_modes import both_modes
 from .views import is_in_place
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
 
-def read_program(program: ExportedProgram, name: str, axes: Sequence[Any] | None, aliases: Mapping[str, str] | None = None) -> Imported:
+def read_program(
+    program: ExportedProgram,
+    name: str,
+    axes: Sequence[Any] | None,
+    aliases: Mapping[str, str] | None = None,
+    training: ExportedProgram | None = None,
+) -> Imported:
     """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
-    `aliases` has, for the paths of modules that have several, the one that they are known by."""
-    nodes = flat_nodes(program.graph_module)
-    inputs = _user_inputs(program)
-    names = _symbol_names(inputs, axes)
-    conditions = conditions_of(program.range_constraints, names)
-    symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
-    declared = declare(symbols, conditions, {})
-    sizes = Sizes(names, declared.dims)
-    body = [node for node in nodes if node.op == "call_function" and _computes(node)]
-    tree = CallTree(body, name, aliases)
-    reader = ModelContext(tree, Keys(tree, _stored(program)), Constants(body, *_constants(program)), sizes, declared.facts, nowhere(name))
-    main = CallReader(reader, tree.root, None)
-    _declare_inputs(main, inputs)
-    main.run()
-    _finish(main, program, nodes)
-    reader.obstacles += _bad_labels(main.builder.graph)
-    if reader.obstacles:
-        raise ImportFailed(tuple(reader.obstacles))
-    made = Program(main.builder.graph, declared.facts, symbols, tuple((c, str(c)) for c in conditions), declared.dims)
-    verify(made)
-    return _with_weights(made, program, reader.constants.notes())
+    `aliases` has, for the paths of modules that have several, the one that they are known by. `training` is what it does in training,
+    if the graph is to have that too."""
+    conditions = list(dict.fromkeys(found for one in (program, training) if one is not None for found in _conditions(one, axes)))
+    frozen = frozenset() if training is None else _frozen_statistics(training)
+    reading = _Reading(name, axes, aliases, conditions, frozen)
+    made, notes = reading.graph(program)
+    if training is not None:
+        try:
+            learning, _ = reading.graph(training, train=True)
+        except ImportFailed as failed:
+            raise failed.in_training() from None
+        made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
+        verify(made)
+    return _with_weights(made, program, notes)
+
+
+class _Reading(Record):
+    """How the programs of one module are read."""
+
+    name: str
+    axes: Sequence[Any] | None
+    aliases: Mapping[str, str] | None
+    conditions: list[Condition]
+    frozen: frozenset[str]
+    """The names of running means that training does not change."""
+
+    def graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
+        """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
+        nodes = flat_nodes(program.graph_module)
+        inputs = _user_inputs(program)
+        names = _symbol_names(inputs, self.axes)
+        symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
+        declared = declare(symbols, self.conditions, {})
+        counted = _counters(program) if train else set[Node]()
+        body = [node for node in nodes if node.op == "call_function" and _computes(node) and not _counts(node, counted)]
+        tree = CallTree(body, self.name, self.aliases)
+        keys, constants = Keys(tree, _stored(program)), Constants(body, *_constants(program))
+        sizes = Sizes(names, declared.dims)
+        frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
+        reader = ModelContext(tree, keys, constants, sizes, declared.facts, nowhere(self.name), train, frozen)
+        main = CallReader(reader, tree.root, None)
+        _declare_inputs(main, inputs)
+        main.run()
+        _finish(main, program, nodes)
+        reader.obstacles += _bad_labels(main.builder.graph)
+        if reader.obstacles:
+            raise ImportFailed(tuple(reader.obstacles))
+        texts = tuple((condition, str(condition)) for condition in self.conditions)
+        made = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
+        verify(made)
+        return made, reader.constants.notes()
+
+
+def _conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
+    return conditions_of(program.range_constraints, _symbol_names(_user_inputs(program), axes))
+
+
+def _frozen_statistics(program: ExportedProgram) -> frozenset[str]:
+    """The running means of batch normalisations that are in evaluation while the model is in training."""
+    names = program.graph_signature.inputs_to_buffers
+    calls = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.batch_norm.default"]
+    return frozenset(names[node.args[3].name] for node in calls if not node.args[5] and node.args[3] is not None)  # type: ignore[union-attr]
+
+
+def _counters(program: ExportedProgram) -> set[Node]:
+    """The buffers that count steps, as each batch normalisation has one."""
+    found = _placeholders(program)
+    specs = program.graph_signature.input_specs
+    return {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
+
+
+def _counts(node: Node, counters: set[Node]) -> bool:
+    """Whether it does nothing but count a step, which the operator itself does here."""
+    return is_in_place(node) and node.args[0] in counters
 
 
 def _computes(node: Node) -> bool:

@@ -208,7 +208,8 @@ def _agree(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
     for value, fake in pairs:
         if not isinstance(value, Value) or not isinstance(fake, torch.Tensor):
             continue
-        expected = TensorType(dtype_of(fake.dtype), tuple(sizes.dim(size) for size in fake.shape))
+        parts = (2,) if fake.is_complex() else ()
+        expected = TensorType(dtype_of(fake.dtype.to_real()), (*(sizes.dim(size) for size in fake.shape), *parts))
         same = len(expected.shape) == value.type.rank and not any(
             facts.equal(a, b) is False for a, b in zip(expected.shape, value.type.shape, strict=True)
         )

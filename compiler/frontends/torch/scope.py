@@ -6,6 +6,8 @@ constant that is declared where all that read it can. Always: what another obsta
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch.fx import Node
 
@@ -31,15 +33,27 @@ class UnknownValue(Exception):
 
 
 class ModelContext:
-    """What all calls share."""
+    """What all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there."""
 
-    def __init__(self, tree: CallTree, keys: Keys, constants: Constants, sizes: Sizes, facts: Facts, span: Span) -> None:
+    def __init__(
+        self,
+        tree: CallTree,
+        keys: Keys,
+        constants: Constants,
+        sizes: Sizes,
+        facts: Facts,
+        span: Span,
+        training: bool = False,
+        frozen_statistics: Collection[Node] = (),
+    ) -> None:
         self.tree = tree
         self.keys = keys
         self.constants = constants
         self.sizes = sizes
         self.facts = facts
         self.span = span
+        self.training = training
+        self.frozen_statistics = frozen_statistics
         self.views = Views(tree.home)
         self.obstacles: list[Obstacle] = []
 

@@ -56,6 +56,12 @@ class AtenSite:
         """The first argument, whatever it is called."""
         return self.tensor(next(iter(self.args)))
 
+    def complex(self, name: str = "self") -> Value:
+        """The tensor that is the argument of this name, where one of complex numbers is known to be pairs of their parts."""
+        found = self.scope.value(self.args[name])
+        assert isinstance(found, Value)
+        return found
+
     def optional(self, name: str) -> Value | None:
         return self.tensor(name) if self.has(name) else None
 
@@ -85,6 +91,8 @@ class AtenSite:
     def _tensor(self, given: Any) -> Value:
         if not isinstance(given, Node):
             raise ImportRefused("it is given a number where netc needs a tensor")
+        if isinstance(fake := given.meta.get("val"), torch.Tensor) and fake.is_complex():
+            raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
         value = self.scope.value(given)
         if isinstance(value, tuple):
             raise ImportRefused("it is given several tensors where netc needs one")

@@ -25,7 +25,7 @@ from ...ops.pointwise import Pointwise
 from ...ops.pooling import _AdaptivePool, _GlobalPool
 from ...ops.recurrent_cell import RecurrentCell
 from ...ops.reduction import Normalize, Reduction
-from ...ops.regularization import Identity, Rrelu, _Dropping
+from ...ops.regularization import Dropping, Identity, Rrelu
 from ...ops.resampling import Upsample
 from ...ops.shape import Cast
 from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
@@ -44,7 +44,7 @@ def none(op: Any, given: OpInputs, index: int) -> Axes:
     return NONE
 
 
-@rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, _Dropping, Cast, pairs=True)
+@rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
 def elementwise(site: Site) -> Sequence[Item]:
     """All inputs broadcast; scores keep their two axes of positions."""
     if all(x.history is None for x in site.pieces):

@@ -8,6 +8,7 @@ from typing import Any
 
 from netc.dsl.record import replace
 
+from ...errors.streams import by_frames
 from ...ir.values import Value
 from ...ops.axes import normalize_axis
 from ...ops.base import Operator
@@ -62,7 +63,7 @@ def _unpadded(site: Site, windows: list[Window], at: int) -> Operator:
 def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
     """A window over the positions: of each, those right before it."""
     if window.stride != 1:
-        site.refuse(f"a stride of {window.stride} gives fewer positions than there were")
+        site.refuse(f"a stride of {window.stride} gives fewer positions than there were", by_frames(site.length.name, window.stride))
     if window.after:
         x = site.ended(x)
     x = site.padded(x, window.before, pad)

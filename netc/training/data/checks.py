@@ -31,7 +31,7 @@ def check_finite(columns: Columns, inputs: list[Value], order: Indices) -> list[
     narrowed = any(is_narrower(value.type.dtype, column.dtype) for value in inputs for column in _columns_of(columns, value.name))
     if not floats and not narrowed:
         return []
-    samples = order[: max(1, _MOST // max(1, _bytes(columns)))]
+    samples = order[: max(1, _MOST // max(1, columns.sample_bytes))]
     found: dict[str, Diagnostic] = {}
     for start in range(0, len(samples), _ROWS):
         rows = samples[start : start + _ROWS]
@@ -51,12 +51,6 @@ def _may_be_wrong(columns: Columns, name: str) -> bool:
 def _columns_of(columns: Columns, name: str) -> list[Any]:
     """The columns for an input, whose types are known to be those of numbers."""
     return [columns.source.columns[column] for column in columns.columns[name].names]
-
-
-def _bytes(columns: Columns) -> int:
-    """What a sample takes."""
-    known = (columns.source.columns[name] for joined in columns.columns.values() for name in joined.names)
-    return sum(prod(column.shape or (1,)) * column.dtype.itemsize for column in known if column.dtype is not None)
 
 
 def _first_wrong(array: Array) -> tuple[int, int, str] | None:

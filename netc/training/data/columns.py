@@ -63,6 +63,12 @@ class Columns(Record):
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def sample_bytes(self) -> int:
+        """What the columns of a sample take."""
+        known = (self.source.columns[name] for joined in self.columns.values() for name in joined.names)
+        return sum(prod(column.shape or (1,)) * column.dtype.itemsize for column in known if column.dtype is not None)
+
     def batch(self, indices: Indices) -> dict[str, Array]:
         """The arrays of these samples by input, in the element types of the inputs. Raises `DataError` with its `problem`."""
         if not len(indices):  # the share of a process may be empty

@@ -7,20 +7,8 @@ import numpy as np
 from ....ir.elements import numpy_dtype
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import ParamOperator, TableOperator
-from ....ops.formula import (
-    COMPARISONS,
-    LOGIC,
-    BinaryFormula,
-    CallFormula,
-    Const,
-    Formula,
-    IndexFormula,
-    ItemFormula,
-    UnaryFormula,
-    fills,
-    is_real,
-    kind_of,
-)
+from ....ops.formula import COMPARISONS, LOGIC, BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula, fills
+from ....ops.formula_bounds import is_real, kind_of
 from ....ops.formula_values import fold, list_values
 from ..table import Site, emits
 

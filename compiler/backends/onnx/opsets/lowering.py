@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onnx import GraphProto
-
 from ....ir.types import DTYPES, DType
 from ..builder import BuilderNode, GraphBuilder
+from ..messages import GraphProto
+from ..unsupported import NotInOpset
 from .forms import FORMS
 from .node import AskedNode
 from .schemas import NodeForm, allowed, has, lowest, output_variables, results, schema, variables
 
 _WIDER = {"bfloat16": "float32", "float16": "float32", "bool": "uint8", "int8": "int32", "uint8": "int32", "int16": "int32"}
 """What replaces an element type that an operator does not take."""
-
-
-class NotInOpset(Exception):
-    """The opset has no such operator. `str()` is a clause."""
 
 
 class Lowering:

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import onnx
-
 from netc.dsl.record import Record
 
 from ....ir.types import DTYPES, DType
@@ -44,11 +42,21 @@ class NodeForm(Record):
 
 
 @cache
+def _newest() -> int:
+    """The newest opset that onnx has."""
+    from onnx import defs
+
+    return defs.onnx_opset_version()
+
+
+@cache
 def schema(op_type: str, opset: int) -> Any:
     """The operator in an opset; None if it has none of that name."""
+    from onnx import defs  # imports all of onnx
+
     try:
-        found = onnx.defs.get_schema(op_type, opset, "")
-    except onnx.defs.SchemaError:
+        found = defs.get_schema(op_type, opset, "")
+    except defs.SchemaError:
         return None
     return None if found.deprecated else found
 
@@ -89,13 +97,14 @@ def results(op_type: str, types: Types, attributes: Mapping[str, object], count:
     to = attributes.get("to")
     if isinstance(to, DType):
         return [to] * count
-    found = schema(op_type, onnx.defs.onnx_opset_version())
-    inputs = variables(op_type, onnx.defs.onnx_opset_version(), len(types))
+    newest = _newest()
+    found = schema(op_type, newest)
+    inputs = variables(op_type, newest, len(types))
     made: list[DType | None] = []
     for index in range(count):
         variable = found.outputs[min(index, len(found.outputs) - 1)].type_str
         same = [dtype for dtype, own in zip(types, inputs, strict=True) if own == variable and dtype is not None]
-        only = allowed(op_type, onnx.defs.onnx_opset_version(), variable)
+        only = allowed(op_type, newest, variable)
         made.append(same[0] if same else DTYPES[next(iter(only))] if len(only) == 1 else None)
     return made
 

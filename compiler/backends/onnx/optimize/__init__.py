@@ -16,18 +16,19 @@ from .constants import fold_constants
 from .graph import OpenGraph
 from .sums import keep_sums
 
-PASSES: tuple[Callable[[OpenGraph], None], ...] = (
-    fold_constants,
-    fold_batch_normalization,
-    fold_scales,
-    fold_normalization,
-    attention_of_three_axes,
-    keep_sums,
+PASSES: tuple[tuple[str, Callable[[OpenGraph], None]], ...] = (
+    ("", fold_constants),
+    ("BatchNormalization", fold_batch_normalization),
+    ("Mul", fold_scales),
+    ("LayerNormalization", fold_normalization),
+    ("Attention", attention_of_three_axes),
+    ("LayerNormalization", keep_sums),
 )
-"""In order: each sees what those before it have made."""
+"""In order: each sees what those before it have made. With the type of the nodes that it is about: a graph without any is left as it is."""
 
 
 def optimize(builder: GraphBuilder, outputs: Sequence[str], types: Mapping[str, TensorType]) -> None:
     """All passes, each on a graph without unused nodes. `outputs` are provisional names, `types` those of values that are in no loop."""
-    for run in PASSES:
-        run(OpenGraph(builder, outputs, types))
+    for op_type, run in PASSES:
+        if not op_type or any(node.op_type == op_type for node in builder.nodes):
+            run(OpenGraph(builder, outputs, types))

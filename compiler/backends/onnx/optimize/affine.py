@@ -27,13 +27,20 @@ def computed(source: StoredTensor, shape: tuple[int, ...], compute: Callable[[],
 
     def read() -> Array:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return compute().astype(made)
+            return compute().astype(made, copy=False)
 
     return StoredTensor(shape, source.kind, read)
 
 
 def _wide(tensor: StoredTensor) -> Array:
     return tensor.read().astype(np.float64)
+
+
+def _product(weight: StoredTensor, factor: Array) -> Array:
+    """The weight times what is broadcast to it, computed in float64 a few numbers at a time, in the weight's own type."""
+    array = weight.read()
+    made = np.empty(array.shape, array.dtype)
+    return np.multiply(array, factor, out=made, dtype=np.float64, casting="unsafe")
 
 
 def fold_batch_normalization(graph: OpenGraph) -> None:
@@ -61,7 +68,7 @@ def _folded(graph: OpenGraph, norm: BuilderNode) -> bool:
         return _wide(scale) / np.sqrt(_wide(variance) + np.float32(epsilon))
 
     def scaled() -> Array:
-        return _wide(weight) * factor().reshape([-1 if n == axis else 1 for n in range(len(weight.shape))])
+        return _product(weight, factor().reshape([-1 if n == axis else 1 for n in range(len(weight.shape))]))
 
     def shifted() -> Array:
         return ((0.0 if bias is None else _wide(bias)) - _wide(mean)) * factor() + _wide(shift)
@@ -99,7 +106,7 @@ def _scaled(graph: OpenGraph, mul: BuilderNode) -> bool:
     if any(len(graph.takers[name]) > 1 for name in (dense.inputs[1], bias)):
         return False
     dense.inputs[1] = graph.store(
-        f"{dense.inputs[1]}/Mul", computed(weight, weight.shape, lambda: _wide(weight) * _wide(factor).reshape(-1))
+        f"{dense.inputs[1]}/Mul", computed(weight, weight.shape, lambda: _product(weight, _wide(factor).reshape(-1)))
     )
     add.inputs[1] = graph.store(f"{bias}/Mul", computed(shift, shift.shape, lambda: _wide(shift) * _wide(factor).reshape(-1)))
     return True

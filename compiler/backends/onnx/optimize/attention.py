@@ -138,5 +138,7 @@ def _sizes(graph: OpenGraph, shape: Sequence[Dim | None]) -> str:
 def _insert(graph: OpenGraph, at: int, op_type: str, node: BuilderNode, inputs: list[str], attributes: dict[str, object]) -> str:
     name = graph.builder.node_names.unique(f"{node.name}/{op_type}")
     output = graph.builder.value_names.unique(name)
-    graph.nodes.insert(at, BuilderNode(op_type, name, inputs, (output,), attributes))
+    made = BuilderNode(op_type, name, inputs, (output,), attributes)
+    made.frame = node.frame
+    graph.nodes.insert(at, made)
     return output

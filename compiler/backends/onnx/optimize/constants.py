@@ -67,6 +67,7 @@ class _Folding:
         self._made[key] = made
         if self._constants.issuperset(filter(None, node.inputs)):
             self._constants.update(made)
+            self.graph.builder.is_constant(made)
         return made
 
     def _moved(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
-
 from netc.dsl.record import Record
+
+from ..messages import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 FLOATS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "LSTM", "GRU", "RNN")
 """Operators that multiply by weights: those of a graph that is not quantised."""

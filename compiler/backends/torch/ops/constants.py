@@ -30,12 +30,10 @@ from ....ops.formula import (
     UnaryFormula,
     fills,
     indices,
-    is_real,
-    kind_of,
     list_shape,
-    may_be_zero,
     operands,
 )
+from ....ops.formula_bounds import is_real, kind_of, may_be_zero
 from ....ops.formula_values import fold, list_values
 from ....ops.stored import TableArray
 from ...python.code.expressions import (

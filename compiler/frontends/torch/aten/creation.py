@@ -45,9 +45,14 @@ def full(site: AtenSite) -> Value:
     return filled(site, site.shape(), number)
 
 
-@reads("empty", "new_empty", "empty_like", "bernoulli", "rand", "randn", "rand_like", "randn_like", "normal")
+@reads("empty", "new_empty", "empty_like")
+def empty(site: AtenSite) -> Value:
+    raise ImportRefused("makes a tensor of any numbers, which a spec does not have")
+
+
+@reads("bernoulli", "rand", "randn", "rand_like", "randn_like", "normal", "uniform", "randint", "randperm")
 def random(site: AtenSite) -> Value:
-    raise ImportRefused("makes numbers that nothing says")
+    raise ImportRefused("draws random numbers, which in a spec only `dropout` and its kind do")
 
 
 @reads("arange")

@@ -7,8 +7,10 @@ from math import copysign
 import torch
 from torch.fx import Node
 
+from ....ir.elements import array_of
 from ....ir.values import Value
 from ...builder import ImportRefused
+from ...constants import formula_of
 from ..ranges import NO_AXIS, counted_axis, is_natural
 from ..site import AtenSite
 from ..table import reads
@@ -135,7 +137,9 @@ def with_part(site: AtenSite, part: Value) -> Value:
         start, end = site.end("start") or 0, site.end("end")
         size = x.type.shape[axis]
         stop = size if end is None else end
-        if site.integer("step") != 1 or not all(isinstance(n, int) and n >= 0 for n in (start, stop) if n != size):
+        if site.integer("step") != 1:
+            return _with_every(site, x, part, axis)
+        if not all(isinstance(n, int) and n >= 0 for n in (start, stop) if n != size):
             raise ImportRefused("is changed in a part whose bounds are not known")
     pieces = [part]
     if start != 0:
@@ -143,6 +147,18 @@ def with_part(site: AtenSite, part: Value) -> Value:
     if stop != x.type.shape[axis]:
         pieces.append(site.one("slice", x, axis=axis, start=stop))
     return part if len(pieces) == 1 else site.one("concat", *pieces, axis=axis)
+
+
+def _with_every(site: AtenSite, x: Value, part: Value, axis: int) -> Value:
+    """The same with every n-th element replaced, of an axis whose size is known."""
+    size, step = x.type.shape[axis], site.integer("step")
+    start, end = site.end("start") or 0, site.end("end")
+    if not isinstance(size, int) or not isinstance(start, int) or not isinstance(end, int | None):
+        raise ImportRefused("is changed in every few elements of an axis whose size is not known")
+    places = {at: number for number, at in enumerate(range(size)[start:end:step])}
+    order = torch.tensor([size + places[at] if at in places else at for at in range(size)])
+    both = site.one("concat", x, part, axis=axis)
+    return site.one("index_select", both, site.scope.builder.put(formula_of(array_of(order)))[0], axis=axis)
 
 
 @reads("copy")

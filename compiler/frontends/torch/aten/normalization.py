@@ -16,8 +16,11 @@ def batch_norm(site: AtenSite) -> Value:
     x = site.tensor("input")
     names = [name for name in ("weight", "bias", *_STATISTICS) if site.args.get(name) is not None]
     arguments = {"eps": site.number("eps"), "momentum": site.number("momentum")}
-    if site.args.get("training"):
+    training = site.scope.model.training
+    if site.args.get("training") and not (training and "running_mean" in names):
         return _of_batch(site, x, names)
+    if site.args.get("running_mean") in site.scope.model.frozen_statistics:
+        return _by_parts(site, x)
     affine = "weight" in names
     own = site.own_layer(
         "batch_norm",

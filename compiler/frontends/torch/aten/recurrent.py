@@ -71,3 +71,33 @@ def _hidden(site: AtenSite, slots: dict[str, Any]) -> tuple[int, int]:
     gates = {"lstm": 4, "gru": 3}.get(site.name, 1)
     projection = slots.get("weight_hr_l0")
     return int(weight.meta["val"].shape[0]) // gates, 0 if projection is None else int(projection.meta["val"].shape[0])
+
+
+_CELLS = {
+    "rnn_tanh_cell": ("rnn_cell", "tanh"),
+    "rnn_relu_cell": ("rnn_cell", "relu"),
+    "gru_cell": ("gru_cell", ""),
+    "lstm_cell": ("lstm_cell", ""),
+}
+_OF_CELLS = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
+
+
+@reads(*_CELLS)
+def cell(site: AtenSite) -> Value | tuple[Value, ...]:
+    """One step of a recurrence."""
+    operator, nonlinearity = _CELLS[site.name]
+    slots = {name: site.args[given] for given, name in _OF_CELLS.items() if site.has(given)}
+    given = site.args["hx"]
+    found = site.own_layer(
+        operator,
+        site.tensor("input"),
+        *map(site.element_of, given if isinstance(given, list | tuple) else [given]),
+        slots=slots,
+        statistics=True,
+        hidden=int(slots["weight_hh"].meta["val"].shape[1]),
+        bias="bias_ih" in slots,
+        **({"nonlinearity": nonlinearity} if nonlinearity else {}),
+    )
+    if found is None:
+        raise ImportRefused("has weights that are no parameters of its own")
+    return found if len(found) > 1 else found[0]

@@ -13,7 +13,10 @@ _OPERATORS = {"feature_dropout": "channel_dropout", "alpha_dropout": "alpha_drop
 @reads("dropout", "feature_dropout", "alpha_dropout")
 def dropout(site: AtenSite) -> Value:
     x, p = site.first, site.number("p")
-    if site.args["train"]:
+    training = site.scope.model.training
+    if training and not site.args["train"]:
+        return x
+    if site.args["train"] and not training:
         raise ImportRefused("works in evaluation too, which no dropout of netc does")
     return site.one(_OPERATORS[site.name], x, p=p) if p else x
 

@@ -11,7 +11,9 @@ import math
 from contextlib import contextmanager
 
 from . import lib, random
-from .arrays import Array, dtype, empty_of, flat_index, generic, ndarray, of, result_type, scalar_types, walk, whole_shape
+from .arrays import Array, empty_of, generic, ndarray, of, result_type, scalar_types
+from .shapes import flat_index, walk, whole_shape
+from .types import dtype
 
 inf, nan, pi, newaxis = math.inf, math.nan, math.pi, None
 __all__ = ["lib", "random", "dtype", "generic", "ndarray"]

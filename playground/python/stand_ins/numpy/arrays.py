@@ -1,92 +1,13 @@
-"""Arrays and element types: shapes, broadcasting, arithmetic as NumPy promotes it."""
+"""Arrays and scalars: arithmetic as NumPy promotes it."""
 
 from __future__ import annotations
 
 import math
 import operator
-import struct
-from array import array as packed
 from itertools import product
 
-_INTEGERS = {"int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H", "uint32": "I", "uint64": "Q"}
-_FLOATS = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-_ORDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
-
-
-class dtype:  # noqa: N801
-    """An element type, by its name."""
-
-    def __new__(cls, kind):
-        if isinstance(kind, dtype):
-            return kind
-        made = object.__new__(cls)
-        made.name = _name_of(kind)
-        made.kind = "b" if made.name == "bool" else "f" if made.name in _FLOATS else "u" if made.name[0] == "u" else "i"
-        made.itemsize = 1 if made.name == "bool" else _FLOATS.get(made.name) or struct.calcsize("=" + _INTEGERS[made.name])
-        return made
-
-    def __class_getitem__(cls, _):
-        return cls
-
-    def __eq__(self, other):
-        try:
-            return self.name == _name_of(other)
-        except TypeError:
-            return False
-
-    def __hash__(self):
-        return hash(self.name)
-
-    def __repr__(self):
-        return self.name
-
-    def cast(self, value):
-        """The nearest number of the type."""
-        if self.kind == "b":
-            return bool(value)
-        if self.kind == "f":
-            return _rounded(float(value), self.name)
-        whole = int(value)
-        bits = 8 * self.itemsize
-        whole &= (1 << bits) - 1
-        return whole - (1 << bits) if self.kind == "i" and whole >> (bits - 1) else whole
-
-    def pack(self, values):
-        """The little-endian bytes of numbers of this type."""
-        if self.name == "bool":
-            return bytes(values)
-        if self.name == "float16":
-            return struct.pack(f"<{len(values)}e", *values)
-        if self.name == "bfloat16":
-            return b"".join(struct.pack("<f", v)[2:] for v in values)
-        code = {"float32": "f", "float64": "d"}.get(self.name) or _INTEGERS[self.name]
-        return packed(code, values).tobytes()
-
-
-def _name_of(kind):
-    if isinstance(kind, (dtype, str)):
-        return {"bool_": "bool", "float": "float64", "int": "int64"}.get(str(kind), str(kind)) if isinstance(kind, str) else kind.name
-    if isinstance(kind, type):
-        name = {"float": "float64", "int": "int64", "bool_": "bool"}.get(kind.__name__, kind.__name__)
-        if name in _FLOATS or name in _INTEGERS or name == "bool":
-            return name
-    raise TypeError(f"no element type: {kind!r}")
-
-
-def _rounded(value, name):
-    if name == "float64" or not math.isfinite(value):
-        return value
-    if name == "float32":
-        return packed("f", [value])[0]
-    if name == "float16":
-        try:
-            return struct.unpack("<e", struct.pack("<e", value))[0]
-        except OverflowError:
-            return math.copysign(math.inf, value)
-    bits = struct.unpack("<I", struct.pack("<f", packed("f", [value])[0]))[0]
-    if bits & 0x7F800000 != 0x7F800000:
-        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-    return struct.unpack("<f", struct.pack("<I", bits))[0]
+from .shapes import flat_index, walk, whole_shape
+from .types import FLOATS, INTEGERS, ORDER, dtype
 
 
 def result_type(a, b):
@@ -95,7 +16,7 @@ def result_type(a, b):
     plain = [x for x in (a, b) if not isinstance(x, Array)]
     if not arrays:
         return of([*plain]).dtype
-    wide = max(arrays, key=lambda kind: _ORDER.index(kind.name))
+    wide = max(arrays, key=lambda kind: ORDER.index(kind.name))
     if len(arrays) == 2 and arrays[0] != arrays[1]:
         kinds = {kind.kind for kind in arrays}
         if "f" in kinds and len(kinds) > 1 and "b" not in kinds:
@@ -107,27 +28,6 @@ def result_type(a, b):
     if any(isinstance(x, int) and not isinstance(x, bool) for x in plain) and wide.kind == "b":
         return dtype("int64")
     return wide
-
-
-def whole_shape(a, b):
-    """The shape of two shapes broadcast."""
-    rank = max(len(a), len(b))
-    a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
-    if any(x != y and 1 not in (x, y) for x, y in zip(a, b, strict=True)):
-        raise ValueError(f"shapes {a} and {b} do not fit")
-    return tuple(y if x == 1 else x for x, y in zip(a, b, strict=True))
-
-
-def walk(shape):
-    """All places of a shape, in order."""
-    return product(*map(range, shape))
-
-
-def flat_index(place, shape):
-    at = 0
-    for index, size in zip(place, shape, strict=True):
-        at = at * size + (index + size if index < 0 else index)
-    return at
 
 
 class Array:
@@ -388,7 +288,7 @@ def _scalar_type(name):
     return type("bool_" if name == "bool" else name, (generic,), {"__module__": "numpy"})
 
 
-_TYPES = {name: _scalar_type(name) for name in (*_FLOATS, *_INTEGERS, "bool")}
+_TYPES = {name: _scalar_type(name) for name in (*FLOATS, *INTEGERS, "bool")}
 scalar_types = {kind.__name__: kind for kind in _TYPES.values()}
 
 
@@ -408,7 +308,7 @@ def of(value, kind=None):
     shape = _flatten(value, numbers)
     if kind is None:
         types = {v.dtype.name if isinstance(v, Array) else {bool: "bool", float: "float64"}.get(type(v), "int64") for v in numbers}
-        kind = max(types, key=_ORDER.index) if types else "float64"
+        kind = max(types, key=ORDER.index) if types else "float64"
     kind = dtype(kind)
     return Array.make([kind.cast(v.item() if isinstance(v, Array) else v) for v in numbers], shape, kind)
 

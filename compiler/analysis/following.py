@@ -1,0 +1,41 @@
+"""Parameters whose first values follow from those of another one, such as the singular vectors of a weight.
+
+In: a graph. Out: for each such node, where the other parameter is. Always: only a parameter of the same graph, given as it is, is found;
+the first values of anything else are known when the model runs.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from ..ir.graph import Graph, OpNode
+from ..ops.base import ParameterSpec
+from ..ops.parameter_of import ParameterOf
+
+
+class Followed(Record):
+    """The parameter `name` of the stage at `path`, as in a `Tie`."""
+
+    path: str
+    name: str
+
+
+def followed(graph: Graph) -> dict[int, Followed]:
+    """By the ids of the nodes that have parameters which follow another one: that one, if it is known."""
+    nodes = [node for node in graph.nodes if isinstance(node, OpNode)]
+    following = [node for node in nodes if any(spec.follows for spec in node.specs)]
+    if not following:
+        return {}
+    makers = {id(value): node for node in nodes for value in node.outputs}
+    found = {id(node): _parameter(makers.get(id(node.inputs[0]))) for node in following}
+    return {node: where for node, where in found.items() if where is not None}
+
+
+def _parameter(maker: OpNode | None) -> Followed | None:
+    """What a node gives, if that is a parameter."""
+    match maker:
+        case OpNode(op=ParameterOf(path=str() as path, parameter=str() as name)) if path:
+            return Followed(path, name)
+        case OpNode(specs=[ParameterSpec(name="")]):
+            return Followed(maker.label if maker.shared is None else maker.shared.label, "")
+    return None

@@ -1,0 +1,39 @@
+"""The messages of the ONNX format: the classes of the package onnx, without the rest of it.
+
+Out: the classes that netc writes and reads, those of `onnx` itself, whichever of the two is imported first. Always: importing this does not
+import `onnx`, whose `__init__` imports its checker, its tools and its compiled part: an eighth of the time of a `netc compile`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from typing import TYPE_CHECKING, Any
+
+_MODULE = "onnx.onnx_ml_pb2"
+
+
+def _messages() -> Any:
+    """The module that protobuf has generated, which needs nothing else of its package."""
+    if "onnx" in sys.modules or _MODULE in sys.modules:
+        return import_module(_MODULE)
+    package = find_spec("onnx")
+    spec = None if package is None else PathFinder.find_spec(_MODULE, package.submodule_search_locations)
+    if spec is None or spec.loader is None:
+        return import_module("onnx")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return sys.modules.setdefault(_MODULE, module)
+
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
+else:
+    _found = _messages()
+    AttributeProto, FunctionProto = _found.AttributeProto, _found.FunctionProto
+    GraphProto, ModelProto = _found.GraphProto, _found.ModelProto
+    NodeProto, TensorProto, TypeProto, ValueInfoProto = _found.NodeProto, _found.TensorProto, _found.TypeProto, _found.ValueInfoProto
+
+__all__ = ["AttributeProto", "FunctionProto", "GraphProto", "ModelProto", "NodeProto", "TensorProto", "TypeProto", "ValueInfoProto"]

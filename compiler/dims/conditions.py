@@ -1,0 +1,133 @@
+"""Conditions of a `where`, one at a time: their symbols and sides, what follows from them, and what a bound or a remainder says.
+
+In: conditions over raw symbols or forms. Out: the same as numbers: `a*S + b`, `base % k == rest`, bounds, facts. Always: nothing here
+knows of other conditions than the one that it is given, and of the facts that it is added to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import gcd
+
+from netc.dsl.record import replace
+
+from .division import cofactor, substitute
+from .facts import Condition, Facts, OneOf
+from .intervals import bounds, ceil_div
+from .polynomial import Dim, FloorQuotient, Symbol, constant_of, of_atom, symbols, terms_of
+
+Stated = Condition | OneOf
+"""What a `where` states."""
+
+
+def stated_symbols(c: Stated) -> frozenset[str]:
+    return symbols(c.left) | (frozenset() if isinstance(c, OneOf) else symbols(c.right))
+
+
+def comparisons(c: Stated) -> Iterable[Condition]:
+    """The comparisons that a condition is, or that follow from it."""
+    if isinstance(c, Condition):
+        return (c,)
+    least, step = min(c.values), gcd(*(v - min(c.values) for v in c.values))
+    if not step:
+        return (Condition("==", c.left, least),)
+    common = (Condition("==", c.left % step, least % step),) if step > 1 else ()
+    return (Condition(">=", c.left, least), Condition("<=", c.left, max(c.values)), *common)
+
+
+def sides_of(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] | None:
+    """Both sides of the condition; None if they divide by zero."""
+    try:
+        return substitute(c.left, forms), substitute(c.right, forms)
+    except ZeroDivisionError:
+        return None
+
+
+def may_be_empty(conditions: Iterable[Stated]) -> frozenset[str]:
+    """The raw symbols that a condition lets be 0, or less."""
+    found = set()
+    for c in conditions:
+        name, least = _least(c)
+        if name and least <= 0:
+            found.add(name)
+    return frozenset(found)
+
+
+def _least(c: Stated) -> tuple[str, int]:
+    """The raw symbol that a condition gives a least value, and that value; otherwise no name."""
+    if isinstance(c, OneOf):
+        return plain_name(c.left) or "", min(c.values)
+    d = {"<": c.right - c.left - 1, "<=": c.right - c.left, ">": c.left - c.right - 1, ">=": c.left - c.right}.get(c.op, 0)
+    linear = as_linear(d)
+    return (linear[0], ceil_div(-linear[2], linear[1])) if linear is not None and linear[1] > 0 else ("", 0)
+
+
+def is_lost(d: Dim, op: str, bound: int) -> bool:
+    """Whether the bound doesn't follow from the form of the dimension."""
+    low, high = bounds(d)
+    return (low is None or low < bound) if op == ">=" else (high is None or high > bound)
+
+
+def with_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None:
+    """The facts and one more; None if they contradict each other."""
+    d = left - right
+    if isinstance(d, int):
+        return facts if holds(op, d) else None
+    zeros, nonzeros, positives, multiples = facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples
+    if op in ("==", "!="):
+        known = facts.equal(left, right)
+        if known is not None:
+            return facts if known is (op == "==") else None
+        if op == "!=":
+            return replace(facts, nonzeros=(*nonzeros, d, -d))
+        found = as_modular(d)
+        if found is not None:
+            return replace(facts, multiples=(*multiples, (found[1], found[0] - found[2])))
+        return replace(facts, zeros=(*zeros, d))
+    d = {"<": -d - 1, "<=": -d, ">": d - 1, ">=": d}[op]
+    known = facts.at_least(d, 0)
+    if known is not None:
+        return facts if known else None
+    return replace(facts, nonnegatives=(*positives, d))
+
+
+def holds(op: str, d: int) -> bool:
+    return {"==": d == 0, "!=": d != 0, "<": d < 0, "<=": d <= 0, ">": d > 0, ">=": d >= 0}[op]
+
+
+def plain_name(d: Dim) -> str | None:
+    linear = as_linear(d)
+    return linear[0] if linear is not None and linear[1:] == (1, 0) else None
+
+
+def as_linear(d: Dim) -> tuple[str, int, int] | None:
+    """`(S, a, b)` if d is `a*S + b` for a raw symbol S."""
+    terms = [(m, c) for m, c in terms_of(d).items() if m]
+    if len(terms) != 1 or len(terms[0][0]) != 1 or not isinstance(terms[0][0][0], Symbol):
+        return None
+    return terms[0][0][0].name, terms[0][1], constant_of(d)
+
+
+def as_modular(d: Dim) -> tuple[Dim, Dim, int] | None:
+    """`(base, k, rest)` if `d == 0` means that `base % k == rest`."""
+    for m, c in terms_of(d).items():
+        for atom in m:
+            if not isinstance(atom, FloorQuotient):
+                continue
+            share = terms_of(atom.bottom).get(cofactor(m, (atom,)) or (), 0)
+            if not share or c % share:
+                continue
+            unit = -c // share
+            left = d - unit * (atom.top - atom.bottom * of_atom(atom))
+            if isinstance(left, int) and left % unit == 0:
+                return atom.top, atom.bottom, -left // unit
+    return None
+
+
+def chinese_remainder(k: int, a: int, m: int, b: int) -> tuple[int, int] | None:
+    """`(lcm, x)`: what is a modulo k and b modulo m is x modulo their least common multiple. None where nothing is both."""
+    common = gcd(k, m)
+    if (b - a) % common:
+        return None
+    step = k // common * m
+    return step, (a + (b - a) // common * pow(k // common, -1, m // common) % (m // common) * k) % step

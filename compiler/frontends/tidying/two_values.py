@@ -1,0 +1,85 @@
+"""Tables of two numbers, one where a condition holds and the other elsewhere, as masks are made: of ones below a diagonal, of 1 minus that.
+
+In: an operator, and the two numbers of its only input. Out: the two numbers of its result. Always: they are those that the operator
+computes of each element, before they are rounded to its element type.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+from netc.dsl.record import Record
+
+from ...ir.types import BOOL, FLOAT32
+from ...ops.arithmetic import Add, Div, Mul, Sub
+from ...ops.base import Operator
+from ...ops.elementwise import Neg
+from ...ops.formula import COMPARISONS, CallFormula, Const, Formula, UnaryFormula
+from ...ops.shape import Cast
+
+Number = bool | int | float
+_ARITHMETIC: dict[type[Operator], Callable[[Number, Number], Number]] = {
+    Add: operator.add,
+    Sub: operator.sub,
+    Mul: operator.mul,
+    Div: operator.truediv,
+}
+
+
+class TwoValues(Record):
+    """`then` where the condition holds, else `otherwise`."""
+
+    condition: Formula
+    then: Number
+    otherwise: Number
+
+    @property
+    def numbers(self) -> Formula:
+        """As numbers."""
+        if isinstance(self.condition, Const):
+            return Const(self.then if self.condition.value else self.otherwise)
+        return CallFormula("where", (self.condition, Const(self.then), Const(self.otherwise)))
+
+    @property
+    def truth(self) -> Formula:
+        """As booleans."""
+        match bool(self.then), bool(self.otherwise):
+            case True, False:
+                return self.condition
+            case False, True:
+                return UnaryFormula("not", self.condition)
+        return Const(bool(self.then))
+
+
+def two_values(formula: Formula) -> TwoValues | None:
+    """A formula that is one, with numbers."""
+    match formula:
+        case CallFormula("where", (condition, then, otherwise)):
+            numbers = number_of(then), number_of(otherwise)
+            return None if numbers[0] is None or numbers[1] is None else TwoValues(condition, numbers[0], numbers[1])
+    return None
+
+
+def computed(op: Operator, given: TwoValues) -> TwoValues | None:
+    """What an operator with at most one number makes of it; None for operators that are not known here."""
+    if isinstance(op, Cast):
+        return given if op.args["dtype"] in (BOOL, FLOAT32) else None
+    if isinstance(op, Neg):
+        return TwoValues(given.condition, -given.then, -given.otherwise)
+    function = _ARITHMETIC.get(type(op)) or COMPARISONS.get(op.symbol)
+    number = op.scalars[0] if len(op.scalars) == 1 else None
+    if function is None or not isinstance(number, (int, float)) or (isinstance(op, Div) and (number == 0 or op.number_first)):
+        return None
+    pair = [function(number, one) if op.number_first else function(one, number) for one in (given.then, given.otherwise)]
+    return TwoValues(given.condition, *(one if isinstance(one, bool) else one + 0.0 for one in pair))
+
+
+def number_of(formula: Formula) -> Number | None:
+    """The number that a formula is; None for one that depends on anything."""
+    match formula:
+        case Const(bool() | int() | float() as number):
+            return number
+        case UnaryFormula("-", Const(int() | float() as number)):
+            return -number
+    return None

@@ -1,0 +1,134 @@
+"""Importing modules of kinds that few models have: cells in loops, complex numbers, parts with steps, long sequences of equal members."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from frontends.imported import agree, operators
+from frontends.test_torch_modules import Of, batches
+from torch import Tensor, nn
+
+import netc
+from netc.compiler.frontends.base import ImportFailed
+
+
+@pytest.mark.parametrize("cell", [nn.GRUCell(4, 6), nn.RNNCell(4, 6), nn.RNNCell(4, 6, nonlinearity="relu", bias=False)])
+def test_a_cell_in_a_loop(cell: nn.Module) -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[0], 6)
+        for at in range(3):
+            h = m.cell(x[:, at], h)
+        return h
+
+    found = agree(Of(forward, cell=cell), *batches(3, 4))
+    assert list(found.weights) == [f"cell.{key}" for key in cell.state_dict()]
+
+
+def test_a_cell_with_two_states() -> None:
+    def forward(m: Of, x: Tensor) -> tuple[Tensor, Tensor]:
+        h, c = m.cell(x[:, 0])
+        h, c = m.cell(x[:, 1], (h, c))
+        return h, c
+
+    agree(Of(forward, cell=nn.LSTMCell(4, 6)), *batches(2, 4))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: torch.view_as_real(torch.fft.rfft(x)),
+        lambda m, x: torch.fft.irfft(torch.view_as_complex(torch.stack([x, x * 2], -1)), n=9, dim=1),
+        lambda m, x: torch.fft.irfft(torch.fft.rfft(x, norm="ortho"), n=x.shape[-1], norm="ortho"),
+        lambda m, x: torch.view_as_real(torch.fft.ifft(torch.fft.fft(torch.complex(x, -x), dim=1), n=5, dim=1)),
+        lambda m, x: torch.fft.rfft(x, dim=1).imag + torch.fft.rfft(x, dim=1).real,
+    ],
+)
+def test_complex_numbers_are_pairs(function: Callable[[Any, Tensor], Tensor]) -> None:
+    agree(Of(function), *batches(6, 8))
+
+
+def test_complex_numbers_elsewhere_are_refused() -> None:
+    with pytest.raises(ImportFailed, match="works on complex numbers"):
+        netc.from_torch(Of(lambda m, x: (torch.fft.rfft(x) * torch.fft.rfft(x)).real), torch.randn(2, 8))
+
+
+@pytest.mark.parametrize(
+    "part", [(slice(None), slice(0, None, 2)), (slice(None), slice(1, 6, 3)), (slice(None), slice(None), slice(2, None, 2))]
+)
+def test_every_few_elements_are_replaced(part: Any) -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        y = x * 2
+        y[part] = -x[part]
+        return y
+
+    agree(Of(forward), *batches(7, 5))
+
+
+def test_a_scripted_module_is_named() -> None:
+    module = Of(lambda m, x: m.inner(x), inner=torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.Tanh())))
+    with pytest.raises(ImportFailed, match=r"is TorchScript, which torch.export does not follow \(in `inner`\)"):
+        netc.from_torch(module, torch.randn(2, 3))
+
+
+def test_a_transformer_looks_at_no_numbers_of_its_mask() -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        mask = torch.triu(torch.full((x.shape[1], x.shape[1]), -math.inf), 1)
+        return m.body(x, x, tgt_mask=mask)
+
+    body = nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
+    found = agree(Of(forward, body=body), torch.randn(2, 5, 8), torch.randn(3, 7, 8), dims={0: ["N", "T", None]})
+    assert operators(found.program).count("multihead_attention") == 3
+
+
+def test_a_greatest_size_that_torch_export_takes_for_another_case_is_left_out() -> None:
+    module = Of(lambda m, x: m.mask[: x.shape[1], : x.shape[1]] @ x, mask=None)  # type: ignore[arg-type]
+    del module.mask
+    module.register_buffer("mask", torch.rand(16, 16))
+    model = netc.from_torch(module, torch.randn(2, 5, 3), {0: ["N", "T", None]})
+    assert "T <= 1" in model.spec()
+    assert "is left out" in model.spec() or "T <= 16" in model.spec()
+
+
+def convolutions(*widths: int, norm: bool = False) -> nn.Sequential:
+    """Convolutions as VGG has them: 0 is a pooling."""
+    found: list[nn.Module] = []
+    before = 3
+    for width in widths:
+        if not width:
+            found.append(nn.MaxPool2d(2))
+            continue
+        found += [nn.Conv2d(before, width, 3, padding=1), *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU()]
+        before = width
+    return nn.Sequential(*found)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize(
+    ("widths", "loops"), [((4, 4, 0, 8, 8, 0, 16, 16, 16, 0), 2), ((4, 0, 8, 0, 8, 8, 0), 2), ((4, 0, 8, 0, 16, 0), 1)]
+)
+def test_members_that_come_again_are_loops(widths: tuple[int, ...], loops: int, norm: bool) -> None:
+    module = Of(lambda m, x: m.features(x), features=convolutions(*widths, norm=norm))
+    model = netc.from_torch(module, torch.randn(2, 3, 16, 16))
+    text = model.spec()
+    assert (text.count("repeat"), text.count("conv "), text.count("max_pool")) == (loops, 1, 1)
+    assert list(model.parameters) == list(module.state_dict())
+
+
+def test_members_that_do_not_come_again_stay() -> None:
+    module = Of(lambda m, x: m.features(x), features=convolutions(4, 8, 0, 16))
+    assert "repeat" not in netc.from_torch(module, torch.randn(2, 3, 16, 16)).spec()
+
+
+def test_a_long_sequence_in_several_places_is_a_block() -> None:
+    def unit(width: int, outer: int) -> nn.Sequential:
+        return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outer), nn.GELU(), nn.Dropout(0.1), nn.Linear(outer, outer), nn.Tanh())
+
+    units = {"first": unit(4, 8), "second": unit(8, 5), "last": unit(5, 3)}
+    module = Of(lambda m, x: m.last(m.second(m.first(x))), **units)
+    model = netc.from_torch(module, torch.randn(2, 4))
+    assert model.spec().count("layer_norm") == 1
+    assert list(model.parameters) == list(module.state_dict())
