@@ -102,8 +102,8 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
     if kind in _STATEMENTS | _DEFINITIONS and previous is not None and previous.type in _VALUES | {"ARROW"}:
         return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
     if kind == "DOT" and previous is not None and previous.type == "NAME" and "ARROW" in stop.possible:
-        torch = stop.tokens[stop.at + 1]
-        help = (f"see `netc ops {torch.text}` for the counterpart of PyTorch's `{torch.text}`",) if torch.text[:1].isupper() else ()
+        name = stop.tokens[stop.at + 1]
+        help = (f"leave out `{previous.text}.`: write `{name.text}`, or what it is called here",) if name.type == "NAME" else ()
         return errors.syntax(stop.span, f"`{previous.text}.` is not a stage", "the name of a stage has no dots", help=help)
     if kind == "ELSE":
         return errors.syntax(stop.span, "`else` without `if`")
@@ -220,6 +220,8 @@ def _operator(stop: Stop) -> Diagnostic | None:
     following = stop.tokens[stop.at + 1]
     if token.type == "MINUS" and following.type == "NUMBER":
         return errors.negative_argument(stop.between(token.start, following.end), following.text)
+    if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
+        return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=("a comment begins with `#`",))
     whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
     return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate.names.name_errors import plain
+from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.errors.base import Advice, Replacement
 
 if TYPE_CHECKING:
@@ -78,7 +79,6 @@ STAGES = {
     },
     "einops": {
         "pack": "concat",
-        "reduce": "mean",
         "unpack": "split",
     },
     "ONNX": {
@@ -112,6 +112,19 @@ SHORT = {
 """Abbreviations that models call their layers and losses by."""
 
 
+SENTENCES = {
+    "clone": "leave it out: a spec says what is computed, not which memory holds it",
+    "contiguous": "leave it out: a spec says what is computed, not which memory holds it",
+    "cpu": "leave it out: the module is moved as a whole, `module.to(device)`",
+    "cuda": "leave it out: the module is moved as a whole, `module.to(device)`",
+    "reduce": "name the reduction and its axes, as in `mean axis=[2, 3]`",
+    "sequential": "write the stages one after the other, with arrows: `dense 5 relu -> dense 2`",
+    "transformer_decoder_layer": "the standard library has such blocks: see `netc ops std`",
+    "transformer_encoder_layer": "the standard library has such blocks: see `netc ops std`",
+}
+"""Names in PyTorch and einops that are no single operator here, and what to do."""
+
+
 OPTIMIZERS = (
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam",
     "RMSprop", "Rprop", "SGD", "SparseAdam",
@@ -126,12 +139,23 @@ UNUSABLE = {
 
 SYNONYMS = {
     "PyTorch": {"num_groups": "groups", "padding_value": "value"},
-    "Keras": {"filters": "channels", "pool_size": "kernel", "strides": "stride", "dilation_rate": "dilation", "use_bias": "bias"},
+    "Keras": {"filters": "channels", "pool_size": "kernel", "strides": "stride", "dilation_rate": "dilation", "use_bias": "bias",
+              "kernel_initializer": "init", "bias_initializer": "bias_init", "recurrent_initializer": "recurrent_init"},
     "NumPy": {"axes": "axis", "keepdims": "keepdim"},
     "ONNX": {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation", "pads": "padding", "group": "groups", "epsilon": "eps",
              "perm": "axes", "to": "dtype"},
+    "flax": {"features": "units", "kernel_init": "init", "use_scale": "affine"},
 }  # fmt: skip
 """By library, arguments with another name here, where no alias of the operator has it."""
+
+
+NEEDLESS = {
+    "batch_first": "the batch is always the first axis",
+    "inplace": "no stage writes over its input",
+    "kernel_regularizer": "weight decay is an argument of the optimizer",
+    "training": "it is a state of the module: `module.train()`, `module.eval()`",
+}
+"""Arguments that have nothing to say here, and why."""
 
 
 INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "input_size", "embed_dim", "input_dim", "input_shape")
@@ -154,6 +178,11 @@ def stage(name: str) -> Advice:
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
     if name in OPTIMIZERS:
         return _optimizer(name)
+    if name in SETTINGS:
+        return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
+    sentence = next((text for word, text in SENTENCES.items() if plain(word) == plain(name)), "")
+    if sentence:
+        return Advice(sentence)
     for library, names in _stages().items():
         if plain(name) in names:
             own = names[plain(name)]
@@ -174,6 +203,8 @@ def argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
     if name in INFERRED:
         return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
+    if name in NEEDLESS:
+        return Advice(f"remove `{name}`: {NEEDLESS[name]}", removes=True)
     for library, names in SYNONYMS.items():
         own = names.get(name)
         if own in operator.signature:

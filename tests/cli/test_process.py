@@ -239,7 +239,7 @@ netc.__main__.main()
 
 def test_interrupted_after_the_command() -> None:
     done = subprocess.run([sys.executable, "-c", AFTER], capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"no errors\n", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"no errors\n")
 
 
 def test_a_name_that_is_too_long_is_not_written(tmp_path: Path) -> None:
