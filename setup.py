@@ -1,6 +1,14 @@
-"""Where the installed package `netc` comes from: folders at the top level become packages inside it. The rest is in pyproject.toml."""
+"""Where the installed package `netc` comes from: folders at the top level become packages inside it. And its description, which package
+indexes show: README.md, whose links lead to files that are not there. The rest is in pyproject.toml."""
+
+import re
+import tomllib
+from pathlib import Path
 
 from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 FOLDERS = {
     "netc": "netc",
@@ -11,7 +19,23 @@ FOLDERS = {
     "netc.specs": "specs",
 }
 
-setup(
-    package_dir=FOLDERS,
-    packages=sorted({*FOLDERS, *(f"{package}.{name}" for package, folder in FOLDERS.items() for name in find_packages(folder))}),
-)
+
+def description(readme: str, repository: str | None) -> str:
+    """The text with its links to files as links into the repository; as words while the project names none."""
+    return LINK.sub(r"\1" if repository is None else rf"[\1]({repository}/blob/HEAD/\2)", readme)
+
+
+def repository() -> str | None:
+    """The address in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found: str | None = project.get("urls", {}).get("Repository")
+    return found
+
+
+if __name__ == "__main__":
+    setup(
+        package_dir=FOLDERS,
+        packages=sorted({*FOLDERS, *(f"{package}.{name}" for package, folder in FOLDERS.items() for name in find_packages(folder))}),
+        long_description=description((ROOT / "README.md").read_text(encoding="utf-8"), repository()),
+        long_description_content_type="text/markdown",
+    )

@@ -69,6 +69,7 @@ class Builder(ExpressionBuilder):
         parameters = tuple(p for p in found if p.__class__ is not ast.NoTensor)
         takes_none = len(parameters) < len(found)
         self._check_tensors(found)
+        parameters = tuple(sorted(parameters, key=_place))  # as if the order were right, so that uses have no further errors
         return ast.Block(self._between(c[0], c[-1]), self._name(c[1]), parameters, c[-1], takes_none)
 
     def _check_tensors(self, parameters: tuple[Any, ...]) -> None:
@@ -154,11 +155,12 @@ class Builder(ExpressionBuilder):
     def assign(self, c: Children) -> ast.Assign:
         return ast.Assign(self._between(c[0], c[2]), (self._name(c[0]),), False, c[2])
 
-    def unpack(self, c: Children) -> ast.Assign:
+    def unpack(self, c: Children) -> ast.Assign | ast.Broken:
         names, marks = [self._name(token) for token, _ in c[1]], [mark for _, mark in c[1]]
         rests, lists = (tuple(at for at, mark in enumerate(marks) if mark == wanted) for wanted in ("...", "[]"))
+        span = self._between(c[0], c[-1])
         value = c[-1] if not lists else self._collecting(c[-1], names, rests, lists)
-        return ast.Assign(self._between(c[0], c[-1]), tuple(names), True, value, rests, lists)
+        return ast.Broken(span, tuple(names)) if value is None else ast.Assign(span, tuple(names), True, value, rests, lists)
 
     def targets(self, c: Children) -> list[tuple[Token, str]]:
         """The names, each with what is written after it."""
@@ -172,17 +174,19 @@ class Builder(ExpressionBuilder):
     def collected(self, c: Children) -> tuple[Token, str]:
         return c[0], "[]"
 
-    def _collecting(self, value: ast.Pipeline, names: list[ast.Name], rests: tuple[int, ...], lists: tuple[int, ...]) -> ast.Pipeline:
-        """The pipeline with a loop at its end that collects."""
+    def _collecting(
+        self, value: ast.Pipeline, names: list[ast.Name], rests: tuple[int, ...], lists: tuple[int, ...]
+    ) -> ast.Pipeline | None:
+        """The pipeline with a loop at its end that collects; None after an error."""
         first = names[lists[0]]
         span = first.span.to(names[-1].span)
         loop = value.stages[-1] if value.stages else value.head
         if not isinstance(loop, ast.Repeat):
             self._report(errors.nothing_to_collect(first.span, loop.span))
-            return value
+            return None
         if len(lists) == len(names):
             self._report(errors.nothing_passed_on(span))
-            return value
+            return None
         at = rests[0] if rests else len(names)
         indices = tuple(i if i < at else i - len(names) for i in lists)
         collected = ast.Collected(span, indices, at, len(names) - at - 1 if rests else None)
@@ -384,3 +388,13 @@ def method(builder: Builder, name: str | None) -> Callable[[Children], Any] | No
         return None
     made: Callable[[Children], Any] = getattr(builder, "is_" if name == "is" else name)
     return made
+
+
+def _place(parameter: ast.ParameterDecl | ast.TensorParameter) -> int:
+    """Where a parameter belongs among the tensors of its block: required ones first, and last the one that takes all that remain."""
+    match parameter:
+        case ast.TensorParameter(many=True):
+            return 2
+        case ast.TensorParameter(optional=True):
+            return 1
+    return 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import gc
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -16,11 +18,28 @@ def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
     os._exit(130)
 
 
+def _interrupt_main() -> None:
+    """Interrupts what the main thread waits for, too, where the system can."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
+
+
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    """An interruption that comes while Python runs a finaliser is lost, with a traceback: it comes again, a moment later."""
+    if what.exc_type is KeyboardInterrupt:
+        threading.Timer(0.01, _interrupt_main).start()
+    else:
+        sys.__unraisablehook__(what)
+
+
 def main() -> NoReturn:
     """The entry point. Importing the command line takes a moment, in which Ctrl-C is to have no traceback either."""
     usual = signal.getsignal(signal.SIGINT)
     if usual is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
+        sys.unraisablehook = _unraisable
     gc.disable()  # nothing that is imported is garbage; the command line looks for it again, more rarely
     from netc.cli import main as run
 

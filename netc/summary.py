@@ -26,8 +26,8 @@ LONGEST = 40
 """The table shows the first terms of a longer formula; the totals below it are always complete."""
 SHORTEST = 16
 """The same in a table that is to fit a terminal."""
-WIDEST = (22, 16, 12)
-"""The widest shapes, and half the widest names, of a table that does not fit a terminal without: the first that fits."""
+WIDEST = ((44, 22), (32, 16), (24, 12), (16, 12))
+"""The widest names and shapes of a table that does not fit a terminal without: the first that fits."""
 
 
 class Column(Record):
@@ -40,6 +40,8 @@ class Column(Record):
 
 RESULT = Column("result", type_words)
 OPERATOR = Column("operator", lambda row: row.name)
+Layout = tuple[tuple[Column, ...], int | None, tuple[int, int] | None]
+"""The columns of a table, the letters of its formulas, and those of its names and shapes."""
 COSTS = (
     Column("parameters", lambda row: number(row.parameters), is_number=True),
     Column("FLOPs", lambda row: number(row.flops), is_number=True),
@@ -86,29 +88,33 @@ class SpecSummary(Record):
 
     def render(self, width: int | None = None) -> str:
         """The table, and the totals. To fit a `width`, formulas are cut after their first term, then columns are left out: first the
-        activations, then the operators; at last, names and shapes are cut."""
+        activations, then the operators; then names and shapes are cut, and at last the FLOPs and the parameters are left out."""
         quotients = Quotients(self._symbols())
-        table = self._table((OPERATOR, RESULT, *COSTS), lambda text: _first_terms(quotients.shorten(text), LONGEST))
-        for columns in ((OPERATOR, RESULT, *COSTS), (OPERATOR, RESULT, *COSTS[:-1]), (RESULT, *COSTS[:-1])):
-            if width is not None and max(map(len, table)) > width:
-                table = self._table(columns, lambda text: _first_terms(quotients.shorten(text), SHORTEST))
-        for widest in WIDEST:
-            if width is not None and max(map(len, table)) > width:
-                table = self._table((RESULT, *COSTS[:-1]), lambda text: _first_terms(quotients.shorten(text), SHORTEST), widest)
-        lines = table if width is None else [fitted(line, width) for line in table]
+        lines = self._fitting(width, _layouts(), quotients.shorten)
         totals = self._totals(quotients)
         return "\n".join([*lines, "", *(align(totals[0], totals[1:], (False, False)) if width is None else wrapped(totals, width))])
 
-    def shapes(self) -> str:
-        """The table of stages and their results, without costs."""
-        return "\n".join(self._table((OPERATOR, RESULT), str))
+    def shapes(self, width: int | None = None) -> str:
+        """The table of stages and their results, without costs; to fit a `width`, without operators, and with shorter names and shapes."""
+        layouts = [((OPERATOR, RESULT), None, None), *(((RESULT,), None, widest) for widest in (None, *WIDEST))]
+        return "\n".join(self._fitting(width, layouts, str))
 
-    def _table(self, columns: tuple[Column, ...], shorten: Callable[[str], str], widest: int | None = None) -> list[str]:
+    def _fitting(self, width: int | None, layouts: Iterable[Layout], shorten: Callable[[str], str]) -> list[str]:
+        """The table in the first layout that fits, or in the last one, cut."""
+        table: list[str] = []
+        for columns, longest, widest in layouts:
+            table = self._table(columns, lambda text, most=longest: _first_terms(shorten(text), most), widest)  # type: ignore[misc]
+            if width is None or max(map(len, table)) <= width:
+                return table
+        assert width is not None
+        return [fitted(line, width) for line in table]
+
+    def _table(self, columns: tuple[Column, ...], shorten: Callable[[str], str], widest: tuple[int, int] | None = None) -> list[str]:
         given = {OPERATOR: "input"}
         lines = [(name, *(given.get(c, type if c is RESULT else "") for c in columns)) for name, type in self.inputs]
         lines += [(stage, *(shorten(c.show(row)) for c in columns)) for stage, row in _stages(self.rows)]
         if widest is not None:
-            lines = [(fitted(name, 2 * widest), fitted(result, widest), *rest) for name, result, *rest in lines]
+            lines = [(fitted(name, widest[0]), fitted(result, widest[1]), *rest) for name, result, *rest in lines]
         return align((self.name, *(c.title for c in columns)), lines, (False, *(c.is_number for c in columns)))
 
     def total_lines(self) -> list[tuple[str, str]]:
@@ -166,9 +172,20 @@ class Quotients:
         return (f"{name} = {quotient}" for quotient, name in in_order)
 
 
-def _first_terms(text: str, longest: int) -> str:
+def _layouts() -> Iterator[Layout]:
+    """Of the table with costs, the widest first."""
+    whole: tuple[Column, ...] = (OPERATOR, RESULT, *COSTS)
+    yield whole, LONGEST, None
+    columns: tuple[Column, ...]
+    for columns in (whole, whole[:-1], whole[1:-1]):
+        yield columns, SHORTEST, None
+    for columns in (whole[1:-1], whole[1:-2], (RESULT,)):
+        yield from ((columns, SHORTEST, widest) for widest in WIDEST)
+
+
+def _first_terms(text: str, longest: int | None) -> str:
     """The first terms of a long sum, and dots."""
-    if len(text) <= longest or " + " not in text:
+    if longest is None or len(text) <= longest or " + " not in text:
         return text
     end = text.rfind(" + ", 0, longest)
     return text[: end if end >= 0 else text.index(" + ")] + " + ..."

@@ -10,7 +10,7 @@ from .base import Problem
 
 
 def _written(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+    return "x".join(map(str, shape)) or "[]"
 
 
 def _shown(shape: Shape) -> str:
@@ -70,7 +70,7 @@ class ColumnShape(Problem):
             return (f"declare it as it is, `{self.input} = input 1`, and remove the axis: `{self.input} -> squeeze 1`",)
         if len(self.found) == len(self.declared):
             return (f"declare it as it is: `{self.input} = input {_written(self.found)}`",)
-        return ()
+        return (f"declare it as it is, `{self.input} = input {_written(self.found)}`, and change its shape where it is used",)
 
 
 class ColumnType(Problem):

@@ -192,19 +192,24 @@ class UnusedFlow(Problem):
 
 class NoIn(Problem):
     """`in`, or a pipeline that begins with a stage, where there is no input. `expression`: an attribute of `in` is read.
-    `block`: the stage is a block, which may need no tensor."""
+    `block`: the stage is a block, which may need no tensor. `inside`: it is in a block that takes none."""
 
     code: ClassVar[str] = "no-input-here"
     stage: str = ""
     expression: bool = False
     block: bool = False
+    inside: str = ""
 
     def message(self) -> str:
+        if self.inside:
+            return f"the block `{self.inside}` takes no tensors, so there is no `in`"
         if self.stage:
             return f"`{self.stage}` has no input here"
         return "`in` is the input of a block, and there is no block here"
 
     def help(self) -> tuple[str, ...]:
+        if self.inside:
+            return ("remove `in: none` if it takes one",)
         if self.stage:
             begin = f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`"
             none = f"if it needs no tensor, declare so: `block {self.stage}(in: none, ...)`"
@@ -219,11 +224,15 @@ class WrongUnpacking(Problem):
     names: int
     found: int
     rest: bool = False
+    hint: str = ""
 
     def message(self) -> str:
         least = "at least " if self.rest else ""
         names = "name" if self.names == 1 else "names"
         return f"cannot unpack {self.found} {'tensor' if self.found == 1 else 'tensors'} into {least}{self.names} {names}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
 
 
 class TwoRests(Problem):

@@ -63,17 +63,18 @@ class RunUnreadable(Problem):
 
 
 class RunDiffers(Problem):
-    """What is resumed is not what was started. `what` is a clause."""
+    """What is resumed is not what was started. `what` is a clause, `remedy` what to do if not to begin with its weights."""
 
     code: ClassVar[str] = "run-differs"
     path: str
     what: str
+    remedy: str = ""
 
     def message(self) -> str:
         return f"cannot resume `{self.path}`: {self.what}"
 
     def help(self) -> tuple[str, ...]:
-        return (f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)
+        return (self.remedy or f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)
 
 
 class NoDevice(Problem):

@@ -352,7 +352,7 @@ class NoSection(Problem):
     def help(self) -> tuple[str, ...]:
         if self.known:
             return ("choose one by `--section`: " + ", ".join(f"`{name}`" for name in self.known),)
-        return ("add one at the end: `train { target = input []; loss = (output, target) -> mse_loss }`",)
+        return ("add one at the end, with the shape of the output: `train { target = input SHAPE; loss = (output, target) -> mse_loss }`",)
 
 
 class NotMean(Problem):

@@ -155,16 +155,19 @@ class NotAConstant(Problem):
 
 
 class TensorAsValue(Problem):
-    """A tensor where a compile-time value is needed."""
+    """A tensor where a compile-time value is needed. `bound`: the name that a `let` gives the value."""
 
     code: ClassVar[str] = "wrong-value"
     name: str
+    bound: str = ""
 
     def message(self) -> str:
         return f"expected a compile-time value, found the tensor `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
+        tensors = (f"name a tensor without `let`: `{self.bound} = ...`",) if self.bound else ()
         return (
+            *tensors,
             f"use one of `{self.name}.shape`, `{self.name}.rank`, `{self.name}.channels`, `{self.name}.features` or `{self.name}.dtype`",
         )
 

@@ -72,13 +72,13 @@ class Operator:
     """The declared inputs, by name: a declaration adds itself."""
     signature: ClassVar[dict[str, Arg[Any]]] = {}
     """The declared arguments, by name."""
-    registry: ClassVar[Registry] = Registry(FAMILIES)
+    registry: ClassVar[Registry[Operator]] = Registry(FAMILIES)
 
     def __init_subclass__(cls) -> None:
         declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
         cls.signature = dict(sorted(declared.items(), key=lambda item: item[1].last))
         if "name" in vars(cls) and cls.name:
-            Operator.registry.add(cls)
+            Operator.registry.add(cls.name, cls)
 
     def __init__(self, **args: Any) -> None:
         """`args` are values that the kinds have checked; what is missing takes its default."""

@@ -1,4 +1,7 @@
-"""The operators of each family, in the order of their definition. `pytest tests/ops/test_families.py --update` writes this."""
+"""The operators of each family, in the order of their definition, and those that are symbols: between and before tensors.
+
+Always: `pytest tests/ops/test_families.py --update` writes this.
+"""
 
 FAMILIES = {
     "activation": (
@@ -52,3 +55,22 @@ FAMILIES = {
     "unpooling": "max_unpool fractional_max_pool",
     "vision": "deform_conv roi_align",
 }  # fmt: skip
+SYMBOLS = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "/": "div",
+    "//": "floor_div",
+    "%": "remainder",
+    "**": "pow",
+    "==": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
+    "@": "matmul",
+}
+PREFIXES = {
+    "-": "neg",
+}

@@ -74,10 +74,10 @@ class Parametric(Operator):
         """The tensors that are given for parameters."""
         if BIAS in given and WEIGHT not in given:
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
-        if WEIGHT in given and WEIGHT in self.as_tensors:
-            _check_no_batch(self.name, given, self.as_tensors)
         own = [name for name in self.as_tensors if name in given]
         specs = {spec.name: spec for spec in self.learned(given)} if own else {}
+        if WEIGHT in given and WEIGHT in self.as_tensors:
+            _check_no_batch(self.name, given, self.as_tensors, specs.get(WEIGHT))
         for name in own:
             if name not in specs:
                 raise OperatorError(NoPlaceFor(self.name, name), given.at(name))
@@ -113,10 +113,14 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
             raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at)), given.at(spec.name))
 
 
-def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...]) -> None:
-    """Refuses a batch in place of the weight: the tensors of a tuple that the operator was meant to be applied to one by one, or joined."""
+def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...], weight: ParameterSpec | None) -> None:
+    """Refuses a batch in place of the weight: a weight for each sample, or the tensors of a tuple that the operator was meant to be applied
+    to one by one, or joined."""
     tensor, x = given[WEIGHT], given.types[0]
     if tensor.rank and x.rank and not isinstance(x.shape[0], int) and tensor.shape[0] == x.shape[0]:
+        if weight is not None and tensor.shape[1:] == weight.shape:
+            remedy = "one weight is for all samples; for a weight of each sample, write the product with `@` or `einsum`"
+            raise OperatorError(WrongSize(operator, f"a {WEIGHT} {show_shape(weight.shape)}", tensor, remedy), given.at(WEIGHT))
         own = len(given) - len([name for name in parameters if name in given])
         expected = f"{'one tensor' if own == 1 else 'two tensors'}, or its {' and '.join(parameters)} too"
         raise OperatorError(WrongTensors(operator, expected, len(given), "join the tensors, for example by `-> concat axis=-1`"), STAGE)

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from .base import Operator
+T = TypeVar("T")
 
 
-class Registry(Mapping[str, "type[Operator]"]):
-    """See the module's docstring."""
+class Registry(Mapping[str, type[T]]):
+    """See the module's docstring. `T` is what all operators are."""
 
     def __init__(self, families: Mapping[str, str]) -> None:
         self._homes = {name: f"{__package__}.{family}" for family, names in families.items() for name in names.split()}
         """The modules of operators by name, those that are not imported yet included."""
-        self._defined: dict[str, type[Operator]] = {}
+        self._defined: dict[str, type[T]] = {}
 
-    def __getitem__(self, name: str) -> type[Operator]:
+    def __getitem__(self, name: str) -> type[T]:
         if name not in self._defined:
             import_module(self._homes[name])
         return self._defined[name]
@@ -38,9 +37,8 @@ class Registry(Mapping[str, "type[Operator]"]):
     def __len__(self) -> int:
         return len(self._homes.keys() | self._defined.keys())
 
-    def add(self, operator: type[Operator]) -> None:
+    def add(self, name: str, operator: type[T]) -> None:
         """What a class does when it is defined. A ValueError if its name is another one's."""
-        name = operator.name
         if name in self._defined or self._homes.get(name, operator.__module__) != operator.__module__:
             raise ValueError(f"two operators are called {name}")
         self._defined[name] = operator

@@ -7,6 +7,7 @@ now or when a tensor is read; a tensor is mapped when it is read and let go with
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -44,9 +45,9 @@ Tensors = dict[str, StoredTensor]
 def open_file(path: Path, source: str) -> Tensors:
     """The tensors of a file. The ending of its name decides the format; `source` is the file in messages."""
     opener = OPENERS.get(path.suffix.lower())
-    if not path.exists():
+    if not os.path.exists(path):
         raise WeightsError(WeightsUnreadable(source, "there is no such file"))
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(WeightsUnreadable(source, "it is not a file"))
     if opener is None:
         known = ", ".join(f"`{ending}`" for ending in OPENERS)

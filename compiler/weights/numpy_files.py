@@ -78,7 +78,7 @@ def open_npz(path: str | Path) -> dict[str, StoredArray]:
 def open_columns(path: str | Path) -> dict[str, StoredArray]:
     """The same, where some may have elements that are no numbers: those cannot be read."""
     with _clauses(), _opened(path) as archive:
-        return {name: _stored(path, archive, info) for name, info in _members(archive).items()}
+        return {name: _stored_as(name, path, archive, info) for name, info in _members(archive).items()}
 
 
 def read_npy(path: str | Path) -> Array:
@@ -150,6 +150,13 @@ def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHead
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     with archive.open(info) as stream:
         return _array(stream, info.file_size)
+
+
+def _stored_as(name: str, path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
+    try:
+        return _stored(path, archive, info)
+    except UnfitArrayFile as error:
+        raise UnfitArrayFile(f"`{name}`: {error}") from error
 
 
 def _stored(path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:

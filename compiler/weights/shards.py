@@ -7,6 +7,7 @@ In: paths. Out: the `StoredTensor`s of all files by name. Always: each name is i
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -26,7 +27,7 @@ _LARGEST_INDEX = 256 << 20
 def open_path(path: Path) -> Tensors:
     """The tensors of a file of weights, an index, or a folder."""
     source = f"`{path}`"
-    if path.is_dir():
+    if os.path.isdir(path):
         return open_files(_files_of(path, source), source)
     if path.name.lower().endswith(INDEX):
         return _open_index(path, source)
@@ -90,7 +91,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _open_index(path: Path, source: str) -> Tensors:
     files = shards_of(path, source)
-    lost = next((file for file in files if not (path.parent / file).is_file()), None)
+    lost = next((file for file in files if not os.path.isfile(path.parent / file)), None)
     if lost is not None:
         raise _damaged(source, f"it names `{lost}`, and there is no such file")
     found = open_files([path.parent / file for file in files], source)
@@ -110,7 +111,7 @@ def shards_of(path: Path, source: str) -> list[str]:
 
 def _weight_map(path: Path, source: str) -> dict[str, str]:
     """The names of tensors with the files that they are in."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise _damaged(source, "there is no such file")
     if path.stat().st_size > _LARGEST_INDEX:
         raise _damaged(source, "it is too large for an index")

@@ -31,7 +31,8 @@ class StoredTensor(Record):
     @property
     def nbytes(self) -> int:
         """The bytes of its elements; 0 if their type is unknown."""
-        return prod(self.shape) * (self.dtype.size if self.dtype is not None else 0)
+        dtype = self.dtype
+        return 0 if dtype is None else prod(self.shape) * dtype.size
 
 
 class Renamed(Mapping[str, Array]):

@@ -8,7 +8,8 @@ MOST = 2
 
 
 def near(name: str, candidates: Iterable[str]) -> list[str]:
-    """At most two candidates: those that differ only in case, otherwise those within an edit distance of a third of the length."""
+    """At most two candidates: those that differ only in case, otherwise those within an edit distance of a third of the length, otherwise
+    those of which it is the first word."""
     known = sorted(set(candidates) - {name})
     folded = name.casefold()
     same = [one for one in known if one.casefold() == folded]
@@ -23,7 +24,7 @@ def near(name: str, candidates: Iterable[str]) -> list[str]:
             distance = _distance(folded, one.casefold(), limit)
             if distance <= limit:
                 found.append((distance, one))
-    return [one for _, one in sorted(found)[:MOST]]
+    return [one for _, one in sorted(found)[:MOST]] or [one for one in known if one.casefold().startswith(f"{folded}_")][:MOST]
 
 
 def _distance(a: str, b: str, limit: int) -> int:

@@ -61,6 +61,7 @@ class Contender:
             text=True,
             encoding="utf-8",
             env=_environment(),
+            start_new_session=True,  # an interruption from the terminal is this process's: it ends the other
         )
 
     def __enter__(self) -> Contender:

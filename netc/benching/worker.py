@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +26,14 @@ TURN = 0.05
 
 def main() -> None:
     """Answers until its input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    for answer in _answered():
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    try:
+        for answer in _answered():
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+    except BrokenPipeError:  # nobody waits for the answer any more
+        os._exit(1)
 
 
 def _answered() -> Iterator[dict[str, Any]]:

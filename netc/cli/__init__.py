@@ -73,6 +73,7 @@ class Commands(click.Group):
         raise click.UsageError(f"there is no command `{name}`{hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
+        outside = signal.getsignal(signal.SIGINT)
         try:
             if ctx.obj is not None:
                 signal.signal(signal.SIGINT, ctx.obj)
@@ -83,6 +84,9 @@ class Commands(click.Group):
             from .failures import exit_code
 
             ctx.exit(exit_code(error))
+        finally:
+            if ctx.obj is not None:  # what is printed is printed: nothing is left to be caught
+                signal.signal(signal.SIGINT, outside)
 
     def _flushed(self, ctx: click.Context) -> Any:
         """What cannot be written is known before the command ends, whatever its exit code."""
@@ -110,8 +114,9 @@ def cli() -> None:
 def main(interrupt: Any = None) -> NoReturn:
     """Runs the command line. `interrupt` handles SIGINT from the moment on when commands can catch it; None: as it is."""
     _open_closed_streams()
+    gc.freeze()  # what is imported lives to the end
     gc.enable()
-    gc.set_threshold(100_000)  # trees and graphs live to the end: to look for garbage among them is a fifth of the time of a large run
+    gc.set_threshold(100_000)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # names of files may hold what the terminal cannot show

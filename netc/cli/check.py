@@ -11,7 +11,7 @@ from .completion import FileName
 from .options import checkpoint_options, choose, precision_options, spec_options
 from .reading import reader
 from .report import report
-from .terminal import note, write
+from .terminal import expect_no_garbage, note, write
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -65,6 +65,7 @@ def command(
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
 
+    expect_no_garbage()
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
@@ -123,8 +124,8 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -
 
 def _show_shapes(found: list[Analysis]) -> None:
     from ..summary import summarise
-    from .terminal import table
+    from .terminal import table, width_of
 
-    tables = [table(summarise(a.program).shapes()) for a in found if a.program is not None]
+    tables = [table(summarise(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
     if tables:
         write("\n\n".join(tables))

@@ -27,7 +27,7 @@ from .options import (
 )
 from .program import compiled
 from .reading import reader
-from .terminal import warnings_shown
+from .terminal import expect_no_garbage, warnings_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -86,6 +86,7 @@ def command(
     seed: int | None,
     graph: dict[str, Any],
 ) -> None:
+    expect_no_garbage()
     path = one_source(file, text)
     refuse_overwriting(output, path, *read_by(weights), calibration)
     read = reader(path, text)

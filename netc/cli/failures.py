@@ -49,7 +49,7 @@ def wrong_usage() -> Iterator[None]:
 
 def exit_code(error: BaseException) -> int:
     """Reports the exception; an unknown one is an error of netc itself."""
-    if isinstance(error, KeyboardInterrupt):
+    if _is_interrupted(error):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         _forget_output()
@@ -63,6 +63,13 @@ def exit_code(error: BaseException) -> int:
     if not isinstance(error, Exception):
         raise error
     return _reported(error)
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Whether the exception is an interruption, or what became of one, as where a library in C fails to be imported."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _cannot_write(error: OSError) -> None:

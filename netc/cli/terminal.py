@@ -5,6 +5,7 @@ Always: nothing is wrapped; `NO_COLOR`, `FORCE_COLOR` and `TERM=dumb` are heeded
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -46,10 +47,14 @@ def note(text: str) -> None:
     """Writes to standard error what accompanies the output."""
     sys.stdout.flush()
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    sys.stderr.flush()
 
 
 def visible(text: str) -> str:
-    """The text with escapes in place of characters that would control the terminal; lines stay lines."""
+    """The text with escapes in place of characters that would control the terminal, and no longer than a screen; lines stay lines."""
+    from netc.dsl.diagnostics.render.cells import brief
+
+    text = brief(text)
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
@@ -64,6 +69,12 @@ def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = ""
 
 def _styled(word: str, paint: str) -> str:
     return click.style(word, fg=paint, bold=True) if coloured(sys.stderr) else word
+
+
+def expect_no_garbage() -> None:
+    """For commands whose trees and graphs live to the end: to look for garbage among them is a tenth of the time. In training, tensors may
+    be garbage."""
+    gc.set_threshold(500_000)
 
 
 @contextmanager

@@ -13,17 +13,16 @@ import click
 from netc.compiler.ir.types import BATCH
 
 from .failures import FAILED, Failed
-from .options import choose, named_words, one_source, source_options, spec_options
+from .options import choose, one_source, source_options, spec_options
 from .progress import Progress
 from .report import report
 from .terminal import note, write
+from .training_options import training_options
 
 if TYPE_CHECKING:
     from ..training.loop import Report
     from ..training.tensorboard import Board
 
-DEVICES = ("cpu", "cuda")
-PRECISIONS = ("fp32", "bf16", "fp16")
 STRATEGIES = ("ddp", "fsdp")
 OF_THE_RUN = ("columns", "data_options", "epochs", "steps", "batch", "seed", "weights", "section", "model", "params", "dims", "allow_paths")
 """What a run was started with, and what resuming does not change."""
@@ -41,35 +40,14 @@ def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None
 
 @click.command("train")
 @source_options
-@click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits.")
-@click.option("--validation", metavar="DATA|SHARE", help="Data to validate on, or the share of the data that is kept for it, such as 0.1.")
-@click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=named_words, help="The column for an input.")
-@click.option(
-    "--data-option",
-    "data_options",
-    multiple=True,
-    metavar="OPTION=VALUE",
-    callback=named_words,
-    help="An option of the data's format, such as size=224 for images.",
-)
+@training_options
 @click.option("-o", "--output", metavar="RUN", help="The folder of the run; made if it is not there.")
 @click.option("--resume", metavar="RUN", help="Go on with a run, from its last checkpoint.")
-@click.option("--section", metavar="NAME", help="Which train section of the file.")
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Instead of the section's `epochs`.")
-@click.option("--steps", type=click.IntRange(1), metavar="N", help="Instead of the section's `steps`.")
-@click.option("--batch", type=click.IntRange(1), metavar="N", help="Instead of the section's `batch`.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="For the parameters, the order of samples, and dropout.")
-@click.option("--weights", metavar="FILE", help="Parameters to begin with: a file or folder, as docs/weights.md says.")
-@click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given.")
 @click.option(
     "--dtype", hidden=True, expose_value=False, callback=_refuse_dtype, help="An option of other commands, which says what to do."
 )
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How several processes of torchrun share the work; ddp unless given.")
 @click.option("--tp", type=click.IntRange(1), metavar="K", help="Of the processes of torchrun, K share each layer (tensor parallelism).")
-@click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile.")
-@click.option("--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs.")
-@click.option("--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute the blocks that repeat twice.")
 @click.option("--tensorboard", is_flag=True, help="Write the reports for TensorBoard too, in the run's folder.")
 @spec_options
 def command(

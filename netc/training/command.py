@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import Any
 
+from netc.compiler.analysis.parameters import count, parameters
 from netc.compiler.errors.data import CannotReadData
 from netc.compiler.errors.running import NoDevice, RunDiffers, RunError
 from netc.compiler.errors.training import NotMean, WrongSetting
@@ -21,7 +23,7 @@ from ..errors import CompileError
 from ..files import Unreadable, read_file
 from ..hashing import spec_hash
 from ..problems import diagnostic
-from .configuration import Arguments, as_json, check_contents, from_json
+from .configuration import SETTINGS, Arguments, as_json, check_contents, from_json
 from .data.base import DataError
 from .data.columns import Chosen
 from .data.fingerprint import Content, content_of
@@ -32,13 +34,15 @@ from .opening import Asked
 from .part_sizes import check_part_sizes
 from .ranks import Ranks, joined
 from .recipe import SEEDS, Recipe
+from .run_files import CONFIG
 from .run_folder import RunFolder
 from .session import Prepared, Wishes, prepare, versions
 from .splitting import checked_splits
 
 
 class Result(Record):
-    """How a run ended. `results` are those of the last validation, or of training without one. `spec` is words of the shell."""
+    """How a run ended. `results` are those of the last validation, or of training without one. `spec` is words of the shell, `parameters`
+    the number of the model's learned ones."""
 
     folder: str
     results: dict[str, float]
@@ -47,12 +51,13 @@ class Result(Record):
     model: str
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
+    parameters: int = 0
 
     def summary(self) -> str:
         """What was reached, and the command to go on with."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
         command = f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
-        return f"{self.steps} steps: {shown}\n{command}"
+        return f"{self.steps} step{'s' if self.steps != 1 else ''}: {shown}\n{command}"
 
 
 def train_file(
@@ -100,8 +105,48 @@ def train_file(
     ready = _ready(arguments, before, folder)
     checked_weights(weights)
     results, made = _run(ready.prepared, arguments.engine, run, None if resume else ready.described, weights, on_report, note)
-    chosen = _chosen(ready.prepared.training, arguments.path or "FILE")
-    return Result(folder, results, made, chosen, ready.prepared.training.model, ready.diagnostics)
+    training = ready.prepared.training
+    learned = count(parameters(training.program))
+    return Result(folder, results, made, _chosen(training, arguments.path or "FILE"), training.model, ready.diagnostics, parameters=learned)
+
+
+def train_or_continue(
+    path: str | None, text: str | None, choice: Choice, section: str | None, folder: str, on_report: Callable[[Report], None], **rest: Any
+) -> Result:
+    """`train_file` for a new run; where the folder has one that was started with the same arguments, that one goes on. Raises `RunError`
+    if it was started with others."""
+    engine = {name: rest[name] for name in Engine.__match_args__ if name in rest}
+    own = {name: value for name, value in rest.items() if name not in engine}
+    run = RunFolder(folder)
+    if not (run.path / CONFIG).exists():
+        return train_file(path, text, choice, section, folder, False, on_report, **rest)
+    now = _as_started(path, text, choice, section, **own)
+    before = run.config()
+    different = _different(now, before)
+    if different is not None:
+        raise RunError(RunDiffers(folder, f"it was started with another `{different}`", "take another folder, or remove this one"))
+    if not any(one.name.startswith("checkpoint") for one in run.path.iterdir()):
+        run.forget()
+        return train_file(path, text, choice, section, folder, False, on_report, **rest)
+    return train_file(None, None, Choice(), None, folder, True, on_report, note=rest.get("note", lambda text: None), **engine)
+
+
+def _different(now: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
+    """The first argument that is not what it was; how it is computed may be another."""
+    for name, value in now.items():
+        was = before.get(name)
+        if name != "engine" and value != was:
+            return _different(value, was) if isinstance(value, dict) and isinstance(was, dict) else name
+    return None
+
+
+def _as_started(path: str | None, text: str | None, choice: Choice, section: str | None, **own: Any) -> dict[str, Any]:
+    """What `config.json` says of a run with these arguments."""
+    columns, options = own.get("columns") or {}, own.get("data_options") or {}
+    asked = Asked(own.get("data"), _share(own.get("validation")), columns, options, path, choice.allow_paths)
+    wishes = Wishes(asked, *(own.get(name) for name in SETTINGS))
+    found: dict[str, Any] = json.loads(json.dumps(as_json(Arguments(_source(path, text).text, path, section, choice, wishes, Engine()))))
+    return found
 
 
 def _check_wishes(wishes: Wishes, choice: Choice) -> None:

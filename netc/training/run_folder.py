@@ -39,7 +39,7 @@ class RunFolder:
 
     def check_new(self) -> None:
         """Raises `RunError` if there is a run in the folder, or anything else."""
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):
             return
         if (self.path / CONFIG).exists():
             raise RunError(RunExists(os.fspath(self.path)))
@@ -59,7 +59,7 @@ class RunFolder:
         try:
             found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            why = f"there is no `{CONFIG}` in it" if self.path.is_dir() else "there is no such folder"
+            why = f"there is no `{CONFIG}` in it" if os.path.isdir(self.path) else "there is no such folder"
             raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
         except OSError as error:
             raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
@@ -68,6 +68,11 @@ class RunFolder:
         if not isinstance(found, dict):
             raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))
         return found
+
+    def forget(self) -> None:
+        """Removes what a run has written that was stopped before its first checkpoint, so that it can begin again."""
+        for name in (METRICS, CURVES, CONFIG):
+            (self.path / name).unlink(missing_ok=True)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -196,6 +196,62 @@ def test_interrupted_while_it_starts(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+LOST = """
+import os, signal, sys, time, weakref
+import netc.cli
+from netc.__main__ import main
+
+
+class Gone:
+    pass
+
+
+def command(usual):
+    signal.signal(signal.SIGINT, usual)
+    gone = Gone()
+    kept = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        del gone
+        time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+netc.cli.main = command
+main()
+"""
+
+
+def test_interrupted_within_a_finaliser() -> None:
+    """Where Python would print a traceback and go on."""
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, check=False, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+AFTER = """
+import os, signal, sys
+import netc.__main__
+netc.__main__._leave = lambda end: os.kill(os.getpid(), signal.SIGINT)
+sys.argv = ["netc", "check", "-e", "input 3"]
+netc.__main__.main()
+"""
+
+
+def test_interrupted_after_the_command() -> None:
+    done = subprocess.run([sys.executable, "-c", AFTER], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"no errors\n", b"")
+
+
+def test_a_name_that_is_too_long_is_not_written(tmp_path: Path) -> None:
+    name = 5000 * "x"
+    for words in (["compile", "-e", "input 3 -> dense 2", "-o", "m.onnx", "--weights", f"{name}.npz"], ["run", f"{name}.onnx", "--random"]):
+        done = subprocess.run([*NETC, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "cannot write" not in done.stderr
+        assert "there is no such file" in done.stderr or "there is no file" in done.stderr
+        assert len(done.stderr) < 2000
+
+
 @pytest.mark.parametrize("words", [["ops"], ["ops", "dense"], BAD, ["summary", "-e", "input 3 -> relu"]])
 @pytest.mark.slow
 def test_closed_streams(words: list[str]) -> None:

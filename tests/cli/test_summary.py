@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,7 +51,16 @@ def test_depth(netc: Netc, depth: int, labels: list[str]) -> None:
 def test_a_table_is_as_wide_as_the_terminal(name: str) -> None:
     summary = package.zoo(name).summary()
     for width in (30, 47, 60, 80, 132):
-        assert max(map(len, summary.render(width).splitlines())) <= width
+        table = summary.render(width).splitlines()
+        assert max(map(len, table)) <= width
+        assert table[0].endswith(("result", "parameters", "FLOPs", "activation bytes")), "columns are left out, not cut"
+        assert max(map(len, summary.shapes(width).splitlines())) <= width
+
+
+def test_a_model_is_called_as_its_file(netc: Netc, tmp_path: Path) -> None:
+    for file, name in {"größe.net": "grosse", "modèle-2.net": "modele_2", "模型.net": "net", "3d.net": "net_3d"}.items():
+        (tmp_path / file).write_text("input 3 -> relu", encoding="utf-8")
+        assert json.loads(netc("summary", tmp_path / file, "--json").stdout)["model"] == name
 
 
 def test_forms_exclude_each_other(netc: Netc) -> None:

@@ -35,7 +35,7 @@ def _kinds(numbers: tuple[str, ...]) -> tuple[str, ...]:
 
 
 FAULTS = (
-    *(Fault(_kinds(d.numbers), d.operators, d.text, d.covers) for d in DIFFERENCES),
+    *(Fault(_kinds(d.numbers), tuple(Operator.registry[name] for name in d.operators), d.text, d.covers) for d in DIFFERENCES),
     Fault(("zero", "lowest"), (Topk,), "no fault: PyTorch and the page do not promise which of equal elements comes first", _is_topk),
     Fault(
         ("nan", "mixed"),

@@ -12,7 +12,6 @@ import torch
 from parity import agree, inputs_for, sizes_of, tensor
 
 import netc
-from netc.compiler.backends.onnx import ops as _onnx  # noqa: F401  (fills the table)
 from netc.compiler.backends.onnx.table import EMITTERS
 from netc.compiler.backends.torch import ops as _torch  # noqa: F401
 from netc.compiler.backends.torch.table import FUNCTIONS

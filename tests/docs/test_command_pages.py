@@ -14,9 +14,10 @@ from click.testing import CliRunner
 
 from netc.cli import cli
 from netc.drawing.files import FORMATS
+from tests.docs.test_readme import masked
 
 DOCS = Path(__file__).parents[2] / "docs"
-FENCE = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w+)(?: (?:file=(\S+)|(varying)))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def run(command: str) -> str:
@@ -25,16 +26,17 @@ def run(command: str) -> str:
     return CliRunner().invoke(cli, words[1:], prog_name="netc").output.rstrip("\n") + "\n"
 
 
-def real(kind: str, name: str, text: str) -> str:
-    """A fence as it should be. A spec with a name is written; other files must have been."""
+def real(kind: str, name: str, varying: str, text: str) -> str:
+    """A fence as it should be. A spec with a name is written; other files must have been. What is `varying` may have any numbers."""
     match kind:
         case "net":
             Path(name).write_text(text, encoding="utf-8")
         case "console":
-            text = "".join(f"{line}\n{run(line[2:])}" for line in text.splitlines() if line.startswith("$ "))
+            printed = "".join(f"{line}\n{run(line[2:])}" for line in text.splitlines() if line.startswith("$ "))
+            text = text if varying and masked(text) == masked(printed) else printed
         case _:
             text = Path(name).read_text(encoding="utf-8")
-    return f"```{kind}{f' file={name}' if name else ''}\n{text}```"
+    return f"```{kind}{f' file={name}' if name else ''}{f' {varying}' if varying else ''}\n{text}```"
 
 
 @pytest.mark.parametrize("name", ["draw.md", "many.md"])
@@ -43,7 +45,7 @@ def test_pages_show_what_happens(name: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("NO_COLOR", "1")
     page = DOCS / name
     text = page.read_text(encoding="utf-8")
-    now = FENCE.sub(lambda m: real(m[1], m[2] or "", m[3]), text)
+    now = FENCE.sub(lambda m: real(m[1], m[2] or "", m[3] or "", m[4]), text)
     if update:
         page.write_text(now, encoding="utf-8")
     assert now == text

@@ -231,3 +231,14 @@ def test_conversion_in_parts() -> None:
     for one in (array, array.T):
         with pytest.raises(OverflowError):
             converted(one, np.dtype(np.float32))
+
+
+def test_a_session_says_where_room_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is too large for one message is written to the folder for temporary files."""
+    monkeypatch.setattr(save, "LARGEST", 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    no_room(monkeypatch, BYTES - 1)
+    with pytest.raises(OSError, match=r"it takes 64\.0 MB, and the disk has 64\.0 MB left") as caught:
+        netc.compile(WIDE).session(seed=0)
+    assert caught.value.filename == str(tmp_path)
+    assert not any(tmp_path.iterdir())

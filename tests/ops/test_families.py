@@ -14,7 +14,10 @@ import netc.compiler.ops as package
 from netc.compiler.ops import Operator
 
 HERE = Path(package.__file__).parent
-HEAD = '''"""The operators of each family, in the order of their definition. `pytest tests/ops/test_families.py --update` writes this."""
+HEAD = '''"""The operators of each family, in the order of their definition, and those that are symbols: between and before tensors.
+
+Always: `pytest tests/ops/test_families.py --update` writes this.
+"""
 
 FAMILIES = {
 '''
@@ -29,7 +32,11 @@ def text() -> str:
         names = [cls.name for cls in own if cls.name in Operator.registry and Operator.registry[cls.name] is cls]
         if names:
             rows.append(f'    "{module.__name__.rpartition(".")[2]}": {quoted(" ".join(names))},\n')
-    return f"{HEAD}{''.join(rows)}}}  # fmt: skip\n"
+    made = f"{HEAD}{''.join(rows)}}}  # fmt: skip\n"
+    for name, attribute in (("SYMBOLS", "symbol"), ("PREFIXES", "prefix_symbol")):
+        found = {symbol: word for word, cls in Operator.registry.items() if (symbol := getattr(cls, attribute))}
+        made += f"{name} = {{\n" + "".join(f'    "{symbol}": "{word}",\n' for symbol, word in found.items()) + "}\n"
+    return made
 
 
 def quoted(names: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -33,3 +34,18 @@ def test_workflows_call_targets_that_exist() -> None:
 
 def test_workflows_have_no_more_rights_than_they_need() -> None:
     assert [path.name for path in WORKFLOWS if "permissions:\n  contents: read" not in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_description_of_the_package_has_no_links_to_files_that_are_not_there() -> None:
+    """A package index shows README.md alone."""
+    description = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")["description"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = set(re.findall(r"\]\(([^)\s#]+)[^)\s]*\)", readme))
+    assert "docs/language.md" in links
+    without = description(readme, None)
+    assert {link for link in re.findall(r"\]\(([^)]+)\)", without) if not link.startswith(("#", "https:"))} == set()
+    assert "[docs/install.md]" not in without
+    assert "docs/install.md has the extras" in without
+    somewhere = description(readme, "https://example.org/netc")
+    assert "(https://example.org/netc/blob/HEAD/docs/language.md)" in somewhere
+    assert {link for link in re.findall(r"\]\(([^)]+)\)", somewhere) if not link.startswith(("#", "https:"))} == set()

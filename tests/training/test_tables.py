@@ -253,3 +253,24 @@ def test_images_in_parquet(tmp_path: Path) -> None:
 def test_a_csv_source_has_no_rows_of_text(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         open_csv(str(tmp_path))
+
+
+def test_where_the_text_is(tmp_path: Path) -> None:
+    """The first cell that is no number, also in rows that are converted later; `NA` is a text, and an empty cell is not."""
+    rows = "".join(f"{i},1.5,true\n" for i in range(9000))
+    text = f"a,b,c\n{rows},NA,2\n7,nan,1\n"
+    columns = open_csv(csv(tmp_path, text)).columns
+    assert columns["a"].dtype == np.float64
+    assert (columns["b"].dtype, columns["b"].kind) == (None, "text (`NA` in sample 9000)")
+    assert (columns["c"].dtype, columns["c"].kind) == (None, "numbers and booleans")
+    found = said(spec('data csv "a.csv" x=[a, b] target=a'), path=tmp_path / "m.net")
+    assert found == [("column-type", "the column `b` has text (`NA` in sample 9000), and the input `x` is float32")]
+
+
+def test_a_list_that_is_missing(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"x": [[1.0, 2.0], None, [3.0, 4.0]], "target": [1.0, 2.0, 3.0]}), tmp_path / "a.parquet")
+    found = said(spec(), f"parquet:{tmp_path}/a.parquet")[0][1]
+    assert found.endswith("sample 1 of the column `x` is missing, where others are lists")

@@ -90,6 +90,8 @@ def _holds(made: Decision, sizes: Sizes) -> bool:
     if is_lost(made.left) or is_lost(made.right):
         return True
     left, right = (evaluate(side, dict(sizes)) for side in (made.left, made.right))
+    if made.op == "|":
+        return right % left == 0
     return {"==": left == right, "!=": left != right, "<": left < right, "<=": left <= right}[made.op]
 
 

@@ -41,6 +41,7 @@ TEXT = {"tokens": 96}
 
 SMALL: dict[str, Small] = {
     # vision
+    "alexnet": Small("vision/alexnet.net", "alexnet", {"classes": 10, "hidden": 16}, {"H": 64, "W": 64}),
     "convnext": Small(
         "vision/convnext.net", "network", {"widths": [8, 16, 24], "depths": [1, 2, 1], "drop": 0.1, "classes": 10}, {"H": 32, "W": 32}
     ),
@@ -62,6 +63,7 @@ SMALL: dict[str, Small] = {
     ),
     "swin": Small("vision/swin.net", "first", SWIN),
     "swin_v2": Small("vision/swin.net", "second", {**SWIN, "size": 32}),  # padded, it is NaN in float16, as torchvision's
+    "vgg": Small("vision/vgg.net", "network", {"depths": [1, 1, 1, 1, 1], "norm": True, "hidden": 16, "classes": 10}, {"H": 32, "W": 32}),
     "vit": Small("vision/vit.net", "network", {"patch": 8, "width": 32, "depth": 2, "heads": 4, "classes": 10, "size": 32}),
     "vit_transformers": Small(
         "vision/vit_transformers.net",

@@ -23,6 +23,8 @@ from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
+from netc.compiler.backends.python.code.expressions import StageValue
+from netc.compiler.backends.python.printing.printer import literal
 from netc.compiler.backends.torch.emit import classes_in
 from netc.compiler.dims import evaluate, symbols
 from netc.compiler.ir.origins import TracedInt
@@ -54,9 +56,13 @@ class Emitted:
     def construct(self, cls: ClassDef, sizes: Sizes) -> torch.nn.Module:
         """The class with the arguments of its first use, for these integers."""
         found = {**self.integers, **sizes}
-        made = self.scope[cls.name](**{p.name: _value(p.values[0], found) for p in cls.parameters})
+        made = self.scope[cls.name](**{p.name: self._argument(p.values[0], found) for p in cls.parameters})
         assert isinstance(made, torch.nn.Module)
         return made.eval()
+
+    def _argument(self, given: Any, sizes: Sizes) -> Any:
+        """An argument of a constructor; a stage is what its text means in the emitted file."""
+        return eval(literal(given), self.scope) if isinstance(given, StageValue) else _value(given, sizes)
 
 
 def _value(given: Any, sizes: Sizes) -> Any:

@@ -53,10 +53,9 @@ class OnnxBackend(Backend):
         return OnnxArtefact(self._made(given), given.progress)
 
     def operator_target(self, operator: type[Operator]) -> str:
-        from . import ops, table
+        from .table import name_of
 
-        assert ops, "importing the package fills the tables"
-        return table.NAMES[operator]
+        return name_of(operator)
 
     def differences(self, operator: type[Operator]) -> tuple[str, ...]:
         from . import differences

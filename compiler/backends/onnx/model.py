@@ -65,8 +65,6 @@ def graph_and_tensors(
 
     Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
     """
-    from . import ops  # noqa: F401  (fills the table)
-
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
     for key, value in (("spec_hash", spec_hash), *options.metadata):

@@ -6,9 +6,10 @@ fit the model's inputs are a `ValueError` before anything runs; a device that wa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import onnxruntime
@@ -101,7 +102,7 @@ class OnnxSession:
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
-            if not Path(model).is_file():
+            if not os.path.isfile(model):
                 raise FileNotFoundError(f"there is no model at `{model}`")
             self._nodes = lambda: (load(model, load_external_data=False), ())
             return str(model)
@@ -112,5 +113,10 @@ class OnnxSession:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
-        artefact.save(path)
+        try:
+            artefact.save(path)
+        except OSError as error:
+            self._folder.cleanup()
+            error.filename = error.filename or gettempdir()  # which says where the room is missing
+            raise
         return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from ...ir.graph import OpNode
@@ -50,9 +51,18 @@ E = TypeVar("E", bound=Emitter)
 Names = str | Mapping[type[Operator], str]
 """What operators are in ONNX: a text for all of them, or one for each."""
 
-EMITTERS: dict[type[Operator], Emitter] = {}
+
+class _Emitters(dict[type[Operator], Emitter]):
+    """Those of a family are in the module of `ops/` that is called as the family is, and imported when one of them is asked for."""
+
+    def __missing__(self, operator: type[Operator]) -> Emitter:
+        import_module(f"{__package__}.ops.{operator.__module__.rpartition('.')[2]}")
+        return super().__getitem__(operator)
+
+
+EMITTERS = _Emitters()
 NAMES: dict[type[Operator], str] = {}
-"""The operators of ONNX that an operator becomes, for people."""
+"""What `name_of` gives, of the families that are imported."""
 
 
 def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
@@ -65,3 +75,9 @@ def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
         return emitter
 
     return put
+
+
+def name_of(operator: type[Operator]) -> str:
+    """The operators of ONNX that an operator becomes, for people."""
+    EMITTERS[operator]  # which imports its family
+    return NAMES[operator]

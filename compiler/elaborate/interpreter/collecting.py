@@ -35,7 +35,8 @@ class Collector:
         found, after = flat(parts), wanted.after or 0
         if len(found) < wanted.before + after or (wanted.after is None and len(found) > wanted.before):
             marks = tuple((v.span, f"this is {v.type}") for v in found[:1])
-            raise Failure(WrongUnpacking(wanted.before + after, len(found), wanted.after is not None), wanted.span, marks)
+            hint = "the body of the loop needs a result for each name: `out h, key`"
+            raise Failure(WrongUnpacking(wanted.before + after, len(found), wanted.after is not None, hint), wanted.span, marks)
         first, rest, last = divide(parts, wanted.before, after)
         for index, items in zip(wanted.lists, self._lists, strict=True):
             items.append((first if index >= 0 else last)[index])

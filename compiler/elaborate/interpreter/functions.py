@@ -66,7 +66,9 @@ class Functions(Part):
         name = tensor.name if isinstance(tensor, ast.Name) else ""
         found, answer = scope.find(name), scope.find(name + GIVEN)
         if found is None and name:
-            raise Failure(UnknownName(name, self.session.near(name, scope.visible())), tensor.span)
+            candidates = self.session.near(name, scope.visible())
+            hint = "" if candidates else f"declare it as an optional tensor of the block: `{name}?: [...]`"
+            raise Failure(UnknownName(name, candidates, hint), tensor.span)
         if found is None or answer is None or found[1] is not answer[1]:
             marks = ((found[0].declared, "defined here"),) if found is not None and found[0].declared is not None else ()
             raise Failure(NotOptional(tensor.span.text, name), tensor.span, marks)

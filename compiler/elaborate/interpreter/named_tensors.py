@@ -65,7 +65,7 @@ class NamedTensors(Part):
             return
         if not has_tensor(keyword.value, scope):
             value = self.interpreter.evaluate(keyword.value, scope)
-            raise Failure(NotATensor(show_value(value), f"`{keyword.name}` of `{node.name}` is a tensor"), keyword.value.span)
+            raise Failure(NotATensor(show_value(value), _as_table(keyword.name, node.name, value)), keyword.value.span)
         flow = self._calls.mixed(keyword.value, scope)
         parts = None if isinstance(flow, CONST_TYPES) else parts_of(flow)
         if parts is None:
@@ -88,3 +88,12 @@ def _without(node: ast.Apply, names: set[str]) -> ast.Apply:
     if not any(k.name in names for k in node.keywords):
         return node
     return replace(node, keywords=tuple(k for k in node.keywords if k.name not in names))
+
+
+def _as_table(name: str, operator: str, value: object) -> str:
+    """How numbers become the tensor that is needed."""
+    needed = f"`{name}` of `{operator}` is a tensor"
+    if not (isinstance(value, tuple) and value and all(isinstance(item, (int, float)) for item in value)):
+        return needed
+    table = f"{name}s = table (i) [{len(value)}] float32 = {show_value(value)}[i]"
+    return f"{needed}: write `{table}` on a line before, and here `{name}={name}s`"

@@ -175,7 +175,9 @@ class Operands(Part):
         found = scope.find(name)
         block = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
         idle = isinstance(block, ast.Block) and not declared(block)
-        raise Failure(NoIn() if name == "in" else NoIn(name, block=idle), span)
+        around = scope.frame.graph if scope.frame is not None else None
+        inside = around.name if around is not None and around.kind == "block" and name == "in" else ""
+        raise Failure(NoIn(inside=inside) if name == "in" else NoIn(name, block=idle), span)
 
 
 def _item(node: ast.Apply) -> ast.IndexExpr | None:

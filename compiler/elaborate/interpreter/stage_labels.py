@@ -8,6 +8,8 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 
 from ...errors.labels import NO_LEVEL, TAKEN_LABELS, BadLabel
+from ...errors.limits import TooMuchNesting
+from ..limits import MAX_NESTING
 from ..names.unused import mentions
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
@@ -54,6 +56,8 @@ class StageLabels(Part):
         text = "".join(parts)
         if text == NO_LEVEL:
             raise Failure(BadLabel(text, text), label.span)
+        if text.count(".") >= MAX_NESTING:
+            raise Failure(TooMuchNesting(MAX_NESTING, "labels"), label.span)
         for level in text.split("."):
             if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", level) or level in TAKEN_LABELS:
                 raise Failure(BadLabel(text, level), label.span)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from netc.dsl import ast
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
+from ...errors.arguments import ArgumentTwice
 from ...errors.names import UnknownStage
 from ...errors.structure import DefaultMisplaced, ExpectMisplaced, NoResult, OutTwice
 from ...errors.training import TrainingOnly
+from ...errors.values import TensorAsValue
 from ...ops.base import Operator
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, LazyLet, Scope, trace_of
@@ -17,6 +23,9 @@ from .assignments import Assignments, BodyResult, bind
 from .base import Interpreter, Part
 from .functions import Functions
 from .shared import SharedStages
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Statements(Part):
@@ -71,17 +80,17 @@ class Statements(Part):
     def _let(self, node: ast.Let, scope: Scope) -> None:
         found = scope.find(node.name.name)
         if found is not None and found[0].span == node.name.span:
-            self._force(found[0], scope)
+            self._force(node.name.name, found[0], scope)
             return
-        value = self.recover(scope, self.interpreter.evaluate, node.value, scope)
+        value = self.recover(scope, _named, node.name.name, self.interpreter.evaluate, node.value, scope)
         if scope.frame is not None:
             scope.frame.name_size(node.name.name, value)
         self.recover(scope, bind, node.name, value, scope, self.session.index)
 
-    def _force(self, binding: Binding, scope: Scope) -> None:
+    def _force(self, name: str, binding: Binding, scope: Scope) -> None:
         """A file's own `let`, which is bound already: it is evaluated here at the latest."""
         if isinstance(binding.value, LazyLet):
-            binding.value = self.recover(scope, self._functions.value_of, binding)
+            binding.value = self.recover(scope, _named, name, self._functions.value_of, binding)
 
     def _declare_shared(self, node: ast.Shared, scope: Scope) -> None:
         if node.name.name in scope.names:
@@ -98,11 +107,26 @@ class Statements(Part):
         if cls is None or not cls.operands:
             raise Failure(UnknownStage(name, self.session.near(name, Operator.registry)), node.operator.span)
         self.session.index.name(node.operator.span, name, None, None, "operator")
-        self.session.defaults[name] = self._arguments.default(cls, node.keywords, scope)
+        given = self._arguments.default(cls, node.keywords, scope)
+        known = self.session.defaults.get(name, {})
+        twice = next((argument for argument in given if argument in known), None)
+        if twice is not None:
+            raise Failure(ArgumentTwice(name, twice), node.span)
+        self.session.defaults[name] = {**known, **given}
 
     def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
         if not _is_outermost(scope):
             self.session.report(ExpectMisplaced(), node.span, (), trace_of(scope))
+
+
+def _named(name: str, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The value that a `let` gives a name."""
+    try:
+        return evaluate(*args, **kwargs)
+    except Failure as failure:
+        if isinstance(failure.problem, TensorAsValue):
+            failure.problem = replace(failure.problem, bound=name)
+        raise
 
 
 def _is_outermost(scope: Scope) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
@@ -17,6 +16,7 @@ from ...errors.operators import BadArgument
 from ...errors.values import BadOperand
 from ...ir.values import Value
 from ...ops.base import Operator
+from ...ops.families import PREFIXES, SYMBOLS
 from ..arithmetic import binary, negate, symbol_span
 from ..limits import check_number
 from ..scopes.failures import Failure
@@ -31,11 +31,6 @@ _SUGGESTED = re.compile(r"`(?P<text>\((?P<name>\w+) -> [^`]*\))`$")
 Operation = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
 
 
-@cache
-def _by_symbol(attribute: str) -> dict[str, type[Operator]]:
-    return {symbol: cls for cls in Operator.registry.values() if (symbol := getattr(cls, attribute))}
-
-
 def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`left op right`."""
     if isinstance(left, CONST_TYPES) and isinstance(right, CONST_TYPES):
@@ -44,7 +39,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return UNKNOWN
     assert scope.frame is not None
-    cls = _by_symbol("symbol")[node.op]
+    cls = Operator.registry[SYMBOLS[node.op]]
     args: dict[str, object] = {}
     inputs = []
     number = node.span
@@ -77,7 +72,7 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
     if len(inputs) != 1:
         raise Failure(_of_a_tuple(node.op, inputs), node.span)
     assert scope.frame is not None
-    cls = _by_symbol("prefix_symbol")[node.op]
+    cls = Operator.registry[PREFIXES[node.op]]
     symbol = Span(node.span.file, node.span.start, node.span.start + len(node.op))
     return _add(cls(), node, inputs, scope.frame, session, lambda place: symbol)
 

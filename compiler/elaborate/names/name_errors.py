@@ -34,6 +34,10 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
         return Failure(NotAStage(name, "a tensor", hint), node.name_span, marks)
     if isinstance(value, FnDef):
         return Failure(NotAStage(name, "a compile-time function", "define a function of tensors as a `block`"), node.name_span, marks)
+    if isinstance(value, str) and value.split(" ")[0] in Operator.registry:
+        bare = value if value in Operator.registry else f"({value})"
+        hint = f"write it without quotes, in parentheses if it has arguments: `let {name} = {bare}`"
+        return Failure(NotAStage(name, "a string", hint), node.name_span, marks)
     return Failure(NotAStage(name, "a compile-time value", f"use it as an argument, as in `-> dense {name}`"), node.name_span, marks)
 
 

@@ -16,6 +16,7 @@ from ...errors.structure import UnknownModel
 from ...errors.training import NoSection, NoTrainedModel, SectionOfNoModel
 from ..scopes.failures import Failure
 from ..session import ElaborationSession
+from .options import option_span
 from .selection import SelectedModel, complete_models, select
 
 UNNAMED = "train"
@@ -62,7 +63,8 @@ def select_section(
         if wanted is None and model in found:
             wanted = model
         if wanted not in found:
-            session.report(NoSection(wanted or "", names), Span(source, 0, 0))
+            place = option_span("--section", wanted) if wanted is not None else Span(SourceFile(source.name, ""), 0, 0)
+            session.report(NoSection(wanted or "", names), place)
             return None
         chosen = found[wanted]
     else:
@@ -72,7 +74,7 @@ def select_section(
         call = next((s.model for s in chain if s.model is not None), None)
         selected = _model_of(chain, call, file, source, session)
         if model is not None and selected.name != model:
-            session.report(NoSection("", tuple(found), model), selected.span)
+            session.report(NoSection("", tuple(found), model), option_span("--model", model))
             return None
         several = sum(isinstance(item, ast.ModelDecl) for item in file.items) > 1
         return SelectedSection(section_name(chosen), chain, selected, call, several)

@@ -74,5 +74,9 @@ def _select_statements(
 def _identifier(stem: str) -> str:
     if stem.startswith("<"):  # `<text>`, `<stdin>`: no file
         return "net"
+    if not stem.isascii():  # letters without their accents
+        from unicodedata import combining, normalize
+
+        stem = "".join(c for c in normalize("NFKD", stem.replace("ß", "ss")) if not combining(c))
     name = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem).strip("_")
     return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"

@@ -28,7 +28,7 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
     """The model of a file; its external data is read tensor by tensor, later."""
     try:
         size = os.stat(path).st_size
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise Unreadable("is no regular file")
         if size > LARGEST_FILE:
             raise Unreadable(f"has {size} bytes, more than is read")
@@ -135,7 +135,7 @@ def _inside(folder: Path, location: str, name: str) -> Path:
     """The file with the data, which is in the folder, links resolved."""
     base = folder.resolve()
     path = base if "\0" in location else (base / location).resolve()
-    if not location or Path(location).is_absolute() or not path.is_relative_to(base) or not path.is_file():
+    if not location or Path(location).is_absolute() or not path.is_relative_to(base) or not os.path.isfile(path):
         raise Unreadable(f"has its tensor `{name}` in {location!r}, which is no file in the folder of the model")
     return path
 

@@ -102,7 +102,7 @@ class TableSource:
         if name not in self._chunks:
             column = self._valid(name)
             with _arrow_errors():
-                self._chunks[name] = _chunks(column)
+                self._chunks[name] = _chunks(name, column)
         return self._chunks[name]
 
     def _picture(self, name: str) -> tuple[Picture, Any]:
@@ -134,7 +134,7 @@ def _element(type_: Any) -> np.dtype[Any] | None:
 
     while isinstance(type_, pa.BaseExtensionType):
         type_ = type_.storage_type
-    if pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_):
+    if _is_list(type_):
         return _element(type_.value_type)
     if pa.types.is_boolean(type_):
         return np.dtype(bool)
@@ -151,7 +151,9 @@ def _is_picture(type_: Any) -> bool:
     return pa.types.is_struct(type_) and {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}
 
 
-def _chunks(column: Any) -> Chunks:
+def _chunks(name: str, column: Any) -> Chunks:
+    if (missing := _first_missing(column)) is not None:
+        raise DataError(f"sample {missing} of the column `{name}` is missing, where others are lists", "remove or fill such samples")
     pieces = [_array(chunk) for chunk in column.chunks if len(chunk)] or [np.zeros(0)]
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise Ragged
@@ -160,17 +162,32 @@ def _chunks(column: Any) -> Chunks:
     return Chunks(pieces, np.cumsum([0, *(len(piece) for piece in pieces[:-1])]))
 
 
+def _first_missing(column: Any) -> int | None:
+    """The first row that is no list among lists."""
+    if not _is_list(column.type) or not column.null_count:
+        return None
+    return int(column.is_null().to_numpy().argmax())
+
+
+def _is_list(type_: Any) -> bool:
+    import pyarrow as pa
+
+    while isinstance(type_, pa.BaseExtensionType):
+        type_ = type_.storage_type
+    return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
+
+
 def _array(chunk: Any) -> Array:
     """A chunk as an array `[rows, ...]`, without a copy where Arrow has the numbers one after the other."""
     import pyarrow as pa
 
     if isinstance(chunk, pa.ExtensionArray):
         return _array(chunk.storage)
-    if not (pa.types.is_list(chunk.type) or pa.types.is_large_list(chunk.type) or pa.types.is_fixed_size_list(chunk.type)):
+    if not _is_list(chunk.type):
         found: Array = chunk.to_numpy(zero_copy_only=False)
         return found
     if chunk.null_count:
-        raise DataError("some of its lists are missing")
+        raise DataError("some lists within its lists are missing", "remove or fill such samples")
     if pa.types.is_fixed_size_list(chunk.type):
         width = chunk.type.list_size
     else:

@@ -19,16 +19,19 @@ from .paths import check_memory, reading, regular_file
 
 _ROWS = 8192
 """Rows that are converted together."""
+_SHOWN = 20
+"""Characters of a cell that a message has."""
+_MIXED = "numbers and booleans"
 _BOOLEANS = {"true": True, "false": False}
 
 
 class CsvSource(ArraySource):
-    """The columns of numbers as arrays; those of text are columns without elements."""
+    """The columns of numbers as arrays; those of text, of which a word says what is in them, are columns without elements."""
 
-    def __init__(self, names: list[str], columns: list[Array | None], count: int) -> None:
-        super().__init__({name: array for name, array in zip(names, columns, strict=True) if array is not None})
-        known = self.columns
-        self.columns = {name: known.get(name, Column(name, (), None)) for name in names}
+    def __init__(self, names: list[str], columns: list[Array | str], count: int) -> None:
+        pairs = list(zip(names, columns, strict=True))
+        super().__init__({name: array for name, array in pairs if not isinstance(array, str)})
+        self.columns = {name: Column(name, (), None, made) if isinstance(made, str) else self.columns[name] for name, made in pairs}
         self._count = count
 
 
@@ -45,7 +48,8 @@ def open_csv(path: str, separator: str | None = None, header: bool = True) -> Ar
     except csv.Error as error:
         raise DataError(f"it is no table of text: {error}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}") from error
+        wrong = f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}"
+        raise DataError(wrong, "save it as UTF-8, or convert it: `iconv -f latin1 -t utf-8`") from error
 
 
 def _table(rows: Any, header: bool) -> CsvSource:
@@ -56,15 +60,15 @@ def _table(rows: Any, header: bool) -> CsvSource:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise DataError(f"two of its columns are called `{twice}`", "" if header else "say `header=false` if the first line is a row")
-    pieces: list[list[Array | None]] = [[] for _ in names]
+    pieces: list[list[Array | str]] = [[] for _ in names]
     count = 0
     lines = _checked(rows, len(names))
     begin = [] if header else [first]
     while block := [*begin, *islice(lines, _ROWS)]:
         begin = []
-        count += len(block)
         for piece, cells in zip(pieces, zip(*block, strict=True), strict=True):
-            piece.append(None if piece and piece[-1] is None else _converted(cells))
+            piece.append(piece[-1] if piece and isinstance(piece[-1], str) else _converted(cells, count))
+        count += len(block)
     return CsvSource(names, [_joined(piece) for piece in pieces], count)
 
 
@@ -78,14 +82,28 @@ def _checked(rows: Any, width: int) -> Iterator[list[str]]:
             raise DataError(f"line {rows.line_num} has {cells}, and the first line has {width}", "correct the line, or say the `separator`")
 
 
-def _converted(cells: tuple[str, ...]) -> Array | None:
-    """Integers, booleans, or floats if that is what all cells are; None for text."""
+def _converted(cells: tuple[str, ...], before: int) -> Array | str:
+    """Integers, booleans, or floats if that is what all cells are; else what there is, and where. `before`: the samples before these."""
     for convert in _CONVERSIONS:
         try:
             return convert(cells)
         except (ValueError, KeyError, OverflowError):
             continue
-    return None
+    at = next((i for i, cell in enumerate(cells) if not _is_number(cell)), None)
+    return _MIXED if at is None else f"text (`{_shortened(cells[at])}` in sample {before + at})"
+
+
+def _shortened(cell: str) -> str:
+    text = " ".join(cell.split())
+    return text if len(text) < _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        _floats((cell,))
+    except ValueError:
+        return cell.strip().lower() in _BOOLEANS
+    return True
 
 
 def _floats(cells: tuple[str, ...]) -> Array:
@@ -99,10 +117,12 @@ _CONVERSIONS: tuple[Callable[[tuple[str, ...]], Array], ...] = (
 )
 
 
-def _joined(pieces: list[Array | None]) -> Array | None:
+def _joined(pieces: list[Array | str]) -> Array | str:
     """One array; integers in some of the pieces become floats where others have those."""
-    arrays = [piece for piece in pieces if piece is not None]
+    arrays = [piece for piece in pieces if not isinstance(piece, str)]
+    if len(arrays) < len(pieces):
+        return next(piece for piece in pieces if isinstance(piece, str))
     kinds = {array.dtype.kind for array in arrays}
-    if len(arrays) < len(pieces) or (len(kinds) > 1 and "b" in kinds):
-        return None
+    if len(kinds) > 1 and "b" in kinds:
+        return _MIXED
     return np.concatenate(arrays) if arrays else np.zeros(0)

@@ -1,7 +1,1 @@
-"""The emitters, one file a family, as the operators. Importing this package fills the tables."""
-
-from importlib import import_module
-from pkgutil import iter_modules
-
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+"""The emitters, one file a family, as the operators. A family is imported when one of its emitters is asked for (`table.py`)."""

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from ....ops.base import Operator
-from ....ops.mode import ByMode
 from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity, Rrelu
 from ..table import Site, emits
-
-
-@emits(ByMode, onnx="nothing")
-def by_mode(op: ByMode, site: Site) -> str:
-    return site.evaluation.name
 
 
 @emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")

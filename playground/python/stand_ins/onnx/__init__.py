@@ -1,6 +1,5 @@
-"""The messages of ONNX, from `onnx_ml_pb2.py` of the package onnx, which `make playground` puts here; and what netc uses of its helper."""
+"""The messages of ONNX, from `onnx_ml_pb2.py` of the package onnx, which `make playground` puts here."""
 
-from . import helper
 from .onnx_ml_pb2 import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 
-__all__ = ["AttributeProto", "GraphProto", "ModelProto", "NodeProto", "TensorProto", "TypeProto", "ValueInfoProto", "helper"]
+__all__ = ["AttributeProto", "GraphProto", "ModelProto", "NodeProto", "TensorProto", "TypeProto", "ValueInfoProto"]

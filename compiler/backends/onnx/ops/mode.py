@@ -1,0 +1,11 @@
+"""What differs between training and evaluation, in evaluation."""
+
+from __future__ import annotations
+
+from ....ops.mode import ByMode
+from ..table import Site, emits
+
+
+@emits(ByMode, onnx="nothing")
+def by_mode(op: ByMode, site: Site) -> str:
+    return site.evaluation.name

@@ -1,0 +1,51 @@
+"""The options that say how a network is trained, which `netc train` and `netc sweep --train` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from .options import named_words
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEVICES = ("cpu", "cuda")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def training_options(function: F) -> F:
+    """`--data`, `--epochs` and the others: what `train_file` takes by these names, and `section`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits."),
+    click.option(
+        "--validation", metavar="DATA|SHARE", help="Data to validate on, or the share of the data that is kept for it, such as 0.1."
+    ),
+    click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=named_words, help="The column for an input."),
+    click.option(
+        "--data-option",
+        "data_options",
+        multiple=True,
+        metavar="OPTION=VALUE",
+        callback=named_words,
+        help="An option of the data's format, such as size=224 for images.",
+    ),
+    click.option("--section", metavar="NAME", help="Which train section of the file."),
+    click.option("--epochs", type=click.IntRange(1), metavar="N", help="Instead of the section's `epochs`."),
+    click.option("--steps", type=click.IntRange(1), metavar="N", help="Instead of the section's `steps`."),
+    click.option("--batch", type=click.IntRange(1), metavar="N", help="Instead of the section's `batch`."),
+    click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="For the parameters, the order of samples, and dropout."),
+    click.option("--weights", metavar="FILE", help="Parameters to begin with: a file or folder, as docs/weights.md says."),
+    click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given."),
+    click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given."),
+    click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile."),
+    click.option(
+        "--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs."
+    ),
+    click.option("--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute the blocks that repeat twice."),
+)

@@ -1,0 +1,133 @@
+"""`netc sweep --train`: a run for each combination, the same as `netc train` makes alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from netc.cli import cli
+from netc.cli.sweep_training import LONGEST, folder_of
+from tests.training.runs import samples
+
+SPEC = """
+model net(width=4) {
+  features = input 6
+  scores = features -> dense width relu -> dropout 0.3 -> dense 3
+}
+train net(rate=1e-2) {
+  target = input [] int64
+  loss = (scores, target) -> cross_entropy
+  optimizer sgd lr=rate
+  epochs 2
+  batch 16
+  validate 0.2
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("data.npz", **samples())
+    Path("net.net").write_text(SPEC, encoding="utf-8")
+
+
+def netc(*words: str) -> Result:
+    return CliRunner().invoke(cli, [*words], catch_exceptions=False)
+
+
+def sweep(*words: str) -> Result:
+    return netc("sweep", "net.net", "--train", "-o", "runs", "--data", "data.npz", *words)
+
+
+def lines(run: str) -> str:
+    return Path(run, "metrics.jsonl").read_text(encoding="utf-8")
+
+
+def test_each_is_the_run_that_it_is_alone() -> None:
+    done = sweep("--set", "width=4,5", "--set", "rate=0.1,0.01", "--json")
+    assert done.exit_code == 0
+    rows = json.loads(done.stdout)
+    assert [row["run"] for row in rows] == [f"runs/width={w},rate={r}" for w in (4, 5) for r in ("0.1", "0.01")]
+    assert [row["parameters"] for row in rows] == [6 * w + w + w * 3 + 3 for w in (4, 4, 5, 5)]
+    assert {row["steps"] for row in rows} == {10}
+    for row in rows:
+        netc("train", "net.net", "--data", "data.npz", "-o", "alone", "--set", f"width={row['width']}", "--set", f"rate={row['rate']}")
+        assert lines("alone") == lines(row["run"])
+        assert json.loads(lines("alone").splitlines()[-1])["validation"]["loss"] == row["loss"]
+        for file in Path("alone").iterdir():
+            file.unlink()
+        Path("alone").rmdir()
+
+
+def test_what_is_wrong_with_one_is_in_its_row() -> None:
+    done = sweep("--set", "width=4,0", "--set", "rate=0.1,1e30", "--json")
+    assert done.exit_code == 1
+    rows = json.loads(done.stdout)
+    assert [row["error"] for row in rows] == [None, "loss-not-finite", "wrong-argument", "wrong-argument"]
+    assert "error[loss-not-finite]" in done.stderr
+    assert "3 of 4 combinations are wrong" in done.stderr
+    assert [row["loss"] is None for row in rows] == [False, True, True, True]
+
+
+def test_the_same_command_continues() -> None:
+    sweep("--set", "width=4")
+    before = lines("runs/width=4")
+    done = sweep("--set", "width=4,5")
+    assert done.exit_code == 0
+    assert lines("runs/width=4") == before
+    assert lines("runs/width=5") != before
+    table = done.stdout.splitlines()
+    assert table[0].split() == ["width", "parameters", "steps", "loss", "run"]
+    assert [line.split()[-1] for line in table[1:]] == ["runs/width=4", "runs/width=5"]
+
+
+def test_a_run_without_a_checkpoint_begins_again() -> None:
+    sweep("--set", "width=4")
+    whole = lines("runs/width=4")
+    run = Path("runs/width=4")
+    for file in run.iterdir():
+        if file.name != "config.json":
+            file.unlink()
+    (run / "metrics.jsonl").write_text(whole.splitlines()[0] + "\n", encoding="utf-8")
+    assert sweep("--set", "width=4").exit_code == 0
+    assert lines("runs/width=4") == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "what"), [(("--seed", "7"), "seed"), (("--epochs", "3"), "epochs"), (("--validation", "0.5"), "validation")]
+)
+def test_a_run_with_other_arguments_is_left_alone(words: tuple[str, str], what: str) -> None:
+    sweep("--set", "width=4")
+    before = lines("runs/width=4")
+    done = sweep("--set", "width=4", *words)
+    assert done.exit_code == 1
+    assert f"it was started with another `{what}`" in done.stderr
+    assert lines("runs/width=4") == before
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--train",), "-o RUNS"),
+        (("--epochs", "3"), "`--epochs` is for --train"),
+        (("-o", "runs"), "`-o` is for --train"),
+        (("--data-option", "a=b"), "`--data-option` is for --train"),
+        (("--train", "-o", "runs", "--epochs", "3", "--steps", "3"), "not both"),
+    ],
+)
+def test_wrong_usage(words: tuple[str, ...], what: str) -> None:
+    done = netc("sweep", "net.net", "--set", "width=4", *words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert what in done.stderr
+
+
+def test_names_of_folders() -> None:
+    assert folder_of({"width": "8", "act": "relu"}) == "width=8,act=relu"
+    names = [folder_of({"a": value}) for value in ("../x", "..\\x", "x y", "x/y", "é", "[1, 2]", "[1; 2]", "8" * 200, "8" * 201)]
+    assert len(set(names)) == len(names)
+    assert all(len(name) <= LONGEST and "/" not in name and "\\" not in name for name in names)
