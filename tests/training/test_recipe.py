@@ -11,8 +11,9 @@ from torch.optim import lr_scheduler
 
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
+from netc.foreign_names import UNUSABLE
 from netc.training.optimizers import make_optimizer, make_schedule, optimizer_classes, scheduler_classes
-from netc.training.options import OF_FUNCTIONS, WITHOUT, check_options
+from netc.training.options import OF_FUNCTIONS, check_options
 from netc.training.recipe import Recipe, read_recipe
 from netc.training.session import check_section
 from tests.training.test_objective import section
@@ -39,7 +40,7 @@ def test_the_usual_settings() -> None:
     assert make_schedule(optimizer, made, 10) is None
 
 
-@pytest.mark.parametrize("name", sorted(optimizer_classes().keys() - WITHOUT.keys() - {"muon"}))
+@pytest.mark.parametrize("name", sorted(optimizer_classes().keys() - UNUSABLE.keys() - {"muon"}))
 def test_every_optimizer(name: str) -> None:
     made = recipe(f"optimizer {name} lr=0.01")
     assert check_options(made) == []
