@@ -8,7 +8,6 @@ import gc
 import os
 import signal
 import sys
-import threading
 from types import FrameType
 from typing import NoReturn
 
@@ -20,6 +19,8 @@ def _interrupted(number: int, frame: FrameType | None) -> NoReturn:
 
 def _interrupt_main() -> None:
     """Interrupts what the main thread waits for, too, where the system can."""
+    import threading
+
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
@@ -29,6 +30,8 @@ def _interrupt_main() -> None:
 def _unraisable(what: sys.UnraisableHookArgs) -> None:
     """An interruption that comes while Python runs a finaliser is lost, with a traceback: it comes again, a moment later."""
     if what.exc_type is KeyboardInterrupt:
+        import threading
+
         threading.Timer(0.01, _interrupt_main).start()
     else:
         sys.__unraisablehook__(what)
