@@ -8,7 +8,6 @@ import gc
 import os
 import signal
 import sys
-import threading
 from types import FrameType
 from typing import NoReturn
 
