@@ -34,7 +34,7 @@ from .names.unused import unused
 from .precision import FULL, Precision
 from .program.build import build
 from .program.files import define
-from .program.sections import section_name, sections_of, select_section
+from .program.section_names import section_name, sections_of
 from .program.selection import complete_models, select
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
@@ -134,6 +134,7 @@ def elaborate_training(
 ) -> TrainingElaboration:
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
+    from .program.sections import select_section
     from .program.training import build_training
 
     session = ElaborationSession(loader, False, foreign, precision, arrays=arrays)

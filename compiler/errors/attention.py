@@ -47,6 +47,10 @@ class MaskType(Problem):
         return ("convert it to bool with a comparison, as in `mask > 0`",)
 
 
+def _count(number: Dim, one: str, several: str) -> str:
+    return f"{show(number)} {one if number == 1 else several}"
+
+
 class CausalAlignment(Problem):
     """Causal attention of queries and keys whose lengths are not provably equal, without `align`. `advice`: the condition that would make
     them equal, if that is open; `at`: the inputs that they are the lengths of."""
@@ -59,12 +63,13 @@ class CausalAlignment(Problem):
     at: tuple[int, int]
 
     def message(self) -> str:
-        lengths = f"{show(self.queries)} queries and {show(self.keys)} keys"
+        lengths = f"{_count(self.queries, 'query', 'queries')} and {_count(self.keys, 'key', 'keys')}"
         return f"causal `{self.operator}` of {lengths} needs `align`, which says which key belongs to a query"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         queries, keys = self.at
-        return ((input_(queries), f"{show(self.queries)} queries are from here"), (input_(keys), f"{show(self.keys)} keys are from here"))
+        places = (input_(queries), _count(self.queries, "query", "queries")), (input_(keys), _count(self.keys, "key", "keys"))
+        return tuple((place, f"the {lengths}") for place, lengths in places)
 
     def help(self) -> tuple[str, ...]:
         return (

@@ -42,7 +42,8 @@ class LabelTwice(Problem):
 
     def help(self) -> tuple[str, ...]:
         if self.repeated:
-            return ("make the label different in each iteration: `as layer{i}`",)
+            begin = self.name.rstrip("0123456789")
+            return (f"make the label different in each iteration of `repeat i in ...`: `as {begin}{{i}}`",)
         if self.given:
             return ("label the other one too, so that it gets no number",)
         return ("use `shared` if both should have the same parameters, otherwise a different label",)

@@ -44,3 +44,13 @@ def test_old_form(name: str) -> None:
     if name == "top k":
         given.graph.output[1].type.tensor_type.elem_type = onnx.TensorProto.INT64
     same(given)
+
+
+def test_the_number_of_sizes_is_known() -> None:
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Size", ["shape"], ["rank"]),
+        node("Cast", ["rank"], ["number"], to=onnx.TensorProto.FLOAT),
+        node("Mul", ["x", "number"], ["y"]),
+    ]
+    same(model(nodes, {"x": ["N", 3]}, ["y"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from parity import agree
 from torch import nn
@@ -72,6 +74,14 @@ def test_constants_are_called_as_in_the_spec() -> None:
 )
 def test_names_of_classes(name: str, expected: str) -> None:
     assert camel(name) == expected
+
+
+@pytest.mark.parametrize("name", ["net-v3.2-cpu", "resnext50_32x4d", "3d-net"])
+def test_the_class_of_a_file_is_the_one_in_its_source(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.net"
+    path.write_text("input 3 -> dense 2")
+    model = netc.compile_file(path)
+    assert f"class {type(model.module()).__name__}(" in model.source("torch")
 
 
 def test_helpers() -> None:

@@ -5,6 +5,7 @@ Out: entries, in the order of folders, files and models; and facts from the text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,19 @@ def tree(spec: str) -> ast.File:
     path = SPECS / spec
     file, _ = parse(SourceFile(str(path), path.read_text(encoding="utf-8")))
     return file
+
+
+@cache
+def compilable(path: Path) -> list[str | None]:
+    """The models of any file that have all their arguments; None for that of a file which gives it no name."""
+    found: list[str | None] = []
+    for name in re.findall(r"^model (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE) or [None]:
+        try:
+            netc.compile_file(path, model=name)
+        except netc.CompileError:
+            continue
+        found.append(name)
+    return found
 
 
 def entries(spec: str) -> list[Entry]:

@@ -6,7 +6,6 @@ the first two models of each file in `make long`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import permutations
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from zoo.catalogue import compilable
 
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
@@ -56,22 +56,10 @@ def emitted(path: Path, name: str) -> Emitted:
     return Emitted(classes_in(model.program, path.stem), scope)
 
 
-@cache
-def models(path: Path) -> list[str]:
-    """The models of a file that have all their arguments."""
-    found: list[str] = []
-    for name in re.findall(r"^model (\w+)", path.read_text(), re.MULTILINE):
-        try:
-            netc.compile_file(path, model=name)
-        except netc.CompileError:
-            continue
-        found.append(name)
-    return found
-
-
 def cases() -> Iterator[Any]:
     for path in FILES:
-        for number, (one, other) in enumerate(permutations(models(path)[:8], 2)):
+        names = [name for name in compilable(path) if name is not None]
+        for number, (one, other) in enumerate(permutations(names[:8], 2)):
             yield pytest.param(path, one, other, id=f"{one}-{other}", marks=[pytest.mark.zoo] if number > 1 else [pytest.mark.long])
 
 

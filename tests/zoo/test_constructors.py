@@ -16,6 +16,7 @@ import pytest
 import torch
 from parity import arguments as taken_by
 from parity import inputs_for, sizes_of, tensor
+from zoo.catalogue import compilable
 
 import netc
 
@@ -32,22 +33,9 @@ LIMITS: dict[str, Any] = {"tokens": 2, "segments": 2}
 Arguments = dict[str, Any]
 
 
-def models(path: Path) -> list[str | None]:
-    """The models of a file that have all their arguments."""
-    names = re.findall(r"^model (\w+)", path.read_text(), re.MULTILINE)
-    found: list[str | None] = []
-    for name in names or [None]:
-        try:
-            netc.compile_file(path, model=name)
-        except netc.CompileError:
-            continue
-        found.append(name)
-    return found
-
-
 def cases() -> Iterator[Any]:
     for path in FILES:
-        for index, name in enumerate(models(path)):
+        for index, name in enumerate(compilable(path)):
             yield pytest.param(path, name, id=name or path.stem, marks=[pytest.mark.zoo] if index else [])
 
 

@@ -93,7 +93,7 @@ class _Build:
         mark_probabilities(found, self.framework.drops)
         main.body.rules = self.operators.initialisation.rules
         main.base = camel(self.main.name or name)
-        main.name = classnames.main_name(main.base, self.framework)
+        main.name = classnames.main_name(self.main.name or name, self.framework)
         classnames.name(found, main, self._labels, self.framework.imported | set(used_definitions(found, self.framework)))
         return found
 

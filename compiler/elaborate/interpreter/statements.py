@@ -12,7 +12,6 @@ from netc.dsl.source import Span
 from ...errors.arguments import ArgumentTwice
 from ...errors.names import UnknownStage
 from ...errors.structure import DefaultMisplaced, ExpectMisplaced, NoResult, OutTwice
-from ...errors.training import TrainingOnly
 from ...errors.values import TensorAsValue
 from ...ops.base import Operator
 from ..scopes.failures import Failure
@@ -72,6 +71,8 @@ class Statements(Part):
             case ast.Default():
                 self.recover(scope, self._default, node, scope)
             case ast.Metric():
+                from ...errors.training import TrainingOnly
+
                 self.session.report(TrainingOnly(), node.name.span, (), trace_of(scope))
             case ast.Broken():
                 return _bind_broken(node, scope)

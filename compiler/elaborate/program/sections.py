@@ -1,4 +1,4 @@
-"""The train sections of a file: their names, the model of each, and the statements of one that is derived from another."""
+"""The train sections of a file: which one is meant, the model of each, and the statements of one that is derived from another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ...errors.training import NoSection, NoTrainedModel, SectionOfNoModel
 from ..scopes.failures import Failure
 from ..session import ElaborationSession
 from .options import option_span
+from .section_names import UNNAMED, section_name, sections_of
 from .selection import SelectedModel, complete_models, select
 
-UNNAMED = "train"
 LENGTHS = ("epochs", "steps")
 """Settings that say the same, so that each of them replaces the other."""
 
@@ -36,15 +36,6 @@ class SelectedSection(Record):
     @property
     def span(self) -> Span:
         return _span_of(self.chain[0])
-
-
-def sections_of(file: ast.File) -> tuple[ast.TrainDecl, ...]:
-    return tuple(item for item in file.items if isinstance(item, ast.TrainDecl))
-
-
-def section_name(section: ast.TrainDecl) -> str:
-    """Its own name, or that of the model it says it is for."""
-    return section.name.name if section.name is not None else section.model.name if section.model is not None else UNNAMED
 
 
 def _span_of(section: ast.TrainDecl) -> Span:

@@ -5,6 +5,7 @@ In: a `Site` whose inputs are known, sizes or one number repeated. Out: what its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -196,6 +197,15 @@ def _shape(site: Site) -> Item:
     return None
 
 
+def _size(site: Site) -> Item:
+    item = site.item(0)
+    if isinstance(item, Filled):
+        return sizes_or_known(objects(math.prod(item.shape)))
+    if isinstance(item, Sizes | Known):
+        return Known(np.array(item.items.size if isinstance(item, Sizes) else item.array.size, dtype=np.int64))
+    return None
+
+
 def _of_filled(site: Site) -> Item:
     """An operator of each element of one number, and perhaps of single numbers."""
     if site.op_type not in ELEMENTWISE:
@@ -231,5 +241,6 @@ _ARRANGERS: dict[str, Arranger] = {
     "Range": _range,
     "Where": _where,
     "Shape": _shape,
+    "Size": _size,
     **dict.fromkeys(("ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"), _reduce),
 }

@@ -1,0 +1,16 @@
+"""The train sections of a file, and their names: all that a file without any needs to know of them."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+UNNAMED = "train"
+
+
+def sections_of(file: ast.File) -> tuple[ast.TrainDecl, ...]:
+    return tuple(item for item in file.items if isinstance(item, ast.TrainDecl))
+
+
+def section_name(section: ast.TrainDecl) -> str:
+    """Its own name, or that of the model it says it is for."""
+    return section.name.name if section.name is not None else section.model.name if section.model is not None else UNNAMED
