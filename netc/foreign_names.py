@@ -178,8 +178,6 @@ def stage(name: str) -> Advice:
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
     if name in OPTIMIZERS:
         return _optimizer(name)
-    if name in SETTINGS:
-        return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
     sentence = next((text for word, text in SENTENCES.items() if plain(word) == plain(name)), "")
     if sentence:
         return Advice(sentence)
@@ -187,6 +185,8 @@ def stage(name: str) -> Advice:
         if plain(name) in names:
             own = names[plain(name)]
             return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own))
+    if name in SETTINGS:
+        return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
     short = SHORT.get(plain(name))
     if short is None and plain(name).endswith("loss"):
         return Advice("losses are operators, `(guess, target) -> mse_loss`; `netc ops` lists them, and others are written with arithmetic")

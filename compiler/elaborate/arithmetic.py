@@ -233,7 +233,7 @@ def _join(op: str, left: Any, right: Any, node: ast.Binary, session: Elaboration
     if length > MAX_NODES:
         raise Failure(TooManyNodes(length, MAX_NODES, "list", "items"), node.span)
     session.count_items(length, node.span)
-    value = left + right if op == "+" else left * max(right, 0)
+    value = left + right if op == "+" else left * max(right, 0) if left else ()  # of an empty list, Python takes small numbers only
     check_list(value, node.span)
     return value
 
