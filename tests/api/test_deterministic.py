@@ -37,7 +37,8 @@ faulty, stages, *chosen = sys.argv[1:]
 for words in chosen:
     for stage in stages.split():
         print("---", words, stage, flush=True)
-        cli(["compile", *words.split(), "--emit", stage], standalone_mode=False)
+        file, *model = words.split()
+        cli(["compile", file, *(() if stage in ("tokens", "ast") else model), "--emit", stage], standalone_mode=False)
 print(netc.compile_file(chosen[0]).onnx(seed=1).SerializeToString(deterministic=False).hex())
 cli(["check", "-e", faulty, "--format", "json"], standalone_mode=False)
 """
