@@ -14,7 +14,10 @@ from netc.compiler.frontends.onnx import from_model
 
 SPECS = Path(__file__).parents[2] / "specs"
 
+ADAPTIVE = "computes with sizes that are not known before run time"
 REFUSED = {
+    "alexnet": ADAPTIVE,  # adaptive_avg_pool from any size to six by six is many operators in ONNX
+    "vgg": ADAPTIVE,
     "mixtral": "whose size depends on data",  # grouped_linear is many operators in ONNX
 }
 OTHER_KEYS = (

@@ -10,23 +10,15 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 
-from . import lib, random
-from .arrays import Array, empty_of, generic, ndarray, of, result_type, scalar_types
+from . import lib, linalg, random
+from .arrays import Array, empty_of, floating, generic, integer, ndarray, number, of, result_type, scalar_types
 from .shapes import flat_index, walk, whole_shape
 from .types import dtype
 
 inf, nan, pi, newaxis = math.inf, math.nan, math.pi, None
-__all__ = ["lib", "random", "dtype", "generic", "ndarray"]
+__all__ = ["floating", "integer", "number", "lib", "linalg", "random", "dtype", "generic", "ndarray"]
 globals().update(scalar_types)
 float64, float32, int64, bool_ = (scalar_types[name] for name in ("float64", "float32", "int64", "bool_"))
-
-
-class floating(generic):  # noqa: N801
-    """Named in annotations only."""
-
-
-class integer(generic):  # noqa: N801
-    """Named in annotations only."""
 
 
 @contextmanager
@@ -112,6 +104,15 @@ def where(test, then, otherwise):
     kind = result_type(then, otherwise)
     test, a, b = broadcast_arrays(test, of(then), of(otherwise))
     return empty_of([kind.cast(x if t else y) for t, x, y in zip(test.flat, a.flat, b.flat, strict=True)], a.shape, kind)
+
+
+def moveaxis(value, source, destination):
+    order = [axis for axis in range(value.ndim) if axis != source % value.ndim]
+    order.insert(destination % value.ndim, source % value.ndim)
+    shape = tuple(value.shape[axis] for axis in order)
+    places = (dict(zip(order, place, strict=True)) for place in walk(shape))
+    flat = [value.flat[flat_index([place[axis] for axis in range(value.ndim)], value.shape)] for place in places]
+    return empty_of(flat, shape, value.dtype)
 
 
 def array_equal(a, b, equal_nan=False):

@@ -179,6 +179,12 @@ class Array:
     def __rtruediv__(self, other):
         return self._with(other, operator.truediv, _quotient(self, other), swapped=True)
 
+    def __matmul__(self, vector):
+        rows, columns = self.shape
+        assert vector.shape == (columns,)
+        sums = [sum(map(operator.mul, self.flat[i * columns : (i + 1) * columns], vector.flat)) for i in range(rows)]
+        return empty_of(sums, (rows,), result_type(self, vector))
+
     def __neg__(self):
         return empty_of([self.dtype.cast(-v) for v in self.flat], self.shape, self.dtype)
 
@@ -284,8 +290,21 @@ class generic(Array):  # noqa: N801
         return empty_of([kind.cast(value.item() if isinstance(value, Array) else value)], (), kind)
 
 
+class number(generic):  # noqa: N801
+    """One that is no boolean."""
+
+
+class integer(number):  # noqa: N801
+    """One of integers, with or without a sign."""
+
+
+class floating(number):  # noqa: N801
+    """One of floats."""
+
+
 def _scalar_type(name):
-    return type("bool_" if name == "bool" else name, (generic,), {"__module__": "numpy"})
+    base = generic if name == "bool" else floating if name in FLOATS else integer
+    return type("bool_" if name == "bool" else name, (base,), {"__module__": "numpy"})
 
 
 _TYPES = {name: _scalar_type(name) for name in (*FLOATS, *INTEGERS, "bool")}

@@ -1,0 +1,9 @@
+"""Norms."""
+
+from __future__ import annotations
+
+import math
+
+
+def norm(vector):
+    return math.hypot(*vector.flat)
