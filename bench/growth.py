@@ -27,7 +27,9 @@ def _written(stages: int) -> str:
 
 
 def _repeated(stages: int) -> str:
-    return f"input 8 -> repeat {stages} {{ dense 8 relu }}\n"
+    return (
+        f"input 8 -> repeat {stages // 2} {{ dense 8 relu -> dense 8 relu }}\n" if stages > 1 else "input 8 -> repeat 1 { dense 8 relu }\n"
+    )
 
 
 PIPELINES: dict[str, Callable[[int], str]] = {"written": _written, "repeated": _repeated}
