@@ -6,9 +6,9 @@ imported by anything that `netc check` runs.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,12 +18,17 @@ NumpyType = np.dtype[Any]
 Array = NDArray[Any]
 
 
-_TYPES: dict[str, NumpyType] = {name: np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name) for name in DTYPES}
-
-
 def numpy_dtype(dtype: DType) -> NumpyType:
     """The NumPy type of a `DType`."""
-    return _TYPES[dtype.name]
+    return _bfloat16() if dtype.name == "bfloat16" else np.dtype(dtype.name)
+
+
+@cache
+def _bfloat16() -> NumpyType:
+    import ml_dtypes  # few models need it
+
+    found: NumpyType = np.dtype(ml_dtypes.bfloat16)
+    return found
 
 
 def dtype_of(found: NumpyType) -> DType | None:
@@ -55,5 +60,5 @@ def _of_tensor(tensor: Any) -> Array:
     if name == "bfloat16":
         import torch
 
-        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)  # type: ignore[no-any-return]
+        return tensor.view(torch.int16).numpy().view(_bfloat16())  # type: ignore[no-any-return]
     return tensor.numpy()  # type: ignore[no-any-return]
