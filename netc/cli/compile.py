@@ -27,7 +27,7 @@ from .options import (
 )
 from .program import compiled
 from .reading import reader
-from .terminal import expect_no_garbage, warnings_shown
+from .terminal import expect_no_garbage, expect_no_products, warnings_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -87,6 +87,7 @@ def command(
     graph: dict[str, Any],
 ) -> None:
     expect_no_garbage()
+    expect_no_products()
     path = one_source(file, text)
     refuse_overwriting(output, path, *read_by(weights), calibration)
     read = reader(path, text)

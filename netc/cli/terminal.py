@@ -77,6 +77,12 @@ def expect_no_garbage() -> None:
     gc.set_threshold(500_000)
 
 
+def expect_no_products() -> None:
+    """For commands that copy numbers and multiply no large matrices: the threads that NumPy starts for these when it is imported, one for
+    each core, take a tenth of the time. Who asks for a number of threads gets it."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 @contextmanager
 def warnings_shown() -> Iterator[None]:
     """Shows warnings and notes of weights as the other diagnostics are shown, not as Python shows warnings."""
