@@ -89,6 +89,9 @@ def _holds(made: Decision, sizes: Sizes) -> bool:
         return not free_symbols(made.left) & sizes.keys()
     if is_lost(made.left) or is_lost(made.right):
         return True
+    named = free_symbols(made.left) | free_symbols(made.right)
+    if not named <= sizes.keys():  # a size that is known at run time only was compared
+        return not named & sizes.keys()
     left, right = (evaluate(side, dict(sizes)) for side in (made.left, made.right))
     if made.op == "|":
         return right % left == 0

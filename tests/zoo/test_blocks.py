@@ -1,8 +1,8 @@
 """The class of every block, constructed at other sizes than those of its model: what netc compiles for the block alone.
 
 The blocks are those of the small configurations of the zoo (zoo.small). Each size of an input and each integer among the parameters that
-the constructor takes is replaced by another one, if netc accepts that. Where the constructor also takes what is computed from them and is
-no formula (a flag, a float), nothing that the spec decides may change, since that argument would. In the module of a model that is the
+the constructor takes is replaced by another one, if netc accepts that. Where the constructor has no condition, or also takes what is
+computed from them and is no formula (a flag, a float), nothing that the spec decides may change. In the module of a model that is the
 block alone, the class of the zoo's model takes the place of the block, with the same weights: keys, shapes and results are compared.
 
 `make zoo` replaces all that can be; `make test` one integer of each block of a few models.
@@ -10,6 +10,7 @@ block alone, the class of the zoo's model takes the place of the block, with the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -45,13 +46,19 @@ class Emitted:
         self.sizes = sizes_of(model, {n: (s, s) for n, s in SMALL[name].sizes.items()})[1]
         self.classes = classes_in(model.program, model.name)
         self.scope: dict[str, Any] = {}
-        exec(model.source(), self.scope)
+        self.source = model.source()
+        exec(self.source, self.scope)
         graphs = [graph for cls in self.classes for graph in cls.graphs]
         self.integers = {symbol: origin.value for graph in graphs for symbol, origin in graph.origins.items()}
 
     def blocks(self) -> list[ClassDef]:
         """The classes of blocks."""
         return [cls for cls in self.classes if cls.graphs[0].kind == "block"]
+
+    def decides(self, cls: ClassDef) -> bool:
+        """Whether the constructor has conditions of its own, so that other stages come of other sizes."""
+        code = self.source.split(f"class {cls.name}(", 1)[1].split("def forward", 1)[0]
+        return re.search(r"\bif\b", code) is not None
 
     def construct(self, cls: ClassDef, sizes: Sizes) -> torch.nn.Module:
         """The class with the arguments of its first use, for these integers."""
@@ -87,7 +94,7 @@ def others(emitted: Emitted, cls: ClassDef) -> Iterator[tuple[Sizes, netc.Model]
         for other in OTHERS if symbol else OTHERS[:1]:
             sizes = {**usual, symbol: other(usual[symbol])} if symbol else usual
             alone = emitted.elaborated.alone(graph, sizes, emitted.sizes, REPEATED if graph.captures else 1)
-            if alone is not None and (all(own) or unchanged(graph, sizes)):
+            if alone is not None and (not symbol or unchanged(graph, sizes) or (all(own) and emitted.decides(cls))):
                 yield sizes, alone
                 break
         else:
