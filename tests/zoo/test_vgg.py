@@ -24,5 +24,5 @@ def test_vgg_names(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_vgg(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    reference = settle(getattr(torchvision.models, name)(init_weights=False))
+    reference = settle(getattr(torchvision.models, name)())
     check("vision/vgg.net", name, reference, images((1, 64, 64), (2, 64, 96)), tmp_path)
