@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -33,9 +34,19 @@ RECORDS = (
     "_MEM_FORMAT_ENCODING",
 )
 """What metadata consist of, in the module of PyTorch that declares them."""
+
+
+def _member(kind: Any, name: Any) -> Enum:
+    """The member of an enumeration: Python 3.11.0 to 3.11.3 pickles it as `getattr(kind, name)`."""
+    if not isinstance(kind, type) or not issubclass(kind, Enum) or name not in kind.__members__:
+        raise pickle.UnpicklingError("an attribute is no part of a checkpoint's metadata")
+    return kind[name]
+
+
 KNOWN: dict[tuple[str, str], Any] = {
     **{(records.__name__, name): getattr(records, name) for name in RECORDS},
     (_StorageInfo.__module__, _StorageInfo.__name__): _StorageInfo,
+    ("builtins", "getattr"): _member,
     ("torch.serialization", "_get_layout"): _get_layout,
     ("torch", "Size"): torch.Size,
     **{("torch", name): value for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
@@ -55,9 +66,14 @@ class _Records(pickle.Unpickler):
         return KNOWN[module, name]
 
 
+def unpickled(content: bytes) -> Any:
+    """What is pickled, if it is made of the records alone. Raises `UnpicklingError`."""
+    return _Records(io.BytesIO(content)).load()
+
+
 def read_metadata(folder: Path) -> Metadata:
     """What is in the checkpoint. Raises `UnpicklingError` and `OSError`."""
-    found = _Records(io.BytesIO((folder / METADATA).read_bytes())).load()
+    found = unpickled((folder / METADATA).read_bytes())
     if not isinstance(found, Metadata) or not isinstance(found.storage_data, dict):
         raise pickle.UnpicklingError("these are no metadata")
     for place in found.storage_data.values():

@@ -20,7 +20,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
-from torch.distributed.checkpoint import state_dict_saver
+from torch.distributed.checkpoint import metadata, state_dict_saver
 from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata
 
@@ -28,6 +28,7 @@ import netc
 from netc.analysis import Choice
 from netc.cli import cli
 from netc.compiler.errors.running import RunError
+from netc.training.checkpoint_reading import unpickled
 from netc.training.checkpoints import Checkpoints, Trained
 from netc.training.command import train_file
 from netc.training.data.base import ArraySource
@@ -231,6 +232,25 @@ def test_a_folder_from_a_stranger_runs_no_code(distributed: Path, tmp_path: Path
         assert not made.exists()
     (distributed / ".metadata").write_bytes(known)
     assert resume(distributed.parent).steps == 2
+
+
+class Attribute:
+    """Pickled as `getattr` of a record and a name."""
+
+    def __init__(self, record: str, name: str) -> None:
+        self.called = getattr, (getattr(metadata, record), name)
+
+    def __reduce__(self) -> Any:
+        return self.called
+
+
+def test_only_members_of_enumerations_are_attributes() -> None:
+    """Some Pythons write a member of an enumeration as an attribute of its class, whoever reads it."""
+    member = metadata._MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
+    assert unpickled(pickle.dumps(Attribute("_MEM_FORMAT_ENCODING", member.name))) is member
+    for record, name in (("_MEM_FORMAT_ENCODING", "__init__"), ("Metadata", "__init__"), ("StorageMeta", "__reduce__")):
+        with pytest.raises(pickle.UnpicklingError, match="an attribute is no part"):
+            unpickled(pickle.dumps(Attribute(record, name)))
 
 
 def other_data(name: str) -> dict[str, np.ndarray]:
