@@ -114,7 +114,7 @@ def test_interrupted(tmp_path: Path) -> None:
         [*NETC, "check", tmp_path / "pipe.net"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background inherits that it is ignored
+        preexec_fn=heed_interruptions,
     )
     pipe = opened(tmp_path / "pipe.net", process)
     for _ in range(30):  # a signal just before Python starts to read does not end the read: the user presses the keys once more
@@ -183,6 +183,11 @@ def test_two_at_once_leave_each_other_alone(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.py": "a", "b.py": "b"}
 
 
+def heed_interruptions() -> None:
+    """In a new process: a job in the background inherits that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_while_it_starts(tmp_path: Path) -> None:
     """At the first import of the command line: Ctrl-C, with no traceback."""
     (tmp_path / "click.py").write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
@@ -191,7 +196,7 @@ def test_interrupted_while_it_starts(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_interruptions,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
@@ -224,7 +229,7 @@ main()
 
 def test_interrupted_within_a_finaliser() -> None:
     """Where Python would print a traceback and go on."""
-    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, check=False, timeout=50)
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, check=False, timeout=50, preexec_fn=heed_interruptions)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
@@ -238,7 +243,7 @@ netc.__main__.main()
 
 
 def test_interrupted_after_the_command() -> None:
-    done = subprocess.run([sys.executable, "-c", AFTER], capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", AFTER], capture_output=True, check=False, preexec_fn=heed_interruptions)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"no errors\n")
 
 
