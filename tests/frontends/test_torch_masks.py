@@ -18,6 +18,8 @@ from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.walk import graphs
 from netc.model import Model
 
+pytestmark = pytest.mark.slow
+
 DIMS = {0: ["N", "T", None]}
 Mask = Callable[[int], Tensor]
 

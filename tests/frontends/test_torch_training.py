@@ -15,6 +15,8 @@ from netc.compiler.frontends.base import ImportFailed
 from netc.importing.modules import module_origin
 from netc.importing.proof import NotProved, prove
 
+pytestmark = pytest.mark.slow
+
 
 class Of(nn.Module):
     """A module of a function, and of modules by name."""
