@@ -112,27 +112,32 @@ def command(
         _note_drawn(made, weighted)
         return
     backend = _backend(target, output)
-    from netc.dsl.record import replace
-
-    from ..saving import save
-    from .written import writing_shown
-
     _refuse_for_target(backend, output, weighted, quantize, calibration, graph)
     options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
         _stream(made, stream, backend, output, weights, seed, options)
-        _note_drawn(made, weighted or not backend.holds_weights)
-        return
-    with warnings_shown(), writing_shown() as progress:
-        given = replace(made.backend_input(weights, seed, options), progress=progress)
-        if quantize is not None:
-            _quantised(given, output or "-", quantize, calibration)
-        else:
-            save(given, backend, output or "-")
-    for note in backend.notes(made.program):
-        click.echo(f"note: {note}", err=True)
+    else:
+        with warnings_shown():
+            _whole(made.backend_input(weights, seed, options), backend, output or "-", quantize, calibration)
     _note_drawn(made, weighted or not backend.holds_weights)
+
+
+def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | None, calibration: str | None) -> None:
+    """Writes the model, and says what users should know of it."""
+    from netc.dsl.record import replace
+
+    from ..saving import save
+    from .written import writing_shown
+
+    with writing_shown() as progress:
+        given = replace(given, progress=progress)
+        if quantize is not None:
+            _quantised(given, output, quantize, calibration)
+        else:
+            save(given, backend, output)
+    for note in backend.notes(given.program):
+        click.echo(f"note: {note}", err=True)
 
 
 def _note_drawn(made: Model, known: bool) -> None:
