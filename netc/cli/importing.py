@@ -10,6 +10,7 @@ import click
 from .completion import FileName
 from .failures import Failed, no_file
 from .options import named_words, refuse_overwriting
+from .terminal import warnings_shown
 
 if TYPE_CHECKING:
     from ..importing.origin import Origin
@@ -62,7 +63,8 @@ def command(
         check_place(path)
     try:
         origin = _origin(source, inputs, arguments, fixed, values, train, dequantize)
-        made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
+        with warnings_shown():
+            made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
     except NotProved as error:

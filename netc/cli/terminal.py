@@ -85,18 +85,20 @@ def expect_no_products() -> None:
 
 @contextmanager
 def warnings_shown() -> Iterator[None]:
-    """Shows warnings and notes of weights as the other diagnostics are shown, not as Python shows warnings."""
+    """Shows warnings and notes of weights as the other diagnostics are shown, each once, not as Python shows warnings."""
     from netc.compiler.errors.weights import WeightsNote, WeightsWarning
 
     titles = {WeightsWarning: ("warning", "yellow"), WeightsNote: ("note", "cyan")}
+    seen = set[str]()
 
     with warnings.catch_warnings():
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if category in titles:
+            if category in titles and str(message) not in seen:
+                seen.add(str(message))
                 note(f"{_styled(*titles[category])}: {visible(str(message))}")
-            else:
+            elif category not in titles:
                 others(message, category, *where)
 
         for shown in titles:
