@@ -20,7 +20,7 @@ from ...ir.values import Value
 from ..base import Obstacle
 from ..builder import ImportRefused
 from .arrangement import arranged
-from .control import AlreadyAnObstacle, Control
+from .control import AlreadyAnObstacle, Control, sizes_to_fix
 from .defaults import is_default
 from .definitions import definition
 from .derived import derived, initialiser, is_of_weights
@@ -192,7 +192,7 @@ class Importer:
         if isinstance(problem, UnprovableMultiple):
             wanted += guesses(problem.by, problem.what)
         self.wanted += sorted(wanted, key=lambda text: "//" in text) if self.simplest else wanted
-        self._obstacle(node.op_type, refused.why, _where(node), refused.help)
+        self._obstacle(node.op_type, refused.why, _where(node), sizes_to_fix(self.dimensions) if wanted else refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
         self.obstacles.append(Obstacle(what[:200], why[:2000], where[:200], help))
