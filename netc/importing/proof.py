@@ -70,8 +70,7 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     inexact = 0.0
     training: float | None = None
     for found, shapes in several_shapes(model.program, sizes):
-        inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
-        expected = origin.run(inputs, weights)
+        inputs, expected = _run(model, origin, shapes, weights, generator)
         used.append(found)
         if origin.rounded is not None:
             rounded = max(rounded or 0.0, _apart(origin.rounded(inputs, weights), expected))
@@ -86,6 +85,27 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
         if origin.step is not None:
             training = max(training or 0.0, _in_training(model, origin.step(inputs, weights), inputs, weights))
     return Proof(tuple(used), largest, rounded, inexact, training)
+
+
+_SHARES = (0.5, 0.25, 0.75, 0.1, 0.9, 0.0, 1.0)
+
+
+def _run(
+    model: Model, origin: Origin, shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Array], generator: np.random.Generator
+) -> tuple[list[Array], list[Array]]:
+    """Inputs, and what the origin makes of them. What it makes of masks that leave nothing is NaN, or is not, by the kernel that PyTorch
+    chooses: so integers and booleans are drawn until the results are finite, the first ones otherwise."""
+    inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
+    expected = origin.run(inputs, weights)
+    if all(array.dtype.kind == "f" for array in inputs):
+        return inputs, expected
+    drawn, made = inputs, expected
+    for share in _SHARES:
+        if all(bool(np.isfinite(array).all()) for array in made if array.dtype.kind == "f"):
+            return drawn, made
+        drawn = [a if a.dtype.kind == "f" else (generator.random(a.shape) < share).astype(a.dtype) for a in inputs]
+        made = origin.run(drawn, weights)
+    return inputs, expected
 
 
 def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
