@@ -7,6 +7,7 @@ leaves to their defaults; None if the standard has none, or not for this version
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import onnx
 from onnx import helper
@@ -19,7 +20,7 @@ from .values import Item, Known
 def definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> onnx.FunctionProto | None:
     """See the module's docstring."""
     try:
-        schema = onnx.defs.get_schema(node.op_type, version, "")
+        schema: Any = onnx.defs.get_schema(node.op_type, version, "")
     except onnx.defs.SchemaError:
         return None
     if schema.has_function:
@@ -35,7 +36,7 @@ def definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> on
     return function
 
 
-def _complete(node: onnx.NodeProto, schema: onnx.defs.OpSchema) -> onnx.NodeProto:
+def _complete(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
     """The node with all its attributes."""
     complete = onnx.NodeProto()
     complete.CopyFrom(node)

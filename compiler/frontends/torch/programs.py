@@ -30,6 +30,7 @@ from ...ir.walk import graphs
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused, nowhere
 from . import aten as _aten  # noqa: F401  # registers the readers
+from .definitions import with_definitions
 from .flat import flat_nodes
 from .folding import Constants
 from .keys import Keys, Stored, keys_of
@@ -82,7 +83,8 @@ class _Reading(Record):
 
     def graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
-        nodes = flat_nodes(program.graph_module)
+        flat_nodes(program.graph_module)
+        nodes = with_definitions(program.graph_module)
         inputs = _user_inputs(program)
         names = _symbol_names(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))

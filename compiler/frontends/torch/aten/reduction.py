@@ -85,6 +85,11 @@ def cumsum(site: AtenSite) -> Value:
     return site.one(site.name, x, axis=site.integer("dim"))
 
 
+@reads("cummax", "cummin")
+def cumulative_extreme(site: AtenSite) -> tuple[Value, ...]:
+    return site.apply(site.name, site.tensor(), axis=site.integer("dim"))
+
+
 @reads("diff")
 def diff(site: AtenSite) -> Value:
     x = site.tensor()
