@@ -23,7 +23,10 @@ def loss(site: AtenSite) -> Value:
     operator = {"nll_loss_nd": "nll_loss", "cross_entropy_loss": "cross_entropy"}.get(site.name, site.name)
     tensors = [name for name in site.args if site.is_tensor(name)]
     taken = Operator.registry[operator].signature
-    arguments: dict[str, Any] = {name: site.known(name) for name in site.args if name not in tensors and name in taken and site.has(name)}
+    given = {
+        name: site.known(name) for name in site.args if name not in tensors and name in taken and site.has(name) and name != "reduction"
+    }
+    arguments: dict[str, Any] = {name: number for name, number in given.items() if number != taken[name].default}
     arguments["reduction"] = _REDUCTIONS[site.integer("reduction")]
     named = tuple(name for name in tensors if name in _OPTIONAL)
     return site.one(operator, *(site.tensor(name) for name in tensors), named=named, **arguments)
