@@ -61,6 +61,11 @@ def _made(tensor: torch.Tensor, p: float = 0.5, **_: Any) -> torch.Tensor:
     return torch.full_like(tensor, float(p > 0))
 
 
+def _greatest(size: Any, **options: Any) -> torch.Tensor:
+    """Uniform numbers, of which stochastic depth as transformers has it keeps those that are large."""
+    return torch.full(size, 1 - 2.0**-24, **{key: value for key, value in options.items() if key != "names"})
+
+
 def _dropout(tensor: torch.Tensor, p: float, train: bool | None) -> tuple[torch.Tensor, torch.Tensor]:
     scale = 1.0 if train is False else 1 / (1 - p) if p < 1 else 0.0
     return tensor * scale, torch.full_like(tensor, scale > 0, dtype=torch.bool)
@@ -69,5 +74,6 @@ def _dropout(tensor: torch.Tensor, p: float, train: bool | None) -> tuple[torch.
 _DRAWS: dict[Any, Callable[..., Any]] = {
     _ATEN.bernoulli_.float: _filled,
     _ATEN.bernoulli.p: _made,
+    _ATEN.rand.default: _greatest,
     _ATEN.native_dropout.default: _dropout,
 }

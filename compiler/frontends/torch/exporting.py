@@ -245,7 +245,8 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
     unknown = _UNKNOWN.search(said)
     if unknown:
         why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
-        return Obstacle("torch.export", why, "", f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict")
+        help_ = f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict"
+        return Obstacle("torch.export", why, "", f"give `forward` the argument `use_cache=false`, or {help_}" if "Cache" in name else help_)
     if "data-dependent" in said:
         line = _line(error)
         why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"

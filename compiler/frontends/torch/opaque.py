@@ -78,7 +78,7 @@ def _forward_of(module: nn.Module) -> Callable[..., Any] | None:
 
 def _drop_path(module: nn.Module) -> float | None:
     """The probability with which a module leaves out samples; None for other modules."""
-    if type(module).__name__ not in ("DropPath", "StochasticDepth") or getattr(module, "mode", "row") != "row":
+    if not type(module).__name__.endswith(("DropPath", "StochasticDepth")) or getattr(module, "mode", "row") != "row":
         return None
     p = next((getattr(module, name) for name in ("drop_prob", "p") if hasattr(module, name)), None)
     return float(p) if p else None
