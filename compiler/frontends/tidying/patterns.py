@@ -21,7 +21,8 @@ from ...ops.elementwise import Rsqrt, Square
 from ...ops.normalization import RMSNorm
 from ...ops.rearrange import Rearrange
 from ...ops.reduction import Mean
-from ...ops.shape import Expand, Reshape, Transpose, Unsqueeze
+from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from .dense import dense
 from .unit_vectors import broadcast, normalize
 from .view import GraphView, pairs
 
@@ -36,17 +37,33 @@ def _near(number: float, other: float) -> bool:
 
 
 def identity(view: GraphView, node: Node) -> None:
-    """A product with 1, a quotient by 1, a sum with 0; two axes that change places twice."""
-    if not isinstance(node, OpNode) or len(node.inputs) != 1 or node.inputs[0].type != node.outputs[0].type:
+    """A product with 1, a quotient by 1, a sum with 0; two axes that change places twice, and one that comes or goes and back again."""
+    if not isinstance(node, OpNode) or len(node.inputs) != 1:
         return
     (x,), op = node.inputs, node.op
+    undone = _undone(view, node)
+    if undone is not None:
+        view.replace(node, undone)
+    if x.type != node.outputs[0].type:
+        return
     neutral = _NEUTRAL.get(type(op))
     if neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool):
         view.replace(node, x)
-    elif isinstance(op, Transpose):
-        before = view.made_by(x, Transpose)
-        if before is not None and _axes(op, x.type.rank) == _axes(before.op, x.type.rank):
-            view.replace(node, before.inputs[0])
+
+
+_SHAPES = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
+"""Operators that leave the elements in their order."""
+
+
+def _undone(view: GraphView, node: OpNode) -> Value | None:
+    """The tensor of which a node undoes what was done."""
+    (x,) = node.inputs
+    kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPES if isinstance(node.op, _SHAPES) else ()
+    before = view.made_by(x, *kinds) if kinds else None
+    if before is None or before.inputs[0].type != node.outputs[0].type:
+        return None
+    same = not isinstance(node.op, Transpose) or _axes(node.op, x.type.rank) == _axes(before.op, x.type.rank)
+    return before.inputs[0] if same else None
 
 
 _NEUTRAL: dict[type[Operator], int] = {Mul: 1, Div: 1, Add: 0, Sub: 0}
@@ -191,4 +208,4 @@ def _defaults(kind: type[Operator], **given: object) -> dict[str, object]:
     return {name: given.get(name, declared.default) for name, declared in kind.signature.items()}
 
 
-PATTERNS: tuple[Pattern, ...] = (identity, rms_norm, gelu, split_heads, merge_heads, grouped_heads, normalize, broadcast)
+PATTERNS: tuple[Pattern, ...] = (identity, rms_norm, gelu, split_heads, merge_heads, grouped_heads, normalize, broadcast, dense)

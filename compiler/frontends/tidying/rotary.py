@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ...ir.graph import Node, OpNode, Program
 from ...ir.values import Value
 from ...ir.walk import graphs
@@ -69,12 +71,42 @@ def _is_last(axis: object, x: Value) -> bool:
 def _base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
     """The base of the frequencies, if these are the cosines and sines of the operator's own angles."""
     one, other = origins.of(cos), origins.of(sin)
-    if one is None or other is None or not isinstance(one.op, Cos) or not isinstance(other.op, Sin) or x.type.rank < 3:
+    if one is None or other is None or x.type.rank < 3:
         return None
     if any(value.type.shape[-2:] != x.type.shape[-2:] or any(size != 1 for size in value.type.shape[1:-2]) for value in (cos, sin)):
         return None
+    if isinstance(one.op, TableOperator) and isinstance(other.op, TableOperator):
+        return _base_of_tables(one.op, other.op, x)
+    if not isinstance(one.op, Cos) or not isinstance(other.op, Sin):
+        return None
     bases = [_base_of(angles, x, origins) for angles in (one.inputs[0], other.inputs[0])]
     return bases[0] if bases[0] == bases[1] else None
+
+
+def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float | None:
+    """The same of constants that have all angles."""
+    positions, size = x.type.shape[-2:]
+    if not isinstance(positions, int) or not isinstance(size, int) or positions < 2 or size < 4 or not (cos.static and sin.static):
+        return None
+    tables = [table.values().astype(np.float64) for table in (cos, sin)]
+    if any(table.size != positions * size for table in tables):
+        return None
+    first = float(tables[1].reshape(positions, size)[1, 1])
+    base = _rounded(math.asin(first) ** (-size / 2)) if 0 < first < 1 else 0
+    if base <= 1:
+        return None
+    angles = np.arange(positions)[:, None] * np.tile(base ** (-2 * np.arange(size // 2) / size), 2)
+    wanted = (np.cos(angles), np.sin(angles))
+    near = all(
+        np.allclose(table.reshape(positions, size), one, atol=1e-5 + 1e-6 * positions) for table, one in zip(tables, wanted, strict=True)
+    )
+    return base if near else None
+
+
+def _rounded(base: float) -> float:
+    """A base as a person would have written it, of one that was computed of a frequency."""
+    base = float(f"{base:.5g}")
+    return int(base) if base == int(base) else base
 
 
 def _base_of(angles: Value, x: Value, origins: Origins) -> float | None:
