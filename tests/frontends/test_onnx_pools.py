@@ -10,6 +10,10 @@ from frontends.onnx_models import model, node
 from frontends.onnx_parity import same
 from onnx import TensorProto
 
+import netc
+from netc.compiler.backends.net.emit import text_of
+from netc.compiler.frontends.onnx import from_model
+
 SIZES = {"H": (8, 12), "W": (10, 14)}
 
 
@@ -39,3 +43,18 @@ def test_the_way_back() -> None:
     options = {"kernel_shape": [2, 2], "strides": [2, 2]}
     nodes = [node("MaxPool", ["x"], ["y", "at"], **options), node("Relu", ["y"], ["r"]), node("MaxUnpool", ["r", "at"], ["z"], **options)]
     same(indexed(nodes, ["z"]), sizes=SIZES)
+
+
+@pytest.mark.parametrize("text", ["adaptive_avg_pool 3x2", "adaptive_max_pool 3x2", "adaptive_avg_pool 5x5"])
+def test_pools_of_any_size_come_back(text: str) -> None:
+    """Windows that are computed at run time are many operators in ONNX."""
+    made = same(netc.compile(f"input 4xHxW -> {text}").onnx(seed=1), sizes=SIZES)
+    assert text in text_of(made.program, ())
+
+
+def test_other_windows_are_no_adaptive_pool() -> None:
+    """Those of the last edge one too early."""
+    given = netc.compile("input 4xT -> adaptive_avg_pool 3").onnx(seed=1)
+    less = next(node for node in given.graph.node if node.op_type == "Less")
+    less.op_type = "LessOrEqual"
+    assert "adaptive_avg_pool 3" not in text_of(from_model(given).program, ())

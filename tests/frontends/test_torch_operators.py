@@ -20,6 +20,12 @@ class Function(nn.Module):
         return self.function(x)
 
 
+def _masked(x: Tensor) -> Tensor:
+    y = x * 2
+    y[y < 1] = 0.5
+    return y
+
+
 VECTORS = {
     "softmax of another type": lambda x: x.double().softmax(-1).float(),
     "clamp by tensors": lambda x: x.clamp(torch.zeros(6), torch.ones(6) * 2),
@@ -65,6 +71,29 @@ VECTORS = {
     "windows": lambda x: x.unfold(1, 3, 2),
     "logic": lambda x: ((x > 0) & (x < 2) | ~(x == 1), torch.logical_xor(x > 0, x > 1), (x > 0).any(1), (x > 0).all(1, keepdim=True)),
     "types": lambda x: (x.long(), (x > 0).to(torch.float64), x.to(torch.int32) + 1, x.bool()),
+    "infinite numbers": lambda x: (x == float("inf"), torch.where(x > 2, x, float("-inf")), x.clamp(min=0, max=float("inf"))),
+    "losses": lambda x: (
+        F.mse_loss(x, x * 2, reduction="none"),
+        F.smooth_l1_loss(x, -x, beta=0.5),
+        F.kl_div(x.log_softmax(1), x.softmax(1), reduction="sum"),
+        F.binary_cross_entropy_with_logits(x, x.sigmoid(), pos_weight=torch.ones(6)[None].expand_as(x) * 2),
+        F.cross_entropy(x, (x[:, 0] > 1).long(), label_smoothing=0.1),
+    ),
+    "written to": lambda x: (
+        torch.zeros_like(x).scatter_add(1, (x > 2).long(), x),
+        x.scatter_reduce(1, (x > 2).long(), x, "amax", include_self=False),
+        x.index_put((torch.tensor([0, 1]), torch.tensor([1, 2])), torch.tensor([5.0, 6.0])),
+        x.index_put((torch.tensor([1, 1]),), torch.ones(1, 6), accumulate=True),
+        _masked(x),
+    ),
+    "Fourier transforms": lambda x: (
+        torch.fft.fft(torch.fft.fft(x.view(-1, 2, 3), dim=-1), dim=-2).real,
+        torch.view_as_real(torch.fft.fft2(x.view(-1, 2, 3), norm="ortho")),
+        torch.view_as_real(torch.fft.rfft2(x.view(-1, 2, 3))),
+        torch.fft.irfft2(torch.fft.rfft2(x.view(-1, 2, 3)), s=(2, 3)),
+    ),
+    "defined by others": lambda x: (x.frac(), torch.rad2deg(x), x.fliplr(), torch.xlogy(x, x.abs()), torch.addcdiv(x, x, x * x + 1)),
+    "extremes so far": lambda x: (*x.cummax(1), *x.cummin(1)),
     "lerp and others": lambda x: (torch.lerp(x, x * 2, 0.3), torch.atan2(x, x + 1), torch.maximum(x, -x), torch.fmod(x, 2), x % 3),
 }
 

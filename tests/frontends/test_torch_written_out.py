@@ -1,0 +1,131 @@
+"""What modules write out by hand is the operator that it is; from_torch proves that it computes the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+import netc
+
+
+class Linear(nn.Module):
+    """A dense layer by hand."""
+
+    def __init__(self, inner: int, outer: int, *, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outer, inner))
+        self.bias = nn.Parameter(torch.randn(outer)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.weight.T
+        return y if self.bias is None else y + self.bias
+
+
+class Calls(nn.Module):
+    def __init__(self, function: Any, **modules: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        for name, module in modules.items():
+            setattr(self, name, module)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self, x)
+
+
+def body(module: nn.Module, x: Tensor, **options: Any) -> str:
+    """The text of the imported spec without comments and inputs."""
+    lines = netc.from_torch(module, x, **options).spec().splitlines()
+    return "\n".join(line for line in lines if line and not line.startswith(("#", "x = input")))
+
+
+def test_dense_layers() -> None:
+    module = Calls(lambda self, x: self.b(self.a(x).relu()), a=Linear(6, 8), b=Linear(8, 4, bias=False))
+    assert body(module, torch.randn(2, 6)) == "x -> dense 8 relu as a -> dense 4 bias=false as b"
+    other = Calls(lambda self, x: x @ self.a.weight.T + self.b.bias, a=Linear(6, 6, bias=False), b=Linear(6, 6))
+    assert body(other, torch.randn(2, 6)).endswith("(x -> dense 6 bias=false as a) + bias")
+
+
+def test_what_is_no_dense_layer_stays() -> None:
+    """A matrix that is used twice; parameters of a module that does more."""
+    twice = Calls(lambda self, x: x @ self.a.weight.T + self.a.weight.sum(), a=Linear(6, 6, bias=False))
+    root = Linear(6, 6)
+    root.forward = lambda x: x @ root.weight.T * 2 - root.bias.exp() * x  # type: ignore[method-assign, union-attr]
+    for module in (twice, root):
+        assert "dense" not in body(module, torch.randn(2, 6))
+
+
+def test_unit_vectors() -> None:
+    assert body(Calls(lambda _, x: F.normalize(x, dim=-1)), torch.randn(2, 6)) == "x -> normalize (-1)"
+    assert "p=1" in body(Calls(lambda _, x: F.normalize(x, 1.0, dim=1)), torch.randn(2, 6))
+    assert "normalize" not in body(Calls(lambda _, x: x / (x * 2).norm(dim=1, keepdim=True).clamp(1e-12)), torch.randn(2, 6))
+
+
+def test_shapes_that_are_undone() -> None:
+    module = Calls(lambda _, x: x.unsqueeze(1).squeeze(1).transpose(1, 2).transpose(1, 2).flatten(1).unflatten(1, (3, 4)).relu())
+    assert body(module, torch.randn(2, 3, 4)) == "x -> relu"
+
+
+class Turned(nn.Module):
+    """Rotary embedding whose angles are constants, for a number of positions that is known."""
+
+    def __init__(self, base: float, shift: int = 0) -> None:
+        super().__init__()
+        angles = torch.outer(torch.arange(9.0) + shift, base ** (-torch.arange(0, 8, 2) / 8))
+        angles = torch.cat([angles, angles], -1)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = x[..., :4], x[..., 4:]
+        return x * self.cos + torch.cat([-b, a], -1) * self.sin
+
+
+@pytest.mark.parametrize(("base", "shift", "text"), [(10000.0, 0, "rotary"), (500000.0, 0, "rotary base=500000"), (10000.0, 1, "")])
+def test_rotary_embedding(base: float, shift: int, text: str) -> None:
+    found = body(Turned(base, shift), torch.randn(2, 2, 9, 8))
+    assert found.startswith(f"x -> {text}") if text else "rotary" not in found
+
+
+class SwinDropPath(nn.Module):
+    """Stochastic depth as the models of transformers have it, each in a class of its own."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.drop_prob = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.drop_prob == 0.0 or not self.training:
+            return x
+        keep = 1 - self.drop_prob
+        return x.div(keep) * torch.floor(torch.rand((x.shape[0],) + (1,) * (x.ndim - 1)) + keep)
+
+
+def test_stochastic_depth() -> None:
+    module = Calls(lambda self, x: x + self.drop(x * 2), drop=SwinDropPath(0.1))
+    assert "drop_path 0.1" in body(module, torch.randn(2, 6), train=True)
+
+
+def test_masks_of_attention_leave_something() -> None:
+    """A mask that is drawn at random leaves nothing of some rows, which is NaN by one kernel of PyTorch and not by another."""
+
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x: Tensor, pad: Tensor) -> Tensor:
+            seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+            found: Tensor = self.attention(x, x, x, key_padding_mask=pad, attn_mask=seen, need_weights=False)[0]
+            return found
+
+    made = netc.from_torch(Masked(), (torch.randn(2, 6, 8), torch.zeros(2, 6, dtype=torch.bool)), {0: ["N", "T"], 1: ["N", "T"]})
+    assert "causal=true padding=pad" in made.spec()
+
+
+def test_what_a_spec_cannot_detach_is_said() -> None:
+    module = Calls(lambda self, x: x + (self.a(x) - x).detach(), a=nn.Linear(6, 6))
+    assert "detaches tensors, 1 in all" in netc.from_torch(module, torch.randn(2, 6), train=True).spec()
