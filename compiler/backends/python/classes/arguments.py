@@ -111,6 +111,10 @@ class Arguments:
         self._known = {wanted if k == known[0] else k: made if k == known[0] else p for k, p in self._known.items()}
         return True
 
+    def by_symbol(self) -> dict[str, ConstructorArgument]:
+        """Those that are symbols, or lists of them, by their names in the graphs."""
+        return {key: p for key, p in self._known.items() if isinstance(key, str)}
+
     def all(self) -> list[ConstructorArgument]:
         return list(self._known.values())
 
