@@ -70,7 +70,7 @@ def _literals(item: Code) -> list[Lit]:
     return [p for p in parts(item) if isinstance(p, Lit)]
 
 
-def _names(item: Code) -> set[str]:
+def names(item: Code) -> set[str]:
     """The names that are used in the item: functions, arguments, and the variables of comprehensions around it."""
     traced = {n for p in parts(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
     functions = {p.function.partition(".")[0] for p in parts(item) if isinstance(p, CallCode) and isinstance(p.function, str)}
@@ -166,7 +166,7 @@ class _Progression:
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
-        taken = _names(self.members[0])
+        taken = names(self.members[0])
         self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
         formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
@@ -223,7 +223,7 @@ def _parted(one: str, other: str) -> tuple[str, int, str]:
 
 def _listed(run: list[Code]) -> Code | None:
     """Members that differ in one literal, whatever its values are."""
-    differences = _Differences(set[str]().union(*map(_names, run)))
+    differences = Differences(set[str]().union(*map(names, run)))
     item = differences.merge(run)
     if len(differences.found) != 1:
         return None
@@ -232,7 +232,7 @@ def _listed(run: list[Code]) -> Code | None:
     return GeneratorStar(item, name, TupleCode(tuple(kind(cast("Literal", v.value)) for v in values)))
 
 
-class _Differences:
+class Differences:
     """The literals in which members differ."""
 
     def __init__(self, taken: set[str]) -> None:
@@ -254,4 +254,6 @@ class _Differences:
         return NameCode(name)
 
     def _name(self, name: str) -> str:
-        return unique(name if name not in self.taken else "value", self.taken | self.found.keys())
+        """The name, its last word (`features` for `in_features`), or what always is a name."""
+        free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
+        return unique(free, self.taken | self.found.keys())
