@@ -158,6 +158,8 @@ class Arguments:
         declared = list(graph.arguments)
         sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
         rest = [p for p in self._known.values() if p not in sizes]
+        words = self.framework.widths.words
+        self.wide |= {p.name for p in sizes if words.fullmatch(p.name) and len(set(map(StrictLiteral, p.values))) > 1}
         ordered = sizes + sorted(rest, key=lambda p: declared.index(p.name) if p.name in declared else len(declared))
         return sorted(map(self._as_called, ordered), key=lambda p: p.keyword + p.optional)
 

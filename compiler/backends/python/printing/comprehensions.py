@@ -16,9 +16,22 @@ from typing import cast
 from ....dims import symbols
 from ....ir.origins import TracedInt, is_integer
 from ..code.classes import ClassRef
-from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Probability, TupleCode
-from ..code.tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral, parts, shape, with_literals, zipped
-from ..naming import local, unique
+from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, TupleCode
+from ..code.tree import (
+    Argument,
+    Formatted,
+    GeneratorStar,
+    IfElse,
+    NameCode,
+    RepeatStar,
+    StrictLiteral,
+    parts,
+    rewrite,
+    shape,
+    with_literals,
+    zipped,
+)
+from ..naming import local, singular, unique
 from .numbers import as_fraction
 from .traced import with_traced_numbers
 
@@ -55,6 +68,9 @@ def _repeats(run: list[Code]) -> bool:
 
 def _written(run: list[Code]) -> list[Code]:
     """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
+    items = _items(run)
+    if items is not None:
+        return [items]
     found = [_Progression(run[start:end], steps) for start, end, steps in _progressions([_literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
@@ -64,6 +80,21 @@ def _written(run: list[Code]) -> list[Code]:
     if listed is not None:
         return [listed]
     return [code for part in found for code in ([part.code()] if part.is_clearer() else part.members)]
+
+
+def _items(run: list[Code]) -> Code | None:
+    """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
+    found = [{p for p in parts(item) if isinstance(p, ItemCode)} for item in run]
+    if not all(len(own) == 1 for own in found):
+        return None
+    of = [next(iter(own)) for own in found]
+    if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
+        return None
+    taken = names(TupleCode(tuple(run)))
+    name = singular(of[0].target.name)
+    variable = NameCode(unique(name if name not in taken else "value", taken))
+    written = {rewrite(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
+    return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
 
 
 def _literals(item: Code) -> list[Lit]:
