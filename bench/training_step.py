@@ -2,8 +2,8 @@
 reference.
 
 In: a key of NETWORKS, the number of pairs of steps, and the folder of the specs. Out: a line of JSON, for each pair the seconds of CPU time
-of netc's step and of the reference's. Always: both have the same weights, the same batch and an optimizer of their own, in one process on one
-thread; which of them is first alternates.
+of netc's step and of the reference's. Always: both have the same weights, the same batch and an optimizer of their own, in one process on
+one thread; which of them is first alternates.
 """
 
 from __future__ import annotations
