@@ -274,8 +274,8 @@ class SpectralNormalize(Operator):
     """Divides a weight by its greatest singular value, as a matrix with a row for each position of `axis`.
 
     Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, and fifteen are taken
-    before the first one, as PyTorch's parametrization does. That is if the weight is a parameter of the same body; of a weight that is
-    computed, the vectors start at random: train such a model before it is evaluated.
+    before the first one, as PyTorch's parametrization does. That is if the weight is a parameter of the same body. PyTorch has no
+    such thing for a weight that is computed: its vectors start at random, with a warning, and fit after training.
     """
 
     name = "spectral_normalize"
@@ -297,7 +297,7 @@ class SpectralNormalize(Operator):
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         names = zip(("_u", "_v"), self.sides(given.weight), strict=True)
         dtype = given.weight.dtype
-        return tuple(ParameterSpec(name, (size,), _unit(size), dtype, trainable=False, follows=True) for name, size in names)
+        return tuple(ParameterSpec(name, (size,), _unit(size), dtype, trainable=False, follows="") for name, size in names)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with one vector, that with the other, and the quotient."""

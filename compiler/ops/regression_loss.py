@@ -99,7 +99,6 @@ class PoissonNllLoss(_Regression):
         return {"eps": Idle("`log_input=true` takes no logarithm", ("log_input",))} if self.log_input else {}
 
 
-
 class GaussianNllLoss(_Regression):
     """The negative log likelihood under a normal distribution: `(log(var) + (x - target)^2 / var) / 2`.
 

@@ -10,8 +10,8 @@ from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, show_shape
-from .axes import front_axes, normalize_axis
 from .argument import Idle
+from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
 from .kinds import AMOUNT, ANY_SCALAR, AXES, AXIS, COUNT, DIM, SIZE, IntKind, ListKind, WordKind
