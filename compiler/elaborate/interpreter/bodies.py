@@ -12,8 +12,10 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
+from ...analysis.following import unfollowed
 from ...errors.labels import NO_LEVEL, BadLabel
 from ...errors.names import UnusedFlow
+from ...errors.parameters import StartsAtRandom
 from ...errors.structure import NoResult
 from ...ir.graph import Graph, Kind
 from ...ir.origins import origin_key
@@ -24,7 +26,6 @@ from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
-from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
 from .modes import same_in_both
@@ -140,9 +141,10 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
     graph = frame.graph
     for pending in frame.ties:
         with session.catching(frame.trace):
-            resolve(pending, graph)
-            target, span = tie_path(pending.keyword.value), pending.keyword.value.span
-            session.index.name(span, target, None, frame.labels.taken.get(target), "label")
+            pending.resolve(graph)
+            session.index.name(pending.span, pending.path, None, frame.labels.taken.get(pending.path), "label")
+    for node in unfollowed(graph):
+        session.report(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
     parts = parts_of(result)
     lead = _lead(frame, parts or ())
     graph.outputs = list(flat(parts or ()))
