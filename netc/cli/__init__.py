@@ -17,6 +17,8 @@ import click
 
 from netc import __version__
 
+from .warned import warnings_shown
+
 COMMANDS = (
     "new",
     "check",
@@ -77,8 +79,9 @@ class Commands(click.Group):
         try:
             if ctx.obj is not None:
                 signal.signal(signal.SIGINT, ctx.obj)
-            return self._flushed(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            with warnings_shown():
+                return self._flushed(ctx)
+        except (click.exceptions.Exit, click.Abort):
             raise
         except BaseException as error:
             from .failures import exit_code
