@@ -67,6 +67,8 @@ class Commands(click.Group):
         from netc.dsl.diagnostics.suggest import near
 
         names = near(name, COMMANDS)
+        if name == "help":
+            raise click.UsageError("there is no command `help`; `netc --help` lists the commands, `netc check --help` explains one", ctx)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
         if not names and os.path.exists(name):
             from shlex import quote
