@@ -1,8 +1,7 @@
 """`netc play`: the files of the playground on a port of this machine.
 
-In: a folder that `make playground` has built. Out: a server. Always: it answers this machine alone, with
-regular files of the folder: no link leads out of it. A page elsewhere that gets a browser to ask it, under another name of this machine, reads no
-more than what netc publishes.
+In: a folder that `make playground` has built. Out: a server. Always: it answers this machine alone, with regular files of the folder: no
+link leads out of it. A page elsewhere that gets a browser to ask it, under another name of this machine, reads what netc publishes.
 """
 
 from __future__ import annotations
