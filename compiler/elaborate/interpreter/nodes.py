@@ -85,7 +85,7 @@ def _of_sources(op: Operator, given: OpInputs, inputs: list[Value], frame: Graph
     """Warnings about what made the inputs. To look for it takes time, which is spent on operators that ask only."""
     if type(op).source_warnings is Operator.source_warnings:
         return ()
-    sources = {name: source_of(value, frame.graph) for name, value in zip(given.names, inputs, strict=True)}
+    sources = {name: source_of(value, frame) for name, value in zip(given.names, inputs, strict=True)}
     return op.source_warnings(given, {name: source for name, source in sources.items() if source is not None})
 
 
