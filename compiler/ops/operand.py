@@ -23,7 +23,7 @@ from ..errors.operators import WrongRank
 from ..ir.types import TensorType
 from .argument import Arg
 from .element_types import ANY, ElementTypes
-from .kinds import FLAG, SCALAR
+from .kinds import ANY_SCALAR, FLAG
 from .promotion import Scalar
 
 N = TypeVar("N")
@@ -146,7 +146,7 @@ class Input(Generic[N]):
 
 def _number_arguments(name: str, either_side: bool) -> dict[str, Arg[Any]]:
     """The arguments for a number that is used instead of the input."""
-    arguments: dict[str, Arg[Any]] = {name: Arg(SCALAR, default=None, positional=True)}
+    arguments: dict[str, Arg[Any]] = {name: Arg(ANY_SCALAR, default=None, positional=True)}
     if either_side:
         arguments[REVERSE] = Arg(FLAG, default=False)
     for argument, declared in arguments.items():
