@@ -140,7 +140,11 @@ def _moved_type(type_: TensorType, given: Mapping[str, int]) -> TensorType:
 
 
 def _moved_spec(spec: ParameterSpec, given: Mapping[str, int]) -> ParameterSpec:
-    return replace(spec, shape=moved(spec.shape, given), init=moved(spec.init, given)) if given and has_origin((spec.shape, spec.init)) else spec
+    return (
+        replace(spec, shape=moved(spec.shape, given), init=moved(spec.init, given))
+        if given and has_origin((spec.shape, spec.init))
+        else spec
+    )
 
 
 def _result(entry: Entry, parts: Parts) -> Flow:
