@@ -142,9 +142,10 @@ class Site:
         """The elements of the piece, and `count` before them, which are remembered as `what`."""
         if not count:
             return x.value
-        found = self.memory.windows.get((id(x.value), x.axis, count))
+        key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
+        found = self.memory.windows.get(key)
         if found is None:
-            found = self.memory.windows[id(x.value), x.axis, count] = self._with_past(x, count, what)
+            found = self.memory.windows[key] = self._with_past(x, count, what)
         return found
 
     def _with_past(self, x: Piece, count: int, what: str) -> Value:
