@@ -31,7 +31,7 @@ class Length(Record):
     rate: int = 1
 
     def at(self, rate: int) -> Length:
-        """The lengths of tensors with so many positions where these have `self.rate`."""
+        """The lengths of tensors with `rate` positions where these have `self.rate`."""
         if rate == self.rate:
             return self
         whole, piece, past = (size // self.rate * rate for size in (self.whole, self.piece, self.past))
