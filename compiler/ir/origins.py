@@ -162,7 +162,7 @@ def origin_key(value: object) -> object:
     """Equal for values whose formulas are equal too. Lists within lists are followed."""
     if isinstance(value, Traced):
         return value.key()
-    return tuple(origin_key(v) for v in value) if isinstance(value, tuple) else None
+    return tuple([origin_key(v) for v in value]) if isinstance(value, tuple) else None
 
 
 def has_origin(value: object) -> bool:
@@ -170,7 +170,7 @@ def has_origin(value: object) -> bool:
         return True
     if isinstance(value, Traced):
         return any(True for _ in value.leaves())
-    return isinstance(value, tuple) and any(has_origin(v) for v in value)
+    return isinstance(value, tuple) and any(map(has_origin, value))
 
 
 def traced_in(value: object) -> Iterator[Leaf]:
