@@ -12,10 +12,15 @@ from . import features, questions
 from .server import NetServer
 
 
+def collect_rarely() -> None:
+    """Looks for garbage less often than Python would: an answer makes many objects, and little garbage."""
+    gc.set_threshold(50_000)
+
+
 def serve() -> None:
     """Speaks with one editor."""
     logging.basicConfig(level=logging.WARNING, format="netc: %(message)s")
-    gc.set_threshold(50_000)
+    collect_rarely()
     server = NetServer()
     features.register(server)
     questions.register(server)
