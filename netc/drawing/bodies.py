@@ -95,7 +95,7 @@ class Bodies:
         if id(graph) not in self._made:
             units = folded(graph)
             self._last[id(graph)] = _last_uses(graph, units)
-            self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), [Item(one) for one in graph.takes], _outputs(graph))
+            self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), _inputs(graph), _outputs(graph))
         return self._made[id(graph)]
 
     def inside(self, unit: Unit, graph: Graph) -> Body | None:
@@ -169,6 +169,11 @@ def _joined(items: list[Item]) -> Item:
     one.ids = tuple(i for item in items for i in item.ids)
     one.count = len(one.ids)
     return one
+
+
+def _inputs(graph: Graph) -> list[Item]:
+    """What the graph is given; nothing of a tuple without tensors."""
+    return [item for item in map(Item, graph.takes) if item.count]
 
 
 def _outputs(graph: Graph) -> list[tuple[str, Item]]:

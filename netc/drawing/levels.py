@@ -191,6 +191,8 @@ def _name(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
     name: they are left out where no parameter is named after them."""
     node, deepest = unit.nodes[0], inner.nodes[0]
     label, words = node.label, _words(deepest)
+    if not label and isinstance(node, CallNode):
+        return node.graph.kind, words
     if label.isdigit():
         if not words:
             return ".".join(place.split(".")[-2:]), ""
