@@ -15,7 +15,7 @@ from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.walk import join
 from netc.dsl.record import Record, replace
 
-from .drawing.bodies import folded
+from .drawing.bodies import in_rows
 from .drawing.words import operator_words
 from .figures import size
 
@@ -117,7 +117,7 @@ class _Comparer:
     def _stages(self, graph: Graph) -> list[_Stage]:
         seen: dict[str, int] = {}
         found = []
-        for unit in folded(graph):
+        for unit in in_rows(graph):
             node = unit.nodes[0]
             seen[node.label] = seen.get(node.label, 0) + 1
             results = ", ".join(str(value.type) for value in unit.nodes[-1].outputs)
