@@ -48,15 +48,15 @@ class Item:
 
 
 class Unit:
-    """`nodes` are equal stages in a row, or side by side (`beside`), of which the first has the label; or those of a group, which has
+    """`nodes` are equal stages in a row, or side by side (`parallel`), of which the first has the label; or those of a group, which has
     `units`."""
 
-    __slots__ = ("beside", "nodes", "units")
+    __slots__ = ("parallel", "nodes", "units")
 
-    def __init__(self, nodes: Sequence[Node], units: Sequence[Unit] = (), beside: bool = False) -> None:
+    def __init__(self, nodes: Sequence[Node], units: Sequence[Unit] = (), parallel: bool = False) -> None:
         self.nodes = nodes
         self.units = units
-        self.beside = beside
+        self.parallel = parallel
 
     @property
     def times(self) -> int:
@@ -70,7 +70,7 @@ class Unit:
     @property
     def makes(self) -> list[Item]:
         """What comes out of its stages; of equal ones in a row, out of the last; of those side by side, all as one."""
-        if self.beside:
+        if self.parallel:
             return [Item([v for node in self.nodes for v in node.outputs])]
         nodes = self.nodes if self.units else self.nodes[-1:]
         made = [Item(one) for node in nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
@@ -199,7 +199,7 @@ def _outputs(graph: Graph) -> list[tuple[str, Item]]:
 
 def folded(graph: Graph) -> list[Unit]:
     """The units of a graph."""
-    return _beside(in_rows(graph), _only_takers(graph))
+    return _in_parallel(in_rows(graph), _only_takers(graph))
 
 
 def in_rows(graph: Graph) -> list[Unit]:
@@ -228,13 +228,13 @@ def _only_takers(graph: Graph) -> dict[int, int | None]:
     return found | dict.fromkeys(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
 
 
-def _beside(units: list[Unit], takers: dict[int, int | None]) -> list[Unit]:
+def _in_parallel(units: list[Unit], takers: dict[int, int | None]) -> list[Unit]:
     """Many equal stages that are given the same, all for one other stage, become one unit."""
     found: list[Unit] = []
     for _, run in groupby(units, lambda unit: _place(unit, takers)):
         same = [*run]
         alike = len(same) >= SIDES and all(same_stage(same[0].nodes[0], unit.nodes[0]) for unit in same)
-        found += [Unit([unit.nodes[0] for unit in same], beside=True)] if alike else same
+        found += [Unit([unit.nodes[0] for unit in same], parallel=True)] if alike else same
     return found
 
 

@@ -166,7 +166,7 @@ class _Painter:
             place = f"{path}.{node.label}" if path else node.label
             title, words = _name(unit, inner, place)
             words = f"{words} (shared)".strip() if node.shared is not None else words
-            words = f"{words} side by side".strip() if unit.beside else words
+            words = f"{words} side by side".strip() if unit.parallel else words
             row = self._cost(graph, node)
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)
@@ -183,7 +183,7 @@ class _Painter:
     def _change(self, unit: Unit, place: str) -> str:
         """What a comparison says of a unit: of one that is closed, whether anything inside differs."""
         around = place if unit.units else place.removesuffix(unit.nodes[0].label).removesuffix(".")
-        paths = [f"{around}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units or unit.beside else [place]
+        paths = [f"{around}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units or unit.parallel else [place]
         return next((self.marks.get(path, "changed") for path in paths if path in self.touched), "")
 
     def _cost(self, graph: Graph, node: Node) -> StageCost | None:
@@ -200,12 +200,12 @@ def _name(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
     if label.isdigit():
         if not words:
             title = ".".join(place.split(".")[-2:])
-            return f"{title} … {unit.nodes[-1].label}" if unit.beside else title, ""
+            return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
         last = unit.nodes[-1].label
         shown = label if last == label else f"{label} … {last}"
         return words, shown if isinstance(node, CallNode) or node.specs else ""
     if not _made_up(label, node):
-        title = f"{label} … {unit.nodes[-1].label}" if unit.beside else label
+        title = f"{label} … {unit.nodes[-1].label}" if unit.parallel else label
         return title, words if words != label else ""
     return (label, "") if isinstance(node, CallNode) else (label, words) if node.specs else (words, "")
 
