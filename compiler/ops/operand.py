@@ -20,7 +20,7 @@ from netc.dsl.record import Record
 
 from ..errors.base import Location, Problem, input_
 from ..errors.operators import WrongRank
-from ..ir.types import TensorType
+from ..ir.types import Shape, TensorType
 from .argument import Arg
 from .element_types import ANY, ElementTypes
 from .kinds import ANY_SCALAR, FLAG
@@ -34,12 +34,14 @@ NAMED = "named"
 
 
 class OperatorError(Exception):
-    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage."""
+    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage, `stated` the shape that its arguments
+    state for the result."""
 
-    def __init__(self, problem: Problem, at: Location) -> None:
+    def __init__(self, problem: Problem, at: Location, stated: Shape | None = None) -> None:
         super().__init__(problem.message())
         self.problem = problem
         self.at = at
+        self.stated = stated
 
 
 class Axes(Record):

@@ -10,7 +10,6 @@ import click
 from .completion import FileName
 from .failures import Failed, no_file
 from .options import named_words, refuse_overwriting
-from .terminal import warnings_shown
 
 if TYPE_CHECKING:
     from ..importing.origin import Origin
@@ -63,8 +62,7 @@ def command(
         check_place(path)
     try:
         origin = _origin(source, inputs, arguments, fixed, values, train, dequantize)
-        with warnings_shown():
-            made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
+        made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
     except NotProved as error:
