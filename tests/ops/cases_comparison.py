@@ -15,6 +15,8 @@ CASES: list[str] = [
     "x = input [3] int64; x < 0.5",
     "x = input [3]; 0 > x",
     "x = input [3]; x -> le 0.5",
+    "x = input [3]; x -> eq (-inf)",
+    "x = input [3] int64; x -> lt inf",
     "x = input [T] int64; x == T",
     "x = input [T] int64; x != 0",
     # booleans
@@ -24,6 +26,7 @@ CASES: list[str] = [
     # where
     *[f"c = input [3] bool; a = input [3] {d}; b = input [3] {d}; (c, a, b) -> where" for d in _ANY],
     "x = input [T, 3]; (x > 0, x) -> where 0",
+    "x = input [T, 3]; (x > 0, x) -> where (-inf)",
     "x = input [T, 3] int64; (x > 0, x) -> where 0.5",
     "x = input [T, 3]; (x > 0, x) -> where other=-1 reverse=true",
     "c = input [T, T] bool batch=false; x = input [T, T]; (c, x) -> where T",
