@@ -1,8 +1,8 @@
 """`python bench/token_loop.py WIDTH DEPTH TOKENS ROUNDS`: a Llama that writes tokens, in several runtimes by turns, each on one thread.
 
-Prints JSON: by runtime, the median milliseconds of the processor for a token, in each round. netc's step runs in the loop of docs/streams.md,
-whose states are bound and never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model of
-onnxruntime-genai's own builder. What is not installed is left out.
+Prints JSON: by runtime, the median milliseconds of the processor for a token, in each round. netc's step runs in the loop of the page
+docs/streams.md, whose states are bound and never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model
+of onnxruntime-genai's own builder. What is not installed is left out.
 """
 
 from __future__ import annotations
