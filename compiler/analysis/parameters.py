@@ -121,7 +121,7 @@ class _Walk:
             tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
             kept = frozen and spec.trainable
             info = ParameterInfo(name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, kept)
-            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows else info
+            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows is not None else info
 
     def _follows(self, node: OpNode, path: str) -> str | None:
         where = self.followed.get(id(node))

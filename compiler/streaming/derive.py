@@ -17,7 +17,7 @@ from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie
 from ..ir.types import BATCH, BOOL, INT64, TensorType
 from ..ir.values import Value
 from ..ir.walk import join, needed
-from ..ops.constants import TableOperator
+from ..ops.constants import ParamOperator, TableOperator
 from ..ops.formula import Const, Formula, UnaryFormula
 from ..ops.joining import Concat
 from ..ops.mode import ByMode
@@ -137,7 +137,7 @@ class _Derivation:
     def _operator(self, node: OpNode, items: list[Item], home: Home) -> Sequence[Item]:
         if isinstance(node.op, ByMode):
             return items[1:]
-        node = _plain(node)
+        node = _plain(node, home.path.removesuffix(node.label))
         for item in items:
             if isinstance(item, Withheld):
                 raise self._at_the_end(item)
@@ -274,9 +274,11 @@ def _number(formula: Formula) -> Number | None:
     return None
 
 
-def _plain(node: OpNode) -> OpNode:
-    """The node without formulas of the graph that it was in."""
+def _plain(node: OpNode, path: str) -> OpNode:
+    """The node without formulas of the graph that it was in, at `path`, and with the label of another node in the whole."""
     op = plain_operator(node.op)
+    if isinstance(op, ParamOperator) and op.norms_of is not None:
+        op = ParamOperator(**{**op.args, "norms_of": path + op.norms_of})
     return OpNode(op, node.inputs, node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..analysis.parameters import ParameterInfo
 from ..ir.elements import Array, numpy_dtype
-from ..ops.constants import TableOperator
+from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initialisers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
 
@@ -56,6 +56,9 @@ class Drawn(Mapping[str, Array]):
         match info.op:
             case SpectralNormalize() as op:
                 return _padded(info, _singular_vectors(op, weight, self._own.generators.named(stage))[name])
+            case ParamOperator():
+                rows = np.linalg.norm(weight.astype(np.float64).reshape(len(weight), -1), axis=1)
+                return _padded(info, rows.reshape(info.shape))
         raise TypeError(f"`{info.operator}` computes nothing from a parameter")
 
     def __contains__(self, name: object) -> bool:
