@@ -143,9 +143,28 @@ class ArgumentTwice(Problem):
     code: ClassVar[str] = "argument-twice"
     owner: str
     name: str
+    hint: str = ""
 
     def message(self) -> str:
         return f"argument `{self.name}` of `{self.owner}` is given twice"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class WithoutEffect(Problem):
+    """An argument that changes nothing in this use."""
+
+    code: ClassVar[str] = "without-effect"
+    argument: str
+    why: str
+    written: str
+
+    def message(self) -> str:
+        return f"`{self.argument}` has no effect: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"remove `{self.written}`",)
 
 
 class WrongTensors(Problem):

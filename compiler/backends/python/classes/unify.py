@@ -79,7 +79,8 @@ class Unifier:
         body = ClassBody(first.graph, first.framework)
         body.keyed = first.keyed
         body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
-        body.shared_labels, body.ties, body.starts = first.shared_labels, first.ties, first.starts
+        body.shared_labels, body.ties = first.shared_labels, first.ties
+        body.starts, body.norms = first.starts, first.norms
         body.symbols, body.passed = [self._renamed(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]
