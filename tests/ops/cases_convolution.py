@@ -27,7 +27,7 @@ CASES = [
     "input 3x8x9 -> conv 4 3 padding=2x0 padding_mode=replicate",
     "input 3x8 -> conv 4 3 padding=2 padding_mode=reflect",
     "input 3x8 -> conv 4 3 padding=8 padding_mode=circular",
-    "input 3x8 -> conv 4 3 padding_mode=reflect",
+    "input 3x8 -> conv 4 3 padding=1 padding_mode=reflect",
     "input 2x4x4x4 -> conv 2 3 padding=1 padding_mode=circular",
     "input 2x4x4x4 -> conv 2 2 padding=same padding_mode=reflect",
     *[f"input 3x8x9 -> conv 4 3 padding=-1 padding_mode={mode}" for mode in ("reflect", "replicate", "circular")],

@@ -85,3 +85,36 @@ def test_names_are_free() -> None:
     judge = netc.compile(text, params={"out_features": 6, "layers": 9})
     made = scope["Net"](out_features=6, layers=9)  # type: ignore[operator]
     assert {k: tuple(v.shape) for k, v in made.state_dict().items()} == {k: p.shape for k, p in judge.parameters.items()}
+
+
+COMPREHENSIONS = {
+    "powers": ("input 3x9 -> repeat i in 0..5 as l { conv 3 3 padding=(2 ** i) dilation=(2 ** i) }", "dilation=2**i) for i in range(5)"),
+    "later powers": (
+        "input 3x81 -> repeat d in [9, 27, 81, 243] as l { conv 3 3 padding=d dilation=d }",
+        "padding=3**i, dilation=3**i) for i in range(2, 6)",
+    ),
+    "powers next to labels": (
+        "input 3x9 -> (repeat i in 0..5 { conv 3 3 padding=(2 ** i) dilation=(2 ** i) as c{i + 2} }) as b",
+        "padding=2 ** (i - 2)",
+    ),
+    "again and again": ("input 3x9 -> repeat d in [1, 3, 1, 3, 1, 3] as l { conv 3 3 padding=d dilation=d }", "(1, 3) * 3"),
+    "steps rather than powers": (
+        "input 3x9 -> repeat d in [1, 2, 3, 4, 5] as l { conv 3 3 padding=d dilation=d }",
+        "dilation=i + 1) for i in range(5)",
+    ),
+    "items of an argument": (
+        "block b(dilations) { in -> repeat d in dilations as l { conv 3 3 padding=d dilation=d } }\n"
+        "input 3x9 -> b [1, 5, 2] as a -> b [3, 1, 7] as b",
+        "for dilation in dilations",
+    ),
+    "equal ones after the first": ("input 5 -> repeat 6 as l { dense 4 }", "*(nn.Linear(4, 4) for _ in range(5))"),
+}
+
+
+@pytest.mark.parametrize("case", COMPREHENSIONS)
+def test_comprehensions(case: str) -> None:
+    text, written = COMPREHENSIONS[case]
+    model = netc.compile(text)
+    assert model.diagnostics == ()
+    assert written in model.source()
+    agree(model)

@@ -19,6 +19,7 @@ CASES = {
     "negative": "input width -> dense width init=uniform(-(width ** -0.5), width ** -0.5)",
     "order": "input width -> dense width init=normal(1 / (width - 0.5) / (2 / width ** 0.5) + (0.1 - (0.3 - width * 0.7)) ** 2 ** 0.5)",
     "constant": "input width -> dense width init=constant(0.1 * width) bias_init=width",
+    "number": "input width -> dense width init=(0.1 * width ** 0.5) bias_init=(0.2 / width)",
     "tensor": "x = input width\nx / width ** 0.5 -> dense 3",
     "param": "x = input width\nx * (param [width] init=normal(width ** -0.5) as scale) + (param [width] init=width as shift)",
     "table": "x = input width\nt = table (i, j) [3, 3] float32 = width if i > j else width * 0.25\n(x -> dense 3) @ t",

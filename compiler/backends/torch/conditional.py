@@ -16,7 +16,8 @@ from ..python.code.tree import ChoiceItems, FrozenCode, ListCode, NameCode, Star
 from ..python.naming import unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
 from ..python.printing.loops import MemberLoop, looped
-from ..python.printing.printer import doc, text, unrolled
+from ..python.printing.printer import doc, text
+from ..python.printing.repeats import unrolled
 from .initialise import Drawing, bare
 
 

@@ -26,7 +26,8 @@ from ..python.code.tree import (
 )
 from ..python.naming import unique
 from ..python.printing.layout import STEP, Doc, statement
-from ..python.printing.printer import doc, literal, text, unrolled
+from ..python.printing.printer import doc, literal, text
+from ..python.printing.repeats import unrolled
 from .framework import TORCH
 
 

@@ -13,9 +13,10 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import cast
 
+from netc.dsl.record import Record
+
 from ....dims import symbols
 from ....ir.origins import TracedInt, is_integer
-from ..code.classes import ClassRef
 from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, TupleCode
 from ..code.tree import (
     Argument,
@@ -39,6 +40,8 @@ LEAST = 3
 """The number of members in a row from which they are written as a comprehension."""
 COUNTED = 5
 """The number of values in equal steps from which they are written as a formula rather than listed."""
+POWERS = 4
+"""The number of powers from which they are."""
 INDICES = "ijk"
 """The variables of comprehensions, the outermost first."""
 
@@ -62,8 +65,8 @@ def as_comprehensions(items: list[Code]) -> list[Code]:
 
 
 def _repeats(run: list[Code]) -> bool:
-    """Whether the members are layers of a class, of which all but the first are equal."""
-    return isinstance(run[0], CallCode) and isinstance(run[0].function, ClassRef) and all(item == run[1] for item in run[2:])
+    """Whether the members are layers, of which all but the first are equal."""
+    return isinstance(run[0], CallCode) and all(item == run[1] for item in run[2:])
 
 
 def _written(run: list[Code]) -> list[Code]:
@@ -111,9 +114,17 @@ def names(item: Code) -> set[str]:
 # --- equal steps -----------------------------------------------------------------------------------------------------------
 
 
-Step = int | Fraction | str | None
-"""From one literal to the next: what is added to a number, `label` where the number in a text goes up by one, `alternating` where it goes
-back to the one before, None if nothing changes."""
+class Times(Record):
+    """To the next power of `factor`."""
+
+    factor: int
+
+
+Step = int | Fraction | str | Times | None
+"""From one literal to the next: what is added to a number, or by what a power is multiplied, `label` where the number in a text goes up by
+one, `alternating` where it goes back to the one before, None if nothing changes."""
+Ways = tuple[Step, ...]
+"""The steps that lead from one literal to the next, the simplest first."""
 LABEL = "label"
 ALTERNATING = "alternating"
 
@@ -121,18 +132,19 @@ ALTERNATING = "alternating"
 def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
     """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to are runs of one."""
     start = 0
-    before: tuple[Step, ...] | None = None
+    before: list[Ways] | None = None
     alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
     for at, (one, other) in enumerate(pairwise(rows), 1):
         steps = _steps(one, other, alternating)
-        if steps is not None and (at - start == 1 or steps == before):
-            before = steps
+        both = steps if at - start == 1 else _common(before, steps)
+        if both is not None:
+            before = both
             continue
         # any two members follow a pattern: the second more likely begins the next
         end = at - 1 if at - start == 2 and steps is not None else at
-        yield start, end, before or ()
+        yield start, end, _simplest(before)
         start, before = end, steps if end < at else None
-    yield start, len(rows), before or ()
+    yield start, len(rows), _simplest(before)
 
 
 def _alternates(values: list[Literal]) -> bool:
@@ -141,20 +153,46 @@ def _alternates(values: list[Literal]) -> bool:
     return len(values) > LEAST and one != other and all(v == (one, other)[i % 2] for i, v in enumerate(several))
 
 
-def _steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> tuple[Step, ...] | None:
-    found: list[Step] = []
+def _simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
+    return tuple(way[0] for way in ways or ())
+
+
+def _common(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
+    """The steps that are in both; None if one literal has none."""
+    found = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
+    return found if one is not None and other is not None and all(found) else None
+
+
+def _steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> list[Ways] | None:
+    found: list[Ways] = []
     for index, (a, b) in enumerate(zip(one, other, strict=True)):
         if index in alternating:
-            found.append(ALTERNATING)
+            found.append((ALTERNATING,))
         elif StrictLiteral(a.value) == StrictLiteral(b.value):
-            found.append(None)
+            found.append((None,))
         elif (x := _exact(a)) is not None and (y := _exact(b)) is not None and type(x) is type(y):
-            found.append(y - x)
+            found.append((y - x, *_powers(x, y)))
         elif isinstance(a.value, str) and isinstance(b.value, str) and _follows(a.value, b.value):
-            found.append(LABEL)
+            found.append((LABEL,))
         else:
             return None
-    return tuple(found)
+    return found
+
+
+def _powers(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
+    """That both are powers in a row."""
+    if type(one) is int and type(other) is int and other > one > 0 and other % one == 0:
+        factor = other // one
+        if factor ** _exponent(one, factor) == one:
+            yield Times(factor)
+
+
+def _exponent(power: int, factor: int) -> int:
+    found = 0
+    while power % factor == 0:
+        power //= factor
+        found += 1
+    return found
 
 
 def _exact(lit: Lit) -> int | Fraction | None:
@@ -193,7 +231,8 @@ class _Progression:
     def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
         count, moved = len(self.members), [s for s in self.steps if s not in (None, ALTERNATING)]
-        return count >= LEAST and any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= COUNTED)
+        least = POWERS if any(isinstance(s, Times) for s in moved) else COUNTED
+        return count >= LEAST and any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= least)
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
@@ -209,7 +248,9 @@ class _Progression:
         """Where the index starts: where the labels do, or else the multiples of a fraction, if all numbers are then multiples of it."""
         numbers = [(_exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
         labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
-        starts = {_parted(a, b)[1] for a, b in labels} or {int(n / s) for n, s in numbers if isinstance(n, Fraction)}
+        powers = [(cast("int", a.value), s.factor) for a, s in zip(first, self.steps, strict=True) if isinstance(s, Times)]
+        starts = {_parted(a, b)[1] for a, b in labels} or {_exponent(n, factor) for n, factor in powers}
+        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)}
         start = starts.pop() if len(starts) == 1 else 0
         return start if start >= 0 and all(n == start * s for n, s in numbers) else 0
 
@@ -219,6 +260,8 @@ class _Progression:
         if step == ALTERNATING:
             even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
             return IfElse(even, other, one) if self.base % 2 else IfElse(even, one, other)
+        if isinstance(step, Times):
+            return Infix("**", Lit(step.factor), self._plus(_exponent(cast("int", one.value), step.factor) - self.base))
         if isinstance(step, str):
             before, number, after = _parted(cast("str", one.value), cast("str", other.value))
             return Formatted(before, self._plus(number - self.base), after)
@@ -253,14 +296,16 @@ def _parted(one: str, other: str) -> tuple[str, int, str]:
 
 
 def _listed(run: list[Code]) -> Code | None:
-    """Members that differ in one literal, whatever its values are."""
+    """Members that differ in one literal, whatever its values are; those that come again and again are written once."""
     differences = Differences(set[str]().union(*map(names, run)))
     item = differences.merge(run)
     if len(differences.found) != 1:
         return None
     ((name, values),) = differences.found.items()
     kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in _literals(run[0])) else Lit
-    return GeneratorStar(item, name, TupleCode(tuple(kind(cast("Literal", v.value)) for v in values)))
+    period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
+    once = TupleCode(tuple(kind(cast("Literal", v.value)) for v in values[:period]))
+    return GeneratorStar(item, name, once if period == len(values) else Infix("*", once, Lit(len(values) // period)))
 
 
 class Differences:

@@ -77,6 +77,8 @@ def _lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) -> list
         return [STEP * indent + head + doc.flat() + tail]
     split = doc.lines_at()
     if len(split) > 1:
+        if not bracketed and doc.width <= WIDTH - (indent + 1) * len(STEP):
+            return [STEP * indent + head + "(", STEP * (indent + 1) + doc.flat(), STEP * indent + ")" + tail]
         return _at_breaks(head, split, tail, indent, bracketed)
     chosen = _bracket(doc, room)
     if chosen is None:

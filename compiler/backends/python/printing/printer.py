@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any
 
@@ -57,6 +57,7 @@ from ..code.tree import (
 from .comprehensions import as_comprehensions
 from .layout import Break, Doc, LayoutBracket
 from .numbers import number, without_rounding_errors
+from .repeats import unrolled
 from .traced import traced_text
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE, _NOT, _CONJUNCTION, _DISJUNCTION, _CHOICE = range(16, 3, -1)
@@ -75,8 +76,6 @@ PRECEDENCE = {
 }
 _HUGGING = re.compile(r"-?[\w.]+")
 """The operands of `**` that are written without spaces."""
-ROLLED = 3
-"""The number of equal members from which they are written as a comprehension."""
 
 _LONGEST = 80
 """Characters of a string on one line."""
@@ -285,7 +284,12 @@ def _optional_call(code: OptionalCall) -> Doc:
 def _generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
-    return doc(code.item) + Doc(Break(f"for {code.variable} in ")) + doc(code.iterable)
+    match code.iterable:
+        case Infix(op, left, right):  # (1, 2, 4) * 3
+            iterable = doc(left) + Doc(f" {op} ") + doc(right)
+        case other:
+            iterable = doc(other)
+    return doc(code.item) + Doc(Break(f"for {code.variable} in ")) + iterable
 
 
 def _spread(code: RepeatStar | GeneratorStar) -> Doc:
@@ -340,38 +344,6 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
 
 
 # --- members in a row --------------------------------------------------------------------------------------------------------
-
-
-def unrolled(items: Iterable[Code]) -> list[Code]:
-    """Members as they are written: a few repeats one by one, equal members merged with the previous one."""
-    joined: list[Code] = []
-    for item in items:
-        before = joined[-1] if joined else None
-        if isinstance(item, RepeatStar) and before is not None and before == item.item:
-            joined[-1] = RepeatStar(item.item, _plus_one(item.count))
-        else:
-            joined.append(item)
-    spread: list[Code] = []
-    for item in joined:
-        count = item.count.value if isinstance(item, RepeatStar) and isinstance(item.count, Lit) else None
-        if isinstance(item, RepeatStar) and isinstance(count, int) and count < ROLLED:
-            spread += [item.item] * count
-        else:
-            spread.append(item)
-    return spread
-
-
-def _plus_one(count: Code) -> Code:
-    match count:
-        case Lit(value) if isinstance(value, int):
-            return Lit(value + 1)
-        case Argument(name, factor, offset):
-            return Argument(name, factor, offset + 1)
-        case SizeRef(words, sources):
-            return SizeRef(words.removesuffix(" - 1") if words.endswith(" - 1") else f"{words} + 1", sources)
-        case Subscript() | NameCode():
-            return SizeRef("{0} + 1", (count,))
-    raise TypeError(f"not a count: {count!r}")
 
 
 # --- before names are decided ------------------------------------------------------------------------------------------------

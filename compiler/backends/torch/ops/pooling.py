@@ -120,8 +120,10 @@ def adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.sizes(x)), return_indices=(len(site.results) == 2, False))
 
 
-def _spatial(site: TorchSite) -> tuple[int, ...]:
-    return tuple(range(2, site.given.x.rank))
+def _spatial(site: TorchSite) -> int | tuple[int, ...]:
+    """The axes that are removed, one as a number."""
+    first, *others = range(2, site.given.x.rank)
+    return (first, *others) if others else first
 
 
 @function(GlobalAvgPool, torch="torch.mean")

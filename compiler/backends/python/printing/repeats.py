@@ -1,0 +1,46 @@
+"""Members that are repeated, as they are written.
+
+In: members of a sequence. Out: the same members in the same order. Always: a repeat whose number is an argument stays one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..code.expressions import Code, Lit, Subscript
+from ..code.tree import Argument, NameCode, RepeatStar, SizeRef
+
+ROLLED = 3
+"""The number of equal members from which they are written as a comprehension."""
+
+
+def unrolled(items: Iterable[Code]) -> list[Code]:
+    """Members as they are written: a few repeats one by one, equal members merged with the previous one."""
+    joined: list[Code] = []
+    for item in items:
+        before = joined[-1] if joined else None
+        if isinstance(item, RepeatStar) and before is not None and before == item.item:
+            joined[-1] = RepeatStar(item.item, _plus_one(item.count))
+        else:
+            joined.append(item)
+    spread: list[Code] = []
+    for item in joined:
+        count = item.count.value if isinstance(item, RepeatStar) and isinstance(item.count, Lit) else None
+        if isinstance(item, RepeatStar) and isinstance(count, int) and count < ROLLED:
+            spread += [item.item] * count
+        else:
+            spread.append(item)
+    return spread
+
+
+def _plus_one(count: Code) -> Code:
+    match count:
+        case Lit(value) if isinstance(value, int):
+            return Lit(value + 1)
+        case Argument(name, factor, offset):
+            return Argument(name, factor, offset + 1)
+        case SizeRef(words, sources):
+            return SizeRef(words.removesuffix(" - 1") if words.endswith(" - 1") else f"{words} + 1", sources)
+        case Subscript() | NameCode():
+            return SizeRef("{0} + 1", (count,))
+    raise TypeError(f"not a count: {count!r}")
