@@ -50,6 +50,8 @@ class Workspace:
         self._open.pop(real, None)
         self._checked.pop(real, None)
         self._pasts.pop(real, None)
+        if self._trials is not None:
+            self._trials.close(path)
 
     def copy(self) -> Workspace:
         """Another one with the same texts, to try changes in."""
