@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .diagnostics.model import Diagnostic, Edit, Mark
 from .source import Span
 
@@ -59,7 +61,7 @@ def unterminated_string(span: Span) -> Diagnostic:
 
 
 def single_quotes(span: Span) -> Diagnostic:
-    inside = span.text.strip("'")
+    inside = span.text.strip("'“”„‘’")
     return Diagnostic(
         "error",
         "unterminated-string" if not inside else "syntax",
@@ -72,13 +74,22 @@ def single_quotes(span: Span) -> Diagnostic:
 
 LOOKALIKES = {
     "“": '"', "”": '"', "„": '"', "‘": '"', "’": '"', "×": "x", "−": "-", "–": "-", "—": "-", "·": "*", "∗": "*", "÷": "/",
-    "≤": "<=", "≥": ">=", "≠": "!=", "\u00a0": "a plain space", "\u3000": "a plain space", "（": "(", "）": ")", "，": ",", "；": ";",
+    "≤": "<=", "≥": ">=", "≠": "!=", "\u00a0": "a plain space", "\u3000": "a plain space",
 }  # fmt: skip
+"""By what looks like one, the character that is meant; those that Unicode says are wide or styled forms are not among them."""
+
+
+def _plain(character: str) -> str:
+    """The ASCII character that a wide or styled one stands for; empty for all others."""
+    from unicodedata import normalize  # 100 KB of tables, for this alone
+
+    plain = normalize("NFKC", character)
+    return plain if plain != character and plain.isascii() and plain.isprintable() and len(plain) == 1 else ""
 
 
 def stray_character(span: Span, character: str) -> Diagnostic:
     shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
-    wanted = LOOKALIKES.get(character)
+    wanted = LOOKALIKES.get(character) or _plain(character)
     help: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     if wanted == "a plain space":
@@ -93,6 +104,8 @@ def stray_character(span: Span, character: str) -> Diagnostic:
         help, edits = ("write `and`",), (Edit(span, "and", safe=False),)
     elif character == "|":
         help = ("write `or` in a condition, `->` between stages",)
+    elif character == "?":
+        help = ("write `a if condition else b`, for tensors `(condition, a, b) -> where`",)
     elif character == "^":
         help, edits = ("write `**` for a power",), (Edit(span, "**", safe=False),)
     note = ("names consist of the letters A to Z and a to z, digits and `_`",) if character.isalpha() else ()
@@ -106,13 +119,15 @@ def bad_number(span: Span, text: str) -> Diagnostic:
 
 
 def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
-    sizes = text.split("x")
+    sizes = re.split("[xX]", text)
     if text.startswith("."):
         return f"`{text}` is missing a digit before the point", (f"write `0{text}`",)
     if text.endswith(".") and text[:-1].isdigit():
         return f"`{text}` is missing a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for an integer",)
     if len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes):
         upper = "x".join(part if part.isdigit() else part.upper() for part in sizes)
+        if "X" in text and all(part.isdigit() for part in sizes):
+            return f"the sizes in `{text}` are separated by a small `x`", (f"write `{upper}`",)
         return f"the names of dimensions in `{text}` are not in capitals", (f"write `{upper}`, or a list: `[{', '.join(sizes)}]`",)
     if len(sizes) > 1 and sizes[-1] == "":
         return f"`{text}` is missing a size after its last `x`", ()
@@ -179,9 +194,13 @@ def bad_arrow(span: Span, text: str) -> Diagnostic:
     return syntax(span, f"stages are separated by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
 
 
-def comma_between_arguments(span: Span) -> Diagnostic:
+def comma_between_arguments(span: Span, written: str) -> Diagnostic:
     message = "the arguments of a stage are separated by spaces, not by commas"
-    return syntax(span, message, help=("remove the comma: `conv 64 3x3`",), edits=(Edit(span, ""),))
+    return syntax(span, message, help=(f"remove the comma: `{written}`",), edits=(Edit(span, ""),))
+
+
+def comment(span: Span, message: str) -> Diagnostic:
+    return syntax(span, message, help=("a comment begins with `#`",))
 
 
 def single_equals(span: Span) -> Diagnostic:

@@ -79,8 +79,16 @@ class Stop:
     @property
     def closing(self) -> int:
         """Where the innermost open bracket ends; where the tokens end, if nothing closes it."""
+        return self._closing(self.at)
+
+    @property
+    def end_of_bracket(self) -> int:
+        """The same for the bracket that the position is at."""
+        return self._closing(self.at + 1)
+
+    def _closing(self, at: int) -> int:
         depth = 1
-        for token in self.tokens[self.at :]:
+        for token in self.tokens[at:]:
             depth += (token.type in _OPENERS) - (token.type in _CLOSERS)
             if depth == 0:
                 return token.end
@@ -90,6 +98,13 @@ class Stop:
     def before(self) -> list[Token]:
         """The statement's tokens up to here."""
         return self.tokens[self.first_index : self.at]
+
+    def without(self, comma: Token) -> str:
+        """The stage up to the token after a comma, as it is without the comma; an example where that is long."""
+        begin = max((token.end for token in self.before if token.type in ("ARROW", "ASSIGN", "LPAR")), default=self.first.start)
+        last = next(token for token in self.tokens[self.at :] if token.start > comma.start)
+        words = f"{self.source.text[begin : comma.start].strip()} {last.text}"
+        return words if len(words) <= 60 and "\n" not in words and last.text.strip() else "conv 64 3x3"
 
     def statement_has(self, kind: str) -> bool:
         """Whether `kind` occurs after the last arrow of the statement."""

@@ -12,7 +12,9 @@ from typing import Any
 from . import ast, errors, syntax_errors
 from .builder import Builder, method
 from .diagnostics.model import Diagnostic
+from .foreign_forms import continued
 from .grammar import END, START_EXPRESSION, START_FILE, tables
+from .habits import HABITS
 from .layout import lay_out
 from .record import replace
 from .source import SourceFile, Span
@@ -87,7 +89,7 @@ class _Parser:
                 if not any(one.type == "REPORTED" for one in tokens[first:end]):
                     self._report(tokens, at, states)
                 del states[height:], values[height - 1 :]
-                at = end
+                at = end = continued(self.source, tokens, first, end)
                 self._feed(states, values, BrokenToken(tokens, first, end))
                 continue
             at += 1
@@ -182,9 +184,15 @@ class BrokenToken(Token):
 
 def _bound(tokens: list[Token]) -> list[Token]:
     kinds = [token.type for token in tokens]
+    if tokens[0].text in HABITS:  # `def f(x):`, `for i in xs:`
+        return [token for token in tokens[1:2] if token.type == "NAME" and kinds[0] == "NAME"]
     if kinds[:2] == ["LET", "LPAR"]:
         end = next((at for at, kind in enumerate(kinds) if kind == "EQUALS"), len(kinds))
         return [token for token in tokens[1:end] if token.type == "NAME"]
+    if kinds[:2] == ["NAME", "COLON"]:
+        return tokens[:1]
+    if kinds[:1] == ["USE"]:
+        return [token for token in tokens[1:] if token.type == "NAME"]
     if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL", "METRIC"):
         return [token for token in tokens[1:2] if token.type == "NAME"]
     end = next((at for at, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)

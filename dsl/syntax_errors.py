@@ -6,11 +6,10 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 
 from __future__ import annotations
 
-from . import errors
+from . import errors, foreign_forms
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import Stop, expected, found
 from .grammar import END, tables
-from .habits import HABITS
 from .source import SourceFile
 from .tokens import Token
 
@@ -21,7 +20,6 @@ _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
-_ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 _LONGEST_SHAPE = 60
 """The longest shape that is repeated in a help."""
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
@@ -72,26 +70,6 @@ def _keyword_as_name(stop: Stop) -> Diagnostic | None:
     return None
 
 
-def _habit(stop: Stop) -> Diagnostic | None:
-    """A keyword of Python where a stage is expected: the cause of the errors that follow."""
-    for at in range(stop.first_index, stop.at + 1):
-        token = stop.tokens[at]
-        first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE")
-        if first and token.type in ("NAME", "FOR") and token.text in HABITS:
-            return errors.syntax(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
-    return None
-
-
-def _method(stop: Stop) -> Diagnostic | None:
-    """`x.relu()`: a stage called as a method."""
-    if stop.token.type != "LPAR_TIGHT" or stop.at < 3 or stop.tokens[stop.at - 2].type != "DOT":
-        return None
-    owner, name = stop.tokens[stop.at - 3].text, stop.tokens[stop.at - 1].text
-    if name in _ATTRIBUTES:
-        return errors.syntax(stop.span, f"`{owner}.{name}` is an attribute, not a method", help=(f"write `{owner}.{name}`",))
-    return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{owner} -> {name}`",))
-
-
 def _misplaced_word(stop: Stop) -> Diagnostic | None:
     kind, text, previous = stop.token.type, stop.token.text, stop.previous
     if kind in _DEFINITIONS and stop.at_start:
@@ -102,10 +80,6 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
         return errors.syntax(stop.span, f"`{text}` can only begin a pipeline", "it takes no input")
     if kind in _STATEMENTS | _DEFINITIONS and previous is not None and previous.type in _VALUES | {"ARROW"}:
         return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
-    if kind == "DOT" and previous is not None and previous.type == "NAME" and "ARROW" in stop.possible:
-        name = stop.tokens[stop.at + 1]
-        help = (f"leave out `{previous.text}.`: write `{name.text}`, or what it is called here",) if name.type == "NAME" else ()
-        return errors.syntax(stop.span, f"`{previous.text}.` is not a stage", "the name of a stage has no dots", help=help)
     if kind == "ELSE":
         return errors.syntax(stop.span, "`else` without `if`")
     if kind == "AS" and (previous is None or previous.type in _VALUES):
@@ -170,7 +144,7 @@ def _comma(stop: Stop) -> Diagnostic | None:
     if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
         return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
     if stop.previous is not None and stop.previous.type in _VALUES and stop.opener is None and stop.first.type not in _STATEMENTS:
-        return errors.comma_between_arguments(stop.span)
+        return errors.comma_between_arguments(stop.span, stop.without(stop.token))
     return None
 
 
@@ -220,7 +194,7 @@ def _operator(stop: Stop) -> Diagnostic | None:
     if token.type == "MINUS" and following.type == "NUMBER":
         return errors.negative_argument(stop.between(token.start, following.end), following.text)
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
-        return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=("a comment begins with `#`",))
+        return errors.comment(stop.span, f"`{token.text}` cannot follow a stage")
     whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
     return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
 
@@ -358,7 +332,7 @@ def _comma_argument(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.previous.type != "COMMA" or "INPUT" not in stop.possible:
         return None
     argument = stop.token.type in ("DIMS", "STRING", "LBRACK", "TRUE", "FALSE")
-    return errors.comma_between_arguments(stop.span_of(stop.previous)) if argument else None
+    return errors.comma_between_arguments(stop.span_of(stop.previous), stop.without(stop.previous)) if argument else None
 
 
 def _state(stop: Stop) -> Diagnostic | None:
@@ -372,7 +346,7 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, _habit, _keyword_as_name, _method, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
+    _lexical, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
     _value_as_pipeline, _operator_first, _repeat_of_einops, _comma, _comma_argument,
     _state, _equals, _arrow, _operator, _body, _space_before_index, _missing_arrow,
 )  # fmt: skip

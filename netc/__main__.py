@@ -39,15 +39,18 @@ def _unraisable(what: sys.UnraisableHookArgs) -> None:
 
 def main() -> NoReturn:
     """The entry point. Importing the command line takes a moment, in which Ctrl-C is to have no traceback either."""
-    usual = signal.getsignal(signal.SIGINT)
-    if usual is signal.default_int_handler:
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
         sys.unraisablehook = _unraisable
+        from netc.interrupting import excepthook, interrupt
+
+        sys.excepthook, handler = excepthook, interrupt
     gc.disable()  # nothing that is imported is garbage; the command line looks for it again, more rarely
     from netc.cli import main as run
 
     try:
-        run(usual)
+        run(handler)
     except SystemExit as end:
         _leave(end)
         raise

@@ -76,11 +76,19 @@ class FileTooLarge(FileProblem):
         return ("write repeated layers once, with `repeat`",)
 
 
+_OF_WEIGHTS = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".safetensors")
+
+
 class BinaryFile(FileProblem):
     code: ClassVar[str] = "binary-file"
 
     def why(self) -> str:
         return "it is a binary file, not text"
+
+    def help(self) -> tuple[str, ...]:
+        if not self.path.endswith(_OF_WEIGHTS):
+            return ()
+        return (f"weights go with a spec, which describes the network: `netc check FILE.net --weights {self.path}`",)
 
 
 class CannotImport(FileProblem):

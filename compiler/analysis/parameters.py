@@ -65,6 +65,12 @@ def count(infos: Mapping[str, ParameterInfo]) -> int:
     return sum(info.numel for info in infos.values() if info.trainable and info.tied_to is None)
 
 
+def learns(program: Program) -> bool:
+    """Whether there are learned parameters."""
+    nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
+    return any(spec.trainable for node in nodes for spec in node.specs)
+
+
 def _end(name: str, found: Mapping[str, ParameterInfo]) -> str:
     """The name at the end of a chain of ties."""
     seen = {name}

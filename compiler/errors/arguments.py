@@ -143,9 +143,13 @@ class ArgumentTwice(Problem):
     code: ClassVar[str] = "argument-twice"
     owner: str
     name: str
+    hint: str = ""
 
     def message(self) -> str:
         return f"argument `{self.name}` of `{self.owner}` is given twice"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
 
 
 class WithoutEffect(Problem):

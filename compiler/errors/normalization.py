@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
 from ..dims import show
-from .base import Location, argument, input_
+from .base import Location, Problem, Replacement, argument, input_
 from .operators import Unprovable
 
 
@@ -12,3 +16,27 @@ class UnprovableShape(Unprovable):
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"{show(self.left)} is from here"), (argument("shape"), f"{show(self.right)} is from here"))
+
+
+class MomentumOfOld(Problem):
+    """A momentum that is the share of the old statistics, as in Keras; here it is that of the new ones."""
+
+    code: ClassVar[str] = "momentum-of-keras"
+    severity: ClassVar[Severity] = "warning"
+    operator: str
+    momentum: float
+
+    def message(self) -> str:
+        return f"the running statistics of `{self.operator}` are to {100 * self.momentum:g} % those of the last batch"
+
+    def label(self) -> str:
+        return "the share of the new statistics, as in PyTorch"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"Keras's `momentum` is the share of the old ones: write `momentum={self._other()}`",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(self._other())
+
+    def _other(self) -> str:
+        return f"{1 - self.momentum:.6g}"

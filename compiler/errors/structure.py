@@ -186,12 +186,19 @@ class UnknownModel(Problem):
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
 
+MARKED = 3
+"""The models of a file that are shown where they are defined; of more, the names are listed."""
+
+
 class AmbiguousModel(Problem):
     code: ClassVar[str] = "ambiguous-model"
     known: tuple[str, ...]
 
     def message(self) -> str:
         return f"this file has {len(self.known)} models, and none is selected"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if len(self.known) > MARKED else ()
 
     def help(self) -> tuple[str, ...]:
         return (f"select one with `--model {self.known[0]}`",)

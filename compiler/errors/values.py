@@ -97,6 +97,7 @@ class NoAttribute(Problem):
     name: str
     near: tuple[str, ...]
     known: tuple[str, ...]
+    hint: str = ""
 
     def message(self) -> str:
         return f"a tensor has no attribute `.{self.name}`"
@@ -105,6 +106,8 @@ class NoAttribute(Problem):
         return ("the attributes of a tensor are " + ", ".join(f"`.{n}`" for n in self.known),)
 
     def help(self) -> tuple[str, ...]:
+        if self.hint:
+            return (self.hint,)
         return ("did you mean " + " or ".join(f"`.{n}`" for n in self.near) + "?",) if self.near else ()
 
 

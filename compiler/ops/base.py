@@ -23,6 +23,7 @@ in tables keyed by the class (netc.compiler.backends); nothing here knows of bac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import copysign
 from typing import Any, ClassVar, Self
 
@@ -113,6 +114,10 @@ class Operator:
 
     def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
         return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
 
     def __eq__(self, other: object) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides
-from ..errors.base import argument, input_
-from ..errors.normalization import UnprovableShape
+from ..errors.base import Location, Problem, argument, input_
+from ..errors.normalization import MomentumOfOld, UnprovableShape
 from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .axes import normalize_axis
@@ -87,6 +87,14 @@ class _TrackingNormalization(_ChannelNormalization):
     """Those that may keep running statistics in training, to use them in inference."""
 
     track_running_stats = Arg(FLAG, default=True)
+    momentum: int | float | str | Arg[int | float | str]
+
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        """Keras and TensorFlow count the old statistics by `momentum`, PyTorch the new ones."""
+        momentum = self.momentum
+        if isinstance(momentum, (int, float)) and 0.5 < momentum < 1:
+            return ((MomentumOfOld(self.name, momentum), argument("momentum")),)
+        return ()
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         specs = super().learned(given)

@@ -17,6 +17,8 @@ import click
 
 from netc import __version__
 
+from .warned import warnings_shown
+
 COMMANDS = (
     "new",
     "check",
@@ -65,6 +67,8 @@ class Commands(click.Group):
         from netc.dsl.diagnostics.suggest import near
 
         names = near(name, COMMANDS)
+        if name == "help":
+            raise click.UsageError("there is no command `help`; `netc --help` lists the commands, `netc check --help` explains one", ctx)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
         if not names and os.path.exists(name):
             from shlex import quote
@@ -77,8 +81,9 @@ class Commands(click.Group):
         try:
             if ctx.obj is not None:
                 signal.signal(signal.SIGINT, ctx.obj)
-            return self._flushed(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            with warnings_shown():
+                return self._flushed(ctx)
+        except (click.exceptions.Exit, click.Abort):
             raise
         except BaseException as error:
             from .failures import exit_code

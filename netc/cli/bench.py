@@ -14,7 +14,7 @@ from .failures import Failed, wrong_usage
 from .options import choose, named_words, one_source, precision_options, source_options, spec_options, weight_options
 from .records import as_csv, as_json, form_options
 from .run import DEVICES
-from .terminal import table, warnings_shown, write
+from .terminal import table, write
 
 if TYPE_CHECKING:
     from ..benching.job import Job
@@ -75,7 +75,7 @@ def command(
         settings = Settings(folder, threads or _cores(), device, seed or 0)
         asked = benched.Asked(path, text, choice, weights, seed, inputs, arguments, other_model)
         try:
-            with warnings_shown(), wrong_usage():
+            with wrong_usage():
                 jobs = benched.jobs(asked, against, settings)
             found = measure(jobs, rounds, folder)
         except ContenderFailed as error:

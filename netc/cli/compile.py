@@ -27,7 +27,7 @@ from .options import (
 )
 from .program import compiled
 from .reading import reader
-from .terminal import expect_no_garbage, expect_no_products, warnings_shown
+from .terminal import expect_no_garbage, expect_no_products
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -118,8 +118,7 @@ def command(
     if stream is not None:
         _stream(made, stream, backend, output, weights, seed, options)
     else:
-        with warnings_shown():
-            _whole(made.backend_input(weights, seed, options), backend, output or "-", quantize, calibration)
+        _whole(made.backend_input(weights, seed, options), backend, output or "-", quantize, calibration)
     _note_drawn(made, weighted or not backend.holds_weights)
 
 
@@ -142,9 +141,9 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
 
 def _note_drawn(made: Model, known: bool) -> None:
     """A file with random numbers is not to be taken for a trained one. `known`: it was asked for, or holds none."""
-    from netc.compiler.analysis.parameters import parameters
+    from netc.compiler.analysis.parameters import learns
 
-    if not known and made.weights is None and any(info.trainable for info in parameters(made.program).values()):
+    if not known and made.weights is None and learns(made.program):
         click.echo("note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones", err=True)
 
 
@@ -230,8 +229,7 @@ def _decoder(
     from .program import give_up_on
 
     try:
-        with warnings_shown():
-            notes = made.stream(dimension).save_for(runtime, folder, weights, seed, options)
+        notes = made.stream(dimension).save_for(runtime, folder, weights, seed, options)
     except CompileError as error:
         give_up_on(error.diagnostics)
     for note in notes:
@@ -275,8 +273,7 @@ def _stream(
         give_up_on(error.diagnostics)
     if found.start is not None and output is not None:
         refuse_overwriting(start_path(output, backend))
-    with warnings_shown():
-        written = found.save(output or "-", backend, weights, seed, options)
+    written = found.save(output or "-", backend, weights, seed, options)
     for note in (*found.notes(written), *backend.notes(found.step)):
         click.echo(f"note: {note}", err=True)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 import click
 
+from ..interrupting import noticed
 from .terminal import complain
 
 FAILED = 1
@@ -49,8 +50,10 @@ def wrong_usage() -> Iterator[None]:
 
 def exit_code(error: BaseException) -> int:
     """Reports the exception; an unknown one is an error of netc itself."""
-    if _is_interrupted(error):
+    if noticed() or _is_interrupted(error):
         return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        raise error
     if isinstance(error, BrokenPipeError):
         _forget_output()
         return NOBODY_READS
@@ -66,7 +69,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def _is_interrupted(error: BaseException | None) -> bool:
-    """Whether the exception is an interruption, or what became of one, as where a library in C fails to be imported."""
+    """Whether the exception is an interruption, or was raised because of one."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .failures import FAILED, Failed
+
 
 @click.command("lsp")
 @click.option("--stdio", is_flag=True, help="Speak on standard input and output. There is no other way; editors pass this.")
@@ -13,9 +15,14 @@ def command(stdio: bool) -> None:
     Needs `pip install netc[lsp]`. docs/editors.md says how editors are set up.
     """
     try:
-        from ..lsp.serve import serve
+        from ..lsp.serve import NotTheProtocol, serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
         raise click.ClickException(f"the language server needs the package {error.name}: `pip install netc[lsp]`") from None
-    serve()
+    try:
+        ended = serve()
+    except NotTheProtocol as error:
+        raise Failed(f"what comes on standard input is not the protocol: {error}") from None
+    if not ended:
+        click.get_current_context().exit(FAILED)

@@ -23,7 +23,7 @@ from .options import (
     spec_options,
     weight_options,
 )
-from .terminal import note, visible, warnings_shown, write
+from .terminal import note, visible, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
@@ -78,8 +78,7 @@ def command(
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
         made = runnable.of_onnx(path, dims, device)
     else:
-        with warnings_shown():
-            made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
+        made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
     if device != DEVICES[0]:
         note(made.session.placement().sentence(device))
     results = _run(made.session, _arrays(made, files, random, seed or 0))

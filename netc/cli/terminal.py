@@ -8,10 +8,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -60,14 +58,15 @@ def visible(text: str) -> str:
 
 def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = "") -> None:
     """An error without a position in a spec, formatted as those that have one."""
-    title = _styled(f"error[{code}]" if code else "error", "red")
+    title = styled(f"error[{code}]" if code else "error", "red")
     lines = [f"{title}: {visible(message)}"]
-    lines += [f"  {_styled('note', 'cyan')}: {visible(n)}" for n in notes]
-    lines += [f"  {_styled('help', 'cyan')}: {visible(h)}" for h in help]
+    lines += [f"  {styled('note', 'cyan')}: {visible(n)}" for n in notes]
+    lines += [f"  {styled('help', 'cyan')}: {visible(h)}" for h in help]
     note("\n".join(lines))
 
 
-def _styled(word: str, paint: str) -> str:
+def styled(word: str, paint: str) -> str:
+    """A word of a message on standard error."""
     return click.style(word, fg=paint, bold=True) if coloured(sys.stderr) else word
 
 
@@ -81,28 +80,6 @@ def expect_no_products() -> None:
     """For commands that copy numbers and multiply no large matrices: the threads that NumPy starts for these when it is imported, one for
     each core, take a tenth of the time. Who asks for a number of threads gets it."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-@contextmanager
-def warnings_shown() -> Iterator[None]:
-    """Shows warnings and notes of weights as the other diagnostics are shown, not as Python shows warnings."""
-    from netc.compiler.errors.weights import WeightsNote, WeightsWarning
-
-    titles = {WeightsWarning: ("warning", "yellow"), WeightsNote: ("note", "cyan")}
-
-    with warnings.catch_warnings():
-        others = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if category in titles:
-                note(f"{_styled(*titles[category])}: {visible(str(message))}")
-            else:
-                others(message, category, *where)
-
-        for shown in titles:
-            warnings.simplefilter("always", shown)
-        warnings.showwarning = show  # type: ignore[assignment]
-        yield
 
 
 def table(text: str) -> str:

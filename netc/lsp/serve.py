@@ -7,19 +7,53 @@ import logging
 import os
 import sys
 from contextlib import redirect_stdout
+from types import TracebackType
+
+from lsprotocol import types as lsp
 
 from . import features, questions
 from .server import NetServer
 
 
-def serve() -> None:
-    """Speaks with one editor."""
-    logging.basicConfig(level=logging.WARNING, format="netc: %(message)s")
+class NotTheProtocol(ValueError):
+    """What is read on standard input are no messages of the protocol."""
+
+
+class _OneLine(logging.Formatter):
+    """What is logged goes to the editor's log: of an exception, such as that of a message that is no JSON, what it says."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        record.message = record.message.partition("\n")[0]  # pygls writes tracebacks into some
+        return super().formatMessage(record)
+
+    def formatException(  # noqa: N802
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        return f"  {ei[0].__name__}: {str(ei[1])[:200]}" if ei[0] is not None else ""
+
+
+def collect_rarely() -> None:
+    """Looks for garbage less often than Python would: an answer makes many objects, and little garbage."""
     gc.set_threshold(50_000)
+
+
+def serve() -> bool:
+    """Speaks with one editor. False if it says that the server is to exit, and has not asked it to shut down before."""
+    log = logging.StreamHandler()
+    log.setFormatter(logging.Formatter("netc: %(message)s") if os.environ.get("NETC_DEBUG") else _OneLine("netc: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log])
+    collect_rarely()
     server = NetServer()
     features.register(server)
     questions.register(server)
+    said: list[str] = []
+    server.feature(lsp.SHUTDOWN)(lambda *_: said.append(lsp.SHUTDOWN))
+    server.feature(lsp.EXIT)(lambda *_: said.append(lsp.EXIT))
     gc.collect()
     gc.freeze()  # what was imported lives to the end
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers, redirect_stdout(sys.stderr):
-        server.start_io(stdout=answers)  # which closes it
+        try:
+            server.start_io(stdout=answers)  # which closes it
+        except (ValueError, OverflowError, MemoryError) as error:  # of the lengths in headers
+            raise NotTheProtocol(str(error)[:200] or "it announces a message that is larger than the memory") from error
+    return said[:1] != [lsp.EXIT]

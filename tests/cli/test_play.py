@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -21,6 +24,8 @@ def port(tmp_path: Path) -> Iterator[int]:
     for name in ("index.html", "worker.mjs", "pyodide/a.wasm"):
         (page / name).write_text(name)
     (tmp_path / "secret.txt").write_text("secret")
+    (page / "link").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(page / "pipe")
     serving = server(str(page), 0)
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()
@@ -43,11 +48,21 @@ def test_types(port: int) -> None:
     assert get(port, "/pyodide/a.wasm")[1] == "application/wasm"
 
 
-@pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/pyodide/", "/nothing"])
+@pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/pyodide/", "/nothing", "/link", "/pipe", "/%00"])
 def test_nothing_else_is_shown(port: int, path: str) -> None:
     status, _, content = get(port, path)
     assert status == 404
     assert b"secret" not in content
+
+
+def test_who_does_not_wait_is_no_news(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    for sent in (b"GET /worker.mjs HTTP/1.0\r\n\r\n", b"\xff\r\n\r\n", b""):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(sent)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset rather than end
+        connection.close()
+    assert get(port, "/worker.mjs")[0] == 200
+    assert capsys.readouterr().err == ""
 
 
 def test_a_folder_without_a_playground(tmp_path: Path) -> None:

@@ -128,6 +128,30 @@ def test_interrupted(tmp_path: Path) -> None:
     assert b"Traceback" not in out + err
 
 
+SWALLOWS = """
+import signal, sys
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    sys.excepthook(*sys.exc_info())
+raise ImportError("import failed")
+"""
+
+
+def test_an_interruption_that_a_library_in_c_replaces(tmp_path: Path) -> None:
+    """As NumPy and ONNX Runtime do where they are imported: the interruption is printed, and another exception raised."""
+    (tmp_path / "swallows.py").write_text(SWALLOWS)
+    done = subprocess.run(
+        [*NETC, "check", "-e", "input 3", "--plugin", "swallows"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        preexec_fn=heed_interruptions,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert done.returncode == 130
+
+
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     done = subprocess.run([*map(os.fsencode, NETC), b"check", b"\xff.net"], capture_output=True, cwd=tmp_path, check=False)
     assert done.returncode == 1

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 
+import netc
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType

@@ -7,6 +7,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import show
@@ -40,6 +41,7 @@ def surplus_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply
         or misplaced_hint(cls, surplus, scope)
         or extra_argument_hint(surplus, node)
         or list_hint(cls.name, slots, node)
+        or _by_name_hint(cls, slots, surplus)
     )
 
 
@@ -65,10 +67,38 @@ def _sizes_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply,
     if not sizes or not literals or len(positional) != len(slots) + len(sizes):
         return Hint()
     first = positional[: len(sizes)]
-    written = " ".join((cls.name, *(e.span.text for e in positional[len(sizes) :])))
-    sizes_are = "the size of the input is known from the input, and is" if len(first) == 1 else "the sizes of the inputs are known, and are"
     known = tuple(e.span.text.strip("[]()") for e in first) == sizes
-    return Hint(f"{sizes_are} not written: `{written}`", removed(node, first[0].span, first[-1].span, safe=known))
+    return replace(known_sizes(cls, node, len(sizes)), edits=removed(node, first[0].span, first[-1].span, safe=known))
+
+
+def known_sizes(cls: type[Operator], node: ast.Apply, count: int) -> Hint:
+    """That the first arguments, `count` sizes of inputs, are not written."""
+    written = " ".join((cls.name, *(e.span.text for e in (*node.positional[count:], *node.keywords))))
+    sizes_are = "the size of the input is known from the input, and is" if count == 1 else "the sizes of the inputs are known, and are"
+    return Hint(f"{sizes_are} not written: `{written}`")
+
+
+def relative_hint(cls: type[Operator], keyword: ast.Keyword) -> Hint:
+    """For an argument that an operator of a similar name has: `attention heads=8`."""
+    for other in Operator.registry.values():
+        known = {name for arg in other.signature.values() for name in (arg.name, arg.alias)}
+        if other is not cls and keyword.name in known and (cls.name in other.name or other.name in cls.name):
+            return Hint(f"`{other.name}` has an argument `{keyword.name}`: see `netc ops {other.name}`")
+    return Hint()
+
+
+def _by_name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], surplus: ast.Expr) -> Hint:
+    """For an operator whose arguments all have names: `upsample 2`."""
+    value: object
+    match surplus:
+        case ast.NumberLiteral():
+            value = surplus.value
+        case ast.ListExpr(items=items) if all(isinstance(item, ast.NumberLiteral) for item in items):
+            value = tuple(item.value for item in items if isinstance(item, ast.NumberLiteral))
+        case _:
+            return Hint()
+    names = [] if slots else [arg.name for arg in cls.signature.values() if _is_of(arg.kind, value)]
+    return Hint("write " + " or ".join(f"`{name}={surplus.span.text}`" for name in names)) if names else Hint()
 
 
 def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:

@@ -6,7 +6,7 @@ is wrong raises a `Failure` with its span.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
@@ -16,7 +16,7 @@ from netc.dsl.source import Span
 from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ir.reals import has_real
-from ...ops.base import Operator, Required
+from ...ops.base import Init, Operator, Required
 from ...ops.initialisers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ..builtins import BUILTINS, OF_LAYERS
@@ -24,9 +24,9 @@ from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
-from ..scopes.values import Flow, TrailingActivation
+from ..scopes.values import UNKNOWN, Flow, TrailingActivation
 from .argument_edits import Hint, labelled, moved_last, removed
-from .argument_hints import example_of, meant_hint, near_word, sizes_of, surplus_hint
+from .argument_hints import example_of, known_sizes, meant_hint, near_word, relative_hint, sizes_of, surplus_hint
 from .base import Part
 from .expressions import MISSPELT
 from .parameters import did_you_mean, extra_argument_hint, is_activation, surplus_argument
@@ -67,6 +67,8 @@ class Arguments(Part):
             activation = self._trailing(cls, node, node.activation, scope)
         slots = [arg for arg in cls.signature.values() if arg.positional]
         if len(positional) > len(slots):
+            if self._failed(positional[len(slots)], scope):
+                raise AlreadyReported
             sizes = sizes_of(flow, self.session.sizes_first(cls))
             hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes)
             raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
@@ -75,12 +77,12 @@ class Arguments(Part):
         for arg, expr in zip(slots, positional, strict=False):
             args[arg.name] = self.convert(cls.name, arg.name, arg.kind, expr, scope)
             spans[arg.name] = expr.span
-        tie = self._keywords(cls, node, args, spans, scope)
+        tie = self._keywords(cls, node, args, spans, scope, flow)
         args = self.session.defaults.get(cls.name, {}) | args
         return RawArguments(args, spans, positional, activation, tie)
 
     def _keywords(
-        self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope
+        self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope, flow: Flow | None
     ) -> ast.Keyword | None:
         """Adds the keyword arguments to `args` and `spans`; returns that of `tie`."""
         aliases = {alias: arg for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
@@ -89,7 +91,8 @@ class Arguments(Part):
         for keyword in node.keywords:
             arg = aliases.get(keyword.name)
             if arg is not None:
-                _check_once(cls.name, arg.name, keyword, spans if arg.name in args else {})
+                if arg.name in args:
+                    _refuse_twice(node, keyword, spans[arg.name], self._sizes_written(cls, node, flow))
                 args[arg.name] = self.convert(cls.name, arg.name, arg.kind, keyword.value, scope)
                 spans[arg.name] = keyword.value.span
             elif keyword.name == "tie":
@@ -105,6 +108,17 @@ class Arguments(Part):
         if cls.open_keywords is not None:
             args["sizes"] = tuple(sizes)
         return tie
+
+    def _sizes_written(self, cls: type[Operator], node: ast.Apply, flow: Flow | None) -> Hint:
+        """For PyTorch's order with names, `conv(3, 16, kernel_size=3)`: the first arguments are the sizes of the input."""
+        sizes = sizes_of(flow, self.session.sizes_first(cls))
+        first = tuple(expr.span.text for expr in node.positional[: len(sizes)])
+        return known_sizes(cls, node, len(sizes)) if sizes and first == sizes else Hint()
+
+    def _failed(self, expr: ast.Expr, scope: Scope) -> bool:
+        """Whether the expression is the name of something that has failed."""
+        found = scope.find(expr.name) if isinstance(expr, ast.Name) else None
+        return found is not None and found[0].value is UNKNOWN
 
     def default(self, cls: type[Operator], keywords: tuple[ast.Keyword, ...], scope: Scope) -> dict[str, Any]:
         """The arguments of a `default`, whose integers are traced to nothing."""
@@ -124,6 +138,8 @@ class Arguments(Part):
         close = tuple(near(keyword.name, known))
         longer = [name for name in cls.operands if name.endswith(f"_{keyword.name}")]
         close = close or tuple(longer or near(keyword.name, list(cls.operands)))
+        if not (hint or advice.help or close):
+            hint = relative_hint(cls, keyword)
         problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice)
         return Failure(problem, keyword.name_span, edits=edits)
 
@@ -150,7 +166,8 @@ class Arguments(Part):
         value = self.raw(owner, name, kind, expr, scope)
         try:
             converted = kind.convert(value)
-            if not kind.varies or (has_real(value) and not has_real(converted)):
+            kept = converted.values if isinstance(converted, Init) else converted
+            if not kind.varies or (has_real(value) and not has_real(kept)):
                 self.session.decisions.pin(value)
                 converted = plain(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too
@@ -191,12 +208,12 @@ class Arguments(Part):
         return value
 
 
-def _check_once(owner: str, name: str, keyword: ast.Keyword, earlier: dict[str, Span]) -> None:
-    if name not in earlier:
-        return
-    if earlier[name].start > keyword.span.start:
+def _refuse_twice(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hint) -> NoReturn:
+    if earlier.start > keyword.span.start:
         raise AlreadyReported  # the parser has reported an argument in the wrong place
-    raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((earlier[name], "first here"),))
+    positional = any(expr.span == earlier for expr in node.positional)
+    problem = ArgumentTwice(node.name, keyword.name, hint.help if positional else "")
+    raise Failure(problem, keyword.span, ((earlier, "first here"),), edits=hint.edits if positional else ())
 
 
 def _word(expr: ast.Expr) -> str:

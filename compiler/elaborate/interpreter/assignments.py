@@ -14,7 +14,7 @@ from ...ir.types import BATCH
 from ...ir.values import TupleSlice, Value, as_list, flat
 from ..index import Recorder
 from ..limits import check_tuple
-from ..scopes.failures import Failure
+from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
 from ..scopes.values import (
     UNKNOWN,
@@ -184,6 +184,8 @@ def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
         scope.names.setdefault(BATCH, Binding(UNKNOWN, name.span))
         raise Failure(ReservedName(BATCH, "it is the batch dimension"), name.span)
     earlier = scope.earlier(name.name)
+    if earlier is not None and earlier.value is UNKNOWN and earlier.span is not None and earlier.span.start > name.span.start:
+        raise AlreadyReported  # a statement below did not parse
     if earlier is not None and name.name != "_":
         scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "defined here"),) if earlier.declared else ())

@@ -66,9 +66,9 @@ class BodySyntax:
 def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> Entry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
     key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items, origin_key(syntax.count))
-    entry = session.memo.find(key, scope)
     if session.remembering is not None:
-        return _remembered(entry, key, syntax, flow, scope, session, session.remembering)
+        return _remembered(key, syntax, flow, scope, session, session.remembering)
+    entry = session.memo.find(key, scope)
     if entry is not None:
         return entry
     entry, frame = _elaborate(syntax, flow, scope, session)
@@ -77,12 +77,13 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
 
 
 def _remembered(
-    entry: Entry | None, key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
+    key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
 ) -> Entry:
-    """The same with a memory of earlier elaborations, which `entry` was not looked for in."""
+    """The same with a memory of earlier elaborations."""
     lasting = past.key_of(syntax.node)
-    if entry is None and lasting is not None:
-        entry = past.memo.find((lasting, key), scope)
+    entry = past.memo.find((lasting, key), scope) if lasting is not None else None
+    if entry is None:
+        entry = session.memo.find(key, scope)
     trace = (*(() if syntax.use is None else (syntax.use,)), *(() if scope.frame is None else scope.frame.trace))
     if entry is not None:
         past.reuse(entry, syntax.use, trace)

@@ -124,7 +124,7 @@ class Expressions(Part):
             return found
         if name == "in":
             raise Failure(NoIn(expression=True), span)
-        if name in MISSPELT:
+        if name in MISSPELT or scope.lacks():
             raise AlreadyReported
         if name == "training":
             raise Failure(TrainingMisplaced(), span)
@@ -178,7 +178,7 @@ class Expressions(Part):
             marks = ((binding.span, f"`{name.name}` is defined here"),) if binding.span is not None else ()
             found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
             raise Failure(NotATensor(found, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
-        return _attribute_of(value.type, expr)
+        return attribute_of(value.type, expr)
 
     def _index(self, expr: ast.IndexExpr, scope: Scope) -> Any:
         value = self.evaluate(expr.value, scope)
@@ -232,7 +232,21 @@ def dimension(value: Any, span: Span) -> Dim:
     return value
 
 
-def _attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
+_ELSEWHERE = {"ndim": "rank", "dim": "rank", "size": "shape"}
+"""What attributes of tensors are called in PyTorch and NumPy."""
+
+
+def _stage_for(type_: TensorType, expr: ast.Attribute) -> str:
+    """What to write for an attribute that tensors have in other libraries, or that is an operator here."""
+    owner, name = expr.value.span.text, expr.name
+    if name in ("T", "mT", "H", "mH") and type_.rank > 1:
+        return f"transpose it with a stage: `({owner} -> transpose {type_.rank - 2} {type_.rank - 1})`"
+    if name in Operator.registry:
+        return f"write the stage after an arrow: `{owner} -> {name}`"
+    return f"write `{owner}.{_ELSEWHERE[name]}`" if name in _ELSEWHERE else ""
+
+
+def attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
     attributes: dict[str, Callable[[], Any]] = {
         "shape": lambda: type_.shape,
         "rank": lambda: type_.rank,
@@ -241,7 +255,8 @@ def _attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
         "dtype": lambda: type_.dtype,
     }
     if expr.name not in attributes:
-        raise Failure(NoAttribute(expr.name, tuple(near(expr.name, list(attributes))), tuple(attributes)), expr.span)
+        hint = _stage_for(type_, expr)
+        raise Failure(NoAttribute(expr.name, tuple(near(expr.name, list(attributes))), tuple(attributes), hint), expr.span)
     try:
         return attributes[expr.name]()
     except IndexError:

@@ -13,12 +13,14 @@ from ...errors.parameters import NoParameterToRead, NotUsedBefore
 from ...ir.graph import CallNode, Node, SharedModule
 from ...ir.origins import moved, plain
 from ...ir.types import DType, Shape
+from ...ir.values import Value
 from ...ir.walk import route
 from ...ops.parameter_of import ParameterOf
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from ..scopes.values import Flow
 from .base import Part
+from .expressions import attribute_of
 from .nodes import NodeText, add_operator
 from .shared import specs_within
 
@@ -70,6 +72,9 @@ class StageParameters(Part):
             if not nodes or any(node.shared is not None for node in nodes[1:]):
                 first = route(home.frame.graph, names[0])
                 raise Failure(_unknown(names[0], ".".join(names[1:]), _specs(first) if first else {}), expr.span)
+            tensor = scope.find(names[0])
+            if len(names) == 2 and names[1] not in _specs(nodes) and tensor is not None and isinstance(tensor[0].value, Value):
+                attribute_of(tensor[0].value.type, expr)  # a tensor of that name, which has no such attribute either
             made = self._add(home.frame, path, path, names[-1], _specs(nodes), expr)
             home.bind(key, made, expr.span)
         binding = scope.use(key)
@@ -97,7 +102,7 @@ class StageParameters(Part):
 
 def _unknown(stage: str, name: str, specs: Specs) -> NoParameterToRead:
     """The error that the stage has no such parameter. Those of stages inside are known by their paths."""
-    known = [spec for spec in specs if "." not in spec] or list(specs)
+    known = [spec for spec in specs if spec and "." not in spec] or [spec for spec in specs if spec]
     return NoParameterToRead(stage, name, tuple(near(name, known)), tuple(known))
 
 

@@ -13,7 +13,7 @@ from ...errors.names import NotAStage, UnknownName, UnknownStage
 from ...ir.values import Value
 from ...ops.base import Operator
 from ..builtins import BUILTINS
-from ..scopes.failures import Failure
+from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.values import TensorTuple
 from ..session import ElaborationSession
@@ -50,6 +50,8 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
     if name in BUILTINS:
         hint = "a tensor has `x.shape`, `x.rank`, `x.channels` and `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
+    if scope.lacks():
+        raise AlreadyReported
     if name in HABITS:
         return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]

@@ -86,6 +86,7 @@ def _find(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFil
     except CannotLoad as problem:
         for name in node.names:
             scope.bind(name.name, UNKNOWN, name.span)
+        scope.incomplete |= not node.names
         raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), node.path.span) from None
 
 

@@ -8,7 +8,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ...errors.structure import AmbiguousModel, ExpectMisplaced, StrayStatement, UnknownModel
+from ...errors.structure import MARKED, AmbiguousModel, ExpectMisplaced, StrayStatement, UnknownModel
 from ..session import ElaborationSession
 from .options import option_span
 
@@ -45,7 +45,7 @@ def select(file: ast.File, source: SourceFile, wanted: str | None, session: Elab
             session.report(StrayStatement(), statement.span)
     complete = complete_models(file)
     if wanted is None and len(complete) > 1 and stem not in complete:
-        first, *others = (models[n].name.span for n in complete)
+        first, *others = (models[n].name.span for n in complete[:MARKED])
         session.report(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
         return None
     name = wanted or (stem if stem in complete else complete[0])

@@ -36,7 +36,7 @@ from ..interpreter.parameters import ModelParameters
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope, copied
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, tensors, without_empty
+from ..scopes.values import UNKNOWN, TensorTuple, tensors, without_empty
 from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names
 from .casts import Casts
@@ -219,30 +219,12 @@ def _model_graph(section: SelectedSection, made: ModelBody, frame: GraphFrame) -
     finish(made.frame, without_empty(made.results.flow), made.elaborator.session)
     graph = made.frame.graph
     graph.output_names = list(output_names(made.results, len(graph.outputs), {v.name for v in graph.inputs}))
-    for value in _captured(frame).values():
+    for value in frame.outer.values():
         if all(value is not v for v in (*graph.inputs, *graph.outputs)):
             graph.outputs.append(value)
             graph.output_names.append(value.name or f"value{len(graph.outputs)}")
     graph.kind = "block"
     return graph
-
-
-def _captured(frame: GraphFrame) -> dict[int, Value]:
-    """By the id of each input of the section's graph that is a tensor of the model, that tensor."""
-    found: dict[int, Value] = {}
-    assert frame.home is not None
-    assert frame.home.parent is not None
-    for name, inner in frame.captured.items():
-        bound = frame.home.parent.find(name)  # the section may bind the name again
-        assert bound is not None
-        outer: Flow = bound[0].value  # type: ignore[assignment]
-        pairs = zip(_values(inner), _values(outer), strict=True)
-        found.update({id(a): b for a, b in pairs})
-    return found
-
-
-def _values(entity: object) -> list[Value]:
-    return tensors(entity) or [] if isinstance(entity, (Value, TensorTuple)) else []
 
 
 def _computed_inputs(made: ModelBody, scope: Scope, session: ElaborationSession) -> dict[str, Value]:
@@ -285,7 +267,7 @@ def _call(
 ) -> Graph | None:
     """The objective's graph: what the section computes for the model, the call of the model, and what the section computes of that. None
     if the first needs the last."""
-    graph, captured = frame.graph, _captured(frame)
+    graph, captured = frame.graph, frame.outer
     inner = {id(outer): value for value in graph.inputs if (outer := captured.get(id(value))) is not None}
     passed: list[Value] = []
     for source in model.inputs:

@@ -112,7 +112,7 @@ class Scope:
     `sibling` is an outer scope that belongs to the same body, such as a block's parameters: a name may not be bound in both.
     """
 
-    __slots__ = ("body", "frame", "names", "parent", "sibling")
+    __slots__ = ("body", "frame", "incomplete", "names", "parent", "sibling")
 
     def __init__(self, parent: Scope | None, frame: GraphFrame | None) -> None:
         self.parent = parent
@@ -121,6 +121,15 @@ class Scope:
         self.body: ast.Body | None = None
         """The body whose statements bind the names."""
         self.names: dict[str, Binding] = {}
+        self.incomplete = False
+        """Whether it may lack names: a file that it uses could not be read."""
+
+    def lacks(self) -> bool:
+        """Whether it, or a scope around it, is incomplete: that a name is unknown is no news."""
+        scope: Scope | None = self
+        while scope is not None and not scope.incomplete:
+            scope = scope.parent
+        return scope is not None
 
     def bind(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
         binding = Binding(value, span, declared)
@@ -220,6 +229,8 @@ class GraphFrame:
         """The number of tensors before the tuple in that, if there is one."""
         self.captured: dict[str, Entity] = {}
         """What it has captured, by name, as it is within the frame."""
+        self.outer: dict[int, Value] = {}
+        """By the id of each input that is a captured tensor, the tensor outside."""
 
     def capture(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
@@ -232,17 +243,22 @@ class GraphFrame:
         self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self.add_input(value, value.name if name == "in" else name.replace(".", "_"), name)
+            return self._captured(value, value.name if name == "in" else name.replace(".", "_"), name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
             at = len(self.graph.inputs)
-            inner = [self.add_input(v, v.name, f"{name}{i}") for v, i in zip(value.values, _from_end(value.values), strict=True)]
+            inner = [self._captured(v, v.name, f"{name}{i}") for v, i in zip(value.values, _from_end(value.values), strict=True)]
             one = ValueTuple(name, tuple(inner), at)
             self.graph.tuples.append(one)
             return TensorTuple((TupleSlice(one),))
         if isinstance(value, SharedDef):
             self.graph.modules.append(value.module)
         return value
+
+    def _captured(self, outer: Value, name: str, key: object) -> Value:
+        inner = self.add_input(outer, name, key)
+        self.outer[id(inner)] = outer
+        return inner
 
     @contextmanager
     def inlining(self) -> Iterator[None]:

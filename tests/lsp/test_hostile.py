@@ -1,0 +1,88 @@
+"""What an editor may send by mistake: the server answers what follows, or ends with one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("pygls")
+
+URI = "untitled:a.net"
+
+
+def framed(content: bytes) -> bytes:
+    return b"Content-Length: %d\r\n\r\n%s" % (len(content), content)
+
+
+def message(method: str, number: int | None = None, **parameters: object) -> bytes:
+    identity = {} if number is None else {"id": number}
+    return framed(json.dumps({"jsonrpc": "2.0", **identity, "method": method, "params": parameters}).encode())
+
+
+BEGIN = message("initialize", 1, processId=None, rootUri=None, capabilities={}) + message("initialized")
+END = message("shutdown", 99) + message("exit")
+OPEN = message("textDocument/didOpen", textDocument={"uri": URI, "languageId": "net", "version": 1, "text": "input 3 -> dense 2"})
+HOVER = message("textDocument/hover", 2, textDocument={"uri": URI}, position={"line": 0, "character": 2})
+
+
+def change(start: int, end: int) -> bytes:
+    """A change from one line to another, in a document of one line."""
+    position = {"start": {"line": start, "character": 7}, "end": {"line": end, "character": 900}}
+    return message("textDocument/didChange", textDocument={"uri": URI, "version": 2}, contentChanges=[{"range": position, "text": "x"}])
+
+
+MISTAKES = {
+    "no JSON": framed(b"{nope"),
+    "not an object": framed(b"[1, 2]") + framed(b"null"),
+    "not UTF-8": framed(b'{"jsonrpc": "\xff"}'),
+    "nested deeply": framed(b"[" * 100_000 + b"]" * 100_000),
+    "no header": b"hello\r\n\r\n",
+    "a negative length": b"Content-Length: -5\r\n\r\n",
+    "wrong parameters": message("textDocument/hover", 3, position={"line": "a"}),
+    "no such request": message("textDocument/nothing", 3),
+    "an address that is none": message("textDocument/hover", 3, textDocument={"uri": "file:///%00"}, position={"line": 0, "character": 0}),
+    "a change outside of the text": change(40, 50) + change(9, 0),
+    "a request that is cancelled": message("$/cancelRequest", id=777),
+    "a document that is not open": message("textDocument/didClose", textDocument={"uri": "untitled:b.net"}),
+}
+
+
+def serve(sent: bytes) -> tuple[int, list[dict[str, object]], str]:
+    """The exit code, the answers, what is logged."""
+    usual = {name: value for name, value in os.environ.items() if name != "NETC_DEBUG"}
+    words = [sys.executable, "-m", "netc", "lsp"]
+    done = subprocess.run(words, input=sent, env=usual, capture_output=True, timeout=120, check=False)
+    answers, rest = [], done.stdout
+    while rest:
+        header, _, rest = rest.partition(b"\r\n\r\n")
+        length = int(header.partition(b"Content-Length: ")[2].split(b"\r\n")[0])
+        answers.append(json.loads(rest[:length]))
+        rest = rest[length:]
+    return done.returncode, answers, done.stderr.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_next_request_is_answered(mistake: str) -> None:
+    code, answers, log = serve(BEGIN + OPEN + MISTAKES[mistake] + HOVER + END)
+    assert code == 0
+    assert [answer["id"] for answer in answers if "result" in answer] == [1, 2, 99]
+    assert "Traceback" not in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [b"9" * 14, b"9" * 5000])
+def test_a_message_that_is_larger_than_the_memory(length: bytes) -> None:
+    code, _, log = serve(BEGIN + b"Content-Length: " + length + b"\r\n\r\n{}")
+    assert code == 1
+    assert log.startswith("error: what comes on standard input is not the protocol")
+
+
+@pytest.mark.slow
+def test_an_exit_without_a_shutdown() -> None:
+    """The protocol: `error code 1` if no shutdown has been asked for."""
+    assert serve(BEGIN + message("exit"))[0] == 1
