@@ -89,7 +89,7 @@ class _Derivation:
         """The input that says which positions are there, for each sample."""
         first = self.memory.step.graph.inputs[0]
         if self.length.rate > 1:
-            self._no_stream("with padding, its length must not be a multiple of another number", ())
+            self._no_stream(f"a step with padding takes any number of positions, not multiples of {self.length.rate}", ())
         if symbol(BATCH) not in first.type.shape[:1]:
             self._no_stream(f"with padding, the first axis of `{first.name}` must be the batch", ())
         type = TensorType(INT64, (first.type.shape[0], self.length.past + self.length.piece))
