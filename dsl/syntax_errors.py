@@ -16,6 +16,7 @@ from .tokens import Token
 _VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
 _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
+_CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
@@ -185,8 +186,6 @@ def _operator(stop: Stop) -> Diagnostic | None:
         return errors.syntax(
             stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
         )
-    if token.text == "@":
-        return errors.syntax(stop.span, "`@` is only defined for tensors, not for compile-time values")
     if token.text == "==" and previous.type == "NAME":
         return errors.double_equals(stop.span)
     if "ARROW" not in stop.possible or token.type == "IN":
@@ -266,6 +265,36 @@ def _number_as_stage(stop: Stop) -> Diagnostic | None:
     return None
 
 
+def _value_as_pipeline(stop: Stop) -> Diagnostic | None:
+    """`sizes = [1, 2]`: a compile-time value without `let`."""
+    if (
+        stop.token.type not in _CONSTANTS
+        or stop.previous is None
+        or stop.previous.type not in ("EQUALS", "ASSIGN")
+        or stop.opener is not None
+    ):
+        return None
+    if not {token.type for token in stop.before} <= {"NAME", "COMMA", "LPAR_NAMES", "RPAR", "EQUALS", "ASSIGN"}:
+        return None
+    edits = (Edit(stop.between(stop.first.start, stop.first.start), "let ", safe=True),)
+    help = ("name compile-time values with `let`",)
+    return errors.syntax(stop.span, f"expected a pipeline after `=`, found {found(stop)}", help=help, edits=edits)
+
+
+def _operator_first(stop: Stop) -> Diagnostic | None:
+    """A line that begins with an operator, as continued lines do in other languages."""
+    text, at = stop.token.text, stop.first_index - 1
+    if not stop.at_start or stop.token.type not in _OPERATORS or stop.previous is None or stop.previous.type != "NL":
+        return None
+    while at > 0 and stop.tokens[at].type == "NL":
+        at -= 1
+    end = stop.tokens[at].end
+    after = stop.tokens[stop.at + 1].start
+    edits = (Edit(stop.between(end, end), f" {text}"), Edit(stop.between(stop.token.start, after), ""))
+    help = f"a line is continued by an operator at its end: move the `{text}` to the line above"
+    return errors.syntax(stop.span, f"a statement cannot begin with {found(stop)}", help=(help,), edits=edits)
+
+
 def _repeat_of_einops(stop: Stop) -> Diagnostic | None:
     """`repeat "b c -> b c 2"`."""
     if [token.type for token in stop.before[-2:]] != ["REPEAT", "STRING"]:
@@ -318,6 +347,6 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 _SPECIAL = (
     _lexical, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
-    _repeat_of_einops, _comma, _comma_argument,
+    _value_as_pipeline, _operator_first, _repeat_of_einops, _comma, _comma_argument,
     _state, _equals, _arrow, _operator, _body, _space_before_index, _missing_arrow,
 )  # fmt: skip

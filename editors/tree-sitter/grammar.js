@@ -8,7 +8,7 @@ const optionalList = (rule) => optional(list(rule));
 
 const binary = ($, operand, make) => [
   make.left(EXPR.sum, choice("+", "-")),
-  make.left(EXPR.term, choice("*", "/", "//", "%")),
+  make.left(EXPR.term, choice("*", "/", "//", "%", "@")),
 ];
 
 module.exports = grammar({

@@ -174,3 +174,13 @@ def test_on_cuda() -> None:
     except DeviceUnavailable as error:
         pytest.skip(str(error))
     np.testing.assert_allclose(run(X), model.session()(X), rtol=1e-3, atol=1e-5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["input [T, 4] -> gru 3", "input [T, 4] -> repeat 2 { gru in.features } -> dense 2"])
+@pytest.mark.parametrize("shape", [(2, 0, 4), (0, 3, 4)])
+def test_no_kernel_ends_the_process(text: str, shape: tuple[int, ...]) -> None:
+    session = netc.compile(text).session()
+    with pytest.raises(ValueError, match="without elements"):
+        session(np.ones(shape, np.float32))
+    assert session(np.ones((2, 3, 4), np.float32)).shape[:2] == (2, 3)
+    assert netc.compile("input [T, 4] -> dense 3").session()(np.ones(shape, np.float32)).shape == (*shape[:2], 3)

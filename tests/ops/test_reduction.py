@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 
+import netc
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
@@ -111,3 +112,14 @@ def test_symbolic_axes_stay() -> None:
     n, t = symbol("N"), symbol("T")
     assert inferred(Mean(axis=(1,), keepdim=True), TensorType(FLOAT32, (n, t, 8))) == (TensorType(FLOAT32, (n, 1, 8)),)
     assert inferred(Sum(axis=(-1,)), TensorType(FLOAT32, (n, t, 8))) == (TensorType(FLOAT32, (n, t)),)
+
+
+@pytest.mark.parametrize("keepdim", ["false", "true"])
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "any", "all"])
+def test_of_no_elements(name: str, keepdim: str) -> None:
+    model = netc.compile(f"input [T, 4] where T >= 0 -> {name} axis=1 keepdim={keepdim}")
+    for size in (0, 1, 5):
+        x = torch.randn(2, size, 4, generator=torch.Generator().manual_seed(size)).clamp(min=0)
+        wanted = getattr(torch, name)(x, 1, keepdim=keepdim == "true")
+        torch.testing.assert_close(model.module()(x), wanted, equal_nan=True)
+        torch.testing.assert_close(torch.from_numpy(model.session()(x.numpy()).copy()), wanted, equal_nan=True)

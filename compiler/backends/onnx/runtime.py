@@ -23,6 +23,8 @@ from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
+_ENDING = "GRU"
+"""The operator whose kernel ends the process on an input without elements, up to ONNX Runtime 1.31 at least."""
 
 __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "UnknownPort"]
 
@@ -64,8 +66,7 @@ class OnnxSession:
         Floating-point numbers are converted to the input's type, integers where no number changes.
         """
         feeds = feed(self.inputs, by_name(self.inputs, arrays, named))
-        if self._check is not None:
-            self._check({name: array.shape for name, array in feeds.items()})
+        self._check_shapes({name: array.shape for name, array in feeds.items()})
         results = fetch(self._session, feeds, self.outputs)
         return next(iter(results.values())) if len(results) == 1 else results
 
@@ -75,8 +76,9 @@ class OnnxSession:
         own = {name: value for name, value in values.items() if isinstance(value, onnxruntime.OrtValue)}
         arrays = {name: value for name, value in values.items() if name not in own}
         feeds = feed({name: self.inputs[name] for name in arrays}, arrays)
-        if self._check is not None:
-            self._check({name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()})
+        self._check_shapes(
+            {name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()}
+        )
         return fetch_kept(self._session, feeds, own, kept, self.outputs)
 
     def placement(self) -> Placement:
@@ -99,6 +101,14 @@ class OnnxSession:
 
         return run
 
+    def _check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Raises ValueError for shapes that the model, or a kernel of ONNX Runtime, cannot take."""
+        if self._check is not None:
+            self._check(shapes)
+        empty = next((name for name, shape in shapes.items() if 0 in shape), None)
+        if empty is not None and _has_node(self._nodes()[0], _ENDING):
+            raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {_ENDING} ends the process")
+
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
@@ -120,3 +130,14 @@ class OnnxSession:
             error.filename = error.filename or gettempdir()  # which says where the room is missing
             raise
         return path
+
+
+def _has_node(proto: ModelProto, op_type: str) -> bool:
+    """Whether there is such a node, also in functions and in the bodies of others."""
+    stack = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
+    while stack:
+        node = stack.pop()
+        if node.op_type == op_type:
+            return True
+        stack += [inner for attribute in node.attribute for inner in attribute.g.node]
+    return False

@@ -136,6 +136,8 @@ class Arguments(Part):
             hint = Hint(sentence, moved_last(node, keyword.span, bare))
         edits = removed(node, keyword.span, keyword.span, safe=True) if advice.removes else hint.edits
         close = tuple(near(keyword.name, known))
+        longer = [name for name in cls.operands if name.endswith(f"_{keyword.name}")]
+        close = close or tuple(longer or near(keyword.name, list(cls.operands)))
         if not (hint or advice.help or close):
             hint = relative_hint(cls, keyword)
         problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice)

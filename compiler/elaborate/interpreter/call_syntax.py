@@ -20,7 +20,7 @@ from .base import Interpreter, Part
 from .stage_parameters import StageParameters, is_parameter
 from .tensor_arithmetic import infix, prefix
 
-ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=")
+ARITHMETIC = ("+", "-", "*", "/", "//", "%", "@", "**", "==", "!=", "<", "<=", ">", ">=")
 
 
 class CallSyntax(Part):

@@ -40,6 +40,10 @@ def table_formula(node: ast.TableDecl, scope: Scope, interpreter: Interpreter) -
     return reader.read(node.formula)
 
 
+_NO_NUMBERS = ("in", "@")
+"""Operators that are not for the elements of a table."""
+
+
 class _Formulas(Part):
     """Reads the expressions of one body: that of the table, or of a function that it calls."""
 
@@ -64,7 +68,7 @@ class _Formulas(Part):
                 return f.Const(inf, "inf")
             case ast.Unary(op=op, operand=operand):
                 return f.UnaryFormula(op, self.read(operand))
-            case ast.Binary(op=op) if op != "in":
+            case ast.Binary(op=op) if op not in _NO_NUMBERS:
                 return self._binary(expr)
             case ast.Conditional(test=test, then=then, otherwise=otherwise):
                 return f.CallFormula("where", (self.read(test), self.read(then), self.read(otherwise)))
@@ -80,7 +84,9 @@ class _Formulas(Part):
         value = None if depends else self.interpreter.evaluate(expr, self._scope)
         if not isinstance(value, (int, float, SymDim)):
             found = f"`{expr.span.text}`" if depends else show_value(value)
-            needed = "made of numbers, indices, arithmetic and functions such as `sin`"
+            functions = ", ".join(sorted(f"`{name}`" for name in (*f.FUNCTIONS, "ceil")))
+            of_call = isinstance(expr, ast.Call)
+            needed = f"made of numbers, indices, arithmetic and {functions if of_call else 'functions such as `sin`'}"
             raise Failure(NotANumber("the formula of a table", needed, found), expr.span)
         check_number(value, expr.span)
         return f.Const(value, expr.name if isinstance(expr, ast.Name) else "")
@@ -123,7 +129,7 @@ class _Formulas(Part):
 
     def _binary(self, expr: ast.Binary) -> f.Formula:
         chain = [expr]
-        while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op != "in":
+        while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op not in _NO_NUMBERS:
             chain.append(chain[-1].left)
         made = self.read(chain[-1].left)
         for step in reversed(chain):
@@ -138,6 +144,10 @@ class _Formulas(Part):
             self._scope.use(name)
             self.session.index.name(expr.function.span, name, found[0])
             return self._inline(expr, found[0].value)
+        if name == "ceil" and found is None and self._depends(*expr.arguments):
+            check_count(name, 1, 1, expr)
+            self.session.index.name(expr.function.span, name, None, None, "function")
+            return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read(expr.arguments[0])),)))
         if function is None or found is not None:
             if found is None and name not in BUILTINS:
                 raise Failure(UnknownName(name, tuple(near(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)

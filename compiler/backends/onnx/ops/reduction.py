@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....dims import Dim, maximum
-from ....ir.types import BOOL, INT64, DType
+from ....dims import Dim, bounds, maximum
+from ....ir.types import BOOL, FLOAT32, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.base import Operator, numel
 from ....ops.reduction import (
@@ -48,6 +48,17 @@ def _axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
     return None if op.written() is None or not x.rank else op.axes(x)
 
 
+def _count(op: Reduction, site: Site) -> Dim:
+    """The number of elements that each result is made of."""
+    x = site.given.x
+    return numel(tuple(x.shape[axis] for axis in op.axes(x)))
+
+
+def _may_be_empty(op: Reduction, site: Site) -> bool:
+    least, _ = bounds(_count(op, site))
+    return least is not None and least < 1
+
+
 def _keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """The same, but NaN where there is one."""
     return reduced(x, op_type, _axes(site, op), keepdims=op.keepdim)
@@ -62,6 +73,10 @@ _REDUCTIONS: dict[type[Operator], str] = {
 
 @emits(*_REDUCTIONS, onnx=_REDUCTIONS)
 def reduction(op: Reduction, site: Site) -> str:
+    """Of no elements, the mean is NaN, as 0 / 0 is, where ONNX Runtime's ReduceMean gives 0. Sums of half types could be too large."""
+    if isinstance(op, Mean) and site.results[0].dtype.size >= FLOAT32.size and _may_be_empty(op, site):
+        x = site.x.cast(site.results[0].dtype)
+        return (_reduce(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count(op, site), x.dtype), x.dtype)).name
     return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
@@ -142,6 +157,11 @@ def _norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
 
 @emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})
 def quantifier(op: Quantifier, site: Site) -> str:
+    """Of no elements, ONNX Runtime has no greatest and no least one, but a sum."""
+    if _may_be_empty(op, site):
+        counted = site.x.truth() if isinstance(op, Any) else site.x.truth().negation()
+        some = _reduce(site, counted.cast(INT64), "ReduceSum", op).greater(0)
+        return (some if isinstance(op, Any) else some.negation()).cast(site.results[0].dtype).name
     found = _reduce(site, site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
     return found.cast(site.results[0].dtype).name
 
