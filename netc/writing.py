@@ -27,6 +27,8 @@ _PREFIX = ".netc-"
 _LEFT = re.compile(r"\.netc-[a-z0-9_]{8}")
 """Names of temporary folders."""
 _TRIES = 10
+_MORE = 1 << 20
+"""The bytes that show whether a disk is full."""
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -81,9 +83,22 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
         target = _target(path)
         home = os.path.dirname(target)
         with _folder(home) as folder:
-            write(os.path.join(folder, os.path.basename(target)))
+            _call(write, os.path.join(folder, os.path.basename(target)))
             _flush(folder)
             _move(folder, home, os.path.basename(target), parts)
+
+
+def _call(write: Callable[[str], None], path: str) -> None:
+    """Libraries in other languages raise errors of their own for a full disk: then the system is asked again what it says."""
+    try:
+        write(path)
+    except OSError:
+        raise
+    except Exception:
+        with open(path, "ab") as file:
+            file.write(bytes(_MORE))
+            os.fsync(file.fileno())
+        raise
 
 
 def _flush(folder: str) -> None:
