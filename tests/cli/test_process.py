@@ -109,7 +109,7 @@ def test_a_full_disk_that_a_library_does_not_name(tmp_path: Path) -> None:
     def wrong(path: str) -> None:
         raise RuntimeError("no such tensor")
 
-    with pytest.raises(OSError, match="[Nn]o space left") as caught:
+    with pytest.raises(OSError, match=r"[Nn]o space left") as caught:
         write_files(str(tmp_path / "a.bin"), full)
     assert caught.value.filename == str(tmp_path / "a.bin")
     with pytest.raises(RuntimeError, match="no such tensor"):
