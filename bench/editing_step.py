@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from netc.lsp.serve import collect_rarely
 from netc.service.diagnostics import diagnostics
 from netc.service.hints import hints
 from netc.service.hover import hover
@@ -33,6 +34,7 @@ def main(path: str, change: str, steps: int) -> None:
     before, _, after = text.partition(change)
     workspace = Workspace()
     answered(workspace, path, text, 0)
+    collect_rarely()  # as the server does
     gc.freeze()
     found: list[tuple[float, float]] = []
     for step in range(steps):

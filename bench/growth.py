@@ -14,7 +14,8 @@ from bench.process import ROOT, Sandbox
 from bench.table import Row
 
 OWN = str(ROOT / "bench" / "own.py")
-LIMIT = 1.5
+TIME, MEMORY = 1.2, 1.5
+"""The limits."""
 SMALL, MEDIUM, LARGE = 1_000, 10_000, 100_000
 ROUND = (SMALL, SMALL, MEDIUM, LARGE, SMALL)
 """The sizes in the order of running: the small ones, which are most sensitive to load, before and after the large one."""
@@ -34,9 +35,6 @@ def _repeated(stages: int) -> str:
 
 PIPELINES: dict[str, Callable[[int], str]] = {"written": _written, "repeated": _repeated}
 
-LIMITS = {"written": 1.2}
-"""Of times; others are `LIMIT`."""
-
 Reported = dict[int, list[dict[str, float]]]
 """The measurements by number of stages, as reported by the processes."""
 
@@ -51,8 +49,8 @@ def measure(sandbox: Sandbox) -> Iterator[Row]:
             for stages in ROUND * ROUNDS:
                 said = sandbox.ask([OWN, single, specs[stages], *words, *ending])
                 reported[stages].append(json.loads(said))
-            yield _row(f"{command}, {kind}: time", "µs", reported, "seconds", 1e6, LIMITS.get(kind, LIMIT))
-            yield _row(f"{command}, {kind}: memory", "bytes", reported, "bytes", 1, LIMIT)
+            yield _row(f"{command}, {kind}: time", "µs", reported, "seconds", 1e6, TIME)
+            yield _row(f"{command}, {kind}: memory", "bytes", reported, "bytes", 1, MEMORY)
 
 
 def _row(what: str, unit: str, reported: Reported, figure: str, scale: float, limit: float) -> Row:

@@ -1,7 +1,8 @@
 """A process that measures itself: `python latency_step.py NETWORK THREADS ROUNDS SPECS` runs a network as ONNX, netc's and PyTorch's.
 
-Out: a line of JSON: pairs of seconds a run, by turns, pairs of seconds to load, and the two sizes in bytes. Both have the same weights, a
-batch that is symbolic, and the same answers. With one thread, the seconds are those of the processor, which neighbours disturb least.
+Out: a line of JSON: pairs of seconds a run, pairs of seconds to load, and the two sizes in bytes. Both have the same weights, a batch
+that is symbolic, and the same answers. With one thread, the seconds are those of the processor, which neighbours disturb least; with
+several, a single pair has the sums of the nodes' least times.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ IMAGE = (1, 3, 224, 224)
 TEXT = {"vocabulary": 5000, "width": 768, "depth": 4, "heads": 12}
 LENGTH = 128
 WARM = 3
+SESSIONS = 3
 
 
 class Logits(torch.nn.Module):
@@ -89,7 +91,7 @@ def write(network: str, specs: str, folder: str) -> tuple[str, str, list[np.ndar
     """netc's file and PyTorch's, and inputs for both."""
     make, spec, name, params = NETWORKS[network]
     torch.manual_seed(0)
-    reference = make().eval()
+    reference = _as_if_trained(make()).eval()
     path = os.path.join(specs, spec)
     symbols = netc.compile_file(path, model=name, params=params).inputs
     image = next(iter(symbols.values())).dtype.is_float
@@ -108,6 +110,15 @@ def write(network: str, specs: str, folder: str) -> tuple[str, str, list[np.ndar
     return ours, theirs, inputs
 
 
+def _as_if_trained(module: torch.nn.Module) -> torch.nn.Module:
+    """Without the zeros and ones of the first values: the exporter stores equal parameters once, of which there are none after training."""
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            if tensor.is_floating_point():
+                tensor += 0.01 * torch.rand_like(tensor)
+    return module
+
+
 def _input(name: str, image: bool) -> np.ndarray[Any, Any]:
     generator = np.random.default_rng(0)
     if image:
@@ -117,11 +128,13 @@ def _input(name: str, image: bool) -> np.ndarray[Any, Any]:
     return generator.integers(0, 2 if name == "segments" else TEXT["vocabulary"], (1, LENGTH))
 
 
-def session(path: str, threads: int) -> tuple[onnxruntime.InferenceSession, float]:
+def session(path: str, threads: int, profile: str = "") -> tuple[onnxruntime.InferenceSession, float]:
+    """The session, and the seconds of the processor that loading took. `profile`: where the times of nodes are written to, if they are."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    options.enable_profiling, options.profile_file_prefix = bool(profile), profile or path
     before = time.process_time()
     made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return made, time.process_time() - before
@@ -132,25 +145,56 @@ def fed(run: onnxruntime.InferenceSession, arrays: list[np.ndarray[Any, Any]]) -
     return {one.name: array.astype(bool) if "bool" in one.type else array for one, array in zip(wanted, arrays, strict=True)}
 
 
+def timed(run: onnxruntime.InferenceSession, arrays: list[np.ndarray[Any, Any]]) -> float:
+    feed = fed(run, arrays)
+    before = time.thread_time()
+    run.run(None, feed)
+    return time.thread_time() - before
+
+
+def by_turns(paths: list[str], arrays: list[np.ndarray[Any, Any]], rounds: int) -> list[list[float]]:
+    """Pairs of seconds of the processor, on one thread. Where a session has its weights in memory makes a difference of two percent: each
+    file has several."""
+    runs = [[session(path, 1)[0] for path in paths] for _ in range(SESSIONS)]
+    pairs: list[list[float]] = []
+    for number in range(WARM * SESSIONS + rounds):
+        both, pair = runs[number % SESSIONS], [0.0, 0.0]
+        for which in (0, 1) if number % 2 else (1, 0):
+            pair[which] = timed(both[which], arrays)
+        pairs.append(pair)
+    return pairs[WARM * SESSIONS :]
+
+
+def by_nodes(paths: list[str], arrays: list[np.ndarray[Any, Any]], threads: int, rounds: int) -> list[float]:
+    """The seconds of all nodes, each the least of its runs: whole runs on several threads wait for neighbours."""
+    runs = [session(path, threads, path)[0] for path in paths]
+    for number in range(WARM + 4 * rounds):  # enough that each node was once alone
+        for which in (0, 1) if number % 2 else (1, 0):
+            runs[which].run(None, fed(runs[which], arrays))
+    return [_least(run.end_profiling()) for run in runs]
+
+
+def _least(profile: str) -> float:
+    """Of a file of ONNX Runtime's profiler, in seconds."""
+    with open(profile, encoding="utf-8") as file:
+        events = json.load(file)
+    least: dict[str, float] = {}
+    for event in events:
+        if event["name"].endswith("_kernel_time"):
+            least[event["name"]] = min(event["dur"], least.get(event["name"], event["dur"]))
+    return sum(least.values()) / 1e6
+
+
 def measure(network: str, threads: int, rounds: int, specs: str) -> dict[str, Any]:
-    clock = time.thread_time if threads == 1 else time.perf_counter
     with TemporaryDirectory() as folder:
         *paths, arrays = write(network, specs, folder)
         sizes = [os.path.getsize(path) for path in paths]
-        loads = [[session(path, threads)[1] for path in paths] for _ in range(4)]
+        loads = [[session(path, threads)[1] for path in paths] for _ in range(8)]
         runs = [session(path, threads)[0] for path in paths]
-    feeds = [fed(run, arrays) for run in runs]
-    answers = [run.run(None, feed)[0] for run, feed in zip(runs, feeds, strict=True)]
-    np.testing.assert_allclose(answers[0], answers[1], rtol=1e-2, atol=1e-3)
-    pairs: list[list[float]] = []
-    for number in range(WARM + rounds):
-        pair = [0.0, 0.0]
-        for which in (0, 1) if number % 2 else (1, 0):
-            before = clock()
-            runs[which].run(None, feeds[which])
-            pair[which] = clock() - before
-        pairs.append(pair)
-    return {"runs": pairs[WARM:], "loads": loads, "sizes": sizes}
+        answers = [run.run(None, fed(run, arrays))[0] for run in runs]
+        np.testing.assert_allclose(answers[0], answers[1], rtol=1e-2, atol=1e-3)
+        found = by_turns(paths, arrays, rounds) if threads == 1 else [by_nodes(paths, arrays, threads, rounds)]
+    return {"runs": found, "loads": loads, "sizes": sizes}
 
 
 if __name__ == "__main__":

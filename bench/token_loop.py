@@ -1,8 +1,8 @@
 """`python bench/token_loop.py WIDTH DEPTH TOKENS ROUNDS`: a Llama that writes tokens, in several runtimes by turns, each on one thread.
 
-Prints JSON: by runtime, the median milliseconds of a token in each round. netc's step runs in the loop of docs/streams.md, whose states are
-bound and never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model of onnxruntime-genai's own builder.
-What is not installed is left out.
+Prints JSON: by runtime, the median milliseconds of the processor for a token, in each round. netc's step runs in the loop of the page
+docs/streams.md, whose states are bound and never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model
+of onnxruntime-genai's own builder. What is not installed is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -52,9 +52,9 @@ def _durations(tokens: Iterator[int], count: int) -> Iterator[float]:
     """Of each token but the first, which reads the prompt."""
     next(tokens)
     for _ in range(count - 1):
-        begin = perf_counter()
+        begin = process_time()
         next(tokens)
-        yield perf_counter() - begin
+        yield process_time() - begin
 
 
 def _writers(width: int, depth: int, folder: Path) -> Iterator[tuple[str, Writer]]:

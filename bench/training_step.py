@@ -1,9 +1,9 @@
 """A process that measures itself: `python training_step.py NETWORK STEPS SPECS` makes training steps of netc's module and of its
 reference.
 
-In: a key of NETWORKS, the number of pairs of steps, and the folder of the specs. Out: a line of JSON, for each pair the seconds of netc's
-step and of the reference's. Always: both have the same weights, the same batch and an optimizer of their own, in one process on one
-thread; which of them is first alternates.
+In: a key of NETWORKS, the number of pairs of steps, and the folder of the specs. Out: a line of JSON, for each pair the seconds of CPU time
+of netc's step and of the reference's. Always: both have the same weights, the same batch and an optimizer of their own, in one process on
+one thread; which of them is first alternates.
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ def main(name: str, steps: int, specs: str) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name]
     reference, batch = network.reference(), network.batch()
-    ours = _ours(network, specs)
+    ours = ours_of(network, specs)
     weights = reference.state_dict()
     by_name = weights.keys() == ours.state_dict().keys()
     ours.load_state_dict(weights if by_name else dict(zip(ours.state_dict(), weights.values(), strict=True)))
-    first, second = _Trainee(ours, batch, lambda result: result), _Trainee(reference, batch, network.logits)  # type: ignore[arg-type,return-value]
+    first, second = Trainee(ours, batch, lambda result: result), Trainee(reference, batch, network.logits)  # type: ignore[arg-type,return-value]
     pairs = []
     for turn in range(-2, steps):
         if turn % 2:
@@ -95,7 +95,7 @@ def main(name: str, steps: int, specs: str) -> None:
     print(json.dumps(pairs))
 
 
-def _ours(network: Network, specs: str) -> nn.Module:
+def ours_of(network: Network, specs: str) -> nn.Module:
     if network.spec.endswith(".net"):
         compiled = netc.compile_file(f"{specs}/{network.spec}", model=network.model, params=network.params)
     else:
@@ -103,7 +103,7 @@ def _ours(network: Network, specs: str) -> nn.Module:
     return compiled.module()
 
 
-class _Trainee:
+class Trainee:
     """A module, its batch and its optimizer."""
 
     def __init__(self, module: nn.Module, batch: Tensor, logits: Callable[[object], Tensor]) -> None:
@@ -111,12 +111,12 @@ class _Trainee:
         self.optimizer = torch.optim.SGD(module.parameters(), lr=1e-4)
 
     def step(self) -> float:
-        """The seconds of a training step: forward, backward and update."""
-        before = time.perf_counter()
+        """The seconds of CPU time of a training step: forward, backward and update, all in this thread."""
+        before = time.thread_time()
         self.optimizer.zero_grad()
         self.logits(self.module(self.batch)).square().mean().backward()
         self.optimizer.step()
-        return time.perf_counter() - before
+        return time.thread_time() - before
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal
 
-from netc.compiler.analysis.cost import StageCost, node_costs
-from netc.compiler.analysis.cost import summary as cost_of
+from netc.compiler.analysis.cost import NodeCosts, StageCost, summary_and_nodes
 from netc.compiler.dims import Dim, show
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.walk import join
 from netc.dsl.record import Record, replace
 
-from .drawing.bodies import folded
+from .drawing.bodies import in_rows
 from .drawing.words import operator_words
 from .figures import size
 
@@ -58,17 +57,17 @@ class _Stage(Record):
 
 def compare(before: Program, after: Program) -> Comparison:
     """The differences, in the order of the stages."""
-    changes = _Comparer(before, after).graphs(before.main, after.main)
+    (one, old), (other, new) = summary_and_nodes(before), summary_and_nodes(after)
+    changes = _Comparer(old | new).graphs(before.main, after.main)
     ends = [
         *_ends("input", {v.name: str(v.type) for v in before.main.inputs}, {v.name: str(v.type) for v in after.main.inputs}),
         *_ends("output", _outputs(before.main), _outputs(after.main)),
     ]
-    one, other = cost_of(before).totals, cost_of(after).totals
     totals = (
-        ("parameters", _number(one.parameters), _number(other.parameters)),
-        ("FLOPs", _number(one.flops), _number(other.flops)),
-        ("multiply-adds", _number(one.multiply_adds), _number(other.multiply_adds)),
-        ("activations", size(one.activation_bytes), size(other.activation_bytes)),
+        ("parameters", _number(one.totals.parameters), _number(other.totals.parameters)),
+        ("FLOPs", _number(one.totals.flops), _number(other.totals.flops)),
+        ("multiply-adds", _number(one.totals.multiply_adds), _number(other.totals.multiply_adds)),
+        ("activations", size(one.totals.activation_bytes), size(other.totals.activation_bytes)),
     )
     return Comparison(tuple(changes), tuple(ends), totals)
 
@@ -91,8 +90,8 @@ def _ends(what: str, before: dict[str, str], after: dict[str, str]) -> list[Chan
 
 
 class _Comparer:
-    def __init__(self, before: Program, after: Program) -> None:
-        self.costs = node_costs(before) | node_costs(after)
+    def __init__(self, costs: NodeCosts) -> None:
+        self.costs = costs
         self.known: dict[tuple[int, int], list[Change]] = {}
         """The changes of two graphs, with paths from there."""
 
@@ -118,7 +117,7 @@ class _Comparer:
     def _stages(self, graph: Graph) -> list[_Stage]:
         seen: dict[str, int] = {}
         found = []
-        for unit in folded(graph):
+        for unit in in_rows(graph):
             node = unit.nodes[0]
             seen[node.label] = seen.get(node.label, 0) + 1
             results = ", ".join(str(value.type) for value in unit.nodes[-1].outputs)

@@ -54,7 +54,7 @@ def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], d
     listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
     inside = _dims_inside(program, used)
     found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
-    for at, sizes in enumerate(_different(used, listed)):
+    for at, sizes in enumerate(_different(used, {name: _sizes(program, name, listed) for name in used}, listed)):
         if all(_differ(sizes, other) for other, _ in found) and _allowed(program, sizes) and all(evaluate(d, sizes) > 0 for d in inside):
             found.append((sizes, {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}))
         if len(found) == count or (found and at > _TRIES):
@@ -75,15 +75,26 @@ def _dims_inside(program: Program, names: Collection[str]) -> list[Dim]:
     return [d for d in found if symbols(d) <= set(names)]
 
 
-def _different(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+def _sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The sizes that a dimension may have by the conditions on it alone, the usual one and larger ones first."""
+    dim = program.dims.get(name)
+    if name in listed:
+        return listed[name]
+    sizes = (*range(USUAL, _MOST), *range(1, USUAL))
+    if dim is None or symbols(dim) != {name}:
+        return sizes
+    return tuple(size for size in sizes if evaluate(dim, {name: size}) == size) or sizes
+
+
+def _different(names: list[str], allowed: Mapping[str, tuple[int, ...]], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
     """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
     others = [name for name in names if name != BATCH]
     for batches in (2, _MOST):
-        for at, size in enumerate((*range(USUAL, _MOST), *range(1, USUAL))):
+        for at in range(_MOST - 1):
             batch = {BATCH: 2 + at % batches} if BATCH in names else {}
             for step in (1, 0):
-                chosen = {n: listed[n][at % len(listed[n])] if n in listed else size + step * k for k, n in enumerate(others)}
-                yield batch | chosen
+                steps = {name: at + (step * k if name not in listed else 0) for k, name in enumerate(others)}
+                yield batch | {name: allowed[name][by % len(allowed[name])] for name, by in steps.items()}
     yield from _candidates(names, listed)
 
 

@@ -93,7 +93,7 @@ class Pieces:
         own = [name for name in _names(stream.step) if name not in states and name not in stream.fixed]
         _require("a piece", own, pieces)
         given = {name: state[name] for name in stream.fixed} | {name: pieces[name] for name in own}
-        sizes = _sizes(stream.step, given) | {stream.past: 0}
+        sizes = _sizes(stream.step, given, stream.rate) | {stream.past: 0}
         given |= {name: state[name] if name in state else self._first(one, sizes) for name, one in states.items()}
         results = self._step(given)
         after = {name: state[name] for name in stream.fixed} | {s.name: results[s.next] for s in stream.states}
@@ -204,6 +204,8 @@ class ModelStream:
         """What users should know of the files of a stream: texts without a full stop."""
         others = [f"`{s.name}` begins with {s.start}" for s in self.states if s.start]
         first = "the first `past_...` are zeros, empty where their size is the number of positions"
+        if self.stream.rate > 1:
+            others.append(f"`{self.dimension}` of each piece is a multiple of {self.stream.rate}")
         notes = [
             f"each `next_...` that {_file(written[0])} returns is the `past_...` of the next piece: {self.memory()} numbers for a sample",
             "; ".join([first, *others]),
@@ -310,8 +312,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _sizes(program: Program, given: Mapping[str, Any]) -> dict[str, int]:
-    """The sizes of dimensions, from those of arrays."""
+def _sizes(program: Program, given: Mapping[str, Any], rate: int) -> dict[str, int]:
+    """The sizes of dimensions, from those of arrays. Positions are multiples of `rate`."""
     sizes: dict[str, int] = {}
     for value in program.main.inputs:
         if value.name not in given:
@@ -324,6 +326,8 @@ def _sizes(program: Program, given: Mapping[str, Any]) -> dict[str, int]:
             known = None if isinstance(dim, int) or len(symbols(dim)) != 1 else invert(dim)
             if known is not None:
                 name, factor, divisor, offset = known
+                if evaluate(dim, {name: (size - offset) * divisor // factor}) != size:
+                    raise ValueError(f"`{name}` must be a multiple of {rate}, and the input `{value.name}` has the shape {list(shape)}")
                 sizes.setdefault(name, (int(size) - offset) * divisor // factor)
     return sizes
 

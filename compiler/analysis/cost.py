@@ -17,7 +17,7 @@ from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
 from ..ir.modes import BOTH, modes
 from ..ir.types import TensorType
 from ..ir.walk import graphs
-from ..ops.base import numel
+from ..ops.base import Operator, numel
 from ..ops.mode import ByMode
 from .parameters import ParameterInfo, count, parameters
 
@@ -63,14 +63,30 @@ class ModelCost(Record):
 
 def summary(program: Program) -> ModelCost:
     """The stages of the main graph with everything inside them, and the totals."""
-    main = _count(program)[id(program.main)]
+    return _summary(program, _count(program))
+
+
+NodeCosts = dict[int, dict[int, StageCost]]
+
+
+def node_costs(program: Program) -> NodeCosts:
+    """For each graph, by its identity, the cost of each of its nodes, by the node's. Of nodes that cost nothing, some are missing."""
+    return _by_node(program, _count(program))
+
+
+def summary_and_nodes(program: Program) -> tuple[ModelCost, NodeCosts]:
+    """Both, counted once."""
+    counted = _count(program)
+    return _summary(program, counted), _by_node(program, counted)
+
+
+def _summary(program: Program, counted: dict[int, _Counted]) -> ModelCost:
+    main = counted[id(program.main)]
     return ModelCost(main.rows, _totals(parameters(program), main))
 
 
-def node_costs(program: Program) -> dict[int, dict[int, StageCost]]:
-    """For each graph, by its identity, the cost of each of its nodes, by the node's. Of nodes that cost nothing, some are missing."""
-    counted = _count(program)
-    found: dict[int, dict[int, StageCost]] = {}
+def _by_node(program: Program, counted: dict[int, _Counted]) -> NodeCosts:
+    found: NodeCosts = {}
     for graph in graphs(program.main):
         rows = (row for row in counted[id(graph)].rows for _ in range(row.times))
         nodes = (node for node in graph.nodes if not _by_mode(node))
@@ -81,8 +97,9 @@ def node_costs(program: Program) -> dict[int, dict[int, StageCost]]:
 def _count(program: Program) -> dict[int, _Counted]:
     """Every graph's cost, by its identity."""
     counted: dict[int, _Counted] = {}
+    known: _Known = {}
     for graph in graphs(program.main):
-        counted[id(graph)] = _Counter(program, graph, counted).run()
+        counted[id(graph)] = _Counter(program, graph, counted, known).run()
     return counted
 
 
@@ -94,9 +111,10 @@ def _by_mode(node: Node) -> bool:
 def costs_at(program: Program, span: Span) -> list[StageCost]:
     """What the stage with this text costs: a row for each node that was made of it, in graphs that are called once or often."""
     counted: dict[int, _Counted] = {}
+    known: _Known = {}
     found: list[StageCost] = []
     for graph in graphs(program.main):
-        counter = _Counter(program, graph, counted)
+        counter = _Counter(program, graph, counted, known)
         counted[id(graph)] = counter.run()
         found += [counter.row(node) for node in graph.nodes if node.span == span]
     return found
@@ -122,13 +140,18 @@ class _Counted(Record):
     borrowed: tuple[int, ...]
 
 
+_Known = dict[tuple[Operator, tuple[TensorType, ...]], tuple[Dim, Dim, Dim]]
+"""Of operators on inputs of these types: operations, multiply-adds, and the bytes of the results."""
+
+
 class _Counter:
     """One graph, its nodes in order."""
 
-    def __init__(self, program: Program, graph: Graph, counted: dict[int, _Counted]) -> None:
+    def __init__(self, program: Program, graph: Graph, counted: dict[int, _Counted], known: _Known) -> None:
         self.program = program
         self.graph = graph
         self.counted = counted
+        self.known = known
         self.declared = {id(m) for m in graph.declares}
         self.modules: dict[int, int] = {}
         """Parameters of the shared stages that have been met."""
@@ -175,14 +198,19 @@ class _Counter:
             self.rows.append(row if times == 1 else _times(row, times))
 
     def _operator(self, node: OpNode) -> StageCost:
-        results = tuple(v.type for v in node.outputs)
-        given = node.op.bind(tuple(v.type for v in node.inputs), self.program.facts)
-        flops, multiply_adds = (per_sample(cost(given, results)) for cost in (node.op.flops, node.op.multiply_adds))
+        results = tuple([v.type for v in node.outputs])
+        kind = node.op, tuple([v.type for v in node.inputs])
+        if kind not in self.known:
+            self.known[kind] = self._computing(*kind, results)
+        own = sum(_learned(node))
+        return StageCost(node.label, node.op.name, results, self._shared(node.shared, own), *self.known[kind])
+
+    def _computing(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim, Dim]:
+        given = op.bind(types, self.program.facts)
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
-        own = sum(_learned(node))
-        return StageCost(node.label, node.op.name, results, self._shared(node.shared, own), flops, multiply_adds, per_sample(memory))
+        return per_sample(op.flops(given, results)), per_sample(op.multiply_adds(given, results)), per_sample(memory)
 
     def _call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]

@@ -23,12 +23,24 @@ class Followed(Record):
 def followed(graph: Graph) -> dict[int, Followed]:
     """By the ids of the nodes that have parameters which follow another one: that one, if it is known."""
     nodes = [node for node in graph.nodes if isinstance(node, OpNode)]
-    following = [node for node in nodes if any(spec.follows for spec in node.specs)]
+    following = [(node, label) for node in nodes if (label := _label(node)) is not None]
     if not following:
         return {}
     makers = {id(value): node for node in nodes for value in node.outputs}
-    found = {id(node): _parameter(makers.get(id(node.inputs[0]))) for node in following}
+    labelled = {node.label: node for node in nodes}
+    found = {id(node): _parameter(labelled.get(label) if label else makers.get(id(node.inputs[0]))) for node, label in following}
     return {node: where for node, where in found.items() if where is not None}
+
+
+def unfollowed(graph: Graph) -> list[OpNode]:
+    """The nodes whose first values would be computed from their first input, which is no parameter."""
+    found = followed(graph)
+    return [node for node in graph.nodes if isinstance(node, OpNode) and _label(node) == "" and id(node) not in found]
+
+
+def _label(node: OpNode) -> str | None:
+    """The `follows` of its parameters."""
+    return next((spec.follows for spec in node.specs if spec.follows is not None), None)
 
 
 def _parameter(maker: OpNode | None) -> Followed | None:

@@ -65,6 +65,12 @@ def count(infos: Mapping[str, ParameterInfo]) -> int:
     return sum(info.numel for info in infos.values() if info.trainable and info.tied_to is None)
 
 
+def learns(program: Program) -> bool:
+    """Whether there are learned parameters."""
+    nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
+    return any(spec.trainable for node in nodes for spec in node.specs)
+
+
 def _end(name: str, found: Mapping[str, ParameterInfo]) -> str:
     """The name at the end of a chain of ties."""
     seen = {name}
@@ -115,7 +121,7 @@ class _Walk:
             tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
             kept = frozen and spec.trainable
             info = ParameterInfo(name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, kept)
-            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows else info
+            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows is not None else info
 
     def _follows(self, node: OpNode, path: str) -> str | None:
         where = self.followed.get(id(node))

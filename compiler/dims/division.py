@@ -25,6 +25,7 @@ from .polynomial import (
     constant_of,
     floor_atom,
     key_of,
+    lone_symbol,
     make,
     min_max_atom,
     multiply_terms,
@@ -289,6 +290,9 @@ def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
     """`d` with dimensions substituted for some of the user's symbols."""
     if isinstance(d, int) or not symbols(d) & values.keys():
         return d
+    alone = lone_symbol(d)
+    if alone is not None:
+        return values[alone]
     known: dict[Atom, Dim] = {}
     for atom in atoms_of(d):
         if not atom.names & values.keys():

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from math import gcd
 
 from .folding import Folder
-from .polynomial import Atom, Dim, MinMax, Quotient, Symbol, size, terms_of
+from .polynomial import Atom, Dim, MinMax, Quotient, Symbol, SymDim, size, terms_of
 from .remainders import Remainder, with_remainders
 from .terms import Factor, SumOfTerms, SumTerm
 
@@ -119,7 +120,13 @@ def _outside(text: str) -> str:
 
 def show(d: Dim) -> str:
     """As a person writes it, in the language's own syntax: `2*T + 1`, `(H + 1)//2`, `max(T, 5)`, `S/32`."""
-    return _Text(None, "/").number(d) if isinstance(d, int) else _Text(None, "/").run(d)
+    return _Text(None, "/").number(d) if isinstance(d, int) else _shown(d)
+
+
+@lru_cache(maxsize=4096)
+def _shown(d: SymDim) -> str:
+    """An editor shows the same sizes after each change."""
+    return _Text(None, "/").run(d)
 
 
 def to_python(d: Dim, names: Mapping[str, str]) -> str:

@@ -106,7 +106,7 @@ def elaborate(
                 session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     if session.failed:
         program = None
-    for problem, span in islice(unused(file), MAX_ERRORS):
+    for problem, span in islice(unused(file, {} if memory is None else memory.unused), MAX_ERRORS):
         if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
             session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())

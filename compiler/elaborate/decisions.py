@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from ..dims import Dim, Facts
 from ..ir.origins import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, names_in, pinned, traced_in
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Decisions:
@@ -63,17 +66,20 @@ class Decisions:
         finally:
             self.current = before
 
-    @contextmanager
-    def about(self, names: Mapping[str, Any], found: Decided) -> Iterator[None]:
-        """While the parameters of a block are bound: what is decided about the symbols `names` is put into `found`."""
-        noted: Decided = {}
-        with self.within(noted):
-            yield
+    def about(self, names: Mapping[str, Any], found: Decided, value: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The value of a block's parameter: what is decided about the symbols `names` meanwhile is put into `found`."""
+        before, noted = self.current, Decided()
+        self.current = noted
+        try:
+            result = value(*args, **kwargs)
+        finally:
+            self.current = before
         for made in noted:
             if (free_symbols(made.left) | free_symbols(made.right)) & names.keys():
                 found[made] = None
             else:
                 self._add(made)
+        return result
 
 
 class DecidingFacts(Facts):

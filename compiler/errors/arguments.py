@@ -152,6 +152,21 @@ class ArgumentTwice(Problem):
         return (self.hint,) if self.hint else ()
 
 
+class WithoutEffect(Problem):
+    """An argument that changes nothing in this use."""
+
+    code: ClassVar[str] = "without-effect"
+    argument: str
+    why: str
+    written: str
+
+    def message(self) -> str:
+        return f"`{self.argument}` has no effect: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"remove `{self.written}`",)
+
+
 class WrongTensors(Problem):
     """A stage with the wrong number of inputs."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netc.dsl.diagnostics import Severity
+
 from .base import Problem
 
 _LISTED = 8
@@ -106,12 +108,52 @@ class TieMismatch(Problem):
         return f"cannot tie a weight of shape {self.own} to `{self.target}`, whose weight is {self.target_shape}"
 
 
+class NoNorms(Problem):
+    code: ClassVar[str] = "unknown-tie"
+    target: str
+    near: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"`norms_of` has no parameter to start from: no `param` of this body has the label `{self.target}`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class NormsMismatch(Problem):
+    code: ClassVar[str] = "tie-mismatch"
+    target: str
+    target_shape: str
+    wanted: str
+    own: str
+
+    def message(self) -> str:
+        return f"the norms of the rows of `{self.target}`, {self.target_shape}, are a float tensor {self.wanted}, not {self.own}"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write `param {self.wanted}`",)
+
+
 class NoTie(Problem):
     code: ClassVar[str] = "no-tie"
     operator: str
 
     def message(self) -> str:
         return f"`{self.operator}` has no weight to tie"
+
+
+class StartsAtRandom(Problem):
+    """Buffers that start from a parameter, of a tensor that is none."""
+
+    code: ClassVar[str] = "starts-at-random"
+    severity: ClassVar[Severity] = "warning"
+    operator: str
+
+    def message(self) -> str:
+        return f"the vectors of `{self.operator}` start at random, since the weight is computed: train the model before its evaluation"
+
+    def help(self) -> tuple[str, ...]:
+        return ("normalise a `param` of the same body instead, or load the vectors of a model that was trained",)
 
 
 class NothingToFreeze(Problem):

@@ -8,9 +8,9 @@ from ..ir.types import TensorType
 from .base import Problem
 
 
-def by_frames(dimension: str, size: int) -> str:
+def in_multiples(dimension: str, size: int) -> str:
     """How to write a model that goes on by several positions at a time."""
-    return f"let `{dimension}` count frames of {size} positions: an input `[..., {dimension}, {size}]`, and a kernel over both axes"
+    return f"say that a piece has a multiple of {size} positions: `where {dimension} % {size} == 0` after the input's shape"
 
 
 class LooksAhead(Problem):
@@ -74,13 +74,9 @@ class NoStream(Problem):
     dimension: str
     why: str
     known: tuple[str, ...] = ()
-    multiple: int = 1
-    """What the dimension is a multiple of."""
 
     def message(self) -> str:
         return f"cannot stream along `{self.dimension}`: {self.why}"
 
     def help(self) -> tuple[str, ...]:
-        if self.multiple > 1:
-            return (by_frames(self.dimension, self.multiple),)
         return ("the dimensions of the inputs are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ()

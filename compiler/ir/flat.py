@@ -106,5 +106,6 @@ class FlatGraph:
         """Numbers for values."""
         found = tuple(range(self._next, self._next + len(values)))
         self._next += len(values)
-        keys.update((id(value), key) for value, key in zip(values, found, strict=True))
+        for value, key in zip(values, found, strict=True):
+            keys[id(value)] = key
         return found

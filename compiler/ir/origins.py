@@ -9,6 +9,7 @@ records it as a `Decision`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from netc.dsl.record import Record
@@ -140,12 +141,18 @@ def named(value: Any, name: str) -> Any:
     if isinstance(value, TracedReal):
         return value.named(name)
     if is_integer(value):
-        origin = symbol(name, lower=None)
-        assert isinstance(origin, SymDim)
-        return TracedInt(int(value), origin)
+        return TracedInt(int(value), _symbol(name))
     if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
         return tuple(named(v, f"{name}.{i}") for i, v in enumerate(value))
     return value
+
+
+@lru_cache(maxsize=4096)
+def _symbol(name: str) -> SymDim:
+    """One object for all uses of a block: it keeps what has been computed of it."""
+    made = symbol(name, lower=None)
+    assert isinstance(made, SymDim)
+    return made
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -162,7 +169,7 @@ def origin_key(value: object) -> object:
     """Equal for values whose formulas are equal too. Lists within lists are followed."""
     if isinstance(value, Traced):
         return value.key()
-    return tuple(origin_key(v) for v in value) if isinstance(value, tuple) else None
+    return tuple([origin_key(v) for v in value]) if isinstance(value, tuple) else None
 
 
 def has_origin(value: object) -> bool:
@@ -170,7 +177,7 @@ def has_origin(value: object) -> bool:
         return True
     if isinstance(value, Traced):
         return any(True for _ in value.leaves())
-    return isinstance(value, tuple) and any(has_origin(v) for v in value)
+    return isinstance(value, tuple) and any(map(has_origin, value))
 
 
 def traced_in(value: object) -> Iterator[Leaf]:
@@ -199,9 +206,16 @@ def substituted(origin: Dim, places: Mapping[str, Any]) -> Dim:
     found = {name: origin_of(places[name]) for name in own if name in places}
     if any(isinstance(value, SymDim) and is_lost(value) for value in found.values()):
         return _lost(n for name in own for n in (free_symbols(found[name]) if name in found else (name,)))
-    return substitute(origin, found) if found else origin
+    return _substituted(origin, tuple(found.items())) if found else origin
 
 
+@lru_cache(maxsize=16_384)
+def _substituted(origin: Dim, places: tuple[tuple[str, Dim], ...]) -> Dim:
+    """Equal layers ask for the same, and so does an editor after each change. No place has a formula that its value does not show."""
+    return substitute(origin, dict(places))
+
+
+@lru_cache(maxsize=4096)
 def is_lost(origin: Dim) -> bool:
     """Whether all that is left of a formula is which symbols are in it."""
     return any(name.startswith(LOST) for name in symbols(origin))

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
+from netc.dsl.record import Record
+
 from .kinds import Kind
 
+_NONE = (None, False, 0, "valid")
+"""What an argument is where there is none of it."""
+
 T = TypeVar("T")
+
+
+class Idle(Record):
+    """Why an argument has no effect, and the arguments that decide it, if any do."""
+
+    why: str
+    decided_by: tuple[str, ...] = ()
 
 
 class Required:
@@ -23,23 +35,36 @@ class Arg(Generic[T]):
     """A declared argument of an operator. On an instance, the attribute is the checked value.
 
     `kind` says which values are allowed and converts them. Positional arguments are taken in the order of declaration. Those that
-    are `last` are listed after the operator's own.
+    are `last` are listed after the operator's own. `only_with`: other arguments, without which this one has no effect: where one of
+    them is none, false or 0.
     """
 
     name: str
 
     def __init__(
-        self, kind: Kind[T], *, default: T | Required | None = REQUIRED, positional: bool = False, alias: str = "", last: bool = False
+        self,
+        kind: Kind[T],
+        *,
+        default: T | Required | None = REQUIRED,
+        positional: bool = False,
+        alias: str = "",
+        last: bool = False,
+        only_with: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.default = default
         self.positional = positional
         self.alias = alias
         self.last = last
+        self.only_with = only_with
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name.rstrip("_")
         owner.signature = {**owner.signature, self.name: self}
+
+    def is_none(self, value: object) -> bool:
+        """Whether the value says that there is none of what the argument is for: no padding, no limit."""
+        return all(n in _NONE for n in value) if isinstance(value, tuple) else value in _NONE
 
     @overload
     def __get__(self, instance: None, owner: type) -> Arg[T]: ...

@@ -84,7 +84,7 @@ class Attention(CausalOperator):
     v = Input(FLOATS, axes("... S F", NEEDED), like="q", alias="value")
     mask = Input(MASKS, axes("... L S"), optional=True, alias="attn_mask")
     causal = Arg(FLAG, default=False)
-    align = Arg(ALIGNMENT, default=None)
+    align = Arg(ALIGNMENT, default=None, only_with=("causal",))
     scale = Arg(NumberKind(varies=True), default=None)
     dropout = Arg(FRACTION, default=0.0, alias="dropout_p")
     window = Arg(COUNT, default=None)

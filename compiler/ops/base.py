@@ -23,6 +23,7 @@ in tables keyed by the class (netc.compiler.backends); nothing here knows of bac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import copysign
 from typing import Any, ClassVar, Self
 
@@ -31,7 +32,7 @@ from ..errors.base import Location, Problem
 from ..ir.origins import TracedInt, moved
 from ..ir.types import Shape, TensorType
 from .argument import REQUIRED as REQUIRED
-from .argument import Arg, Required
+from .argument import Arg, Idle, Required
 from .families import FAMILIES
 from .kinds import Kind
 from .learned import Init, ParameterSpec
@@ -113,6 +114,10 @@ class Operator:
 
     def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
         return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
 
     def __eq__(self, other: object) -> bool:
@@ -123,6 +128,12 @@ class Operator:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.args.items())})"
+
+    def idle(self) -> dict[str, Idle]:
+        """The arguments that have no effect with these others, whatever their values."""
+        missing = {name for name, arg in self.signature.items() if arg.is_none(self.args[name])}
+        without = {name: [n for n in arg.only_with if n in missing] for name, arg in self.signature.items()}
+        return {name: Idle(f"this `{self.name}` has no `{others[0]}`", tuple(others)) for name, others in without.items() if others}
 
     # --- the rules -------------------------------------------------------------------------------------------------------
 

@@ -54,13 +54,17 @@ class FormulaKind(Kind[Formula]):
 
 
 class ParamOperator(Operator):
-    """A learned tensor, or a buffer: `param [1, 1, d] init=zeros as class_token`."""
+    """A learned tensor, or a buffer: `param [1, 1, d] init=zeros as class_token`.
+
+    With `norms_of`, the label of another one of the same body, it starts with the norms of that one's rows.
+    """
 
     name = "param"
     shape = Arg(SHAPE, positional=True)
     dtype = Arg(DTYPE, default=FLOAT32)
     init = Arg(INIT, default=Init("zeros"))
     trainable = Arg(FLAG, default=True)
+    norms_of = Arg(STRING, default=None)
     examples = (
         "x = input [2, 3]; x + (param [2, 3] init=normal(0.02) as position)",
         "x = input 3; scale = param [3] init=ones as scale; x * scale",
@@ -78,7 +82,7 @@ class ParamOperator(Operator):
         return (TensorType(self.dtype, self.shape),)
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable),)
+        return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable, follows=self.norms_of),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0

@@ -58,7 +58,7 @@ class Conv(_Convolution):
     name = "conv"
     drawn = "uniform within +-1 / sqrt(fan in): `init=kaiming_uniform(a=sqrt(5))` for the weight, and the same bounds for the bias"
     padding = Arg(PaddingKind("same", "valid", low=None), default=0)
-    padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros")
+    padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros", only_with=("padding",))
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
 
     def windows(self, x: TensorType) -> tuple[Window, ...]:

@@ -101,7 +101,7 @@ class _LookUp(Parametric):
     dim = Arg(SIZE, positional=True, alias="embedding_dim")
     padding_idx = Arg(IntKind(varies=True), default=None)
     max_norm = Arg(NumberKind(0), default=None)
-    norm_type = Arg(EXTENDED, default=2)
+    norm_type = Arg(EXTENDED, default=2, only_with=("max_norm",))
     dtype = Arg(DTYPE, default=FLOAT32)
 
     def check(self, given: OpInputs) -> None:

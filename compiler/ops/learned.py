@@ -50,7 +50,8 @@ class ParameterSpec(Record):
     """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name.
 
     `stated`: the initialiser is the spec's, rather than the one of PyTorch's module. `follows`: the first values are computed from those of
-    the operator's first input, where that is a parameter; `init` says what they are otherwise.
+    another parameter: the one with this label in the same graph, or with an empty one the operator's first input; `init` says what
+    they are if that is no parameter.
     """
 
     name: str
@@ -61,7 +62,7 @@ class ParameterSpec(Record):
     persistent: bool = True
     role: Role = ""
     stated: bool = False
-    follows: bool = False
+    follows: str | None = None
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:

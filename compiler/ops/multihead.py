@@ -51,7 +51,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     bias = Arg(FLAG, default=True)
     dropout = Arg(FRACTION, default=0.0)
     causal = Arg(FLAG, default=False, alias="is_causal")
-    align = Arg(ALIGNMENT, default=None)
+    align = Arg(ALIGNMENT, default=None, only_with=("causal",))
     key_padding_mask = Arg(FLAG, default=False)
     add_bias_kv = Arg(FLAG, default=False)
     add_zero_attn = Arg(FLAG, default=False)

@@ -10,6 +10,7 @@ from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .axes import normalize_axis
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, LONGS
+from .initialisers import INIT
 from .kinds import AXIS, COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
 from .learned import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
@@ -40,6 +41,8 @@ class _Normalization(Parametric):
     pointwise = True
     steps = 5
     drawn = "`init=ones`, and `bias_init=zeros` where there is a bias"
+
+    init = Arg(INIT, default=None, last=True, only_with=("affine",))
 
     def scales(self, given: OpInputs) -> tuple[bool, bool]:
         """Whether there is a weight, and whether there is a bias as well."""
@@ -77,6 +80,7 @@ class _ChannelNormalization(_Normalization, WithBias):
     eps = Arg(EPS, default=1e-5)
     affine = Arg(FLAG, default=True)
     bias = Arg(FLAG, default=True)
+    bias_init = Arg(INIT, default=None, last=True, only_with=("affine", "bias"))
 
 
 class _TrackingNormalization(_ChannelNormalization):
@@ -118,7 +122,7 @@ class BatchNorm(_TrackingNormalization):
     name = "batch_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
     eps = Arg(POSITIVE, default=1e-5)
-    momentum = Arg(MomentumKind(), default=0.1)
+    momentum = Arg(MomentumKind(), default=0.1, only_with=("track_running_stats",))
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -135,7 +139,7 @@ class InstanceNorm(_TrackingNormalization):
     name = "instance_norm"
     x = Input(FLOATS, SPATIAL)
     affine = Arg(FLAG, default=False)
-    momentum = Arg(NUMBER, default=0.1)
+    momentum = Arg(NUMBER, default=0.1, only_with=("track_running_stats",))
     track_running_stats = Arg(FLAG, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
@@ -213,6 +217,7 @@ class LayerNorm(_LastAxesNormalization, WithBias):
     name = "layer_norm"
     eps = Arg(EPS, default=1e-5)
     bias = Arg(FLAG, default=True)
+    bias_init = Arg(INIT, default=None, last=True, only_with=("affine", "bias"))
     examples = ("input [T, 512] -> layer_norm", "input 3x8x8 -> layer_norm shape=[3, 8, 8] affine=false")
 
     def scales(self, given: OpInputs) -> tuple[bool, bool]:
@@ -277,8 +282,8 @@ class SpectralNormalize(Operator):
     """Divides a weight by its greatest singular value, as a matrix with a row for each position of `axis`.
 
     Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, and fifteen are taken
-    before the first one, as PyTorch's parametrization does. That is if the weight is a parameter of the same body; of a weight that is
-    computed, the vectors start at random: train such a model before it is evaluated.
+    before the first one, as PyTorch's parametrization does. That is if the weight is a parameter of the same body. PyTorch has no
+    such thing for a weight that is computed: its vectors start at random, with a warning, and fit after training.
     """
 
     name = "spectral_normalize"
@@ -300,7 +305,7 @@ class SpectralNormalize(Operator):
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         names = zip(("_u", "_v"), self.sides(given.weight), strict=True)
         dtype = given.weight.dtype
-        return tuple(ParameterSpec(name, (size,), _unit(size), dtype, trainable=False, follows=True) for name, size in names)
+        return tuple(ParameterSpec(name, (size,), _unit(size), dtype, trainable=False, follows="") for name, size in names)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with one vector, that with the other, and the quotient."""

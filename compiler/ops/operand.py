@@ -20,10 +20,10 @@ from netc.dsl.record import Record
 
 from ..errors.base import Location, Problem, input_
 from ..errors.operators import WrongRank
-from ..ir.types import TensorType
+from ..ir.types import Shape, TensorType
 from .argument import Arg
 from .element_types import ANY, ElementTypes
-from .kinds import FLAG, SCALAR
+from .kinds import ANY_SCALAR, FLAG
 from .promotion import Scalar
 
 N = TypeVar("N")
@@ -34,12 +34,14 @@ NAMED = "named"
 
 
 class OperatorError(Exception):
-    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage."""
+    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage, `stated` the shape that its arguments
+    state for the result."""
 
-    def __init__(self, problem: Problem, at: Location) -> None:
+    def __init__(self, problem: Problem, at: Location, stated: Shape | None = None) -> None:
         super().__init__(problem.message())
         self.problem = problem
         self.at = at
+        self.stated = stated
 
 
 class Axes(Record):
@@ -146,7 +148,7 @@ class Input(Generic[N]):
 
 def _number_arguments(name: str, either_side: bool) -> dict[str, Arg[Any]]:
     """The arguments for a number that is used instead of the input."""
-    arguments: dict[str, Arg[Any]] = {name: Arg(SCALAR, default=None, positional=True)}
+    arguments: dict[str, Arg[Any]] = {name: Arg(ANY_SCALAR, default=None, positional=True)}
     if either_side:
         arguments[REVERSE] = Arg(FLAG, default=False)
     for argument, declared in arguments.items():

@@ -3,7 +3,7 @@ them `bias_init=`, `recurrent_init=` or `out_init=`.
 
 In: the parameters as PyTorch's module has them. Out: those that are learned, with the initialisers that the arguments give. Always: with
 a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
-argument that no parameter of this use has, as `bias_init` with `bias=false`, has no effect.
+initialiser of what this use does not have, as `bias_init` with `bias=false`, is one of the `idle_initialisers`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from ..errors.learned import BiasAlone, NoPlaceFor
 from ..errors.operators import DTypeMismatch, Unprovable, WrongSize
 from ..ir.origins import has_origin
 from ..ir.types import TensorType, show_shape
-from .argument import Arg
+from .argument import Arg, Idle
 from .base import Operator, OperatorError, OpInputs, ParameterSpec
 from .element_types import FLOATS
 from .initialisers import INIT, check_init
+from .kinds import FLAG
 from .operand import Input
 
 ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init", "out": "out_init"}
@@ -30,6 +31,8 @@ ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init
 FOLLOWING = ("recurrent", "out")
 """Roles of weights that are initialised as the others are, unless their own argument says otherwise."""
 WEIGHT, BIAS = "weight", "bias"
+_INITIALISED = {"init": WEIGHT, "bias_init": BIAS, "recurrent_init": "recurrent weight", "out_init": "last projection"}
+"""What each argument initialises, in words."""
 
 
 class Parametric(Operator):
@@ -52,6 +55,13 @@ class Parametric(Operator):
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         return tuple(self._initialised(spec) for spec in self.learned(given) if not (WEIGHT in given and spec.trainable))
+
+    def idle_initialisers(self, given: OpInputs) -> dict[str, Idle]:
+        """The initialisers of what there is not to initialise."""
+        used = {self._argument(spec) for spec in self.parameters(given)}
+        flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
+        own = {name: words for name, words in _INITIALISED.items() if name in self.signature and name not in used}
+        return {name: Idle(f"this `{self.name}` has no {words} of its own", flags) for name, words in own.items()}
 
     def is_given_weight(self, types: tuple[TensorType, ...]) -> bool:
         """Whether one of its inputs, which are of these types, is its weight."""
@@ -129,7 +139,7 @@ def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...],
 class WithBias(Parametric):
     """Has biases too, with the initialiser `bias_init`."""
 
-    bias_init = Arg(INIT, default=None, last=True)
+    bias_init = Arg(INIT, default=None, last=True, only_with=(BIAS,))
 
 
 class WithRecurrence(WithBias):

@@ -8,6 +8,7 @@ from ..dims import Dim
 from ..errors.base import argument
 from ..errors.operators import BadArgument
 from ..ir.types import FLOAT32, INT64, TensorType
+from .argument import Idle
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY, FLOATS, INTEGERS, LONGS
 from .kinds import FLAG, INT, NUMBER, SIZES, SIZES0
@@ -98,9 +99,13 @@ class AvgPool(_PaddedPool):
 
     name = "avg_pool"
     x = Input(FLOATS | LONGS, SPATIAL)
-    count_include_pad = Arg(FLAG, default=True)
+    count_include_pad = Arg(FLAG, default=True, only_with=("padding",))
     divisor_override = Arg(INT, default=None)
     examples = ("input 3x32x32 -> avg_pool 2", "input 3xT -> avg_pool 3 stride=1 padding=1 count_include_pad=false")
+
+    def idle(self) -> dict[str, Idle]:
+        divisor = {"count_include_pad": Idle("`divisor_override` is what sums are divided by", ("divisor_override",))}
+        return super().idle() | (divisor if self.divisor_override is not None else {})
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().rule(given)

@@ -11,6 +11,7 @@ from typing import ClassVar
 from ..errors.base import argument
 from ..errors.operators import BadArgument, WrongSize
 from ..ir.types import TensorType, show_shape
+from .argument import Idle
 from .base import Arg, OperatorError, OpInputs
 from .element_types import FLOATS
 from .kinds import FLAG, NUMBER, NumberKind
@@ -93,6 +94,9 @@ class PoissonNllLoss(_Regression):
     full = Arg(FLAG, default=False)
     eps = Arg(NUMBER, default=1e-8)
     examples = ("rate = input 3 -> dense 2; seen = input 2; (rate, seen) -> poisson_nll_loss",)
+
+    def idle(self) -> dict[str, Idle]:
+        return {"eps": Idle("`log_input=true` takes no logarithm", ("log_input",))} if self.log_input else {}
 
 
 class GaussianNllLoss(_Regression):

@@ -58,8 +58,9 @@ class Unflatten(Layout):
         if not self.sizes:
             raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
         what = f"axis {axis} of {show_shape(x.shape)}"
-        sizes = fitted(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"))
-        return (x.with_shape((*x.shape[:axis], *sizes, *x.shape[axis + 1 :])),)
+        front, back = x.shape[:axis], x.shape[axis + 1 :]
+        sizes = fitted(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"), (front, back))
+        return (x.with_shape((*front, *sizes, *back)),)
 
 
 class Reshape(Layout):
@@ -75,8 +76,11 @@ class Reshape(Layout):
         return (x.with_shape(fitted(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
 
 
-def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location) -> Shape:
-    """`sizes` with the open one, -1, computed; refused unless their number of elements is that of the axes `before`."""
+def fitted(
+    operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location, around: tuple[Shape, Shape] = ((), ())
+) -> Shape:
+    """`sizes` with the open one, -1, computed; refused unless their number of elements is that of the axes `before`. `around` are the axes
+    in front of them and after them, which stay."""
     open_ = [i for i, size in enumerate(sizes) if size == -1]
     if len(open_) > 1:
         raise OperatorError(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
@@ -88,7 +92,8 @@ def fitted(operator: str, what: str, before: Shape, sizes: Shape, given: OpInput
     if not open_:
         same = given.facts.equal(total, needed)
         if same is not True:
-            raise OperatorError(_miscount(operator, what, before, sizes, same is None), at)
+            batch = before[:1] if _lacks_batch(before, sizes) else ()
+            raise OperatorError(_miscount(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1]))
         return sizes
     whole = given.facts.exact_div(total, needed)
     if whole is None:
@@ -110,10 +115,15 @@ def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
     return numel(tuple(rest)), numel(tuple(left))
 
 
+def _lacks_batch(before: Shape, sizes: Shape) -> bool:
+    """Whether only the first axis, of unknown size, is missing in a new shape."""
+    return bool(before) and isinstance(before[0], SymDim) and before[0] not in sizes and numel(before) == before[0] * numel(sizes)
+
+
 def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
     """Too many elements, or too few; or not known, for what is known of the dimensions."""
     found, needed = numel(before), numel(sizes)
-    if before and isinstance(before[0], SymDim) and before[0] not in sizes and found == before[0] * needed:
+    if _lacks_batch(before, sizes):
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
         return ElementCount(operator, what, sizes, found, needed, suggestion)
     if open_:

@@ -79,7 +79,7 @@ class Stft(ShortTime):
     name = "stft"
     x = Input(FULL_FLOATS, axes("... T", "[N, T]", most=2))
     window = Input(FULL_FLOATS, WEIGHTS, like="x", optional=True)
-    pad_mode = Arg(WordKind("reflect", "constant", "replicate", "circular"), default="reflect")
+    pad_mode = Arg(WordKind("reflect", "constant", "replicate", "circular"), default="reflect", only_with=("center",))
     examples = (
         "input [16000] -> stft 400 160 -> norm axis=-1",
         "x = input [T] where T >= 33; w = param [64] init=ones trainable=false as window; (x, w) -> stft 64 16",

@@ -10,6 +10,7 @@ from ..errors.base import argument
 from ..errors.operators import BadArgument, EmptyResult, WrongRank
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, show_shape
+from .argument import Idle
 from .axes import front_axes, normalize_axis
 from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
@@ -110,6 +111,9 @@ class Pad(Layout):
         "input [T] -> pad [1, 0] value=-1",
         "input 3xHxW -> pad [0, (-W) % 7, 0, (-H) % 7]",
     )
+
+    def idle(self) -> dict[str, Idle]:
+        return super().idle() | ({} if self.mode == "constant" else {"value": Idle(f"`mode={self.mode}` pads with the input", ("mode",))})
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x

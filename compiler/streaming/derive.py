@@ -17,7 +17,7 @@ from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie
 from ..ir.types import BATCH, BOOL, INT64, TensorType
 from ..ir.values import Value
 from ..ir.walk import join, needed
-from ..ops.constants import TableOperator
+from ..ops.constants import ParamOperator, TableOperator
 from ..ops.formula import Const, Formula, UnaryFormula
 from ..ops.joining import Concat
 from ..ops.mode import ByMode
@@ -25,7 +25,7 @@ from . import rules as rules
 from .bodies import plain_operator, plain_type
 from .building import Building, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
-from .lengths import Length, conditions_of, facts_of, length_of, sizes_in
+from .lengths import Length, conditions_of, facts_of, length_of, multiple, sizes_in
 from .memory import Memory, Remembered
 from .padding import KEY, VALUE, Padding, refuse_rows
 from .scans import fixed_scan, streamed_scan
@@ -68,12 +68,11 @@ class _Derivation:
             self._no_stream("it is the batch", known)
         if name not in known:
             self._no_stream("no input has this dimension", known)
-        whole = self.length.whole
-        if not isinstance(whole, SymDim) or whole != _raw(whole, name):
-            self._no_stream("a condition says what it is a multiple of, or equal to", (), _multiple(whole))
+        if multiple(self.length.whole, name) is None:
+            self._no_stream("a condition says more of it than what it is a multiple of", ())
 
-    def _no_stream(self, why: str, known: tuple[str, ...], multiple: int = 1) -> None:
-        raise Refused(NoStream(self.length.name, why, known, multiple), self.main.span)
+    def _no_stream(self, why: str, known: tuple[str, ...]) -> None:
+        raise Refused(NoStream(self.length.name, why, known), self.main.span)
 
     # --- the walk ----------------------------------------------------------------------------------------------------------
 
@@ -89,6 +88,8 @@ class _Derivation:
     def _add_mask(self) -> None:
         """The input that says which positions are there, for each sample."""
         first = self.memory.step.graph.inputs[0]
+        if self.length.rate > 1:
+            self._no_stream(f"a step with padding takes any number of positions, not multiples of {self.length.rate}", ())
         if symbol(BATCH) not in first.type.shape[:1]:
             self._no_stream(f"with padding, the first axis of `{first.name}` must be the batch", ())
         type = TensorType(INT64, (first.type.shape[0], self.length.past + self.length.piece))
@@ -136,7 +137,7 @@ class _Derivation:
     def _operator(self, node: OpNode, items: list[Item], home: Home) -> Sequence[Item]:
         if isinstance(node.op, ByMode):
             return items[1:]
-        node = _plain(node)
+        node = _plain(node, home.path.removesuffix(node.label))
         for item in items:
             if isinstance(item, Withheld):
                 raise self._at_the_end(item)
@@ -197,7 +198,7 @@ class _Derivation:
             refuse_tail(item, self.length)
         if item.over or item.ahead < 0 or item.history is not None:
             raise Refused(StreamedOutput(name, self.length.name, whole.type), whole.span)
-        return site_at(whole.span, Home(name), self.memory).delayed(item, 0).value
+        return site_at(whole.span, Home(name), self.memory, [item]).delayed(item, 0).value
 
     def _finished(self, outputs: list[tuple[str, Value]]) -> Stream:
         memory, length = self.memory, self.length
@@ -223,12 +224,13 @@ class _Derivation:
             names,
             moved,
             "" if memory.padding is None else memory.padding.mask.name,
+            length.rate,
         )
 
     def _states(self, outputs: list[Value]) -> list[Remembered]:
         """The states that the outputs need, and one that counts if the number of positions is needed and is the length of none."""
         states = _needed_states(self.memory, outputs)
-        counted = any(self.length.past in s.value.type.shape for s in states)
+        counted = any(self.length.past_name in symbols(d) for s in states for d in s.value.type.shape)
         if not counted and _uses(self.memory.step.graph, [*outputs, *(s.next for s in states)], self.length):
             states.append(self._counter())
         return states
@@ -254,19 +256,6 @@ class _Derivation:
         return Program(graph, self.memory.step.facts, free, conditions_of(program, length), dims)
 
 
-def _raw(whole: SymDim, name: str) -> Dim:
-    """The dimension if it is a symbol of its own, with whatever bounds; something else if it is not."""
-    terms = whole.terms
-    single = len(terms) == 1 and all(len(m) == 1 and type(m[0]).__name__ == "Symbol" and c == 1 for m, c in terms.items())
-    return whole if single and symbols(whole) == {name} else 0
-
-
-def _multiple(whole: Dim) -> int:
-    """What a dimension is a multiple of, as a condition says; 1 if it says something else."""
-    coefficients = list(whole.terms.values()) if isinstance(whole, SymDim) else []
-    return coefficients[0] if len(coefficients) == 1 else 1
-
-
 def _symbols(condition: Any) -> frozenset[str]:
     return symbols(condition.left) | symbols(getattr(condition, "right", 0))
 
@@ -285,9 +274,11 @@ def _number(formula: Formula) -> Number | None:
     return None
 
 
-def _plain(node: OpNode) -> OpNode:
-    """The node without formulas of the graph that it was in."""
+def _plain(node: OpNode, path: str) -> OpNode:
+    """The node without formulas of the graph that it was in, at `path`, and with the label of another node in the whole."""
     op = plain_operator(node.op)
+    if isinstance(op, ParamOperator) and op.norms_of is not None:
+        op = ParamOperator(**{**op.args, "norms_of": path + op.norms_of})
     return OpNode(op, node.inputs, node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
 
 

@@ -7,7 +7,7 @@ For every piece two numbers decide what can be computed when. `over`: the axis h
 ahead exist after P positions, so that a piece holds the elements P + ahead to P + T + ahead. `before` are the first `ahead` elements, which
 no piece holds: they do not depend on the input. Padding in front adds to both numbers, a window takes its span away. A result whose `ahead`
 is below 0 depends on inputs that come later. The elements between `ahead` and `over` are its `tail`: which of them there are depends on
-where the sequence ends.
+where the sequence ends. After strides, T and P are the lengths of that tensor, and both numbers count its elements.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sizes along the dimension of a stream.
 
 In: the sizes of the whole, over its dimensions. Out: how they compare with the length of the stream. Always: in the step, the symbol T is
-the length of a piece, at least 1, and another symbol is the number of positions before it, which may be 0.
+the length of a piece, at least 1, and another symbol is the number of positions before it, which may be 0. Where T is a multiple of a
+number, both are multiples of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, evaluate, substitute, symbol, symbols
+from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, declare, evaluate, substitute, symbol, symbols
 from ..ir.graph import Program
 from ..ir.types import TensorType
 from ..ops.base import Operator
@@ -19,13 +20,31 @@ from ..ops.formula import Const, Formula, parts
 
 
 class Length(Record):
-    """The dimension `name`: `whole` in the whole, `piece` in a step, after `past` positions."""
+    """The dimension `name`: `whole` in the whole, `piece` in a step, after `past` positions. All three are multiples of `rate`. Strides
+    make tensors with fewer positions, and transposed convolutions such with more: these have another rate."""
 
     name: str
     whole: Dim
     piece: Dim
     past: Dim
     past_name: str
+    rate: int = 1
+
+    def at(self, rate: int) -> Length:
+        """The lengths of tensors with `rate` positions where these have `self.rate`."""
+        if rate == self.rate:
+            return self
+        whole, piece, past = (size // self.rate * rate for size in (self.whole, self.piece, self.past))
+        return Length(self.name, whole, piece, past, self.past_name, rate)
+
+    def rate_of(self, size: Dim, of: Dim) -> int | None:
+        """The rate of a tensor that is as long as `size`, or shorter or longer by a number; `of` is the whole or the piece of this length.
+        None if it has none."""
+        unit = of // self.rate
+        if not isinstance(size, SymDim) or not isinstance(unit, SymDim):
+            return None
+        rate = size.terms.get(next(iter(unit.terms)), 0)
+        return rate if rate > 0 and isinstance(size - unit * rate, int) else None
 
     def over(self, size: Dim) -> int | None:
         """How much longer than the stream; None if that is no number."""
@@ -47,7 +66,19 @@ class Length(Record):
 def length_of(program: Program, name: str) -> Length:
     taken = {n for value in program.main.inputs for d in value.type.shape for n in symbols(d)} | set(program.symbols)
     past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken) + 1))) if n not in taken)
-    return Length(name, program.dims.get(name, symbol(name)), symbol(name), symbol(past, lower=0), past)
+    whole = program.dims.get(name, symbol(name))
+    rate = multiple(whole, name) or 1
+    several = [Condition("==", symbol(n, lower=0) % rate, 0) for n in (name, past) if rate > 1]
+    forms = declare((name, past), (Condition(">=", symbol(past, lower=0), 0), *several), {}).dims
+    return Length(name, whole, forms[name], forms[past], past, rate)
+
+
+def multiple(whole: Dim, name: str) -> int | None:
+    """The number that a dimension is a multiple of, and which says all that its form does; 1 for a symbol of its own."""
+    if not isinstance(whole, SymDim) or symbols(whole) != {name} or len(whole.terms) != 1:
+        return None
+    ((atoms, rate),) = whole.terms.items()
+    return rate if len(atoms) == 1 and substitute(whole, {name: rate * symbol(name)}) == rate * symbol(name) else None
 
 
 def sizes_in(value: Any) -> Iterator[Dim]:
@@ -87,7 +118,7 @@ def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str],
     found: list[tuple[Stated, str]] = []
     whole = {length.name: length.past + length.piece}
     for condition, text in program.conditions:
-        if length.name not in _names(condition):
+        if length.name not in _names(condition) or _is_multiple(condition, length):
             found.append((condition, text))
         elif isinstance(condition, Condition) and _is_limit(condition, length.name):
             moved = Condition(condition.op, substitute(condition.left, whole), substitute(condition.right, whole))
@@ -97,6 +128,14 @@ def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str],
 
 def _names(condition: Stated) -> frozenset[str]:
     return symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
+
+
+def _is_multiple(condition: Stated, length: Length) -> bool:
+    """Whether it says of the length alone what its being a multiple of the rate implies."""
+    if isinstance(condition, OneOf) or condition.op != "==" or _names(condition) != {length.name}:
+        return False
+    apart = condition.left - condition.right
+    return all(evaluate(apart, {length.name: count * length.rate}) == 0 for count in (1, 2, 3))
 
 
 def _is_limit(condition: Condition, name: str) -> bool:

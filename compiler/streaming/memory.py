@@ -39,7 +39,7 @@ class Memory:
         """Inputs of the step that the start computes, by the ids of its values."""
         self.padding: Padding | None = None
         """The mask of the step, if samples are of different lengths."""
-        self.windows: dict[tuple[int, int, int], Value] = {}
+        self.windows: dict[tuple[int, int, int, Number | None], Value] = {}
         self.names: set[str] = set()
         self.owners: dict[int, str] = {}
         """The paths of the blocks that values of the start are made in, by their ids."""

@@ -35,7 +35,7 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
 
     if scan.reverse:
         raise _refused(node, LooksAhead("scan", memory.length.name, None, "", "`reverse=true` begins with the last position"))
-    site = site_at(node.span, Home(path), memory)
+    site = site_at(node.span, Home(path), memory, items)
     states, scanned, captured = items[: scan.states], items[scan.states : scan.own], items[scan.own :]
     if any(isinstance(x, Piece) for x in (*states, *captured)):
         refuse("each step takes tensors with an element for each position whole")
@@ -47,7 +47,7 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
     begun = [site.begun(x, "it starts at the first position") for x in pieces]
     kept = [site.state(v.type, x, "state") for v, x in zip(node.inputs[: scan.states], states, strict=True)]
     values = [*(value for value, _ in kept), *(x.value for x in begun), *(site.fixed(x) for x in captured)]
-    call = _called(node, body_of(node.graph, path, memory.whole_facts), replace(scan, length=memory.length.piece), values)
+    call = _called(node, body_of(node.graph, path, memory.whole_facts), replace(scan, length=site.length.piece), values)
     memory.step.call(call)
     for (_, state), value in zip(kept, call.outputs, strict=False):
         state.next = value

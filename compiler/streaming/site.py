@@ -42,7 +42,8 @@ class Site:
         self.items = tuple(items)
         self.home = home
         self.memory = memory
-        self.length: Length = memory.length
+        self.length: Length = memory.length.at(self._rate())
+        """That of the pieces."""
         self.given: OpInputs = node.op.bind(tuple(v.type for v in node.inputs), memory.whole_facts)
         """The types in the whole."""
 
@@ -50,13 +51,23 @@ class Site:
     def pieces(self) -> list[Piece]:
         return [item for item in self.items if isinstance(item, Piece)]
 
+    def _rate(self) -> int:
+        """The rate of the pieces; without any, that of the results."""
+        length = self.memory.length
+        rates = {length.rate_of(x.value.type.shape[x.axis], length.piece) for x in self.pieces}
+        if not rates:
+            rates = {length.rate_of(v.type.shape[a], length.whole) for v in self.node.outputs for a in length.axes(v.type)}
+        if len(rates - {None}) > 1:
+            self._refuse(NotStreamed(self.op.name, length.name, "its inputs have different numbers of positions"))
+        return next((rate for rate in rates if rate is not None), length.rate)
+
     # --- refusals ----------------------------------------------------------------------------------------------------------
 
     def refuse(self, why: str, advice: str = "") -> NoReturn:
-        self._refuse(NotStreamed(self.op.name, self.length.name, why, advice))
+        self._refuse(NotStreamed(self.op.name, self.memory.length.name, why, advice))
 
     def looks_ahead(self, advice: str = "", reason: str = "") -> NoReturn:
-        self._refuse(LooksAhead(self.op.name, self.length.name, None, advice, reason))
+        self._refuse(LooksAhead(self.op.name, self.memory.length.name, None, advice, reason))
 
     def _refuse(self, problem: Problem) -> NoReturn:
         raise Refused(problem, self.node.span)
@@ -131,9 +142,10 @@ class Site:
         """The elements of the piece, and `count` before them, which are remembered as `what`."""
         if not count:
             return x.value
-        found = self.memory.windows.get((id(x.value), x.axis, count))
+        key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
+        found = self.memory.windows.get(key)
         if found is None:
-            found = self.memory.windows[id(x.value), x.axis, count] = self._with_past(x, count, what)
+            found = self.memory.windows[key] = self._with_past(x, count, what)
         return found
 
     def _with_past(self, x: Piece, count: int, what: str) -> Value:
@@ -273,11 +285,11 @@ class Site:
         ahead = pieces[0].ahead if pieces else 0
         return Piece(value, axis, ahead, over, before)
 
-    def axis_of(self, number: int) -> tuple[int, int]:
-        """The axis of a result that is the stream, and how much longer than that it is."""
+    def axis_of(self, number: int, length: Length | None = None) -> tuple[int, int]:
+        """The axis of a result that is the stream, and how much longer than that it is, or than `length`."""
         type = self.node.outputs[number].type
         axes = self.length.axes(type)
-        over = self.length.over(type.shape[axes[0]]) if len(axes) == 1 else None
+        over = (length or self.length).over(type.shape[axes[0]]) if len(axes) == 1 else None
         if over is None:
             self.refuse(f"its result {type} has no axis with one element for each position")
         return axes[0], over
@@ -309,6 +321,6 @@ class _Nothing(Operator):
     """No operator: what is remembered for an output, or for a loop."""
 
 
-def site_at(span: Span, home: Home, memory: Memory) -> Site:
-    """What a rule may do, without an operator of the whole."""
-    return Site(OpNode(_Nothing(), (), (), "", span, ()), [], home, memory)
+def site_at(span: Span, home: Home, memory: Memory, items: Sequence[Item] = ()) -> Site:
+    """What a rule may do with items, without an operator of the whole."""
+    return Site(OpNode(_Nothing(), (), (), "", span, ()), items, home, memory)

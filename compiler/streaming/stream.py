@@ -24,7 +24,7 @@ class State(Record):
 
 
 class Stream(Record):
-    """A model that takes its sequence in pieces of any length along `dimension`.
+    """A model that takes its sequence in pieces along `dimension`, whose lengths are multiples of `rate`.
 
     `step` takes the inputs of the model that have that dimension, what is `fixed`, and the states; it returns the outputs of the model and
     the next states. What is fixed is an input of the model or an output of `start`, which takes the other inputs and returns states that
@@ -41,3 +41,4 @@ class Stream(Record):
     fixed: tuple[str, ...]
     moved: Mapping[str, str]
     mask: str = ""
+    rate: int = 1

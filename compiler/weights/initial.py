@@ -16,7 +16,7 @@ import numpy as np
 
 from ..analysis.parameters import ParameterInfo
 from ..ir.elements import Array, numpy_dtype
-from ..ops.constants import TableOperator
+from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initialisers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
 
@@ -56,6 +56,9 @@ class Drawn(Mapping[str, Array]):
         match info.op:
             case SpectralNormalize() as op:
                 return _padded(info, _singular_vectors(op, weight, self._own.generators.named(stage))[name])
+            case ParamOperator():
+                rows = np.linalg.norm(weight.astype(np.float64).reshape(len(weight), -1), axis=1)
+                return _padded(info, rows.reshape(info.shape))
         raise TypeError(f"`{info.operator}` computes nothing from a parameter")
 
     def __contains__(self, name: object) -> bool:
@@ -150,32 +153,33 @@ def _precision(info: ParameterInfo) -> Any:
     return np.float64 if info.dtype.name == "float64" else np.float32
 
 
-def _in_parts(info: ParameterInfo, draw: Callable[[int], Array]) -> Array:
+def _in_parts(info: ParameterInfo, draw: Callable[[Array], None]) -> Array:
     """A number of values at a time: they are the same ones as all at once, and rounded to half types they take a third of the memory."""
-    values = np.empty(info.numel, numpy_dtype(info.dtype))
+    values, precision = np.empty(info.numel, numpy_dtype(info.dtype)), _precision(info)
     for begin in range(0, values.size, _PART):
         part = values[begin : begin + _PART]
-        part[:] = draw(part.size)
+        drawn = part if part.dtype == precision else np.empty(part.size, precision)
+        draw(drawn)
+        if drawn is not part:
+            part[:] = drawn
     return values.reshape(info.shape)
 
 
 def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float = 0.0) -> Array:
-    def draw(count: int) -> Array:
-        values = generator.standard_normal(count, dtype=_precision(info))
+    def draw(values: Array) -> None:
+        generator.standard_normal(out=values, dtype=_precision(info))
         values *= std
         if mean:
             values += mean
-        return values
 
     return _in_parts(info, draw)
 
 
 def _between(info: ParameterInfo, generator: np.random.Generator, low: float, high: float) -> Array:
-    def draw(count: int) -> Array:
-        values = generator.random(count, dtype=_precision(info))
+    def draw(values: Array) -> None:
+        generator.random(out=values, dtype=_precision(info))
         values *= high - low
         values += low
-        return values
 
     return _in_parts(info, draw)
 

@@ -78,7 +78,7 @@ module.exports = grammar({
       prec.left(
         EXPR.postfix,
         choice(
-          seq($.identifier, ".", $._attribute),
+          seq(choice($.identifier, "in"), ".", $._attribute),
           seq($.value, ".", $._attribute),
           seq($.value, token.immediate("["), $._expr, "]"),
         ),

@@ -141,9 +141,9 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
 
 def _note_drawn(made: Model, known: bool) -> None:
     """A file with random numbers is not to be taken for a trained one. `known`: it was asked for, or holds none."""
-    from netc.compiler.analysis.parameters import parameters
+    from netc.compiler.analysis.parameters import learns
 
-    if not known and made.weights is None and any(info.trainable for info in parameters(made.program).values()):
+    if not known and made.weights is None and learns(made.program):
         click.echo("note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones", err=True)
 
 

@@ -1,13 +1,14 @@
 """The graphs of a program as bodies of units: what a level shows as one box each.
 
-Always: equal stages in a row of which each takes what the one before gives are one unit; a call of a graph that is only one unit is that
-unit under the label of the call; a body of more than `MOST` units is a body of groups, so every body can be read. Takes time in
-proportion to the nodes.
+Always: equal stages in a row of which each takes what the one before gives are one unit, and so are many side by side; a call of a graph
+that is only one unit is that unit under the label of the call; a body of more than `MOST` units is a body of groups, so every body can be
+read. Takes time in proportion to the nodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from netc.compiler.analysis.cost import same_stage
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
@@ -19,6 +20,8 @@ GROUP = 20
 """Units of a group, and groups of a group."""
 MOST_ENDS = 12
 """The most inputs or outputs of a group that are shown one by one."""
+SIDES = 6
+"""The least equal stages side by side that are one unit."""
 _AFTER = 1 << 60
 """The position of what takes the results of a graph."""
 
@@ -26,7 +29,7 @@ _AFTER = 1 << 60
 class Item:
     """A tensor, a tuple of them, or several that are shown as one; `ids` are the identities of the values."""
 
-    __slots__ = ("count", "ids", "name", "value")
+    __slots__ = ("count", "ids", "name", "type", "value")
 
     def __init__(self, given: Value | ValueTuple | Sequence[Value]) -> None:
         match given:
@@ -40,16 +43,20 @@ class Item:
                 self.value, values, self.name = None, given, ""
         self.ids = tuple(map(id, values))
         self.count = len(values)
+        self.type = values[0].type if values and all(v.type == values[0].type for v in values) else None
+        """That of each of them, if it is the same."""
 
 
 class Unit:
-    """`nodes` are equal stages in a row, of which the first has the label; or those of a group, which has `units`."""
+    """`nodes` are equal stages in a row, or side by side (`parallel`), of which the first has the label; or those of a group, which has
+    `units`."""
 
-    __slots__ = ("nodes", "units")
+    __slots__ = ("parallel", "nodes", "units")
 
-    def __init__(self, nodes: Sequence[Node], units: Sequence[Unit] = ()) -> None:
+    def __init__(self, nodes: Sequence[Node], units: Sequence[Unit] = (), parallel: bool = False) -> None:
         self.nodes = nodes
         self.units = units
+        self.parallel = parallel
 
     @property
     def times(self) -> int:
@@ -62,7 +69,9 @@ class Unit:
 
     @property
     def makes(self) -> list[Item]:
-        """What comes out of its stages; of equal ones in a row, out of the last."""
+        """What comes out of its stages; of equal ones in a row, out of the last; of those side by side, all as one."""
+        if self.parallel:
+            return [Item([v for node in self.nodes for v in node.outputs])]
         nodes = self.nodes if self.units else self.nodes[-1:]
         made = [Item(one) for node in nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
         return [item for item in made if item.count]
@@ -95,7 +104,7 @@ class Bodies:
         if id(graph) not in self._made:
             units = folded(graph)
             self._last[id(graph)] = _last_uses(graph, units)
-            self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), [Item(one) for one in graph.takes], _outputs(graph))
+            self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), _inputs(graph), _outputs(graph))
         return self._made[id(graph)]
 
     def inside(self, unit: Unit, graph: Graph) -> Body | None:
@@ -171,6 +180,11 @@ def _joined(items: list[Item]) -> Item:
     return one
 
 
+def _inputs(graph: Graph) -> list[Item]:
+    """What the graph is given; nothing of a tuple without tensors."""
+    return [item for item in map(Item, graph.takes) if item.count]
+
+
 def _outputs(graph: Graph) -> list[tuple[str, Item]]:
     """The results with their names; those of training that are others are named so."""
     names = graph.output_names or [""] * len(graph.outputs)
@@ -184,6 +198,11 @@ def _outputs(graph: Graph) -> list[tuple[str, Item]]:
 
 
 def folded(graph: Graph) -> list[Unit]:
+    """The units of a graph."""
+    return _in_parallel(in_rows(graph), _only_takers(graph))
+
+
+def in_rows(graph: Graph) -> list[Unit]:
     """Equal stages in a row, each taking what the one before gives to it alone, become one unit."""
     takers: dict[int, int] = {}
     for node in graph.nodes:
@@ -198,6 +217,32 @@ def folded(graph: Graph) -> list[Unit]:
         else:
             units.append([node])
     return [Unit(nodes) for nodes in units]
+
+
+def _only_takers(graph: Graph) -> dict[int, int | None]:
+    """The node that takes each value, by identities; None if several do, or the model gives it."""
+    found: dict[int, int | None] = {}
+    for node in graph.nodes:
+        for i in {id(v) for v in node.inputs}:
+            found[i] = None if i in found else id(node)
+    return found | dict.fromkeys(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
+
+
+def _in_parallel(units: list[Unit], takers: dict[int, int | None]) -> list[Unit]:
+    """Many equal stages that are given the same, all for one other stage, become one unit."""
+    found: list[Unit] = []
+    for _, run in groupby(units, lambda unit: _place(unit, takers)):
+        same = [*run]
+        alike = len(same) >= SIDES and all(same_stage(same[0].nodes[0], unit.nodes[0]) for unit in same)
+        found += [Unit([unit.nodes[0] for unit in same], parallel=True)] if alike else same
+    return found
+
+
+def _place(unit: Unit, takers: dict[int, int | None]) -> object:
+    """Equal for units between the same stages; one that is anywhere else equals no other."""
+    node = unit.nodes[0]
+    taker = takers.get(id(node.outputs[0])) if len(unit.nodes) == 1 and len(node.outputs) == 1 else None
+    return id(unit) if taker is None else (taker, tuple(map(id, node.inputs)))
 
 
 def _continues(before: Node, node: Node, takers: dict[int, int]) -> bool:

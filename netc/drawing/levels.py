@@ -150,7 +150,9 @@ class _Painter:
         return Level(tuple(boxes), tuple(wires))
 
     def _type(self, item: Item) -> str:
-        return f"{item.count} tensors" if item.value is None else self.sizes.type(item.value.type)
+        if item.type is None:
+            return f"{item.count} tensors"
+        return f"{item.count} × {self.sizes.type(item.type)}" if item.value is None else self.sizes.type(item.type)
 
     def _box(self, unit: Unit, graph: Graph, path: str, depth: int) -> Box:
         labels: list[str] = []
@@ -164,6 +166,7 @@ class _Painter:
             place = f"{path}.{node.label}" if path else node.label
             title, words = _name(unit, inner, place)
             words = f"{words} (shared)".strip() if node.shared is not None else words
+            words = f"{words} side by side".strip() if unit.parallel else words
             row = self._cost(graph, node)
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)
@@ -179,7 +182,8 @@ class _Painter:
 
     def _change(self, unit: Unit, place: str) -> str:
         """What a comparison says of a unit: of one that is closed, whether anything inside differs."""
-        paths = [f"{place}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units else [place]
+        around = place if unit.units else place.removesuffix(unit.nodes[0].label).removesuffix(".")
+        paths = [f"{around}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units or unit.parallel else [place]
         return next((self.marks.get(path, "changed") for path in paths if path in self.touched), "")
 
     def _cost(self, graph: Graph, node: Node) -> StageCost | None:
@@ -191,14 +195,18 @@ def _name(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
     name: they are left out where no parameter is named after them."""
     node, deepest = unit.nodes[0], inner.nodes[0]
     label, words = node.label, _words(deepest)
+    if not label and isinstance(node, CallNode):
+        return node.graph.kind, words
     if label.isdigit():
         if not words:
-            return ".".join(place.split(".")[-2:]), ""
+            title = ".".join(place.split(".")[-2:])
+            return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
         last = unit.nodes[-1].label
         shown = label if last == label else f"{label} … {last}"
         return words, shown if isinstance(node, CallNode) or node.specs else ""
     if not _made_up(label, node):
-        return label, words if words != label else ""
+        title = f"{label} … {unit.nodes[-1].label}" if unit.parallel else label
+        return title, words if words != label else ""
     return (label, "") if isinstance(node, CallNode) else (label, words) if node.specs else (words, "")
 
 

@@ -66,8 +66,8 @@ def _style(theme: str) -> str:
         f"body{{margin:0;font:15px/1.5 {FONT}}}main{{padding:16px 20px}}nav{{font-size:13px}}h1{{font-size:20px;margin:4px 0 8px}}"
         ".kind{font-weight:400;font-size:15px}section{display:none}section:target{display:block}"
         "main:not(:has(section:target))>section:first-of-type{display:block}"
-        # on a narrow screen a picture shrinks as far as it can be read; the rest is scrolled
-        ".sheet{display:flex;overflow-x:auto}svg{margin:0 auto;flex:none;max-width:max(100%,760px);height:auto}"
+        # a picture that is wider than the screen shrinks as far as it can be read; the rest is scrolled
+        ".sheet{display:flex;overflow-x:auto}svg{margin:0 auto;flex:none;max-width:100%;min-width:calc(var(--wide)*.7);height:auto}"
         "svg a{cursor:pointer}svg a:hover rect,svg a:focus rect{stroke-width:3}"
         f"{_page_colours(colours)}{night}{style_sheet(theme)}"
     )

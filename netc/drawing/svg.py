@@ -22,7 +22,8 @@ Link = Callable[[int], str]
 
 
 def svg(page: Page, theme: str = "auto", link: Link | None = None, heading: bool = True) -> str:
-    """The page as a file of its own. `link` gives the addresses that closed boxes lead to; without, they lead nowhere."""
+    """The page as a file of its own. `link` gives the addresses that closed boxes lead to; without, they lead nowhere. With it, the picture
+    is part of a page, whose style sheet finds its width as `--wide`."""
     drawing = drawn(page.level)
     top = MARGIN + (28.0 if heading else 0.0)
     title = f"{page.title} · {page.subtitle}" if page.subtitle else page.title
@@ -30,8 +31,10 @@ def svg(page: Page, theme: str = "auto", link: Link | None = None, heading: bool
     whole = max(drawing.width, width(title, HEADING, bold=True) if heading else 0.0, *(width(line, LEGEND) for line in legend), 120.0)
     left = MARGIN + (whole - drawing.width) / 2
     wide, high = whole + 2 * MARGIN, top + drawing.height + (16.0 * len(legend) + 10 if legend else 0) + MARGIN
+    size = f'width="{_n(wide)}" height="{_n(high)}" viewBox="0 0 {_n(wide)} {_n(high)}"'
+    size += f' style="--wide:{_n(wide)}px"' if link is not None else ""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(wide)}" height="{_n(high)}" viewBox="0 0 {_n(wide)} {_n(high)}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
         f"<title>{escape(title)}</title><style>{style_sheet(theme)}</style>" if heading else f"<title>{escape(title)}</title>",
         f'<rect class="paper" width="{_n(wide)}" height="{_n(high)}"/>',
     ]

@@ -70,10 +70,11 @@ class Sizes:
         if isinstance(value, int):
             return decimal(value)
         text = self.quotients.shorten(show(value))
-        first, plus, _ = text.partition(" + ") if len(text) > LONGEST_COUNT else (text, "", "")
+        first = _first_term(text) if len(text) > LONGEST_COUNT else text
+        cut = len(first) < len(text)
         text = re.sub(r"(?<![\w.])\d{4,}", lambda m: decimal(int(m[0])).replace(" ", ""), first).replace("*", "·")
         text = re.sub(r"(?<!\w)(\w+)·\1(?!\w)", r"\1²", text)
-        return (text[: LONGEST_COUNT - 1] + "…" if len(text) > LONGEST_COUNT else text) + (" + …" if plus else "")
+        return (text[: LONGEST_COUNT - 1] + "…" if len(text) > LONGEST_COUNT else text) + (" + …" if cut else "")
 
     def costs(self, row: StageCost, times: int) -> str:
         """Parameters and FLOPs of `times` such stages; nothing of one that has no parameters and computes no products."""
@@ -83,6 +84,16 @@ class Sizes:
         if row.parameters or row.detail or row.multiply_adds != 0:
             parts += [f"{self.count(row.flops * times)} FLOPs"] if row.flops != 0 else []
         return ", ".join(parts)
+
+
+def _first_term(text: str) -> str:
+    """The text up to the first ` + ` or ` - ` that is outside of brackets."""
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if not depth and text[at : at + 3] in (" + ", " - "):
+            return text[:at]
+    return text
 
 
 def decimal(value: int) -> str:

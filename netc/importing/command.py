@@ -64,7 +64,8 @@ class ImportedSpec(Record):
         took = f"{sum(self.seconds):.1f} s"
         if self.proof is None:
             return f"{lines}; not compared with the original\nin {took}"
-        sizes = "; ".join(", ".join(f"{n}={s}" for n, s in sizes.items()) for sizes in self.proof.sizes)
+        sizes = "; ".join(", ".join(f"{n}={s}" for n, s in sizes.items()) for sizes in self.proof.sizes if sizes)
+        proved = f"proved for {sizes}" if sizes else "proved"
         differences = ", ".join(f"{target} {value:.1g}" for target, value in self.proof.differences.items())
         if self.proof.training is not None:
             differences += f", in training {self.proof.training:.1g}"
@@ -72,7 +73,7 @@ class ImportedSpec(Record):
             differences += f"; the quantised file differs by {self.proof.rounded:.1g}"
         if self.proof.inexact:
             differences += f", compared in float64, from which the original itself differs by {self.proof.inexact:.1g}"
-        return f"{lines}\nproved for {sizes}: largest difference in {differences}\nin {took}"
+        return f"{lines}\n{proved}: largest difference in {differences}\nin {took}"
 
 
 def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "") -> ImportedSpec:

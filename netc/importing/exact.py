@@ -2,7 +2,8 @@
 
 In: a model in float32 or float16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed is what the
 file says, operator by operator, two of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for files on
-which these two disagree.
+which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type off, up or
+down: the outputs move as far as rounding errors of that size move them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from onnx.reference.op_run import OpRun
 if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
-_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+_FLOATS = {TensorProto.FLOAT: 2.0**-24, TensorProto.FLOAT16: 2.0**-11}
+"""Half of the last digit of each type, relative to the number."""
 _TYPED = ("to", "dtype")
 """Attributes that are element types."""
 
@@ -48,15 +50,16 @@ class NotEvaluated(Exception):
     """Why the reference implementation gave nothing."""
 
 
-def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
+def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], *, rounded: bool = False) -> list[Array]:
     """The outputs. Raises `NotEvaluated`."""
     double = onnx.ModelProto()
     double.CopyFrom(model)
-    _graph(double.graph)
+    numbers = _Numbers(rounded=rounded)
+    numbers.graph(double.graph)
     for function in double.functions:
         for node in function.node:
-            _node(node)
-    given = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in inputs.items()}
+            numbers.node(node)
+    given = {name: numbers.double(array, array.dtype) if array.dtype.kind == "f" else array for name, array in inputs.items()}
     try:
         with np.errstate(all="ignore"):
             made = ReferenceEvaluator(double, new_ops=[BatchNormalization, GlobalMaxPool]).run(None, given)
@@ -65,29 +68,42 @@ def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array
     return [np.asarray(array) for array in made]
 
 
-def _graph(graph: onnx.GraphProto) -> None:
-    for tensor in graph.initializer:
-        _tensor(tensor)
-    for info in (*graph.input, *graph.output, *graph.value_info):
-        if info.type.tensor_type.elem_type in _FLOATS:
-            info.type.tensor_type.elem_type = TensorProto.DOUBLE
-    for node in graph.node:
-        _node(node)
+class _Numbers:
+    """Makes all floats of a model float64, in place."""
 
+    def __init__(self, *, rounded: bool) -> None:
+        self._signs = np.random.default_rng(0) if rounded else None
 
-def _node(node: onnx.NodeProto) -> None:
-    for attribute in node.attribute:
-        if attribute.HasField("t"):
-            _tensor(attribute.t)
-        if attribute.name in _TYPED and attribute.i in _FLOATS:
-            attribute.i = TensorProto.DOUBLE
-        for graph in (attribute.g, *attribute.graphs):
-            _graph(graph)
-    if node.op_type == "Constant" and len(node.attribute) == 1 and node.attribute[0].name in ("value_float", "value_floats"):
-        number: Any = helper.get_attribute_value(node.attribute[0])
-        node.attribute[0].CopyFrom(helper.make_attribute("value", numpy_helper.from_array(np.array(number, np.float64))))
+    def double(self, array: Array, dtype: np.dtype[Any]) -> Array:
+        """An array that was of that type."""
+        exact = array.astype(np.float64)
+        half = _FLOATS.get(helper.np_dtype_to_tensor_dtype(dtype), 0.0)
+        if self._signs is None:
+            return exact
+        return np.where(np.mod(exact, 1) == 0, exact, exact * (1 + half * self._signs.choice((-1.0, 1.0), exact.shape)))
 
+    def graph(self, graph: onnx.GraphProto) -> None:
+        for tensor in graph.initializer:
+            self._tensor(tensor)
+        for info in (*graph.input, *graph.output, *graph.value_info):
+            if info.type.tensor_type.elem_type in _FLOATS:
+                info.type.tensor_type.elem_type = TensorProto.DOUBLE
+        for node in graph.node:
+            self.node(node)
 
-def _tensor(tensor: onnx.TensorProto) -> None:
-    if tensor.data_type in _FLOATS:
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+    def node(self, node: onnx.NodeProto) -> None:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                self._tensor(attribute.t)
+            if attribute.name in _TYPED and attribute.i in _FLOATS:
+                attribute.i = TensorProto.DOUBLE
+            for graph in (attribute.g, *attribute.graphs):
+                self.graph(graph)
+        if node.op_type == "Constant" and len(node.attribute) == 1 and node.attribute[0].name in ("value_float", "value_floats"):
+            number: Any = helper.get_attribute_value(node.attribute[0])
+            node.attribute[0].CopyFrom(helper.make_attribute("value", numpy_helper.from_array(np.array(number, np.float64))))
+
+    def _tensor(self, tensor: onnx.TensorProto) -> None:
+        if tensor.data_type in _FLOATS:
+            array = numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(self.double(array, array.dtype)), tensor.name))

@@ -30,7 +30,8 @@ Steps = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
 class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
     so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantised
-    model that it was made of, `exact` the same model in float64. `step` is a step of training, if the import has that."""
+    model that it was made of, `exact` the same model in float64, `moved` that with all its numbers half a digit off. `step` is a step of
+    training, if the import has that."""
 
     what: str
     imported: Imported
@@ -40,4 +41,5 @@ class Origin(Record):
     seconds: float = 0.0
     rounded: Run | None = None
     exact: Run | None = None
+    moved: Run | None = None
     step: Steps | None = None

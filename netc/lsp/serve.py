@@ -32,12 +32,17 @@ class _OneLine(logging.Formatter):
         return f"  {ei[0].__name__}: {str(ei[1])[:200]}" if ei[0] is not None else ""
 
 
+def collect_rarely() -> None:
+    """Looks for garbage less often than Python would: an answer makes many objects, and little garbage."""
+    gc.set_threshold(50_000)
+
+
 def serve() -> bool:
     """Speaks with one editor. False if it says that the server is to exit, and has not asked it to shut down before."""
     log = logging.StreamHandler()
     log.setFormatter(logging.Formatter("netc: %(message)s") if os.environ.get("NETC_DEBUG") else _OneLine("netc: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[log])
-    gc.set_threshold(50_000)
+    collect_rarely()
     server = NetServer()
     features.register(server)
     questions.register(server)

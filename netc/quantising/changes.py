@@ -49,9 +49,10 @@ class Quantised(Record):
         few = ", ".join(f"`{name}`" for name in self.left[:5]) + (", ..." if len(self.left) > 5 else "")
         others = f"; not {few}" if self.left else ""
         smaller = self.bytes_before / self.bytes_after
+        size = f"{smaller:.1f} times smaller" if smaller > 1 else "which is no smaller: it has few weights"
         return (
             f"{self.quantised} of {self.products} products with weights are quantised{others}",
-            f"{shown(self.bytes_after)} instead of {shown(self.bytes_before)}, {smaller:.1f} times smaller",
+            f"{shown(self.bytes_after)} instead of {shown(self.bytes_before)}, {size}",
             *(f"on {self.inputs}, {change}" for change in self.changes),
         )
 

@@ -1,19 +1,28 @@
 """Inlay hints: the shape of what a line gives, at the end of the line.
 
 In: a checked text and a range of offsets. Out: `Hint`s in the order of the text, at most one a line: the result of the outermost stage
-that ends there.
+that ends there. Always: a line whose shape is unknown because of an error has the one that it would have with the errors corrected as
+their help says, marked with `?`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from netc.compiler.elaborate.index import StageResult
 from netc.dsl.record import Record
 
 from .checked import Checked
+from .correction import Correction, corrected
 from .show import show_types
 
 LONGEST = 80
 """The characters of a hint; a longer one is cut, and whole in its tooltip."""
+
+
+ROUNDS = 3
+"""How often a text is corrected: what is wrong below an error is known once that is corrected."""
+ASSUMED = "with the errors of the text corrected as their help says"
 
 
 class Hint(Record):
@@ -30,6 +39,29 @@ def hints(checked: Checked, start: int = 0, end: int | None = None) -> list[Hint
     stop = len(text) if end is None else min(end, len(text))
     stop = _line_end(text, stop)
     first = text.rfind("\n", 0, max(0, min(start, len(text)))) + 1
+    found = {one.offset: one for one in (*_assumed(checked, first, stop), *_known(checked, first, stop))}
+    return [found[offset] for offset in sorted(found)]
+
+
+def _assumed(checked: Checked, first: int, stop: int) -> Iterator[Hint]:
+    """Those of the corrected text, where this one has the same lines."""
+    made: list[Correction] = []
+    trial: Checked | None = checked
+    while trial is not None and len(made) < ROUNDS and (one_more := corrected(trial.source, trial.diagnostics())) is not None:
+        made.append(one_more)
+        trial = checked.workspace.trial(checked.path, one_more.text)
+    if trial is None or not made:
+        return
+    for one in _known(trial, 0, len(trial.source.text)):
+        offset = one.offset
+        for correction in reversed(made):
+            offset = correction.before(offset)
+        if first <= offset <= stop:
+            yield Hint(offset, f"{one.text} ?", f"{one.whole}\n{ASSUMED}".strip())
+
+
+def _known(checked: Checked, first: int, stop: int) -> list[Hint]:
+    text = checked.source.text
     last: dict[int, StageResult] = {}
     for stage in checked.stages:
         if first <= stage.span.end <= stop and stage.is_typed:

@@ -34,6 +34,7 @@ class Workspace:
         self._parsed: dict[str, tuple[Stamp, Parsed]] = {}
         self._models: dict[str, str] = {}
         self._pasts: dict[str, Past] = {}
+        self._trials: Workspace | None = None
 
     def past(self, real: str) -> Past:
         """What earlier checks of a text have left."""
@@ -55,6 +56,13 @@ class Workspace:
         other = Workspace(self.allowed)
         other._open, other._models = dict(self._open), dict(self._models)
         return other
+
+    def trial(self, real: str, text: str) -> Checked | None:
+        """What would be known of a text if it were this one. Trials have a memory of their own."""
+        if self._trials is None:
+            self._trials = Workspace(self.allowed)
+        self._trials._open, self._trials._models = {**self._open, real: text}, dict(self._models)
+        return self._trials.checked(real)
 
     def may_change(self, path: str) -> bool:
         """Whether a file is one of the user's: neither of the standard library nor of an installed package."""

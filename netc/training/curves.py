@@ -14,18 +14,35 @@ from xml.sax.saxutils import escape
 from netc.compiler.ir.training import LOSS
 from netc.dsl.record import Record
 
+from ..drawing.metrics import fitted, printable, width
+
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 64, 16, 34, 40
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
 """Those of Okabe and Ito, which people with colour blindness distinguish: https://jfly.uni-koeln.de/color/"""
+DASHES = ("", "7 3", "2 3", "9 3 2 3")
+"""How lines are drawn when all colours are in use."""
+SIZE, LINE = 12, 18
+"""Of the font, and between two lines of the legend."""
 LOGARITHMIC = 30
 NOT_RESULTS = ("step", "epoch", "lr", "validation")
+
+
+class Look(Record):
+    """The colour of a run, and the dashes of its lines."""
+
+    colour: str
+    dashes: str
+
+    def __str__(self) -> str:
+        """As attributes of a line."""
+        return f'stroke="{self.colour}"' + (f' stroke-dasharray="{self.dashes}"' if self.dashes else "")
 
 
 class Curve(Record):
     """Points (step, value) of one run; `validation` ones are drawn solid, those of training thin."""
 
     run: str
-    colour: str
+    look: Look
     validation: bool
     points: tuple[tuple[float, float], ...]
 
@@ -33,13 +50,14 @@ class Curve(Record):
 def curves_svg(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """The picture of the runs, by their names."""
     panels = [(name, curves) for name in _names(runs.values()) if (curves := _curves(name, runs))]
-    legend = 24 * (len(runs) > 1)
+    entries = _legend(list(runs)) if len(runs) > 1 else []
+    legend = 6 + LINE * len(entries) if entries else 0
     height = HEIGHT * max(1, len(panels)) + legend
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
-        'font-family="system-ui, sans-serif" font-size="12">',
+        f'font-family="system-ui, sans-serif" font-size="{SIZE}">',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-        *(_legend(list(runs)) if legend else ()),
+        *(part for line in entries for part in line),
     ]
     for index, (name, curves) in enumerate(panels):
         parts += _panel(name, curves, legend + index * HEIGHT)
@@ -63,7 +81,7 @@ def _curves(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
             values = ((step, math.nan if results[name] is None else results[name]) for step, results in found if name in results)
             points = tuple((float(step), float(value)) for step, value in values if isinstance(value, (int, float)))
             if points:
-                made.append(Curve(run, COLOURS[index % len(COLOURS)], validation, points))
+                made.append(Curve(run, _look(index), validation, points))
     return made
 
 
@@ -114,21 +132,33 @@ def _lines(curve: Curve, x: Any, y: Any) -> list[str]:
         elif pieces[-1]:
             pieces.append([])
     style = 'stroke-width="2"' if curve.validation else 'stroke-width="1" stroke-opacity="0.6"'
-    made = [f'<polyline points="{" ".join(p)}" fill="none" stroke="{curve.colour}" {style}/>' for p in pieces if len(p) > 1]
+    made = [f'<polyline points="{" ".join(p)}" fill="none" {curve.look} {style}/>' for p in pieces if len(p) > 1]
     if curve.validation:
         for point in (point for piece in pieces for point in piece):
             px, py = point.split(",")
-            made.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.colour}"/>')
+            made.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.look.colour}"/>')
     return made
 
 
-def _legend(runs: list[str]) -> list[str]:
-    parts, at = [], LEFT
+def _look(index: int) -> Look:
+    return Look(COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)])
+
+
+def _legend(runs: list[str]) -> list[list[str]]:
+    """The names of the runs in lines, each with its stroke."""
+    lines: list[list[str]] = []
+    at: float = WIDTH
     for index, run in enumerate(runs):
-        parts.append(f'<rect x="{at}" y="10" width="14" height="4" fill="{COLOURS[index % len(COLOURS)]}"/>')
-        parts.append(f'<text x="{at + 20}" y="16">{escape(run)}</text>')
-        at += 40 + 7 * len(run)
-    return parts
+        shown = fitted(printable(run), SIZE, WIDTH - LEFT - RIGHT - 40)
+        wide = 56 + width(shown, SIZE)
+        if at + wide > WIDTH:
+            lines.append([])
+            at = LEFT
+        y = 12 + LINE * (len(lines) - 1)
+        lines[-1].append(f'<line x1="{at:.0f}" x2="{at + 28:.0f}" y1="{y}" y2="{y}" {_look(index)} stroke-width="3"/>')
+        lines[-1].append(f'<text x="{at + 34:.0f}" y="{y + 4}">{escape(shown)}</text>')
+        at += wide
+    return lines
 
 
 def _marks(low: float, high: float, count: int) -> list[float]:

@@ -58,6 +58,35 @@ def test_equal_stages_whose_results_are_used_elsewhere_stay_apart() -> None:
     assert len(level.boxes) == 5
 
 
+def test_many_equal_stages_side_by_side_are_one_box() -> None:
+    """24 layers of 8 * 64 + 8 parameters; five of them are few enough to be shown one by one."""
+    text = "x = input 64\nx -> each i in 0..24 as experts.{i} { dense 8 } -> concat axis=1"
+    level = drawn(text).pages[0].level
+    assert titles(level) == ["x", "experts.0 … experts.23", "concat 1", "output"]
+    box = level.boxes[1]
+    assert (box.times, box.lines[0], box.tags) == (24, "dense 8 side by side", ("24 × [N, 8]",))
+    assert box.lines[1].startswith("12.5 k parameters")
+    assert wires(level) == {("x", box.title), (box.title, "concat 1"), ("concat 1", "output")}
+    assert len(drawn(text.replace("24", "5")).pages[0].level.boxes) == 8
+    numbered = drawn("input 64 -> each i in 0..9 as {i} { dense 8 relu } -> concat axis=1", depth=0).pages[0].level
+    assert (numbered.boxes[1].title, numbered.boxes[1].times) == ("0 … 8", 9)
+
+
+def test_stages_side_by_side_stay_apart_where_what_they_give_goes_elsewhere() -> None:
+    names = "abcdefgh"
+    text = "x = input 4; " + "; ".join(f"{name} = x -> dense 4 as {name}" for name in names)
+    level = drawn(f"{text}; y = ({', '.join(names)}) -> concat axis=1; out y, a").pages[0].level
+    assert [(box.title, box.times) for box in level.boxes if box.lines and box.lines[0].startswith("dense 4")] == [("a", 1), ("b … h", 7)]
+    apart = drawn(f"{text}; " + "; ".join(f"{name}2 = {name} -> relu" for name in names) + "; out " + ", ".join(f"{n}2" for n in names))
+    assert len([box for box in apart.pages[0].level.boxes if box.lines and box.lines[0] == "dense 4"]) == len(names)
+
+
+def test_what_differs_among_stages_side_by_side_is_marked() -> None:
+    text = "block b(n) { in -> dense n }\ninput 8 -> each i in 0..8 as e.{i} { b 4 } -> concat axis=1"
+    before, after = netc.compile(text.replace("b 4", "b 5")).program, netc.compile(text).program
+    assert {b.title: b.change for b in picture(after, depth=0, before=before).pages[0].level.boxes if b.change}["e.0 … e.7"] == "changed"
+
+
 def test_other_stages_in_a_row_stay_apart() -> None:
     level = drawn("input 8 -> dense 8 -> dense 8 bias=false -> dense 4").pages[0].level
     assert [box.lines[0] for box in level.boxes if box.shape == "stage"] == ["dense 8", "dense 8 bias=false", "dense 4"]
@@ -122,7 +151,7 @@ def test_part_of_a_model() -> None:
 def test_a_scan_and_shared_stages() -> None:
     text = "x = input [T, 8]\nzeros = table (n, i) [N, 16] float32 = 0\nx -> scan (h = zeros) axis=1 { h = (in, h) -> gru_cell 16 as cell }"
     level = drawn(text, depth=0).pages[0].level
-    assert any("a step for each position" in (box.title, *box.lines) for box in level.boxes)
+    assert ("scan", "a step for each position") in [(box.title, box.lines[0]) for box in level.boxes if box.lines]
     shared = drawn("shared enc = dense 4\nx = input 4; y = input 4; (x -> enc) + (y -> enc)").pages[0].level
     assert [box.title for box in shared.boxes].count("enc") == 2
     assert all("(shared)" in box.lines[0] for box in shared.boxes if box.title == "enc")
@@ -138,6 +167,8 @@ def test_long_types_and_formulas_are_short() -> None:
     box = next(box for box in level.boxes if box.shape == "stage")
     assert box.tags == ("[N, 8, H2, W2]",)
     assert box.lines[1] == "1,184 parameters, 2,360·H2·W2 FLOPs"
+    cut = drawn("input 3xHxW -> conv 8 7x7 stride=2").pages[0].level
+    assert [box.lines[1] for box in cut.boxes if box.shape == "stage"] == ["1,184 parameters, 2,360·H2·W2 + … FLOPs"]
 
 
 def test_what_differs_is_marked() -> None:

@@ -92,3 +92,16 @@ def test_constants_and_casts_in_nodes_are_evaluated_in_float64() -> None:
     given = model([*nodes, node("Mul", ["a", "b"], ["c"]), node("Mul", ["c", "f"], ["y"])], {"i": ["N"]}, ["y"], types={"i": 7})
     (found,) = evaluated(given, {"i": np.array([3, 7])})
     assert found.tolist() == [float(np.float32(1 / 3)) * float(np.float32(0.1)) * i for i in (3, 7)]
+
+
+def test_numbers_that_are_half_a_digit_off_move_the_result_as_rounding_errors_do() -> None:
+    """A difference of two products that are almost the same loses digits; an integer has none to lose."""
+    x = np.random.default_rng(0).standard_normal((3, 64)).astype(np.float32)
+    nodes = [node("Mul", ["x", "a"], ["p"]), node("Mul", ["x", "b"], ["q"]), node("Sub", ["p", "q"], ["y"])]
+    close = model(nodes, {"x": ["N", 64]}, ["y"], {"a": WEIGHT[0], "b": WEIGHT[0] * np.float32(1.0001)})
+    for given, least, most in ((close, 1e-5, 1e-2), (chain(), 1e-9, 1e-6)):
+        exact, moved = (evaluated(given, {"x": x}, rounded=rounded)[0] for rounded in (False, True))
+        assert least < np.abs(moved - exact).max() / np.abs(exact).max() < most
+    whole = model([node("Mul", ["x", "three"], ["y"])], {"x": ["N", 64]}, ["y"], {"three": np.float32(3)})
+    (found,) = evaluated(whole, {"x": np.round(x)}, rounded=True)
+    assert np.array_equal(found, np.round(x) * 3)

@@ -14,12 +14,7 @@ from netc.compiler.frontends.onnx import from_model
 
 SPECS = Path(__file__).parents[2] / "specs"
 
-ADAPTIVE = "computes with sizes that are not known before run time"
-REFUSED = {
-    "alexnet": ADAPTIVE,  # adaptive_avg_pool from any size to six by six is many operators in ONNX
-    "vgg": ADAPTIVE,
-    "mixtral": "whose size depends on data",  # grouped_linear is many operators in ONNX
-}
+REFUSED = {"mixtral": "whose size depends on data"}  # grouped_linear is many operators in ONNX
 OTHER_KEYS = (
     *("mamba", "swin", "swin_v2", "vit", "clip", "gpt2", "llama", "mistral", "t5", "whisper", "hifigan"),
     *("ddpm", "maxvit", "wavenet", "nerf", "bahdanau", "pointnet", "kan"),

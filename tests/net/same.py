@@ -8,9 +8,12 @@ import numpy as np
 import torch
 
 import netc
+from netc.compiler.dims import Facts
 from netc.compiler.ir.flat import FlatGraph, FlatNode
-from netc.compiler.ir.graph import CallNode, Program
+from netc.compiler.ir.graph import CallNode, OpNode, Program
 from netc.compiler.ir.walk import graphs
+from netc.compiler.ops.base import strict_key
+from netc.compiler.ops.parametric import Parametric
 from netc.importing.proof import flat_tensors
 from netc.samples import random_array, several_shapes
 
@@ -24,7 +27,7 @@ def signature(program: Program) -> list[int]:
         node = item.node
         path = item.path if any(s.persistent for s in node.specs) or node.tie else ""
         tie = None if node.tie is None else (node.tie.name, node.tie.path, node.tie.target_name)
-        key = hash((node.op.identity(), path, tie, node.frozen and bool(node.specs), tuple(known[i] for i in item.inputs)))
+        key = hash((_effective(node), path, tie, node.frozen and bool(node.specs), tuple(known[i] for i in item.inputs)))
         for place, output in enumerate(item.outputs):
             known[output] = hash((key, place))
     return [hash(known[i]) for i in flat.results()]
@@ -47,3 +50,14 @@ def same_results(model: netc.Model, other: netc.Model) -> bool:
             if not all(torch.equal(a, b) for a, b in pairs):
                 return False
     return True
+
+
+def _effective(node: OpNode) -> Hashable:
+    """The operator without the arguments that have no effect on this use."""
+    op = node.op
+    idle = set(op.idle())
+    if isinstance(op, Parametric):
+        idle |= set(op.idle_initialisers(op.bind(tuple(v.type for v in node.inputs), Facts.nothing())))
+    if node.tie is not None:
+        idle.add("init")
+    return type(op), tuple((name, strict_key(op.args[name])) for name in sorted(op.args) if name not in idle)

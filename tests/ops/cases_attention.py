@@ -14,7 +14,8 @@ CASES: list[str] = [
     f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; (q, k, v) -> attention causal=true",
     f"{_HEADS}; (q, k, v) -> attention",
     f"{_HEADS}; (q, k, v) -> attention causal=true align=start",
-    f"{_HEADS}; (q, k, v) -> attention align=end",
+    f"block a(q: [N, H, T, D], k: [N, H, T, D], causal) {{ (q, k, k) -> attention causal=causal align=end }}; "
+    f"{_qkv('4, T, 6', '4, T, 6', '4, T, 6')}; a(q, k, false) + a(q, v, true)",
     f"{_LATER}; (q, k, k) -> attention causal=true align=end",
     f"{_LATER}; (q, k, k) -> attention causal=true align=end window=2",
     f"{_qkv('4, 3, 6', '2, 5, 6', '2, 5, 6')}; (q, k, v) -> attention causal=true align=end window=1 dropout=0.5",

@@ -147,8 +147,10 @@ def test_the_padding_stays_zero() -> None:
         assert weight.sum() == 32
 
 
-def test_an_argument_without_its_parameter_has_no_effect() -> None:
-    assert "nn.init" not in netc.compile("input 3 -> dense 4 bias=false bias_init=ones").source()
+def test_a_default_without_its_parameter_has_no_effect() -> None:
+    text = "default dense bias_init=ones\ninput 3 -> dense 4 bias=false"
+    assert "nn.init" not in netc.compile(text).source()
+    assert "init" not in netc.compile(text).source("net")
 
 
 def test_values_of_the_language() -> None:

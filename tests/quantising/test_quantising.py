@@ -63,6 +63,13 @@ def test_what_is_said_is_true(tmp_path: Path) -> None:
     assert (found.bytes_before, found.bytes_after) == (exact.stat().st_size, path.stat().st_size)
 
 
+def test_a_file_that_is_larger_is_not_called_smaller(run: Run) -> None:
+    done = run("-e", "input 8 -> dense 3", "--seed", "0", "--quantize", "int8", "-o", "q.onnx")
+    assert run("-e", "input 8 -> dense 3", "--seed", "0", "-o", "x.onnx").exit_code == 0
+    assert Path("q.onnx").stat().st_size > Path("x.onnx").stat().st_size
+    assert done.stderr.splitlines()[1].endswith(", which is no smaller: it has few weights")
+
+
 def test_a_calibration_fixes_the_scales(run: Run) -> None:
     """With numbers a thousand times as large as those of the calibration, what is static saturates."""
     np.savez("c.npz", input=samples())

@@ -139,6 +139,24 @@ def test_hints_of_a_broken_text_are_those_of_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("input 8\n-> relU\n-> dense 2", ["# [N, 8]", "# [N, 8] ?", "# [N, 2] ?"]),
+        ("input 8\n-> dense 8 5\n-> Linear(5, 6)\n-> relu", ["# [N, 8]", "# [N, 5] ?", "# [N, 6] ?", "# [N, 6] ?"]),
+        ("input 8\n-> dense 4\n-> is [N, 9]\n-> relu", ["# [N, 8]", "# [N, 4]", "# [N, 9]", "# [N, 9]"]),
+        ("input 3x8\n-> reshape [N, 5, _]\n-> relu", ["# [N, 3, 8]"]),
+        ("input 3x8\n-> reshape [N, 5, 4]\n-> dense 2", ["# [N, 3, 8]", "# [N, 5, 4]", "# [N, 5, 2]"]),
+        ("input 3x8\n-> reshape [8, 3]\n-> dense 2", ["# [N, 3, 8]", "# [N, 8, 3]", "# [N, 8, 2]"]),
+        ("input 3x12\n-> unflatten 2 [5, 2]\n-> dense 2", ["# [N, 3, 12]", "# [N, 3, 5, 2]", "# [N, 3, 5, 2]"]),
+    ],
+)
+def test_hints_after_an_error(text: str, expected: list[str]) -> None:
+    """A shape that the text states is known, and the others are those of the corrected text."""
+    _, checked, _ = checked_at(text)
+    assert [hint.text for hint in hints(checked)] == expected
+
+
+@pytest.mark.parametrize(
     ("marked", "label", "active"),
     [
         ("input 3 -> dense |", "dense units bias=true", "units"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import onnx.numpy_helper
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -199,3 +200,23 @@ def test_spectral_norm_starts_as_pytorchs(layer: str) -> None:
         torch.testing.assert_close(weight / torch.dot(u, matrix @ v), theirs.weight)
         side = torch.sign(torch.dot(u, theirs.parametrizations.weight[0]._u))
         torch.testing.assert_close(side * v, theirs.parametrizations.weight[0]._v)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_weight_norm_starts_as_pytorchs(layer: str) -> None:
+    """As the layer with the weight that was drawn: magnitudes are the norms of its rows."""
+    make, text, shape, _ = LAYERS[layer]
+    model = netc.compile(f"""
+        use "std/parametrizations.net": weight_norm
+        input {shape} -> weight_norm ({text} init=normal(0.3)) as layer""")
+    source: dict[str, type[nn.Module]] = {}
+    exec(model.source(), source)
+    key = "layer.parametrizations.weight.original"
+    drawn = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i)) for i in model.onnx(seed=5).graph.initializer}
+    states = [model.module(seed=5).state_dict(), model.module().state_dict(), source["Net"]().state_dict(), drawn]
+    for state in states:
+        theirs = make()
+        theirs.weight.data = state[f"{key}1"].clone()
+        theirs = parametrizations.weight_norm(theirs)
+        torch.testing.assert_close(state[f"{key}0"], theirs.parametrizations.weight.original0.detach())
+        assert state[f"{key}0"].std() > 0

@@ -42,15 +42,15 @@ def axis_of(type_: TensorType, dimension: str) -> int | None:
     return next((axis for axis, d in enumerate(type_.shape) if dimension in symbols(d)), None)
 
 
-def lengths(total: int, seed: int) -> Iterator[list[int]]:
-    """Several ways to cut a sequence: into single positions, not at all, and at random."""
-    yield [1] * total
+def lengths(total: int, seed: int, every: int = 1) -> Iterator[list[int]]:
+    """Several ways to cut a sequence: into pieces of `every` position, not at all, and at random into multiples of that."""
+    yield [every] * (total // every)
     yield [total]
     rng = random.Random(seed)
     for _ in range(2):
         found: list[int] = []
         while sum(found) < total:
-            found.append(min(rng.randint(1, 7), total - sum(found)))
+            found.append(min(rng.randint(1, 7) * every, total - sum(found)))
         yield found
 
 
@@ -84,11 +84,12 @@ def same_in_pieces(
     *,
     kinds: int = 8,
     seed: int = 0,
+    every: int = 1,
     change: Callable[[dict[str, Any]], None] | None = None,
     close: float = CLOSE,
     targets: tuple[str, ...] = ("module", "session"),
 ) -> netc.ModelStream:
-    """Asserts that pieces give what the whole gives. `change` may change the inputs."""
+    """Asserts that pieces of multiples of `every` position give what the whole gives. `change` may change the inputs."""
     stream = model.stream(dimension)
     verify(stream.step)
     if stream.start is not None:
@@ -101,7 +102,7 @@ def same_in_pieces(
     whole = of_whole(model, given, weights)
     for target in targets:
         run = getattr(stream, target)(weights)
-        for cuts in lengths(total, seed):
+        for cuts in lengths(total, seed, every):
             found = in_pieces(model, run, given, cuts, dimension)
             for name, value in whole.items():
                 assert found[name].shape == value.shape, (target, cuts, name)

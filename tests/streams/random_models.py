@@ -13,7 +13,8 @@ ACTIVATIONS = ("", " relu", " tanh", " sigmoid", " gelu", " silu")
 
 
 class Writer:
-    """The text so far. `name` is the last tensor, of `width` features, `last` whether these are the last axis, [N, T, C], or [N, C, T]."""
+    """The text so far. `name` is the last tensor, of `width` features, `last` whether these are the last axis, [N, T, C], or [N, C, T]. Of
+    `every` positions of the input, which has a multiple of them, it has `rate`."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -22,16 +23,26 @@ class Writer:
         self.last = self.random.random() < 0.6
         self.width = self.random.choice((2, 4, 6))
         self.name = "x"
-        self.earlier: list[tuple[str, int, bool]] = []
-        self.lines.append(f"x = input {f'[T, {self.width}]' if self.last else f'[{self.width}, T]'} where T >= 5")
+        self.every = self.rate = self.random.choice((1, 1, 2, 4, 6))
+        self.earlier: list[tuple[str, int, bool, int]] = []
+        shape = f"[T, {self.width}]" if self.last else f"[{self.width}, T]"
+        self.lines.append(f"x = input {shape} where T >= {5 * self.every}{f', T % {self.every} == 0' if self.every > 1 else ''}")
 
-    def put(self, right: str, width: int | None = None) -> None:
+    @property
+    def length(self) -> str:
+        """The number of positions of the last tensor."""
+        return self.length_at(self.rate)
+
+    def length_at(self, rate: int) -> str:
+        return "T" if rate == self.every else f"(T * {rate} // {self.every})"
+
+    def put(self, right: str, width: int | None = None, rate: int | None = None) -> None:
         """A stage after the last tensor; `?` in it is that tensor."""
-        self.earlier.append((self.name, self.width, self.last))
+        self.earlier.append((self.name, self.width, self.last, self.rate))
         self.count += 1
         made = f"v{self.count}"
         self.lines.append(f"{made} = {right.replace('?', self.name)}")
-        self.name, self.width = made, width or self.width
+        self.name, self.width, self.rate = made, width or self.width, rate or self.rate
 
     def turned(self, last: bool) -> None:
         """Has the features on the last axis, or on the one after the batch."""
@@ -88,7 +99,7 @@ def masked_attention(w: Writer) -> None:
     w.turned(True)
     w.count += 1
     kind = w.random.choice(("k <= q", "-1e9 if k > q else 0", "not (q < k)", "where(k - q > 0, -1e9, (k - q) * 0.2)"))
-    w.lines.append(f"m{w.count} = table (q, k) [T, T] = {kind}")
+    w.lines.append(f"m{w.count} = table (q, k) [{w.length}, {w.length}] = {kind}")
     w.put(f"(?, ?, ?, m{w.count}) -> attention")
 
 
@@ -112,7 +123,7 @@ def chomped(w: Writer) -> None:
     """Padded at both ends, and cut."""
     w.turned(False)
     kernel, width = w.random.choice((2, 3)), w.new_width()
-    cut = w.random.choice(("slice 2 stop=T", f"pad [0, {1 - kernel}]", f"slice 2 stop={1 - kernel}"))
+    cut = w.random.choice((f"slice 2 stop={w.length}", f"pad [0, {1 - kernel}]", f"slice 2 stop={1 - kernel}"))
     w.put(f"? -> conv {width} {kernel} padding={kernel - 1} -> {cut}", width)
 
 
@@ -120,6 +131,34 @@ def late(w: Writer) -> None:
     """The first positions are missing, and are filled."""
     w.turned(False)
     w.put(f"? -> conv {w.width} 3 padding=2 -> slice 2 start=2 -> pad [2, -2] value={w.random.choice((0, 2))}")
+
+
+def strided(w: Writer) -> None:
+    """Fewer positions: the window of each is complete."""
+    w.turned(False)
+    strides = [s for s in (2, 3, 4) if w.rate % s == 0]
+    if not strides:
+        conv(w)
+        return
+    stride, kernel = w.random.choice(strides), w.random.randint(1, 5)
+    width, number = w.new_width(), w.random.choice((0, 0, 1, -0.5))
+    stage = w.random.choice((f"conv {width} {kernel}", f"max_pool {kernel}", f"avg_pool {kernel}"))
+    front = max(kernel - stride, 0) + w.random.choice((0, 0, 1, stride))
+    # However much is in front: what is more than the windows of the whole is cut off its end.
+    cut, rate = f"slice 2 stop={w.length_at(w.rate // stride)}", w.rate // stride
+    w.put(f"? -> pad [{front}, 0] value={number} -> {stage} stride={stride} -> {cut}", width if stage[0] == "c" else w.width, rate)
+
+
+def transposed(w: Writer) -> None:
+    """More positions, the last of which are cut off: they are not complete."""
+    w.turned(False)
+    stride, kernel, width = w.random.choice((1, 2, 3)), w.random.randint(1, 6), w.new_width()
+    if w.rate * stride > 2 * w.every:
+        conv(w)
+        return
+    front = w.random.choice(("", "-> pad [1, -1] value=2 ", "-> pad [3, -3] "))
+    spread = f"conv_transpose {width} {max(kernel, stride)} stride={stride}{w.random.choice(ACTIVATIONS)}"
+    w.put(f"? {front}-> {spread} -> slice 2 stop={w.length_at(w.rate * stride)}", width, w.rate * stride)
 
 
 def pool(w: Writer) -> None:
@@ -144,7 +183,7 @@ def scan(w: Writer) -> None:
 def positions(w: Writer) -> None:
     w.turned(True)
     w.count += 1
-    w.lines.append(f"p{w.count} = table (t, k) [T, {w.width}] = sin((t + {w.random.randint(0, 9)}) / 10 ** (k / {w.width}))")
+    w.lines.append(f"p{w.count} = table (t, k) [{w.length}, {w.width}] = sin((t + {w.random.randint(0, 9)}) / 10 ** (k / {w.width}))")
     w.put(f"? + p{w.count}")
 
 
@@ -154,13 +193,13 @@ def shift(w: Writer) -> None:
 
 
 def residual(w: Writer) -> None:
-    same = [name for name, width, last in w.earlier if (width, last) == (w.width, w.last)]
+    same = [name for name, *form in w.earlier if form == [w.width, w.last, w.rate]]
     if same:
         w.put(f"? + {w.random.choice(same)}")
 
 
 def joined(w: Writer) -> None:
-    same = [(name, width) for name, width, last in w.earlier if last == w.last and width + w.width <= 10]
+    same = [(n, width) for n, width, last, rate in w.earlier if (last, rate) == (w.last, w.rate) and width + w.width <= 10]
     if same:
         name, width = w.random.choice(same)
         w.put(f"(?, {name}) -> concat axis={2 if w.last else 1}", w.width + width)
@@ -172,8 +211,8 @@ def gate(w: Writer) -> None:
 
 
 STAGES: tuple[Callable[[Writer], None], ...] = (
-    *(dense, norm, batch_norm, recurrent, attention, masked_attention, multihead_attention, conv, conv, chomped, late),
-    *(pool, cumulative, scan, positions, shift, residual, joined, gate),
+    *(dense, norm, batch_norm, recurrent, attention, masked_attention, multihead_attention, conv, chomped, late),
+    *(strided, strided, transposed, pool, cumulative, scan, positions, shift, residual, joined, gate),
 )
 
 # --- and stages that do ------------------------------------------------------------------------------------------------------
@@ -202,7 +241,7 @@ def norm_ahead(w: Writer) -> None:
     w.turned(False)
     w.put(f"? -> {w.random.choice(('group_norm 1', 'instance_norm', 'global_avg_pool'))}")
     if w.lines[-1].endswith("pool"):
-        w.lines[-1] += f" -> unsqueeze 2 -> expand [N, {w.width}, T]"
+        w.lines[-1] += f" -> unsqueeze 2 -> expand [N, {w.width}, {w.length}]"
 
 
 def attention_ahead(w: Writer) -> None:
@@ -214,7 +253,7 @@ def mask_ahead(w: Writer) -> None:
     w.turned(True)
     w.count += 1
     kind = w.random.choice(("k <= q + 1", "k != q + 2", "-1e9 if k > q + 1 else 0", "where(k > q, -1.0, 0.0)", "k >= q"))
-    w.lines.append(f"m{w.count} = table (q, k) [T, T] = {kind}")
+    w.lines.append(f"m{w.count} = table (q, k) [{w.length}, {w.length}] = {kind}")
     w.put(f"(?, ?, ?, m{w.count}) -> attention")
 
 
@@ -239,16 +278,16 @@ AHEAD: tuple[Callable[[Writer], None], ...] = (
     *(conv_ahead, conv_ahead, pool_ahead, mixed_ahead, mean_ahead, norm_ahead, attention_ahead, mask_ahead, recurrent_ahead),
     *(reversed_scan, last_element),
 )
-UNDOES = (shift, late)
-"""Stages that give out their results later, so that a stage before them may look ahead."""
+UNDOES = (shift, late, strided, transposed)
+"""Stages that give out their results later, or those of several positions at once, so that a stage before them may look ahead."""
 
 
-def causal(seed: int) -> str:
-    """A model that does not look ahead."""
+def causal(seed: int) -> tuple[str, int]:
+    """A model that does not look ahead, and what its pieces are multiples of."""
     w = Writer(seed)
     for _ in range(w.random.randint(1, 7)):
         w.random.choice(STAGES)(w)
-    return _finished(w)
+    return _finished(w), w.every
 
 
 def looking_ahead(seed: int) -> tuple[str, int]:

@@ -249,6 +249,6 @@ def test_a_pattern_is_written_alike_for_all_sizes() -> None:
     agree(netc.compile(text))
 
 
-def test_levels_of_a_block_in_itself_are_numbered() -> None:
-    assert classes(SAMPLES["a tree"]) == ["Tree", "Tree2", "Tree3", "Net"]
+def test_levels_of_a_block_in_itself_are_one_class_or_numbered() -> None:
+    assert classes(SAMPLES["a tree"]) == ["Tree", "Net"]
     assert classes(SAMPLES["levels"]) == ["Level", "Level2", "Level3", "Net"]

@@ -7,6 +7,7 @@ import math
 import os
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from netc.cli import cli
 from netc.compiler.errors.running import FolderNotEmpty, RunDiffers, RunError, RunExists
 from netc.compiler.errors.weights import WeightsError
+from netc.drawing.metrics import width
 from netc.training.checkpoints import write_state
 from netc.training.command import Result
 from netc.training.curves import curves_svg
@@ -54,6 +56,18 @@ def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:
     assert [strictly(line)["loss"] for line in lines] == [1.0, 2.0, None, 3.0, None, 4.0]
     assert strictly(lines[4])["validation"] == {"loss": None}
     assert curves_svg({"run": read_metrics(str(tmp_path))}).count("<polyline") == 2
+
+
+def test_runs_are_distinguished_by_colours_and_dashes_with_all_names_in_the_picture() -> None:
+    """Twelve runs with long names: more than there are colours, and more than fit into one line."""
+    names = [f"runs/activation=gelu,width={width},learning_rate=0.01" for width in range(12)]
+    root = ElementTree.fromstring(curves_svg({name: [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}] for name in names}))
+    lines = [one for one in root if one.tag.endswith("}polyline")]
+    assert len({(line.get("stroke"), line.get("stroke-dasharray")) for line in lines}) == len(lines) == len(names)
+    texts = {one.text: one for one in root if one.tag.endswith("}text")}
+    right = [float(texts[name].get("x", "nan")) + width(name, 12) for name in names]
+    assert max(right) <= float(root.get("width", "nan"))
+    assert len({(texts[name].get("x"), texts[name].get("y")) for name in names}) == len(names)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "last.safetensors"])

@@ -75,7 +75,7 @@ OTHER = Framework(
     ),
     by_path=lambda module, path: call("getattr", module, path),
     by_label=lambda module, label: call("getattr", module, label),
-    widths=Widths(re.compile("units"), "channels", "units", "units"),
+    widths=Widths(re.compile("units"), "channels", "units", "channels", "units"),
     drops=re.compile("Dropout"),
     idle=re.compile("Dropout"),
     identity="Identity",

@@ -17,3 +17,10 @@ def test_no_tensor_within_is_empty() -> None:
 def test_the_usual_sizes() -> None:
     assert sizes("x = input 4 -> dense 3") == [{"N": 2}, {"N": 3}]
     assert sizes("x = input [N, T] batch=false where N == 4") == [{"T": 8}, {"T": 9}]
+
+
+def test_sizes_that_must_be_multiples_are_different_ones() -> None:
+    text = "input 3xHxW where H % 32 == 0, W % 4 == 0 -> conv 4 3"
+    shapes = [shape["input"] for _, shape in several_shapes(netc.compile(text).program, 2)]
+    assert sizes(text) == [{"N": n, "H": h, "W": w} for n, _, h, w in shapes]
+    assert len({size for shape in shapes for size in shape[2:]}) == 4

@@ -6,10 +6,12 @@ default value are among them, so that uses can be compared; what is None is left
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...ops.argument import REQUIRED, Arg
 from ...ops.base import Operator, strict_key
+from ...ops.initialisers import INIT
 from ...ops.kinds import DIM, ListKind, SizesKind
 from ...ops.operand import NAMED
 from .tree import Activation, ListOf, Literal
@@ -18,8 +20,10 @@ Arguments = tuple[tuple[str, Any], ...]
 
 
 def arguments_of(op: Operator) -> Arguments:
-    """All that have a value."""
-    named = [(name, op.args[name]) for name in op.signature if name != NAMED and op.args[name] is not None]
+    """All that have a value. One without an effect has its default value, except initialisers."""
+    idle = {name: op.signature[name].default for name in op.idle() if op.signature[name].kind is not INIT}
+    args = op.args | idle
+    named = [(name, args[name]) for name in op.signature if name != NAMED and args[name] is not None]
     found = [(name, literal_of(op.signature[name], name, value)) for name, value in named]
     if op.open_keywords is not None:
         found += [(name, Literal(value, name)) for name, value in op.args["sizes"]]
@@ -41,6 +45,13 @@ def literal_of(declared: Arg[Any], name: str, value: object) -> Any:
 def is_default(literal: Literal) -> bool:
     """Whether the argument would have the value without being written."""
     return literal.default is not REQUIRED and strict_key(literal.value) == strict_key(literal.default)
+
+
+def is_idle(name: str, arguments: Sequence[tuple[str, Any]], signature: Mapping[str, Arg[Any]]) -> bool:
+    """Whether the argument has no effect next to these."""
+    given = dict(arguments)
+    others = [(signature[other], given.get(other)) for other in (signature[name].only_with if name in signature else ())]
+    return any(value is None or (isinstance(value, Literal) and arg.is_none(value.value)) for arg, value in others)
 
 
 def activation_of(op: Operator) -> Literal:

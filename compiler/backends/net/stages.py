@@ -14,8 +14,10 @@ from ...ir.types import FLOAT32
 from ...ops import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import stored_in
+from ...ops.initialisers import INIT
 from ...ops.operand import NAMED
 from ...ops.parameter_of import ParameterOf
+from ...ops.parametric import Parametric
 from .arguments import activation_of, arguments_of
 from .formulas import formula_tree
 from .tree import ListOf, Literal, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table
@@ -63,6 +65,8 @@ def stage_of(node: OpNode) -> Stage:
     if op.is_activation and label is None:
         return Stage(activation_of(op))
     arguments = arguments_of(op)
+    if node.tie is not None or (isinstance(op, Parametric) and op.is_given_weight(tuple(v.type for v in node.inputs))):
+        arguments = tuple((name, value) for name, value in arguments if op.signature[name].kind is not INIT)
     if node.tie is not None:
         arguments = (*arguments, ("tie", Literal(node.tie.path, "tie")))
     if node.specs:

@@ -19,7 +19,7 @@ from ...ops import Operator
 from ...ops.base import Init
 from ...ops.initialisers import INITIALISERS
 from ...ops.stored import TableArray
-from .arguments import is_default
+from .arguments import is_default, is_idle
 from .columns import Parameter, SizeOfInput
 from .families import Family
 from .stored import StoredNames
@@ -43,10 +43,11 @@ class Values:
     def arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
         """Those that do not have their default value: by position as far as possible, of the others with their names."""
         positional = _positional(callee)
+        signature = Operator.registry[callee].signature if isinstance(callee, str) else {}
         words: list[str] = []
         at = 0
         for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
-            if isinstance(value, Literal) and is_default(value):
+            if (isinstance(value, Literal) and is_default(value)) or is_idle(name, arguments, signature):
                 continue
             text = self.argument(value, callee)
             by_position = at < len(positional) and positional[at] == name

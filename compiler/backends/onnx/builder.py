@@ -212,11 +212,8 @@ class GraphBuilder:
 def write_nodes(graph: GraphProto | FunctionProto, nodes: Sequence[BuilderNode], final: Mapping[str, str], attributes: Attributes) -> None:
     """Writes nodes, those in loops too. `final` has the names of values that are others than the provisional ones."""
     for node in nodes:
-        proto = graph.node.add()
-        proto.op_type = node.op_type
-        proto.name = node.name
-        proto.input.extend([final.get(v, v) for v in node.inputs])
-        proto.output.extend([final.get(v, v) for v in node.outputs])
+        inputs, outputs = [final.get(v, v) for v in node.inputs], [final.get(v, v) for v in node.outputs]
+        proto = graph.node.add(op_type=node.op_type, name=node.name, input=inputs, output=outputs)
         if node.domain:
             proto.domain = node.domain
         if node.attributes:

@@ -28,6 +28,8 @@ LARGEST = 2_000_000_000
 """Bytes of initialisers that fit into one file, with room for the nodes."""
 _ALIGNMENT = 4096
 """Tensors start at pages, so that they can be mapped into memory; smaller ones stay in the model."""
+_BUFFER = 1 << 22
+"""Bytes that are written at once: a thousand small tensors are not two thousand calls of the system."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are written, and those that there will be."""
@@ -116,7 +118,7 @@ def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
     """Writes a file under another name and moves it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("wb", _BUFFER) as file:
             for chunk in chunks:
                 file.write(chunk)
         os.replace(temporary, path)

@@ -78,9 +78,10 @@ class Message:
 
     def __init__(self, proto: ModelProto, pieces: Sequence[Piece]) -> None:
         self._pieces = pieces
-        self._lengths = [len(piece.head) + piece.size for piece in pieces]
+        self._heads = [_INITIALIZER_TAG + _varint(len(piece.head) + piece.size) + piece.head for piece in pieces]
+        """What comes before the elements of each."""
         self._graph_before, self._graph_after = _split(proto.graph, _INITIALIZER)
-        inner = sum(len(_INITIALIZER_TAG) + len(_varint(length)) + length for length in self._lengths)
+        inner = sum(map(len, self._heads)) + sum(piece.size for piece in pieces)
         graph = len(self._graph_before) + inner + len(self._graph_after)
         head, self._after = _split(proto, _GRAPH)
         self._before = head + _tag(_GRAPH) + _varint(graph)
@@ -90,8 +91,8 @@ class Message:
         """The bytes, in order."""
         yield self._before
         yield self._graph_before
-        for piece, length in zip(self._pieces, self._lengths, strict=True):
-            yield _INITIALIZER_TAG + _varint(length) + piece.head
+        for piece, head in zip(self._pieces, self._heads, strict=True):
+            yield head
             if piece.content is not None:
                 yield from piece.content()
         yield self._graph_after

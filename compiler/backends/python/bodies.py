@@ -104,7 +104,7 @@ class _Builder:
         for choice in every(graph.choices):
             body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
         body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
-        body.starts = self._starts()
+        body.starts, body.norms = self._starts(modules=True), self._starts(modules=False)
         if any("." in m.label for m in body.members):
             self._fold()
         if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
@@ -164,14 +164,16 @@ class _Builder:
         body.steps = [_reaching(step, change) for step in body.steps]
         body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
         body.starts = [(rewrite(module, change), rewrite(source, change)) for module, source in body.starts]
+        body.norms = [(rewrite(parameter, change), rewrite(source, change)) for parameter, source in body.norms]
 
-    def _starts(self) -> list[tuple[Code, Code]]:
-        """The modules of this body that start from a parameter, each once, with that."""
+    def _starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
+        """The modules of this body that start from a parameter, or the parameters that do, each once, with that."""
         known = self.followed
         passed = {id(m) for m in self.graph.modules}
         own = [n for n in self.every if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
-        modules = {self.ways.stage(n): known[id(n)] for n in own}
-        return [(module, self.ways.parameter(where.path, where.name)) for module, where in modules.items()]
+        own = [n for n in own if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
+        found = {self.ways.stage(n): known[id(n)] for n in own}
+        return [(stage, self.ways.parameter(where.path, where.name)) for stage, where in found.items()]
 
     def _place(self, made: Value | ValueTuple) -> int:
         self.body.names.append(name_of(made, self.roles))

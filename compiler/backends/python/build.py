@@ -15,6 +15,7 @@ from typing import Literal
 
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode
+from ...ir.walk import graphs
 from .bodies import Context, body_of
 from .classes import classnames
 from .classes.shared import Sharing, family, levels
@@ -32,6 +33,7 @@ from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, C
 from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
+from .modules.recursion import AssumedOthers, Recursion
 from .naming import camel, singular
 from .operators import Emitters, OperatorForms
 
@@ -42,9 +44,13 @@ def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitt
     """All classes; `name` is the name of the main one if its graph has none."""
     pinned: list[Graph] = []
     fixed: set[str] = set()
+    recursion = Recursion()
     while True:
-        build = _Build(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed)
-        classes = build.run(name)
+        build = _Build(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed, recursion)
+        try:
+            classes = build.run(name)
+        except AssumedOthers:
+            continue
         if not build.uncounted and build.lost <= fixed:
             return classes
         pinned += build.uncounted
@@ -63,7 +69,9 @@ def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[
 
 
 class _Build:
-    def __init__(self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str]) -> None:
+    def __init__(
+        self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str], recursion: Recursion
+    ) -> None:
         """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
         self.main, self.framework = main, framework
         self.pinned = pinned
@@ -71,7 +79,10 @@ class _Build:
         """The symbols of the model that cannot be arguments."""
         self.uncounted: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
-        self.order, self.layers = levels(self.main)
+        self.recursion = recursion
+        self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(graphs(main))}
+        """For each block whose class makes itself, what stands for that class until its arguments are known."""
+        self.order, self.layers = levels(self.main, self.stand_ins)
         self.operators = operators
         self.operators.initialise(self.order)
         self.sharing = Sharing(self.order)
@@ -109,7 +120,9 @@ class _Build:
     def _layer(self, layer: list[Graph]) -> None:
         """The constructions of graphs of one height."""
         containers = ContainerForms(self.constructions, self.operators, self.framework)
-        constructions = {id(g): containers.of(g) for g in layer if g is not self.main}
+        recursive = {id(g): self.recursion.call(g, self.stand_ins[family(g)]) for g in layer if family(g) in self.stand_ins}
+        self.constructions.update(recursive)
+        constructions = {id(g): containers.of(g) for g in layer if g is not self.main and id(g) not in recursive}
         for several in self.sharing.united(layer):
             found = {constructions[id(g)] for g in several}
             if len(found) > 1:
@@ -128,7 +141,11 @@ class _Build:
                 chains.append(_chain(graph, construction, self.framework))
             else:
                 self.constructions[id(graph)] = construction
-        for group in _alike([*chains, *self._bodies(pending)], self.symbols):
+        groups = _alike([*chains, *self._bodies(pending)], self.symbols)
+        for block, count in Counter(family(group[0].graph) for group in groups).items():
+            if count > 1 and block in self.stand_ins:
+                self.recursion.split(block)
+        for group in groups:
             self._class(group)
 
     def _is_large(self, construction: Construction, graph: Graph) -> bool:
@@ -149,6 +166,8 @@ class _Build:
         same = [self.sharing.representative(b.graph) for b in bodies]
         unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
+        if (stand_in := self.stand_ins.get(family(bodies[0].graph))) is not None:
+            self.recursion.close(unifier, stand_in)
         if bodies[0].graph is self.main:
             self.lost = unifier.relations.lost
         cls.body.rewrite(simplified)
@@ -222,8 +241,8 @@ def _called_first(classes: list[ClassDef]) -> list[ClassDef]:
 
 
 def _made(cls: ClassDef) -> list[ClassDef]:
-    """The classes that one instantiates."""
-    return [p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)]
+    """The other classes that one instantiates."""
+    return [p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef) and p.cls is not cls]
 
 
 def _chain(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:

@@ -11,11 +11,12 @@ from itertools import groupby
 
 from netc.dsl.record import replace
 
-from ..python.code.expressions import CallCode, Code, MembersCall, Method, Prefix
+from ..python.code.expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
 from ..python.code.tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starred
 from ..python.naming import unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
-from ..python.printing.printer import doc, text
+from ..python.printing.loops import MemberLoop, looped
+from ..python.printing.printer import doc, text, unrolled
 from .initialise import Drawing, bare
 
 
@@ -32,7 +33,7 @@ def built(head: str, code: Code, depth: int, taken: Iterable[str]) -> list[str]:
     names = set(taken)
     match code:
         case FrozenCode(MembersCall(_, args, ()) as made) | (MembersCall(_, args, ()) as made) if any(
-            isinstance(a, ChoiceItems) for a in args
+            isinstance(a, ChoiceItems | MemberLoop) for a in (*args, *looped(unrolled(args), names))
         ):
             name = unique("layers", names)
             whole: Code = replace(made, args=(Starred(NameCode(name)),))
@@ -41,28 +42,52 @@ def built(head: str, code: Code, depth: int, taken: Iterable[str]) -> list[str]:
     return statement(head, doc(bare(code)), depth)
 
 
+def _for(variable: str, values: Code, depth: int) -> list[str]:
+    *lines, last = statement(f"for {variable} in ", doc(values), depth)
+    return [*lines, f"{last}:"]
+
+
 class _List:
     """A list that members are added to."""
 
     def __init__(self, name: str, taken: set[str]) -> None:
-        self.name, self.drawing = name, Drawing({name, *taken})
+        self.name, self.taken, self.drawing = name, {name, *taken}, Drawing({name, *taken})
 
     def lines(self, args: Iterable[Code], depth: int, is_first: bool = False) -> list[str]:
         """The statements that add members."""
         lines: list[str] = []
-        for is_choice, group in groupby(args, key=lambda a: isinstance(a, ChoiceItems)):
+        for is_statement, group in groupby(looped(unrolled(args), self.taken), key=lambda a: isinstance(a, ChoiceItems | MemberLoop)):
             items = list(group)
-            if is_choice:
+            if is_statement:
                 lines += [f"{STEP * depth}{self.name}: list[nn.Module] = []"] if is_first else []
-                for item in items:
-                    assert isinstance(item, ChoiceItems)
-                    lines += branches(item.test, self.lines(item.then, depth + 1), self.lines(item.otherwise, depth + 1), depth)
+                lines += [line for item in items for line in self._statement(item, depth)]
             else:
                 for few in self.drawing.runs(items):
                     lines += [*self._added([bare(item) for item in few], depth, is_first), *self.drawing.last(few, self.name, depth)]
                     is_first = False
             is_first = False
         return lines
+
+    def _statement(self, item: Code, depth: int) -> list[str]:
+        match item:
+            case ChoiceItems(test=test, then=then, otherwise=otherwise):
+                return branches(test, self.lines(then, depth + 1), self.lines(otherwise, depth + 1), depth)
+            case MemberLoop():
+                return self._loop(item, depth)
+        raise AssertionError(item)
+
+    def _loop(self, loop: MemberLoop, depth: int) -> list[str]:
+        """The loop that adds members; of groups with the same number of values for each, two loops."""
+        start = [f"{STEP * depth}{loop.before} = {text(loop.start)}"] if loop.before else []
+        values: Code = TupleCode(loop.groups[0])
+        outer: list[str] = []
+        if loop.tail:
+            values = NameCode(unique("stage", {*self.taken, loop.variable, loop.before}))
+            outer = _for(text(values), TupleCode(tuple(map(TupleCode, loop.groups))), depth)
+        inside = depth + len(outer[:1])
+        inner = [*_for(loop.variable, values, inside), *self._added(list(loop.unit), inside + 1, False)]
+        inner += [f"{STEP * (inside + 1)}{loop.before} = {loop.variable}"] if loop.before else []
+        return [*start, *outer, *inner, *(self._added(list(loop.tail), inside, False) if loop.tail else [])]
 
     def _added(self, items: list[Code], depth: int, is_first: bool) -> list[str]:
         name = self.name

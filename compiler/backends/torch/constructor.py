@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ...ir.origins import plain
 from ...ir.tests import Key
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
-from ..python.code.expressions import Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
+from ..python.code.expressions import AttributeCode, Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
 from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.naming import RESERVED, unique
 from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
@@ -114,6 +114,9 @@ class _Constructor:
         lines += [*self.draws, *rule_lines(self.body.rules, self.taken)]
         for target, source in self.body.ties:
             lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
+        for parameter, source in self.body.norms:
+            norms = call("torch.norm_except_dim", AttributeCode(self._reached(source), "data"))
+            lines += statement(f"{doc(self._reached(parameter)).flat()}.data = ", doc(norms), 2)
         for module, parameter in self.body.starts:
             lines += statement("", doc(Method(self._reached(module), "start", (self._reached(parameter),))), 2)
         return lines

@@ -71,7 +71,9 @@ class Parts(Record):
 def parts(program: Program, name: str, taken: frozenset[str] = frozenset()) -> Parts:
     """The classes of a program, the model's last. `taken`: names that no class has."""
     classes, outside = classes_in(program, name, taken), tuple(_outside(program))
-    channels = ChannelAxes(classes[-1].graphs[0])
+    main = classes[-1].graphs[0]
+    known = {id(graph) for graph in graphs(main)}
+    channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
     return Parts(_definitions(classes), tuple("\n".join(_class(c, channels)) for c in classes), classes[-1].name, outside)
 
 

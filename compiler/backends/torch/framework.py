@@ -81,7 +81,7 @@ TORCH = Framework(
     ),
     by_path=submodule,
     by_label=_registered,
-    widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_features"),
+    widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
     drops=re.compile(r"[Dd]rop"),
     idle=re.compile(r"DropPath|nn\..*Dropout.*"),
     identity="nn.Identity",

@@ -16,7 +16,7 @@ from netc.dsl.source import Span
 from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ir.reals import has_real
-from ...ops.base import Operator, Required
+from ...ops.base import Init, Operator, Required
 from ...ops.initialisers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ..builtins import BUILTINS, OF_LAYERS
@@ -164,7 +164,8 @@ class Arguments(Part):
         value = self.raw(owner, name, kind, expr, scope)
         try:
             converted = kind.convert(value)
-            if not kind.varies or (has_real(value) and not has_real(converted)):
+            kept = converted.values if isinstance(converted, Init) else converted
+            if not kind.varies or (has_real(value) and not has_real(kept)):
                 self.session.decisions.pin(value)
                 converted = plain(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too

@@ -12,8 +12,10 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
+from ...analysis.following import unfollowed
 from ...errors.labels import NO_LEVEL, BadLabel
 from ...errors.names import UnusedFlow
+from ...errors.parameters import StartsAtRandom
 from ...errors.structure import NoResult
 from ...ir.graph import Graph, Kind
 from ...ir.origins import origin_key
@@ -24,7 +26,6 @@ from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
-from ..scopes.ties import resolve, tie_path
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
 from ..session import ElaborationSession
 from .modes import same_in_both
@@ -65,9 +66,9 @@ class BodySyntax:
 def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> Entry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
     key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items, origin_key(syntax.count))
-    entry = session.memo.find(key, scope)
     if session.remembering is not None:
-        return _remembered(entry, key, syntax, flow, scope, session, session.remembering)
+        return _remembered(key, syntax, flow, scope, session, session.remembering)
+    entry = session.memo.find(key, scope)
     if entry is not None:
         return entry
     entry, frame = _elaborate(syntax, flow, scope, session)
@@ -76,12 +77,13 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
 
 
 def _remembered(
-    entry: Entry | None, key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
+    key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
 ) -> Entry:
-    """The same with a memory of earlier elaborations, which `entry` was not looked for in."""
+    """The same with a memory of earlier elaborations."""
     lasting = past.key_of(syntax.node)
-    if entry is None and lasting is not None:
-        entry = past.memo.find((lasting, key), scope)
+    entry = past.memo.find((lasting, key), scope) if lasting is not None else None
+    if entry is None:
+        entry = session.memo.find(key, scope)
     trace = (*(() if syntax.use is None else (syntax.use,)), *(() if scope.frame is None else scope.frame.trace))
     if entry is not None:
         past.reuse(entry, syntax.use, trace)
@@ -140,9 +142,10 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
     graph = frame.graph
     for pending in frame.ties:
         with session.catching(frame.trace):
-            resolve(pending, graph)
-            target, span = tie_path(pending.keyword.value), pending.keyword.value.span
-            session.index.name(span, target, None, frame.labels.taken.get(target), "label")
+            pending.resolve(graph)
+            session.index.name(pending.span, pending.path, None, frame.labels.taken.get(pending.path), "label")
+    for node in unfollowed(graph):
+        session.report(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
     parts = parts_of(result)
     lead = _lead(frame, parts or ())
     graph.outputs = list(flat(parts or ()))

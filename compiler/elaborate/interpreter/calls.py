@@ -136,11 +136,15 @@ def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | Non
 
 
 def _moved_type(type_: TensorType, given: Mapping[str, int]) -> TensorType:
-    return type_.with_shape(moved(type_.shape, given)) if has_origin(type_.shape) else type_
+    return type_.with_shape(moved(type_.shape, given)) if given and has_origin(type_.shape) else type_
 
 
 def _moved_spec(spec: ParameterSpec, given: Mapping[str, int]) -> ParameterSpec:
-    return replace(spec, shape=moved(spec.shape, given), init=moved(spec.init, given)) if has_origin((spec.shape, spec.init)) else spec
+    return (
+        replace(spec, shape=moved(spec.shape, given), init=moved(spec.init, given))
+        if given and has_origin((spec.shape, spec.init))
+        else spec
+    )
 
 
 def _result(entry: Entry, parts: Parts) -> Flow:

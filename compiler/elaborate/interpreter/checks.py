@@ -8,7 +8,7 @@ from ...dims import Dim, advice, show
 from ...errors.arguments import WrongTensors
 from ...errors.checks import IsMismatch
 from ...errors.operators import Unprovable
-from ...ir.types import BATCH
+from ...ir.types import BATCH, TensorType
 from ...ir.values import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
@@ -31,8 +31,20 @@ class ShapeChecks(Part):
             raise Failure(
                 WrongTensors("is", "one tensor", len(values)), node.span, tuple((v.span, f"this is {v.type}") for v in values[:3])
             )
-        self.check(node.shape, values[0], scope)
+        try:
+            self.check(node.shape, values[0], scope)
+        except Failure as failure:
+            failure.stated = self._stated_type(node.shape, values[0], scope)
+            raise
         return flow
+
+    def _stated_type(self, stated: ast.Expr, value: Value, scope: Scope) -> TensorType | None:
+        """The type with the stated shape, where `_` is the actual size; None if there is none."""
+        sizes, _ = self._stated(stated, scope)
+        actual = value.type.shape
+        if len(sizes) != len(actual) and None in sizes:
+            return None
+        return value.type.with_shape(tuple([actual[axis] if size is None else size for axis, size in enumerate(sizes)]))
 
     def check(self, stated: ast.Expr, value: Value, scope: Scope) -> None:
         """Raises unless the tensor provably has the stated shape."""

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument
+from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WithoutEffect
 from ...errors.base import Location
 from ...errors.constants import NoStoredTable, StoredTableDiffers
 from ...errors.files import CannotUse
+from ...ir.graph import OpNode
 from ...ir.origins import plain
 from ...ir.types import FLOAT32, TensorType
 from ...ops.base import Operator
@@ -22,6 +25,7 @@ from ...ops.kinds import STRING, Kind
 from ...ops.stored import TableArray
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, distinct
+from ..scopes.ties import PendingNorms, tie_path
 from ..scopes.values import Flow
 from ..session import CannotLoad, NoSuchArray
 from .arguments import Arguments
@@ -32,7 +36,8 @@ from .inputs import dtype_of
 from .nodes import NodeText, add_operator
 from .stage_labels import StageLabels
 
-_KEYWORDS = ("init", "trainable")
+_NORMS = "norms_of"
+_KEYWORDS = ("init", "trainable", _NORMS)
 _FROM_FILE: Mapping[str, Kind[Any]] = {"file": STRING, "name": STRING}
 _EXAMPLE = 'table [49, 49] int64 file="x.safetensors" name="index"'
 
@@ -48,10 +53,16 @@ class Constants(Part):
             "shape": self._expressions.shape(node.shape, scope),
             "dtype": dtype_of(node.dtype, scope, self._expressions),
         }
-        given = self._keywords("param", {name: ParamOperator.signature[name].kind for name in _KEYWORDS}, node.keywords, scope)
+        kinds = {name: ParamOperator.signature[name].kind for name in _KEYWORDS}
+        given = self._keywords("param", kinds, map(_with_path, node.keywords), scope)
         args |= {name: value for name, (value, _) in given.items()}
         spans = {"shape": node.shape.span, **{name: span for name, (_, span) in given.items()}}
-        return self._add(ParamOperator(**args), node, spans, scope)
+        made = self._add(ParamOperator(**args), node, spans, scope)
+        if _NORMS in given and scope.frame is not None:
+            _check_alone(node)
+            (added,) = [n for n in scope.frame.graph.nodes[-1:] if isinstance(n, OpNode)]
+            scope.frame.ties.append(PendingNorms(added, *given[_NORMS]))
+        return made
 
     def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
         """A tensor computed from its indices. Without a type, its real numbers are float32 until they meet a tensor of the model, but those
@@ -132,3 +143,19 @@ class Constants(Part):
             return spans.get(place.name, node.span) if place.kind == "argument" else node.span
 
         return add_operator(op, [], scope.frame, self.session, NodeText(node.span, label, locate))
+
+
+def _with_path(keyword: ast.Keyword) -> ast.Keyword:
+    """A label that is written without quotes, as text."""
+    if keyword.name != _NORMS or not isinstance(keyword.value, (ast.Name, ast.Attribute)):
+        return keyword
+    return replace(keyword, value=ast.String(keyword.value.span, tie_path(keyword.value)))
+
+
+def _check_alone(node: ast.ParamDecl) -> None:
+    """Rejects an initialiser of a parameter that starts from another one."""
+    for keyword in node.keywords:
+        if keyword.name == "init":
+            problem = WithoutEffect("init", "the norms of another parameter are its first values", keyword.span.text)
+            before = max(span.end for span in (node.shape.span, *(k.span for k in node.keywords)) if span.end <= keyword.span.start)
+            raise Failure(problem, keyword.span, edits=(Edit(Span(keyword.span.file, before, keyword.span.end), "", safe=True),))

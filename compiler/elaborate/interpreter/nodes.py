@@ -53,7 +53,10 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     try:
         results = op.infer(given)
     except OperatorError as error:
-        raise locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate) from None
+        failure = locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate)
+        if error.stated is not None:
+            failure.stated = types[0].with_shape(error.stated)
+        raise failure from None
     for problem, place in (*op.warnings(given), *_of_sources(op, given, inputs, frame)):
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
     for problem, place in warnings(op, inputs, results[0], frame):

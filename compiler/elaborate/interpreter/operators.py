@@ -25,6 +25,7 @@ from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .element_types import in_model_type
+from .idle_arguments import check_idle
 from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
 from .stage_labels import StageLabels
@@ -68,6 +69,7 @@ class OperatorStages(Part):
             made = scope.frame.graph.nodes[-1]
             assert isinstance(made, OpNode)
             made.parts = flow.parts
+        check_idle(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
         if bound.tie is not None:
             _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
         return result if bound.activation is None else self._activate(bound.activation, result, scope)

@@ -79,13 +79,11 @@ class Parameters(Part):
         self._note_keywords(parameters, node)
         for parameter in parameters:
             name, written = parameter.name.name, given.get(parameter.name.name)
-            with self.session.decisions.about(bound.given, bound.decisions):
-                if written is not None:
-                    value = self.interpreter.evaluate(written, scope)
-                elif parameter.default is not None:
-                    value = self.interpreter.evaluate(parameter.default, inner)
-                else:
-                    raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+            expr = written or parameter.default
+            if expr is None:
+                raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
+            seen_from = inner if written is None else scope
+            value = self.session.decisions.about(bound.given, bound.decisions, self.interpreter.evaluate, expr, seen_from)
             bound.values[name] = bound.name(name, value, parameter.default)
             if isinstance(parameter.default, ast.Boolean):
                 bound.flags[name] = parameter.default.value

@@ -1,6 +1,6 @@
 """Pipelines: a head, and stages each on the result of the one before.
 
-Always: a stage that fails is reported and gives `UNKNOWN`, and the stages after it are still elaborated.
+Always: a stage that fails is reported and gives what it states of its result, or else `UNKNOWN`; the stages after it are elaborated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 from ...errors.names import NotATensor
 from ...ir.values import Value
 from ..scopes.failures import Failure
-from ..scopes.scope import Scope
+from ..scopes.scope import Scope, trace_of
 from ..scopes.show import show_value
 from ..scopes.values import CONST_TYPES, Flow, Operand
 from .base import Interpreter, Part
@@ -40,8 +40,20 @@ class Pipelines(Part):
         tensor = self.recover(scope, _only_tensors, flow, head.span, "")
         for stage in pipeline.stages:
             tensor = self.recover(scope, same_in_both, tensor, stage.span)
-            tensor = self.recover(scope, self.interpreter.stage, stage, tensor, scope)
+            tensor = self.recover(scope, self._stage, stage, tensor, scope)
         return tensor
+
+    def _stage(self, stage: ast.Tensor, tensor: Flow, scope: Scope) -> Flow:
+        """The result of a stage; of one that failed, a tensor of the type that it states."""
+        try:
+            return self.interpreter.stage(stage, tensor, scope)
+        except Failure as failure:
+            if failure.stated is None or failure.final:
+                raise
+            self.session.report_failure(failure, trace_of(scope))
+            made = Value(failure.stated, stage.span)
+            self.session.index.stage(stage.span, made)
+            return made
 
     def tensors(self, pipeline: ast.Pipeline, scope: Scope, name: str = "") -> Flow:
         """The same where only tensors are accepted."""

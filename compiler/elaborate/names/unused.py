@@ -1,4 +1,8 @@
-"""Names that are never used, and results that go nowhere: found in the text alone, so that a branch not taken counts as a use."""
+"""Names that are never used, and results that go nowhere: found in the text alone, so that a branch not taken counts as a use.
+
+In: a file. Out: its warnings. Always: those of a block depend on nothing but its text, so they are found once for each block that a
+later text still has.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.base import Problem
@@ -29,47 +34,86 @@ _BINDING = {
 }
 
 
-def unused(file: ast.File) -> Iterator[tuple[Problem, Span]]:
+Found = tuple[Problem, Span]
+
+
+class OfBlock(Record):
+    """What one block has: its warnings, the names that it uses, and whether a part of it did not parse."""
+
+    warnings: tuple[Found, ...]
+    mentioned: frozenset[str]
+    broken: bool
+
+
+Known = dict[int, tuple[ast.Block, OfBlock]]
+"""What has been found of blocks, by their identity, which the block itself keeps."""
+
+
+def unused(file: ast.File, known: Known) -> Iterator[Found]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which other files may set or use."""
-    bodies: list[ast.Body] = []
-    states: dict[int, tuple[ast.Name, ...]] = {}
-    """By the id of a scan's body, its states, which the next step uses."""
-    for node in _everything(file):
-        if isinstance(node, ast.Broken):
-            return  # the names may be used in what did not parse
-        if isinstance(node, ast.Body):
-            bodies.append(node)
-        if isinstance(node, ast.Scan):
-            states[id(node.body)] = tuple(state.name for state in node.states)
-    loose = tuple(i for i in file.items if isinstance(i, ast.Statement))
-    if not any(isinstance(i, ast.ModelDecl) for i in file.items):
-        yield from _body(loose, file.items, lets=False)
-    sections = tuple(item for item in file.items if isinstance(item, ast.TrainDecl))
-    seen_by_sections = {id(i.body) for i in file.items if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
-    for item in file.items:
-        if isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)):
+    blocks = [_of_block(item, known) for item in file.items if isinstance(item, ast.Block)]
+    others = tuple([item for item in file.items if not isinstance(item, ast.Block)])
+    nodes = [*_everything(others)]
+    if any(block.broken for block in blocks) or _is_broken(nodes):
+        return  # the names may be used in what did not parse
+    for block in blocks:
+        yield from block.warnings
+    loose = tuple(i for i in others if isinstance(i, ast.Statement))
+    if not any(isinstance(i, ast.ModelDecl) for i in others):
+        yield from _body(loose, {*mentions(others), *(name for block in blocks for name in block.mentioned)}, lets=False)
+    sections = tuple(item for item in others if isinstance(item, ast.TrainDecl))
+    for item in others:
+        if isinstance(item, (ast.ModelDecl, ast.TrainDecl)):
             yield from _parameters(item, sections if isinstance(item, ast.TrainDecl) else ())
-    purposes = {LOSS, *_inputs(file)} if sections else set()
-    for body in bodies:
-        text = (*body.statements, *states.get(id(body), ()), *(sections if id(body) in seen_by_sections else ()))
+    seen_by_sections = {id(i.body) for i in others if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
+    purposes = {LOSS, *_inputs(nodes)} if sections else set()
+    for body, states in _bodies(nodes):
+        text = (*body.statements, *states, *(sections if id(body) in seen_by_sections else ()))
         statements, of_section = body.statements, any(body is section.body for section in sections)
         if of_section:  # what only looks like a setting is an error
             statements = tuple(s for s in statements if not isinstance(s, ast.Flow) or arithmetic(s.pipeline.head) is None)
-        found = _body(statements, text, lets=True)
+        found = _body(statements, set(mentions(text)), lets=True)
         if of_section:
             found = ((problem, span) for problem, span in found if not isinstance(problem, UnusedName) or problem.name not in purposes)
         yield from found
 
 
-def _inputs(file: ast.File) -> Iterator[str]:
+def _of_block(block: ast.Block, known: Known) -> OfBlock:
+    if id(block) not in known:
+        known[id(block)] = block, _found(block)
+    return known[id(block)][1]
+
+
+def _found(block: ast.Block) -> OfBlock:
+    nodes = [*_everything(block)]
+    warnings = [*_parameters(block, ())]
+    for body, states in _bodies(nodes):
+        warnings += _body(body.statements, set(mentions((*body.statements, *states))), lets=True)
+    return OfBlock(tuple(warnings), frozenset(mentions((block,))), _is_broken(nodes))
+
+
+def _is_broken(nodes: list[ast.Node]) -> bool:
+    return any(isinstance(node, ast.Broken) for node in nodes)
+
+
+def _bodies(nodes: list[ast.Node]) -> Iterator[tuple[ast.Body, tuple[ast.Name, ...]]]:
+    """Each body; that of a scan with its states, which the next step uses."""
+    states: dict[int, tuple[ast.Name, ...]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Scan):
+            states[id(node.body)] = tuple(state.name for state in node.states)
+        elif isinstance(node, ast.Body):
+            yield node, states.get(id(node), ())
+
+
+def _inputs(nodes: list[ast.Node]) -> Iterator[str]:
     """The names of all inputs: a train section that binds one says what the model is given."""
-    for node in _everything(file):
+    for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value.head, ast.InputDecl):
             yield from (target.name for target in node.targets)
 
 
-def _body(statements: tuple[ast.Statement, ...], text: tuple[Any, ...], lets: bool) -> Iterator[tuple[Problem, Span]]:
-    mentioned = set(mentions(text))
+def _body(statements: tuple[ast.Statement, ...], mentioned: set[str], lets: bool) -> Iterator[Found]:
     last = _last_pipeline(statements)
     for statement in statements:
         for name, what in _bound(statement, lets):
@@ -95,7 +139,7 @@ def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str
             yield name, "shared stage"
 
 
-def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, others: tuple[ast.TrainDecl, ...]) -> Iterator[tuple[Problem, Span]]:
+def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, others: tuple[ast.TrainDecl, ...]) -> Iterator[Found]:
     """Those of `item` that neither it nor the others mention."""
     base = None if isinstance(item, ast.Block) else item.base
     model = item.model if isinstance(item, ast.TrainDecl) else None

@@ -6,6 +6,7 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
 from ...errors.base import Problem
+from ...ir.types import TensorType
 
 Marks = tuple[tuple[Span, str], ...]
 
@@ -14,8 +15,11 @@ class Failure(Exception):
     """A problem with its span: raised by an expression or a stage, caught and reported by the statement around it.
 
     `label` replaces the problem's own text under the carets, when that text is at a mark instead. `final`: there is no point in going on
-    with the program. `edits` carry out the help where that concerns more than the span.
+    with the program. `edits` carry out the help where that concerns more than the span. `stated`: the type that the text states for the
+    result of the stage that failed, with which the stages after it are checked.
     """
+
+    stated: TensorType | None = None
 
     def __init__(
         self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None, final: bool = False, edits: tuple[Edit, ...] = ()

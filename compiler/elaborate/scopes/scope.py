@@ -25,7 +25,7 @@ from ...ir.values import Parts, TupleSlice, Value, ValueTuple
 from ...ops.base import strict_key
 from .failures import Failure
 from .labels import LabelAllocator
-from .ties import PendingTie
+from .ties import PendingNorms, PendingTie
 from .values import (
     UNKNOWN,
     Absent,
@@ -214,7 +214,7 @@ class GraphFrame:
         self.labels = labels
         self.trace = trace
         self.reads: dict[str, object] = {}
-        self.ties: list[PendingTie] = []
+        self.ties: list[PendingTie | PendingNorms] = []
         self.has_inlined = False
         """Whether a loop or block has put its stages into this graph: however many there are, the body is not a single stage."""
         self.alone: Span | None = None

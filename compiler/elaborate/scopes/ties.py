@@ -1,16 +1,20 @@
-"""`tie=label`: a weight that belongs to another stage. Resolved when a body is complete, since the other stage may come later."""
+"""`tie=label`, a weight that belongs to another stage, and `norms_of=label`, a parameter that starts as the norms of another one. Resolved
+when a body is complete, since the other stage may come later.
+"""
 
 from __future__ import annotations
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
+from netc.dsl.source import Span
 
-from ...errors.parameters import TieMismatch, TieTarget
+from ...errors.parameters import NoNorms, NormsMismatch, TieMismatch, TieTarget
 from ...errors.values import NotANumber
 from ...ir.graph import Graph, OpNode, Tie
 from ...ir.types import show_shape
 from ...ir.walk import join, route
+from ...ops.constants import ParamOperator
 from .failures import Failure
 
 WEIGHT = ".weight"
@@ -22,16 +26,48 @@ class PendingTie(Record):
     node: OpNode
     keyword: ast.Keyword
 
+    @property
+    def path(self) -> str:
+        return tie_path(self.keyword.value)
+
+    @property
+    def span(self) -> Span:
+        return self.keyword.value.span
+
+    def resolve(self, graph: Graph) -> None:
+        """Finds the stage in the node's own graph, or in a graph that it calls."""
+        resolve(self, graph)
+
+
+class PendingNorms(Record):
+    """A parameter that starts as the norms of the rows of the one with the label `path`."""
+
+    node: OpNode
+    path: str
+    span: Span
+
+    def resolve(self, graph: Graph) -> None:
+        """Checks that the other one is in the same graph, and has a row for each of the norms."""
+        (own,) = self.node.outputs
+        params = [n for n in graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
+        labelled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
+        other = labelled.get(self.path)
+        if other is None:
+            raise Failure(NoNorms(self.path, tuple(near(self.path, list(labelled)))), self.span)
+        wanted = (other.type.shape[:1] + (1,) * (other.type.rank - 1)) if other.type.rank else ()
+        if own.type.shape != wanted or not own.type.dtype.is_float:
+            problem = NormsMismatch(self.path, show_shape(other.type.shape), show_shape(wanted), show_shape(own.type.shape))
+            raise Failure(problem, self.span, ((other.span, f"this is {show_shape(other.type.shape)}"),))
+
 
 def resolve(pending: PendingTie, graph: Graph) -> None:
-    """Finds the stage in the node's own graph, or in a graph that it calls."""
-    path = tie_path(pending.keyword.value)
+    path = pending.path
     found = route(graph, path)
     if not found and path.endswith(WEIGHT):  # `wte.weight` is the weight of `wte`
         path = path.removesuffix(WEIGHT)
         found = route(graph, path)
     target = found[-1] if found and isinstance(found[-1], OpNode) else None
-    span = pending.keyword.value.span
+    span = pending.span
     if target is None:
         labels = [n.label for n in graph.nodes if n.label != pending.node.label]
         raise Failure(TieTarget(path, tuple(near(path, labels))), span)

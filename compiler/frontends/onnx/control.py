@@ -249,6 +249,11 @@ def _decided_by(importer: GraphImporter, node: onnx.NodeProto) -> str:
             stack += makers[name].input
     if found:
         return f"fix the input it depends on: `--set {found[0]}=...`"
-    texts = {name: text for text, name in importer.dimensions.names.items()}
-    free = [n for n in importer.dimensions.symbols if isinstance(importer.dimensions.declared.dims.get(n), SymDim)] if sized else []
+    return sizes_to_fix(importer.dimensions) if sized else ""
+
+
+def sizes_to_fix(dimensions: Dimensions) -> str:
+    """What to do about what depends on sizes that are not known, if there are any."""
+    texts = {name: text for text, name in dimensions.names.items()}
+    free = [n for n in dimensions.symbols if isinstance(dimensions.declared.dims.get(n), SymDim)]
     return f"fix the sizes that it may depend on: {', '.join(f'`--set {texts.get(n, n)}=...`' for n in free)}" if free else ""

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import reduce
+from math import lcm
 from typing import Any
 
 import numpy as np
 
-from ...dims import Facts
+from ...dims import Dim, Facts
 from ...ir.elements import Array, dtype_of, numpy_dtype
 from ...ir.graph import Graph, Node, OpNode, SharedModule, Tie
-from ...ir.types import DType
+from ...ir.types import INT64, DType
 from ...ir.values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ..builder import GraphBuilder, ImportRefused, nowhere
 from .names import Labels, is_made_up, levels
-from .values import Filled, Known, Sizes
+from .values import Filled, Known, Part, Sizes
 
 LARGEST_NUMBER = 1e38
 BIASED = ("dense", "conv", "conv_transpose")
@@ -280,14 +282,16 @@ class Emitter:
         return self.table(filled.shape, Const(number), _element(np.asarray(filled.number)))
 
     def sizes(self, sizes: Sizes) -> Value:
-        """Sizes as a tensor."""
-        flat = list(sizes.items.reshape(-1))
-        if sizes.items.ndim > 1 or sizes.dtype.kind == "f" or not flat:
-            raise ImportRefused("it computes with sizes that are not known before run time in a way that has no counterpart")
-        formula: Formula = Const(flat[-1])
-        for at in reversed(range(len(flat) - 1)):
-            formula = CallFormula("where", (BinaryFormula("==", IndexFormula(0), Const(at)), Const(flat[at]), formula))
-        return self.table(sizes.items.shape, formula, _element(np.zeros((), sizes.dtype)))
+        """Sizes as a tensor, fractions of them as quotients."""
+        parts = [item if isinstance(item, Part) else Part(item, 1) for item in sizes.items.flat]
+        if not parts:
+            raise ImportRefused("it computes with no sizes at all, which has no counterpart")
+        bottom, shape, dtype = lcm(*(part.bottom for part in parts)), sizes.items.shape, _element(np.zeros((), sizes.dtype))
+        formula = listed([part.top * (bottom // part.bottom) for part in parts], shape)
+        if not dtype.is_float:
+            return self.table(shape, formula, dtype)
+        tops = self.one("cast", self.table(shape, formula, INT64), dtype=dtype)
+        return tops if bottom == 1 else self.one("div", tops, other=bottom)
 
     def table(self, shape: Sequence[Any], formula: Formula, dtype: DType) -> Value:
         indices = tuple(f"i{n + 1}" for n in range(len(shape)))
@@ -309,6 +313,21 @@ def ranged(axis: int, start: Any, step: Any) -> Formula:
     if step != 1:
         formula = BinaryFormula("*", Const(step), formula)
     return formula if start == 0 else BinaryFormula("+", Const(start), formula)
+
+
+def listed(sizes: Sequence[Dim], shape: Sequence[int]) -> Formula:
+    """These sizes in a tensor of that shape."""
+    *before, last = sizes
+    formula: Formula = Const(last)
+    for size, at in reversed(list(zip(before, np.ndindex(*shape), strict=False))):
+        formula = CallFormula("where", (_is_at(at, shape), Const(size), formula))
+    return formula
+
+
+def _is_at(at: Sequence[int], shape: Sequence[int]) -> Formula:
+    """Whether an element is the one at these indices."""
+    each = [BinaryFormula("==", IndexFormula(axis), Const(index)) for axis, index in enumerate(at) if shape[axis] > 1]
+    return reduce(lambda a, b: BinaryFormula("and", a, b), each[1:], each[0])
 
 
 def _element(array: Array) -> DType:

@@ -20,8 +20,9 @@ from ...ir.values import Value
 from ..base import Obstacle
 from ..builder import ImportRefused
 from .arrangement import arranged
-from .control import AlreadyAnObstacle, Control
+from .control import AlreadyAnObstacle, Control, sizes_to_fix
 from .defaults import is_default
+from .definitions import definition
 from .derived import derived, initialiser, is_of_weights
 from .dimensions import Dimensions, guesses
 from .emitter import Emitter
@@ -183,7 +184,7 @@ class Importer:
         return Attempt(self)
 
     def _refused(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
-        problem = getattr(refused.__cause__, "problem", None)
+        problem = _problem(refused)
         advice = getattr(problem, "advice", "")
         wanted = [advice] if advice else []
         if isinstance(problem, Unprovable):
@@ -191,7 +192,7 @@ class Importer:
         if isinstance(problem, UnprovableMultiple):
             wanted += guesses(problem.by, problem.what)
         self.wanted += sorted(wanted, key=lambda text: "//" in text) if self.simplest else wanted
-        self._obstacle(node.op_type, refused.why, _where(node), refused.help)
+        self._obstacle(node.op_type, refused.why, _where(node), sizes_to_fix(self.dimensions) if wanted else refused.help)
 
     def _obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
         self.obstacles.append(Obstacle(what[:200], why[:2000], where[:200], help))
@@ -219,7 +220,24 @@ class Importer:
                 self._unknown(domain)
             return [BROKEN] * len(node.output)
         self.emit.scope = self.modules.of(node)
-        return self._computed(node, domain, inputs, self._follows(node, names))
+        before = self.remembered()
+        try:
+            return self._computed(node, domain, inputs, self._follows(node, names))
+        except ImportRefused as refused:
+            before.take_back()
+            return self._defined(node, inputs, names, depth, refused)
+
+    def _defined(self, node: onnx.NodeProto, inputs: Sequence[Item], names: Names, depth: int, refused: ImportRefused) -> Sequence[Item]:
+        """A node that was refused, by the operators that define it; refused where one of these is. A condition on sizes comes first."""
+        function = definition(node, inputs, self.version) if node.domain in STANDARD and not _problem(refused) else None
+        if function is None:
+            raise refused
+        before = self.remembered()
+        made = self._function(node, function, names, depth)
+        if len(self.obstacles) > before.obstacles:
+            before.take_back()
+            raise refused
+        return made
 
     def _follows(self, node: onnx.NodeProto, names: Names) -> tuple[str, Item]:
         output = node.output[0] if node.output else ""
@@ -296,8 +314,9 @@ class Importer:
         for one in nodes:
             for name in one.input:
                 self.used[name] = self.used.get(name, 0) + 2
-        self.nodes(nodes, list(function.output), inner, depth + 1)
-        return [inner[name] for name in function.output]
+        wanted = [inside if outside else "" for inside, outside in zip(function.output, node.output, strict=False)]
+        self.nodes(nodes, [name for name in wanted if name], inner, depth + 1)
+        return [inner[name] for name in wanted]
 
 
 class Attempt:
@@ -312,6 +331,11 @@ class Attempt:
         """Forgets what was made since, which nothing may take."""
         del self.importer.obstacles[self.obstacles :], self.importer.wanted[self.wanted :]
         self.importer.emit.forget(self.names)
+
+
+def _problem(refused: ImportRefused) -> object:
+    """What could not be proved of sizes, if that is why."""
+    return getattr(refused.__cause__, "problem", None)
 
 
 def _with_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:

@@ -29,6 +29,7 @@ from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
 from .reading import Unreadable, require_text
+from .spread import adaptive_pool
 from .structure import nested
 
 ATTEMPTS = 24
@@ -146,7 +147,7 @@ def _simplify(emit: Emitter, graph: Graph) -> None:
     _prune(graph)
     with emit.within(emit.of(graph)):
         fold_patterns(emit, ACTIVATIONS)
-        fold_patterns(emit, NORMALISATIONS)
+        fold_patterns(emit, (*NORMALISATIONS, adaptive_pool))
         _prune(graph)
         fold_affine(emit)
     _prune(graph)

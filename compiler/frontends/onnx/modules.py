@@ -11,7 +11,7 @@ import ast
 
 import onnx
 
-from .names import levels
+from .names import first_of, levels
 
 Path = tuple[str, ...]
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
@@ -33,10 +33,11 @@ class Modules:
             for name, cls in zip(names[1:-1], classes[1:-1], strict=False):
                 self.classes.setdefault(tuple(levels(name)), cls.rpartition(".")[2])
             return tuple(levels(names[-2]))
-        if node.name.startswith("/"):
-            return tuple(levels(node.name.rpartition("/")[0]))
-        if "." in node.name or "/" in node.name:
-            return tuple(levels(node.name.rpartition("/")[0] if "/" in node.name else node.name))
+        name = first_of(node.name)
+        if name.startswith("/"):
+            return tuple(levels(name.rpartition("/")[0]))
+        if "." in name or "/" in name:
+            return tuple(levels(name.rpartition("/")[0] if "/" in name else name))
         return ()
 
 

@@ -60,7 +60,7 @@ LONGEST = 200
 def levels(text: str) -> list[str]:
     """The levels of a path with dots or slashes, those that are no labels mended; a level that repeats the one before it, as in
     `layer1/layer1.0`, is the longer of the two. Empty if the text is no path."""
-    text = text.partition(":")[0] if not text.startswith("onnx::") else ""
+    text = first_of(text).partition(":")[0] if not text.startswith("onnx::") else ""
     found: list[str] = []
     for part in text[:LONGEST].split("/"):
         inner = [_mended(level) for level in part.split(".")]
@@ -68,6 +68,11 @@ def levels(text: str) -> list[str]:
         size = max((n for n in range(1, len(inner)) if found[-n:] == inner[:n]), default=0)
         found += inner[size:]
     return found
+
+
+def first_of(name: str) -> str:
+    """The name of the first of several nodes that were made one, as converters from TensorFlow Lite list them."""
+    return name.partition(";")[0]
 
 
 def _mended(level: str) -> str:

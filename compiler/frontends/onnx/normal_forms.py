@@ -157,19 +157,19 @@ def _turned(node: OpNode) -> Value | Found:
     return Found("permute", x, axes=tuple(order))
 
 
-def identity(view: View, node: OpNode) -> Found | None:
-    """Shapes that are taken apart and put together again."""
-    if node.op.name not in ("reshape", "flatten", "unflatten") or len(node.inputs) != 1:
+_SHAPES = ("reshape", "flatten", "unflatten")
+
+
+def shape(view: View, node: OpNode) -> Found | None:
+    """Shapes that are taken apart and put together again, and a shape that is given right after another one."""
+    if node.op.name not in _SHAPES or len(node.inputs) != 1:
         return None
-    first = view.maker(node.inputs[0], "reshape", "flatten", "unflatten")
+    first = view.maker(node.inputs[0], *_SHAPES, "squeeze", "unsqueeze")
     if first is None:
         return None
     if first.inputs[0].type == node.outputs[0].type:
         return Found("identity", first.inputs[0])
-    return None
-
-
-_SHAPES = ("reshape", "flatten", "unflatten")
+    return Found("reshape", first.inputs[0], shape=node.op.args["shape"]) if node.op.name == "reshape" else None
 
 
 def group_norm(view: View, node: OpNode) -> Found | None:
@@ -186,4 +186,4 @@ def group_norm(view: View, node: OpNode) -> Found | None:
     return Found("group_norm", x, groups=groups, affine=False, eps=normal.op.args["eps"])
 
 
-NORMALISATIONS: tuple[Pattern, ...] = (layer_norm, rms_norm, group_norm, attention, identity)
+NORMALISATIONS: tuple[Pattern, ...] = (layer_norm, rms_norm, group_norm, attention, shape)

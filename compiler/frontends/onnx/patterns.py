@@ -83,8 +83,9 @@ def fold_patterns(emit: Emitter, patterns: tuple[Pattern, ...]) -> None:
     graph = emit.builder.graph
     view = View(graph)
     nodes: list[Node] = []
+    taken = {id(v) for v in (*graph.outputs, *(v for node in graph.nodes for v in node.inputs))}
     for node in graph.nodes:
-        if isinstance(node, OpNode) and not node.specs and len(node.outputs) == 1:
+        if isinstance(node, OpNode) and not node.specs and not any(id(extra) in taken for extra in node.outputs[1:]):
             for pattern in patterns:
                 found = pattern(view, node)
                 made = None if found is None else _made(emit, node, found)
@@ -103,7 +104,7 @@ def _made(emit: Emitter, node: OpNode, found: Found) -> list[OpNode] | None:
     built = _built(emit, node, found, before)
     if built is None or built.outputs[0].type != node.outputs[0].type:
         return None
-    node.op, node.inputs, node.outputs = built.op, built.inputs, (*node.outputs, *built.outputs[1:])
+    node.op, node.inputs, node.outputs = built.op, built.inputs, (node.outputs[0], *built.outputs[1:])
     for one in before:
         emit.scopes[id(one)] = emit.scopes.get(id(node), ())
     return before

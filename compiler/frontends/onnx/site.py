@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import helper
 
 from ...dims import Dim, Facts, SymDim
@@ -196,5 +197,6 @@ def element_of(code: int) -> DType:
     except (KeyError, TypeError, ValueError):
         found = None
     if found is None:
-        raise ImportRefused(f"netc has no tensors of ONNX's element type {code}")
+        name = onnx.TensorProto.DataType.Name(code).lower() if code in onnx.TensorProto.DataType.values() else f"ONNX's element type {code}"
+        raise ImportRefused(f"netc has no tensors of {name}")
     return found

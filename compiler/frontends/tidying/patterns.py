@@ -22,6 +22,7 @@ from ...ops.normalization import RMSNorm
 from ...ops.rearrange import Rearrange
 from ...ops.reduction import Mean
 from ...ops.shape import Expand, Reshape, Transpose, Unsqueeze
+from .unit_vectors import broadcast, normalize
 from .view import GraphView, pairs
 
 Pattern = Callable[[GraphView, Node], None]
@@ -190,4 +191,4 @@ def _defaults(kind: type[Operator], **given: object) -> dict[str, object]:
     return {name: given.get(name, declared.default) for name, declared in kind.signature.items()}
 
 
-PATTERNS: tuple[Pattern, ...] = (identity, rms_norm, gelu, split_heads, merge_heads, grouped_heads)
+PATTERNS: tuple[Pattern, ...] = (identity, rms_norm, gelu, split_heads, merge_heads, grouped_heads, normalize, broadcast)

@@ -30,6 +30,7 @@ from ...ir.walk import graphs
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused, nowhere
 from . import aten as _aten  # noqa: F401  # registers the readers
+from .definitions import with_definitions
 from .flat import flat_nodes
 from .folding import Constants
 from .keys import Keys, Stored, keys_of
@@ -67,6 +68,7 @@ def read_program(
             raise failed.in_training() from None
         made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
         verify(made)
+        notes = (*notes, *_detached(training))
     return _with_weights(made, program, notes)
 
 
@@ -82,7 +84,8 @@ class _Reading(Record):
 
     def graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
-        nodes = flat_nodes(program.graph_module)
+        flat_nodes(program.graph_module)
+        nodes = with_definitions(program.graph_module)
         inputs = _user_inputs(program)
         names = _symbol_names(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
@@ -116,6 +119,13 @@ def _frozen_statistics(program: ExportedProgram) -> frozenset[str]:
     names = program.graph_signature.inputs_to_buffers
     calls = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.batch_norm.default"]
     return frozenset(names[node.args[3].name] for node in calls if not node.args[5] and node.args[3] is not None)  # type: ignore[union-attr]
+
+
+def _detached(program: ExportedProgram) -> list[str]:
+    """What users should know of tensors that the module takes out of the computation of gradients."""
+    nodes = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.detach.default"]
+    count = sum(node.meta["val"].is_floating_point() for node in nodes)
+    return [f"The module detaches tensors, {count} in all, and a spec cannot: gradients flow through them."] if count else []
 
 
 def _counters(program: ExportedProgram) -> set[Node]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import gcd, inf
 from typing import Any
 
 from netc.dsl.record import replace
 
-from ...errors.streams import by_frames
+from ...errors.streams import in_multiples
 from ...ir.values import Value
 from ...ops.axes import normalize_axis
 from ...ops.base import Operator
-from ...ops.convolution import Conv
+from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Diff
 from ...ops.joining import Concat
 from ...ops.pooling import AvgPool, LpPool, MaxPool
@@ -61,24 +61,51 @@ def _unpadded(site: Site, windows: list[Window], at: int) -> Operator:
 
 
 def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
-    """A window over the positions: of each, those right before it."""
-    if window.stride != 1:
-        site.refuse(f"a stride of {window.stride} gives fewer positions than there were", by_frames(site.length.name, window.stride))
+    """A window over the positions: of each, those right before it; with a stride, of the last of each group."""
+    length, stride = site.length, window.stride
+    if length.rate % stride:
+        needed = site.memory.length.rate * stride // gcd(length.rate, stride)
+        site.refuse(f"its stride is {stride}, and a piece may have any number of positions", in_multiples(length.name, needed))
     if window.after:
         x = site.ended(x)
     x = site.padded(x, window.before, pad)
-    reach = window.span - 1
-    values = site.put_all(op, [site.with_past(x, reach), *_rest(site)], site.home)
-    results: list[Item] = []
-    for number, value in enumerate(values[:1]):
-        axis, over = site.axis_of(number)
-        moved = x.shifted(-reach, over)
-        before: Value | Number | None = None
-        if moved.ahead > 0:
-            plain = not isinstance(x.before, Value) and not x.before and not shifts
-            before = 0 if plain else site.put_all(op, [site.before(x), *_rest(site)], site.home)[0]
-        results.append(replace(moved, value=value, axis=axis, before=before))
-    return results
+    ahead = -((window.span - 1 - x.ahead) // stride)
+    back = x.ahead - ahead * stride
+    seen = site.with_past(x, back) if back >= 0 else site.cut(x.value, x.axis, -back, length.piece)
+    value = site.put_all(op, [seen, *_rest(site)], site.home)[0]
+    axis, over = site.axis_of(0, length.at(length.rate // stride))
+    before: Value | Number | None = None
+    if ahead > 0:
+        plain = not isinstance(x.before, Value) and not x.before and not shifts
+        before = 0 if plain else site.put_all(op, [site.before(x), *_rest(site)], site.home)[0]
+    return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
+
+
+@rule(ConvTranspose)
+def transposed(site: Site) -> Sequence[Item]:
+    """Each position is spread over `stride` of the result and those after them: they are complete once it is there."""
+    if isinstance(site.items[0], Fixed):
+        site.refuse("a parameter of it changes with the position")
+    x = _piece(site)
+    if x.axis < 2:
+        return site.passed(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
+    windows, at = site.op.windows(site.given.x), x.axis - 2
+    window, stride = windows[at], windows[at].stride
+    cut, extra = [w.before for w in windows], list(site.op.extra(site.given.x))
+    cut[at], extra[at] = 0, max(stride - window.span, 0)
+    op = site.changed(padding=tuple(cut), output_padding=tuple(extra))
+    x = site.from_the_start(site.ended(x), 0)
+    if x.ahead > 0 and x.before:
+        x = replace(x, before=site.before(x))
+    back, length = (window.span - 1) // stride, site.length.at(site.length.rate * stride)
+    whole = site.put(op, site.with_past(x, back), *_rest(site), home=site.home)
+    value = site.cut(whole, x.axis, back * stride, back * stride + length.piece)
+    axis, over = site.axis_of(0, length)
+    ahead = x.ahead * stride - window.before
+    before = None
+    if ahead > 0:
+        before = site.cut(site.put(op, site.before(x), *_rest(site), home=site.home), axis, window.before, x.ahead * stride)
+    return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
 
 
 @rule(MaxPool, AvgPool, LpPool)

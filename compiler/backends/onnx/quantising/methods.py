@@ -7,6 +7,7 @@ is written on the way is in a folder of the caller.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,10 +139,12 @@ def _forget_steps(model: ModelProto) -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """ONNX Runtime advises steps before quantising that do nothing for the graphs of netc."""
+    """ONNX Runtime advises steps before quantising that do nothing for the graphs of netc; ranges that are NaN are errors here."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
     finally:
         logging.disable(before)

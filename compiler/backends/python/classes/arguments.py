@@ -111,6 +111,10 @@ class Arguments:
         self._known = {wanted if k == known[0] else k: made if k == known[0] else p for k, p in self._known.items()}
         return True
 
+    def by_symbol(self) -> dict[str, ConstructorArgument]:
+        """Those that are symbols, or lists of them, by their names in the graphs."""
+        return {key: p for key, p in self._known.items() if isinstance(key, str)}
+
     def all(self) -> list[ConstructorArgument]:
         return list(self._known.values())
 
@@ -154,6 +158,8 @@ class Arguments:
         declared = list(graph.arguments)
         sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
         rest = [p for p in self._known.values() if p not in sizes]
+        words = self.framework.widths.words
+        self.wide |= {p.name for p in sizes if words.fullmatch(p.name) and len(set(map(StrictLiteral, p.values))) > 1}
         ordered = sizes + sorted(rest, key=lambda p: declared.index(p.name) if p.name in declared else len(declared))
         return sorted(map(self._as_called, ordered), key=lambda p: p.keyword + p.optional)
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
-from ....dims import Dim, SymDim, show, symbols
+from ....dims import Dim, SymDim, show, symbol, symbols
 from ....ir.graph import Graph
 from ....ir.origins import is_integer
 from ....ir.types import FLOAT32
 from ....ir.values import Value, ValueTuple, flat
 from ..code.classes import ClassDef
-from ..code.tree import StrictLiteral
+from ..code.expressions import Lit
+from ..code.tree import StrictLiteral, parts
 from ..naming import unique
 from .channel_axes import ChannelAxes, Channels
 
@@ -42,6 +43,8 @@ LESS = range(1, 5)
 LONG = 16
 """The length of a formula from which a shorter one for the same size of the same axis is better."""
 
+_ANY = "any "
+"""The beginning of the symbol for a size on which nothing in the class depends."""
 Values = tuple[StrictLiteral, ...]
 """A size in all graphs."""
 
@@ -68,6 +71,7 @@ class AxisNames:
     def __init__(self, cls: ClassDef, channels: ChannelAxes) -> None:
         self.cls, self.channels = cls, channels
         self.is_whole = cls.graphs[0].kind == "model"
+        self.written = _numbers(cls)
         self.taken = {p.name for p in cls.names}
         self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
         self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
@@ -137,7 +141,7 @@ class AxisNames:
         self.here.add(name)
         for way in ways:
             self.named.setdefault(_values(way), name)
-            self.letters[_values(way), axis] = name
+            self.letters.setdefault((_values(way), axis), name)
         return name
 
     def _known(self, sizes: list[Dim], axis: int) -> str:
@@ -147,19 +151,23 @@ class AxisNames:
 
     def _varying(self, sizes: list[Dim]) -> list[Dim]:
         """The sizes; where the class holds for others too, though it has no argument for them, the formula of these."""
+        if self.written is not None and all(isinstance(size, int) and size not in self.written for size in sizes):
+            return [symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
         found = None if self.is_whole else self.cls.settled(sizes)
         return [found] * len(sizes) if isinstance(found, SymDim) else sizes
 
     def _is_constant(self, sizes: Sequence[Dim]) -> bool:
         """Whether the size is the same in all graphs, and clear when written out: formulas are in the whole model only."""
         first = sizes[0]
+        if isinstance(first, SymDim) and any(name.startswith(_ANY) for name in symbols(first)):
+            return False
         plain = self.is_whole or not isinstance(first, SymDim) or show(first).isidentifier()
         return plain and all(size == first for size in sizes)
 
     def _again(self, values: Values, axis: int) -> str:
         """The name that the size has already: at the same axis, or else one that no other axis of the shape has."""
-        name = self.letters.get((values, axis)) or self.named.get(values, "")
-        return name if name not in self.here else ""
+        names = (self.letters.get((values, axis)), self.named.get(values), *(n for (v, _), n in self.letters.items() if v == values))
+        return next((name for name in names if name and name not in self.here), "")
 
     def _passed(self, sizes: Sequence[Dim]) -> str:
         """The number that `forward` takes, of a class without inputs."""
@@ -226,6 +234,15 @@ class AxisNames:
         found = {channels for v in tensors if (channels := self.channels.of(v)) is not None}
         letters = LETTERS.get((found.pop() if len(found) == 1 else None, tensors[0].type.rank), "N" if axis == 0 else "")
         return letters[axis] if axis < len(letters) else ""
+
+
+def _numbers(cls: ClassDef) -> set[object] | None:
+    """The numbers in the code of a class that has nothing but a function of any sizes; None of any other."""
+    body = cls.body
+    if body.members or body.chain is not None or cls.parameters or cls.graphs[0].kind == "model":
+        return None
+    lits = [p.value for step in body.steps for p in parts(step.code) if isinstance(p, Lit)]
+    return {n for value in lits for n in (value if isinstance(value, tuple) else (value,)) if is_integer(n)}
 
 
 def _values(sizes: Sequence[Dim]) -> Values:

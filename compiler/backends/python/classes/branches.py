@@ -13,7 +13,7 @@ from netc.dsl.record import replace
 
 from ....ir.tests import Key
 from ..code.classes import Guards, Step, StepInfo
-from ..code.expressions import CallCode, Code, LetCode, NestedResults
+from ..code.expressions import CallCode, Code, LetCode, Lit, NestedResults
 from ..code.tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef, parts, rewrite
 
 EITHER = StepInfo("either", kind="return", either=True)
@@ -77,6 +77,8 @@ def _expression(node: Condition, then: list[Step], otherwise: list[Step], option
     if first is None or second is None or sum(1 for code in (first, second) for _ in parts(code)) > LARGEST:
         return None
     traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
+    if first == second and not any(isinstance(p, Lit) for p in parts(first)):
+        return Step(first, (phi,), traits, guards=node.scope)  # both branches have a member with this label
     match first, second:
         case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
             if optional.get(node.key) == label:

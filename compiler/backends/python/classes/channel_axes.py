@@ -6,6 +6,7 @@ linear in the number of nodes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
@@ -27,9 +28,10 @@ MOVES: dict[tuple[int, ...], tuple[Channels, Channels]] = {
 
 
 class ChannelAxes:
-    def __init__(self, main: Graph) -> None:
+    def __init__(self, main: Graph, lifted: Iterable[Graph] = ()) -> None:
+        """`lifted`: graphs that are not in the main one, of functions that are modules."""
         self._known: dict[int, Channels] = {}
-        order = graphs(main)
+        order = [*graphs(main), *lifted]
         for graph in order:
             for value in graph.inputs:
                 if value.spatial:

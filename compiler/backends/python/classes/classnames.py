@@ -3,7 +3,7 @@
 In: the classes of a program, called ones first, with the names that they should have. Out: their names. Always: all names differ, and none
 is Python's, the imports' or an argument's. Of several classes of one block the plainest has the block's name; the others add what they
 have in addition (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and a number only if nothing else differs. Those of a
-block that is inside itself are numbered by level: `Tree`, `Tree2` with `Tree` inside, `Tree3`.
+block that is inside itself, if it has several, are numbered by level: `Tree`, `Tree2` with `Tree` inside, `Tree3`.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ def _tensors(cls: ClassDef) -> list[str]:
 
 
 def _made(cls: ClassDef) -> set[ClassDef]:
-    """The classes that it instantiates."""
-    return {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)}
+    """The other classes that it instantiates."""
+    return {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)} - {cls}
 
 
 def _is_nothing(value: object) -> bool:

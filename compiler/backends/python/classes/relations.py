@@ -20,7 +20,7 @@ from ....ir.reals import RealSymbol
 from ....ir.values import Value
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
-from ..code.tree import parts
+from ..code.tree import StrictLiteral, parts
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
 
@@ -36,6 +36,7 @@ class Relations:
         self.graph = bodies[0].graph
         self.lost: set[str] = set()
         """The symbols on which numbers depend in ways that nobody would write."""
+        self._channels = program.channels
         self._free = frozenset().union(*(program.free(b.graph) for b in bodies))
         self._pinned = frozenset().union(*(program.pinned(b.graph) for b in bodies))
         self._known = [program.known(b.graph) for b in bodies]
@@ -129,9 +130,26 @@ class Relations:
     def name(self, symbol_name: str, value: Value, axis: int) -> str:
         """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's."""
         words = self.bodies[0].framework.widths
-        last = words.in_features if axis == value.type.rank - 1 and not value.spatial else ""
-        word = (words.in_channels if axis == 1 and value.spatial else last) or axis_word(value.type.shape, axis)
+        last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
+        word = (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
         return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+
+    def is_spatial(self, value: Value) -> bool:
+        """Whether the channels of an input or output are its second axis."""
+        return value.spatial or (value.type.rank > 2 and self._channels.of(value) == "first")
+
+    def output_word(self, values: Sequence[object], unused: Container[int]) -> str:
+        """What the framework calls the size of an axis of an output, if the numbers are that in all bodies; empty if they are none."""
+        words = self.bodies[0].framework.widths
+        for at, first in enumerate(self.graph.leading if all(len(b.graph.leading) == len(self.graph.leading) for b in self.bodies) else ()):
+            axis, word = (1, words.out_channels) if self.is_spatial(first) else (first.type.rank - 1, words.out_features)
+            shapes = [b.graph.leading[at].type.shape for b in self.bodies]
+            if axis > 0 and all(
+                i in unused or (len(s) > axis and StrictLiteral(v) == StrictLiteral(s[axis]))
+                for i, (v, s) in enumerate(zip(values, shapes, strict=True))
+            ):
+                return word
+        return ""
 
     def _undirected(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
         """`features` for `in_features` of what gives as many as it takes."""

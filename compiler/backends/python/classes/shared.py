@@ -6,7 +6,7 @@ share its parameters because they are one shared stage used on several types of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ....ir.graph import CallNode, Graph, Node, SharedModule
@@ -83,13 +83,13 @@ class Sharing:
         return at
 
 
-def levels(main: Graph) -> tuple[list[Graph], list[list[Graph]]]:
+def levels(main: Graph, recursive: Container[object]) -> tuple[list[Graph], list[list[Graph]]]:
     """All graphs, called ones first; and the same by height: what a graph calls is lower than itself. Graphs of one block are at the same
-    height, unless one of them is within another."""
+    height, unless one of them is within another and the block is not one of the `recursive` ones."""
     order = graphs(main)
     least: dict[object, int] = {}
     for _ in range(ALIGNMENTS):
-        heights = _heights(order, least)
+        heights = _heights(order, least, recursive)
         highest: dict[object, int] = {}
         for graph in order:
             key = family(graph)
@@ -103,10 +103,11 @@ def levels(main: Graph) -> tuple[list[Graph], list[list[Graph]]]:
     return order, layers
 
 
-def _heights(order: list[Graph], least: Mapping[object, int]) -> dict[int, int]:
+def _heights(order: list[Graph], least: Mapping[object, int], recursive: Container[object]) -> dict[int, int]:
     heights: dict[int, int] = {}
     for graph in order:
-        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode)}
+        own = family(graph)
+        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (own in recursive and family(n.graph) == own)}
         heights[id(graph)] = max((heights[c] + 1 for c in called), default=0)
         heights[id(graph)] = max(heights[id(graph)], least.get(family(graph), 0))
     return heights

@@ -15,6 +15,7 @@ from ....dims import Dim, SymDim, substitute, symbols
 from ....dims.polynomial import Symbol, make
 from ....ir.graph import CallNode, Graph
 from ....ir.origins import DIVIDES, IS, Decision, Origin, always, free_symbols, moved_decision, origin_of, traced_in
+from .channel_axes import ChannelAxes
 
 Known = Mapping[str, Dim]
 """Symbols in terms of others."""
@@ -25,6 +26,7 @@ class Symbols:
         """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols
         of the model that cannot."""
         self._main = main
+        self.channels = ChannelAxes(main)
         self._extra = _spread(order, pinned)
         self._free: dict[int, frozenset[str]] = {}
         self._known: dict[int, Known] = {}

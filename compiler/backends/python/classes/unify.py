@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
-from ....ir.origins import has_origin, is_integer, names_in, plain
+from ....ir.origins import Origin, has_origin, is_integer, names_in, plain
 from ....ir.tests import Key
 from ....ir.values import Value
 from ....ir.walk import around
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
-from ..code.expressions import CallCode, Code, KeywordCode, Lit, StageLit, StageValue, Subscript, TupleCode, Unneeded
+from ..code.expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
 from ..code.tree import (
     Argument,
     ChoiceItems,
@@ -41,7 +41,7 @@ from .arguments import Arguments
 from .formulas import formula_code
 from .optional import without_flags
 from .reals import real_code
-from .relations import Relations
+from .relations import VAGUE, Relations
 from .sizes import axis_word
 from .symbols import Symbols, home, origin
 
@@ -79,7 +79,8 @@ class Unifier:
         body = ClassBody(first.graph, first.framework)
         body.keyed = first.keyed
         body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
-        body.shared_labels, body.ties, body.starts = first.shared_labels, first.ties, first.starts
+        body.shared_labels, body.ties = first.shared_labels, first.ties
+        body.starts, body.norms = first.starts, first.norms
         body.symbols, body.passed = [self._renamed(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]
@@ -185,6 +186,8 @@ class Unifier:
             return self._without(idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword))
         values = [self.relations.unpinned(lit.value) for lit in lits]
         hint = lits[0].hint or (keyword.name if keyword else "")
+        if VAGUE.fullmatch(hint) and all(is_integer(v) for v in values) and len(set(values)) > 1:
+            hint = self.relations.output_word(values, self.unused) or hint
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
@@ -254,7 +257,7 @@ class Unifier:
         """The size of an axis of an input, read in `forward`."""
         value = self._inputs[index][0]
         given, word = self.relations.given_name(value, axis), axis_word(value.type.shape, axis)
-        if axis == value.type.rank - 1 and axis > 0 and not value.spatial:
+        if axis == value.type.rank - 1 and axis > 0 and not self.relations.is_spatial(value):
             word = "features"
         found = SizeSymbol(given or word, index, axis, given=bool(given))
         if found not in self.symbols:
@@ -323,7 +326,12 @@ class Unifier:
             if index is not None:
                 return self._read(index, found.axis)
         argument = self._use(self.arguments.of_symbol(name, found))
-        return argument if found.index is None else Subscript(argument, (Lit(found.index),))
+        return argument if found.index is None else self._item(name, found, argument)
+
+    def _item(self, name: str, found: Origin, argument: Argument) -> Code:
+        assert found.index is not None
+        counts = {len(home(b.graph, name).arguments[found.name]) for b in self.bodies}
+        return ItemCode(argument, (Lit(found.index),), counts.pop() if len(counts) == 1 else 0)
 
     def _shown(self, values: Sequence[object]) -> str:
         """A size as a docstring has it, by the arguments that there are."""

@@ -76,7 +76,7 @@ class _Alignment:
         if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
             raise Different
         _equal((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
-        _equal((*b.ties, *b.starts) for b in self.bodies)
+        _equal((*b.ties, *b.starts, *b.norms) for b in self.bodies)
         chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)

@@ -165,6 +165,8 @@ class ClassBody:
         self.ties: list[tuple[Code, Code]] = []
         self.starts: list[tuple[Code, Code]] = []
         """The modules whose buffers are computed from what a parameter starts with, each with that parameter."""
+        self.norms: list[tuple[Code, Code]] = []
+        """The parameters that start as the norms of the rows of another one, each with that."""
         self.steps: list[Step] = []
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
@@ -225,7 +227,7 @@ class ClassBody:
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape(self.chain)
-        return (self.keyed, chain, members, (*self.ties, *self.starts), steps, border, tuple(self.names[self.inputs :]))
+        return (self.keyed, chain, members, (*self.ties, *self.starts, *self.norms), steps, border, tuple(self.names[self.inputs :]))
 
 
 class ConstructorArgument(Record):

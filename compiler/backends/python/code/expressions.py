@@ -160,6 +160,12 @@ class Subscript(Code):
     items: tuple[Code, ...]
 
 
+class ItemCode(Subscript):
+    """An item of a tuple of which `count` are known, or of one of any length."""
+
+    count: int = 0
+
+
 class TupleCode(Code):
     items: tuple[Code, ...]
 

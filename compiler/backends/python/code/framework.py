@@ -36,6 +36,7 @@ class Widths(Record):
     words: re.Pattern[str]
     in_channels: str
     in_features: str
+    out_channels: str
     out_features: str
 
 

@@ -16,9 +16,22 @@ from typing import cast
 from ....dims import symbols
 from ....ir.origins import TracedInt, is_integer
 from ..code.classes import ClassRef
-from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Literal, Probability, TupleCode
-from ..code.tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral, parts, shape, with_literals, zipped
-from ..naming import local, unique
+from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, TupleCode
+from ..code.tree import (
+    Argument,
+    Formatted,
+    GeneratorStar,
+    IfElse,
+    NameCode,
+    RepeatStar,
+    StrictLiteral,
+    parts,
+    rewrite,
+    shape,
+    with_literals,
+    zipped,
+)
+from ..naming import local, singular, unique
 from .numbers import as_fraction
 from .traced import with_traced_numbers
 
@@ -55,6 +68,9 @@ def _repeats(run: list[Code]) -> bool:
 
 def _written(run: list[Code]) -> list[Code]:
     """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
+    items = _items(run)
+    if items is not None:
+        return [items]
     found = [_Progression(run[start:end], steps) for start, end, steps in _progressions([_literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
@@ -66,11 +82,26 @@ def _written(run: list[Code]) -> list[Code]:
     return [code for part in found for code in ([part.code()] if part.is_clearer() else part.members)]
 
 
+def _items(run: list[Code]) -> Code | None:
+    """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
+    found = [{p for p in parts(item) if isinstance(p, ItemCode)} for item in run]
+    if not all(len(own) == 1 for own in found):
+        return None
+    of = [next(iter(own)) for own in found]
+    if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
+        return None
+    taken = names(TupleCode(tuple(run)))
+    name = singular(of[0].target.name)
+    variable = NameCode(unique(name if name not in taken else "value", taken))
+    written = {rewrite(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
+    return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
+
+
 def _literals(item: Code) -> list[Lit]:
     return [p for p in parts(item) if isinstance(p, Lit)]
 
 
-def _names(item: Code) -> set[str]:
+def names(item: Code) -> set[str]:
     """The names that are used in the item: functions, arguments, and the variables of comprehensions around it."""
     traced = {n for p in parts(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
     functions = {p.function.partition(".")[0] for p in parts(item) if isinstance(p, CallCode) and isinstance(p.function, str)}
@@ -166,7 +197,7 @@ class _Progression:
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
-        taken = _names(self.members[0])
+        taken = names(self.members[0])
         self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
         formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
@@ -223,7 +254,7 @@ def _parted(one: str, other: str) -> tuple[str, int, str]:
 
 def _listed(run: list[Code]) -> Code | None:
     """Members that differ in one literal, whatever its values are."""
-    differences = _Differences(set[str]().union(*map(_names, run)))
+    differences = Differences(set[str]().union(*map(names, run)))
     item = differences.merge(run)
     if len(differences.found) != 1:
         return None
@@ -232,7 +263,7 @@ def _listed(run: list[Code]) -> Code | None:
     return GeneratorStar(item, name, TupleCode(tuple(kind(cast("Literal", v.value)) for v in values)))
 
 
-class _Differences:
+class Differences:
     """The literals in which members differ."""
 
     def __init__(self, taken: set[str]) -> None:
@@ -254,4 +285,6 @@ class _Differences:
         return NameCode(name)
 
     def _name(self, name: str) -> str:
-        return unique(name if name not in self.taken else "value", self.taken | self.found.keys())
+        """The name, its last word (`features` for `in_features`), or what always is a name."""
+        free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
+        return unique(free, self.taken | self.found.keys())

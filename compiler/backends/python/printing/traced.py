@@ -11,7 +11,7 @@ from zlib import crc32
 
 from ....dims import Dim, SymDim, evaluate, symbol, symbols
 from ....ir.origins import TracedInt
-from ..code.expressions import Code, Lit
+from ..code.expressions import Code, ItemCode, Lit
 from ..code.factored import factored
 from ..code.tree import Argument, SizeRef, rewrite
 from ..naming import spaced
@@ -25,6 +25,8 @@ def with_traced_numbers(code: Code) -> Code:
 
 def _traced(part: Code) -> Code | None:
     match part:
+        case ItemCode():
+            return part  # an item of a tuple stays one
         case Argument(name, factor, offset):
             return _number(symbol(name, lower=None) * factor + offset)
         case SizeRef(formula=SymDim() as formula):

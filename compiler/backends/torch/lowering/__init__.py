@@ -13,6 +13,7 @@ from ....ir.verify import verify
 from .conversions import convert
 from .graphs import copied
 from .hoisting import hoist
+from .levels import name_alike
 from .operators import expand
 
 
@@ -20,6 +21,7 @@ def lowered(program: Program) -> Graph:
     """The main graph, ready to be written."""
     order = copied(program.main)
     main = order[-1]
+    name_alike(order)
     expand(order, program.facts)
     hoist(order)
     convert(order)

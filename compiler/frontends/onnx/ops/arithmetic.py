@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....ir.elements import numpy_dtype
 from ....ir.types import DTYPES, FLOAT64, DType
 from ....ir.values import Value
 from ...builder import ImportRefused
@@ -194,9 +195,12 @@ def cast(site: Site) -> Value:
 
 
 @imports("CastLike", to="cast")
-def cast_like(site: Site) -> Value:
-    like = site.item(1)
-    return site.cast(site.x(), element_of_array(like) if isinstance(like, Known) else site.x(1).type.dtype)
+def cast_like(site: Site) -> Item:
+    x, like = site.item(0), site.item(1)
+    dtype = element_of_array(like) if isinstance(like, Known) else site.x(1).type.dtype
+    if isinstance(x, Known):
+        return Known(x.array.astype(numpy_dtype(dtype)), x.name, f"{x.layout}|{dtype}")
+    return site.cast(site.x(), dtype)
 
 
 @imports("Identity", to="")

@@ -58,11 +58,13 @@ def _known(site: Site, x: Value, axis: int, known: Known) -> Value:
         flat = np.where(flat < 0, flat + size, flat)
     elif (flat < 0).any():
         raise ImportRefused("counts indices from the end of an axis whose size is not known")
-    if index.ndim == 1 and (np.diff(flat) == 1).all():
-        stop = int(flat[-1]) + 1
-        return site.one("slice", x, axis=axis, start=int(flat[0]), stop=None if stop == size else stop)
-    listed = known if np.array_equal(flat, index) else Known(flat)
-    taken = site.one("index_select", x, site.tensor(listed), axis=axis)
+    if (np.diff(flat) == 1).all():
+        start, stop = int(flat[0]), int(flat[-1]) + 1
+        whole = start == 0 and stop == size
+        taken = x if whole and index.ndim > 1 else site.one("slice", x, axis=axis, start=start, stop=None if stop == size else stop)
+    else:
+        listed = known if np.array_equal(flat, index) else Known(flat)
+        taken = site.one("index_select", x, site.tensor(listed), axis=axis)
     return taken if index.ndim == 1 else site.one("unflatten", taken, axis=axis, sizes=index.shape)
 
 

@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     indexing,
     joining,
     layers,
+    losses,
     normalization,
     pooling,
     recurrent,

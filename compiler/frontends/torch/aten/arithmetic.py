@@ -104,7 +104,7 @@ def addcmul(site: AtenSite) -> Value:
     return site.one("add", site.tensor(), product if site.number("value") == 1 else site.one("mul", product, other=site.number("value")))
 
 
-@reads("matmul", "bmm", "mm", "mv", "dot", "linalg_matmul")
+@reads("matmul", "bmm", "mm", "mv", "dot", "vdot", "linalg_matmul")
 def matmul(site: AtenSite) -> Value:
     left, right = [name for name, given in site.args.items() if given is not None][:2]
     return site.one("matmul", site.tensor(left), site.tensor(right))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from ....ir.values import Value
@@ -72,6 +73,9 @@ def softmax(site: AtenSite) -> Value:
     return site.one(operator, site.cast(site.tensor(), site.dtype()), axis=site.integer("dim"))
 
 
+_UNBOUNDED = {"min": -inf, "max": inf}
+
+
 @reads("clamp", "clamp_min", "clamp_max")
 def clamp(site: AtenSite) -> Value:
     x = site.tensor()
@@ -79,7 +83,7 @@ def clamp(site: AtenSite) -> Value:
         if site.args.get(name) is not None and site.number_of(name) is None:
             x = site.one(operator, x, site.tensor(name))
     bounds = {name: site.number_of(name) for name in ("min", "max") if site.args.get(name) is not None}
-    bounds = {name: bound for name, bound in bounds.items() if bound is not None}
+    bounds = {name: bound for name, bound in bounds.items() if bound is not None and bound != _UNBOUNDED[name]}
     return site.one("clamp", x, **bounds) if bounds else x
 
 

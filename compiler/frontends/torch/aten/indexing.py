@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import copysign
 
 import torch
 from torch.fx import Node
 
+from ....dims import Dim
 from ....ir.elements import array_of
 from ....ir.values import Value
 from ...builder import ImportRefused
@@ -56,6 +58,13 @@ def scatter(site: AtenSite) -> Value:
     return site.one("scatter", x, index, site.tensor("src"), axis=axis)
 
 
+@reads("scatter_add", "scatter_reduce")
+def scatter_reduce(site: AtenSite) -> Value:
+    reduce, include = site.args.get("reduce", "sum"), bool(site.args.get("include_self", True))
+    given = (site.tensor(), site.tensor("index"), site.tensor("src"))
+    return site.one("scatter_reduce", *given, axis=site.integer("dim"), reduce=reduce, include_self=include)
+
+
 @reads("index_add")
 def index_add(site: AtenSite) -> Value:
     return site.one("index_add", site.tensor(), site.tensor("index"), site.tensor("source"), axis=site.integer("dim"))
@@ -77,6 +86,52 @@ def index(site: AtenSite) -> Value:
         if counted is not None:
             return counted
     return _by_numbers(site, x, axes[0], nodes)
+
+
+@reads("index_put")
+def index_put(site: AtenSite) -> Value:
+    """One number where a mask is true, or values by tensors of numbers along the first axes."""
+    nodes = [one for one in site.args["indices"] if one is not None]
+    if nodes != site.args["indices"][: len(nodes)]:
+        raise ImportRefused("writes by tensors along axes that are not the first")
+    x, masks = site.tensor(), [node.meta["val"].dtype in (torch.bool, torch.uint8) for node in nodes]
+    if len(nodes) == 1 and masks[0]:
+        return _put_by_mask(site, x, nodes[0])
+    if any(masks):
+        raise ImportRefused("writes by masks and by numbers at once")
+    return _put_by_numbers(site, x, nodes)
+
+
+def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
+    sizes = site.args["values"].meta["val"].shape
+    if site.args["accumulate"] or not all(isinstance(size, int) and size == 1 for size in sizes):
+        raise ImportRefused("writes several values by a mask: which one goes where depends on the mask")
+    mask = site.element_of(node)
+    for _ in range(x.type.rank - mask.type.rank):
+        mask = site.one("unsqueeze", mask, axis=-1)
+    number = site.number_of("values")
+    if isinstance(number, int | float):
+        return site.one("masked_fill", x, mask, value=number)
+    value = site.reshape(site.cast(site.tensor("values"), x.type.dtype), ())
+    return site.one("where", mask, value, x)
+
+
+def _put_by_numbers(site: AtenSite, x: Value, nodes: list[Node]) -> Value:
+    """By the number of each element among those of the first axes."""
+    whole, rest = _numbers(site, x.type.shape[: len(nodes)], nodes), x.type.shape[len(nodes) :]
+    values = site.cast(site.tensor("values"), x.type.dtype)
+    values = site.one("expand", values, shape=(*whole.type.shape, *rest))
+    at = site.one("reshape", whole, shape=(-1,))
+    for _ in rest:
+        at = site.one("unsqueeze", at, axis=-1)
+    at = site.one("expand", at, shape=(at.type.shape[0], *rest)) if rest else at
+    flat = site.one("flatten", x, start=0, end=len(nodes) - 1) if len(nodes) > 1 else x
+    values = site.reshape(values, at.type.shape)
+    if site.args["accumulate"]:
+        flat = site.one("scatter_reduce", flat, at, values, axis=0, reduce="sum")
+    else:
+        flat = site.one("scatter", flat, at, values, axis=0)
+    return site.reshape(flat, x.type.shape)
 
 
 def _counted(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value | None:
@@ -110,7 +165,16 @@ def _counted(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value |
 
 def _by_numbers(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value:
     """By the number of each element among those of all axes that are selected from."""
-    sizes = x.type.shape[first : first + len(nodes)]
+    whole = _numbers(site, x.type.shape[first : first + len(nodes)], nodes)
+    if len(nodes) > 1:
+        x = site.one("flatten", x, start=first, end=first + len(nodes) - 1)
+    flat = whole if whole.type.rank == 1 else site.one("reshape", whole, shape=(-1,))
+    found = site.one("index_select", x, flat, axis=first)
+    return found if whole.type.rank == 1 else site.one("reshape", found, shape=site.shape())
+
+
+def _numbers(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) -> Value:
+    """The numbers of elements among those of several axes, by their numbers along each."""
     whole: Value | None = None
     for node, size in zip(nodes, sizes, strict=True):
         one = site.from_front(node, size)
@@ -118,11 +182,7 @@ def _by_numbers(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Valu
             one = site.one("remainder", one, other=size)
         whole = one if whole is None else site.one("add", site.one("mul", whole, other=size), one)
     assert whole is not None
-    if len(nodes) > 1:
-        x = site.one("flatten", x, start=first, end=first + len(nodes) - 1)
-    flat = whole if whole.type.rank == 1 else site.one("reshape", whole, shape=(-1,))
-    found = site.one("index_select", x, flat, axis=first)
-    return found if whole.type.rank == 1 else site.one("reshape", found, shape=site.shape())
+    return whole
 
 
 def with_part(site: AtenSite, part: Value) -> Value:

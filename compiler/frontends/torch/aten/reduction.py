@@ -74,7 +74,8 @@ def var_mean(site: AtenSite) -> tuple[Value, ...]:
 def norm(site: AtenSite) -> Value:
     x = site.tensor()
     p = site.args.get("ord", site.args.get("p"))
-    return site.one("norm", x, axis=site.axes(), keepdim=_keepdim(site), p=2 if p is None else p)
+    whole = p is not None and float(p).is_integer()
+    return site.one("norm", x, axis=site.axes(), keepdim=_keepdim(site), p=2 if p is None else int(p) if whole else p)
 
 
 @reads("cumsum", "cumprod", "logcumsumexp")
@@ -83,6 +84,11 @@ def cumsum(site: AtenSite) -> Value:
     if site.has("dtype"):
         x = site.cast(x, site.dtype())
     return site.one(site.name, x, axis=site.integer("dim"))
+
+
+@reads("cummax", "cummin")
+def cumulative_extreme(site: AtenSite) -> tuple[Value, ...]:
+    return site.apply(site.name, site.tensor(), axis=site.integer("dim"))
 
 
 @reads("diff")

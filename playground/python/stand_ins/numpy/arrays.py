@@ -154,6 +154,14 @@ class Array:
         for place, one in zip(places, given if len(given) == len(places) else [of(value).item()] * len(places), strict=True):
             self.flat[flat_index(place, self.shape)] = self.dtype.cast(one)
 
+    def __imul__(self, other):
+        self[:] = self * other
+        return self
+
+    def __iadd__(self, other):
+        self[:] = self + other
+        return self
+
     def __len__(self):
         return self.shape[0]
 

@@ -63,9 +63,9 @@ class Generator:
     def __init__(self, bits):
         self.bits = bits
 
-    def random(self, shape=(), dtype="float64"):
+    def random(self, shape=(), dtype="float64", out=None):
         """Uniform numbers from 0 to 1."""
-        return _filled(self._single if _kind(dtype) == "float32" else self._double, shape, dtype)
+        return _filled(self._single if _kind(dtype) == "float32" else self._double, shape, dtype, out)
 
     def _single(self):
         return (self.bits.half_word() >> 8) * 2.0**-24
@@ -73,16 +73,20 @@ class Generator:
     def _double(self):
         return (self.bits.word() >> 11) * 2.0**-53
 
-    def standard_normal(self, shape=(), dtype="float64"):
+    def standard_normal(self, shape=(), dtype="float64", out=None):
         """Normal numbers, by the method of Box and Muller."""
-        return _filled(lambda: math.sqrt(-2 * math.log(1 - self._double())) * math.cos(2 * math.pi * self._double()), shape, dtype)
+        return _filled(lambda: math.sqrt(-2 * math.log(1 - self._double())) * math.cos(2 * math.pi * self._double()), shape, dtype, out)
 
 
 def _kind(kind):
     return dtype(kind).name
 
 
-def _filled(draw, shape, kind):
+def _filled(draw, shape, kind, out):
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    kind = dtype(kind)
-    return Array.make([kind.cast(draw()) for _ in range(math.prod(shape))], shape, kind)
+    shape, kind = shape if out is None else out.shape, dtype(kind)
+    made = Array.make([kind.cast(draw()) for _ in range(math.prod(shape))], shape, kind)
+    if out is None:
+        return made
+    out[:] = made
+    return out

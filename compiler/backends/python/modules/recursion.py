@@ -1,0 +1,94 @@
+"""Blocks that are within themselves: one class, whose constructor makes itself with other arguments.
+
+In: the graphs of a program, and what their classes turned out to take. Out: for the graphs of a block that calls itself, the call of its
+own class. Always: a class must be known before code that uses it is written, so a call of the class itself is written with arguments that
+are assumed; if the class takes others, these are assumed instead, and all is written again. A block whose levels do not become one class
+has a class for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netc.dsl.record import replace
+
+from ....ir.graph import CallNode, Graph
+from ....ir.origins import is_integer, named
+from ....ir.reals import RealSymbol
+from ..classes.shared import family
+from ..classes.unify import Unifier
+from ..code.classes import ClassDef, ClassRef
+from ..code.expressions import CallCode, Code, KeywordCode, Lit
+from .containers import Construction
+
+
+class AssumedOthers(Exception):
+    """Other arguments must be assumed than those with which calls were written."""
+
+
+class Recursion:
+    def __init__(self) -> None:
+        self._assumed: dict[object, frozenset[str]] = {}
+        """By block, the parameters and sizes of inputs that its class takes."""
+        self._apart: set[object] = set()
+        """The blocks that have a class for each level."""
+
+    def outermost(self, order: Sequence[Graph]) -> list[Graph]:
+        """A graph for each block that becomes one class that makes itself. `order`: all graphs, called ones before their callers."""
+        direct = {family(g) for g in order if g.kind == "block" and any(family(c) == family(g) for c in _called(g))} - self._apart
+        reached: dict[int, frozenset[object]] = {}
+        for graph in order if direct else ():
+            own = family(graph)
+            inside = [reached[id(c)] - ({own} if family(c) == own else set()) for c in _called(graph)]
+            below = frozenset().union(*inside)
+            direct -= below & {own}  # by way of another graph, whose class would have to be before and after it
+            reached[id(graph)] = below | (frozenset({own}) & direct)
+        passing = {family(g) for g in order if g.modules or g.declares}
+        return list({family(g): g for g in order if family(g) in direct - passing}.values())
+
+    def call(self, graph: Graph, cls: ClassDef) -> Construction:
+        """The module of the graph, made by its own class, which is not known yet: `cls` stands for it."""
+        keys = sorted(self._assumed.get(family(graph), ()))
+        given = tuple(KeywordCode(key, Lit(_own(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
+        return Construction("class", CallCode(ClassRef(cls), (), given))
+
+    def split(self, block: object) -> None:
+        """The levels of the block are no one class."""
+        self._apart.add(block)
+        raise AssumedOthers
+
+    def close(self, unifier: Unifier, stand_in: ClassDef) -> None:
+        """The calls of the class within it, when its arguments are known."""
+        cls, block = unifier.cls, family(unifier.cls.graphs[0])
+        keys = {p.name: key for key, p in unifier.arguments.by_symbol().items()}
+        keys |= {p.name: p.name for p in cls.parameters if p.name not in keys and p.name in cls.graphs[0].arguments}
+        if unifier.passed or any(p.name not in keys for p in cls.parameters):
+            self.split(block)
+        needed = frozenset(keys[p.name] for p in cls.parameters)
+        if not needed <= self._assumed.get(block, frozenset()):
+            self._assumed[block] = needed | self._assumed.get(block, frozenset())
+            raise AssumedOthers
+
+        def change(part: Code) -> Code | None:
+            match part:
+                case CallCode(ClassRef(called), (), given) if called is stand_in:
+                    values = {k.name: k.value for k in given}
+                    positional = tuple(values[keys[p.name]] for p in cls.parameters if not p.keyword)
+                    keywords = tuple(KeywordCode(p.name, values[keys[p.name]], p.default, p.optional) for p in cls.parameters if p.keyword)
+                    return replace(part, function=ClassRef(cls), args=positional, kwargs=keywords)
+            return None
+
+        cls.body.rewrite(change)
+
+
+def _called(graph: Graph) -> list[Graph]:
+    return [n.graph for n in graph.nodes if isinstance(n, CallNode)]
+
+
+def _own(graph: Graph, key: str) -> Any:
+    """What a symbol or a parameter of a graph is in it."""
+    if key not in graph.origins:
+        return graph.arguments[key]
+    value = graph.origins[key].value
+    return named(value, key) if is_integer(value) else RealSymbol(value, key)

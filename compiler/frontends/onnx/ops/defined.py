@@ -1,0 +1,15 @@
+"""Operators that are imported as those that the standard defines them by; see definitions.py."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from ...builder import ImportRefused
+from ..site import Site
+from ..table import imports
+
+
+@imports("AffineGrid", "CausalConvWithState", "LinearAttention", "SwiGLU", to="the operators that it is defined by")
+def by_definition(site: Site) -> NoReturn:
+    """The importer takes the definition of what is refused."""
+    raise ImportRefused("is defined by operators that have no counterpart")

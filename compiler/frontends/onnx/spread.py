@@ -1,0 +1,130 @@
+"""Means and maxima over evenly spread windows of an axis whose size is symbolic, as netc writes them in ONNX, as one operator.
+
+In: a graph without calls, and the view of its nodes. Out: what a node is in one operator. Always: the edges of the windows, and how many
+positions are looked up, are those of the operator for every size. See patterns.py, and adaptive_windows.py of the ONNX backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from netc.dsl.record import Record
+
+from ...dims import Dim, maximum
+from ...ir.graph import OpNode
+from ...ir.values import Value
+from .emitter import listed, ranged
+from .patterns import Found, View
+
+
+class Windows(Record):
+    """The tensor whose axis has the windows, and the number of them."""
+
+    x: Value
+    axis: int
+    count: int
+
+    @property
+    def firsts(self) -> list[Dim]:
+        size = self.x.type.shape[self.axis]
+        return [i * size // self.count for i in range(self.count)]
+
+    @property
+    def stops(self) -> list[Dim]:
+        size = self.x.type.shape[self.axis]
+        return [((i + 1) * size + self.count - 1) // self.count for i in range(self.count)]
+
+    @property
+    def lengths(self) -> list[Dim]:
+        return [stop - first for first, stop in zip(self.firsts, self.stops, strict=True)]
+
+
+def adaptive_pool(view: View, node: OpNode) -> Found | None:
+    """The means, or the maxima, of the windows of one axis after another."""
+    for name, step in (("adaptive_avg_pool", _means), ("adaptive_max_pool", _maxima)):
+        x, counts = node.outputs[0], dict[int, int]()
+        while (windows := step(view, x)) is not None:
+            x = windows.x
+            counts[windows.axis] = windows.count
+        sizes = [counts.get(axis, size) for axis, size in enumerate(x.type.shape)][2:]
+        if counts and min(counts) > 1 and all(isinstance(size, int) for size in sizes):
+            return Found(name, x, size=tuple(sizes))
+    return None
+
+
+def _means(view: View, value: Value) -> Windows | None:
+    """`sum(where(inside, x[positions], 0)) / lengths`."""
+    quotient = view.maker(value, "div")
+    total = view.maker(quotient.inputs[0], "sum") if quotient is not None and len(quotient.inputs) == 2 else None
+    chosen = view.maker(total.inputs[0], "where") if total is not None else None
+    if quotient is None or total is None or chosen is None or len(chosen.inputs) != 2:
+        return None
+    windows, lengths = _laid_out(view, chosen.inputs[1], total), view.maker(quotient.inputs[1], "cast")
+    if windows is None or lengths is None or chosen.op.args.get("other") != 0 or chosen.op.args.get("reverse"):
+        return None
+    after = value.type.rank - 1 - windows.axis
+    same = _is_list(view, lengths.inputs[0], windows.lengths, after) and _inside(view, windows, chosen.inputs[0], after)
+    return windows if same else None
+
+
+def _maxima(view: View, value: Value) -> Windows | None:
+    """`max(x[positions])`: positions after the end of a window are its last one again."""
+    total = view.maker(value, "max")
+    return None if total is None else _laid_out(view, total.inputs[0], total)
+
+
+def _laid_out(view: View, value: Value, total: OpNode) -> Windows | None:
+    """The windows of `x[positions]` whose second axis an operator reduces."""
+    unflatten = view.maker(value, "unflatten")
+    taken = view.maker(unflatten.inputs[0], "index_select") if unflatten is not None else None
+    positions = view.maker(taken.inputs[1], "reshape", "flatten") if taken is not None else None
+    if taken is None or positions is None or total.op.args.get("keepdim"):
+        return None
+    x = taken.inputs[0]
+    axis = taken.op.args["axis"] % x.type.rank
+    count = value.type.shape[axis]
+    if not isinstance(count, int) or isinstance(x.type.shape[axis], int) or total.op.args.get("axis") not in (axis + 1, (axis + 1,)):
+        return None
+    windows = Windows(x, axis, count)
+    same = value.type.shape[axis : axis + 2] == _matrix(windows) and _within(view, windows, positions.inputs[0])
+    return windows if same else None
+
+
+def _matrix(windows: Windows) -> tuple[Dim, ...]:
+    """The shape of the positions."""
+    return windows.count, reduce(maximum, windows.lengths)
+
+
+def _within(view: View, windows: Windows, value: Value) -> bool:
+    """`minimum(first + step, stop - 1)`: no position is after its window."""
+    node = view.maker(value, "minimum")
+    if node is None or len(node.inputs) != 2:
+        return False
+    return _steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], [stop - 1 for stop in windows.stops], 1)
+
+
+def _inside(view: View, windows: Windows, value: Value, after: int) -> bool:
+    """`first + step < stop`, with an axis of 1 for each axis after the pooled one."""
+    node = view.maker(value, "lt", "unsqueeze")
+    while node is not None and node.op.name == "unsqueeze":
+        node = view.maker(node.inputs[0], "lt", "unsqueeze")
+    if node is None or len(node.inputs) != 2 or value.type.shape != (*_matrix(windows), *[1] * after):
+        return False
+    return _steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], windows.stops, 1)
+
+
+def _steps(view: View, windows: Windows, value: Value) -> bool:
+    """`first + step` for every step of the widest window."""
+    node = view.maker(value, "add")
+    if node is None or len(node.inputs) != 2:
+        return False
+    steps = view.maker(node.inputs[1], "table")
+    counted = steps is not None and steps.outputs[0].type.shape == _matrix(windows)[1:] and steps.op.args["formula"] == ranged(0, 0, 1)
+    return counted and _is_list(view, node.inputs[0], windows.firsts, 1)
+
+
+def _is_list(view: View, value: Value, sizes: Sequence[Dim], after: int) -> bool:
+    """Whether a table has these sizes along its first axis, and after it axes of 1."""
+    node, shape = view.maker(value, "table"), (len(sizes), *[1] * after)
+    return node is not None and value.type.shape == shape and node.op.args["formula"] == listed(sizes, shape)
