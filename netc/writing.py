@@ -26,8 +26,9 @@ STANDARD_OUTPUT = "-"
 _PREFIX = ".netc-"
 _LEFT = re.compile(r"\.netc-[a-z0-9_]{8}")
 """Names of temporary folders."""
-_RUST = re.compile(r"\(os error (\d+)\)")
 _TRIES = 10
+_MORE = 1 << 20
+"""The bytes that show whether a disk is full."""
 
 
 def write_bytes(path: str, content: bytes) -> None:
@@ -82,10 +83,22 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
         target = _target(path)
         home = os.path.dirname(target)
         with _folder(home) as folder:
-            with _of_the_system():
-                write(os.path.join(folder, os.path.basename(target)))
+            _call(write, os.path.join(folder, os.path.basename(target)))
             _flush(folder)
             _move(folder, home, os.path.basename(target), parts)
+
+
+def _call(write: Callable[[str], None], path: str) -> None:
+    """Libraries in other languages raise errors of their own for a full disk: then the system is asked again what it says."""
+    try:
+        write(path)
+    except OSError:
+        raise
+    except Exception:
+        with open(path, "ab") as file:
+            file.write(bytes(_MORE))
+            os.fsync(file.fileno())
+        raise
 
 
 def _flush(folder: str) -> None:
@@ -192,18 +205,6 @@ def blaming(path: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), path) from None
-
-
-@contextmanager
-def _of_the_system() -> Iterator[None]:
-    """Raises `OSError` for an error of the system, such as that of a full disk, that a library in Rust has in the text of its own error."""
-    try:
-        yield
-    except Exception as error:
-        number = _RUST.search(str(error))
-        if number is None or isinstance(error, OSError):
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _oserror(number: int, path: str) -> OSError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ERROR = "error"
 INTERNAL = "internal-error"
+UNWRITABLE = "not-written"
 LONGEST = 100
 """The letters of a folder's name."""
 Row = dict[str, object]
@@ -72,6 +73,8 @@ def _code(error: Exception) -> str:
 
     if isinstance(error, CompileError):
         return next(one.code for one in error.diagnostics if one.severity == "error")
+    if isinstance(error, OSError):
+        return UNWRITABLE
     return getattr(getattr(error, "problem", None), "code", INTERNAL)
 
 

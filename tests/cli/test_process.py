@@ -99,6 +99,24 @@ def test_a_full_disk() -> None:
     assert done.stderr == "error: cannot write the output: no space left on device\n"
 
 
+def test_a_full_disk_that_a_library_does_not_name(tmp_path: Path) -> None:
+    """As safetensors and PyTorch, which raise errors of their own."""
+
+    def full(path: str) -> None:
+        os.symlink("/dev/full", path)
+        raise RuntimeError("write failed")
+
+    def wrong(path: str) -> None:
+        raise RuntimeError("no such tensor")
+
+    with pytest.raises(OSError, match=r"[Nn]o space left") as caught:
+        write_files(str(tmp_path / "a.bin"), full)
+    assert caught.value.filename == str(tmp_path / "a.bin")
+    with pytest.raises(RuntimeError, match="no such tensor"):
+        write_files(str(tmp_path / "a.bin"), wrong)
+    assert os.listdir(tmp_path) == []
+
+
 def opened(path: Path, reader: subprocess.Popen[bytes]) -> int:
     """The pipe, opened for writing once the process reads it."""
     while reader.poll() is None:
