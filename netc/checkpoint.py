@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .arguments import checked_name, checked_path
@@ -56,6 +57,18 @@ class Checkpoint:
         from netc.compiler.weights.matching import match_stored
 
         return match_stored(infos, self._opened(), self._selection(), seed)
+
+    def digest(self) -> str:
+        """A hash of all names and numbers, the same wherever they are, and of which are meant. Raises `WeightsError` if they cannot be
+        read."""
+        import numpy as np
+
+        found = blake2b(f"{self.strip_prefix} {self.ignore} {self.allow_missing}\n".encode(), digest_size=16)
+        for name, tensor in sorted(self._opened().items()):
+            found.update(f"{name} {tensor.kind} {tensor.shape}\n".encode())
+            if tensor.dtype is not None:  # the numbers of another type are none that a model takes
+                found.update(np.ascontiguousarray(tensor.read()).reshape(-1).view(np.uint8).data)
+        return found.hexdigest()
 
     def _selection(self) -> Selection:
         from netc.compiler.weights.selection import Selection

@@ -112,7 +112,22 @@ SHORT = {
 """Abbreviations that models call their layers and losses by."""
 
 
+_FORMULA = "write a table by its formula, as in "
+_NUMBER = "write a number: with a tensor it is taken for all positions"
+_DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
 SENTENCES = {
+    "arange": f"{_FORMULA}`table (i) [N] int64 = i`",
+    "eye": f"{_FORMULA}`table (i, j) [4, 4] = 1 if i == j else 0`",
+    "full_like": _NUMBER,
+    "linspace": f"{_FORMULA}`table (i) [5] = i / 4`",
+    "ones": f"{_FORMULA}`table (i) [5] = 1`",
+    "ones_like": _NUMBER,
+    "rand": _DRAWN,
+    "rand_like": _DRAWN,
+    "randn": _DRAWN,
+    "randn_like": _DRAWN,
+    "zeros": f"{_FORMULA}`table (i) [5] = 0`",
+    "zeros_like": _NUMBER,
     "clone": "leave it out: a spec says what is computed, not which memory holds it",
     "contiguous": "leave it out: a spec says what is computed, not which memory holds it",
     "cpu": "leave it out: the module is moved as a whole, `module.to(device)`",

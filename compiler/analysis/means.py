@@ -21,6 +21,7 @@ from ..ir.values import Value
 from ..ir.walk import needed
 from ..ops.base import Operator
 from ..ops.reduction import Sum
+from .mixing import mixing
 
 LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""
@@ -164,6 +165,7 @@ class _Cut:
 
     def _not_additive(self) -> str:
         """Why the loss is no sum of means times factors that are the same for all samples; empty if it is one."""
+        terms: list[Value] = []
         stack = [self.main.outputs[0]]
         while stack:
             value = stack.pop()
@@ -171,6 +173,7 @@ class _Cut:
             if node is not None and id(node) in self.whole:
                 return self.whole[id(node)]
             if id(value) not in self.varying or node is None or any(node is c for c in self.cuts):
+                terms += node.inputs if node is not None else ()
                 continue
             assert isinstance(node, OpNode)
             others = [v for v in node.inputs[1:] if id(v) in self.varying]
@@ -179,7 +182,8 @@ class _Cut:
                 stack += node.inputs
             else:
                 return f"`{node.op.name}` is computed of the mean"
-        return ""
+        meeting = mixing(self._program("terms", list(needed(self.main.nodes, terms)), terms).main)
+        return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
 
 
 class _Counts:

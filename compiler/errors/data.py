@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import DTYPES, Shape
+from ..ir.types import DTYPES, UNNAMED_INPUT, Shape
 from .base import Problem
 
 
@@ -38,9 +38,10 @@ class ColumnMissing(Problem):
         name = self.near[0] if self.near else "NAME"
         names = [name if one == self.column else one for one in self.asked] or [name]
         listed = f"[{', '.join(names)}]" if self.asked else name
-        return (
-            f"say which column it is: `--column {self.input}={','.join(names)}`, or `{self.input}={listed}` after the path in the spec",
-        )
+        said = f"say which column it is: `--column {self.input}={','.join(names)}`"
+        if self.input == UNNAMED_INPUT:  # a keyword, which is no argument of a setting
+            return (f"{said}, or name the input as the column: `{name} = input ...`",)
+        return (f"{said}, or `{self.input}={listed}` after the path in the spec",)
 
 
 class ColumnShape(Problem):
@@ -74,20 +75,30 @@ class ColumnShape(Problem):
 
 
 class ColumnType(Problem):
+    """A column whose elements are not of the type of the input. `missing`: of a column of integers, the first sample that has none, for
+    which tables have NaN."""
+
     code: ClassVar[str] = "column-type"
     input: str
     column: str
     path: str
     found: str
     declared: str
+    missing: int | None = None
 
     def message(self) -> str:
+        if self.missing is not None:
+            return f"sample {self.missing} of the column `{self.column}` has no number, and the input `{self.input}` is {self.declared}"
         return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
 
     def notes(self) -> tuple[str, ...]:
         return (f"it is read from `{self.path}`",)
 
     def help(self) -> tuple[str, ...]:
+        if self.missing is not None:
+            return ("remove such samples, or write a number for what is missing, such as the `ignore_index` of a loss",)
+        if self.found.startswith("complex"):
+            return ("store real and imaginary parts as two columns, or as an axis of two",)
         if self.found in DTYPES:
             as_it_is = "float32" if DTYPES[self.found].is_float else self.found
             return (f"declare the input as it is, `{self.input} = input ... {as_it_is}`, and convert it by `cast` where it is used",)
@@ -166,10 +177,11 @@ class ClassOutOfRange(Problem):
 
     def message(self) -> str:
         found = f"sample {self.index} of the column `{self.column}` has the class {self.found}"
-        return f"{found}, and `{self.operator}` has {self.count} classes"
+        return f"{found}, and `{self.operator}` has {self.count} class{'es' if self.count != 1 else ''}"
 
     def notes(self) -> tuple[str, ...]:
-        return (f"it is for the input `{self.input}`; classes are numbered from 0 to {self.count - 1}",)
+        numbers = f"classes are numbered from 0 to {self.count - 1}" if self.count != 1 else "the only class is 0"
+        return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}",)
 
     def help(self) -> tuple[str, ...]:
         if self.found == self.count:

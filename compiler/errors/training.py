@@ -368,4 +368,7 @@ class NotMean(Problem):
         return ("a batch is divided by `accumulate`, and over the devices that train together",)
 
     def help(self) -> tuple[str, ...]:
-        return ("end each term with `mean` or a loss function, and combine the terms by `+`, `-` and factors only",)
+        return (
+            "end each term with `mean` or a loss function, and combine the terms by `+`, `-` and factors only",
+            "compute each batch as a whole: leave out `accumulate`, and train on one device",
+        )

@@ -64,10 +64,11 @@ class PatternUnused(Problem):
 
 
 class Misfit(Record):
-    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`."""
+    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`; `reshaped`: it is the shape."""
 
     name: str
     why: str
+    reshaped: bool = False
 
 
 class WeightsMismatch(Problem):
@@ -103,7 +104,16 @@ class WeightsMismatch(Problem):
                 return (f"remove the prefix `{self.prefix}`, which every name in the weights has: `--strip-prefix {quote(self.prefix)}`",)
             return (f"add the prefix `{self.prefix}`, which every name in the model has",)
         pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
-        return (f"rename {_listed(pairs)}",) if pairs else ()
+        return (*((f"rename {_listed(pairs)}",) if pairs else ()), *self._anew())
+
+    def _anew(self) -> tuple[str, ...]:
+        """What to do about parameters of another shape, as those of a head for another number of classes are."""
+        stages = tuple(dict.fromkeys(misfit.name.rpartition(".")[0] for misfit in self.misfits if misfit.reshaped))
+        if self.missing or self.unexpected or not stages or len(stages) > SHOWN or "" in stages:
+            return ()
+        patterns = [quote(f"{stage}.*") for stage in stages]
+        options = [f"{option} {pattern}" for option in ("--ignore", "--allow-missing") for pattern in patterns]
+        return (f"to draw them anew: `{' '.join(options)}`",)
 
 
 def _listed(items: list[str]) -> str:

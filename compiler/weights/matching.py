@@ -152,7 +152,9 @@ class _Match:
         names = [n for n in (info.name, *self.aliases.get(info.name, ())) if n in self.tensors]
         if not names:
             return self._without(info)
-        misfits = [Misfit(name, why) for name in names if (why := _unfit_type(info, self.tensors[name]))]
+        misfits = [
+            Misfit(name, why, self.tensors[name].shape != info.shape) for name in names if (why := _unfit_type(info, self.tensors[name]))
+        ]
         if misfits:
             self.misfits += misfits
             return None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .options import named_words
+from .options import checkpoint_options, named_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEVICES = ("cpu", "cuda")
@@ -15,10 +15,11 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 def training_options(function: F) -> F:
-    """`--data`, `--epochs` and the others: what `train_file` takes by these names, and `section`."""
+    """`--data`, `--epochs` and the others: what `train_file` takes by these names, and `section`. `--weights` are what training begins
+    with."""
     for option in reversed(_OPTIONS):
         function = option(function)
-    return function
+    return checkpoint_options(function)
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -40,7 +41,6 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--steps", type=click.IntRange(1), metavar="N", help="Instead of the section's `steps`."),
     click.option("--batch", type=click.IntRange(1), metavar="N", help="Instead of the section's `batch`."),
     click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="For the parameters, the order of samples, and dropout."),
-    click.option("--weights", metavar="FILE", help="Parameters to begin with: a file or folder, as docs/weights.md says."),
     click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given."),
     click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given."),
     click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile."),

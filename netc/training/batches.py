@@ -37,12 +37,15 @@ class Batches:
     def steps(self, start: int, stop: int) -> Generator[tuple[list[Part], int]]:
         """For each step the parts of this process, and the number of samples of all. Where reading computes, the next is read meanwhile."""
         first, ahead = tee(self._pieces(number) for number in range(start, stop))
-        arrays = self.columns.batches(self.ranks.share(piece) for pieces, _ in ahead for piece in pieces)
+        made = self.columns.batches((self.ranks.share(piece) for pieces, _ in ahead for piece in pieces), self._tensors)
         for number, (pieces, samples) in enumerate(first, start):
-            parts = [next(arrays) for _ in pieces]
+            parts = [next(made) for _ in pieces]
             if self.draws.draws:
-                parts = [part | own for part, own in zip(parts, self._drawn(number, pieces, samples), strict=True)]
-            yield [as_tensors(part, self.ranks.device) for part in parts], samples
+                parts = [part | self._tensors(own) for part, own in zip(parts, self._drawn(number, pieces, samples), strict=True)]
+            yield parts, samples
+
+    def _tensors(self, arrays: dict[str, Array]) -> Part:
+        return as_tensors(arrays, self.ranks.device)
 
     def _drawn(self, number: int, pieces: list[Indices], samples: int) -> Iterator[dict[str, Array]]:
         """For each part of a step what is drawn for the samples of this process."""
@@ -70,7 +73,8 @@ def validation_parts(data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks
     columns, indices = data
     size = max(1, -(-recipe.batch // recipe.accumulate))
     pieces = [indices[start : start + size] for start in range(0, len(indices), size)]
-    for index, (piece, arrays) in enumerate(zip(pieces, columns.batches(ranks.share(piece) for piece in pieces), strict=True)):
+    batches = columns.batches((ranks.share(piece) for piece in pieces), dict)
+    for index, (piece, arrays) in enumerate(zip(pieces, batches, strict=True)):
         drawn = chosen(draws.of_validation(index * size, len(piece)), ranks.share(np.arange(len(piece))))
         yield as_tensors(arrays | drawn, ranks.device), len(piece)
 

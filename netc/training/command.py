@@ -103,8 +103,8 @@ def train_file(
         before = None
         arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**computing))
     ready = _ready(arguments, before, folder)
-    checked_weights(weights)
-    results, made = _run(ready.prepared, arguments.engine, run, None if resume else ready.described, weights, on_report, note)
+    described = None if resume else ready.described | _began_with(weights)
+    results, made = _run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
     training = ready.prepared.training
     learned = count(parameters(training.program))
     return Result(folder, results, made, _chosen(training, arguments.path or "FILE"), training.model, ready.diagnostics, parameters=learned)
@@ -145,8 +145,15 @@ def _as_started(path: str | None, text: str | None, choice: Choice, section: str
     columns, options = own.get("columns") or {}, own.get("data_options") or {}
     asked = Asked(own.get("data"), _share(own.get("validation")), columns, options, path, choice.allow_paths)
     wishes = Wishes(asked, *(own.get(name) for name in SETTINGS))
-    found: dict[str, Any] = json.loads(json.dumps(as_json(Arguments(_source(path, text).text, path, section, choice, wishes, Engine()))))
+    arguments = as_json(Arguments(_source(path, text).text, path, section, choice, wishes, Engine()))
+    found: dict[str, Any] = json.loads(json.dumps(arguments | _began_with(own.get("weights"))))
     return found
+
+
+def _began_with(weights: Any) -> dict[str, str | None]:
+    """What `config.json` says of the weights that a run began with: the numbers, not where they are, as a file may be written anew."""
+    checkpoint = checked_weights(weights)
+    return {"weights": None if checkpoint is None else checkpoint.digest()}
 
 
 def _check_wishes(wishes: Wishes, choice: Choice) -> None:

@@ -263,9 +263,7 @@ class Trainer:
         assert self.validation is not None
         tally = Tally()
         for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
-            with self.precision.autocast():
-                totals = numbers(self.objective.totals(part))
-            tally.add(totals, self.objective.count_values(part), samples)
+            tally.add(numbers(self.stepper.totals(part)), self.objective.count_values(part), samples)
             if self.ranks.world == 1 and request.number:
                 return None
         size = len(tally.totals)

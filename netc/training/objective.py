@@ -63,7 +63,7 @@ class Objective(nn.Module):
         self.ignored = ignored_labels(self.means.counted)
         """What is counted, if that is labels: all of them if `counts_all`, which is known of the data."""
         self.counts_all = False
-        self._is_sum = self.means.is_sum
+        self._is_sum, self._has_sums = self.means.is_sum, any(self.means.is_sum)
         self._has_scaled, self._has_sizes = any(self.means.scaled), any(self.means.is_size)
         self._of_totals, self._of_counts = _names_of(self.means.totals), _names_of(self.means.counted)
         # Small models notice what a call of a module costs.
@@ -153,6 +153,8 @@ class Objective(nn.Module):
 
     def divisors(self, counts: Sequence[float]) -> list[float]:
         """What the totals of a batch are divided by: their counts, and 1 for sums."""
+        if not self._has_sums:
+            return list(counts)
         return [1.0 if is_sum else count for count, is_sum in zip(counts, self._is_sum, strict=True)]
 
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from torch import nn
 
 from netc.compiler.errors.base import Problem
 from netc.compiler.errors.training import UnknownChoice, UnknownOption, WrongSetting
-from netc.compiler.ir.training import SettingArgument, Word
+from netc.compiler.ir.training import SettingArgument
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
@@ -25,7 +25,8 @@ from netc.dsl.source import Span
 from ..foreign_names import UNUSABLE
 from ..problems import diagnostic
 from .optimizers import SHAPES, Schedule, fill, key, keyword_options, optimizer_classes, scheduler_classes
-from .recipe import USUAL, Recipe
+from .option_kinds import Kinds
+from .recipe import USUAL, Named, Recipe, found
 
 Make = Callable[[dict[str, Any]], object]
 Found = tuple[Problem, Span]
@@ -40,8 +41,7 @@ OF_FUNCTIONS = ("lambda", "multiplicative")
 
 def check_options(recipe: Recipe) -> list[Diagnostic]:
     """What is wrong with the names and arguments of the optimizer, the groups and the schedule."""
-    found = [*_optimizer(recipe), *_schedule(recipe)]
-    return [diagnostic(problem, span) for problem, span in found]
+    return [diagnostic(problem, span) for problem, span in (*_optimizer(recipe), *_schedule(recipe))]
 
 
 def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
@@ -63,8 +63,7 @@ def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     for rule in recipe.groups:
         yield from _arguments(named.name, rule.options, taken)
     for options in (named.options, *(rule.options for rule in recipe.groups)):
-        wrong = [*_lengths(cls, options)]
-        yield from wrong or _values(named.name, options, taken, partial(_step, cls), named.span)
+        yield from _values(cls, named, options, taken, partial(_step, cls))
 
 
 def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
@@ -102,7 +101,7 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
         cls = classes[name]
         taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
         yield from _arguments(stage.name, stage.options, taken)
-        yield from _values(stage.name, stage.options, taken, partial(_scheduler, cls), stage.span)
+        yield from _values(cls, stage, stage.options, taken, partial(_scheduler, cls))
 
 
 def _step(cls: type[torch.optim.Optimizer], given: dict[str, Any]) -> None:
@@ -137,39 +136,31 @@ def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[st
         seen.add(option.name)
 
 
-def _lengths(cls: type, options: tuple[SettingArgument, ...]) -> Iterable[Found]:
-    """Arguments that are several numbers in PyTorch, and have another number of them: it says only that an index is out of range."""
-    usual = {p.name: p.default for p in inspect.signature(cls).parameters.values() if isinstance(p.default, tuple)}
-    for option in options:
-        if option.name in usual and not isinstance(option.value, Word):
-            default = usual[option.name]
-            found = len(option.value) if isinstance(option.value, tuple) else 0
-            if found != len(default):
-                shown = ", ".join("none" if one is None else f"{one:g}" for one in default)
-                yield WrongSetting(option.name, f"must be {len(default)} numbers, such as `[{shown}]`"), option.span
+def _values(cls: type, owner: Named, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make) -> Iterable[Found]:
+    """Values of other types than PyTorch declares; or what it says of them all, at the one without which it takes the others. PyTorch
+    itself takes any value for a flag, and fails only in some of the ways to compute a step."""
+    parameters = inspect.signature(cls).parameters
+    needs = [(option, Kinds.of(parameters[option.name]).need(option.value)) for option in options if option.name in taken]
+    wrong = [(WrongSetting(option.name, f"{need}, {found(option.value)}"), option.span) for option, need in needs if need]
+    yield from wrong or _refusals(owner, options, taken, make)
 
 
-def _values(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make, span: Span) -> Iterable[Found]:
-    """What PyTorch says of the values, at the one without which it takes the others. `span` is the place of the name."""
+def _refusals(owner: Named, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make) -> Iterable[Found]:
     given = {o.name: tuple(o.value) if isinstance(o.value, tuple) else o.value for o in options if o.name in taken}
     why = refusal(make, given)
     if not why:
         return
     if len(given) == 1 and not why.startswith(NEEDS):
         only = next(o for o in options if o.name in given)
-        yield WrongSetting(only.name, _refused(only.value, why)), only.span
+        yield WrongSetting(only.name, f"is refused by PyTorch: {why}"), only.span
         return
     for option in options:
         without = {name: value for name, value in given.items() if name != option.name}
         alone = refusal(make, {option.name: given.get(option.name)}) if option.name in given else ""
         if option.name in given and (not refusal(make, without) or (alone and len(options) > 1 and why == alone)):
-            yield WrongSetting(option.name, _refused(option.value, why)), option.span
+            yield WrongSetting(option.name, f"is refused by PyTorch: {why}"), option.span
             return
-    yield WrongSetting(owner, f"is refused by PyTorch: {why}"), span
-
-
-def _refused(value: object, why: str) -> str:
-    return f"takes another value, and `{value}` is not defined" if isinstance(value, Word) else f"is refused by PyTorch: {why}"
+    yield WrongSetting(owner.name, f"is refused by PyTorch: {why}"), owner.span
 
 
 def refusal(make: Make, given: Mapping[str, Any]) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 
+F = TypeVar("F", bound=Callable[..., Any])
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -25,8 +25,9 @@ class Precision:
         self._factor = math.nan, torch.empty(0)
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self.type is None else torch.autocast(self.device.type, self.type)
+    def computed(self, function: F) -> F:
+        """The function, which computes in this format."""
+        return function if self.type is None else cast(F, torch.autocast(self.device.type, self.type)(function))
 
     def backward(self, total: Tensor, factor: float) -> None:
         """Adds the gradient of the total times a factor."""

@@ -13,7 +13,7 @@ from netc.compiler.errors.base import Problem
 from netc.compiler.errors.training import WrongSetting
 from netc.compiler.ir.training import LOSS, Setting, SettingArgument, SettingStage, Training, Word
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..problems import diagnostic
@@ -170,7 +170,7 @@ class _Reader:
         for stage in found[0].stages:
             if not stage.name:
                 self.wrong(word, "must be followed by a name", stage.span)
-        return tuple(Named(s.name, s.name_span, s.positional, s.named) for s in found[0].stages)
+        return tuple(Named(s.name, s.name_span, s.positional, _with_none(s.named)) for s in found[0].stages)
 
     def _single(self, word: str, allowed: tuple[str, ...] = ()) -> SettingArgument | None:
         """The only argument of a setting; other named ones than those allowed are refused."""
@@ -192,7 +192,7 @@ class _Reader:
                 self.wrong(word, need, stage.span)
             return usual
         if not good(argument.value):
-            self.wrong(word, f"{need}, {_found(argument.value)}", argument.span)
+            self.wrong(word, f"{need}, {found(argument.value)}", argument.span)
             return usual
         return argument.value
 
@@ -219,7 +219,7 @@ class _Reader:
         if argument is None:
             return usual
         if not good(argument.value):
-            self.wrong(name, f"{need}, {_found(argument.value)}", argument.span)
+            self.wrong(name, f"{need}, {found(argument.value)}", argument.span)
             return usual
         return argument.value
 
@@ -237,7 +237,7 @@ class _Reader:
                 self.wrong("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
             for argument in stage.positional:
                 for pattern in self._patterns("group", argument):
-                    yield GroupRule(pattern, stage.named)
+                    yield GroupRule(pattern, _with_none(stage.named))
 
     def _keep(self) -> Keep:
         settings = self.by_word.get("keep", ())
@@ -334,9 +334,29 @@ def _is_positive(value: object) -> bool:
     return is_number(value) and value > 0  # type: ignore[operator]
 
 
-def _found(value: object) -> str:
+def found(value: object) -> str:
+    """The end of a sentence that says what a value must be."""
     return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_shown(value)}"
 
 
 def _shown(value: object) -> str:
-    return f"`{value}`" if isinstance(value, (int, float, str)) else "a list" if isinstance(value, tuple) else str(value)
+    """The value as a spec has it."""
+    match value:
+        case None | bool():
+            return f"`{str(value).lower()}`"
+        case int() | float() | str():
+            return f"`{value}`"
+        case tuple():
+            return f"`[{', '.join(_shown(item).strip('`') for item in value)}]`"
+    return str(value)
+
+
+def _with_none(options: tuple[SettingArgument, ...]) -> tuple[SettingArgument, ...]:
+    """The word `none` is Python's `None`."""
+    return tuple(replace(option, value=_none(option.value)) for option in options)
+
+
+def _none(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_none, value))
+    return None if isinstance(value, Word) and value == "none" else value

@@ -17,7 +17,7 @@ from netc.compiler.errors.running import CannotSplit
 from netc.compiler.ir.flat import FlatGraph, FlatNode, FlatScan
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training import MODEL, Training
-from netc.compiler.ir.types import Shape, TensorType
+from netc.compiler.ir.types import TensorType
 from netc.compiler.ops.activation import Activation, AlongAxis, Glu
 from netc.compiler.ops.arithmetic import Clamp, NumberOrTensor, Pair
 from netc.compiler.ops.attention import Attention
@@ -60,12 +60,13 @@ class Uneven(Record):
 class Splits(Record):
     """`ways` has `columns`, `rows`, `heads` or `packed` for each layer that is split, by its path in the model; `whole` why each other
     layer that has a matrix is not. `uneven`: what would be split, if the number of devices divided it. `pieces`: the number of results of
-    each packed layer."""
+    each packed layer. `heads`: the layers that are split because heads are."""
 
     ways: Mapping[str, str]
     whole: Mapping[str, str]
     uneven: tuple[Uneven, ...]
     pieces: Mapping[str, int]
+    heads: frozenset[str]
 
     def summary(self, devices: int) -> str:
         """A line on what is split, and what is not."""
@@ -99,10 +100,10 @@ class Site(Record):
 
 
 def checked_splits(training: Training, devices: int) -> Splits:
-    """What is split. Raises `CompileError` if that is nothing, or if heads cannot be divided."""
+    """What is split. Raises `CompileError` if that is nothing, or if there are heads and none of them can be divided."""
     whole = training.program
     found = splits_of(Program(training.call.graph, whole.facts, whole.symbols, whole.conditions, whole.dims), devices)
-    uneven = [u for u in found.uneven if u.what == "heads" or not found.ways]
+    uneven = [u for u in found.uneven if (u.what == "heads" and not found.heads) or not found.ways]
     problems = [diagnostic(CannotSplit(devices, str(u), u.number), u.span) for u in uneven]
     if not problems and not found.ways:
         why = tuple(f"`{path}`: {reason}" for path, reason in [*found.whole.items()][:SHOWN])
@@ -147,6 +148,8 @@ class _Walk:
         self.columns: set[str] = set()
         self.rows: dict[str, frozenset[str]] = {}
         self.heads: set[str] = set()
+        self.projections: set[str] = set()
+        """First layers that compute what `attention` takes."""
         self.whole: dict[str, str] = {}
         self.uneven: dict[str, Uneven] = {}
         """By layer: the first number in its region that is not divisible."""
@@ -188,12 +191,15 @@ class _Walk:
         whole |= {layer: f"{u} that cannot be divided" for layer, u in self.uneven.items() if layer in bad}
         uneven = tuple({u.span: u for layer, u in self.uneven.items() if layer in bad}.values())
         pieces = {layer: count for layer, count in self.pieces.items() if layer in ways}
-        return Splits(ways, {layer: why for layer, why in whole.items() if layer not in ways}, uneven, pieces)
+        heads = frozenset(self.heads | self.projections) & ways.keys()
+        return Splits(ways, {layer: why for layer, why in whole.items() if layer not in ways}, uneven, pieces, heads)
 
     def _node(self, flat: FlatNode) -> None:
         node = flat.node
         if isinstance(node.op, ParamOperator):
             self.free[flat.outputs[0]] = flat.path
+        elif isinstance(node.op, (Transpose, Permute, Reshape, Cast)) and flat.inputs[0] in self.free:
+            self.free[flat.outputs[0]] = self.free[flat.inputs[0]]
         if isinstance(node.op, Matmul):
             why = "it is multiplied by `@`, and only layers are divided"
             self.whole |= {self.free[key]: why for key in flat.inputs if key in self.free}
@@ -263,13 +269,15 @@ class _Walk:
         site = Site(types, {i: p.axis for i, p in here.items()}, node.outputs[0].type, self.model.facts)
         axis = None if node.specs else followed(node.op, site)
         if axis is None:
-            self._refuse(here.values(), _why_together(node.op, site))
+            self._refuse(here.values(), _why_together(node.op))
             return
-        if any(key in self.learned for i, key in enumerate(flat.inputs) if i not in here):
+        if not isinstance(node.op, Attention) and any(key in self.learned for i, key in enumerate(flat.inputs) if i not in here):
             self._refuse(here.values(), f"`{node.op.name}` joins it with what is whole")
             return
         layers = frozenset().union(*(parts.layers for parts in here.values()))
         what = "heads" if isinstance(node.op, Attention) else "features"
+        if what == "heads":
+            self.projections |= layers
         for i, own in site.axes.items():
             self._check_even(layers, flat, what, types[i].shape[own])
         for key, value in zip(flat.outputs, node.outputs, strict=True):
@@ -307,10 +315,9 @@ def _why_no_heads(op: Operator, given: object) -> str:
     return ""
 
 
-def _why_together(op: Operator, site: Site) -> str:
+def _why_together(op: Operator) -> str:
     """Why an operator needs all parts at once."""
-    own_masks = isinstance(op, Attention) and any(_has_heads(t.shape) for t in site.types[3:])
-    return OWN_MASKS if own_masks else f"`{op.name}` takes all of what it computes"
+    return f"`{op.name}` takes all of what it computes"
 
 
 # --- where the parts are after an operator ---------------------------------------------------------------------------------
@@ -382,14 +389,9 @@ def _rearranged(op: Rearrange, site: Site) -> int | None:
 
 @followed.register
 def _attention(op: Attention, site: Site) -> int | None:
-    """Queries, keys and values in parts of heads; a mask is the same for all heads."""
-    heads, mask = 1, site.types[3:]
-    in_heads = site.axes == dict.fromkeys(range(3), heads) and all(t.rank == 4 for t in site.types[:3])
-    return heads if in_heads and not any(_has_heads(t.shape) for t in mask) else None
-
-
-def _has_heads(mask: Shape) -> bool:
-    return len(mask) > 2 and mask[-3] != 1
+    """Queries, keys and values in parts of heads. A mask is whole, also if it is learned: each device takes what is for its heads."""
+    heads = {t.rank - 3 for t in site.types[:3]}
+    return heads.pop() if len(heads) == 1 and site.axes == dict.fromkeys(range(3), max(heads)) else None
 
 
 @followed.register

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from netc.compiler.errors.training import NothingTrained
 from netc.compiler.ir.training import LOSS
-from netc.dsl.record import Record
 
 from ..errors import CompileError
 from ..problems import diagnostic
@@ -39,7 +38,7 @@ class NotFinite(Exception):
         self.value = value
 
 
-class Found(Record):
+class Found(NamedTuple):
     """What a step has summed over its batch, on all processes. `stop`: one of them was asked to stop."""
 
     totals: list[float]
@@ -62,6 +61,7 @@ class Step:
     ) -> None:
         self.objective, self.optimizer, self.schedule = objective, optimizer, schedule
         self.recipe, self.precision, self.ranks = recipe, precision, ranks
+        self.totals, self.replicas = precision.computed(objective.totals), ranks.replicas
         self.trained = [p for group in optimizer.param_groups for p in group["params"]]
         self.place = objective.names.index(LOSS)
         self.plain = objective.of_means is None
@@ -112,28 +112,26 @@ class Step:
 
     def _gradient(self, parts: list[Part], counts: list[float]) -> tuple[list[float], float]:
         """Adds the gradients of all parts; the totals, and the loss as far as it is of this process."""
-        if len(parts) == 1:
-            with self.synchronised(last=True):
-                return self._of_part(parts[0], counts, self.ranks.replicas)
+        if len(parts) == 1 and self.ranks.world == 1:
+            return self._of_part(parts[0], counts, 1)
         totals, loss = [0.0] * len(counts), 0.0
         for index, part in enumerate(parts):
             with self.synchronised(index == len(parts) - 1):
-                values, own = self._of_part(part, counts, len(parts) * self.ranks.replicas)
+                values, own = self._of_part(part, counts, len(parts) * self.replicas)
             totals, loss = [a + b for a, b in zip(totals, values, strict=True)], loss + own
         return totals, loss
 
     def _of_part(self, part: Part, counts: list[float], parts: int) -> tuple[list[float], float]:
         """Adds the gradient of one of all parts; its totals, and what it adds to the loss."""
-        with self.precision.autocast():
-            found = self.objective.totals(part)
+        found = self.totals(part)
         # Replicas average their gradients, and the gradient is the sum of theirs: so each takes it times their number.
         count = counts[self.place]
         if self.plain and count:
-            self._backward(found[self.place], self.ranks.replicas / count)
+            self._backward(found[self.place], self.replicas / count)
             values = numbers(found)
             return values, values[self.place] / count
         term = self._loss(found, counts, parts)
-        self._backward(term, float(self.ranks.replicas))
+        self._backward(term, float(self.replicas))
         return numbers(found), term.item()
 
     def _backward(self, value: Tensor, scale: float) -> None:

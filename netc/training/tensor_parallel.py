@@ -30,8 +30,8 @@ from torch.overrides import TorchFunctionMode
 
 from .splitting import COLUMNS, HEADS, PACKED, ROWS, Splits
 
-HEADS_AXIS = 1
-"""Of queries, keys and values, `[N, heads, T, features]`."""
+HEADS_AXIS = -3
+"""Of queries, keys and values, `[..., heads, T, features]`, and of masks."""
 
 
 def split_layers(model: nn.Module, splits: Splits, mesh: DeviceMesh) -> None:
@@ -70,11 +70,23 @@ class OnParts(TorchFunctionMode):
 
 
 def _attention(args: tuple[Any, ...], options: Mapping[str, Any]) -> DTensor:
-    mesh, by_heads = args[0].device_mesh, (Shard(HEADS_AXIS),)
+    mesh, by_heads = args[0].device_mesh, (Shard(args[0].dim() + HEADS_AXIS),)
     query, key, value = (t.redistribute(placements=by_heads).to_local() for t in args[:3])
+    mask, *rest = args[3:] or (options.get("attn_mask"),)
+    others = {name: option for name, option in options.items() if name != "attn_mask"}
     with own_draws(mesh.get_local_rank(), query.device):
-        made = functional.scaled_dot_product_attention(query, key, value, *args[3:], **options)
+        made = functional.scaled_dot_product_attention(query, key, value, _own_mask(mask, mesh), *rest, **others)
     return DTensor.from_local(made, mesh, by_heads, run_check=False)
+
+
+def _own_mask(mask: Tensor | None, mesh: DeviceMesh) -> Tensor | None:
+    """The mask of the heads of this device, of one that all devices have: for all heads, or for each of them."""
+    if mask is None:
+        return None
+    whole = _entering(mask, mesh) if mask.requires_grad else mask
+    if mask.dim() < -HEADS_AXIS or mask.shape[HEADS_AXIS] == 1:
+        return whole
+    return whole.chunk(mesh.size(), dim=HEADS_AXIS)[mesh.get_local_rank()]
 
 
 def _dropout(x: DTensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> DTensor:

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 
+import netc
 from netc import foreign_names
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.ops import Operator
@@ -80,6 +81,23 @@ def test_optimizer(name: str) -> None:
     assert optimizer_classes()[proposed].__name__ == (name if proposed == name.lower() else "AdamW")
     assert (proposed != name.lower()) == (name.lower() in foreign_names.UNUSABLE)
     assert foreign_names.UNUSABLE.get(name.lower(), "") in help_
+
+
+TABLES = {
+    "arange": torch.arange(4),
+    "eye": torch.eye(4),
+    "linspace": torch.linspace(0, 1, 5),
+    "ones": torch.ones(5),
+    "zeros": torch.zeros(5),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_that_are_proposed(name: str) -> None:
+    """They are what PyTorch's function of that name gives."""
+    table = foreign_names.stage(name).help.split("`")[1]
+    made = netc.compile(f"x = input 1\ny = {table}\nz = x * 2\nout y, z").module()(torch.zeros(4, 1))
+    assert torch.equal(made[0], TABLES[name])
 
 
 @pytest.mark.parametrize("short", foreign_names.SHORT)

@@ -31,6 +31,15 @@ def test_all_problems_are_reported_at_once() -> None:
     ]
 
 
+def test_the_column_of_an_input_without_a_name_is_said_as_it_can_be() -> None:
+    """`input` is a keyword, and no argument."""
+    text = "input 2 -> dense 1 -> squeeze 1\ntrain { target = input []; loss = (output, target) -> mse_loss }"
+    (found,) = opened(text, {"X": X, "target": TARGET}).diagnostics
+    assert found.help == ("say which column it is: `--column input=NAME`, or name the input as the column: `NAME = input ...`",)
+    assert opened(text, {"X": X, "target": TARGET}, columns={"input": "X"}).data is not None
+    assert opened(text.replace("input 2", "X = input 2\nX", 1), {"X": X, "target": TARGET}).data is not None
+
+
 @pytest.mark.parametrize(
     ("found", "declared", "fits"),
     [
@@ -175,7 +184,7 @@ def test_an_empty_share_has_the_shapes(data: Any) -> None:
     assert {name: (array.shape, array.dtype.name) for name, array in empty.items()} == {"x": ((0, 2), "float32"), "target": ((0,), "int64")}
 
 
-def test_small_batches_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_batches_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     found = opened(spec(target="[] int64"), {"x": numbers(50, 2), "target": np.arange(50)}).data
     assert found is not None
     orders = [np.array(order, np.int64) for order in ([3, 1], [], [7], [40, 2, 9, 11, 0], [], [49], [5, 5])]
@@ -183,8 +192,11 @@ def test_small_batches_are_read_together(monkeypatch: pytest.MonkeyPatch) -> Non
     read = found[0].source.read
     monkeypatch.setattr(type(found[0].source), "read", lambda self, names, indices: reads.append(len(indices)) or read(names, indices))
     monkeypatch.setattr(columns_module, "_TOGETHER", 4 * 16)  # a sample is two floats and a label
-    made = list(found[0].batches(orders))
-    assert reads == [3, 5, 3]
+    made = []
+    for batch in found[0].batches(orders, dict):
+        made.append(batch)
+        assert sum(reads) == {3: 3, 4: 8, 7: 11}[next(n for n in (3, 4, 7) if len(made) <= n)]
+    assert reads == [2, 1, 5, 1, 2]
     for arrays_, order in zip(made, orders, strict=True):
         assert arrays_["target"].tolist() == order.tolist()
         assert arrays_["x"].shape == (len(order), 2)

@@ -96,11 +96,11 @@ def test_damaged_images(tmp_path: Path) -> None:
     (root / "cat" / "a.bmp").write_text("text")
     text = spec(x="3x6x5")
     assert said(text, f"images:{root}", columns={"x": "image", "target": "label"})[0][1].endswith(
-        "it is no image that Pillow knows, or is damaged"
+        "`cat/a.bmp`: it is no image that Pillow knows, or is damaged"
     )
     Image.fromarray(np.zeros((6, 5), np.uint16)).save(root / "cat" / "a.png")
     (root / "cat" / "a.bmp").unlink()
-    assert "not of 8 bits" in said(text, f"images:{root}", columns={"x": "image", "target": "label"})[0][1]
+    assert "`cat/a.png`: its pixels are not of 8 bits" in said(text, f"images:{root}", columns={"x": "image", "target": "label"})[0][1]
 
 
 def test_classes_of_the_validation_data(tmp_path: Path) -> None:
@@ -123,5 +123,5 @@ def test_batches_are_made_ahead_in_order(tmp_path: Path) -> None:
     assert found is not None
     columns, _ = found
     orders = [np.array(order) for order in ([4, 0], [3], [1, 2, 2])]
-    for made, order in zip(columns.batches(orders), orders, strict=True):
+    for made, order in zip(columns.batches(orders, dict), orders, strict=True):
         assert np.array_equal(made["x"], columns.batch(order)["x"])

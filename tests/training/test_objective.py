@@ -117,6 +117,42 @@ def test_what_is_no_sum_of_means(line: str, why: str) -> None:
     assert torch.isfinite(loss)
 
 
+TERMS = {
+    "in `matmul1`": (
+        "u = scores -> normalize axis=1; similar = u @ transpose(u, 0, 1); same = table (i) [N] int64 = i; "
+        "loss = (similar, same) -> cross_entropy",
+        "loss = transpose(scores, 0, 1) @ scores -> square -> sum",
+    ),
+    "in `mean1`": ("loss = scores -> mean axis=0 -> square -> sum", "loss = scores - (scores -> mean axis=0) -> square -> mean"),
+    "in `softmax1`": (
+        "loss = scores -> softmax axis=0 -> square -> mean",
+        "loss = transpose(scores, 0, 1) -> softmax axis=1 -> square -> mean",
+    ),
+    "in `cumsum1`": ("loss = scores -> cumsum axis=-2 -> mean",),
+    "in `roll1`": ("loss = scores * (scores -> roll 1 axis=0) -> mean",),
+    "in `sum1`": ("loss = scores / (scores -> square -> sum) -> sum",),
+    "": (
+        "loss = scores -> softmax axis=1 -> cumsum axis=-1 -> square -> mean",
+        "loss = transpose(scores, 0, 1) -> softmax axis=0 -> square -> mean",
+        "loss = (scores, scores * 2) -> concat axis=0 -> square -> mean",
+        "loss = scores -> sum axis=1 -> square -> mean",
+        "one = scores -> unsqueeze 2; loss = one @ transpose(one, 1, 2) -> square -> mean",
+    ),
+}
+
+
+@pytest.mark.parametrize(("why", "line"), [(why, line) for why, lines in TERMS.items() for line in lines])
+def test_samples_that_meet_before_the_mean(why: str, line: str) -> None:
+    """They are found exactly where the parts of a batch do not add up to the whole."""
+    made = objective(f"{MODEL}train {{ {line} }}")
+    assert made.means.whole.startswith(why)
+    assert bool(made.means.whole) == bool(why)
+    inputs = {"x": torch.randn(12, 5, generator=GENERATOR)}
+    totals, counts = ([sum(several) for several in zip(*map(of, parts(inputs, 5, 7)), strict=True)] for of in (made.totals, made.counts))
+    whole, _ = made(inputs)
+    assert torch.allclose(made.results(totals, counts)["loss"], whole, rtol=1e-5) == (not why)
+
+
 def test_keys_are_those_of_the_spec() -> None:
     text = f"{MODEL}train {{ loss = scores -> mean }}"
     assert list(objective(text).model.state_dict()) == list(netc.compile(text).module().state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netc.analysis import Choice, analyse_training
+from netc.compiler.ir.training import Word
 from netc.dsl.source import SourceFile
 from netc.foreign_names import UNUSABLE
 from netc.training.optimizers import make_optimizer, make_schedule, optimizer_classes, scheduler_classes
+from netc.training.option_kinds import Kinds
 from netc.training.options import OF_FUNCTIONS, check_options
 from netc.training.recipe import Recipe, read_recipe
 from netc.training.session import check_section
@@ -138,7 +141,17 @@ def wrong(*lines: str, model: str = MODEL, loss: str = "y -> mean") -> list[str]
         ("optimizer adam betas=[]", "`betas` must be 2 numbers, such as `[0.9, 0.999]`"),
         ("optimizer adafactor eps=[1]", "`eps` must be 2 numbers, such as `[none, 0.001]`"),
         ("schedule step step_size=0", "`step_size` is refused by PyTorch: it divides by zero"),
-        ('schedule exponential gamma="x"', "`gamma` is refused by PyTorch: it takes a value of another type"),
+        ('schedule exponential gamma="x"', "`gamma` must be a number, found `x`"),
+        ("optimizer sgd lr=0.1 momentum=0.5 nesterov=maybe", "`nesterov` must be `true` or `false`, and `maybe` is not defined"),
+        ("optimizer adamw maximize=0", "`maximize` must be `true` or `false`, found `0`"),
+        ("optimizer adamw foreach=3", "`foreach` must be `true`, `false` or `none`, found `3`"),
+        ("optimizer adamw lr=true", "`lr` must be a number, found `true`"),
+        ("optimizer adamw weight_decay=none", "`weight_decay` must be a number, found `none`"),
+        ("optimizer adamw lr=[0.1]", "`lr` must be a number, found `[0.1]`"),
+        ("optimizer adam betas=[none, 0.9]", "`betas` must be 2 numbers, such as `[0.9, 0.999]`, found `[none, 0.9]`"),
+        ("schedule step step_size=2.5", "`step_size` must be an integer, found `2.5`"),
+        ("schedule multi_step milestones=[2, 3.5]", "`milestones` must be a list of integers, found `[2, 3.5]`"),
+        ("schedule one_cycle max_lr=1 anneal_strategy=cubic", "`anneal_strategy` must be `cos` or `linear`, and `cubic` is not defined"),
         ("schedule one_cycle max_lr=0.1 total_steps=1; steps 5", "`one_cycle` is 1 steps long, and there are 5"),
         ("optimizer adagrad; schedule cyclic base_lr=0.1 max_lr=1", "optimizer must support momentum"),
         ("optimizer adamw foreach=true differentiable=true maximize=true", "_foreach ops don't support autograd"),
@@ -149,6 +162,23 @@ def test_what_would_fail_in_a_step_is_found_before(lines: str, why: str) -> None
     (found,) = wrong(lines)
     assert found.startswith("wrong-setting: ")
     assert why in found
+
+
+@pytest.mark.parametrize("cls", optimizer_classes().values(), ids=lambda cls: cls.__name__)
+def test_flags_of_every_optimizer_are_flags(cls: type) -> None:
+    """PyTorch takes anything for them, and fails in some of its implementations of a step."""
+    flags = [p for p in inspect.signature(cls).parameters.values() if isinstance(p.default, bool)]
+    for flag in flags:
+        assert Kinds.of(flag).need(flag.default) == ""
+        assert Kinds.of(flag).need(1) == Kinds.of(flag).need(Word("yes")) == "must be `true` or `false`"
+    for option in inspect.signature(cls).parameters.values():
+        if option.default is not option.empty:
+            assert Kinds.of(option).need(option.default) == ""
+
+
+def test_none_is_a_value() -> None:
+    assert recipe("optimizer adafactor eps=[none, 0.01]").optimizer.values == {"eps": (None, 0.01)}
+    assert wrong("optimizer adafactor eps=[none, 0.01]") == []
 
 
 @pytest.mark.parametrize(

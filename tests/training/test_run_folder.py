@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.numpy import load_file
 
 from netc.cli import cli
 from netc.compiler.errors.running import FolderNotEmpty, RunDiffers, RunError, RunExists
@@ -21,7 +23,7 @@ from netc.drawing.metrics import width
 from netc.training.checkpoints import write_state
 from netc.training.command import Result
 from netc.training.curves import curves_svg
-from netc.training.run_files import read_metrics
+from netc.training.run_files import LAST, read_metrics
 from netc.training.run_folder import RunFolder
 from tests.training.runs import SPEC, samples, train
 
@@ -112,6 +114,23 @@ def test_reports_for_tensorboard(tmp_path: Path) -> None:
         found = [(event.step, event.value) for event in read.Scalars(name)]
         assert [step for step, _ in found] == [step for step, _ in expected]
         assert np.allclose([value for _, value in found], [value for _, value in expected], rtol=1e-6)
+
+
+def test_weights_that_the_disk_has_no_room_for(tmp_path: Path) -> None:
+    """safetensors hides the system's error in one of its own."""
+    resource = pytest.importorskip("resource", reason="Windows has no limit for the size of files")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    run = RunFolder(str(tmp_path))
+    run.save_weights(LAST, {"w": torch.zeros(2)})
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, usual[1]))
+        with pytest.raises(OSError, match="too large") as caught:
+            run.save_weights(LAST, {"w": torch.zeros(1 << 20)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / LAST))
+    assert os.listdir(tmp_path) == [LAST]
+    assert load_file(tmp_path / LAST)["w"].tolist() == [0, 0]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from safetensors.numpy import load_file
 
 from netc.cli import cli
 from netc.cli.sweep_training import LONGEST, folder_of
@@ -107,6 +108,41 @@ def test_a_run_with_other_arguments_is_left_alone(words: tuple[str, str], what: 
     done = sweep("--set", "width=4", *words)
     assert done.exit_code == 1
     assert f"it was started with another `{what}`" in done.stderr
+    assert lines("runs/width=4") == before
+
+
+def test_a_head_for_another_number_of_classes() -> None:
+    """It is drawn, and the rest is that of the weights."""
+    netc("train", "net.net", "--data", "data.npz", "-o", "old")
+    Path("wide.net").write_text(SPEC.replace("dense 3", "dense 7"), encoding="utf-8")
+    words = ("train", "wide.net", "--data", "data.npz", "-o", "new", "--weights", "old", "--set", "rate=0")
+    refused = netc(*words)
+    assert refused.exit_code == 1
+    assert "to draw them anew: `--ignore 'dense2.*' --allow-missing 'dense2.*'`" in refused.stderr
+    done = netc(*words, "--ignore", "dense2.*", "--allow-missing", "dense2.*")
+    assert done.exit_code == 0
+    assert "note: newly drawn, since they are not in the weights: `dense2.weight`, `dense2.bias`\n" in done.stderr
+    old, new = (load_file(f"{run}/last.safetensors") for run in ("old", "new"))
+    assert all((old[name] == new[name]).all() for name in ("dense1.weight", "dense1.bias"))
+    assert new["dense2.weight"].shape == (7, 4)
+
+
+def test_a_run_that_began_with_other_weights_is_left_alone() -> None:
+    for seed in ("1", "2"):
+        netc("train", "net.net", "--data", "data.npz", "-o", f"seed{seed}", "--seed", seed)
+    weights = Path("weights.safetensors")
+    weights.write_bytes(Path("seed1/last.safetensors").read_bytes())
+    began = ("--set", "width=4", "--weights", str(weights))
+    assert sweep(*began).exit_code == 0
+    before = lines("runs/width=4")
+    copied = Path("copy.safetensors")
+    copied.write_bytes(weights.read_bytes())
+    assert sweep("--set", "width=4", "--weights", str(copied)).exit_code == 0
+    weights.write_bytes(Path("seed2/last.safetensors").read_bytes())
+    for words in (began, ("--set", "width=4")):
+        done = sweep(*words)
+        assert done.exit_code == 1
+        assert "it was started with another `weights`" in done.stderr
     assert lines("runs/width=4") == before
 
 

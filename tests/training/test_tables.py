@@ -73,6 +73,20 @@ def test_an_empty_cell_is_a_number_that_is_missing(tmp_path: Path) -> None:
     ]
 
 
+def test_an_integer_that_is_missing(tmp_path: Path) -> None:
+    path = csv(tmp_path, "x,target\n1,1\n2,\n3,0\n")
+    missing = [("column-type", "sample 1 of the column `target` has no number, and the input `target` is int64")]
+    assert said(spec(x="1", target="[] int64"), path, columns={"x": ("x",)}) == missing
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    table = pa.table({"x": [[1.0], [2.0], [3.0]], "target": [1, None, 0], "halves": [1.5, None, 0.5]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    assert said(spec(x="1", target="[] int64"), f"{tmp_path}/a.parquet") == missing
+    floats = [("column-type", "the column `halves` has float64, and the input `target` is int64")]
+    assert said(spec(x="1", target="[] int64"), f"{tmp_path}/a.parquet", columns={"target": "halves"}) == floats
+
+
 def test_columns_by_pattern_and_on_the_command_line(tmp_path: Path) -> None:
     path = csv(tmp_path, "p0,p1,p10,target\n1,2,3,4\n")
     for chosen in ("p*", "p0,p1,p10", ("p0", "p1*")):

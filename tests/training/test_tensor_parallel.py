@@ -55,6 +55,37 @@ train {
 }
 """
 """The biases of keys have no effect, and gradients that are rounding alone: without `eps`, adamw would scale them up to steps."""
+WINDOWS = """
+block window_attention(heads) {
+  index = table (k) [9] = k // 3 - k % 3 + 2
+  bias = ((param [5, heads] init=normal(1) as bias_table), index) -> index_select 0 -> rearrange "(i j) h -> h i j" i=3
+  all = (param [3, 3] init=normal(1) as bias)
+  (queries, k, v) = in -> dense (3 * in.features) as qkv -> chunk 3 axis=-1
+  q = queries -> rearrange "n w t (h d) -> n w h t d" h=heads
+  (q, k -> rearrange "n w t (h d) -> n w h t d" h=heads, v -> rearrange "n w t (h d) -> n w h t d" h=heads, bias + all)
+    -> attention -> rearrange "n w h t d -> n w t (h d)" -> dense in.features as proj
+}
+tokens = input [6] int64
+x = tokens -> embedding 50 12 -> rearrange "n (w t) d -> n w t d" w=2
+a = x + (x -> layer_norm -> window_attention 4 as first)
+b = a + (a -> layer_norm -> window_attention 3 as second)
+h = (b -> layer_norm) @ (param [12, 12] init=normal(0.1) as first_product -> transpose 0 1) -> relu
+c = b + h @ (param [12, 12] init=normal(0.1) as product)
+common = param [3, 3] init=normal(1) as common
+z = c -> rearrange "n w t d -> n (w t) d"
+q = z -> dense 12 as q -> rearrange "n (w t) (h d) -> n w h t d" w=2 h=2
+d = z + ((q, q, q, common) -> attention -> rearrange "n w h t d -> n (w t) (h d)" -> dense 12 as o)
+scores = d -> layer_norm -> dense 50 as head
+train {
+  target = input [6] int64
+  loss = (scores -> transpose 1 2, target) -> cross_entropy ignore_index=-100
+  optimizer adamw lr=1e-2 eps=1e-4
+  batch 16 accumulate=2
+  steps 12
+  clip 0.5
+}
+"""
+"""Windows with learned masks, one for each head and one for all; three heads, which two devices cannot share; products with parameters."""
 WEIGHTS = 1e-6
 
 
@@ -153,7 +184,7 @@ def test_what_cannot_be_divided() -> None:
 PUBLISHED = {
     "text/llama.net": ("network", {"width": 64, "depth": 2, "heads": 4, "shared_heads": 2, "hidden": 96, "vocabulary": 50}, 14),
     "text/bert.net": ("network", {"width": 16, "depth": 2, "heads": 2}, 12),
-    "vision/swin.net": ("swin_t", {}, 24),
+    "vision/swin.net": ("swin_t", {}, 44),
     "gpt.net": (None, {}, 12),
 }
 
@@ -183,6 +214,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.long
 def test_two_processes_share_the_layers(folder: Path) -> None:
     assert_close(folder / "one", begin(folder, 2, "tp2", "--tp", "2"), weights=WEIGHTS)
+
+
+def test_masks_of_heads() -> None:
+    splits = checked_splits(training_of(WINDOWS), 2)
+    assert splits.ways == {"first.qkv": PACKED, "first.proj": ROWS, "q": COLUMNS, "o": ROWS}
+    assert splits.heads == {"first.qkv", "q"}
+    product = "it is multiplied by `@`, and only layers are divided"
+    assert {path: splits.whole[path] for path in ("first_product", "product")} == {"first_product": product, "product": product}
+    assert "3 heads that cannot be divided" in splits.whole["second.qkv"]
+
+
+@pytest.mark.long
+def test_two_processes_share_heads_with_masks_of_their_own(folder: Path) -> None:
+    (folder / "windows.net").write_text(WINDOWS)
+    train(folder, 1, "windows.net", "--data", "data.npz", "-o", "windows")
+    train(folder, 2, "windows.net", "--data", "data.npz", "-o", "windows-tp", "--tp", "2")
+    assert_close(folder / "windows", folder / "windows-tp", weights=WEIGHTS)
 
 
 @pytest.mark.long

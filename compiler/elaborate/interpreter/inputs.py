@@ -12,7 +12,7 @@ from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
 from ...errors.structure import InputMisplaced
 from ...errors.values import NonPositive, NotANumber
-from ...ir.types import BATCH, DTYPES, DType, TensorType, show_shape
+from ...ir.types import BATCH, DTYPES, UNNAMED_INPUT, DType, TensorType, show_shape
 from ...ir.values import TupleSlice, Value, ValueTuple
 from ...ops.kinds import DTYPE
 from ..limits import check_tensor, check_tuple
@@ -25,7 +25,6 @@ from .arguments import Arguments
 from .base import Interpreter, Part
 from .element_types import is_weak_type
 from .expressions import Expressions
-from .nodes import UNNAMED_INPUT
 
 _OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
 """What Keras, PyTorch and models call a batch of any size."""

@@ -14,7 +14,7 @@ from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.parameters import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule
-from ...ir.types import BATCH, FLOAT32, TensorType, show_shape
+from ...ir.types import BATCH, FLOAT32, UNNAMED_INPUT, TensorType, show_shape
 from ...ir.values import Value
 from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ...ops.parameter_of import ParameterOf
@@ -29,8 +29,6 @@ from .shared import check_shared
 from .sources import source_of
 
 Locate = Callable[[Location], Span]
-UNNAMED_INPUT = "input"
-"""The name of an input that the text gives none."""
 
 
 class NodeText:

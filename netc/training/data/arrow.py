@@ -88,7 +88,7 @@ class TableSource:
         type_ = self._types[name]
         if _is_picture(type_) and name in self._wanted:
             picture, column = self._picture(name)
-            return picture.column(name, column[0]["bytes"].as_py())
+            return picture.column(name, "sample 0", column[0]["bytes"].as_py())
         element = _element(type_)
         if element is None:
             return Column(name, (), None, "images" if _is_picture(type_) else str(type_))

@@ -91,7 +91,7 @@ class ArraySource:
         return self._count
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
-        return {name: np.asarray(self._array(name))[indices] for name in names}
+        return {name: np.asarray(self._array(name)).take(indices, 0) for name in names}
 
     def _array(self, name: str) -> Array:
         found = self.arrays[name]

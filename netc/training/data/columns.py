@@ -7,9 +7,10 @@ floats of another precision, but nothing else that is declared changes its value
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,8 +28,11 @@ from ...problems import diagnostic
 from .base import Array, Column, DataError, Indices, Source
 from .prefetch import ahead
 
-_TOGETHER = 1 << 19
-"""Bytes of small batches that are read together."""
+V = TypeVar("V")
+_TOGETHER = 1 << 21
+"""Bytes of small batches that are read one after the other, before the first of them is used."""
+_LOOKED_AT = 1 << 20
+"""Samples of a column that are looked at to say what is wrong with it."""
 Chosen = str | tuple[str, ...]
 """The column for an input: a name; or several names or patterns such as `pixel*`, whose columns are put side by side."""
 
@@ -64,6 +68,11 @@ class Columns(Record):
         return len(self.source)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are read, each once."""
+        return tuple({name: None for joined in self.columns.values() for name in joined.names})
+
+    @property
     def sample_bytes(self) -> int:
         """What the columns of a sample take."""
         known = (self.source.columns[name] for joined in self.columns.values() for name in joined.names)
@@ -73,29 +82,26 @@ class Columns(Record):
         """The arrays of these samples by input, in the element types of the inputs. Raises `DataError` with its `problem`."""
         if not len(indices):  # the share of a process may be empty
             return {name: np.zeros((0, *shape), self._wanted(name)) for name, shape in self.shapes.items()}
-        names = tuple(dict.fromkeys(name for joined in self.columns.values() for name in joined.names))
         try:
-            read = self.source.read(names, indices)
+            read = self.source.read(self.names, indices)
             return {name: self._converted(name, _beside(joined, read), indices) for name, joined in self.columns.items()}
         except DataError as error:
             problem = CannotReadData(self.path, str(error), error.remedy)
             raise DataError(str(error), error.remedy, problem) from error
 
-    def batches(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
-        """The same for one batch after the other. Where reading computes, the next one is read meanwhile; else small ones are read
-        together, since a read takes longer than what it reads."""
-        return ahead(self.batch, orders) if self.source.decodes else self._together(orders)
+    def batches(self, orders: Iterable[Indices], make: Callable[[dict[str, Array]], V]) -> Iterator[V]:
+        """What is made of each batch, one after the other. Where reading computes, the next one is read meanwhile; else small ones are
+        read ahead in one go: right after another one, a batch takes a third of the time that it takes between two steps."""
+        return map(make, ahead(self.batch, orders)) if self.source.decodes else self._together(orders, make)
 
-    def _together(self, orders: Iterable[Indices]) -> Iterator[dict[str, Array]]:
+    def _together(self, orders: Iterable[Indices], make: Callable[[dict[str, Array]], V]) -> Iterator[V]:
         size = max(1, sum(prod(shape) * self._wanted(name).itemsize for name, shape in self.shapes.items()))
         for group in _groups(orders, _TOGETHER // size):
-            arrays, start = self.batch(np.concatenate(group)), 0
-            for order in group:
-                stop = start + len(order)
-                yield {name: array[start:stop].copy() for name, array in arrays.items()} if len(group) > 1 else arrays
-                start = stop
+            yield from [make(self.batch(order)) for order in group]
 
     def _converted(self, name: str, array: Array, indices: Indices) -> Array:
+        if array.dtype == self._wanted(name) and array.flags.c_contiguous:
+            return array
         dtype = self.types[name].dtype
         if is_narrower(dtype, array.dtype):
             least, greatest = dtype.limits
@@ -206,7 +212,8 @@ def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[
     columns = [source.columns[name] for name in joined.names]
     for column in columns:
         if column.dtype is None or not _fits(column.dtype, type_.dtype):
-            return ColumnType(value.name, column.name, path, column.kind if column.dtype is None else str(column.dtype), type_.dtype.name)
+            kind = column.kind if column.dtype is None else str(column.dtype)
+            return ColumnType(value.name, column.name, path, kind, type_.dtype.name, _missing_number(source, column, type_.dtype))
     declared, found = type_.shape[1:], _shape(source, joined)
     if found is None or len(found) != len(declared):
         return ColumnShape(value.name, str(joined), path, found, declared)
@@ -218,6 +225,15 @@ def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[
             if known[0] != actual:
                 return SizesDiffer(str(size), known[1], known[0], value.name, actual)
     return None
+
+
+def _missing_number(source: Source, column: Column, wanted: DType) -> int | None:
+    """The first sample without a number in a column whose other numbers are integers, if integers are wanted."""
+    if column.dtype is None or column.dtype.kind != "f" or column.shape != () or not wanted.is_integer:
+        return None
+    (numbers,) = source.read((column.name,), np.arange(min(len(source), _LOOKED_AT))).values()
+    missing = np.isnan(numbers)
+    return int(missing.argmax()) if missing.any() and (missing | (numbers == np.floor(numbers))).all() else None
 
 
 def _shape(source: Source, joined: Joined) -> tuple[int, ...] | None:

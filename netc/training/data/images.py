@@ -30,8 +30,7 @@ class ImageSource:
 
     def __init__(self, root: str, classes: tuple[str, ...], paths: list[str], labels: Array, picture: Picture) -> None:
         self.root, self.classes, self.paths, self.labels, self.picture = root, classes, paths, labels, picture
-        first = picture.column(IMAGE, paths[0])
-        self.columns = {IMAGE: first, LABEL: Column(LABEL, (), labels.dtype)}
+        self.columns = {IMAGE: picture.column(IMAGE, self._shown(0), paths[0]), LABEL: Column(LABEL, (), labels.dtype)}
 
     def __len__(self) -> int:
         return len(self.paths)

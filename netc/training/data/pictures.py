@@ -43,9 +43,9 @@ class Picture(Record):
         first = wanted.shape[1] if wanted.rank == 4 else None
         return Picture(first if isinstance(first, int) and first in MODES else 3, wanted.dtype.is_float, size)
 
-    def column(self, name: str, content: Content) -> Column:
-        """The column, of which this is the first image."""
-        return Column(name, self.decode(content).shape, np.dtype(np.float32 if self.floats else np.uint8), finite=True)
+    def column(self, name: str, first: str, content: Content) -> Column:
+        """The column, of which this is the first image, and what messages call that. Raises `DataError`."""
+        return Column(name, _named(self, first, content).shape, np.dtype(np.float32 if self.floats else np.uint8), finite=True)
 
     def decode(self, content: Content) -> Array:
         """One image as `[C, H, W]` of bytes. Raises `DataError`."""

@@ -1,0 +1,48 @@
+"""Whether the samples of a batch meet before they are averaged, as the negatives of a contrastive loss do.
+
+In: a graph that computes terms of a loss from what the data provide. Out: the first operator in which samples meet, or None. Always: if
+none is found, a term of a sample depends on that sample alone, as far as shapes and axes tell; what `batch_norm` computes of a batch, and
+rows that `index_select` takes of it, do not show.
+"""
+
+from __future__ import annotations
+
+from ..dims import symbols
+from ..ir.flat import FlatGraph, FlatNode
+from ..ir.graph import Graph, OpNode
+from ..ir.types import BATCH, Shape, TensorType
+
+
+def mixing(graph: Graph) -> OpNode | None:
+    """Inputs of the graph differ between samples, and what is computed of them."""
+    varying = set(range(len(graph.inputs)))
+    for item in FlatGraph(graph):
+        if not isinstance(item, FlatNode):
+            varying.update(item.given if hasattr(item, "given") else item.outputs)
+            continue
+        known = [value.type for key, value in zip(item.inputs, item.node.inputs, strict=True) if key in varying]
+        if known:
+            varying.update(item.outputs)
+            if _mixes(item.node, known):
+                return item.node
+    return None
+
+
+def _mixes(node: OpNode, inputs: list[TensorType]) -> bool:
+    before = max(_batches(t.shape) for t in inputs)
+    after = [_batches(value.type.shape) for value in node.outputs]
+    return before > 0 and (max(after) == 0 or max(after) > before or _along_batch(node))
+
+
+def _batches(shape: Shape) -> int:
+    """The number of axes that are the batch, or have it as a factor."""
+    return sum(BATCH in map(str, symbols(size)) for size in shape)
+
+
+def _along_batch(node: OpNode) -> bool:
+    """Whether an operator that keeps the shape computes along the axis of the batch, as `softmax` and `roll` can."""
+    shape, axis = node.inputs[0].type.shape, node.op.args.get("axis")
+    if node.outputs[0].type.shape != shape:
+        return False
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return any(isinstance(one, int) and _batches((shape[one],)) for one in axes)
