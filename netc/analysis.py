@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netc.compiler.elaborate import Index
+    from netc.compiler.elaborate.names.unused import Known
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.training import Training
     from netc.dsl.source import SourceFile
@@ -164,16 +165,29 @@ def analyse(source: SourceFile, choice: Choice, path: str | None = None, *, inde
 
 
 def elaborate_file(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None, *, index: bool = False
+    file: ast.File,
+    source: SourceFile,
+    problems: list[Diagnostic],
+    choice: Choice,
+    path: str | None = None,
+    *,
+    index: bool = False,
+    names: Known | None = None,
 ) -> Analysis:
-    """The second half of `analyse`, for a text that has been parsed with these `problems`. Only a name that is unknown makes netc look for
-    the plugins of installed packages."""
-    found = _elaborated(file, source, problems, choice, path, index=index)
-    return _elaborated(file, source, problems, choice, path, index=index) if load_unknown(found.diagnostics) else found
+    """The second half of `analyse`, for a text that has been parsed with these `problems`. `names` is what was found of the names in it,
+    for another model. Only a name that is unknown makes netc look for the plugins of installed packages."""
+    found = _elaborated(file, source, problems, choice, path, index, names)
+    return _elaborated(file, source, problems, choice, path, index, names) if load_unknown(found.diagnostics) else found
 
 
 def _elaborated(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, *, index: bool
+    file: ast.File,
+    source: SourceFile,
+    problems: list[Diagnostic],
+    choice: Choice,
+    path: str | None,
+    index: bool,
+    names: Known | None,
 ) -> Analysis:
     loader = Loader(source, path, choice.allow_paths)
     made = elaborate(
@@ -187,6 +201,7 @@ def _elaborated(
         dims=choice.dims,
         index=index,
         precision=choice.precision,
+        names=names,
     )
     found = made.diagnostics
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
@@ -215,8 +230,9 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     file, problems = parse(source)
     names = complete_models(file)
     wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
+    known: Known = {}
     return [
-        *(elaborate_file(file, source, problems, one, path) for one in wanted),
+        *(elaborate_file(file, source, problems, one, path, names=known) for one in wanted),
         *check_sections(file, source, problems, choice, path),
     ]
 

@@ -30,7 +30,7 @@ from .index import Index
 from .interpreter.elaborator import Elaborator
 from .limits import MAX_ERRORS
 from .memory import Memory
-from .names.unused import unused
+from .names.unused import Known, unused
 from .precision import FULL, Precision
 from .program.build import build
 from .program.files import define
@@ -84,15 +84,16 @@ def elaborate(
     parse: Parse = parse,
     memory: Memory | None = None,
     arrays: ArrayLoader | None = None,
+    names: Known | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names
     one of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at
     least 1). `index` asks for the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations
-    of nearly the same text have found. `precision` is the element type of the model. A file without a model (a library of blocks) gives
-    neither a program nor, for that alone, a diagnostic. The program is None if any diagnostic is an error. Diagnostics are in no particular
-    order and may repeat.
+    of nearly the same text have found, and `names` what was found of the names in this one. `precision` is the element type of the model.
+    A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any
+    diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
     session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays)
     program: Program | None = None
@@ -106,7 +107,7 @@ def elaborate(
                 session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     if session.failed:
         program = None
-    for problem, span in islice(unused(file, {} if memory is None else memory.unused), MAX_ERRORS):
+    for problem, span in islice(unused(file, {} if names is None else names), MAX_ERRORS):
         if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
             session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())

@@ -17,6 +17,7 @@ from typing import Any
 from netc.dsl.diagnostics import CallSite, Diagnostic
 from netc.dsl.source import SourceFile
 
+from .names.unused import Known
 from .scopes.memo import Memo
 
 MOST = 6_000
@@ -49,8 +50,8 @@ class Memory:
         self.memo = Memo()
         self.owners: dict[tuple[int, int], tuple[str, object]] = {}
         """The beginnings of the symbols of bodies, and what keeps the identity of their nodes."""
-        self.unused: dict[int, tuple[Any, Any]] = {}
-        """Blocks by identity, each with the warnings that its text alone decides on: see names/unused.py."""
+        self.names: Known = {}
+        """What was found of the names in blocks."""
         self._closures: dict[int, int] = {}
         self._numbers: dict[Hashable, int] = {}
         self._holds: list[object] = []
@@ -58,7 +59,7 @@ class Memory:
     def begin(self, closures: Mapping[SourceFile, Hashable], holds: Iterable[object]) -> None:
         """Before an elaboration: `closures` has what the definitions in each lasting file depend on. `holds` are objects whose identity
         is part of that."""
-        if max(len(self.owners), len(self._numbers), len(self.unused)) > MOST:
+        if max(len(self.owners), len(self._numbers), len(self.names)) > MOST:
             self.__init__()  # type: ignore[misc]
         self._closures = {}
         for file, closure in closures.items():

@@ -163,6 +163,7 @@ class Checked:
             index=True,
             parse=self.workspace.parse_used,
             memory=memory,
+            names=memory.names,
         )
         self.stamps |= loader.stamps
         if made.program is not None and os.environ.get("NETC_DEBUG"):

@@ -1,7 +1,7 @@
 """Names that are never used, and results that go nowhere: found in the text alone, so that a branch not taken counts as a use.
 
-In: a file. Out: its warnings. Always: those of a block depend on nothing but its text, so they are found once for each block that a
-later text still has.
+In: a file. Out: its warnings. Always: those of a block, and of a model that no train section uses, depend on nothing but its text, so they
+are found once for all models of a file, and for all texts that still have it.
 """
 
 from __future__ import annotations
@@ -37,34 +37,35 @@ _BINDING = {
 Found = tuple[Problem, Span]
 
 
-class OfBlock(Record):
-    """What one block has: its warnings, the names that it uses, and whether a part of it did not parse."""
+class OfItem(Record):
+    """What one block or model has: its warnings, the names that it uses, and whether a part of it did not parse."""
 
     warnings: tuple[Found, ...]
     mentioned: frozenset[str]
     broken: bool
 
 
-Known = dict[int, tuple[ast.Block, OfBlock]]
-"""What has been found of blocks, by their identity, which the block itself keeps."""
+Known = dict[int, tuple[ast.Item, OfItem]]
+"""What has been found of blocks and models, by their identity, which the item itself keeps."""
 
 
 def unused(file: ast.File, known: Known) -> Iterator[Found]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which other files may set or use."""
-    blocks = [_of_block(item, known) for item in file.items if isinstance(item, ast.Block)]
-    others = tuple([item for item in file.items if not isinstance(item, ast.Block)])
+    sections = tuple(item for item in file.items if isinstance(item, ast.TrainDecl))
+    alone = (ast.Block,) if sections else (ast.Block, ast.ModelDecl)
+    items = [_of_item(item, known) for item in file.items if isinstance(item, alone)]
+    others = tuple(item for item in file.items if not isinstance(item, alone))
     nodes = [*_everything(others)]
-    if any(block.broken for block in blocks) or _is_broken(nodes):
+    if any(item.broken for item in items) or _is_broken(nodes):
         return  # the names may be used in what did not parse
-    for block in blocks:
-        yield from block.warnings
+    for item in items:
+        yield from item.warnings
     loose = tuple(i for i in others if isinstance(i, ast.Statement))
-    if not any(isinstance(i, ast.ModelDecl) for i in others):
-        yield from _body(loose, {*mentions(others), *(name for block in blocks for name in block.mentioned)}, lets=False)
-    sections = tuple(item for item in others if isinstance(item, ast.TrainDecl))
-    for item in others:
-        if isinstance(item, (ast.ModelDecl, ast.TrainDecl)):
-            yield from _parameters(item, sections if isinstance(item, ast.TrainDecl) else ())
+    if not any(isinstance(i, ast.ModelDecl) for i in file.items):
+        yield from _body(loose, {*mentions(others), *(name for item in items for name in item.mentioned)}, lets=False)
+    for other in others:
+        if isinstance(other, (ast.ModelDecl, ast.TrainDecl)):
+            yield from _parameters(other, sections if isinstance(other, ast.TrainDecl) else ())
     seen_by_sections = {id(i.body) for i in others if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
     purposes = {LOSS, *_inputs(nodes)} if sections else set()
     for body, states in _bodies(nodes):
@@ -78,18 +79,18 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
         yield from found
 
 
-def _of_block(block: ast.Block, known: Known) -> OfBlock:
-    if id(block) not in known:
-        known[id(block)] = block, _found(block)
-    return known[id(block)][1]
+def _of_item(item: ast.Block | ast.ModelDecl, known: Known) -> OfItem:
+    if id(item) not in known:
+        known[id(item)] = item, _found(item)
+    return known[id(item)][1]
 
 
-def _found(block: ast.Block) -> OfBlock:
-    nodes = [*_everything(block)]
-    warnings = [*_parameters(block, ())]
+def _found(item: ast.Block | ast.ModelDecl) -> OfItem:
+    nodes = [*_everything(item)]
+    warnings = [*_parameters(item, ())]
     for body, states in _bodies(nodes):
         warnings += _body(body.statements, set(mentions((*body.statements, *states))), lets=True)
-    return OfBlock(tuple(warnings), frozenset(mentions((block,))), _is_broken(nodes))
+    return OfItem(tuple(warnings), frozenset(mentions((item,))), _is_broken(nodes))
 
 
 def _is_broken(nodes: list[ast.Node]) -> bool:

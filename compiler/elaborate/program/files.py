@@ -47,8 +47,9 @@ def _bind(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, sessi
     if earlier is not None:
         raise _bound_twice(name, earlier, scope)
     parameters = value.node.parameters if isinstance(value, (BlockDef, FnDef)) else ()
-    with session.catching(()):
-        distinct(p.name for p in parameters)
+    if parameters:
+        with session.catching(()):
+            distinct(p.name for p in parameters)
     for bound in (name, *(p.name for p in parameters)):
         if bound.name == BATCH:
             scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
