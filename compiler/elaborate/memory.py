@@ -17,7 +17,6 @@ from typing import Any
 from netc.dsl.diagnostics import CallSite, Diagnostic
 from netc.dsl.source import SourceFile
 
-from .names.unused import Known
 from .scopes.memo import Memo
 
 MOST = 6_000
@@ -50,8 +49,8 @@ class Memory:
         self.memo = Memo()
         self.owners: dict[tuple[int, int], tuple[str, object]] = {}
         """The beginnings of the symbols of bodies, and what keeps the identity of their nodes."""
-        self.names: Known = {}
-        """What was found of the names in blocks."""
+        self.names: dict[int, tuple[Any, Any]] = {}
+        """What names/unused.py has found of the names in blocks, by the identity of these."""
         self._closures: dict[int, int] = {}
         self._numbers: dict[Hashable, int] = {}
         self._holds: list[object] = []

@@ -21,8 +21,9 @@ OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.oper
 CALM = settings(max_examples=examples(5), suppress_health_check=list(HealthCheck))
 ASKED = (AnyScalarKind, ExtendedKind, FlagKind, NumberKind, WordKind)
 """Sizes and positions are not asked for: they may say what the sizes of the inputs do too."""
-SAYS_THE_SAME = {"align", "bias", "padding"}
-"""`align` where both lengths are equal, `bias=false` where the weight is given without one, and `padding=valid`, which is none."""
+SAYS_THE_SAME = {"align", "bias", "key_padding_mask", "padding"}
+"""`align` where both lengths are equal, `bias=false` where the weight is given without one, `key_padding_mask=true` where both masks are
+given, and `padding=valid`, which is none."""
 
 
 def _written(model: netc.Model) -> tuple[Any, ...]:

@@ -18,13 +18,12 @@ from onnx import ModelProto, load
 from ...ir.elements import Array
 from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
+from .endings import KERNEL, ends
 from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
 from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
-_ENDING = "GRU"
-"""The operator whose kernel ends the process on an input without elements, up to ONNX Runtime 1.31 at least."""
 
 __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "UnknownPort"]
 
@@ -36,6 +35,8 @@ class OnnxSession:
     outputs: dict[str, Port]
     _nodes: Callable[[], tuple[ModelProto, tuple[str, ...]]]
     """The model, and names of initialisers that it lacks."""
+    _whole: Callable[[], ModelProto]
+    """The model with the types of its initialisers."""
 
     def __init__(
         self, model: ModelProto | OnnxArtefact | str | Path, device: str = "cpu", check: Check | None = None, threads: int | None = None
@@ -105,9 +106,9 @@ class OnnxSession:
         """Raises ValueError for shapes that the model, or a kernel of ONNX Runtime, cannot take."""
         if self._check is not None:
             self._check(shapes)
-        empty = next((name for name, shape in shapes.items() if 0 in shape), None)
-        if empty is not None and _has_node(self._nodes()[0], _ENDING):
-            raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {_ENDING} ends the process")
+        if ends(self._nodes()[0], self._whole, shapes):
+            empty = next(name for name, shape in shapes.items() if 0 in shape)
+            raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {KERNEL} ends the process")
 
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
@@ -115,14 +116,17 @@ class OnnxSession:
             if not os.path.isfile(model):
                 raise FileNotFoundError(f"there is no model at `{model}`")
             self._nodes = lambda: (load(model, load_external_data=False), ())
+            self._whole = lambda: load(model, load_external_data=False)
             return str(model)
         artefact = model if isinstance(model, OnnxArtefact) else OnnxArtefact(of_proto(model))
         proto, names = artefact.made.proto, tuple(artefact.made.tensors)
         self._nodes = lambda: (proto, names)
+        self._whole = artefact.made.whole
         if not artefact.is_large:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
+        self._whole = lambda: load(path, load_external_data=False)
         try:
             artefact.save(path)
         except OSError as error:
@@ -130,14 +134,3 @@ class OnnxSession:
             error.filename = error.filename or gettempdir()  # which says where the room is missing
             raise
         return path
-
-
-def _has_node(proto: ModelProto, op_type: str) -> bool:
-    """Whether there is such a node, also in functions and in the bodies of others."""
-    stack = [*proto.graph.node, *(node for function in proto.functions for node in function.node)]
-    while stack:
-        node = stack.pop()
-        if node.op_type == op_type:
-            return True
-        stack += [inner for attribute in node.attribute for inner in attribute.g.node]
-    return False
