@@ -14,7 +14,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..ir.graph import CallNode, Graph, OpNode, Program
-from ..ir.types import DType
+from ..ir.types import DType, TensorType
 from ..ir.walk import graphs, join
 from ..ops.base import Init, Operator, ParameterSpec
 from .following import Followed, followed
@@ -48,6 +48,10 @@ class ParameterInfo(Record):
     @property
     def numel(self) -> int:
         return prod(self.shape)
+
+    def __repr__(self) -> str:
+        kind = " buffer" if not self.trainable else " frozen" if self.frozen else ""
+        return f"ParameterInfo({self.name}: {TensorType(self.dtype, self.shape)}{kind})"
 
 
 def parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:

@@ -39,6 +39,8 @@ class DType(Record):
     def __str__(self) -> str:
         return self.name
 
+    __repr__ = __str__
+
 
 _GREATEST = {
     "float16": 65504.0,
@@ -92,6 +94,9 @@ class TensorType(Record):
         """`[N, 3]` for the usual float32; other types say theirs: `int64 [N, T]`."""
         shape = show_shape(self.shape)
         return shape if self.dtype == FLOAT32 else f"{self.dtype} {shape}"
+
+    def __repr__(self) -> str:
+        return f"TensorType({self})"
 
 
 def show_shape(shape: Shape) -> str:

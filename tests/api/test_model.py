@@ -181,3 +181,13 @@ def test_summary_of_what_is_shared() -> None:
     summary = netc.compile(text).summary()
     assert summary.totals.parameters == 16 + 10
     assert str(summary).count("(shared)") == 1
+
+
+def test_ports_and_parameters_show_what_they_are() -> None:
+    model = netc.compile("x = input [T] int64; x -> embedding 10 4 -> dense 2 trainable=false")
+    assert repr(model.inputs) == "{'x': TensorType(int64 [N, T])}"
+    assert repr(model.outputs) == "{'output': TensorType([N, T, 2])}"
+    assert (
+        repr(list(model.parameters.values())[:2])
+        == "[ParameterInfo(embedding1.weight: [10, 4]), ParameterInfo(dense1.weight: [2, 4] frozen)]"
+    )
