@@ -153,10 +153,13 @@ def _no_activation(name: str, stage: str) -> str:
 
 
 def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
-    """For a value that would be of the kind if it were written in another way: without its brackets, `reshape (-1)`, or in percent,
-    `dropout 50`."""
+    """For a value that would be of the kind if it were written in another way: in brackets, `reshape (-1)`, in fewer, `pad [[1, 0]]`, or
+    not in percent, `dropout 50`."""
     if _is_of(kind, (value,)) and not isinstance(value, tuple):
         return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], tuple) and _is_of(kind, value[0]):
+        text = show_value(value[0])
+        return Hint(f"write `{text}`", rewritten(span, span, text))
     share = isinstance(kind, NumberKind) and 1 in (kind.high, kind.below)
     if share and isinstance(value, (int, float)) and value >= 2 and _is_of(kind, value / 100):
         text = f"{value / 100:g}"
