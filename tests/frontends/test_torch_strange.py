@@ -132,3 +132,23 @@ def test_a_long_sequence_in_several_places_is_a_block() -> None:
     model = netc.from_torch(module, torch.randn(2, 4))
     assert model.spec().count("layer_norm") == 1
     assert list(model.parameters) == list(module.state_dict())
+
+
+def test_shared_modules_of_a_module_that_uses_others_from_outside() -> None:
+    """Its own ones are declared where it is written out, once for each of its uses."""
+
+    def layer() -> Of:
+        return Of(
+            lambda m, a, b, outside: (m.shared(a) + outside(a), m.shared(outside(b))), shared=nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+        )
+
+    def forward(m: Of, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        return m.second(*m.first(a, b, m.outside), m.outside)
+
+    made = netc.from_torch(
+        Of(forward, first=layer(), second=layer(), outside=nn.Linear(4, 4)), (torch.randn(2, 5, 4), torch.randn(2, 9, 4))
+    )
+    again = netc.compile(made.spec())
+    assert set(again.parameters) == {
+        f"{path}.{key}" for path in ("first.shared.0", "second.shared.0", "outside") for key in ("weight", "bias")
+    }

@@ -38,29 +38,35 @@ class _Opening:
     def _copy(self, graph: Graph) -> Graph:
         made = Graph(graph.name, graph.kind, graph.span, graph.arguments)
         made.inputs, made.captures = graph.inputs, graph.captures
-        made.modules, made.declares = graph.modules, graph.declares
+        made.modules, made.declares = graph.modules, [*graph.declares]
         values: Values = {}
-        made.nodes = list(self._nodes(graph, "", values, {}))
+        made.nodes = list(self._nodes(graph, "", values, {}, made.declares))
         made.outputs = [values.get(id(value), value) for value in graph.outputs]
         if graph.training_outputs is not None:
             made.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
         made.output_names, made.size = graph.output_names, graph.size
         return made
 
-    def _nodes(self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule]) -> Iterator[Node]:
+    def _nodes(
+        self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule], declares: list[SharedModule]
+    ) -> Iterator[Node]:
+        """`shared` are the stages that are meant by those of the graph. What an opened graph declares is added to `declares`."""
         for node in graph.nodes:
             inputs = tuple(values.get(id(value), value) for value in node.inputs)
             if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
                 inner = self.graph(node.graph)
                 within = {id(module): shared.get(id(given), given) for module, given in zip(inner.modules, node.modules, strict=True)}
+                path = join(prefix, node.label)
+                own = {id(module): SharedModule(join(path, module.label), module.span) for module in inner.declares}
+                declares += own.values()
                 inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
-                yield from self._nodes(inner, join(prefix, node.label), inside, within)
+                yield from self._nodes(inner, path, inside, within | own, declares)
                 values.update((id(o), inside.get(id(r), r)) for o, r in zip(node.outputs, inner.outputs, strict=True))
                 continue
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
             values.update((id(old), new) for old, new in zip(node.outputs, outputs, strict=True))
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)
-            label = join(prefix, node.label) if of is None else node.label  # a shared stage has the label of its declaration
+            label = join(prefix, node.label) if of is None else of.label if of is not node.shared else node.label
             if isinstance(node, OpNode):
                 op = _moved(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)
