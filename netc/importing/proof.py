@@ -158,15 +158,21 @@ def _shown(shape: tuple[Any, ...] | None) -> str:
     return "not there" if shape is None else str(list(shape))
 
 
+_VARIANCE = 1.25**-0.5
+"""Of numbers to which others are added that are half as large."""
+
+
 def _redrawn(key: str, array: Array, generator: np.random.Generator) -> Array:
-    """Numbers of the same order, so that parameters that begin as ones or zeros count."""
+    """Numbers of the same order, so that parameters that begin as ones or zeros count; matrices have the same variance, as deep models
+    that enlarge what they compute enlarge rounding errors too."""
     if array.dtype.kind != "f":
         return array
     noise = generator.standard_normal(array.shape).astype(array.dtype)
     scale = float(np.std(array)) if array.size > 1 else 0.0
     if key.endswith("running_var"):
         return np.asarray(np.abs(array + np.asarray(0.2, array.dtype) * noise) + np.asarray(0.2, array.dtype), array.dtype)
-    return np.asarray(array + np.asarray(scale or 0.1, array.dtype) * noise * np.asarray(0.5, array.dtype), array.dtype)
+    drawn = array + np.asarray(scale or 0.1, array.dtype) * noise * np.asarray(0.5, array.dtype)
+    return np.asarray(drawn * np.asarray(_VARIANCE if scale and array.ndim > 1 else 1.0, array.dtype), array.dtype)
 
 
 def _torch(model: Model, weights: Mapping[str, Array]) -> Any:
