@@ -80,7 +80,7 @@ LOOKALIKES = {
 
 
 def _plain(character: str) -> str:
-    """The ASCII character that a wide or styled one stands for; empty for all others."""
+    """The ASCII character that a wide or styled one is a form of; empty for all others."""
     from unicodedata import normalize  # 100 KB of tables, for this alone
 
     plain = normalize("NFKC", character)

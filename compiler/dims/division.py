@@ -25,7 +25,6 @@ from .polynomial import (
     constant_of,
     floor_atom,
     key_of,
-    lone_symbol,
     make,
     min_max_atom,
     multiply_terms,
@@ -290,7 +289,7 @@ def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
     """`d` with dimensions substituted for some of the user's symbols."""
     if isinstance(d, int) or not symbols(d) & values.keys():
         return d
-    alone = lone_symbol(d)
+    alone = _lone_symbol(d)
     if alone is not None:
         return values[alone]
     known: dict[Atom, Dim] = {}
@@ -328,3 +327,11 @@ def rebuilt(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
         case Quotient():
             return quotient(atom.name, parts[0], atom.rest, atom.lower, atom.upper)
     return of_atom(atom)
+
+
+def _lone_symbol(d: SymDim) -> str | None:
+    """The name of the user's symbol that `d` is, if it is nothing else."""
+    match tuple(d.terms.items()):
+        case (((Symbol(name=name),), 1),):
+            return name
+    return None

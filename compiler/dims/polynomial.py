@@ -334,14 +334,6 @@ def symbols(d: Dim) -> frozenset[str]:
     return d._symbols
 
 
-def lone_symbol(d: SymDim) -> str | None:
-    """The name of the user's symbol that `d` is, if it is nothing else."""
-    match tuple(d.terms.items()):
-        case (((Symbol(name=name),), 1),):
-            return name
-    return None
-
-
 def size(d: Dim) -> int:
     """How long the text of `d` is, in leaves. May be astronomic for what shares parts with itself."""
     if isinstance(d, int):

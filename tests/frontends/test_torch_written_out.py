@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from frontends.test_torch_training import Of
 from torch import Tensor, nn
 
 import netc
@@ -25,17 +26,6 @@ class Linear(nn.Module):
         return y if self.bias is None else y + self.bias
 
 
-class Calls(nn.Module):
-    def __init__(self, function: Any, **modules: nn.Module) -> None:
-        super().__init__()
-        self.function = function
-        for name, module in modules.items():
-            setattr(self, name, module)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(self, x)
-
-
 def body(module: nn.Module, x: Tensor, **options: Any) -> str:
     """The text of the imported spec without comments and inputs."""
     lines = netc.from_torch(module, x, **options).spec().splitlines()
@@ -43,15 +33,15 @@ def body(module: nn.Module, x: Tensor, **options: Any) -> str:
 
 
 def test_dense_layers() -> None:
-    module = Calls(lambda self, x: self.b(self.a(x).relu()), a=Linear(6, 8), b=Linear(8, 4, bias=False))
+    module = Of(lambda self, x: self.b(self.a(x).relu()), a=Linear(6, 8), b=Linear(8, 4, bias=False))
     assert body(module, torch.randn(2, 6)) == "x -> dense 8 relu as a -> dense 4 bias=false as b"
-    other = Calls(lambda self, x: x @ self.a.weight.T + self.b.bias, a=Linear(6, 6, bias=False), b=Linear(6, 6))
+    other = Of(lambda self, x: x @ self.a.weight.T + self.b.bias, a=Linear(6, 6, bias=False), b=Linear(6, 6))
     assert body(other, torch.randn(2, 6)).endswith("(x -> dense 6 bias=false as a) + bias")
 
 
 def test_what_is_no_dense_layer_stays() -> None:
     """A matrix that is used twice; parameters of a module that does more."""
-    twice = Calls(lambda self, x: x @ self.a.weight.T + self.a.weight.sum(), a=Linear(6, 6, bias=False))
+    twice = Of(lambda self, x: x @ self.a.weight.T + self.a.weight.sum(), a=Linear(6, 6, bias=False))
     root = Linear(6, 6)
     root.forward = lambda x: x @ root.weight.T * 2 - root.bias.exp() * x  # type: ignore[method-assign, union-attr]
     for module in (twice, root):
@@ -59,13 +49,13 @@ def test_what_is_no_dense_layer_stays() -> None:
 
 
 def test_unit_vectors() -> None:
-    assert body(Calls(lambda _, x: F.normalize(x, dim=-1)), torch.randn(2, 6)) == "x -> normalize (-1)"
-    assert "p=1" in body(Calls(lambda _, x: F.normalize(x, 1.0, dim=1)), torch.randn(2, 6))
-    assert "normalize" not in body(Calls(lambda _, x: x / (x * 2).norm(dim=1, keepdim=True).clamp(1e-12)), torch.randn(2, 6))
+    assert body(Of(lambda _, x: F.normalize(x, dim=-1)), torch.randn(2, 6)) == "x -> normalize (-1)"
+    assert "p=1" in body(Of(lambda _, x: F.normalize(x, 1.0, dim=1)), torch.randn(2, 6))
+    assert "normalize" not in body(Of(lambda _, x: x / (x * 2).norm(dim=1, keepdim=True).clamp(1e-12)), torch.randn(2, 6))
 
 
 def test_shapes_that_are_undone() -> None:
-    module = Calls(lambda _, x: x.unsqueeze(1).squeeze(1).transpose(1, 2).transpose(1, 2).flatten(1).unflatten(1, (3, 4)).relu())
+    module = Of(lambda _, x: x.unsqueeze(1).squeeze(1).transpose(1, 2).transpose(1, 2).flatten(1).unflatten(1, (3, 4)).relu())
     assert body(module, torch.randn(2, 3, 4)) == "x -> relu"
 
 
@@ -105,7 +95,7 @@ class SwinDropPath(nn.Module):
 
 
 def test_stochastic_depth() -> None:
-    module = Calls(lambda self, x: x + self.drop(x * 2), drop=SwinDropPath(0.1))
+    module = Of(lambda self, x: x + self.drop(x * 2), drop=SwinDropPath(0.1))
     assert "drop_path 0.1" in body(module, torch.randn(2, 6), train=True)
 
 
@@ -127,5 +117,5 @@ def test_masks_of_attention_leave_something() -> None:
 
 
 def test_what_a_spec_cannot_detach_is_said() -> None:
-    module = Calls(lambda self, x: x + (self.a(x) - x).detach(), a=nn.Linear(6, 6))
+    module = Of(lambda self, x: x + (self.a(x) - x).detach(), a=nn.Linear(6, 6))
     assert "detaches tensors, 1 in all" in netc.from_torch(module, torch.randn(2, 6), train=True).spec()

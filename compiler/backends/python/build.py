@@ -81,7 +81,7 @@ class _Build:
         """The loops whose number of iterations should be an argument, but is written out."""
         self.recursion = recursion
         self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(graphs(main))}
-        """For each block whose class makes itself, what stands for that class until its arguments are known."""
+        """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
         self.order, self.layers = levels(self.main, self.stand_ins)
         self.operators = operators
         self.operators.initialise(self.order)

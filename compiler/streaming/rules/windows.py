@@ -38,13 +38,23 @@ def _rest(site: Site) -> list[Value]:
     return [site.fixed(item) for item in site.items[1:]]
 
 
-@rule(Conv)
-def convolution(site: Site) -> Sequence[Item]:
+def _convolved(site: Site) -> Piece:
+    """The piece that a learned window moves over."""
     if isinstance(site.items[0], Fixed):
         site.refuse("a parameter of it changes with the position")
-    x = _piece(site)
+    return _piece(site)
+
+
+def _of_samples(site: Site) -> Sequence[Item]:
+    """A convolution of what has its positions along the batch: each is one of its samples."""
+    return site.passed(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
+
+
+@rule(Conv)
+def convolution(site: Site) -> Sequence[Item]:
+    x = _convolved(site)
     if x.axis < 2:
-        return site.passed(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
+        return _of_samples(site)
     windows = list(site.op.windows(site.given.x))
     window = windows[x.axis - 2]
     if site.op.padding_mode != "zeros" and (window.before or window.after):
@@ -84,11 +94,9 @@ def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shif
 @rule(ConvTranspose)
 def transposed(site: Site) -> Sequence[Item]:
     """Each position is spread over `stride` of the result and those after them: they are complete once it is there."""
-    if isinstance(site.items[0], Fixed):
-        site.refuse("a parameter of it changes with the position")
-    x = _piece(site)
+    x = _convolved(site)
     if x.axis < 2:
-        return site.passed(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
+        return _of_samples(site)
     windows, at = site.op.windows(site.given.x), x.axis - 2
     window, stride = windows[at], windows[at].stride
     cut, extra = [w.before for w in windows], list(site.op.extra(site.given.x))

@@ -48,7 +48,7 @@ class Recursion:
         return list({family(g): g for g in order if family(g) in direct - passing}.values())
 
     def call(self, graph: Graph, cls: ClassDef) -> Construction:
-        """The module of the graph, made by its own class, which is not known yet: `cls` stands for it."""
+        """The module of the graph, made by its own class, which is not known yet: `cls` is its placeholder."""
         keys = sorted(self._assumed.get(family(graph), ()))
         given = tuple(KeywordCode(key, Lit(_own(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
         return Construction("class", CallCode(ClassRef(cls), (), given))
