@@ -34,25 +34,24 @@ def converted(array: Array, needed: NumpyType) -> Array:
         return array
     made = np.empty(array.shape, needed)
     if not array.flags.c_contiguous:
-        made[...] = _checked(array, needed)
+        _convert(array, made)
         return made
     for part, target in zip(parts(array), parts(made), strict=True):
-        target[...] = _checked(part, needed)
+        _convert(part, target)
     return made
 
 
-def _checked(array: Array, needed: NumpyType) -> Array:
+def _convert(array: Array, made: Array) -> None:
     with np.errstate(over="ignore"):
-        made = array.astype(needed)
+        made[...] = array
     kind = dtype_of(array.dtype)
     if kind is not None and kind.is_float:
-        narrower = needed.itemsize < array.dtype.itemsize or {str(needed), str(array.dtype)} == {"float16", "bfloat16"}
+        narrower = made.itemsize < array.itemsize or {str(made.dtype), str(array.dtype)} == {"float16", "bfloat16"}
         lost = narrower and bool((np.isinf(made) & ~np.isinf(array)).any())
     else:
         lost = bool((made != array).any())
     if lost:
         raise OverflowError
-    return made
 
 
 def all_finite(array: Array) -> bool:
