@@ -71,7 +71,8 @@ class Names:
         if node is None:
             return self.fresh(value, "x")
         word = node.op.name if isinstance(node, OpNode) else "h"
-        label = (label_of(node) or "").rpartition(".")[2]
+        several = isinstance(node, CallNode) and len(node.outputs) > 1
+        label = "" if several else (label_of(node) or "").rpartition(".")[2]
         return self.fresh(value, identifier(label, identifier(hint, identifier(_WORDS.get(word, word), "h"))))
 
     def _fresh(self, wanted: str) -> str:

@@ -30,6 +30,7 @@ from .tree import (
     Group,
     Growing,
     IfFirst,
+    IfGiven,
     Inline,
     InMode,
     InTraining,
@@ -38,6 +39,7 @@ from .tree import (
     Loop,
     Param,
     ParameterOfStage,
+    Picked,
     Prefix,
     Ref,
     Scanned,
@@ -165,13 +167,31 @@ class Printer(Values):
                 return " ".join(["param", shape, *types, *others, "as", label]), _PIPELINE
             case Table():
                 return self._table(tree), _PIPELINE
-            case StoredTable(shape, dtype, file, array, label):
-                place = [f"file={self.argument(file)}", f"name={self.argument(array)}"]
-                words = ["table", self.argument(shape), dtype, *place, *(["as", label] if label else [])]
-                return " ".join(filter(None, words)), _PIPELINE
+            case StoredTable():
+                return self._stored_table(tree), _PIPELINE
             case ParameterOfStage(path):
                 return path, _ATOM
+            case IfGiven() | Picked():
+                return self._several(tree), _PIPELINE
         raise TypeError(type(tree).__name__)
+
+    def _several(self, tree: Any) -> str:
+        """What is several statements."""
+        match tree:
+            case IfGiven(tensor, statements, value):
+                name = self._expression(tensor, _ATOM)
+                lines = [*map(self._statement, statements), self._expression(value, _PIPELINE)]
+                return "\n".join([f"if given({name}) {{ {name} }} else {{", *lines, "}"])
+            case Picked(value, number, count):
+                name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
+                names = [name if at == number else self._unused() for at in range(count)]
+                return f"({', '.join(names)}) = {self._expression(value, _PIPELINE)}\n{name}"
+        raise TypeError(type(tree).__name__)
+
+    def _stored_table(self, table: StoredTable) -> str:
+        place = [f"file={self.argument(table.file)}", f"name={self.argument(table.array)}"]
+        words = ["table", self.argument(table.shape), table.dtype, *place, *(["as", table.label] if table.label else [])]
+        return " ".join(filter(None, words))
 
     def _table(self, table: Table) -> str:
         formula = self._term(table.formula, table.indices)
@@ -211,7 +231,7 @@ class Printer(Values):
             return self.value(callee).removeprefix("(").removesuffix(")")
         words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)]
         words += self.arguments(stage.arguments, callee)
-        words += [f"{name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
+        words += [f"{name if isinstance(name, str) else name.name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
             words.append(self.value(stage.activation))
         return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
