@@ -80,3 +80,30 @@ def test_blocks_with_a_shared_stage_are_one_block() -> None:
     names, text = blocks(nn.Sequential(*(Twice() for _ in range(3))), torch.randn(2, 4))
     assert names == ["twice"]
     assert "{ twice }" in text
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(8, 8) for _ in range(4))
+
+    def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
+        source = x if source is None else source
+        q, k, v = (layer(one).unflatten(-1, (2, 4)).transpose(1, 2) for layer, one in ((self.q, x), (self.k, source), (self.v, source)))
+        return self.o(nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.own, self.cross, self.norm = Attention(), Attention(), nn.LayerNorm(8)
+
+    def forward(self, x: Tensor, states: Tensor) -> Tensor:
+        x = x + self.own(self.norm(x))
+        return x + self.cross(x, states)
+
+
+def test_attention_to_itself_and_to_something_else_is_one_block() -> None:
+    names, text = blocks(DecoderLayer(), torch.randn(2, 5, 8), torch.randn(2, 7, 8))
+    assert len(names) == 1
+    assert "source = if given(states) { states } else { x }" in text

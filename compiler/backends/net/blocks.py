@@ -12,7 +12,7 @@ from typing import Any
 
 from ...ir.graph import Graph
 from ...ir.values import Value
-from .optional import optionals
+from .optional import optionals, tensors
 from .tree import Assign, Binary, Body, Chain, Literal, Ref, Taken, literals, without_literals
 from .variadic import with_one_tuple
 from .variants import Different, merged, with_slots
@@ -68,6 +68,7 @@ class Block:
             inputs = len(self.variants[0].members[0][0].inputs)
             given = variant.members[0][1][taken.inputs[-1]]
             self.values = [*self.values[:inputs], given, *self.values[inputs:]]
+            self.values += [Value(given.type, given.span)] * (tensors(ours) - len(self.values))
             self.variants.append(variant)
             self.taken[at] = taken
             return

@@ -71,7 +71,9 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
         found = ["in"]
         heads = parameters
     else:
-        words = [hints.get(at) or (roles.of(value, family.members[0]) if at else "") for at, value in enumerate(inputs)]
+        graphs = [next(graph for graph in family.members if value in graph.inputs) for value in inputs]
+        roles_ = [roles.of(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
+        words = [hints.get(at) or (role if at else "") for at, role in enumerate(roles_)]
         found = [names.fresh(value, identifier(snake_case(word) if word else "", "x")) for value, word in zip(inputs, words, strict=True)]
         family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
         patterns = [f"{name}: [...]" for name in found]

@@ -34,6 +34,8 @@ def hints_of(body: Body) -> dict[int, str]:
             case Assign((int() as number,), IfGiven(Ref(given), _, Chain(_, stages))):
                 word = found.get(number) or next(filter(None, map(_label, reversed(stages))), "")
                 found.setdefault(given, word)
+            case Assign((int() as number,), IfGiven(_, _, Ref())):
+                found[number] = "source"
     return found
 
 

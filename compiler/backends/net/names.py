@@ -69,7 +69,7 @@ class Names:
         """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
         node = next((n for n in _nodes(graph) if any(v is value for v in n.outputs)), None)
         if node is None:
-            return self.fresh(value, "x")
+            return self.fresh(value, identifier(hint, "x"))
         word = node.op.name if isinstance(node, OpNode) else "h"
         several = isinstance(node, CallNode) and len(node.outputs) > 1
         label = "" if several else (label_of(node) or "").rpartition(".")[2]

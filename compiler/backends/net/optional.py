@@ -22,14 +22,19 @@ def optionals(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
     last = body.inputs
     if other.inputs != last + 1:
         return
-    ours = _renumbered(body, {at: at + 1 for at in range(last, _count(body))})
-    for extra in range(other.inputs):
+    ours = _renumbered(body, {at: at + 1 for at in range(last, tensors(body))})
+    for extra in (*range(1, other.inputs), 0):
         order = (*(at for at in range(other.inputs) if at != extra), extra)
         theirs = _renumbered(other, {number: at for at, number in enumerate(order)})
-        for way in (_passed_on(ours, last), *_computed(ours, last)):
+        for way in (_passed_on(ours, last), *_computed(ours, last), *_instead(ours, theirs)):
             made = _as_one(way, theirs)
             if made is not None:
                 yield *made[:2], Taken(order, made[2])
+
+
+def tensors(body: Body) -> int:
+    """The number of tensors that have numbers."""
+    return max((body.inputs - 1, *_numbers(body.statements))) + 1
 
 
 class _Way(Record):
@@ -64,6 +69,27 @@ def _computed(body: Body, last: int) -> Iterator[_Way]:
         before = [one for one in body.statements[:at] if one not in inner]
         given = Assign(statement.numbers, IfGiven(Ref(last), inner, statement.value))
         yield _Way(Body(last + 1, (*before, given, *body.statements[at + 1 :]), body.results), len(before), statement.numbers[0])
+
+
+def _instead(body: Body, other: Body) -> Iterator[_Way]:
+    """The body in which a tensor of its own is used where the other one uses the tensor that it is given: as attention, of its input to
+    itself or to something else."""
+    last, new = body.inputs, tensors(body)
+    found: set[int] = set()
+
+    def change(mine: Any, its: Any) -> Any:
+        if isinstance(mine, Ref) and its == Ref(last):
+            found.add(mine.number)
+            return Ref(new)
+        if isinstance(mine, tuple) and isinstance(its, tuple) and len(mine) == len(its):
+            return tuple(map(change, mine, its))
+        if isinstance(mine, Tree) and type(mine) is type(its):
+            return type(mine)(*map(change, mine.children(), its.children()))
+        return mine
+
+    statements, results = change(body.statements, other.statements), change(body.results, other.results)
+    if len(found) == 1 and (own := found.pop()) < last:
+        yield _Way(Body(last + 1, (Assign((new,), IfGiven(Ref(last), (), Ref(own))), *statements), results), 0, new)
 
 
 def _cone(before: Sequence[Any], value: Any) -> tuple[Any, ...] | None:
@@ -124,11 +150,6 @@ def _renumbered(tree: Any, numbers: Mapping[int, int]) -> Any:
 
 def _numbers(statements: Sequence[Any]) -> set[int]:
     return {number for one in statements if isinstance(one, Assign) for number in one.numbers if number is not None}
-
-
-def _count(body: Body) -> int:
-    """One more than the greatest number."""
-    return max((body.inputs - 1, *_numbers(body.statements))) + 1
 
 
 def _read(tree: Any) -> set[int]:

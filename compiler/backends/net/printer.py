@@ -181,7 +181,8 @@ class Printer(Values):
             case IfGiven(tensor, statements, value):
                 name = self._expression(tensor, _ATOM)
                 lines = [*map(self._statement, statements), self._expression(value, _PIPELINE)]
-                return "\n".join([f"if given({name}) {{ {name} }} else {{", *lines, "}"])
+                otherwise = "\n".join(["", *lines, ""]) if statements else f" {lines[0]} "
+                return f"if given({name}) {{ {name} }} else {{{otherwise}}}"
             case Picked(value, number, count):
                 name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
                 names = [name if at == number else self._unused() for at in range(count)]
