@@ -30,8 +30,8 @@ _WORDS = {
 
 
 def snake_case(name: str) -> str:
-    """`BasicBlock` as `basic_block`."""
-    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
+    """`BasicBlock` as `basic_block`, `Conv1D` as `conv1d`."""
+    words = re.sub(r"([a-z])([A-Z])|([A-Z0-9])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
     made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
     made = f"block_{made}" if made[0].isdecimal() else made
     return f"{made}1" if made in tables().keywords else made

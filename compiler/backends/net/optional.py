@@ -8,12 +8,14 @@ other, and is returned by both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netc.dsl.record import Record
 
-from .tree import Assign, Body, IfGiven, Ref, Stage, Taken, Tree, changed, is_within
+from ...ops import Operator
+from ...ops.parametric import Parametric
+from .tree import Assign, Body, IfGiven, OptionalInput, Ref, Stage, Taken, Tree, changed, is_within
 from .variants import Slot
 
 
@@ -23,13 +25,14 @@ def optionals(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
     if other.inputs != last + 1:
         return
     ours = _renumbered(body, {at: at + 1 for at in range(last, tensors(body))})
-    for extra in (*range(1, other.inputs), 0):
-        order = (*(at for at in range(other.inputs) if at != extra), extra)
-        theirs = _renumbered(other, {number: at for at, number in enumerate(order)})
-        for way in (_passed_on(ours, last), *_computed(ours, last), *_instead(ours, theirs)):
-            made = _as_one(way, theirs)
-            if made is not None:
-                yield *made[:2], Taken(order, made[2])
+    for ways in (_passed_on, _computed, _instead):
+        for extra in (*range(1, other.inputs), 0):
+            order = (*(at for at in range(other.inputs) if at != extra), extra)
+            theirs = _renumbered(other, {number: at for at, number in enumerate(order)})
+            for way in ways(ours, theirs):
+                made = _as_one(way, theirs)
+                if made is not None:
+                    yield *made[:2], Taken(order, made[2])
 
 
 def tensors(body: Body) -> int:
@@ -46,20 +49,46 @@ class _Way(Record):
     tensor: int
 
 
-def _passed_on(body: Body, last: int) -> _Way:
-    """The body that passes the tensor to all blocks in it that have an optional one."""
+def _passed_on(body: Body, other: Body) -> Iterator[_Way]:
+    """The body that passes the tensor to all stages to which the other one passes it by name."""
+    last = body.inputs
 
-    def change(part: Any) -> Any:
-        name = getattr(part.callee, "optional", None) if isinstance(part, Stage) else None
-        if name is None or any(name == other for other, _ in part.tensors):
+    def change(mine: Any, its: Any) -> Any:
+        if not isinstance(mine, Stage) or not isinstance(its, Stage):
             return None
-        return Stage(part.callee, part.arguments, (*part.tensors, (name, Ref(last))), part.activation, part.label)
+        own = [name for name, _ in mine.tensors]
+        further = [(name, tensor) for name, tensor in its.tensors if name not in own and tensor == Ref(last) and _may_lack(its, name)]
+        return Stage(mine.callee, mine.arguments, (*mine.tensors, *further), mine.activation, mine.label) if further else None
 
-    return _Way(Body(last + 1, changed(body.statements, change), changed(body.results, change)), None, last)
+    statements, results = _along(body.statements, other.statements, change), _along(body.results, other.results, change)
+    yield _Way(Body(last + 1, statements, results), None, last)
 
 
-def _computed(body: Body, last: int) -> Iterator[_Way]:
+def _may_lack(stage: Stage, name: Any) -> bool:
+    """Whether the stage is the same without the tensor of that name, rather than having a parameter then."""
+    return isinstance(name, OptionalInput) or (
+        isinstance(stage.callee, str) and not issubclass(Operator.registry[stage.callee], Parametric)
+    )
+
+
+def _along(mine: Any, its: Any, change: Callable[[Any, Any], Any]) -> Any:
+    """The tree with what `change` makes of its parts, each with that in the same place of another tree; None leaves a part as it is."""
+    if isinstance(mine, tuple):
+        alike = isinstance(its, tuple) and len(mine) == len(its)
+        return tuple(_along(one, other, change) for one, other in zip(mine, its, strict=True)) if alike else mine
+    if not isinstance(mine, Tree):
+        return mine
+    parts = mine.children()
+    if type(mine) is type(its):
+        parts = tuple(_along(one, other, change) for one, other in zip(parts, its.children(), strict=True))
+    made = type(mine)(*parts)
+    new = change(made, its)
+    return made if new is None else new
+
+
+def _computed(body: Body, _: Body) -> Iterator[_Way]:
     """The body in which a tensor that it computes without any input is computed if it is not given."""
+    last = body.inputs
     for at, statement in enumerate(body.statements):
         if not isinstance(statement, Assign) or len(statement.numbers) != 1 or statement.numbers[0] is None:
             continue
@@ -78,16 +107,12 @@ def _instead(body: Body, other: Body) -> Iterator[_Way]:
     found: set[int] = set()
 
     def change(mine: Any, its: Any) -> Any:
-        if isinstance(mine, Ref) and its == Ref(last):
-            found.add(mine.number)
-            return Ref(new)
-        if isinstance(mine, tuple) and isinstance(its, tuple) and len(mine) == len(its):
-            return tuple(map(change, mine, its))
-        if isinstance(mine, Tree) and type(mine) is type(its):
-            return type(mine)(*map(change, mine.children(), its.children()))
-        return mine
+        if not isinstance(mine, Ref) or its != Ref(last):
+            return None
+        found.add(mine.number)
+        return Ref(new)
 
-    statements, results = change(body.statements, other.statements), change(body.results, other.results)
+    statements, results = _along(body.statements, other.statements, change), _along(body.results, other.results, change)
     if len(found) == 1 and (own := found.pop()) < last:
         yield _Way(Body(last + 1, (Assign((new,), IfGiven(Ref(last), (), Ref(own))), *statements), results), 0, new)
 

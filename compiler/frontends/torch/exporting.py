@@ -252,9 +252,10 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
     if "data-dependent" in said:
         line = _line(error)
         why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"
-        return Obstacle(
-            "torch.export", why, _running(error, module), "decide it when the module is made, or choose between results with `torch.where`"
+        help_ = (
+            "decide it when the module is made, what is drawn at random by a probability of 0, or choose between results with `torch.where`"
         )
+        return Obstacle("torch.export", why, _running(error, module), help_)
     if any(isinstance(value, PackedSequence) for frame in _frames(error) for value in frame.f_locals.values()):
         help_ = "give padded sequences to the module, and choose among its results by their lengths"
         return Obstacle("torch.export", "cannot follow packed sequences: their sizes are values of tensors", _running(error, module), help_)
