@@ -48,13 +48,18 @@ def parse_value(source: SourceFile) -> tuple[ast.Expr | None, list[Diagnostic]]:
 
 
 def _too_long(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
-    """A text of more words, or with a shape of more parts, than anybody writes."""
+    """A text of more words, with a shape of more parts, or with more to evaluate in its names, than anybody writes."""
     if len(tokens) > MAX_TOKENS + 1:
         last = tokens[-2]
         return errors.too_many(Span(source, last.start, last.end), "text", "words", MAX_TOKENS)
+    within = 0
     for token in tokens:
         if token.type == "DIMS" and token.text.count("x") >= MAX_PARTS:
             return errors.too_many(Span(source, token.start, token.end), "shape", "parts", MAX_PARTS)
+        if token.type in ("STRING", "LABEL") and "{" in token.text:
+            within += len(token.text)
+            if within > MAX_TOKENS:
+                return errors.too_many(Span(source, token.start, token.end), "text", "characters in names with braces", MAX_TOKENS)
     return None
 
 
