@@ -91,7 +91,8 @@ def test_a_word_takes_the_memory_of_its_text(text: str) -> None:
     match = pattern.match(text)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert match is not None and match.end() == len(text)
+    assert match is not None
+    assert match.end() == len(text)
     assert peak < 2 * len(text)
 
 
