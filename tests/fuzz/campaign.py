@@ -58,6 +58,14 @@ def main(check: Check, title: str) -> int:
     return 1 if wrong else 0
 
 
+def write_anew(path: Path, content: bytes) -> None:
+    """Writes the file of one input over that of the last: a file that is cut to nothing and written again is flushed to the disk by ext4
+    when it is closed, which takes longer than the check.
+    """
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
 def _results(pool: ProcessPoolExecutor, run: Callable[[range], list[tuple[int, Found]]], numbers: range) -> Iterator[tuple[int, Found]]:
     """A few chunks at a time: a million numbers are not to wait in a queue."""
     chunks = (numbers[begin : begin + _CHUNK] for begin in range(0, len(numbers), _CHUNK))
