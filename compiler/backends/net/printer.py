@@ -77,7 +77,6 @@ class Printer(Values):
         self.inputs = inputs
         self.blocks = blocks
         self.shared: dict[str, str] = {}
-        self.unused = 0
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
@@ -116,18 +115,13 @@ class Printer(Values):
     def _statement(self, statement: Any) -> str:
         match statement:
             case Assign(numbers, value):
-                names = [self._unused() if number is None else self.names[number] for number in numbers]
+                names = ["_" if number is None else self.names[number] for number in numbers]
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
                 own = self._shared_name(name)
                 return f"shared {own} = {self._stage(stage)}" + (f" as {name}" if own != name and name else "")
         raise TypeError(type(statement).__name__)
-
-    def _unused(self) -> str:
-        """A name for a tensor that nothing reads."""
-        self.unused += 1
-        return f"_{self.unused}" if f"_{self.unused}" not in self.names else self._unused()
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 
@@ -185,7 +179,7 @@ class Printer(Values):
                 return f"if given({name}) {{ {name} }} else {{{otherwise}}}"
             case Picked(value, number, count):
                 name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
-                names = [name if at == number else self._unused() for at in range(count)]
+                names = [name if at == number else "_" for at in range(count)]
                 return f"({', '.join(names)}) = {self._expression(value, _PIPELINE)}\n{name}"
         raise TypeError(type(tree).__name__)
 
