@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import ast, errors, syntax_errors
+from .brackets import OPENERS
 from .builder import Builder, method
 from .diagnostics.model import Diagnostic
 from .foreign_forms import continued
@@ -208,7 +209,7 @@ def _statement_end(tokens: list[Token], first: int) -> int:
     depth = 0
     for at in range(first, len(tokens)):
         kind = tokens[at].type
-        if kind in ("LBRACE", "LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT"):
+        if kind == "LBRACE" or kind in OPENERS:
             depth += 1
         elif kind in ("RPAR", "RBRACK") or (kind == "RBRACE" and depth):
             depth -= 1

@@ -163,9 +163,10 @@ def _equals(stop: Stop) -> Diagnostic | None:
 
 
 def _arrow(stop: Stop) -> Diagnostic | None:
-    if stop.token.type != "ARROW" or stop.previous is None or stop.previous.type not in _VALUES:
+    at_arrow = stop.token.type == "ARROW" and stop.previous is not None and stop.previous.type in _VALUES
+    if stop.token.type != "LPAR_FLOW" and not at_arrow:
         return None
-    if stop.opener is not None:
+    if stop.opener is not None or not at_arrow:
         return errors.syntax(
             stop.span,
             "a pipeline cannot be an argument",
