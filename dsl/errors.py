@@ -100,11 +100,11 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
-        help, edits = ("write `not` for negation",), (Edit(span, "not ", safe=False),)
+        help, edits = ("write `not` in a condition, `a -> logical_not` for a tensor",), (Edit(span, "not ", safe=False),)
     elif character == "&":
-        help, edits = ("write `and`",), (Edit(span, "and", safe=False),)
+        help, edits = ("write `and` in a condition, `(a, b) -> logical_and` for tensors",), (Edit(span, "and", safe=False),)
     elif character == "|":
-        help = ("write `or` in a condition, `->` between stages",)
+        help = ("write `or` in a condition, `(a, b) -> logical_or` for tensors, `->` between stages",)
     elif character == "?":
         help = ("write `a if condition else b`, for tensors `(condition, a, b) -> where`",)
     elif character == "^":
