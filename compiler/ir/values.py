@@ -5,6 +5,8 @@ Always: a value belongs to one graph and is identified by object, not by name.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -40,13 +42,15 @@ class ValueTuple:
 
     `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
     `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
-    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call.
+    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call; nor is the result of an
+    `if`, which is `made` of parts of other tuples.
     """
 
-    __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
+    __slots__ = ("at", "borrowed", "from_end", "listed", "made", "name", "values")
 
-    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False) -> None:
+    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False, made: Parts = ()) -> None:
         self.listed = listed
+        self.made = made
         self.name = name
         self.values = values
         self.at = at
@@ -91,6 +95,14 @@ class ReturnedTuple(Record):
 
     parts: Parts
     listed: bool = False
+
+
+def sources(parts: Parts) -> Iterator[ValueTuple]:
+    """The tuples that parts are from, and those that these are made of."""
+    for part in parts:
+        if isinstance(part, TupleSlice):
+            yield part.of
+            yield from sources(part.of.made)
 
 
 def flat(parts: Parts) -> tuple[Value, ...]:

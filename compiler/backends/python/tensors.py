@@ -28,7 +28,7 @@ class TensorCodes:
 
     def add(self, made: Value | ValueTuple) -> int:
         number = self._numbers[id(made)] = len(self._numbers)
-        if isinstance(made, ValueTuple):
+        if isinstance(made, ValueTuple) and not made.made:
             self._unread.append(made)
         return number
 
@@ -42,8 +42,7 @@ class TensorCodes:
         if id(value) in self._numbers:
             return self._ref(self._numbers[id(value)])
         while id(value) not in self._elements:
-            of = self._unread.pop()
-            self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
+            self._read()
         of, index = self._elements[id(value)]
         left = len(of.values) - index
         return Subscript(self._of(of), (NameCode(str(-left if left <= of.from_end else index)),))
@@ -53,15 +52,28 @@ class TensorCodes:
         match parts:
             case (TupleSlice() as part,) if id(part.of) in self._numbers:
                 return self._part(part)
-            case (TupleSlice() as part,):
-                return TupleCode(tuple(map(self.one, part.values)))
+            case (TupleSlice(of) as part,):
+                return self.whole(of.made) if of.made and part.is_whole else TupleCode(tuple(map(self.one, part.values)))
         return TupleCode(tuple(code for part in parts for code in self._items(part)))
 
     def _items(self, part: Part) -> tuple[Code, ...]:
         """Tensors of a tuple, a tuple that there is as one."""
         if isinstance(part, TupleSlice) and id(part.of) in self._numbers:
             return (self._part(part, Starred),)
+        if isinstance(part, TupleSlice) and part.of.made and part.is_whole:
+            return tuple(code for inner in part.of.made for code in self._items(inner))
         return tuple(map(self.one, flat((part,))))
+
+    def has(self, parts: Parts) -> bool:
+        """Whether all of the parts are made already."""
+        while self._unread:
+            self._read()
+        known = (self._numbers, self._aliases, self._elements)
+        return all(any(id(part.of if isinstance(part, TupleSlice) else part) in some for some in known) for part in parts)
+
+    def _read(self) -> None:
+        of = self._unread.pop()
+        self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
 
     def passed(self, node: CallNode) -> tuple[Code, ...]:
         """The tensors and tuples that a call passes."""

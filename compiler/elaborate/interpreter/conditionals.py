@@ -7,12 +7,12 @@ from netc.dsl import ast
 from ...errors.names import NoIn
 from ...ir.graph import OpNode, SharedModule
 from ...ir.tests import Choice, every
-from ...ir.values import Value, flat
+from ...ir.values import Parts, Value, flat
 from ...ir.walk import around
 from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of, with_one_tuple
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
@@ -53,7 +53,7 @@ class Conditionals(Part):
         assert scope.frame is not None
         graph = scope.frame.graph
         before = len(graph.nodes), len(graph.choices)
-        result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
+        result = with_one_tuple(self._branch(node, node.then if taken else node.otherwise, flow, inner, scope))
         self._note(node, taken, inner, (flow, result), *before)
         return result
 
@@ -130,11 +130,11 @@ class Conditionals(Part):
         return passed.value  # type: ignore[return-value]
 
 
-def _values(flow: Flow | None) -> tuple[Value, ...]:
-    """The tensors of a flow; of a result with others that were not unpacked, the first."""
+def _values(flow: Flow | None) -> Parts:
+    """The tensors of a flow, tuples as such; of a result with others that were not unpacked, the first."""
     match flow:
         case Value():
             return (flow,)
-        case TensorTuple(values=values, extras=extras):
-            return tuple(values if extras is None else values[:1])
+        case TensorTuple(parts=parts, values=values, extras=extras):
+            return parts if extras is None else values[:1]
     return ()

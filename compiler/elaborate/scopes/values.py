@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 from ...dims import SymDim
 from ...ir.graph import Node, OpNode
 from ...ir.types import DType
-from ...ir.values import Parts, TupleSlice, Value, flat
+from ...ir.values import Parts, TupleSlice, Value, ValueTuple, as_list, flat
 from ...ops.base import Init, Operator
 
 
@@ -111,6 +111,15 @@ def without_empty(flow: Flow) -> Flow:
     if isinstance(flow, TensorTuple) and flow.extras is None:
         return flow_of(tuple(part for part in flow.parts if isinstance(part, Value) or part.values))
     return flow
+
+
+def with_one_tuple(flow: Flow) -> Flow:
+    """The result of an `if` with what follows its first tensors as one tuple, also where a branch makes it of several: it is the same tuple
+    whichever branch is taken."""
+    found = leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
+    if found is None or not isinstance(flow, TensorTuple) or len(rest := flow.parts[found:]) == 1 or any(as_list((p,)) for p in rest):
+        return flow
+    return TensorTuple((*flow.parts[:found], TupleSlice(ValueTuple("", flat(rest), found, made=rest))))
 
 
 def leading(parts: Parts) -> int | None:

@@ -17,10 +17,11 @@ from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
 from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain
 from ....ir.reals import RealSymbol
-from ....ir.values import Value
+from ....ir.values import Value, ValueTuple
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import StrictLiteral, parts
+from ..naming import singular
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
 
@@ -127,9 +128,11 @@ class Relations:
         formulas = {n: self.settled(s) for n, s in found.items()}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
-    def name(self, symbol_name: str, value: Value, axis: int) -> str:
-        """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's."""
+    def name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
+        """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's. Of a tuple it is a sum."""
         words = self.bodies[0].framework.widths
+        if isinstance(value, ValueTuple):
+            return f"{singular(value.name)}_{axis_word((1,) * 4, axis)}"
         last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
         word = (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
         return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)

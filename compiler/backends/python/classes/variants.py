@@ -15,7 +15,7 @@ from netc.dsl.record import replace
 
 from ....ir.origins import has_origin
 from ....ir.tests import Key
-from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol
+from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.expressions import Code, KeywordCode, Lit
 from ..code.tree import (
     ChoiceItems,
@@ -81,7 +81,7 @@ class _Alignment:
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
         nodes: list[Node] = []
-        self._steps({i: arranged(b.graph, [(s.node, s) for s in b.steps]) for i, b in enumerate(self.bodies)}, (), nodes)
+        self._steps({i: _arranged_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
         _equal(tuple(o[i] for o in outputs) for i in self.all)
         made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
@@ -320,6 +320,14 @@ class _Alignment:
         for i, tensor in column.items():
             if number not in self.numbers[i][tensor]:
                 self.numbers[i][tensor].append(number)
+
+
+def _arranged_steps(body: ClassBody) -> list[Step | Branch[Step]]:
+    ends: dict[Key, list[Step]] = {}
+    for step in body.steps:
+        if step.end is not None:
+            ends.setdefault(step.end, []).append(step)
+    return arranged(body.graph, [(s.node, s) for s in body.steps if s.end is None], ends)
 
 
 def _same(values: Column) -> Column:
