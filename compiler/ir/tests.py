@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.record import Record
 
-from .values import Parts, TupleSlice, ValueTuple
+from .values import JoinedTuple, Parts, TupleSlice
 
 
 class Comparison(Record):
@@ -63,15 +63,11 @@ class Choice(Record):
     results: Parts
 
 
-def made_tuples(choices: Iterable[Choice]) -> Iterator[tuple[Key, ValueTuple]]:
-    """The tuples that the branches of `if`s make, in their order, each with the innermost `if` that it is the result of."""
-    found: dict[int, tuple[Key, ValueTuple]] = {}
+def joined_tuples(choices: Iterable[Choice]) -> Iterator[JoinedTuple]:
+    """The tuples that `if`s give, each after those that it is made of."""
     for choice in choices:
-        inner = made_tuples(choice.inner)
-        own = ((choice.key, part.of) for part in choice.results if isinstance(part, TupleSlice) and part.of.made)
-        for key, of in (*inner, *own):
-            found.setdefault(id(of), (key, of))
-    yield from found.values()
+        yield from joined_tuples(choice.inner)
+        yield from (part.of for part in choice.results if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple))
 
 
 def every(choices: Iterable[Choice]) -> Iterator[Choice]:

@@ -43,14 +43,13 @@ class ValueTuple:
     `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
     `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
     returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call; nor is the result of an
-    `if`, which is `made` of parts of other tuples.
+    `if` of a block, a `JoinedTuple`.
     """
 
-    __slots__ = ("at", "borrowed", "from_end", "listed", "made", "name", "values")
+    __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
 
-    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False, made: Parts = ()) -> None:
+    def __init__(self, name: str, values: tuple[Value, ...], at: int, listed: bool = False) -> None:
         self.listed = listed
-        self.made = made
         self.name = name
         self.values = values
         self.at = at
@@ -59,6 +58,17 @@ class ValueTuple:
 
     def __repr__(self) -> str:
         return f"<{self.name or 'tuple'}: {len(self.values)} tensors>"
+
+
+class JoinedTuple(ValueTuple):
+    """What an `if` gives as a tuple: the same one whichever branch is taken. `parts` are what the branch made it of, `key` which `if` it is."""
+
+    __slots__ = ("key", "parts")
+
+    def __init__(self, parts: Parts, key: tuple[int, int]) -> None:
+        super().__init__("", flat(parts), 0)
+        self.parts = parts
+        self.key = key
 
 
 class TupleSlice(Record):
@@ -102,7 +112,7 @@ def sources(parts: Parts) -> Iterator[ValueTuple]:
     for part in parts:
         if isinstance(part, TupleSlice):
             yield part.of
-            yield from sources(part.of.made)
+            yield from sources(part.of.parts) if isinstance(part.of, JoinedTuple) else ()
 
 
 def flat(parts: Parts) -> tuple[Value, ...]:

@@ -52,6 +52,30 @@ block cell(x: [N, D], width, depth) {
 }
 block pair(width) { in -> cell width 2 as one -> cell width 1 as two }
 """
+TREE = """
+block join(x: [N, _, _, _], others..., width) { (x, others) -> concat axis=1 -> conv width 1x1 as conv }
+block cell(x: [N, C, _, _], others..., depth, width, stride=1, enter=false, last=relu) {
+  small = x -> if stride > 1 { max_pool stride }
+  (seen...) = if enter { (others, small) } else { others }
+  if depth > 1 {
+    first = x -> cell (depth - 1) width stride=stride last=last as tree1
+    (first, seen, first) -> cell (depth - 1) width last=last as tree2
+  } else {
+    skip = small -> if C != width { conv width 1x1 as project }
+    first = x -> conv width 3x3 stride=stride padding=1 as conv1
+    second = first + skip -> conv width 3x3 padding=1 as conv2
+    (second, first, seen) -> join width as root -> last
+  }
+}
+"""
+"""What a `seen` has together depends on `enter`, also where all trees of the model with that depth enter."""
+NESTED_IFS = """
+block cell(x: [N, D], others..., depth, wide=false, twice=false) {
+  (seen...) = if wide { if twice { (others, x, x) } else { (others, x) } } else { others }
+  y = x -> dense D relu as fc
+  if depth > 0 { (y, seen, y) -> cell (depth - 1) twice=twice as next } else { (y, seen) -> concat axis=1 -> dense D as last }
+}
+"""
 CASES = {
     "u-net": (
         U_NET,
@@ -140,6 +164,40 @@ def test_other_numbers_of_levels(case: str) -> None:
         module.load_state_dict({key.removeprefix("cell."): value for key, value in judge.state_dict().items()})
         x = torch.randn(2, width, *sizes[1:])
         torch.testing.assert_close(module(x).sum(1), judge(x), rtol=0, atol=0)
+
+
+TREE_MODEL = """
+input 4x16x16 -> cell 1 6 stride=2 as one -> cell 2 8 stride=2 enter=true as two -> cell 3 8 enter=true as three -> cell 1 6 enter=true as four
+"""
+NESTED_MODEL = "input 4 -> cell 2 wide=true as one -> cell 1 wide=true twice=true as two -> cell 1 as three"
+WITH_TUPLES = [
+    *((TREE, "8x8", TREE_MODEL, *one) for one in (
+        (4, (), "1 6", {"width": 6, "depth": 1}),
+        (6, (), "3 6 stride=2 enter=true", {"width": 6, "depth": 3, "stride": 2, "enter": True}),
+        (4, (2, 5), "1 3", {"width": 3, "depth": 1}),
+        (4, (2, 5), "2 3 enter=true", {"width": 3, "depth": 2, "enter": True}),
+        (4, (3,), "2 5", {"width": 5, "depth": 2}),
+        (5, (3, 1, 2), "1 5 enter=true", {"width": 5, "depth": 1, "enter": True}),
+    )),
+]
+"""A block that takes a tuple, the axes after the channels, the model, the channels of the inputs, and the arguments."""
+
+
+@pytest.mark.parametrize(("block", "axes", "model", "channels", "others", "arguments", "given"), WITH_TUPLES)
+def test_tuples(
+    block: str, axes: str, model: str, channels: int, others: tuple[int, ...], arguments: str, given: dict[str, Any]
+) -> None:
+    compiled = netc.compile(block + model)
+    agree(compiled)
+    scope: dict[str, Any] = {}
+    exec(compiled.source(), scope)
+    inputs = "".join(f"x{i} = input {size}x{axes}\n" for i, size in enumerate((channels, *others)))
+    names = ", ".join(f"x{i}" for i in range(len(others) + 1))
+    judge = netc.compile(f"{block}{inputs}({names}) -> cell {arguments} as cell").module(seed=1).eval()
+    module = scope["Cell"](channels, **given, **({"other_channels": sum(others)} if others else {})).eval()
+    module.load_state_dict({key.removeprefix("cell."): value for key, value in judge.state_dict().items()})
+    x, *more = (torch.randn(2, size, *map(int, axes.split("x"))) for size in (channels, *others))
+    torch.testing.assert_close(module(x, tuple(more)), judge(x, *more), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("case", APART)

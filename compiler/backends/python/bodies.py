@@ -12,7 +12,7 @@ from netc.dsl.record import Record, replace
 
 from ...analysis.following import Followed, followed
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
-from ...ir.tests import every, made_tuples
+from ...ir.tests import every, joined_tuples
 from ...ir.values import Parts, Value, ValueTuple, flat
 from ...ops.mode import ByMode
 from .classes.shared import Sharing
@@ -75,8 +75,8 @@ class _Builder:
         self.every: list[Node] = []
         """The nodes, those in loops too."""
         self.all_roles = context.roles
-        self.waiting = list(made_tuples(graph.choices))
-        """The tuples that `if`s make, which are not made yet."""
+        self.joined = list(joined_tuples(graph.choices))
+        """The tuples that `if`s give and that are not made yet."""
         self.labels: set[str] = set()
         self.own: dict[int, Code] = {}
         self.followed: dict[int, Followed] = {}
@@ -95,7 +95,7 @@ class _Builder:
         body.shared_labels = [m.label for m in graph.modules]
         for taken in graph.takes:
             self._place(taken)
-        self._tuples()
+        self._join()
         self._nodes(graph)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
         for tail in graph.tails:
@@ -118,12 +118,16 @@ class _Builder:
     def _ends(self, parts: Parts) -> list[Code]:
         return [self.tensors.one(part) if isinstance(part, Value) else self.tensors.whole((part,)) for part in parts]
 
-    def _tuples(self) -> None:
-        """Makes the tuples that are results of `if`s, each as soon as all that it is made of is there."""
-        while self.waiting and self.tensors.has(self.waiting[0][1].made):
-            key, of = self.waiting.pop(0)
-            self._step(self.tensors.whole(of.made), StepInfo("tuple"), [of])
-            self.body.steps[-1] = replace(self.body.steps[-1], end=key)
+    def _join(self) -> None:
+        """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
+        while self.joined and self.tensors.has(self.joined[0].parts):
+            one = self.joined.pop(0)
+            made = self.tensors.whole(one.parts)
+            if isinstance(made, ValueRef):
+                self.tensors.alias(one, made)
+                continue
+            self._step(made, StepInfo("tuple"), [one])
+            self.body.steps[-1] = replace(self.body.steps[-1], end=one.key)
 
     def _nodes(self, graph: Graph) -> None:
         undeclared = {id(m): m for m in graph.declares}
@@ -143,7 +147,7 @@ class _Builder:
             self._node(node)
             if graph is self.graph:
                 self._number(indices[id(node)], *before)
-                self._tuples()
+                self._join()
         self.mode = around
 
     def _number(self, index: int, members: int, steps: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...ir.graph import CallNode
-from ...ir.values import Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from .code.expressions import Code, SliceCode, Subscript, TupleCode
 from .code.tree import NameCode, Starred
 
@@ -28,7 +28,7 @@ class TensorCodes:
 
     def add(self, made: Value | ValueTuple) -> int:
         number = self._numbers[id(made)] = len(self._numbers)
-        if isinstance(made, ValueTuple) and not made.made:
+        if isinstance(made, ValueTuple) and not isinstance(made, JoinedTuple):
             self._unread.append(made)
         return number
 
@@ -50,26 +50,26 @@ class TensorCodes:
     def whole(self, parts: Parts) -> Code:
         """A tuple of tensors."""
         match parts:
-            case (TupleSlice() as part,) if id(part.of) in self._numbers:
+            case (TupleSlice() as part,) if self._has(part.of):
                 return self._part(part)
-            case (TupleSlice(of) as part,):
-                return self.whole(of.made) if of.made and part.is_whole else TupleCode(tuple(map(self.one, part.values)))
+            case (TupleSlice() as part,):
+                return TupleCode(tuple(map(self.one, part.values)))
         return TupleCode(tuple(code for part in parts for code in self._items(part)))
 
     def _items(self, part: Part) -> tuple[Code, ...]:
         """Tensors of a tuple, a tuple that there is as one."""
-        if isinstance(part, TupleSlice) and id(part.of) in self._numbers:
+        if isinstance(part, TupleSlice) and self._has(part.of):
             return (self._part(part, Starred),)
-        if isinstance(part, TupleSlice) and part.of.made and part.is_whole:
-            return tuple(code for inner in part.of.made for code in self._items(inner))
         return tuple(map(self.one, flat((part,))))
 
     def has(self, parts: Parts) -> bool:
         """Whether all of the parts are made already."""
         while self._unread:
             self._read()
-        known = (self._numbers, self._aliases, self._elements)
-        return all(any(id(part.of if isinstance(part, TupleSlice) else part) in some for some in known) for part in parts)
+        return all(self._has(p.of) if isinstance(p, TupleSlice) else self._has(p) or id(p) in self._elements for p in parts)
+
+    def _has(self, made: Value | ValueTuple) -> bool:
+        return id(made) in self._numbers or id(made) in self._aliases
 
     def _read(self) -> None:
         of = self._unread.pop()

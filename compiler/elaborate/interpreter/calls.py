@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
-from ...ir.values import Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from ...ops.base import ParameterSpec
 from ..scopes.memo import Entry
 from ..scopes.scope import GraphFrame, Scope, SharedDef
@@ -131,7 +131,9 @@ def _given(
     given = dict(bound.given) if bound is not None else {}
     outside = {id(v): outer for v, outer in zip(entry.inputs, actual.inputs, strict=True)}
     for name, origin in graph.origins.items():
-        if isinstance(origin.input, ValueTuple):
+        if isinstance(origin.input, JoinedTuple):
+            given[name] = moved(origin.value, given)
+        elif isinstance(origin.input, ValueTuple):
             given[name] = summed(actual.whole(origin.input), origin.axis, frame)
         elif origin.input is not None:
             given[name] = outside[id(origin.input)].type.shape[origin.axis]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.names import NoIn
-from ...ir.graph import OpNode, SharedModule
-from ...ir.tests import Choice, every
+from ...ir.graph import Graph, OpNode, SharedModule
+from ...ir.tests import Choice, Key, every
 from ...ir.values import Parts, Value, flat
 from ...ir.walk import around
 from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of, with_one_tuple
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of, joined
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
@@ -53,7 +53,8 @@ class Conditionals(Part):
         assert scope.frame is not None
         graph = scope.frame.graph
         before = len(graph.nodes), len(graph.choices)
-        result = with_one_tuple(self._branch(node, node.then if taken else node.otherwise, flow, inner, scope))
+        result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
+        result = joined(result, _key(node, graph)) if graph.kind == "block" else result
         self._note(node, taken, inner, (flow, result), *before)
         return result
 
@@ -109,8 +110,7 @@ class Conditionals(Part):
             return
         test = condition(node.test, scope, self._expressions)
         if test is not None:
-            start, inner = node.span.start, tuple(graph.choices[choices:])
-            key = (start, sum(choice.key[0] == start for choice in every(graph.choices)))
+            key, inner = _key(node, graph), tuple(graph.choices[choices:])
             after = graph.nodes[nodes - 1].label if nodes else ""
             graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner, *map(_values, flows))]
 
@@ -128,6 +128,10 @@ class Conditionals(Part):
         if passed is None:
             raise Failure(NoIn("if"), node.span)
         return passed.value  # type: ignore[return-value]
+
+
+def _key(node: ast.If, graph: Graph) -> Key:
+    return node.span.start, sum(choice.key[0] == node.span.start for choice in every(graph.choices))
 
 
 def _values(flow: Flow | None) -> Parts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 from ...ir.graph import Graph, OpNode
-from ...ir.values import ReturnedTuple, TupleSlice, ValueTuple, flat, sources
+from ...ir.values import ReturnedTuple, TupleSlice, ValueTuple, flat
 
 
 class CallSignature(Record):
@@ -72,7 +72,7 @@ def _is_used(one: ValueTuple, graph: Graph) -> bool:
     ids = {id(one), *(id(v) for v in one.values)}
     for node in graph.nodes:
         parts = [node.parts] if isinstance(node, OpNode) else node.tuples
-        taken = (*node.inputs, *(of for some in parts for of in sources(some)))
+        taken = (*node.inputs, *(p.of for some in parts for p in some if isinstance(p, TupleSlice)))
         if any(id(v) in ids for v in taken):
             return True
     return any(id(v) in ids for v in graph.leading)

@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 from ...dims import SymDim
 from ...ir.graph import Node, OpNode
 from ...ir.types import DType
-from ...ir.values import Parts, TupleSlice, Value, ValueTuple, as_list, flat
+from ...ir.values import JoinedTuple, Parts, TupleSlice, Value, as_list, flat
 from ...ops.base import Init, Operator
 
 
@@ -113,13 +113,12 @@ def without_empty(flow: Flow) -> Flow:
     return flow
 
 
-def with_one_tuple(flow: Flow) -> Flow:
-    """The result of an `if` with what follows its first tensors as one tuple, also where a branch makes it of several: it is the same tuple
-    whichever branch is taken."""
+def joined(flow: Flow, key: tuple[int, int]) -> Flow:
+    """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple."""
     found = leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
-    if found is None or not isinstance(flow, TensorTuple) or len(rest := flow.parts[found:]) == 1 or any(as_list((p,)) for p in rest):
+    if found is None or not isinstance(flow, TensorTuple) or any(as_list((part,)) for part in flow.parts):
         return flow
-    return TensorTuple((*flow.parts[:found], TupleSlice(ValueTuple("", flat(rest), found, made=rest))))
+    return TensorTuple((*flow.parts[:found], TupleSlice(JoinedTuple(flow.parts[found:], key))))
 
 
 def leading(parts: Parts) -> int | None:

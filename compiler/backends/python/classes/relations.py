@@ -15,9 +15,9 @@ from typing import Any
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
-from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain
+from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain, traced
 from ....ir.reals import RealSymbol
-from ....ir.values import Value, ValueTuple
+from ....ir.values import JoinedTuple, Value, ValueTuple
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import StrictLiteral, parts
@@ -80,8 +80,22 @@ class Relations:
 
     def fixed_value(self, name: str) -> Any:
         """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
+        if self.is_joined(name):
+            return None
         fixed = (name not in self._free or name in self._pinned) and name not in self.explaining
         return self.values(name)[0] if fixed and self._is_same(name) else None
+
+    def is_joined(self, name: str) -> bool:
+        """Whether it is the size of a tuple that an `if` gives, and differs in its branches."""
+        return any(name in known for known in self._known) and any(isinstance(self._input(b, name), JoinedTuple) for b in self.bodies)
+
+    def _input(self, body: ClassBody, name: str) -> Any:
+        found = origin(body.graph, name)
+        return None if found is None else found.input
+
+    def joined(self, name: str) -> list[int]:
+        """What it is in each body."""
+        return [traced(int(value), known.get(name, 0)) for value, known in zip(self.values(name), self._known, strict=True)]
 
     def _is_same(self, name: str) -> bool:
         return len(set(self.values(name))) == 1
@@ -130,12 +144,22 @@ class Relations:
 
     def name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
         """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's. Of a tuple it is a sum."""
-        words = self.bodies[0].framework.widths
         if isinstance(value, ValueTuple):
-            return f"{singular(value.name)}_{axis_word((1,) * 4, axis)}"
-        last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
-        word = (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
+            return self._tuple_name(symbol_name, value, axis)
+        word = self._axis_word(value, axis)
         return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+
+    def _tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
+        """`other_channels` for what the tensors of `others` have together."""
+        several = (self._input(b, symbol_name) for b in self.bodies)
+        first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
+        return f"{singular(whole.name) or 'tuple'}_{self._axis_word(first, axis).removeprefix('in_')}"
+
+    def _axis_word(self, value: Value, axis: int) -> str:
+        """What the framework calls the size of an axis."""
+        words = self.bodies[0].framework.widths
+        last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
+        return (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
 
     def is_spatial(self, value: Value) -> bool:
         """Whether the channels of an input or output are its second axis."""

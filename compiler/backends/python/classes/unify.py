@@ -8,7 +8,7 @@ stay; a relation between two numbers is written only if the spec has it, never b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.origins import Origin, has_origin, is_integer, names_in, plain
 from ....ir.tests import Key
-from ....ir.values import Value
+from ....ir.values import JoinedTuple, Value
 from ....ir.walk import around
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
@@ -191,7 +191,7 @@ class Unifier:
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
-            found = self._formula(values) or self._real(values) or self._by_condition(values)
+            found = self._formula(values) or self._real(values) or self._by_condition(values, self.bodies[0].tests)
             if found is not None:
                 if is_width:
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
@@ -281,13 +281,15 @@ class Unifier:
             return None
         if any(origin(self.bodies[0].graph, name) is None for name in symbols(formula)):
             return None  # the size of a tensor that not all bodies get
+        if any(self.relations.is_joined(name) and self._joined(name) is None for name in symbols(formula)):
+            return None
         return self._written(formula)
 
-    def _by_condition(self, values: Sequence[Any]) -> Code | None:
-        """Integers that have one formula where a condition of the class holds, and another where it does not; None if there is no such
-        condition, or in `forward`."""
+    def _by_condition(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
+        """Integers that have one formula where a condition of the class holds, and another where it does not; None if none of them is such
+        a condition, or in `forward`."""
         used = [i for i in range(len(values)) if i not in self.unused]
-        for key in () if self.in_forward else self.bodies[0].tests:
+        for key in () if self.in_forward else keys:
             held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
             if held and missed and len(held) + len(missed) == len(used):
                 then, otherwise = (self._without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
@@ -321,12 +323,23 @@ class Unifier:
         """The code of a symbol: an argument, an item of one, or in `forward` the size of an input's axis."""
         found = origin(self.bodies[0].graph, name)
         assert found is not None
+        if isinstance(found.input, JoinedTuple) and (joined := self._joined(name)) is not None:
+            return joined
         if self.in_forward and found.input is not None:
             index = next((i for i, values in enumerate(self._inputs) if values and values[0] is found.input), None)
             if index is not None:
                 return self._read(index, found.axis)
         argument = self._use(self.arguments.of_symbol(name, found))
         return argument if found.index is None else self._item(name, found, argument)
+
+    def _joined(self, name: str) -> Code | None:
+        """The size of a tuple that an `if` gives: what it is in one branch, or in the other."""
+        found = origin(self.bodies[0].graph, name)
+        assert found is not None
+        before, self.unused = self.unused, {i for i, b in enumerate(self.bodies) if origin(b.graph, name) is None}
+        code = self._by_condition(self.relations.joined(name), (k for k in self.bodies[0].tests if k == found.input.key))
+        self.unused = before
+        return None if code is None else SizeRef("{0}", (code,), self.relations.name(name, found.input, found.axis))
 
     def _item(self, name: str, found: Origin, argument: Argument) -> Code:
         assert found.index is not None

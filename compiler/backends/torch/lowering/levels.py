@@ -19,7 +19,7 @@ from ....ir.graph import CallNode, Graph, OpNode
 from ....ir.origins import is_integer, moved, moved_decision, named, names_in, substituted
 from ....ir.reals import RealSymbol
 from ....ir.tests import Choice, Comparison, Junction, Negation, Test
-from ....ir.values import Parts, Value, ValueTuple
+from ....ir.values import JoinedTuple, Parts, Value, ValueTuple
 from ....ir.walk import around
 from ...python.classes.shared import family
 
@@ -105,7 +105,7 @@ def _rename(graph: Graph, places: Places) -> None:
     graph.choices = [_renamed_choice(choice, places, twins) for choice in graph.choices]
     graph.count = moved(graph.count, places)
     names = {old: next(iter(names_in(new))) for old, new in places.items()}
-    graph.origins = {names[n]: replace(o, input=twins.taken(o.input)) for n, o in graph.origins.items()}
+    graph.origins = {names[n]: replace(o, value=moved(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
 
 
 class _Twins:
@@ -122,7 +122,9 @@ class _Twins:
     def whole(self, several: ValueTuple) -> ValueTuple:
         if id(several) not in self._tuples:
             twin = self._tuples[id(several)] = copy(several)
-            twin.values, twin.made = tuple(map(self.one, several.values)), self.parts(several.made)
+            twin.values = tuple(map(self.one, several.values))
+            if isinstance(twin, JoinedTuple) and isinstance(several, JoinedTuple):
+                twin.parts = self.parts(several.parts)
         return self._tuples[id(several)]
 
     def parts(self, parts: Parts) -> Parts:
