@@ -69,7 +69,7 @@ block cell(x: [N, C, _, _], others..., depth, width, stride=1, enter=false, last
 }
 """
 """What a `seen` has together depends on `enter`, also where all trees of the model with that depth enter."""
-NESTED_IFS = """
+NESTED = """
 block cell(x: [N, D], others..., depth, wide=false, twice=false) {
   (seen...) = if wide { if twice { (others, x, x) } else { (others, x) } } else { others }
   y = x -> dense D relu as fc
@@ -169,35 +169,41 @@ def test_other_numbers_of_levels(case: str) -> None:
 TREE_MODEL = """
 input 4x16x16 -> cell 1 6 stride=2 as one -> cell 2 8 stride=2 enter=true as two -> cell 3 8 enter=true as three -> cell 1 6 enter=true as four
 """
-NESTED_MODEL = "input 4 -> cell 2 wide=true as one -> cell 1 wide=true twice=true as two -> cell 1 as three"
-WITH_TUPLES = [
-    *((TREE, "8x8", TREE_MODEL, *one) for one in (
-        (4, (), "1 6", {"width": 6, "depth": 1}),
-        (6, (), "3 6 stride=2 enter=true", {"width": 6, "depth": 3, "stride": 2, "enter": True}),
-        (4, (2, 5), "1 3", {"width": 3, "depth": 1}),
-        (4, (2, 5), "2 3 enter=true", {"width": 3, "depth": 2, "enter": True}),
-        (4, (3,), "2 5", {"width": 5, "depth": 2}),
-        (5, (3, 1, 2), "1 5 enter=true", {"width": 5, "depth": 1, "enter": True}),
-    )),
-]
-"""A block that takes a tuple, the axes after the channels, the model, the channels of the inputs, and the arguments."""
+NESTED_MODEL = """
+input 4 -> cell 2 wide=true as one -> cell 1 wide=true twice=true as two -> cell 1 as three -> dense 6 -> cell 1 wide=true as four
+"""
+WITH_TUPLES = {
+    "alone": (TREE + TREE_MODEL, (4,), "1 6", (6, 1), {}),
+    "deep": (TREE + TREE_MODEL, (6,), "3 6 stride=2 enter=true", (6, 3), {"stride": 2, "enter": True}),
+    "others": (TREE + TREE_MODEL, (4, 2, 5), "1 3", (3, 1), {}),
+    "others, deep, entering": (TREE + TREE_MODEL, (4, 2, 5), "2 3 enter=true", (3, 2), {"enter": True}),
+    "others, deep": (TREE + TREE_MODEL, (4, 3), "2 5", (5, 2), {}),
+    "others, entering": (TREE + TREE_MODEL, (5, 3, 1, 2), "1 5 enter=true", (5, 1), {"enter": True}),
+    "no if holds": (NESTED + NESTED_MODEL, (3, 2), "2", (2,), {}),
+    "one holds": (NESTED + NESTED_MODEL, (3, 2), "1 wide=true", (1,), {"wide": True}),
+    "both hold": (NESTED + NESTED_MODEL, (5,), "2 wide=true twice=true", (2,), {"wide": True, "twice": True}),
+}
+"""The model; the channels of the block's inputs, the first one and those of the tuple; and arguments in the text and of the class."""
 
 
-@pytest.mark.parametrize(("block", "axes", "model", "channels", "others", "arguments", "given"), WITH_TUPLES)
-def test_tuples(
-    block: str, axes: str, model: str, channels: int, others: tuple[int, ...], arguments: str, given: dict[str, Any]
-) -> None:
-    compiled = netc.compile(block + model)
+@pytest.mark.parametrize("case", WITH_TUPLES)
+def test_tuples(case: str) -> None:
+    text, (width, *others), arguments, positional, keywords = WITH_TUPLES[case]
+    compiled = netc.compile(text)
     agree(compiled)
+    assert len(re.findall(r"^class Cell\d*\(", compiled.source(), re.MULTILINE)) == 1
     scope: dict[str, Any] = {}
     exec(compiled.source(), scope)
-    inputs = "".join(f"x{i} = input {size}x{axes}\n" for i, size in enumerate((channels, *others)))
-    names = ", ".join(f"x{i}" for i in range(len(others) + 1))
-    judge = netc.compile(f"{block}{inputs}({names}) -> cell {arguments} as cell").module(seed=1).eval()
-    module = scope["Cell"](channels, **given, **({"other_channels": sum(others)} if others else {})).eval()
+    axes = (8, 8) if text.startswith(TREE) else ()
+    block = text.rpartition("}")[0] + "}\n"
+    inputs = [f"x{i} = input {'x'.join(map(str, (size, *axes)))}\n" for i, size in enumerate((width, *others))]
+    names = ", ".join(f"x{i}" for i in range(len(inputs)))
+    judge = netc.compile(f"{block}{''.join(inputs)}({names}) -> cell {arguments} as cell -> sum axis=1").module(seed=1).eval()
+    total = {"other_channels" if axes else "other_features": sum(others)} if others else {}
+    module = scope["Cell"](width, *positional, **keywords, **total).eval()
     module.load_state_dict({key.removeprefix("cell."): value for key, value in judge.state_dict().items()})
-    x, *more = (torch.randn(2, size, *map(int, axes.split("x"))) for size in (channels, *others))
-    torch.testing.assert_close(module(x, tuple(more)), judge(x, *more), rtol=0, atol=0)
+    x, *more = (torch.randn(2, size, *axes) for size in (width, *others))
+    torch.testing.assert_close(module(x, tuple(more)).sum(1), judge(x, *more), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("case", APART)

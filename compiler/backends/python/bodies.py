@@ -35,7 +35,7 @@ from .code.tree import (
 )
 from .errors import MissingEmitter
 from .forward.roles import Roles, name_of
-from .forward.steps import RETURN, result_code
+from .forward.steps import JOIN, RETURN, result_code
 from .modes import in_order
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
@@ -122,11 +122,7 @@ class _Builder:
         """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
         while self.joined and self.tensors.has(self.joined[0].parts):
             one = self.joined.pop(0)
-            made = self.tensors.whole(one.parts)
-            if isinstance(made, ValueRef):
-                self.tensors.alias(one, made)
-                continue
-            self._step(made, StepInfo("tuple"), [one])
+            self._step(self.tensors.whole(one.parts), JOIN, [one])
             self.body.steps[-1] = replace(self.body.steps[-1], end=one.key)
 
     def _nodes(self, graph: Graph) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
-from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain, traced
+from ....ir.origins import Origin, is_integer, is_lost, names_in, origin_of, plain
 from ....ir.reals import RealSymbol
 from ....ir.values import JoinedTuple, Value, ValueTuple
 from ..code.classes import ClassBody
@@ -80,22 +80,15 @@ class Relations:
 
     def fixed_value(self, name: str) -> Any:
         """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
-        if self.is_joined(name):
+        if self.joined(name):
             return None
         fixed = (name not in self._free or name in self._pinned) and name not in self.explaining
         return self.values(name)[0] if fixed and self._is_same(name) else None
 
-    def is_joined(self, name: str) -> bool:
-        """Whether it is the size of a tuple that an `if` gives, and differs in its branches."""
-        return any(name in known for known in self._known) and any(isinstance(self._input(b, name), JoinedTuple) for b in self.bodies)
-
-    def _input(self, body: ClassBody, name: str) -> Any:
-        found = origin(body.graph, name)
-        return None if found is None else found.input
-
-    def joined(self, name: str) -> list[int]:
-        """What it is in each body."""
-        return [traced(int(value), known.get(name, 0)) for value, known in zip(self.values(name), self._known, strict=True)]
+    def joined(self, name: str) -> list[Origin | None]:
+        """The size of a tuple that an `if` gives, in the bodies that have the `if`; empty if it is the size of anything else."""
+        found = [b.graph.origins.get(name) for b in self.bodies]
+        return found if any(one is not None and isinstance(one.input, JoinedTuple) for one in found) else []
 
     def _is_same(self, name: str) -> bool:
         return len(set(self.values(name))) == 1
@@ -151,7 +144,7 @@ class Relations:
 
     def _tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
         """`other_channels` for what the tensors of `others` have together."""
-        several = (self._input(b, symbol_name) for b in self.bodies)
+        several = (None if o is None else o.input for o in (origin(b.graph, symbol_name) for b in self.bodies))
         first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
         return f"{singular(whole.name) or 'tuple'}_{self._axis_word(first, axis).removeprefix('in_')}"
 

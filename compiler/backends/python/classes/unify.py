@@ -17,7 +17,7 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.origins import Origin, has_origin, is_integer, names_in, plain
 from ....ir.tests import Key
-from ....ir.values import JoinedTuple, Value
+from ....ir.values import Value
 from ....ir.walk import around
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
@@ -279,10 +279,9 @@ class Unifier:
         formula = self.relations.formula(values, self.unused)
         if formula is None or (self.in_forward and self._conflicts(values)):
             return None
-        if any(origin(self.bodies[0].graph, name) is None for name in symbols(formula)):
-            return None  # the size of a tensor that not all bodies get
-        if any(self.relations.is_joined(name) and self._joined(name) is None for name in symbols(formula)):
-            return None
+        for name in symbols(formula):
+            if (self._joined(name) if self.relations.joined(name) else origin(self.bodies[0].graph, name)) is None:
+                return None  # the size of a tensor that not all bodies get
         return self._written(formula)
 
     def _by_condition(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
@@ -321,10 +320,10 @@ class Unifier:
 
     def _symbol(self, name: str) -> Code:
         """The code of a symbol: an argument, an item of one, or in `forward` the size of an input's axis."""
+        if (joined := self._joined(name)) is not None:
+            return joined
         found = origin(self.bodies[0].graph, name)
         assert found is not None
-        if isinstance(found.input, JoinedTuple) and (joined := self._joined(name)) is not None:
-            return joined
         if self.in_forward and found.input is not None:
             index = next((i for i, values in enumerate(self._inputs) if values and values[0] is found.input), None)
             if index is not None:
@@ -333,11 +332,15 @@ class Unifier:
         return argument if found.index is None else self._item(name, found, argument)
 
     def _joined(self, name: str) -> Code | None:
-        """The size of a tuple that an `if` gives: what it is in one branch, or in the other."""
-        found = origin(self.bodies[0].graph, name)
-        assert found is not None
-        before, self.unused = self.unused, {i for i, b in enumerate(self.bodies) if origin(b.graph, name) is None}
-        code = self._by_condition(self.relations.joined(name), (k for k in self.bodies[0].tests if k == found.input.key))
+        """The size of a tuple that an `if` gives: what it is in one branch, or in the other. None of what is none, or has other formulas."""
+        several = self.relations.joined(name)
+        found = next((one for one in several if one is not None), None)
+        if found is None:
+            return None
+        before, self.unused = self.unused, {i for i, one in enumerate(several) if one is None}
+        code = self._by_condition(
+            [0 if one is None else one.value for one in several], (k for k in self.bodies[0].tests if k == found.input.key)
+        )
         self.unused = before
         return None if code is None else SizeRef("{0}", (code,), self.relations.name(name, found.input, found.axis))
 

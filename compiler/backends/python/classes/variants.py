@@ -38,8 +38,14 @@ class Different(Exception):
 
 
 def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list[ClassBody]]:
-    """The groups of one block, those merged that differ in the branches of `if`s."""
+    """The groups of one block, those merged that differ in the branches of `if`s. What an `if` passes on may be told apart from what it takes
+    by one group alone: all together are tried first."""
     waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
+    if waiting[2:]:
+        try:
+            return [_Alignment([body for group in waiting for body in group], program).run()]
+        except Different:
+            pass
     left: list[list[ClassBody]] = []
     while waiting:
         found, made, *others = waiting[0], waiting[0], *waiting[1:]
