@@ -61,7 +61,8 @@ class ValueTuple:
 
 
 class JoinedTuple(ValueTuple):
-    """What an `if` gives as a tuple: the same one whichever branch is taken. `parts` are what the branch made it of, `key` which `if` it is."""
+    """What an `if` gives as a tuple: one tuple whichever branch is taken. `parts` are what the branch makes it of; `key` is that of the
+    `if`."""
 
     __slots__ = ("key", "parts")
 

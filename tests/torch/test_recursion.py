@@ -167,7 +167,8 @@ def test_other_numbers_of_levels(case: str) -> None:
 
 
 TREE_MODEL = """
-input 4x16x16 -> cell 1 6 stride=2 as one -> cell 2 8 stride=2 enter=true as two -> cell 3 8 enter=true as three -> cell 1 6 enter=true as four
+input 4x16x16 -> cell 1 6 stride=2 as one -> cell 2 8 stride=2 enter=true as two
+  -> cell 3 8 enter=true as three -> cell 1 6 enter=true as four
 """
 NESTED_MODEL = """
 input 4 -> cell 2 wide=true as one -> cell 1 wide=true twice=true as two -> cell 1 as three -> dense 6 -> cell 1 wide=true as four

@@ -181,7 +181,9 @@ class _Actual:
         """The same for parts of its tuples."""
         found: list[Part] = []
         for part in parts:
-            if isinstance(part, Value) or part.of not in self.entry.graph.tuples:
+            if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple):
+                found += cut(self.outer_parts(part.of.parts), part.front, part.back)
+            elif isinstance(part, Value) or part.of not in self.entry.graph.tuples:
                 found += self.outer(flat((part,)))
             else:
                 found += cut(self.whole(part.of), part.front, part.back)

@@ -53,7 +53,7 @@ def implied(known: Code, asked: Code) -> bool | None:
 
 
 def arranged(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
-    """What is made of the nodes, each with the index of its node, by the `if`s that it is in. `ends`: what is at the ends of the branches."""
+    """What is made of the nodes, each with the index of its node, by the `if`s that it is in. `ends`: what is at the ends of branches."""
     positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}
     return _arranged(list(made), graph.choices, positions, ends)
 

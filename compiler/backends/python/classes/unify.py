@@ -332,7 +332,7 @@ class Unifier:
         return argument if found.index is None else self._item(name, found, argument)
 
     def _joined(self, name: str) -> Code | None:
-        """The size of a tuple that an `if` gives: what it is in one branch, or in the other. None of what is none, or has other formulas."""
+        """The size of a tuple that an `if` gives: what it is in one branch or in the other. None of other sizes, and of other formulas."""
         several = self.relations.joined(name)
         found = next((one for one in several if one is not None), None)
         if found is None:

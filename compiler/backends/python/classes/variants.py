@@ -38,8 +38,8 @@ class Different(Exception):
 
 
 def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list[ClassBody]]:
-    """The groups of one block, those merged that differ in the branches of `if`s. What an `if` passes on may be told apart from what it takes
-    by one group alone: all together are tried first."""
+    """The groups of one block, those merged that differ in the branches of `if`s. All together are tried first: perhaps only one of them
+    shows whether a tensor is what an `if` takes or what it gives."""
     waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
     if waiting[2:]:
         try:
