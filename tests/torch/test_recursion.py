@@ -76,6 +76,13 @@ block cell(x: [N, D], others..., depth, wide=false, twice=false) {
   if depth > 0 { (y, seen, y) -> cell (depth - 1) twice=twice as next } else { (y, seen) -> concat axis=1 -> dense D as last }
 }
 """
+FRONT = """
+block cell(x: [N, D], others..., depth, enter=false) {
+  y = x -> dense D relu as fc
+  (seen...) = if enter { (y, others) } else { others }
+  if depth > 0 { (y, seen, y) -> cell (depth - 1) as next } else { (y, seen) -> concat axis=1 -> dense D as last }
+}
+"""
 CASES = {
     "u-net": (
         U_NET,
@@ -170,6 +177,9 @@ TREE_MODEL = """
 input 4x16x16 -> cell 1 6 stride=2 as one -> cell 2 8 stride=2 enter=true as two
   -> cell 3 8 enter=true as three -> cell 1 6 enter=true as four
 """
+FRONT_MODEL = """
+input 4 -> cell 2 enter=true as one -> cell 1 as two -> dense 6 -> cell 1 enter=true as three
+"""
 NESTED_MODEL = """
 input 4 -> cell 2 wide=true as one -> cell 1 wide=true twice=true as two -> cell 1 as three -> dense 6 -> cell 1 wide=true as four
 """
@@ -180,6 +190,8 @@ WITH_TUPLES = {
     "others, deep, entering": (TREE + TREE_MODEL, (4, 2, 5), "2 3 enter=true", (3, 2), {"enter": True}),
     "others, deep": (TREE + TREE_MODEL, (4, 3), "2 5", (5, 2), {}),
     "others, entering": (TREE + TREE_MODEL, (5, 3, 1, 2), "1 5 enter=true", (5, 1), {"enter": True}),
+    "in front": (FRONT + FRONT_MODEL, (3, 2, 4), "2 enter=true", (2,), {"enter": True}),
+    "nothing in front": (FRONT + FRONT_MODEL, (5, 1), "0", (0,), {}),
     "no if holds": (NESTED + NESTED_MODEL, (3, 2), "2", (2,), {}),
     "one holds": (NESTED + NESTED_MODEL, (3, 2), "1 wide=true", (1,), {"wide": True}),
     "both hold": (NESTED + NESTED_MODEL, (5,), "2 wide=true twice=true", (2,), {"wide": True, "twice": True}),

@@ -12,7 +12,7 @@ from ...ir.walk import around
 from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, joined, main_result, parts_of
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, joined, leading, main_result, parts_of
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
@@ -111,7 +111,9 @@ class Conditionals(Part):
         if test is None:
             return result
         key = (node.span.start, sum(choice.key[0] == node.span.start for choice in every(graph.choices)))
-        result = joined(result, key) if graph.kind == "block" else result
+        if graph.kind == "block":
+            taken_as = leading(given.parts) if isinstance(given, TensorTuple) else None
+            result = joined(result, key, scope.frame.leads.get(id(node), taken_as))
         after, inner = graph.nodes[nodes - 1].label if nodes else "", tuple(graph.choices[choices:])
         labels = tuple([n.label for n in made])
         graph.choices[choices:] = [Choice(key, test, taken, labels, after, inner, _values(given), _values(result))]

@@ -113,12 +113,14 @@ def without_empty(flow: Flow) -> Flow:
     return flow
 
 
-def joined(flow: Flow, key: tuple[int, int]) -> Flow:
-    """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple."""
+def joined(flow: Flow, key: tuple[int, int], lead: int | None) -> Flow:
+    """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple. `lead`: how many tensors are
+    before the tuple in all branches, if that is known."""
     found = leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
     if found is None or not isinstance(flow, TensorTuple) or any(as_list((part,)) for part in flow.parts):
         return flow
-    return TensorTuple((*flow.parts[:found], TupleSlice(JoinedTuple(flow.parts[found:], key))))
+    first = found if lead is None else min(lead, found)
+    return TensorTuple((*flow.parts[:first], TupleSlice(JoinedTuple(flow.parts[first:], key))))
 
 
 def leading(parts: Parts) -> int | None:
