@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from netc.dsl.record import replace
+
 from ....ir.graph import Graph
 from ....ir.tests import Choice, Comparison, Flag, Junction, Key, Negation, Test
-from ..code.expressions import Code, Infix, Lit, Prefix
-from ..code.tree import ChoiceItems
+from ..code.expressions import CallCode, Code, Infix, Lit, Prefix
+from ..code.tree import ChoiceItems, rewrite
 
 T = TypeVar("T")
 NO_ENDS: Mapping[Key, list[Any]] = {}
@@ -89,3 +91,20 @@ def _item(one: Code | Branch[Code]) -> Code:
     choice, made = one.choice, tuple(map(_item, one.made))
     branches = (made, ()) if choice.taken else ((), made)
     return ChoiceItems(choice.key, choice.taken, test_code(choice.test), *branches)
+
+
+def spliced(code: Code) -> Code | None:
+    """Members of which it is known whether they are there, among the others."""
+    match code:
+        case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
+            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
+            return replace(code, args=tuple(rewrite(item, spliced) for item in items))
+    return None
+
+
+def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
+    match code.test:
+        case Lit(bool() as value):
+            found = code.then if value else code.otherwise
+            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
+    return (code,)

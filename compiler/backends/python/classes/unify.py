@@ -32,12 +32,12 @@ from ..code.tree import (
     SymbolRef,
     has_symbol,
     parts,
-    rewrite,
     shape,
     zipped,
 )
 from ..errors import MissingEmitter
 from .arguments import Arguments
+from .choices import spliced
 from .formulas import formula_code
 from .optional import without_flags
 from .reals import real_code
@@ -374,23 +374,6 @@ class Unifier:
         if self.in_forward:
             self.arguments.stored.add(parameter.name)
         return Argument(parameter.name)
-
-
-def spliced(code: Code) -> Code | None:
-    """Members of which it is known whether they are there, among the others."""
-    match code:
-        case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
-            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
-            return replace(code, args=tuple(rewrite(item, spliced) for item in items))
-    return None
-
-
-def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
-    match code.test:
-        case Lit(bool() as value):
-            found = code.then if value else code.otherwise
-            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
-    return (code,)
 
 
 # --- making instances ------------------------------------------------------------------------------------------------------

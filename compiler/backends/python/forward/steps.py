@@ -152,6 +152,8 @@ def _plain(steps: Sequence[Step]) -> list[Step]:
     for step in steps:
         if step.outputs and step.outputs[0] not in states and _needs_no_line(step):
             found[step.outputs[0]] = rewrite(step.code, change)
+    if not found:
+        return list(steps)
     return [replace(s, code=rewrite(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in found)]
 
 
