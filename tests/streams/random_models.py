@@ -149,6 +149,14 @@ def strided(w: Writer) -> None:
     w.put(f"? -> pad [{front}, 0] value={number} -> {stage} stride={stride} -> {cut}", width if stage[0] == "c" else w.width, rate)
 
 
+def thinned(w: Writer) -> None:
+    """Of each group of positions one."""
+    strides = [s for s in (2, 3, 4) if w.rate % s == 0]
+    if strides:
+        step = w.random.choice(strides)
+        w.put(f"? -> slice {w.axis} start={w.random.randrange(step)} step={step}", rate=w.rate // step)
+
+
 def transposed(w: Writer) -> None:
     """More positions, the last of which are cut off: they are not complete."""
     w.turned(False)
