@@ -220,7 +220,7 @@ def gate(w: Writer) -> None:
 
 STAGES: tuple[Callable[[Writer], None], ...] = (
     *(dense, norm, batch_norm, recurrent, attention, masked_attention, multihead_attention, conv, chomped, late),
-    *(strided, strided, transposed, pool, cumulative, scan, positions, shift, residual, joined, gate),
+    *(strided, strided, thinned, transposed, pool, cumulative, scan, positions, shift, residual, joined, gate),
 )
 
 # --- and stages that do ------------------------------------------------------------------------------------------------------
