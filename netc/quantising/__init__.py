@@ -130,12 +130,13 @@ def _session(path: Path) -> OnnxSession:
 
 def _check_products(found: list[Product], method: str) -> None:
     from onnx import TensorProto
+    from onnx.helper import tensor_dtype_to_np_dtype
 
     if not found:
         raise CannotQuantise("there is nothing to quantise: the model has no product with weights")
     other = next((p for p in found if p.dtype not in (None, TensorProto.FLOAT)), None)
     if other is not None:
-        kind = TensorProto.DataType.Name(other.dtype or 0).lower()
+        kind = tensor_dtype_to_np_dtype(other.dtype or 0).name
         raise CannotQuantise(f"only weights of float32 are quantised, and those of `{other.name}` are {kind}: leave out --dtype")
     if method == "int4" and all(p.operator not in ("MatMul", "Gemm") for p in found):
         raise CannotQuantise("there is nothing to quantise: int4 is for products of matrices, and the model has none with weights")

@@ -116,6 +116,7 @@ def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
         (("--calibration", "c.npz"), "--calibration is for --quantize"),
         (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantises weights alone, which takes no calibration"),
         (("--quantize", "int8", "--dtype", "float16"), "only weights of float32 are quantised, and those of `dense1` are float16"),
+        (("--quantize", "int8", "--dtype", "float64"), "only weights of float32 are quantised, and those of `dense1` are float64"),
         (("--quantize", "int8", "--emit", "graph"), "--quantize is for an ONNX model"),
         (("--quantize", "int8", "--target", "torch"), "the name of `m.onnx` asks for the target onnx"),
         (("--quantize", "int8", "--calibration", "none.npz"), "cannot read `none.npz`: there is no such file"),
