@@ -27,7 +27,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import netc
 
 ROOT = Path(__file__).resolve().parents[1]
-VOCABULARY, HEAD, PROMPT = 32_000, 64, 16
+VOCABULARY, HEAD, PROMPT, TURN = 32_000, 64, 16, 8
 Writer = Callable[[list[int]], Iterator[int]]
 """Of a prompt, the tokens that follow, greedily, without end."""
 
@@ -49,17 +49,18 @@ def main() -> None:
 
 
 def _by_turns(texts: dict[str, Iterator[int]], count: int, times: dict[str, list[float]]) -> None:
-    """Adds the milliseconds of each token but the first, which reads the prompt. Each token is written by all, one after the other, and
-    another one begins: what else the machine does is the same for all."""
+    """Adds the milliseconds of each token but the first, which reads the prompt. Every few tokens it is another one's turn: what else the
+    machine does is the same for all, and caches are as they are where one writes alone."""
     for text in texts.values():
         next(text)
     names = list(texts)
-    for _ in range(count - 1):
+    for done in range(0, count - 1, TURN):
         names = [*names[1:], names[0]]
         for name in names:
-            begin = process_time()
-            next(texts[name])
-            times[name].append(1000 * (process_time() - begin))
+            for _ in range(min(TURN, count - 1 - done)):
+                begin = process_time()
+                next(texts[name])
+                times[name].append(1000 * (process_time() - begin))
 
 
 def _writers(width: int, depth: int, folder: Path) -> Iterator[tuple[str, Writer]]:
