@@ -129,7 +129,7 @@ class _Printer:
 
     def _bracket(self, bracket: BracketText, pen: _Pen) -> None:
         flat = self._flat([bracket])
-        if (flat is not None and pen.room(flat)) or not bracket.items:
+        if (flat is not None and pen.room(flat)) or not (bracket.items or bracket.open.commented):
             pen.write_flat(bracket, flat or bracket.open.token.text + bracket.close.token.text)
             return
         pen.write(bracket.open)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from netc.dsl.formatter import format_source
@@ -18,6 +20,8 @@ CASES = {
     "x -> (a ->\n b)": "x -> (a -> b)\n",
     "x\n # why\n -> a # how\n -> b": "x\n  # why\n  -> a  # how\n  -> b\n",
     "if a { # why\n relu\n # end\n} else {\n}": "if a {  # why\n  relu\n  # end\n} else { }\n",
+    "x -> dense( # why\n) as a": "x\n  -> dense(  # why\n  ) as a\n",
+    "block f( # how\n# why\n){relu}": "block f(  # how\n  # why\n) { relu }\n",
     "(a, # one\n b)": "(\n  a,  # one\n  b\n)\n",
     "x -> a as   b{ i+1 }": "x -> a as b{ i+1 }\n",
     "repeat (i,w) in z as l{i} {relu}": "repeat (i, w) in z as l{i} { relu }\n",
@@ -52,6 +56,19 @@ def test_only_the_layout_changes(text: str) -> None:
     assert format_source(SourceFile("a.net", once))[0] == once
     assert once.count("#") == text.count("#")
     assert max(len(line.split("  #")[0]) for line in once.splitlines()) <= 140
+
+
+@pytest.mark.parametrize("text", examples())
+def test_comments_in_brackets_stay(text: str) -> None:
+    """One after each opening bracket and each comma, where a line may end."""
+    parts = re.split(r"([({\[,](?![^\n]*\"))", text)
+    commented = "".join(f"{part} # c{at}\n" if at % 2 else part for at, part in enumerate(parts))
+    if "#" in text or format_source(SourceFile("a.net", commented))[0] is None:
+        return
+    once, _ = format_source(SourceFile("a.net", commented))
+    assert once is not None
+    assert re.findall(r"# c\d+", once) == re.findall(r"# c\d+", commented)
+    assert format_source(SourceFile("a.net", once))[0] == once
 
 
 def test_what_does_not_parse_is_not_touched() -> None:

@@ -128,9 +128,18 @@ def _steps(text: str, timed: _Timed) -> tuple[str, str]:
         return ("compiled" if graph else "refused"), ("compiled, not formatted" if graph else "")
     if timed.formatted(formatted) != formatted:
         return "formatted", "formatted otherwise the second time"
+    if _comments(formatted) != _comments(text):
+        return "formatted", "other comments after formatting"
     if formatted != text and timed.graph(formatted) != graph:
         return "formatted", "another graph after formatting"
     return ("compiled" if graph else "formatted"), ""
+
+
+def _comments(text: str) -> list[str]:
+    from netc.dsl.grammar import tables
+    from netc.dsl.tokens import lex
+
+    return [comment.text.rstrip() for comment in lex(text, tables())[1]]
 
 
 def _formatted(text: str) -> str | None:
