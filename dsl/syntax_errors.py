@@ -6,6 +6,8 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 
 from __future__ import annotations
 
+import re
+
 from . import errors, foreign_forms
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import Stop, expected, found
@@ -43,6 +45,9 @@ def _lexical(stop: Stop) -> Diagnostic | None:
     token, span = stop.token, stop.span
     match token.type:
         case "STRAY" | "QUESTION":
+            again = stop.tokens[stop.at + 1]
+            if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
+                return errors.stray_character(stop.between(token.start, again.end), token.text + again.text)
             return errors.stray_character(span, token.text)
         case "UNTERMINATED_STRING":
             return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))
@@ -124,6 +129,14 @@ def _bracket_after_label(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.span, "a label cannot be indexed", help=(f"write the index in braces: `{text}.{{i}}` or `{text}{{i}}`",))
 
 
+def _as_list(stop: Stop) -> tuple[Edit, ...]:
+    """`(3, 3)` as `[3, 3]`."""
+    assert stop.opener is not None
+    begin, end = stop.opener.start, stop.closing
+    inside = stop.source.text[begin + 1 : end - 1]
+    return (Edit(stop.between(begin, end), f"[{inside}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
+
+
 def _comma(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("COMMA", "COMMA_WHERE"):
         return None
@@ -139,7 +152,7 @@ def _comma(stop: Stop) -> Diagnostic | None:
             )
         if stop.opener.type == "LPAR" and stop.previous is not None and stop.previous.type == "NUMBER":
             help = "write `3x3` for a size for each axis, `[3, 3]` for a list"
-            return errors.syntax(stop.span, "an argument in parentheses must be a single value", help=(help,))
+            return errors.syntax(stop.span, "an argument in parentheses must be a single value", help=(help,), edits=_as_list(stop))
         return None
     if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
         return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
@@ -195,6 +208,8 @@ def _operator(stop: Stop) -> Diagnostic | None:
         return errors.negative_argument(stop.between(token.start, following.end), following.text)
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
         return errors.comment(stop.span, f"`{token.text}` cannot follow a stage")
+    if token.type == following.type == "MINUS" and token.end == following.start:
+        return errors.comment(stop.between(token.start, following.end), "`--` cannot follow a stage")
     whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
     return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
 

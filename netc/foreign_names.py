@@ -197,9 +197,10 @@ def stage(name: str) -> Advice:
     if sentence:
         return Advice(sentence)
     for library, names in _stages().items():
-        if plain(name) in names:
-            own = names[plain(name)]
-            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own))
+        own = names.get(name.lower(), names.get(plain(name)))
+        if own is not None:
+            same = _targets().get(name.lower()) == own
+            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own), same_arguments=same)
     if name in SETTINGS:
         return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
     short = SHORT.get(plain(name))
@@ -241,11 +242,12 @@ def _stages() -> dict[str, dict[str, str]]:
 
 @cache
 def _targets() -> dict[str, str]:
-    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`. A module goes before
-    a function, of which other operators may be made."""
+    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`, and `dropout2d` is not `dropout`.
+    A module goes before a function, of which other operators may be made."""
     from netc.compiler.backends.registry import get_or_raise
     from netc.compiler.ops import Operator
 
+    own = {plain(name): name for name in Operator.registry}
     functions: dict[str, str] = {}
     modules: dict[str, str] = {}
     pytorch = get_or_raise("torch")  # the library that most people know the names of
@@ -253,5 +255,8 @@ def _targets() -> dict[str, str]:
         for path in (pytorch.operator_target(operator) or "").split(","):
             words = path.strip().split(".")
             if len(words) > 1 and all(word.isidentifier() for word in words):
-                (modules if words[-1][0].isupper() else functions)[plain(words[-1])] = operator.name
+                names, word = modules if words[-1][0].isupper() else functions, plain(words[-1])
+                names[words[-1].lower()] = operator.name
+                if own.get(word, operator.name) == operator.name:
+                    names[word] = operator.name
     return {**functions, **modules}

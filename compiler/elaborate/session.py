@@ -26,7 +26,7 @@ from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODE
 from .memory import Memory
 from .precision import FULL, Precision
 from .remembering import Remembering
-from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
+from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks, changes
 from .scopes.memo import Memo
 from .scopes.scope import Scope
 
@@ -244,10 +244,8 @@ class ElaborationSession:
         label = problem.label() if label is None else label
         if not label:
             label = next((t for s, t in marks if s == span), "")
-        new = problem.replacement()
         severity = "error" if self.in_training and problem.error_in_training else problem.severity
-        if new is not None and not edits:
-            edits = (Edit(span.before() if new.before else span, new.text, new.safe),)
+        edits = changes(problem, span, edits)
         made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
         self.diagnostics.append(made)
         self.errors += made.severity == "error"
