@@ -52,6 +52,8 @@ def _habit(stop: Stop) -> Diagnostic | None:
         first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE", "ASSIGN", "EQUALS")
         if first and token.type in ("NAME", "FOR") and token.text in HABITS:
             return errors.syntax(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
+    if stop.previous is not None and stop.previous.text == "lambda" and stop.token.type in ("NAME", "COLON"):
+        return errors.syntax(stop.span_of(stop.previous), "`lambda` is not part of the language", help=(HABITS["lambda"],))
     return None
 
 
@@ -177,6 +179,8 @@ def _compared(stop: Stop) -> Diagnostic | None:
 def _annotated(stop: Stop) -> Diagnostic | None:
     """`x: input 3`, `x := input 3`, `let n: int = 3`."""
     before = [token.type for token in stop.before]
+    if stop.token.type == "COLON" and before == ["INPUT"]:
+        return errors.syntax(stop.span, "`input` has no colon after it", help=("write `input 10`",), edits=(Edit(stop.span, ""),))
     if stop.token.type != "COLON" or before not in (["NAME"], ["LET", "NAME"]):
         return None
     name = stop.before[-1].text

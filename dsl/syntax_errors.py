@@ -134,13 +134,13 @@ def _as_list(stop: Stop) -> tuple[Edit, ...]:
     assert stop.opener is not None
     begin, end = stop.opener.start, stop.closing
     inside = stop.source.text[begin + 1 : end - 1]
-    return (Edit(stop.between(begin, end), f"[{inside}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
+    return (Edit(stop.between(begin, end), f"[{inside.rstrip(', ')}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
 
 
 def _comma(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("COMMA", "COMMA_WHERE"):
         return None
-    if stop.first.type == "NAME" and stop.names_before_equals():
+    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.before):
         return errors.syntax(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
     if stop.opener is not None and stop.opener.type in ("LPAR", "LPAR_TIGHT"):
         if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE") and stop.opener.type == "LPAR":
@@ -335,6 +335,13 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
+        if [token.type for token in stop.before[-2:]] == ["INPUT", "NAME"]:
+            named = f"{stop.previous.text} = input {stop.token.text}"
+            return errors.syntax(stop.span, "the name of an input comes before it", help=(f"write `{named}`",))
+        if [token.type for token in stop.before[-2:]] == ["INPUT", "NUMBER"] and stop.token.type == "NUMBER":
+            sizes = f"{stop.previous.text}x{stop.token.text}"
+            span = stop.between(stop.previous.start, stop.token.end)
+            return errors.syntax(span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),))
         help = "write arguments after the name of a stage"
         if stop.previous.type == "NAME" and stop.statement_has("INPUT"):
             help = f"separate stages with `->`: `-> {stop.previous.text} {stop.token.text}`"

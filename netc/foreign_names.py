@@ -115,6 +115,7 @@ SHORT = {
 _FORMULA = "write a table by its formula, as in "
 _NUMBER = "write a number: with a tensor it is taken for all positions"
 _DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
+_KIND = "write what kind of layer it is, such as `dense 20`: `netc ops` lists them"
 SENTENCES = {
     "arange": f"{_FORMULA}`table (i) [N] int64 = i`",
     "eye": f"{_FORMULA}`table (i, j) [4, 4] = 1 if i == j else 0`",
@@ -132,12 +133,19 @@ SENTENCES = {
     "contiguous": "leave it out: a spec says what is computed, not which memory holds it",
     "cpu": "leave it out: the module is moved as a whole, `module.to(device)`",
     "cuda": "leave it out: the module is moved as a whole, `module.to(device)`",
+    "activation": "an activation is a stage, `-> relu`, or comes last in one, `dense 10 relu`",
+    "hidden": _KIND,
+    "layer": _KIND,
+    "neurons": _KIND,
+    "output": "the last stage is the output; `out x` makes others",
+    "separable_conv": "write its two parts, for 3 channels `conv 3 3x3 groups=3 -> conv 8 1x1`",
+    "time_distributed": "leave it out: a stage such as `dense` does the same at all positions",
     "reduce": "name the reduction and its axes, as in `mean axis=[2, 3]`",
     "sequential": "write the stages one after the other, with arrows: `dense 5 relu -> dense 2`",
     "transformer_decoder_layer": "the standard library has such blocks: see `netc ops std`",
     "transformer_encoder_layer": "the standard library has such blocks: see `netc ops std`",
 }
-"""Names in PyTorch and einops that are no single operator here, and what to do."""
+"""Names in other libraries, and of beginners, that are no single operator here, and what to do."""
 
 
 OPTIMIZERS = (
@@ -155,22 +163,33 @@ UNUSABLE = {
 SYNONYMS = {
     "PyTorch": {"num_groups": "groups", "padding_value": "value"},
     "Keras": {"filters": "channels", "pool_size": "kernel", "strides": "stride", "dilation_rate": "dilation", "use_bias": "bias",
+              "rate": "p", "alpha": "negative_slope", "input_dim": "num", "output_dim": "dim",
               "kernel_initializer": "init", "bias_initializer": "bias_init", "recurrent_initializer": "recurrent_init"},
     "NumPy": {"axes": "axis", "keepdims": "keepdim"},
     "ONNX": {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation", "pads": "padding", "group": "groups", "epsilon": "eps",
              "perm": "axes", "to": "dtype"},
-    "flax": {"features": "units", "kernel_init": "init", "use_scale": "affine"},
+    "flax": {"features": "units channels", "kernel_init": "init", "use_scale": "affine"},
 }  # fmt: skip
-"""By library, arguments with another name here, where no alias of the operator has it."""
+"""By library, arguments with another name here, or several of which an operator has one, where no alias of the operator has it."""
 
 
 NEEDLESS = {
     "batch_first": "the batch is always the first axis",
     "inplace": "no stage writes over its input",
     "kernel_regularizer": "weight decay is an argument of the optimizer",
+    "deterministic": "it is a state of the module: `module.train()`, `module.eval()`",
     "training": "it is a state of the module: `module.train()`, `module.eval()`",
 }
 """Arguments that have nothing to say here, and why."""
+
+
+OTHERWISE = {
+    "dtype": "the type is that of the input, `input 8 bfloat16`, or that of the whole model, `--dtype bfloat16`",
+    "key_dim": "the size of a head is the number of features divided by that of the heads",
+    "requires_grad": "write `trainable=false` for parameters that are not trained",
+    "return_sequences": "all positions are given; `select axis=1 index=-1` after it takes the last one",
+}
+"""Arguments that say what is said elsewhere, and where."""
 
 
 INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "input_size", "embed_dim", "input_dim", "input_shape")
@@ -217,15 +236,15 @@ def _optimizer(name: str) -> Advice:
 
 def argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
+    for library, names in SYNONYMS.items():
+        own = next((one for one in names.get(name, "").split() if one in operator.signature), "")
+        if own:
+            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
     if name in INFERRED:
         return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
     if name in NEEDLESS:
         return Advice(f"remove `{name}`: {NEEDLESS[name]}", removes=True)
-    for library, names in SYNONYMS.items():
-        own = names.get(name)
-        if own in operator.signature:
-            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
-    return Advice()
+    return Advice(OTHERWISE.get(name, ""))
 
 
 def sizes_first(operator: str) -> tuple[int, ...]:

@@ -20,7 +20,9 @@ from netc.fixes import fixed
 from netc.training.optimizers import optimizer_classes
 
 STAGES = [(library, name, stage) for library, names in foreign_names.STAGES.items() for name, stage in names.items()]
-ARGUMENTS = [(library, name, own) for library, names in foreign_names.SYNONYMS.items() for name, own in names.items()]
+ARGUMENTS = [
+    (library, name, own) for library, names in foreign_names.SYNONYMS.items() for name, several in names.items() for own in several.split()
+]
 SCHEMAS = onnx.defs.get_all_schemas()
 
 

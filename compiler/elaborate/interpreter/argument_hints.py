@@ -21,7 +21,13 @@ from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
 from .argument_edits import Hint, moved_last, removed, rewritten
 from .parameters import extra_argument_hint, is_activation
 
-_TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
+_NAMES_OF_TYPES = {
+    "float16": ("half", "f16", "fp16"), "bfloat16": ("bf16",), "float32": ("float", "single", "f32", "fp32"),
+    "float64": ("double", "f64", "fp64"), "uint8": ("byte", "u8"), "int8": ("char", "i8"), "int16": ("short", "i16"),
+    "int32": ("int", "i32"), "int64": ("long", "i64"), "bool": ("boolean",),
+}  # fmt: skip
+"""What they are called in PyTorch, in C, and for short."""
+_TYPES = {name: own for own, names in _NAMES_OF_TYPES.items() for name in names}
 
 
 def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
@@ -102,8 +108,9 @@ def _by_name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], surplus: ast.E
 
 
 def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
-    """For arguments whose names are written without `=`: `conv 8 3 stride 2`."""
-    surplus = node.positional[len(slots) :]
+    """For arguments whose names are written without `=`: `conv 8 3 stride 2`, `dense units 2`."""
+    start = next((i for i, e in enumerate(node.positional) if isinstance(e, ast.Name) and e.name in cls.signature), len(slots))
+    surplus = node.positional[min(start, len(slots)) :]
     names, values = surplus[::2], surplus[1::2]
     if not isinstance(names[0], ast.Name) or names[0].name not in cls.signature:
         return Hint()
@@ -177,7 +184,8 @@ def _is_of(kind: Kind[Any], value: object) -> bool:
 
 def near_word(kind: Kind[Any], name: str) -> list[str]:
     """The words of the kind that may be meant: that of PyTorch's or Keras' name, or similar ones."""
-    names = {DTYPE: _TORCH_TYPES, INIT: ALIASES}.get(kind, {})
-    if name in names:
-        return [names[name]]
+    names = {DTYPE: _TYPES, INIT: ALIASES}.get(kind, {})
+    meant = names.get(name, names.get(name.lower()))
+    if meant is not None:
+        return [meant]
     return near(name, INITIALISERS if kind is INIT else kind.words)

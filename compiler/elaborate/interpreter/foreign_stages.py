@@ -31,9 +31,9 @@ def as_here(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
     problem, edits = failure.problem, changes(failure.problem, failure.span, failure.edits)
     if not isinstance(problem, UnknownStage) or len(edits) != 1 or len(node.span.text) > _LONGEST or "\n" in node.span.text:
         return failure
-    if problem.elsewhere.help and not problem.elsewhere.same_arguments:  # `moveaxis 1 2` is no `permute [1, 2]`
-        return failure
     (renamed,) = edits
+    if not (renamed.safe or problem.elsewhere.same_arguments):  # `moveaxis 1 2` is no `permute [1, 2]`, and who knows what `lyer 2` is
+        return failure
     cls = Operator.registry.get(renamed.text)
     after = node.span.file.text[renamed.span.end : node.span.end]
     if cls is None or renamed.span.start != node.span.start or not after:
