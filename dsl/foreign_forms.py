@@ -88,6 +88,9 @@ def _method(stop: Stop) -> Diagnostic | None:
     if name.text in _ATTRIBUTES:
         return errors.syntax(stop.span, f"`{owner}{name.text}` is an attribute, not a method", help=(f"write `{owner}{name.text}`",))
     stage = name.text + (arguments if short and arguments != "()" else "")
+    if first.text == "model":
+        help = "training is a section of the spec, `train { ... }`: see `netc ops train`; `netc run` runs the model"
+        return errors.syntax(stop.between(first.start, name.end), "a spec has no object `model`", help=(help,))
     if first.text == "self":
         help = f"the layers of a model are not defined before they are used: write its operator, `x -> dense 10 as {name.text}`"
         return errors.syntax(stop.between(first.start, name.end), "there is no `self`", help=(help,))

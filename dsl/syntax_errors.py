@@ -167,6 +167,9 @@ def _equals(stop: Stop) -> Diagnostic | None:
     if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
         return errors.single_equals(stop.span)
     if stop.previous is not None and stop.previous.type in _VALUES:
+        if stop.first.text == "self":
+            help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
+            return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
         what = "the left side of `=` must be a name, or names in parentheses"
         return errors.syntax(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
     return None

@@ -206,6 +206,15 @@ SIZES_FIRST = (
 """The sizes of inputs that PyTorch's modules take in front of their other arguments: the axis of each."""
 
 
+ORDER = {
+    "avg_pool": ("kernel", "stride", "padding"),
+    "conv": ("channels", "kernel", "stride", "padding", "dilation", "groups"),
+    "conv_transpose": ("channels", "kernel", "stride", "padding", "output_padding", "groups"),
+    "max_pool": ("kernel", "stride", "padding", "dilation"),
+}
+"""The arguments of PyTorch's modules in its order, after the sizes of inputs, where netc takes fewer without names."""
+
+
 def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if plain(name) == "input":
@@ -245,6 +254,11 @@ def argument(operator: type[Operator], name: str) -> Advice:
     if name in NEEDLESS:
         return Advice(f"remove `{name}`: {NEEDLESS[name]}", removes=True)
     return Advice(OTHERWISE.get(name, ""))
+
+
+def order(operator: str) -> tuple[str, ...]:
+    """An operator's arguments in the order in which PyTorch takes them without names; empty if it is that of the operator."""
+    return ORDER.get(operator, ())
 
 
 def sizes_first(operator: str) -> tuple[int, ...]:

@@ -49,6 +49,10 @@ class Foreign(Protocol):
         """What to write for an argument that is called so elsewhere."""
         ...
 
+    def order(self, operator: str) -> tuple[str, ...]:
+        """The operator's arguments in the order in which they are taken elsewhere without names."""
+        ...
+
     def sizes_first(self, operator: str) -> tuple[int, ...]:
         """The sizes of inputs that are written elsewhere, before the other arguments: the axis of each."""
         ...
@@ -166,6 +170,10 @@ class ElaborationSession:
     def sizes_first(self, operator: type[Operator]) -> tuple[int, ...]:
         """The sizes of inputs that other libraries write before the operator's other arguments: the axis of each."""
         return self.foreign.sizes_first(operator.name) if self.foreign is not None else ()
+
+    def foreign_order(self, operator: type[Operator]) -> tuple[str, ...]:
+        """The operator's arguments in the order in which other libraries take them without names; empty if none is known."""
+        return self.foreign.order(operator.name) if self.foreign is not None else ()
 
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:

@@ -138,6 +138,10 @@ MODULES = {
         "Conv2d(in_channels=4, out_channels=6, kernel_size=3, stride=2)",
         "BatchNorm2d(4)",
         "Upsample(scale_factor=2)",
+        "Conv2d(4, 6, 3, 2, 1)",
+        "ConvTranspose2d(4, 6, 2, 2)",
+        "MaxPool2d(2, 1)",
+        "AvgPool2d(3, 2, 1)",
         "MaxPool2d(kernel_size=2, stride=2)",
         "Dropout2d(p=0.5)",
         "Flatten()",
@@ -173,3 +177,16 @@ def test_a_layer_of_keras_is_one_edit(call: str) -> None:
 def test_arguments_of_another_meaning_are_left() -> None:
     """`moveaxis 1 2` is not `permute [1, 2]`."""
     assert mended("input 4x8 -> moveaxis 1 2") == "input 4x8 -> permute 1 2"
+
+
+@pytest.mark.parametrize(
+    ("operator", "module"),
+    [("conv", "Conv2d"), ("conv_transpose", "ConvTranspose2d"), ("max_pool", "MaxPool2d"), ("avg_pool", "AvgPool2d")],
+)
+def test_pytorch_takes_arguments_in_this_order(operator: str, module: str) -> None:
+    aliases = {arg.alias: arg.name for arg in Operator.registry[operator].signature.values() if arg.alias}
+    names = [aliases.get(name, name) for name in inspect.signature(getattr(torch.nn, module)).parameters]
+    skipped = len(foreign_names.sizes_first(operator))
+    order = foreign_names.order(operator)
+    assert tuple(names[skipped : skipped + len(order)]) == order
+    assert set(order) <= set(Operator.registry[operator].signature)

@@ -37,13 +37,16 @@ def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
     return tuple(show(shapes[i][axis]) if i < len(shapes) and len(shapes[i]) > 1 else "" for i, axis in enumerate(axes))
 
 
-def surplus_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, scope: Scope, sizes: tuple[str, ...]) -> Hint:
-    """For the first argument too many."""
+def surplus_hint(
+    cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, scope: Scope, sizes: tuple[str, ...], order: tuple[str, ...]
+) -> Hint:
+    """For the first argument too many. `order`: the arguments as another library takes them without names."""
     surplus = node.positional[len(slots)]
     return (
         _order_hint(cls, slots, node)
         or _sizes_hint(cls, slots, node, sizes)
         or _name_hint(cls, slots, node)
+        or _position_hint(cls, slots, node, sizes, order)
         or misplaced_hint(cls, surplus, scope)
         or extra_argument_hint(surplus, node)
         or list_hint(cls.name, slots, node)
@@ -66,10 +69,27 @@ def _order_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply)
     return Hint()
 
 
+_LITERALS = (ast.NumberLiteral, ast.Dims, ast.ListExpr)
+
+
+def _position_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, sizes: tuple[str, ...], order: tuple[str, ...]) -> Hint:
+    """For PyTorch's order without names, `max_pool 2 2` and `conv 3 8 3 1 1`, where 3 is the size of the input."""
+    positional, count = node.positional, len(slots)
+    texts = [e.span.text for e in positional]
+    known = len(sizes) if sizes and tuple(t.strip("[]()") for t in texts[: len(sizes)]) == sizes and len(texts) > count + len(sizes) else 0
+    names = order[count : len(texts) - known]
+    if len(names) != len(texts) - known - count or not all(isinstance(e, _LITERALS) for e in positional):
+        return Hint()
+    written = [*texts[known : known + count], *(f"{name}={text}" for name, text in zip(names, texts[known + count :], strict=True))]
+    safe = known == 0 or texts[0] != texts[known]
+    edits = rewritten(positional[0].span, positional[-1].span, (", " if node.called else " ").join(written), safe=safe)
+    return Hint(f"write `{cls.name} {' '.join(written)}`", edits)
+
+
 def _sizes_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, sizes: tuple[str, ...]) -> Hint:
     """For PyTorch's order, `conv 3 8 3x3`: the sizes of the input are known. It is certain if these are the sizes of the input."""
     positional = node.positional
-    literals = all(isinstance(e, (ast.NumberLiteral, ast.Dims, ast.ListExpr)) for e in positional)
+    literals = all(isinstance(e, _LITERALS) for e in positional)
     if not sizes or not literals or len(positional) != len(slots) + len(sizes):
         return Hint()
     first = positional[: len(sizes)]

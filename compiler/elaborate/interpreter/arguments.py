@@ -70,7 +70,7 @@ class Arguments(Part):
             if self._failed(positional[len(slots)], scope):
                 raise AlreadyReported
             sizes = sizes_of(flow, self.session.sizes_first(cls))
-            hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes)
+            hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes, self.session.foreign_order(cls))
             raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
         args: dict[str, Any] = {}
         spans: dict[str, Span] = {}
