@@ -98,7 +98,7 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     if wanted == "a plain space":
         help, edits = ("replace this character, which looks like a space, with a plain space",), (Edit(span, " "),)
     elif word:
-        help, edits = (f"write `{word}`",), (Edit(span, word),)
+        help, edits = (f"write `{word}` in a condition, `(a, b) -> logical_{word}` for tensors",), (Edit(span, word),)
     elif wanted:
         help, edits = (f"did you mean `{wanted}`?",), (Edit(span, wanted),)
     elif character == "$" or character == "\\":
