@@ -89,12 +89,16 @@ def _plain(character: str) -> str:
 
 
 def stray_character(span: Span, character: str) -> Diagnostic:
+    """`character`: also `&&` and `||`."""
     shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
     wanted = LOOKALIKES.get(character) or _plain(character)
+    word = {"&&": "and", "||": "or"}.get(character, "")
     help: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     if wanted == "a plain space":
         help, edits = ("replace this character, which looks like a space, with a plain space",), (Edit(span, " "),)
+    elif word:
+        help, edits = (f"write `{word}` in a condition, `(a, b) -> logical_{word}` for tensors",), (Edit(span, word),)
     elif wanted:
         help, edits = (f"did you mean `{wanted}`?",), (Edit(span, wanted),)
     elif character == "$" or character == "\\":
@@ -110,7 +114,8 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     elif character == "^":
         help, edits = ("write `**` for a power",), (Edit(span, "**", safe=False),)
     note = ("names consist of the letters A to Z and a to z, digits and `_`",) if character.isalpha() else ()
-    return Diagnostic("error", "stray-character", f"unexpected character `{shown}`", span, notes=note, help=help, edits=edits)
+    unexpected = "unexpected characters" if word else "unexpected character"
+    return Diagnostic("error", "stray-character", f"{unexpected} `{shown}`", span, notes=note, help=help, edits=edits)
 
 
 def bad_number(span: Span, text: str) -> Diagnostic:
@@ -201,7 +206,8 @@ def comma_between_arguments(span: Span, written: str) -> Diagnostic:
 
 
 def comment(span: Span, message: str) -> Diagnostic:
-    return syntax(span, message, help=("a comment begins with `#`",))
+    edits = (Edit(span, "#"),) if span.text in ("//", "--", "%") else ()
+    return syntax(span, message, help=("a comment begins with `#`",), edits=edits)
 
 
 def single_equals(span: Span) -> Diagnostic:

@@ -67,14 +67,16 @@ def _habit(stop: Stop) -> Diagnostic | None:
         first = at == stop.first_index or stop.tokens[at - 1].type in ("ARROW", "RBRACE", "ASSIGN", "EQUALS")
         if first and token.type in ("NAME", "FOR") and token.text in HABITS:
             return errors.syntax(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
+    if stop.previous is not None and stop.previous.text == "lambda" and stop.token.type in ("NAME", "COLON"):
+        return errors.syntax(stop.span_of(stop.previous), "`lambda` is not part of the language", help=(HABITS["lambda"],))
     return None
 
 
 def _comment(stop: Stop) -> Diagnostic | None:
-    """`// a net`, `/* a net */`, `% a net`, and the strings that Python has for comments."""
+    """`// a net`, `/* a net */`, `% a net`, `-- a net`, and the strings that Python has for comments."""
     if stop.at_start and (stop.token.type == "TIMES" or stop.source.text.startswith('"""', stop.token.start)):
         text = stop.source.text[stop.token.start : stop.token.start + 3]
-        mark = text if text == '"""' else text[:2] if text[:2] in ("//", "/*") else stop.token.text
+        mark = text if text == '"""' else text[:2] if text[:2] in ("//", "/*", "--") else stop.token.text
         return errors.comment(stop.between(stop.token.start, stop.token.start + len(mark)), f"a statement cannot begin with `{mark}`")
     return None
 
@@ -101,6 +103,9 @@ def _method(stop: Stop) -> Diagnostic | None:
     if name.text in _ATTRIBUTES:
         return errors.syntax(stop.span, f"`{owner}{name.text}` is an attribute, not a method", help=(f"write `{owner}{name.text}`",))
     stage = name.text + (arguments if short and arguments != "()" else "")
+    if first.text == "model":
+        help = "training is a section of the spec, `train { ... }`: see `netc ops train`; `netc run` runs the model"
+        return errors.syntax(stop.between(first.start, name.end), "a spec has no object `model`", help=(help,))
     if first.text == "self":
         help = f"the layers of a model are not defined before they are used: write its operator, `x -> dense 10 as {name.text}`"
         return errors.syntax(stop.between(first.start, name.end), "there is no `self`", help=(help,))
@@ -160,9 +165,40 @@ def _augmented(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.between(previous.start, stop.token.end), message, help=(help,))
 
 
+def _incremented(stop: Stop) -> Diagnostic | None:
+    """`x++`, `x--`."""
+    before = stop.before if stop.token.type in ("NL", END) else [*stop.before, stop.token]
+    match [token.type for token in before]:
+        case ["NAME", ("PLUS" | "MINUS") as one, two] if one == two and before[1].end == before[2].start:
+            name, sign = before[0].text if before[0].end - before[0].start <= _LONGEST else "x", before[1].text
+            message = f"`{2 * sign}` is not part of the language: a name cannot be reassigned"
+            help = f"use a new name: `let {name}2 = {name} {sign} 1`"
+            return errors.syntax(stop.between(before[1].start, before[2].end), message, help=(help,))
+    return None
+
+
+_COMPARISONS = {"==": "==", "!=": "!=", "<>": "!="}
+"""What is meant by an operator that begins so."""
+
+
+def _compared(stop: Stop) -> Diagnostic | None:
+    """`a === b`, `a !== b`, `a <> b`."""
+    previous = stop.previous
+    if previous is None or previous.type != "COMPARE" or previous.end != stop.token.start:
+        return None
+    written = previous.text + stop.token.text
+    meant = _COMPARISONS.get(written[:2])
+    if stop.token.text not in ("=", ">") or meant is None:
+        return None
+    span = stop.between(previous.start, stop.token.end)
+    return errors.syntax(span, f"`{written}` is not a comparison", help=(f"write `{meant}`",), edits=(Edit(span, meant),))
+
+
 def _annotated(stop: Stop) -> Diagnostic | None:
     """`x: input 3`, `x := input 3`, `let n: int = 3`."""
     before = [token.type for token in stop.before]
+    if stop.token.type == "COLON" and before == ["INPUT"]:
+        return errors.syntax(stop.span, "`input` has no colon after it", help=("write `input 10`",), edits=(Edit(stop.span, ""),))
     if stop.token.type != "COLON" or before not in (["NAME"], ["LET", "NAME"]):
         return None
     name = stop.before[-1].text
@@ -197,5 +233,18 @@ def _names_of_use(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.span, f"expected `:` and names, found {found(stop)}", help=(help,))
 
 
-EXPLAINED = (_names_of_use, _habit, _comment, _method, _name_with_dots, _slice, _augmented, _annotated, _logic, _list_of_stages)
+EXPLAINED = (
+    _names_of_use,
+    _habit,
+    _comment,
+    _method,
+    _name_with_dots,
+    _slice,
+    _augmented,
+    _incremented,
+    _compared,
+    _annotated,
+    _logic,
+    _list_of_stages,
+)
 """In the order in which they are tried."""

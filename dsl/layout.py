@@ -18,6 +18,7 @@ from . import errors
 from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, holds_argument, with_arrows
 from .diagnostics.model import Diagnostic
 from .grammar import END
+from .habits import LIBRARIES
 from .source import SourceFile, Span
 from .tokens import Token
 
@@ -48,7 +49,25 @@ _PASSED_ON = frozenset(("PATH", "NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FA
 
 
 def lay_out(file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> list[Token]:
-    return _Filter(file, tokens, problems).run()
+    return _Filter(file, _with_names_of_libraries(tokens), problems).run()
+
+
+def _with_names_of_libraries(tokens: list[Token]) -> list[Token]:
+    """`-> nn.Linear(3, 2)`: the name of a stage in another library is one name. What it is here, and with which arguments, the elaboration
+    knows."""
+    if not any(token.text in LIBRARIES for token in tokens):
+        return tokens
+    out: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        token, end = tokens[at], at + 1
+        if token.type == "NAME" and token.text in LIBRARIES and out and out[-1].type == "ARROW":
+            while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
+                end += 2
+            token = Token("NAME", "".join(one.text for one in tokens[at:end]), token.start, tokens[end - 1].end)
+        out.append(token)
+        at = end
+    return out
 
 
 class _Filter:
@@ -139,7 +158,7 @@ class _Filter:
     # --- what neighbours decide ---------------------------------------------------------------------------------------
 
     def _statement_start(self, index: int) -> None:
-        """Retypes the `=` of `name =`, the word and the `=` of `metric name =`, and the first bracket and the `=` of `(a, b) =`."""
+        """Retypes the `=` of `name =`, the word and the `=` of `metric name =`, the first bracket and the `=` of `(a, b) =`, and `--`."""
         tokens = self.tokens
         if tokens[index].type == "NAME":
             if tokens[index + 1].type == "EQUALS":
@@ -151,6 +170,8 @@ class _Filter:
             if end and tokens[end].type == "EQUALS":
                 tokens[index].type = "LPAR_NAMES"
                 tokens[end].type = "ASSIGN"
+        elif [t.type for t in tokens[index : index + 2]] == ["MINUS", "MINUS"] and tokens[index].end == tokens[index + 1].start:
+            tokens[index].type = "TIMES"  # a comment of SQL, not twice a sign: no statement can begin so
 
     def _binders(self, index: int) -> None:
         """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, (a, b)) in`; `index` is after the keyword."""

@@ -6,6 +6,8 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 
 from __future__ import annotations
 
+import re
+
 from . import errors, foreign_forms
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import Stop, expected, found
@@ -44,6 +46,9 @@ def _lexical(stop: Stop) -> Diagnostic | None:
     token, span = stop.token, stop.span
     match token.type:
         case "STRAY" | "QUESTION":
+            again = stop.tokens[stop.at + 1]
+            if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
+                return errors.stray_character(stop.between(token.start, again.end), token.text + again.text)
             return errors.stray_character(span, token.text)
         case "UNTERMINATED_STRING":
             return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))
@@ -127,10 +132,18 @@ def _bracket_after_label(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.span, "a label cannot be indexed", help=(f"write the index in braces: `{text}.{{i}}` or `{text}{{i}}`",))
 
 
+def _as_list(stop: Stop) -> tuple[Edit, ...]:
+    """`(3, 3)` as `[3, 3]`."""
+    assert stop.opener is not None
+    begin, end = stop.opener.start, stop.closing
+    inside = stop.source.text[begin + 1 : end - 1]
+    return (Edit(stop.between(begin, end), f"[{inside.rstrip(', ')}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
+
+
 def _comma(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("COMMA", "COMMA_WHERE"):
         return None
-    if stop.first.type == "NAME" and stop.names_before_equals():
+    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.before):
         return errors.syntax(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
     if stop.opener is not None and stop.opener.type in ("LPAR", "LPAR_TIGHT"):
         if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE") and stop.opener.type == "LPAR":
@@ -142,7 +155,7 @@ def _comma(stop: Stop) -> Diagnostic | None:
             )
         if stop.opener.type == "LPAR" and stop.previous is not None and stop.previous.type == "NUMBER":
             help = "write `3x3` for a size for each axis, `[3, 3]` for a list"
-            return errors.syntax(stop.span, "an argument in parentheses must be a single value", help=(help,))
+            return errors.syntax(stop.span, "an argument in parentheses must be a single value", help=(help,), edits=_as_list(stop))
         return None
     if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
         return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
@@ -157,6 +170,9 @@ def _equals(stop: Stop) -> Diagnostic | None:
     if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
         return errors.single_equals(stop.span)
     if stop.previous is not None and stop.previous.type in _VALUES:
+        if stop.first.text == "self":
+            help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
+            return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
         what = "the left side of `=` must be a name, or names in parentheses"
         return errors.syntax(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
     return None
@@ -199,6 +215,8 @@ def _operator(stop: Stop) -> Diagnostic | None:
         return errors.negative_arguments(stop.between(token.start, numbers[-1].end), [number.text for number in numbers])
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
         return errors.comment(stop.span, f"`{token.text}` cannot follow a stage")
+    if token.type == following.type == "MINUS" and token.end == following.start:
+        return errors.comment(stop.between(token.start, following.end), "`--` cannot follow a stage")
     whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
     return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
 
@@ -337,6 +355,13 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
+        if [token.type for token in stop.before[-2:]] == ["INPUT", "NAME"]:
+            named = f"{stop.previous.text} = input {stop.token.text}"
+            return errors.syntax(stop.span, "the name of an input comes before it", help=(f"write `{named}`",))
+        if [token.type for token in stop.before[-2:]] == ["INPUT", "NUMBER"] and stop.token.type == "NUMBER":
+            sizes = f"{stop.previous.text}x{stop.token.text}"
+            span = stop.between(stop.previous.start, stop.token.end)
+            return errors.syntax(span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),))
         help = "write arguments after the name of a stage"
         if stop.previous.type == "NAME" and stop.statement_has("INPUT"):
             help = f"separate stages with `->`: `-> {stop.previous.text} {stop.token.text}`"

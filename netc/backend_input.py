@@ -110,6 +110,10 @@ def _warnings(matched: Matched) -> Iterator[Warning]:
         yield WeightsNote(f"left out of the weights: {_listed(matched.ignored)}")
     if matched.drawn:
         yield WeightsNote(f"newly drawn, since they are not in the weights: {_listed(matched.drawn)}")
+    if matched.widened:
+        found, needed = matched.widened
+        keeps = f"`--dtype {found}` keeps them, in Python `dtype={str(found)!r}`"
+        yield WeightsNote(f"the weights are {found} and become {needed}, the type of the model, in more bytes; {keeps}")
     if matched.not_finite:
         yield WeightsWarning([name for name in matched if name in matched.not_finite])
 

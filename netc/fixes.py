@@ -14,8 +14,9 @@ from netc.dsl.source import SourceFile
 def fixed(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> tuple[str, int]:
     """The text after the safe edits, and their number."""
     edits = {(e.span.start, e.span.end, e.text) for d in diagnostics for e in d.edits if e.safe and e.span.file.name == source.name}
-    text, limit, count = source.text, len(source.text), 0
-    for start, end, new in sorted(edits, reverse=True):
-        if end <= limit:
-            text, limit, count = text[:start] + new + text[end:], start, count + 1
-    return text, count
+    parts, at, count = [], 0, 0
+    for start, end, new in sorted(edits):  # of two that overlap, the first: an edit of a whole stage makes those within it needless
+        if start >= at:
+            parts += [source.text[at:start], new]
+            at, count = end, count + 1
+    return "".join([*parts, source.text[at:]]), count

@@ -115,6 +115,7 @@ SHORT = {
 _FORMULA = "write a table by its formula, as in "
 _NUMBER = "write a number: with a tensor it is taken for all positions"
 _DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
+_KIND = "write what kind of layer it is, such as `dense 20`: `netc ops` lists them"
 SENTENCES = {
     "arange": f"{_FORMULA}`table (i) [N] int64 = i`",
     "eye": f"{_FORMULA}`table (i, j) [4, 4] = 1 if i == j else 0`",
@@ -133,12 +134,19 @@ SENTENCES = {
     "contiguous": "leave it out: a spec says what is computed, not which memory holds it",
     "cpu": "leave it out: the module is moved as a whole, `module.to(device)`",
     "cuda": "leave it out: the module is moved as a whole, `module.to(device)`",
+    "activation": "an activation is a stage, `-> relu`, or comes last in one, `dense 10 relu`",
+    "hidden": _KIND,
+    "layer": _KIND,
+    "neurons": _KIND,
+    "output": "the last stage is the output; `out x` makes others",
+    "separable_conv": "write its two parts, for 3 channels `conv 3 3x3 groups=3 -> conv 8 1x1`",
+    "time_distributed": "leave it out: a stage such as `dense` does the same at all positions",
     "reduce": "name the reduction and its axes, as in `mean axis=[2, 3]`",
     "sequential": "write the stages one after the other, with arrows: `dense 5 relu -> dense 2`",
     "transformer_decoder_layer": "the standard library has such blocks: see `netc ops std`",
     "transformer_encoder_layer": "the standard library has such blocks: see `netc ops std`",
 }
-"""Names in PyTorch and einops that are no single operator here, and what to do."""
+"""Names in other libraries, and of beginners, that are no single operator here, and what to do."""
 
 
 OPTIMIZERS = (
@@ -156,22 +164,33 @@ UNUSABLE = {
 SYNONYMS = {
     "PyTorch": {"num_groups": "groups", "padding_value": "value"},
     "Keras": {"filters": "channels", "pool_size": "kernel", "strides": "stride", "dilation_rate": "dilation", "use_bias": "bias",
+              "rate": "p", "alpha": "negative_slope", "input_dim": "num", "output_dim": "dim",
               "kernel_initializer": "init", "bias_initializer": "bias_init", "recurrent_initializer": "recurrent_init"},
     "NumPy": {"axes": "axis", "keepdims": "keepdim"},
     "ONNX": {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation", "pads": "padding", "group": "groups", "epsilon": "eps",
              "perm": "axes", "to": "dtype"},
-    "flax": {"features": "units", "kernel_init": "init", "use_scale": "affine"},
+    "flax": {"features": "units channels", "kernel_init": "init", "use_scale": "affine"},
 }  # fmt: skip
-"""By library, arguments with another name here, where no alias of the operator has it."""
+"""By library, arguments with another name here, or several of which an operator has one, where no alias of the operator has it."""
 
 
 NEEDLESS = {
     "batch_first": "the batch is always the first axis",
     "inplace": "no stage writes over its input",
     "kernel_regularizer": "weight decay is an argument of the optimizer",
+    "deterministic": "it is a state of the module: `module.train()`, `module.eval()`",
     "training": "it is a state of the module: `module.train()`, `module.eval()`",
 }
 """Arguments that have nothing to say here, and why."""
+
+
+OTHERWISE = {
+    "dtype": "the type is that of the input, `input 8 bfloat16`, or that of the whole model, `--dtype bfloat16`",
+    "key_dim": "the size of a head is the number of features divided by that of the heads",
+    "requires_grad": "write `trainable=false` for parameters that are not trained",
+    "return_sequences": "all positions are given; `select axis=1 index=-1` after it takes the last one",
+}
+"""Arguments that say what is said elsewhere, and where."""
 
 
 INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "input_size", "embed_dim", "input_dim", "input_shape")
@@ -188,6 +207,15 @@ SIZES_FIRST = (
 """The sizes of inputs that PyTorch's modules take in front of their other arguments: the axis of each."""
 
 
+ORDER = {
+    "avg_pool": ("kernel", "stride", "padding"),
+    "conv": ("channels", "kernel", "stride", "padding", "dilation", "groups"),
+    "conv_transpose": ("channels", "kernel", "stride", "padding", "output_padding", "groups"),
+    "max_pool": ("kernel", "stride", "padding", "dilation"),
+}
+"""The arguments of PyTorch's modules in its order, after the sizes of inputs, where netc takes fewer without names."""
+
+
 def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if plain(name) == "input":
@@ -198,9 +226,10 @@ def stage(name: str) -> Advice:
     if sentence:
         return Advice(sentence)
     for library, names in _stages().items():
-        if plain(name) in names:
-            own = names[plain(name)]
-            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own))
+        own = names.get(name.lower(), names.get(plain(name)))
+        if own is not None:
+            same = _targets().get(name.lower()) == own
+            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own), same_arguments=same)
     if name in SETTINGS:
         return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
     short = SHORT.get(plain(name))
@@ -217,15 +246,20 @@ def _optimizer(name: str) -> Advice:
 
 def argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
+    for library, names in SYNONYMS.items():
+        own = next((one for one in names.get(name, "").split() if one in operator.signature), "")
+        if own:
+            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
     if name in INFERRED:
         return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
     if name in NEEDLESS:
         return Advice(f"remove `{name}`: {NEEDLESS[name]}", removes=True)
-    for library, names in SYNONYMS.items():
-        own = names.get(name)
-        if own in operator.signature:
-            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
-    return Advice()
+    return Advice(OTHERWISE.get(name, ""))
+
+
+def order(operator: str) -> tuple[str, ...]:
+    """An operator's arguments in the order in which PyTorch takes them without names; empty if it is that of the operator."""
+    return ORDER.get(operator, ())
 
 
 def sizes_first(operator: str) -> tuple[int, ...]:
@@ -242,11 +276,12 @@ def _stages() -> dict[str, dict[str, str]]:
 
 @cache
 def _targets() -> dict[str, str]:
-    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`. A module goes before
-    a function, of which other operators may be made."""
+    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`, and `dropout2d` is not `dropout`.
+    A module goes before a function, of which other operators may be made."""
     from netc.compiler.backends.registry import get_or_raise
     from netc.compiler.ops import Operator
 
+    own = {plain(name): name for name in Operator.registry}
     functions: dict[str, str] = {}
     modules: dict[str, str] = {}
     pytorch = get_or_raise("torch")  # the library that most people know the names of
@@ -254,5 +289,8 @@ def _targets() -> dict[str, str]:
         for path in (pytorch.operator_target(operator) or "").split(","):
             words = path.strip().split(".")
             if len(words) > 1 and all(word.isidentifier() for word in words):
-                (modules if words[-1][0].isupper() else functions)[plain(words[-1])] = operator.name
+                names, word = modules if words[-1][0].isupper() else functions, plain(words[-1])
+                names[words[-1].lower()] = operator.name
+                if own.get(word, operator.name) == operator.name:
+                    names[word] = operator.name
     return {**functions, **modules}

@@ -26,7 +26,7 @@ from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODE
 from .memory import Memory
 from .precision import FULL, Precision
 from .remembering import Remembering
-from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks
+from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks, changes
 from .scopes.memo import Memo
 from .scopes.scope import Scope
 
@@ -47,6 +47,10 @@ class Foreign(Protocol):
 
     def argument(self, operator: type[Operator], name: str) -> Advice:
         """What to write for an argument that is called so elsewhere."""
+        ...
+
+    def order(self, operator: str) -> tuple[str, ...]:
+        """The operator's arguments in the order in which they are taken elsewhere without names."""
         ...
 
     def sizes_first(self, operator: str) -> tuple[int, ...]:
@@ -167,6 +171,10 @@ class ElaborationSession:
         """The sizes of inputs that other libraries write before the operator's other arguments: the axis of each."""
         return self.foreign.sizes_first(operator.name) if self.foreign is not None else ()
 
+    def foreign_order(self, operator: type[Operator]) -> tuple[str, ...]:
+        """The operator's arguments in the order in which other libraries take them without names; empty if none is known."""
+        return self.foreign.order(operator.name) if self.foreign is not None else ()
+
     @contextmanager
     def nested(self, span: Span) -> Iterator[None]:
         """Limits the nesting of blocks and groups."""
@@ -244,10 +252,8 @@ class ElaborationSession:
         label = problem.label() if label is None else label
         if not label:
             label = next((t for s, t in marks if s == span), "")
-        new = problem.replacement()
         severity = "error" if self.in_training and problem.error_in_training else problem.severity
-        if new is not None and not edits:
-            edits = (Edit(span.before() if new.before else span, new.text, new.safe),)
+        edits = changes(problem, span, edits)
         made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
         self.diagnostics.append(made)
         self.errors += made.severity == "error"

@@ -19,7 +19,7 @@ def only(near: tuple[str, ...], name: str) -> Replacement | None:
     """The near name if there is one; it is what was meant if only the style differs: `Conv2D` for `conv`."""
     if len(near) != 1:
         return None
-    return Replacement(near[0], safe=re.sub(r"_|[123]d$", "", name.lower()) == near[0].replace("_", ""))
+    return Replacement(near[0], safe=re.sub(r"^.*\.|_|[123]d$", "", name.lower()) == near[0].replace("_", ""))
 
 
 class UnknownName(Problem):
@@ -44,18 +44,20 @@ class UnknownName(Problem):
 
 
 class UnknownStage(Problem):
-    """A stage that is neither an operator nor a block."""
+    """A stage that is neither an operator nor a block. `written`: the whole stage as it would be right."""
 
     code: ClassVar[str] = "unknown-operator"
     name: str
     near: tuple[str, ...] = ()
     elsewhere: Advice = Advice()
+    written: str = ""
 
     def message(self) -> str:
         return f"unknown operator or block `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
-        return (self.elsewhere.help,) if self.elsewhere.help else either(self.near)
+        helps = (self.elsewhere.help,) if self.elsewhere.help else either(self.near)
+        return (*helps, f"write `{self.written}`") if self.written else helps
 
     def replacement(self) -> Replacement | None:
         return self.elsewhere.replacement if self.elsewhere.help else only(self.near, self.name)

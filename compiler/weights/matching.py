@@ -15,7 +15,7 @@ from netc.dsl.diagnostics.suggest import near
 from ..analysis.parameters import ParameterInfo
 from ..errors.weights import SHOWN, Misfit, WeightsError, WeightsMismatch
 from ..ir.elements import Array, numpy_dtype
-from ..ir.types import DType
+from ..ir.types import FLOAT32, DType
 from .checkpoint import as_arrays, load, open_weights
 from .initial import Drawn, fixed, initial
 from .numbers import all_finite, converted, same
@@ -52,7 +52,7 @@ def match_stored(
     selected = select(tensors, infos, selection)
     found = _Match(infos, selected.tensors, selection, Drawn(infos, seed))
     sources = found.run()
-    return Matched(infos, sources, selected.prefix, selected.ignored, tuple(found.drawn))
+    return Matched(infos, sources, selected.prefix, selected.ignored, tuple(found.drawn), _widened(infos, selected.tensors))
 
 
 class _Unfit(Exception):
@@ -67,6 +67,7 @@ class Matched(Mapping[str, Array]):
     """The arrays by name, in the program's order, each read when it is asked for, and not kept.
 
     `prefix` was removed from all names, `ignored` are names that were left out, `drawn` are parameters that were not in the weights.
+    `widened`: the one type that the weights have and the larger one that the model has, if all numbers are converted so.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Matched(Mapping[str, Array]):
         prefix: str = "",
         ignored: tuple[str, ...] = (),
         drawn: tuple[str, ...] = (),
+        widened: tuple[DType, DType] | None = None,
     ) -> None:
         self.prefix = prefix
         self.ignored = ignored
         self.drawn = drawn
+        self.widened = widened
         self.not_finite: set[str] = set()
         """Names of the learned parameters that were read and have NaN or infinities; buffers may have infinities on purpose."""
         self._infos = infos
@@ -205,6 +208,14 @@ def _unfit_type(info: ParameterInfo, tensor: StoredTensor) -> str:
     if found is None or not _convertible(found, info.dtype):
         return f"holds {found or tensor.kind}, needed is {info.dtype}"
     return ""
+
+
+def _widened(infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor]) -> tuple[DType, DType] | None:
+    pairs = {(tensors[name].dtype, info.dtype) for name, info in infos.items() if name in tensors and info.dtype.is_float}
+    match [*pairs]:
+        case [(DType() as found, needed)] if found.size < needed.size and needed == FLOAT32:  # another type was asked for
+            return found, needed
+    return None
 
 
 def _convertible(found: DType, needed: DType) -> bool:

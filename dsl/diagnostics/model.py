@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from ..record import Record
@@ -23,6 +24,15 @@ class Edit(Record):
     span: Span
     text: str
     safe: bool = True
+
+
+def applied(edits: Iterable[Edit]) -> str:
+    """The text of a file after edits of it that do not overlap. There is at least one."""
+    ordered = sorted(edits, key=lambda one: one.span.start, reverse=True)
+    text = ordered[0].span.file.text
+    for edit in ordered:
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text
 
 
 class CallSite(Record):

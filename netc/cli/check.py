@@ -60,7 +60,7 @@ def command(
     if bool(files) == (text is not None):
         raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
     if shapes and form in ("json", "sarif"):
-        raise click.UsageError(f"--shapes is a table, and --format {form} writes none")
+        raise click.UsageError(f"--shapes is a table, and --format {form} writes none; `netc summary --json` has the shapes")
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models

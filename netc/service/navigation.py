@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from netc.compiler.elaborate import CannotLoad
 from netc.compiler.ir.types import BATCH
 from netc.dsl import ast
-from netc.dsl.diagnostics import Edit
+from netc.dsl.diagnostics import Edit, applied
 from netc.dsl.grammar import tables
 from netc.dsl.source import Span
 
@@ -134,14 +134,6 @@ def _check(workspace: Workspace, edits: list[Edit]) -> None:
         before, then = workspace.checked(path), after.checked(path)
         if before is None or then is None or _links(before) != _links(then) or _errors(then) > _errors(before):
             raise RenameRefused(f"`{changes[0].text}` would mean something else in {os.path.basename(path)}")
-
-
-def applied(edits: list[Edit]) -> str:
-    """The text of a file after edits of it that do not overlap."""
-    text = edits[0].span.file.text
-    for edit in sorted(edits, key=lambda one: one.span.start, reverse=True):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text
 
 
 def _links(checked: Checked) -> list[object]:

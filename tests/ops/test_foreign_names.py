@@ -14,10 +14,15 @@ import netc
 from netc import foreign_names
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.ops import Operator
+from netc.dsl.record import replace
+from netc.dsl.source import SourceFile
+from netc.fixes import fixed
 from netc.training.optimizers import optimizer_classes
 
 STAGES = [(library, name, stage) for library, names in foreign_names.STAGES.items() for name, stage in names.items()]
-ARGUMENTS = [(library, name, own) for library, names in foreign_names.SYNONYMS.items() for name, own in names.items()]
+ARGUMENTS = [
+    (library, name, own) for library, names in foreign_names.SYNONYMS.items() for name, several in names.items() for own in several.split()
+]
 SCHEMAS = onnx.defs.get_all_schemas()
 
 
@@ -115,3 +120,73 @@ def test_argument(library: str, name: str, own: str) -> None:
 @pytest.mark.parametrize("name", foreign_names.SYNONYMS["ONNX"])
 def test_onnx_has_the_attribute(name: str) -> None:
     assert any(name in schema.attributes for schema in SCHEMAS)
+
+
+def mended(text: str) -> str:
+    """The text after the edits of its first diagnostics."""
+    source = SourceFile("<text>", text)
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(text)
+    return fixed(source, [replace(found, edits=tuple(replace(e, safe=True) for e in found.edits)) for found in caught.value.diagnostics])[0]
+
+
+MODULES = {
+    "3": ("Linear(3, 2)", "Linear(in_features=3, out_features=2)", "Linear(3, 2, bias=False)", "ReLU(inplace=True)", "LayerNorm(3)"),
+    "4x8x8": (
+        "Conv2d(4, 6, 3)",
+        "Conv2d(4, 6, kernel_size=3, padding=1)",
+        "Conv2d(in_channels=4, out_channels=6, kernel_size=3, stride=2)",
+        "BatchNorm2d(4)",
+        "Upsample(scale_factor=2)",
+        "Conv2d(4, 6, 3, 2, 1)",
+        "ConvTranspose2d(4, 6, 2, 2)",
+        "MaxPool2d(2, 1)",
+        "AvgPool2d(3, 2, 1)",
+        "MaxPool2d(kernel_size=2, stride=2)",
+        "Dropout2d(p=0.5)",
+        "Flatten()",
+    ),
+}
+
+
+@pytest.mark.parametrize(("shape", "call"), [(shape, call) for shape, calls in MODULES.items() for call in calls])
+@pytest.mark.parametrize("library", ["", "nn.", "torch.nn."])
+def test_a_module_of_pytorch_is_one_edit(shape: str, call: str, library: str) -> None:
+    """PyTorch itself says which parameters it has and what comes out."""
+    made = netc.compile(mended(f"input {shape} -> {library}{call} as only"))
+    module = eval(call, vars(torch.nn)).eval()
+    found = {name.removeprefix("only."): tuple(value.shape) for name, value in made.module().state_dict().items()}
+    x = torch.zeros(2, *map(int, shape.split("x")))
+    assert found == {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    assert made.module().eval()(x).shape == module(x).shape
+
+
+LAYERS = {
+    'Dense(units=10, activation="relu")': "dense units=10 relu",
+    'Dense(10, activation="relu", name="fc")': "dense 10 relu as fc",
+    'layers.Conv2D(6, [3, 3], activation="relu")': "conv 6 [3, 3] relu",
+    "tf.keras.layers.Flatten()": "flatten",
+}
+
+
+@pytest.mark.parametrize("call", LAYERS)
+def test_a_layer_of_keras_is_one_edit(call: str) -> None:
+    assert mended(f"input 4x8x8 -> {call}") == f"input 4x8x8 -> {LAYERS[call]}"
+
+
+def test_arguments_of_another_meaning_are_left() -> None:
+    """`moveaxis 1 2` is not `permute [1, 2]`."""
+    assert mended("input 4x8 -> moveaxis 1 2") == "input 4x8 -> permute 1 2"
+
+
+@pytest.mark.parametrize(
+    ("operator", "module"),
+    [("conv", "Conv2d"), ("conv_transpose", "ConvTranspose2d"), ("max_pool", "MaxPool2d"), ("avg_pool", "AvgPool2d")],
+)
+def test_pytorch_takes_arguments_in_this_order(operator: str, module: str) -> None:
+    aliases = {arg.alias: arg.name for arg in Operator.registry[operator].signature.values() if arg.alias}
+    names = [aliases.get(name, name) for name in inspect.signature(getattr(torch.nn, module)).parameters]
+    skipped = len(foreign_names.sizes_first(operator))
+    order = foreign_names.order(operator)
+    assert tuple(names[skipped : skipped + len(order)]) == order
+    assert set(order) <= set(Operator.registry[operator].signature)

@@ -9,13 +9,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from netc.compiler.ops import Operator
+from netc.dsl.diagnostics import applied
 from netc.service.actions import actions, fix_all, formatted
 from netc.service.checked import Checked
 from netc.service.completion import complete
 from netc.service.diagnostics import diagnostics
 from netc.service.hints import hints
 from netc.service.hover import hover
-from netc.service.navigation import RenameRefused, applied, definition, references, rename
+from netc.service.navigation import RenameRefused, definition, references, rename
 from netc.service.signatures import signature
 from netc.service.symbols import folds, symbols
 from netc.service.tokens import words

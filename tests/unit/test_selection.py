@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,16 @@ def test_arguments(options: dict[str, Any], said: str) -> None:
         netc.Checkpoint({}, **options)
     with pytest.raises(ValueError, match="empty list"):
         netc.Checkpoint([])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_that_are_all_widened_get_a_note(dtype: torch.dtype) -> None:
+    name = str(dtype).removeprefix("torch.")
+    narrow = {key: value.to(dtype) for key, value in state().items()}
+    with pytest.warns(WeightsNote, match=f"the weights are {name} and become float32.*in more bytes; `--dtype {name}`"):
+        taken(narrow)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MODEL.module(weights=narrow, dtype=name)
+        taken({**narrow, next(iter(narrow)): next(iter(state().values()))})
+        taken(state())

@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 
 _CLOSING = re.compile(r"\s*,?\s*\)")
 _LABEL = re.compile(r"[A-Za-z_]\w*")
-_SIMPLE = (ast.NumberLiteral, ast.Dims, ast.String, ast.Boolean, ast.Name)
+_SIMPLE = (ast.NumberLiteral, ast.Dims, ast.String, ast.Boolean, ast.Name, ast.ListExpr)
 
 
 class Hint(Record):
@@ -69,15 +69,25 @@ def moved_last(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, 
 def _without_brackets(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
     """`dense(2, activation="relu")` as `dense 2 relu`, since no activation can be in brackets. Only if the arguments are simple ones, and
     all that the brackets contain."""
-    text, arguments = argument.file.text, arguments_of(node)
-    end = _CLOSING.match(text, arguments[-1].end)
-    simple = all(
-        isinstance(a.value if isinstance(a, ast.Keyword) else a, _SIMPLE) for a in (*node.positional, *node.keywords) if a.span != argument
-    )
-    if end is None or not simple or text[node.name_span.end : arguments[0].start].strip() != "(":
+    return _unbracketed(node, argument, [activation])
+
+
+def unbracketed(node: ast.Apply) -> tuple[Edit, ...]:
+    """`dense(2, bias=false)` as `dense 2 bias=false`, on the same terms."""
+    return _unbracketed(node, None, []) if node.called and node.activation is None else ()
+
+
+def _unbracketed(node: ast.Apply, without: Span | None, last: list[str]) -> tuple[Edit, ...]:
+    """The arguments, but for one of them, and then `last`."""
+    file, arguments = node.span.file, arguments_of(node)
+    written = [a for a in (*node.positional, *node.keywords) if a.span != without]
+    end = _CLOSING.match(file.text, arguments[-1].end if arguments else file.text.find("(", node.name_span.end) + 1)
+    simple = all(isinstance(a.value if isinstance(a, ast.Keyword) else a, _SIMPLE) for a in written)
+    first = arguments[0].start if arguments else node.name_span.end + 1
+    if end is None or not simple or file.text[node.name_span.end : first].strip() != "(":
         return ()
-    written = " ".join([*(span.text for span in arguments if span != argument), activation])
-    return (Edit(Span(argument.file, node.name_span.end, end.end()), f" {written}", safe=True),)
+    words = [*(span.text for span in arguments if span != without), *last]
+    return (Edit(Span(file, node.name_span.end, end.end()), "".join(f" {word}" for word in words), safe=True),)
 
 
 def separated(node: ast.Apply, argument: Span) -> tuple[Edit, ...]:

@@ -21,7 +21,13 @@ from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
 from .argument_edits import Hint, moved_last, removed, rewritten
 from .parameters import extra_argument_hint, is_activation
 
-_TORCH_TYPES = {"half": "float16", "float": "float32", "double": "float64", "short": "int16", "int": "int32", "long": "int64"}
+_NAMES_OF_TYPES = {
+    "float16": ("half", "f16", "fp16"), "bfloat16": ("bf16",), "float32": ("float", "single", "f32", "fp32"),
+    "float64": ("double", "f64", "fp64"), "uint8": ("byte", "u8"), "int8": ("char", "i8"), "int16": ("short", "i16"),
+    "int32": ("int", "i32"), "int64": ("long", "i64"), "bool": ("boolean",),
+}  # fmt: skip
+"""What they are called in PyTorch, in C, and for short."""
+_TYPES = {name: own for own, names in _NAMES_OF_TYPES.items() for name in names}
 
 
 def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
@@ -31,13 +37,16 @@ def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
     return tuple(show(shapes[i][axis]) if i < len(shapes) and len(shapes[i]) > 1 else "" for i, axis in enumerate(axes))
 
 
-def surplus_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, scope: Scope, sizes: tuple[str, ...]) -> Hint:
-    """For the first argument too many."""
+def surplus_hint(
+    cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, scope: Scope, sizes: tuple[str, ...], order: tuple[str, ...]
+) -> Hint:
+    """For the first argument too many. `order`: the arguments as another library takes them without names."""
     surplus = node.positional[len(slots)]
     return (
         _order_hint(cls, slots, node)
         or _sizes_hint(cls, slots, node, sizes)
         or _name_hint(cls, slots, node)
+        or _position_hint(cls, slots, node, sizes, order)
         or misplaced_hint(cls, surplus, scope)
         or extra_argument_hint(surplus, node)
         or list_hint(cls.name, slots, node)
@@ -60,10 +69,27 @@ def _order_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply)
     return Hint()
 
 
+_LITERALS = (ast.NumberLiteral, ast.Dims, ast.ListExpr)
+
+
+def _position_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, sizes: tuple[str, ...], order: tuple[str, ...]) -> Hint:
+    """For PyTorch's order without names, `max_pool 2 2` and `conv 3 8 3 1 1`, where 3 is the size of the input."""
+    positional, count = node.positional, len(slots)
+    texts = [e.span.text for e in positional]
+    known = len(sizes) if sizes and tuple(t.strip("[]()") for t in texts[: len(sizes)]) == sizes and len(texts) > count + len(sizes) else 0
+    names = order[count : len(texts) - known]
+    if len(names) != len(texts) - known - count or not all(isinstance(e, _LITERALS) for e in positional):
+        return Hint()
+    written = [*texts[known : known + count], *(f"{name}={text}" for name, text in zip(names, texts[known + count :], strict=True))]
+    safe = known == 0 or texts[0] != texts[known]
+    edits = rewritten(positional[0].span, positional[-1].span, (", " if node.called else " ").join(written), safe=safe)
+    return Hint(f"write `{cls.name} {' '.join(written)}`", edits)
+
+
 def _sizes_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply, sizes: tuple[str, ...]) -> Hint:
     """For PyTorch's order, `conv 3 8 3x3`: the sizes of the input are known. It is certain if these are the sizes of the input."""
     positional = node.positional
-    literals = all(isinstance(e, (ast.NumberLiteral, ast.Dims, ast.ListExpr)) for e in positional)
+    literals = all(isinstance(e, _LITERALS) for e in positional)
     if not sizes or not literals or len(positional) != len(slots) + len(sizes):
         return Hint()
     first = positional[: len(sizes)]
@@ -102,8 +128,9 @@ def _by_name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], surplus: ast.E
 
 
 def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
-    """For arguments whose names are written without `=`: `conv 8 3 stride 2`."""
-    surplus = node.positional[len(slots) :]
+    """For arguments whose names are written without `=`: `conv 8 3 stride 2`, `dense units 2`."""
+    start = next((i for i, e in enumerate(node.positional) if isinstance(e, ast.Name) and e.name in cls.signature), len(slots))
+    surplus = node.positional[min(start, len(slots)) :]
     names, values = surplus[::2], surplus[1::2]
     if not isinstance(names[0], ast.Name) or names[0].name not in cls.signature:
         return Hint()
@@ -177,7 +204,8 @@ def _is_of(kind: Kind[Any], value: object) -> bool:
 
 def near_word(kind: Kind[Any], name: str) -> list[str]:
     """The words of the kind that may be meant: that of PyTorch's or Keras' name, or similar ones."""
-    names = {DTYPE: _TORCH_TYPES, INIT: ALIASES}.get(kind, {})
-    if name in names:
-        return [names[name]]
+    names = {DTYPE: _TYPES, INIT: ALIASES}.get(kind, {})
+    meant = names.get(name, names.get(name.lower()))
+    if meant is not None:
+        return [meant]
     return near(name, INITIALISERS if kind is INIT else kind.words)

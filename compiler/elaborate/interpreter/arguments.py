@@ -70,7 +70,7 @@ class Arguments(Part):
             if self._failed(positional[len(slots)], scope):
                 raise AlreadyReported
             sizes = sizes_of(flow, self.session.sizes_first(cls))
-            hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes)
+            hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes, self.session.foreign_order(cls))
             raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
         args: dict[str, Any] = {}
         spans: dict[str, Span] = {}
@@ -113,7 +113,10 @@ class Arguments(Part):
         """For PyTorch's order with names, `conv(3, 16, kernel_size=3)`: the first arguments are the sizes of the input."""
         sizes = sizes_of(flow, self.session.sizes_first(cls))
         first = tuple(expr.span.text for expr in node.positional[: len(sizes)])
-        return known_sizes(cls, node, len(sizes)) if sizes and first == sizes else Hint()
+        if not sizes or first != sizes:
+            return Hint()
+        edits = removed(node, node.positional[0].span, node.positional[len(sizes) - 1].span, safe=True)
+        return replace(known_sizes(cls, node, len(sizes)), edits=edits)
 
     def _failed(self, expr: ast.Expr, scope: Scope) -> bool:
         """Whether the expression is the name of something that has failed."""

@@ -23,6 +23,10 @@ from .tensor_arithmetic import infix, prefix
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "@", "**", "==", "!=", "<", "<=", ">", ">=")
 
 
+_LONGEST = 60
+"""The longest text that a help repeats."""
+
+
 class CallSyntax(Part):
     def __init__(self, interpreter: Interpreter, parameters: StageParameters) -> None:
         super().__init__(interpreter)
@@ -33,7 +37,7 @@ class CallSyntax(Part):
         count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
         late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
         if late is not None:
-            raise Failure(NotATensor("a compile-time value", "tensors come first"), node.positional[count].span)
+            raise Failure(NotATensor("a compile-time value", _tensors_first(node, count)), node.positional[count].span)
         flows = [self.mixed(a, scope) for a in node.positional[:count]]
         stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
         found = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
@@ -140,3 +144,10 @@ def _reason(expr: ast.Expr) -> tuple[str, str]:
         case ast.Unary(op="not"):
             return "`not` does not apply to tensors", "for element-wise logic, write `a -> logical_not`"
     return "such an expression cannot contain tensors", ""
+
+
+def _tensors_first(node: ast.Apply, count: int) -> str:
+    """Help for a tensor after other arguments, such as Keras's `Dense(64)(x)`."""
+    *others, last = (e.span.text for e in node.positional)
+    written = f"{last.strip('()')} -> {' '.join((node.name, *others))}"
+    return f"tensors come first: `{written}`" if count == 0 and len(written) <= _LONGEST and "\n" not in written else "tensors come first"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
@@ -146,7 +147,11 @@ class Expressions(Part):
         candidates = self.session.near(name, [*scope.visible(), *self.session.dims]) or self.session.near(name, _values_everywhere())
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):
-            hint = f"a shape that begins with a name is a list: `[{', '.join(name.split('x'))}]`"
+            scope.incomplete = True  # it would have declared them
+            listed = f"[{', '.join(name.split('x'))}]"
+            raise Failure(
+                UnknownName(name, (), f"a shape that begins with a name is a list: `{listed}`"), span, edits=(Edit(span, listed),)
+            )
         raise Failure(UnknownName(name, candidates, hint), span)
 
     def _ambient(self, name: str) -> Binding | None:

@@ -21,6 +21,7 @@ from .blocks import Blocks
 from .checks import ShapeChecks
 from .closures import Closures
 from .conditionals import Conditionals
+from .foreign_stages import as_here
 from .freezing import freezing, own_keyword
 from .functions import Functions
 from .groups import Groups
@@ -83,7 +84,10 @@ class Stages(Part):
             if isinstance(flow, Unknown):
                 raise AlreadyReported
             raise Failure(NotAStage("in", "the input of the body"), node.name_span)
-        named, node = self.resolve(node, scope)
+        try:
+            named, node = self.resolve(node, scope)
+        except Failure as failure:
+            raise as_here(failure, node, lambda cls, stage: self._arguments.bind(cls, stage, scope, flow)) from None
         keyword = own_keyword(node, named)
         with noting(node.name, scope, self.session):
             if keyword is None:

@@ -43,7 +43,7 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
 
 def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failure:
     """The name is not bound."""
-    name = node.name
+    name = node.name.rpartition(".")[2]
     later = scope.later(name, node.name_span)
     if later is not None:
         return Failure(UnknownName(name, later=True), node.name_span, ((later, "defined here"),))
@@ -55,11 +55,15 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
     if name in HABITS:
         return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
     visible = [n for n in scope.visible() if n != "in"]
+    elsewhere = session.foreign_stage(name)
+    own = elsewhere.replacement.text if elsewhere.replacement is not None else ""
     alike = [n for n in Operator.registry if plain(n) == plain(name)]
+    if own in Operator.registry and own not in alike:  # PyTorch's `Dropout2d` is not `dropout`
+        alike = []
     candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
-    return Failure(UnknownStage(name, candidates, Advice() if alike else session.foreign_stage(name)), node.name_span)
+    return Failure(UnknownStage(node.name, candidates, Advice() if alike else elsewhere), node.name_span)
 
 
 def plain(name: str) -> str:

@@ -33,6 +33,12 @@ class Failure(Exception):
         self.edits = edits
 
 
+def changes(problem: Problem, span: Span, edits: tuple[Edit, ...] = ()) -> tuple[Edit, ...]:
+    """What carries out the help of a problem: these edits, or its replacement of the span."""
+    new = problem.replacement()
+    return edits or (() if new is None else (Edit(span.before() if new.before else span, new.text, new.safe),))
+
+
 class AlreadyReported(Exception):
     """An operand is `UNKNOWN`: its failure has been reported, and there is nothing to add."""
 

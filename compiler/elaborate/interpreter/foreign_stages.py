@@ -1,0 +1,75 @@
+"""A stage in the words of another library, `nn.Linear(3, 2)` or `Dense(units=10, activation="relu")`, as one of the language.
+
+In: the failure that its name is unknown, which says what the operator is called here. Out: the failure with an edit of the whole stage,
+if the helps for its arguments, one after another, lead to arguments that the operator takes; else as it was. Always: nothing else is
+reported or noted, and each step is an edit that the same mistake alone would get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit, applied
+from netc.dsl.parser import parse
+from netc.dsl.record import replace
+from netc.dsl.source import SourceFile
+
+from ...errors.names import UnknownStage
+from ...ops.base import Operator
+from ..scopes.failures import AlreadyReported, Failure, changes
+from .argument_edits import unbracketed
+
+Bind = Callable[[type[Operator], ast.Apply], object]
+_BEFORE = "x -> "
+_STEPS = 8
+_LONGEST = 200
+
+
+def as_here(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
+    """`bind` takes the arguments of a stage, or raises a `Failure`."""
+    problem, edits = failure.problem, changes(failure.problem, failure.span, failure.edits)
+    if not isinstance(problem, UnknownStage) or len(edits) != 1 or len(node.span.text) > _LONGEST or "\n" in node.span.text:
+        return failure
+    (renamed,) = edits
+    if not (renamed.safe or problem.elsewhere.same_arguments):  # `moveaxis 1 2` is no `permute [1, 2]`, and who knows what `lyer 2` is
+        return failure
+    cls = Operator.registry.get(renamed.text)
+    after = node.span.file.text[renamed.span.end : node.span.end]
+    if cls is None or renamed.span.start != node.span.start or not after:
+        return failure
+    settled = _settled(Edit(node.span, renamed.text + after, renamed.safe), cls, bind)
+    if settled is None or settled.text == renamed.text + after:
+        return failure
+    return Failure(replace(problem, written=settled.text), failure.span, failure.marks, edits=(settled,))
+
+
+def _settled(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
+    """The edit with arguments that the operator takes."""
+    for _ in range(_STEPS):
+        source = SourceFile("", _BEFORE + edit.text)
+        file, problems = parse(source)
+        found = [change for one in problems for change in one.edits]
+        if not problems:
+            stage = _stage(file)
+            try:
+                if stage is None or stage.name != cls.name:
+                    return None
+                bind(cls, stage)
+            except Failure as failure:
+                found = [*changes(failure.problem, failure.span, failure.edits)]
+            except AlreadyReported:
+                return None
+            else:
+                return replace(edit, text=applied(plain)[len(_BEFORE) :]) if (plain := unbracketed(stage)) else edit
+        if not found:
+            return None
+        edit = replace(edit, text=applied(found)[len(_BEFORE) :], safe=edit.safe and all(change.safe for change in found))
+    return None
+
+
+def _stage(file: ast.File) -> ast.Apply | None:
+    match file.items:
+        case (ast.Flow(pipeline=ast.Pipeline(stages=(ast.Apply() as stage,))),):
+            return stage
+    return None
