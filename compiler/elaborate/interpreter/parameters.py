@@ -12,7 +12,8 @@ from netc.dsl.record import Record
 
 from ...dims import symbols
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
+from ...ir.origins import Decided, Origin, has_origin, moved, plain
+from ...ir.reals import named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
@@ -21,9 +22,9 @@ from .base import Part
 
 
 def literal_value(expr: ast.Expr | None) -> Any:
-    """The value of an integer, or of a list of integers, that is written as such; None for anything else."""
+    """The value of a number, or of a list of integers, that is written as such; None for anything else."""
     match expr:
-        case ast.NumberLiteral(value=int()):
+        case ast.NumberLiteral():
             return expr.value
         case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
             return tuple(i.value for i in items)  # type: ignore[attr-defined]

@@ -13,8 +13,8 @@ from netc.dsl.record import replace
 
 from ....dims import symbols
 from ....ir.graph import Graph
-from ....ir.origins import Origin, TracedReal, has_origin, is_integer, named, origin_key, origin_of, plain
-from ....ir.reals import RealSymbol, has_real
+from ....ir.origins import Origin, has_origin, origin_key, origin_of, plain
+from ....ir.reals import TracedReal, has_real, named
 from ....ir.values import Value
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Lit, Literal
@@ -60,7 +60,7 @@ class Arguments:
     def _symbol_values(self, name: str, found: Origin) -> list[Any]:
         if found.index is not None:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
-        return [named(v, name) if is_integer(v) else RealSymbol(v, name) for v in self.relations.values(name)]
+        return [named(v, name) for v in self.relations.values(name)]
 
     def of_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
