@@ -17,7 +17,7 @@ from netc.dsl.record import Record
 
 from ....dims import symbols
 from ....ir.origins import TracedInt, is_integer
-from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, TupleCode
+from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
 from ..code.tree import (
     Argument,
     Formatted,
@@ -203,6 +203,11 @@ def _exact(lit: Lit) -> int | Fraction | None:
     return lit.value if is_integer(lit.value) else None
 
 
+def _constant(number: int | Fraction) -> int | Fraction:
+    """The number, or of a formula its summand without a symbol."""
+    return number.origin.terms.get((), 0) if isinstance(number, TracedInt) else number
+
+
 def _numbers(label: str) -> list[str]:
     """The text and, at odd positions, the numbers in it."""
     return re.split(r"(\d+)", label)
@@ -231,8 +236,15 @@ class _Progression:
     def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
         count, moved = len(self.members), [s for s in self.steps if s not in (None, ALTERNATING)]
-        least = POWERS if any(isinstance(s, Times) for s in moved) else COUNTED
-        return count >= LEAST and any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= least)
+        if count < LEAST:
+            return False
+        least = POWERS if any(isinstance(s, Times) for s in moved) else LEAST if self._is_share() else COUNTED
+        return any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= least)
+
+    def _is_share(self) -> bool:
+        """Whether what moves is a number in a probability, for which a list of values has no name."""
+        inside = {id(lit) for p in parts(self.members[0]) if isinstance(p, Share) for lit in _literals(p)}
+        return all(s is None or id(lit) in inside for lit, s in zip(_literals(self.members[0]), self.steps, strict=True))
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
@@ -250,9 +262,9 @@ class _Progression:
         labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
         powers = [(cast("int", a.value), s.factor) for a, s in zip(first, self.steps, strict=True) if isinstance(s, Times)]
         starts = {_parted(a, b)[1] for a, b in labels} or {_exponent(n, factor) for n, factor in powers}
-        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)}
+        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)} or {_constant(n) for n, s in numbers if s == 1}
         start = starts.pop() if len(starts) == 1 else 0
-        return start if start >= 0 and all(n == start * s for n, s in numbers) else 0
+        return start if start >= 0 and all(_constant(n) == start * s for n, s in numbers) else 0
 
     def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
         if step is None:

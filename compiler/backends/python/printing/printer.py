@@ -29,11 +29,13 @@ from ..code.expressions import (
     Method,
     Prefix,
     Probability,
+    Share,
     SliceCode,
     Subscript,
     TupleCode,
     Unneeded,
 )
+from ..code.simplify import shortened
 from ..code.tree import (
     Argument,
     ChoiceItems,
@@ -323,6 +325,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Method: _method,
     AttributeCode: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
     Infix: _infix,
+    Share: lambda code: _infix(code) if (shorter := shortened(code)) is code else doc(shorter),
     Prefix: _prefix,
     SliceCode: _slice,
     Subscript: _subscript,
