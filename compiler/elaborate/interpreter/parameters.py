@@ -50,8 +50,10 @@ class BoundParameters(Record):
         return cls(owner, {}, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
-        """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
-        own = named(value, f"{self.owner}.{parameter}") if self.owner else value
+        """The value as symbols of the block's own, if it is a number or a list of integers; but 0.0 stays one, as what does nothing for
+        it, such as a dropout, is left out."""
+        off = isinstance(value, float) and value == 0 and not has_origin(value)
+        own = named(value, f"{self.owner}.{parameter}") if self.owner and not off else value
         if own is value:
             return value
         literal = literal_value(default)
