@@ -100,7 +100,7 @@ COMPREHENSIONS = {
     "again and again": ("input 3x9 -> repeat d in [1, 3, 1, 3, 1, 3] as l { conv 3 3 padding=d dilation=d }", "(1, 3) * 3"),
     "steps rather than powers": (
         "input 3x9 -> repeat d in [1, 2, 3, 4, 5] as l { conv 3 3 padding=d dilation=d }",
-        "dilation=i + 1) for i in range(5)",
+        "dilation=i) for i in range(1, 6)",
     ),
     "items of an argument": (
         "block b(dilations) { in -> repeat d in dilations as l { conv 3 3 padding=d dilation=d } }\n"

@@ -12,7 +12,7 @@ from ...dims import SymDim
 from ...errors.limits import TooManyNodes
 from ...errors.structure import EmptyEach
 from ...errors.values import NotANumber
-from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule
+from ...ir.graph import Graph, Kind, SharedModule
 from ...ir.origins import is_integer, origin_key
 from ...ir.values import Value
 from ..limits import MAX_ITERATIONS, check_tuple
@@ -52,7 +52,9 @@ class Loops(Part):
             before = len(scope.frame.graph.nodes)
             with scope.frame.inlining():
                 made = self._iterations(node, items, flow, scope, inline=not indexed)
-            self._note_count(node, count, scope.frame.graph, made.steady and not before and not indexed)
+            # a single stage may be put into the graph around
+            alone = not before and not indexed and len(scope.frame.graph.nodes) > 1
+            self._note_count(count, scope.frame.graph, made.steady and alone)
             return made.result
         label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
         if not items:
@@ -63,7 +65,7 @@ class Loops(Part):
             own = self._items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
             made = self._iterations(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
             assert inner.frame is not None
-            self._note_count(node, count, inner.frame.graph, made.steady)
+            self._note_count(count, inner.frame.graph, made.steady)
             return made.result
 
         kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
@@ -71,9 +73,9 @@ class Loops(Part):
         entry = elaborate_body(BodySyntax(node, body, label, kind, items=key, count=count), flow, scope, self.session)
         return emit_call(entry, flow, scope, self.session, label, node.span, shared)
 
-    def _note_count(self, node: Loop, count: int | None, graph: Graph, steady: bool) -> None:
+    def _note_count(self, count: int | None, graph: Graph, steady: bool) -> None:
         """The count of a loop that is all of the graph so far. It may vary if one more iteration would be like those after the first."""
-        if steady and graph.count is None and isinstance(node, ast.Repeat) and all(_same(n, graph.nodes[1]) for n in graph.nodes[2:]):
+        if steady and graph.count is None:
             graph.count = count
         else:
             self.session.decisions.pin(count)
@@ -125,18 +127,13 @@ def _is_first(node: ast.Node, names: set[str]) -> bool:
     return False
 
 
-def _same(one: Node, other: Node) -> bool:
-    if isinstance(one, OpNode) or isinstance(other, OpNode):
-        return isinstance(one, OpNode) and isinstance(other, OpNode) and _form(one) == _form(other)
-    return one.graph is other.graph and origin_key(tuple(one.arguments.values())) == origin_key(tuple(other.arguments.values()))
-
-
-def _form(node: OpNode) -> tuple[object, ...]:
-    return (node.op, origin_key(node.op.numbers), *((v.type, origin_key(v.type.shape)) for v in node.inputs))
-
-
 def _keyword(node: Loop) -> str:
     return "repeat" if isinstance(node, ast.Repeat) else "each"
+
+
+def _form(flow: Flow) -> object:
+    """Equal for tensors of one type, whose sizes have the same formulas."""
+    return token(flow), tuple(origin_key(v.type.shape) for v in tensors(flow) or ())
 
 
 class _Iterations(Part):
@@ -160,14 +157,14 @@ class _Iterations(Part):
 
     def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
         """Each iteration on what the one before passes on: all of its results that are not collected."""
-        passed = [token(flow)]
+        passed = [_form(flow)]
         for index, item in enumerate(items):
             before, size = token(flow), self._frame.graph.size
             flow = self._run_iteration(item, flow)
             if self._failed():
                 return UNKNOWN
             flow = flow if collector is None else collector.take(flow)
-            passed.append(token(flow))
+            passed.append(_form(flow))
             if index == 0 and not self._node.binders.parts and before == token(flow):
                 # All others are as large as the first: an excessive number is rejected at once
                 total = size + (self._frame.graph.size - size) * len(items)
