@@ -18,6 +18,7 @@ import torch
 from parity import arguments as taken_by
 from parity import inputs_for, sizes_of, tensor
 from zoo.catalogue import compilable
+from zoo.small import SMALL, Small
 
 import netc
 
@@ -114,6 +115,29 @@ def test_other_arguments(path: Path, name: str | None) -> None:
             if sum(shape.numel() for shape in expected[0].values()) < SMALL:
                 _same_draws(model, wanted, given)
                 _same_results(model, wanted, given)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", SMALL)
+def test_other_arguments_of_a_small_configuration(family: str) -> None:
+    """Those of what published models are derived from, `network`, too."""
+    small = SMALL[family]
+    model = small.compiled()
+    own = settable(SPECS / small.spec, small.model)
+    for argument, value in arguments(model).items():
+        if argument not in own:
+            continue
+        for other in candidates(value):
+            given = {argument: other}
+            try:
+                wanted = Small(
+                    small.spec, small.model, {**small.params, argument: list(other) if isinstance(other, tuple) else other}
+                ).compiled()
+            except netc.CompileError:
+                continue
+            assert parts(model, given) == parts(wanted, {}), given
+            _same_draws(model, wanted, given)
+            break
 
 
 def _same_draws(model: netc.Model, wanted: netc.Model, given: Arguments) -> None:

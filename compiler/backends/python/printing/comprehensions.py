@@ -234,6 +234,11 @@ def _listed(run: list[Code]) -> Code | None:
     ((name, values),) = differences.found.items()
     kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in _literals(run[0])) else Lit
     period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
+    if LEAST <= period < len(values):
+        match _written(run[:period]):
+            case [GeneratorStar(counted, index, CallCode() as numbers)]:
+                again = CallCode("range", (Lit(len(values) // period),))
+                return GeneratorStar(GeneratorStar(counted, index, numbers), "_", again)
     once = TupleCode(tuple(kind(cast("Literal", v.value)) for v in values[:period]))
     return GeneratorStar(item, name, once if period == len(values) else Infix("*", once, Lit(len(values) // period)))
 
