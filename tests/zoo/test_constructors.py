@@ -24,7 +24,7 @@ import netc
 
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted(path for path in SPECS.rglob("*.net") if "std" not in path.parts)
-SMALL = 2_000_000
+COMPARED = 2_000_000
 """The number of parameters up to which results are compared."""
 OTHERS = 1
 """The number of other values that are tried for an argument."""
@@ -112,7 +112,7 @@ def test_other_arguments(path: Path, name: str | None) -> None:
             given = {argument: other}
             expected = parts(wanted, {})
             assert parts(model, given) == expected, given
-            if sum(shape.numel() for shape in expected[0].values()) < SMALL:
+            if sum(shape.numel() for shape in expected[0].values()) < COMPARED:
                 _same_draws(model, wanted, given)
                 _same_results(model, wanted, given)
 
@@ -129,10 +129,9 @@ def test_other_arguments_of_a_small_configuration(family: str) -> None:
             continue
         for other in candidates(value):
             given = {argument: other}
+            params = {**small.params, argument: list(other) if isinstance(other, tuple) else other}
             try:
-                wanted = Small(
-                    small.spec, small.model, {**small.params, argument: list(other) if isinstance(other, tuple) else other}
-                ).compiled()
+                wanted = Small(small.spec, small.model, params).compiled()
             except netc.CompileError:
                 continue
             assert parts(model, given) == parts(wanted, {}), given
