@@ -122,6 +122,12 @@ class StageExpr(Expr):
     stage: Apply
 
 
+class OfPipeline(Expr):
+    """`(a -> b)` as an argument: a tensor. The group has one member, and neither label nor arguments."""
+
+    group: Group
+
+
 class ForClause(Node):
     """`for i in over`, `for (i, w) in over`. One binder without parentheses is a pattern of one name."""
 

@@ -97,6 +97,10 @@ class ExpressionBuilder:
     def false(self, c: Children) -> ast.Boolean:
         return ast.Boolean(self._token_span(c[0]), False)
 
+    def of_pipeline(self, c: Children) -> ast.OfPipeline:
+        span = self._between(c[0], c[2])
+        return ast.OfPipeline(span, ast.Group(span, (c[1],)))
+
     def list_expr(self, c: Children) -> ast.ListExpr:
         return ast.ListExpr(self._between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())
 

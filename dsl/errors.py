@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .diagnostics.model import Diagnostic, Edit, Mark
 from .source import Span
@@ -99,11 +100,11 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
-        help, edits = ("write `not` for negation",), (Edit(span, "not ", safe=False),)
+        help, edits = ("write `not` in a condition, `a -> logical_not` for a tensor",), (Edit(span, "not ", safe=False),)
     elif character == "&":
-        help, edits = ("write `and`",), (Edit(span, "and", safe=False),)
+        help, edits = ("write `and` in a condition, `(a, b) -> logical_and` for tensors",), (Edit(span, "and", safe=False),)
     elif character == "|":
-        help = ("write `or` in a condition, `->` between stages",)
+        help = ("write `or` in a condition, `(a, b) -> logical_or` for tensors, `->` between stages",)
     elif character == "?":
         help = ("write `a if condition else b`, for tensors `(condition, a, b) -> where`",)
     elif character == "^":
@@ -211,14 +212,12 @@ def double_equals(span: Span) -> Diagnostic:
     return syntax(span, "`==` is a comparison, not an argument", help=("write `name=value`",), edits=(Edit(span, "="),))
 
 
-def negative_argument(span: Span, number: str) -> Diagnostic:
-    return syntax(
-        span,
-        "a negative positional argument needs parentheses",
-        f"this subtracts {number}",
-        help=(f"write `(-{number})`, `[-{number}]` for a list, or name the argument: `axis=-{number}`",),
-        edits=(Edit(span, f"(-{number})"),),
-    )
+def negative_arguments(span: Span, numbers: Sequence[str]) -> Diagnostic:
+    """`sort -1`, `transpose -1 -2`."""
+    first, written = numbers[0], " ".join(f"(-{number})" for number in numbers)
+    others = "" if len(numbers) > 1 or first == "inf" else f", `[-{first}]` for a list, or name the argument: `axis=-{first}`"
+    message = "a negative positional argument needs parentheses"
+    return syntax(span, message, f"this subtracts {first}", help=(f"write `{written}`{others}",), edits=(Edit(span, written),))
 
 
 def python_constant(span: Span, text: str) -> Diagnostic:

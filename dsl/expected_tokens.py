@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from . import errors
+from .brackets import OPENERS
 from .diagnostics.model import Diagnostic
 from .grammar import END
 from .source import SourceFile, Span
 from .tokens import Token
 
-_OPENERS = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT", "LBRACE"))
+_OPENERS = OPENERS | {"LBRACE"}
 _CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
 
 _AFTER = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .brackets import OPENERS
 from .format_tree import Braces, BracketText, Leaf
 
-_NOTHING_AFTER = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT", "DOT", "DOTDOT", "EQUALS", "UNARY"))
+_NOTHING_AFTER = OPENERS | {"DOT", "DOTDOT", "EQUALS", "UNARY"}
 _NOTHING_BEFORE = frozenset(
     ("RPAR", "RBRACK", "COMMA", "COMMA_WHERE", "COLON", "QUESTION", "DOT", "DOTDOT", "EQUALS", "LPAR_TIGHT", "LBRACK_TIGHT")
 )

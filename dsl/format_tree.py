@@ -8,12 +8,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
+from .brackets import OPENERS
 from .grammar import END, tables
 from .layout import lay_out
 from .source import SourceFile
 from .tokens import Token, lex
 
-OPENERS = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT"))
 _CLOSERS = frozenset(("RPAR", "RBRACK"))
 
 

@@ -3,15 +3,19 @@
 In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
-- decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and of
-  a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input, numbers and keywords in a path of labels;
+- decides by looking at neighbouring tokens what the grammar cannot: tight brackets, those of an argument that is a pipeline (an arrow is
+  in them), `=` that binds a name, the names of `(a, b) = ` and of a `repeat`, the `=` of the states of a `scan`, the commas between the
+  conditions of an input, numbers and keywords in a path of labels;
 - balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
   a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from . import errors
+from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, holds_argument, with_arrows
 from .diagnostics.model import Diagnostic
 from .grammar import END
 from .source import SourceFile, Span
@@ -20,8 +24,6 @@ from .tokens import Token
 MAX_BRACKETS = 64
 MAX_NESTING = 200
 
-_CLOSER = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRACE", "}")}
-_OPENER = {"RPAR": ("LPAR", "("), "RBRACK": ("LBRACK", "["), "RBRACE": ("LBRACE", "{")}
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "DOTDOT"))
 # A line that ends with one of these is continued on the next, and so is one before those
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
@@ -45,15 +47,6 @@ _IN_PATH = _STATEMENT_WORDS | frozenset(
 _PASSED_ON = frozenset(("PATH", "NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
 
 
-class _Open:
-    """An open bracket, and the counts of nesting outside it."""
-
-    __slots__ = ("token", "line", "chain", "choices", "outer")
-
-    def __init__(self, token: Token, line: int, chain: int, choices: int, outer: int) -> None:
-        self.token, self.line, self.chain, self.choices, self.outer = token, line, chain, choices, outer
-
-
 def lay_out(file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> list[Token]:
     return _Filter(file, tokens, problems).run()
 
@@ -64,7 +57,7 @@ class _Filter:
         self.tokens = tokens
         self.problems = problems
         self.out: list[Token] = []
-        self.open: list[_Open] = []
+        self.open: list[OpenBracket] = []
         self.newline: Token | None = None  # the last newline that may end a statement and was not yet passed on
         self.last_newline: Token | None = None
         self.line = 0
@@ -203,9 +196,9 @@ class _Filter:
         depth = 0
         for at in range(index, len(tokens) - 1):
             kind = tokens[at].type
-            if kind in _CLOSER:
+            if kind in CLOSER_OF:
                 depth += 1
-            elif kind in _OPENER:
+            elif kind in OPENER_OF:
                 depth -= 1
             elif depth == 1 and kind == "EQUALS" and tokens[at - 1].type == "NAME":
                 before = next(t.type for t in reversed(tokens[: at - 1]) if t.type != "NL")
@@ -251,9 +244,9 @@ class _Filter:
             token.type = "NAME"
         elif kind == "BAD_NUMBER":
             self._number_in_path(index, token)
-        elif kind in _CLOSER or kind == "LPAR_NAMES":
+        elif kind in CLOSER_OF or kind == "LPAR_NAMES":
             self._opener(token, last)
-        elif kind in _OPENER:
+        elif kind in OPENER_OF:
             self._closer(token)
         elif kind in _OPERATORS:
             self._operator(token, last)
@@ -305,6 +298,9 @@ class _Filter:
     def _opener(self, token: Token, last: str) -> None:
         kind = "LPAR" if token.type == "LPAR_NAMES" else token.type
         previous = self.out[-1] if self.out else None
+        in_call = bool(self.open) and self.open[-1].call
+        if token.type == "LPAR" and holds_argument(self.out, in_call) and token.start in self._with_arrows:
+            token.type = "LPAR_FLOW"
         if previous is not None and previous.end == token.start:
             if token.type == "LPAR" and last == "NAME":
                 token.type = "LPAR_TIGHT"
@@ -316,12 +312,16 @@ class _Filter:
             self.brackets_reported = True
             self._report(errors.too_much_nesting(self._span(token), "brackets", MAX_BRACKETS), token)
         plain = Token(kind, token.text, token.start, token.end)
-        self.open.append(_Open(plain, self.line, self.chain, self.choices, self.outer))
+        self.open.append(OpenBracket(plain, token.type == "LPAR_TIGHT", self.line, self.chain, self.choices, self.outer))
         self.outer += self.chain + self.choices + 1
         self.chain = self.choices = 0
 
+    @cached_property
+    def _with_arrows(self) -> frozenset[int]:
+        return with_arrows(self.tokens)
+
     def _closer(self, token: Token) -> None:
-        opener, text = _OPENER[token.type]
+        opener, text = OPENER_OF[token.type]
         if self.open and self.open[-1].token.type == opener:
             self._pop()
         elif not any(one.token.type == opener for one in self._reachable(opener)):
@@ -332,7 +332,7 @@ class _Filter:
                 self._close_one()
             self._pop()
 
-    def _reachable(self, opener: str) -> list[_Open]:
+    def _reachable(self, opener: str) -> list[OpenBracket]:
         """The open brackets that a closer could mean: `)` and `]` do not reach over a `{`."""
         if opener == "LBRACE":
             return self.open
@@ -345,7 +345,7 @@ class _Filter:
         span = self._span(token)
         if self.open and self.open[-1].token.type != "LBRACE":
             top = self.open[-1].token
-            kind, closer = _CLOSER[top.type]
+            kind, closer = CLOSER_OF[top.type]
             self._report(errors.wrong_bracket(span, token.text, self._span(top), closer), token)
             self._pop()
             token.type = kind
@@ -366,7 +366,7 @@ class _Filter:
 
     def _close_one(self) -> None:
         """Inserts the partner of the innermost open bracket."""
-        kind, text = _CLOSER[self.open[-1].token.type]
+        kind, text = CLOSER_OF[self.open[-1].token.type]
         at = self.out[-1].end
         self.out.append(Token(kind, text, at, at))
         self._pop()
@@ -390,7 +390,7 @@ class _Filter:
         if opener.type == "LBRACE":
             self.problems.append(errors.missing_brace(span))
         else:
-            self._report(errors.missing_bracket(span, opener.text, _CLOSER[opener.type][1]), self.out[-1])
+            self._report(errors.missing_bracket(span, opener.text, CLOSER_OF[opener.type][1]), self.out[-1])
 
     def _report(self, problem: Diagnostic, token: Token) -> None:
         self.problems.append(problem)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from . import ast, errors, syntax_errors
+from .brackets import OPENERS
 from .builder import Builder, Children, method
 from .diagnostics.model import Diagnostic
 from .foreign_forms import continued
@@ -221,7 +222,7 @@ def _statement_end(tokens: list[Token], first: int) -> int:
     depth = 0
     for at in range(first, len(tokens)):
         kind = tokens[at].type
-        if kind in ("LBRACE", "LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LBRACK", "LBRACK_TIGHT"):
+        if kind == "LBRACE" or kind in OPENERS:
             depth += 1
         elif kind in ("RPAR", "RBRACK") or (kind == "RBRACE" and depth):
             depth -= 1

@@ -22,6 +22,7 @@ _STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _LONGEST_SHAPE = 60
 """The longest shape that is repeated in a help."""
+_FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=false`"
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
 
 
@@ -83,7 +84,9 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
     if kind == "ELSE":
         return errors.syntax(stop.span, "`else` without `if`")
     if kind == "AS" and (previous is None or previous.type in _VALUES):
-        return errors.syntax(stop.span, "expected a name after `as`")
+        following = stop.tokens[stop.at + 1]
+        help = (f"write it without quotes: `as {following.text[1:-1]}`",) if following.type == "STRING" else ()
+        return errors.syntax(stop.span, "expected a name after `as`", help=help)
     if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
         what = f"write `{previous.text}` alone for all tensors of the tuple"
         return errors.syntax(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,))
@@ -160,9 +163,10 @@ def _equals(stop: Stop) -> Diagnostic | None:
 
 
 def _arrow(stop: Stop) -> Diagnostic | None:
-    if stop.token.type != "ARROW" or stop.previous is None or stop.previous.type not in _VALUES:
+    at_arrow = stop.token.type == "ARROW" and stop.previous is not None and stop.previous.type in _VALUES
+    if stop.token.type != "LPAR_FLOW" and not at_arrow:
         return None
-    if stop.opener is not None:
+    if stop.opener is not None or not at_arrow:
         return errors.syntax(
             stop.span,
             "a pipeline cannot be an argument",
@@ -191,12 +195,21 @@ def _operator(stop: Stop) -> Diagnostic | None:
     if "ARROW" not in stop.possible or token.type == "IN":
         return None
     following = stop.tokens[stop.at + 1]
-    if token.type == "MINUS" and following.type == "NUMBER":
-        return errors.negative_argument(stop.between(token.start, following.end), following.text)
+    if numbers := _negative_numbers(stop):
+        return errors.negative_arguments(stop.between(token.start, numbers[-1].end), [number.text for number in numbers])
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
         return errors.comment(stop.span, f"`{token.text}` cannot follow a stage")
     whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
     return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
+
+
+def _negative_numbers(stop: Stop) -> list[Token]:
+    """What follows each `-`, of several in a row."""
+    found, at = [], stop.at
+    while stop.tokens[at].type == "MINUS" and (stop.tokens[at + 1].type == "NUMBER" or stop.tokens[at + 1].text == "inf"):
+        found.append(stop.tokens[at + 1])
+        at += 2
+    return found
 
 
 def _body(stop: Stop) -> Diagnostic | None:
@@ -207,6 +220,8 @@ def _body(stop: Stop) -> Diagnostic | None:
         )
     if kind == "LBRACE" and stop.first.type == "FN" and "EQUALS" in stop.possible:
         return errors.syntax(stop.span, "the body of a `fn` is a single expression", help=("write `fn f(x) = ...`",))
+    if stop.token.text == "trainable" and "LBRACE" in stop.possible:
+        return errors.syntax(stop.span, "`trainable` cannot precede a body", help=(_FREEZE_HELP,))
     after_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
     if kind != "LBRACE" and after_label and "LBRACE" in stop.possible:
         return errors.syntax(
@@ -314,6 +329,8 @@ def _space_before_index(stop: Stop) -> Diagnostic | None:
 def _missing_arrow(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.previous.type not in _VALUES or "ARROW" not in stop.possible:
         return None
+    if stop.token.text == "trainable" and stop.previous.type == "RBRACE":
+        return errors.syntax(stop.span, "`trainable` cannot follow a body", help=(_FREEZE_HELP,))
     if stop.token.type in _STAGE_STARTS:
         end = "the end of the line" if "NL" in stop.possible and stop.opener is None else "the end of the group"
         return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("separate stages with `->`",))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import import_module
+from traceback import walk_tb
 
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import Diagnostic
@@ -23,6 +24,10 @@ _OF_NAMES = ("unknown-operator", "unknown-name", "too-many-arguments")
 """Errors of names that an installed plugin may know. `dense 2 snake` has too many arguments until `snake` is an activation."""
 
 
+_packages: set[str] = set()
+"""The packages, or single modules, of the plugins that were loaded."""
+
+
 class PluginError(Exception):
     """The plugin cannot be loaded, or one of its operators cannot be used."""
 
@@ -30,6 +35,7 @@ class PluginError(Exception):
 def load(name: str) -> None:
     """Imports the module called `name`, which is found as Python finds modules, or in the current folder. Raises `PluginError`."""
     before, path = set(Operator.registry), list(sys.path)
+    _packages.add(name.partition(".")[0])
     sys.path.append("")  # last, so that nothing there replaces what is installed
     try:
         import_module(name)
@@ -59,6 +65,14 @@ def load_installed() -> bool:
     for value in sorted({point.value for point in entry_points(group=GROUP)}):
         load(value)
     return len(Operator.registry) > before
+
+
+def raised_by_plugin(error: Exception) -> str | None:
+    """The file of a plugin and its line, if an exception was raised in the code of one, or in what that called."""
+    for frame, line in reversed(list(walk_tb(error.__traceback__))):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _packages:
+            return f"{frame.f_code.co_filename}:{line}"
+    return None
 
 
 def _check(operators: Iterable[type[Operator]]) -> None:

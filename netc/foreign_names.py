@@ -120,6 +120,7 @@ SENTENCES = {
     "eye": f"{_FORMULA}`table (i, j) [4, 4] = 1 if i == j else 0`",
     "full_like": _NUMBER,
     "linspace": f"{_FORMULA}`table (i) [5] = i / 4`",
+    "median": "sort, and take the middle: `sort axis=1 -> select axis=1 index=2` of 5 elements",
     "ones": f"{_FORMULA}`table (i) [5] = 1`",
     "ones_like": _NUMBER,
     "rand": _DRAWN,

@@ -136,9 +136,9 @@ def pytorch(operator: type[Operator], *, sizes: Sizes | None = None) -> Callable
 def onnx(operator: type[Operator], *, nodes: str = "composed") -> Callable[[T], T]:
     """The operator in ONNX: a function of the operator and its use, that adds nodes and gives the result, or a tuple of all results.
 
-    `site.x` is a tensor, with arithmetic and `site.x.op("Sin")` for any ONNX operator; `site.parameter("weight")` is the name of a
-    parameter. `nodes` says in `netc ops` what the operator becomes. Where it cannot be said in ONNX: `raise UnsupportedInOnnx(op.name,
-    reason)`.
+    `site.x` is a tensor, with arithmetic and `site.x.op("Sin")` for any ONNX operator, whose further inputs are tensors, numbers, or tuples
+    of sizes or axes; `site.learned("weight")` is a parameter as such a tensor. `nodes` says in `netc ops` what the operator becomes. Where
+    it cannot be said in ONNX: `raise UnsupportedInOnnx(op.name, reason)`.
     """
 
     def put(emitter: T) -> T:

@@ -16,6 +16,7 @@ class UnknownArgument(Problem):
     known: tuple[str, ...] = ()
     hint: str = ""
     elsewhere: Advice = Advice()
+    tensors: tuple[str, ...] = ()
 
     def message(self) -> str:
         return f"`{self.owner}` has no argument `{self.name}`"
@@ -23,7 +24,8 @@ class UnknownArgument(Problem):
     def notes(self) -> tuple[str, ...]:
         if not self.known:
             return () if self.hint else (f"`{self.owner}` takes no arguments",)
-        return (f"`{self.owner}` takes " + ", ".join(f"`{n}`" for n in self.known),)
+        arguments, tensors = (", ".join(f"`{n}`" for n in names) for names in (self.known, self.tensors))
+        return (f"`{self.owner}` takes {arguments}" + (f"; tensors by name: {tensors}" if tensors else ""),)
 
     def help(self) -> tuple[str, ...]:
         hint = self.hint or self.elsewhere.help

@@ -39,6 +39,10 @@ class NoPlaceFor(Problem):
     code: ClassVar[str] = "no-such-parameter"
     operator: str
     parameter: str
+    affine: bool = True
 
     def message(self) -> str:
         return f"`{self.operator}` has no {self.parameter} with these arguments, so that no tensor can be given for it"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write `affine=true`",) if not self.affine else ()

@@ -154,17 +154,18 @@ class BadIndex(Problem):
 
 
 class PadTooLarge(Problem):
-    """A reflection or a wrap-around of more elements than the axis has."""
+    """A reflection or a wrap-around of more elements than the axis has. `stage` is how the mode is written."""
 
     code: ClassVar[str] = "pad-too-large"
     mode: str
     axis: int
     amount: Dim
     found: TensorType
+    stage: str = "pad mode"
 
     def message(self) -> str:
         bound = "less than" if self.mode == "reflect" else "at most"
-        needs = f"the padding of `pad mode={self.mode}` must be {bound} the size of the axis"
+        needs = f"the padding of `{self.stage}={self.mode}` must be {bound} the size of the axis"
         return f"{needs}, found {show(self.amount)} for axis {self.axis} of {self.found}"
 
     def label(self) -> str:

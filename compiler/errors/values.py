@@ -157,6 +157,18 @@ class NotAConstant(Problem):
         return f"expected a compile-time value, found the {self.what} `{self.name}`"
 
 
+class PipelineAsValue(Problem):
+    """A pipeline as an argument that is no tensor."""
+
+    code: ClassVar[str] = "wrong-value"
+
+    def message(self) -> str:
+        return "expected a compile-time value, found a pipeline"
+
+    def help(self) -> tuple[str, ...]:
+        return ("a tensor is passed to a stage with an arrow, `(a, b) -> stage`, or by the name of one of its inputs",)
+
+
 class TensorAsValue(Problem):
     """A tensor where a compile-time value is needed. `bound`: the name that a `let` gives the value."""
 

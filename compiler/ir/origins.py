@@ -214,7 +214,8 @@ def plain(value: Any) -> Any:
 
 class Origin(Record):
     """What a symbol of a graph is: a parameter of its block or model, called `name` (of a list, the item `index`), with the `default` that
-    the spec gives it as a literal; or the size of `axis` of `input`. `value` is its value: that of a parameter may be a float."""
+    the spec gives it as a literal; or the size of `axis` of `input`, of a tuple the sum of the sizes. `value` is its value: that of a
+    parameter may be a float, and that of a `JoinedTuple` has its formula in the branch that was taken."""
 
     name: str
     value: Any

@@ -7,9 +7,10 @@ integers do (`TracedInt`); a condition that cannot be said so, such as one on a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from netc.dsl.record import Record
+
+from .values import JoinedTuple, Parts, TupleSlice
 
 
 class Comparison(Record):
@@ -49,7 +50,7 @@ class Choice(Record):
     """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken.
 
     `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch. `given` and `results` are the
-    tensors that it takes and gives: without an `else`, the same if it does not hold.
+    tensors and tuples that it takes and gives: without an `else`, the same if it does not hold.
     """
 
     key: Key
@@ -58,8 +59,15 @@ class Choice(Record):
     labels: tuple[str, ...]
     after: str
     inner: tuple[Choice, ...]
-    given: tuple[Any, ...]
-    results: tuple[Any, ...]
+    given: Parts
+    results: Parts
+
+
+def joined_tuples(choices: Iterable[Choice]) -> Iterator[JoinedTuple]:
+    """The tuples that `if`s give, each after those that it is made of."""
+    for choice in choices:
+        yield from joined_tuples(choice.inner)
+        yield from (part.of for part in choice.results if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple))
 
 
 def every(choices: Iterable[Choice]) -> Iterator[Choice]:

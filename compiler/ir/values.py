@@ -5,6 +5,8 @@ Always: a value belongs to one graph and is identified by object, not by name.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -40,7 +42,8 @@ class ValueTuple:
 
     `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
     `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
-    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call.
+    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call; nor is the result of an
+    `if` of a block, a `JoinedTuple`.
     """
 
     __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
@@ -55,6 +58,18 @@ class ValueTuple:
 
     def __repr__(self) -> str:
         return f"<{self.name or 'tuple'}: {len(self.values)} tensors>"
+
+
+class JoinedTuple(ValueTuple):
+    """What an `if` gives as a tuple: one tuple whichever branch is taken. `parts` are what the branch makes it of; `key` is that of the
+    `if`."""
+
+    __slots__ = ("key", "parts")
+
+    def __init__(self, parts: Parts, key: tuple[int, int]) -> None:
+        super().__init__("", flat(parts), 0)
+        self.parts = parts
+        self.key = key
 
 
 class TupleSlice(Record):
@@ -91,6 +106,14 @@ class ReturnedTuple(Record):
 
     parts: Parts
     listed: bool = False
+
+
+def sources(parts: Parts) -> Iterator[ValueTuple]:
+    """The tuples that parts are from, and those that these are made of."""
+    for part in parts:
+        if isinstance(part, TupleSlice):
+            yield part.of
+            yield from sources(part.of.parts) if isinstance(part.of, JoinedTuple) else ()
 
 
 def flat(parts: Parts) -> tuple[Value, ...]:

@@ -2,8 +2,8 @@
 
 A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind
 of number it gives and the bounds it keeps; formula_values.py has its values. Formulas follow mathematics: `/` is real division, `//` and
-`%` round down, `floor` gives an integer, `and`, `or`, `not` and the condition of `where` take any number (true unless it is zero), a
-boolean counts as 0 or 1. An item of a list is found by indices that are never outside it.
+`%` round down, `floor`, `round` (of ties, to the even one) and `int` give an integer, `and`, `or`, `not` and the condition of `where` take
+any number (true unless it is zero), a boolean counts as 0 or 1. An item of a list is found by indices that are never outside it.
 """
 
 from __future__ import annotations
@@ -111,6 +111,8 @@ FUNCTIONS: dict[str, Function] = {
     "log": Function(1, 1, "float", math.log, "log"),
     "sqrt": Function(1, 1, "float", math.sqrt, "sqrt"),
     "floor": Function(1, 1, "int", math.floor, "floor"),
+    "round": Function(1, 1, "int", round, "rint"),
+    "int": Function(1, 1, "int", int, "trunc"),
     "float32": Function(1, 1, "float", rounded, "float32"),
     "abs": Function(1, 1, "same", abs, "abs"),
     "min": Function(2, None, "same", min, "minimum"),

@@ -128,8 +128,8 @@ def _interval_of_call(formula: CallFormula, shape: Shape) -> Bounds:
             pick = FUNCTIONS[name].python
             ends = [interval(a, shape) for a in arguments]
             return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
-        case CallFormula("floor", (argument,)):
-            return _of_floor(interval(argument, shape))
+        case CallFormula("floor" | "round" | "int" as name, (argument,)):
+            return _rounded(FUNCTIONS[name].python, interval(argument, shape))
         case CallFormula("abs", (argument,)):
             return _of_abs(interval(argument, shape))
         case CallFormula("sqrt" | "exp", _):
@@ -171,8 +171,8 @@ def _of_remainder(bound: Bounds) -> Bounds:
     return low, None if high is None else high - 1
 
 
-def _of_floor(bound: Bounds) -> Bounds:
-    low, high = (math.floor(end) if end is not None and math.isfinite(end) else end for end in bound)
+def _rounded(to_integer: Callable[[float], int], bound: Bounds) -> Bounds:
+    low, high = (to_integer(end) if end is not None and math.isfinite(end) else end for end in bound)
     return low, high
 
 

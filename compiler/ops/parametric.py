@@ -90,7 +90,7 @@ class Parametric(Operator):
             _check_no_batch(self.name, given, self.as_tensors, specs.get(WEIGHT))
         for name in own:
             if name not in specs:
-                raise OperatorError(NoPlaceFor(self.name, name), given.at(name))
+                raise OperatorError(NoPlaceFor(self.name, name, self.args.get("affine", True)), given.at(name))
             _check_tensor(self.name, given, specs[name])
 
     def _argument(self, spec: ParameterSpec) -> str:

@@ -109,7 +109,7 @@ class Stft(ShortTime):
         least = edge + 1 if self.pad_mode == "reflect" else edge
         enough = given.facts.at_least(x.shape[-1], least)
         if enough is False:
-            raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x), argument("n_fft"))
+            raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x, "stft pad_mode"), argument("n_fft"))
         if enough is None:
             need = f"{show(x.shape[-1])} is at least {least}"
             raise OperatorError(UnprovableSize(need, "the ends are padded", at_least_text(x.shape[-1], least)), argument("n_fft"))

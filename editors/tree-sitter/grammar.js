@@ -23,6 +23,12 @@ module.exports = grammar({
     [$._target, $._callee],
     [$.stage_expr, $._plain],
     [$.collected_target, $._callee],
+    [$.value, $.attribute],
+    [$._head, $._plain],
+    [$._callee, $._plain],
+    [$._callee, $._plain, $.stage_expr],
+    [$._callee, $.stage_expr],
+    [$.apply, $._postfix],
   ],
   rules: {
     source_file: ($) => seq(optional(/\ufeff/), repeat($._end), $._item, repeat(seq(repeat1($._end), $._item)), repeat($._end)),
@@ -112,12 +118,13 @@ module.exports = grammar({
     _argument: ($) => choice($._postfix, $.keyword, $._reserved),
     keyword: ($) =>
       choice(
-        seq(field("name", $.identifier), "=", choice($._postfix, $.negative)),
+        seq(field("name", $.identifier), "=", choice($._postfix, $.negative, $.of_pipeline)),
         seq("tie", "=", choice($.path, $._postfix)),
       ),
     negative: ($) => seq("-", $._postfix),
-    _call_argument: ($) => choice($._expr, alias($._named, $.keyword)),
-    _named: ($) => seq(field("name", $.identifier), "=", $._expr),
+    _call_argument: ($) => choice($._expr, $.of_pipeline, alias($._named, $.keyword)),
+    _named: ($) => seq(field("name", $.identifier), "=", choice($._expr, $.of_pipeline)),
+    of_pipeline: ($) => seq("(", $._source, repeat1(seq("->", $._stage)), ")"),
 
     group: ($) => prec.right(seq("(", list($.pipeline), ")", repeat($.keyword), optional($.label))),
     repeat: ($) => seq("repeat", optional($.binders), $._expr, optional($.label), $.body),

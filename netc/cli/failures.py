@@ -115,8 +115,14 @@ def _internal(error: Exception) -> int:
         raise error
     from netc import __version__
 
+    from ..extensions import raised_by_plugin
+
+    what, place = f"{type(error).__name__}: {error}", raised_by_plugin(error)
+    if place is not None:
+        complain(f"a plugin has failed: {what}", f"this was raised in {place}; NETC_DEBUG=1 shows the whole traceback")
+        return FAILED
     complain(
-        f"internal error in netc {__version__}: {type(error).__name__}: {error}",
+        f"internal error in netc {__version__}: {what}",
         "this is a mistake of netc, not of yours; please report it with the spec and the command",
         "NETC_DEBUG=1 shows where it happened",
     )

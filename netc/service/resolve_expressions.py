@@ -37,6 +37,9 @@ class ExpressionNames:
         if name != "in" and span.end > span.start and span.file is self.file.span.file:
             self.found.setdefault((span.start, span.end), Occurrence(span, name, definition))
 
+    def _tensor(self, node: ast.Tensor, scope: NameScope, stage: bool = False) -> None:
+        raise NotImplementedError  # StatementNames has it
+
     def _use_of(self, span: Span, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
         found = scope.find(name, stage) or (None if stage else self.dimensions.get(name))
         self._note(span, name, found)
@@ -105,6 +108,8 @@ class ExpressionNames:
                 self._keywords(keywords, scope, found)
             case ast.StageExpr(stage=stage):
                 self._apply(stage, scope, stage=True)
+            case ast.OfPipeline(group=group):
+                self._tensor(group, scope)
             case ast.Comprehension(item=item, clauses=clauses):
                 self._comprehension(node, item, clauses, scope)
             case _:  # of expressions alone

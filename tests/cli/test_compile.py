@@ -42,6 +42,15 @@ def test_a_note_where_onnx_runtime_differs(netc: Netc, folder: Path) -> None:
     assert "Of infinity, ONNX Runtime" in netc("ops", "gelu").stdout
 
 
+def test_a_note_where_all_keys_may_be_hidden(netc: Netc, folder: Path) -> None:
+    text = "x = input [T, 8]; p = input [T] bool; x -> multihead_attention 2 key_padding_mask=p"
+    assert netc("compile", "-e", text, "-o", "m.onnx", "--seed", "1").stderr == (
+        "note: for queries whose keys are all hidden, ONNX Runtime may compute something else than PyTorch in `multihead_attention`; "
+        "`netc ops multihead_attention` says more\n"
+    )
+    assert netc("compile", "-e", "input [T, 8] -> multihead_attention 2", "-o", "m.onnx", "--seed", "1").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("stage", "words"),
     [

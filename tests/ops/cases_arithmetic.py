@@ -9,6 +9,7 @@ CASES: list[str] = [
     "a = input [3]; b = input [3]; a + b",
     "a = input [3]; b = input [3]; (a, b) -> add",
     "a = input [3]; b = input [3]; a -> maximum other=b",
+    "a = input [3]; b = input [3]; maximum((a -> neg), other=(b -> dense 3 -> abs)) -> maximum other=(a -> tanh)",
     "a = input [T, 3]; b = input [T, 1]; a - b",
     "a = input [T, 3]; b = input [3] batch=false; a * b",
     "a = input [1, T]; b = input [S, 1]; a / b",

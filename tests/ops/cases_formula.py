@@ -21,6 +21,8 @@ CASES = [
     "x = input [T]; m = table (i) [T] = (i - 4) // 3 + (4 - i) % 3 * 10 + (i - 4) % (-3) * 100; x + m",
     "x = input [T]; m = table (i) [T] = (i - 4.5) // 1.5 + (4.5 - i) % 1.75; x + m",
     "x = input [T]; m = table (i) [T] = floor(i // 2); x + m",
+    "x = input [T]; m = table (i) [T] = round(i / 2) * 10 + int((2 - i) * 0.75) + round(T / 4) + int(-T / 4); x + m",
+    "x = input [T]; m = table (i) [T] = round(i) + int(T) + [5, 6, 7][int(min(i / 2, 2.5))] + [1, 2][round(i % 2 * 0.9)]; x + m",
     "x = input [T]; m = table (i) [T] = floor(i / 2) + 2 ** i + (-1) ** i + 2 ** -i; x + m",
     "x = input [T]; m = table (i) [T] = i + 1 / (T - 2) + (T - 1) ** 0.5; x + m",
     "x = input [T]; m = table (i) [T] = exp(-i) + log(i + 1) + abs(i - 1.5); x + m",

@@ -144,3 +144,16 @@ def test_a_mask_fits_the_scores_without_the_values() -> None:
         mask = (batches[3], 1, 3, 5)
         types = [TensorType(FLOAT32, s) for s in (*shapes, mask)]
         assert inferred(Attention(), *types) == attended(*shapes, mask), batches
+
+
+def test_where_all_keys_are_hidden() -> None:
+    """PyTorch's fast path alone gives NaN there; its other kernels and ONNX Runtime agree. `netc compile` notes it."""
+    model = netc.compile("x = input [T, 8]; p = input [T] bool; x -> multihead_attention 2 key_padding_mask=p")
+    module = model.module(seed=1).eval()
+    x, padding = torch.ones(1, 3, 8), torch.ones(1, 3, dtype=torch.bool)
+    with torch.no_grad():
+        fast = module(x, padding)
+    assert fast.isnan().all()
+    slow = module(x, padding).detach()
+    found = model.session(weights=module.state_dict())(x.numpy(), padding.numpy())
+    torch.testing.assert_close(torch.from_numpy(found), slow)

@@ -61,6 +61,7 @@ FORMULAS = [
     "(i - 3) // 2 + (3 - i) % 3 * 10 + (i - 3) % -3 * 100",
     "(i - 2.5) // 1.5 + (2.5 - i) % 1.75",
     "floor(i / 2) + 2 ** j + (-1) ** (i + j)",
+    "round(i / 2) + 10 * round(i * 0.75 - j) + 100 * int((j - i) * 0.75) + round(i) + int(j)",
     "2 ** -i",
     "min(i, j, 3) + max(i / 2, j)",
     "abs(i - j) * -0.5",
@@ -76,7 +77,7 @@ FORMULAS = [
 def test_a_formula_counts_as_python_does(text: str) -> None:
     values = evaluate(formula(text), SHAPE)
     names = {"sin": math.sin, "cos": math.cos, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "floor": math.floor}
-    names |= {"where": lambda test, then, otherwise: then if test else otherwise}
+    names |= {"round": round, "int": int, "where": lambda test, then, otherwise: then if test else otherwise}
     assert values.shape == SHAPE
     for i, j in product(*map(range, SHAPE)):
         expected = eval(text, {**names, "i": i, "j": j})

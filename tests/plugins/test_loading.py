@@ -38,6 +38,17 @@ def test_refused(code: str, folder: Path, netc: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_what_a_plugin_raises_is_no_mistake_of_netc(folder: Path, netc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETC_DEBUG", raising=False)
+    rule = "    def rule(self, given):\n        return given.x.shape[7]\n"
+    (folder / "bad.py").write_text(operator("a") + rule + "@pytorch(A)\ndef a(x):\n    return x\n", encoding="utf-8")
+    done = netc("check", "--plugin", "bad", "-e", "input 3 -> a")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: a plugin has failed: IndexError: tuple index out of range\n")
+    assert "bad.py:7;" in done.stderr
+
+
 def test_missing(netc: Run) -> None:
     done = netc("check", "--plugin", "adders", "-e", "input 3")
     assert done.returncode == 1

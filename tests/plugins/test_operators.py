@@ -32,6 +32,13 @@ class Beta(torch.nn.Module):
         a = self.alpha.reshape(-1, *[1] * (x.dim() - 2))
         return x + torch.sin(a * x) ** 2 / a
 '''
+IN_ONNX = """
+@onnx(SnakeBeta)
+def beta_in_onnx(op, site):
+    a = site.learned("alpha").op("Unsqueeze", tuple(range(1, len(site.given.x.shape) - 1)))
+    wave = (site.x * a).op("Sin")
+    return site.x + wave * wave / a
+"""
 COMPARED = """
 import numpy, pickle, torch
 import netc, snakes
@@ -67,6 +74,23 @@ def test_plugin_is_the_function_it_says(folder: Path, python: Run) -> None:
     path.write_text(imports + path.read_text(encoding="utf-8") + LEARNED, encoding="utf-8")
     done = python("-c", COMPARED)
     assert (done.returncode, done.stdout) == (0, "onnx-unsupported\n"), done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_parameters_in_onnx(folder: Path, python: Run) -> None:
+    path = folder / "snakes.py"
+    imports = "from netc.plugins import SPATIAL, Init, ParameterSpec\n"
+    path.write_text(imports + path.read_text(encoding="utf-8") + LEARNED + IN_ONNX, encoding="utf-8")
+    code = """
+import netc, snakes, torch
+model = netc.compile("input 4xHxW -> snake_beta")
+a, x = torch.tensor([0.5, 1.0, 2.0, 3.0]), torch.randn(2, 4, 3, 5)
+wide = a[:, None, None]
+found = model.session(weights={"snake_beta1.alpha": a.numpy()})(x.numpy())
+torch.testing.assert_close(torch.from_numpy(found), x + torch.sin(wide * x) ** 2 / wide, rtol=1e-4, atol=1e-5)
+"""
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.long

@@ -52,6 +52,37 @@ block cell(x: [N, D], width, depth) {
 }
 block pair(width) { in -> cell width 2 as one -> cell width 1 as two }
 """
+TREE = """
+block join(x: [N, _, _, _], others..., width) { (x, others) -> concat axis=1 -> conv width 1x1 as conv }
+block cell(x: [N, C, _, _], others..., depth, width, stride=1, enter=false, last=relu) {
+  small = x -> if stride > 1 { max_pool stride }
+  (seen...) = if enter { (others, small) } else { others }
+  if depth > 1 {
+    first = x -> cell (depth - 1) width stride=stride last=last as tree1
+    (first, seen, first) -> cell (depth - 1) width last=last as tree2
+  } else {
+    skip = small -> if C != width { conv width 1x1 as project }
+    first = x -> conv width 3x3 stride=stride padding=1 as conv1
+    second = first + skip -> conv width 3x3 padding=1 as conv2
+    (second, first, seen) -> join width as root -> last
+  }
+}
+"""
+"""What a `seen` has together depends on `enter`, also where all trees of the model with that depth enter."""
+NESTED = """
+block cell(x: [N, D], others..., depth, wide=false, twice=false) {
+  (seen...) = if wide { if twice { (others, x, x) } else { (others, x) } } else { others }
+  y = x -> dense D relu as fc
+  if depth > 0 { (y, seen, y) -> cell (depth - 1) twice=twice as next } else { (y, seen) -> concat axis=1 -> dense D as last }
+}
+"""
+FRONT = """
+block cell(x: [N, D], others..., depth, enter=false) {
+  y = x -> dense D relu as fc
+  (seen...) = if enter { (y, others) } else { others }
+  if depth > 0 { (y, seen, y) -> cell (depth - 1) as next } else { (y, seen) -> concat axis=1 -> dense D as last }
+}
+"""
 CASES = {
     "u-net": (
         U_NET,
@@ -140,6 +171,52 @@ def test_other_numbers_of_levels(case: str) -> None:
         module.load_state_dict({key.removeprefix("cell."): value for key, value in judge.state_dict().items()})
         x = torch.randn(2, width, *sizes[1:])
         torch.testing.assert_close(module(x).sum(1), judge(x), rtol=0, atol=0)
+
+
+TREE_MODEL = """
+input 4x16x16 -> cell 1 6 stride=2 as one -> cell 2 8 stride=2 enter=true as two
+  -> cell 3 8 enter=true as three -> cell 1 6 enter=true as four
+"""
+FRONT_MODEL = """
+input 4 -> cell 2 enter=true as one -> cell 1 as two -> dense 6 -> cell 1 enter=true as three
+"""
+NESTED_MODEL = """
+input 4 -> cell 2 wide=true as one -> cell 1 wide=true twice=true as two -> cell 1 as three -> dense 6 -> cell 1 wide=true as four
+"""
+WITH_TUPLES = {
+    "alone": (TREE + TREE_MODEL, (4,), "1 6", (6, 1), {}),
+    "deep": (TREE + TREE_MODEL, (6,), "3 6 stride=2 enter=true", (6, 3), {"stride": 2, "enter": True}),
+    "others": (TREE + TREE_MODEL, (4, 2, 5), "1 3", (3, 1), {}),
+    "others, deep, entering": (TREE + TREE_MODEL, (4, 2, 5), "2 3 enter=true", (3, 2), {"enter": True}),
+    "others, deep": (TREE + TREE_MODEL, (4, 3), "2 5", (5, 2), {}),
+    "others, entering": (TREE + TREE_MODEL, (5, 3, 1, 2), "1 5 enter=true", (5, 1), {"enter": True}),
+    "in front": (FRONT + FRONT_MODEL, (3, 2, 4), "2 enter=true", (2,), {"enter": True}),
+    "nothing in front": (FRONT + FRONT_MODEL, (5, 1), "0", (0,), {}),
+    "no if holds": (NESTED + NESTED_MODEL, (3, 2), "2", (2,), {}),
+    "one holds": (NESTED + NESTED_MODEL, (3, 2), "1 wide=true", (1,), {"wide": True}),
+    "both hold": (NESTED + NESTED_MODEL, (5,), "2 wide=true twice=true", (2,), {"wide": True, "twice": True}),
+}
+"""The model; the channels of the block's inputs, the first one and those of the tuple; and arguments in the text and of the class."""
+
+
+@pytest.mark.parametrize("case", WITH_TUPLES)
+def test_tuples(case: str) -> None:
+    text, (width, *others), arguments, positional, keywords = WITH_TUPLES[case]
+    compiled = netc.compile(text)
+    agree(compiled)
+    assert len(re.findall(r"^class Cell\d*\(", compiled.source(), re.MULTILINE)) == 1
+    scope: dict[str, Any] = {}
+    exec(compiled.source(), scope)
+    axes = (8, 8) if text.startswith(TREE) else ()
+    block = text.rpartition("}")[0] + "}\n"
+    inputs = [f"x{i} = input {'x'.join(map(str, (size, *axes)))}\n" for i, size in enumerate((width, *others))]
+    names = ", ".join(f"x{i}" for i in range(len(inputs)))
+    judge = netc.compile(f"{block}{''.join(inputs)}({names}) -> cell {arguments} as cell -> sum axis=1").module(seed=1).eval()
+    total = {"other_channels" if axes else "other_features": sum(others)} if others else {}
+    module = scope["Cell"](width, *positional, **keywords, **total).eval()
+    module.load_state_dict({key.removeprefix("cell."): value for key, value in judge.state_dict().items()})
+    x, *more = (torch.randn(2, size, *axes) for size in (width, *others))
+    torch.testing.assert_close(module(x, tuple(more)).sum(1), judge(x, *more), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("case", APART)

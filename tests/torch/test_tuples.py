@@ -61,7 +61,39 @@ block gathered {
 (all...) = input 5 -> gathered as gathered
 (all) -> concat axis=-1
 """
-SPECS = {"a U-Net": U_NET, "a cache": CACHED, "dense connections": DENSE, "captured, in a group and in branches": MANY}
+OF_IFS = """
+block more(x: [N, D], others..., wide=false) {
+  (y...) = if wide { (others, x) } else { others }
+  (x, y) -> concat axis=1 -> dense D as last
+}
+block down(x: [N, D], kept..., width, last=false) {
+  h = x -> dense width as fc
+  (h, kept) -> if not last {
+    (y, more...) = in
+    z = y -> dense width as again
+    out z, more, z
+  }
+}
+block passed(x: [N, D], others..., wide=false) { (y...) = if wide { (others, x) } else { others }; out x, y }
+block after(x: [N, D], others..., wide=false) {
+  (z, y...) = (x, others) -> passed wide=wide
+  (z, y) -> concat axis=1 -> dense D as last
+}
+block cut(x: [N, D], others..., wide=false) {
+  (y...) = if wide { (others, x, x) } else { (others, x) }
+  (a, rest...) = (y)
+  (x, rest, a) -> concat axis=1 -> dense D as last
+}
+a = input 3
+b = input 4
+c = (a, b) -> more as one
+d = c -> more wide=true as two
+e = (d, b, a) -> after wide=true as three -> after as four
+(f, kept...) = (e, e) -> down 4 as five -> down 5 as six -> down 6 last=true as seven
+g = (f, kept) -> cut as eight
+(g, kept, b) -> cut wide=true as nine
+"""
+SPECS = {"a U-Net": U_NET, "a cache": CACHED, "dense connections": DENSE, "captured, in a group and in branches": MANY, "of ifs": OF_IFS}
 
 CLASSES = {
     ("a U-Net", "DownLayer"): """
@@ -119,6 +151,11 @@ CLASSES = {
     ("captured, in a group and in branches", "Branch"): """
         def forward(self, x: Tensor, kept: tuple[Tensor, ...]) -> Tensor:
             return self["1"](torch.cat((x, *kept), dim=-1))
+        """,
+    ("of ifs", "More"): """
+        def forward(self, x: Tensor, others: tuple[Tensor, ...]) -> Tensor:
+            y = (*others, x) if self.wide else others
+            return self.last(torch.cat((x, *y), dim=1))
         """,
     ("captured, in a group and in branches", "Net"): """
         def forward(self, x: Tensor) -> Tensor:

@@ -20,9 +20,9 @@ from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.elaborate.scopes.values import ConstExpr
 from netc.compiler.elaborate.session import ElaborationSession
 from netc.compiler.ir.graph import Graph
-from netc.compiler.ir.origins import IS, Decision, free_symbols, is_lost, plain
+from netc.compiler.ir.origins import IS, Decision, TracedInt, free_symbols, is_lost, plain
 from netc.compiler.ir.types import BATCH, TensorType
-from netc.compiler.ir.values import Value
+from netc.compiler.ir.values import Value, ValueTuple
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -82,6 +82,27 @@ def _as_tuple(value: Any) -> Any:
 def unchanged(graph: Graph, sizes: Sizes) -> bool:
     """Whether what is decided in the graph is decided alike with other integers."""
     return all(_holds(made, sizes) for made in graph.decisions)
+
+
+def changed(graph: Graph, sizes: Sizes, symbol: str, value: int) -> Sizes:
+    """The integers with another one for a symbol. What the tensors of a tuple have together is that of the last one's, and of theirs."""
+    made = {**sizes, symbol: value}
+    one = graph.origins[symbol]
+    if isinstance(one.input, ValueTuple) and one.input.values:
+        last = _symbol(graph, one.input.values[-1], one.axis)
+        made[last] = made.get(last, 0) + value - sizes[symbol]
+    for name, origin in graph.origins.items():
+        if isinstance(origin.value, TracedInt):
+            made[name] = evaluate(origin.value.origin, made)
+        elif isinstance(origin.input, ValueTuple):
+            own = [_symbol(graph, v, origin.axis) for v in origin.input.values]
+            made[name] = sum(made.get(n, int(v.type.shape[origin.axis])) for n, v in zip(own, origin.input.values, strict=True))
+    return made
+
+
+def _symbol(graph: Graph, value: Value, axis: int) -> str:
+    """That of the size of an axis; empty for one that has none."""
+    return next((name for name, origin in graph.origins.items() if origin.input is value and origin.axis == axis), "")
 
 
 def _holds(made: Decision, sizes: Sizes) -> bool:

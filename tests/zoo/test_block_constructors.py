@@ -20,6 +20,7 @@ import netc
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.expressions import FrameworkValue
 from netc.compiler.backends.torch.emit import classes_in
+from netc.compiler.elaborate.scopes.show import show_value
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.origins import plain
 from netc.compiler.ir.values import Value
@@ -79,11 +80,15 @@ def alone(emitted: Emitted) -> dict[tuple[str, str, int], ClassDef]:
 
 
 def fixed(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
-    """What the graph depends on that is no argument of its class: other parameters of the block, and sizes of its inputs."""
-    types = [v.type for one in graph.takes for v in ([one] if isinstance(one, Value) else one.values)]
-    found = {name: repr(plain(value)) for name, value in graph.arguments.items() if name not in given}
-    sizes = {f"[{i}].{axis}": size for i, type_ in enumerate(types) for axis, size in enumerate(type_.shape)}
-    return found | {axis: size for axis, size in sizes.items() if isinstance(size, int) and size not in given.values()}
+    """What the graph depends on that is no argument of its class: other parameters of the block, and sizes of its inputs. Of a tuple the
+    class takes what its tensors have together."""
+    others = {name: plain(value) for name, value in graph.arguments.items() if name not in given}
+    found: dict[str, object] = {name: value if isinstance(value, tuple) else show_value(value) for name, value in others.items()}
+    for i, one in enumerate(graph.takes):
+        shapes = [v.type.shape for v in ([one] if isinstance(one, Value) else one.values)]
+        sizes = [sum(several) for several in zip(*shapes, strict=False) if all(isinstance(size, int) for size in several)]
+        found[f"[{i}]"] = [size for size in sizes if size not in given.values()]
+    return found
 
 
 @pytest.mark.parametrize(("path", "one", "other"), cases())

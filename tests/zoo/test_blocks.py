@@ -19,7 +19,7 @@ import pytest
 import torch
 from parity import arguments as taken_by
 from parity import inputs_for, sizes_of, tensor
-from zoo.alone import LABEL, Elaborated, Sizes, unchanged
+from zoo.alone import LABEL, Elaborated, Sizes, changed, unchanged
 from zoo.small import SMALL
 
 import netc
@@ -92,7 +92,7 @@ def others(emitted: Emitted, cls: ClassDef) -> Iterator[tuple[Sizes, netc.Model]
     taken = set().union(*own)
     for symbol in ("", *(s for s in usual if s in taken)):
         for other in OTHERS if symbol else OTHERS[:1]:
-            sizes = {**usual, symbol: other(usual[symbol])} if symbol else usual
+            sizes = changed(graph, usual, symbol, other(usual[symbol])) if symbol else usual
             alone = emitted.elaborated.alone(graph, sizes, emitted.sizes, REPEATED if graph.captures else 1)
             if alone is not None and (not symbol or unchanged(graph, sizes) or (all(own) and emitted.decides(cls))):
                 yield sizes, alone

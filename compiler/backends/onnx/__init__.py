@@ -65,19 +65,19 @@ class OnnxBackend(Backend):
     def notes(self, program: Program) -> tuple[str, ...]:
         from .differences import affected
 
-        names = affected(program)
         found = (f"the graph holds bfloat16: {NO_BFLOAT16}",) if holds_bfloat16(program) else ()
-        if not names:
-            return found
-        where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
-        what = f"of NaN and infinite numbers, ONNX Runtime may compute something else than PyTorch in {where}"
-        return (*found, f"{what}; `netc ops {names[0]}` says more")
+        return (*found, *(_difference(about, names) for about, names in affected(program).items()))
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""
         from .runtime import OnnxSession
 
         return OnnxSession(self.build(given), device, check)
+
+
+def _difference(about: str, names: tuple[str, ...]) -> str:
+    where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
+    return f"{about}, ONNX Runtime may compute something else than PyTorch in {where}; `netc ops {names[0]}` says more"
 
 
 def holds_bfloat16(program: Program) -> bool:

@@ -1,4 +1,4 @@
-"""Where ONNX Runtime's kernels compute something else than PyTorch's: of NaN and infinite numbers only.
+"""Where ONNX Runtime's kernels compute something else than PyTorch's: of NaN and infinite numbers, and where no key is visible.
 
 In: an operator, or a program. Out: what differs, for the operators' pages, and the operators that differ, for the note of `netc compile`.
 Always: what nodes could mend is mended by the emitters; here is what kernels do inside, and what PyTorch's own kernels do not agree about.
@@ -18,16 +18,18 @@ from ...ir.walk import graphs
 from ...ops.base import Operator
 
 NAN, INFINITE = "nan", "infinite"
+USUAL = "of NaN and infinite numbers"
 
 
 class Difference(Record):
-    """`numbers`: of which kinds; `operators`: by name, so that none is imported for this; `text`: what differs, as a sentence; `when`: of
-    which uses of the operators."""
+    """`numbers`: of which kinds, none if it is not about kinds of numbers; `operators`: by name, so that none is imported for this; `text`:
+    what differs, as a sentence; `when`: of which uses of the operators; `about`: what the note of `netc compile` begins with."""
 
     numbers: tuple[str, ...]
     operators: tuple[str, ...]
     text: str
     when: Callable[[OpNode], bool] = lambda node: True
+    about: str = USUAL
 
     def covers(self, node: OpNode) -> bool:
         return node.op.name in self.operators and self.when(node)
@@ -41,6 +43,11 @@ def _in_blocks(node: OpNode) -> bool:
     """An adaptive pool that is a MaxPool: of windows that are known, equal and adjacent."""
     sizes, counts = node.inputs[0].type.shape[2:], node.outputs[0].type.shape[2:]
     return _float(node) and all(isinstance(s, int) and isinstance(n, int) and s % n == 0 for s, n in zip(sizes, counts, strict=True))
+
+
+def _masked(node: OpNode) -> bool:
+    """With a mask, which may hide all keys."""
+    return not {"attn_mask", "padding"}.isdisjoint(node.op.assign(tuple(v.type for v in node.inputs)))
 
 
 def _resized(node: OpNode) -> bool:
@@ -74,6 +81,14 @@ DIFFERENCES = (
         ("attention",),
         "Of NaN and infinity, PyTorch's kernels do not agree with each other, nor with ONNX Runtime: some leave out hidden keys, others "
         "add -infinity to their scores, which keeps NaN.",
+    ),
+    Difference(
+        (),
+        ("multihead_attention",),
+        "For a query whose keys are all hidden, PyTorch's fast path for evaluation gives NaN, its other kernels and ONNX Runtime the bias "
+        "of the last projection.",
+        _masked,
+        "for queries whose keys are all hidden",
     ),
     Difference(
         (NAN, INFINITE),
@@ -111,7 +126,10 @@ def texts(operator: type[Operator]) -> tuple[str, ...]:
     return tuple(d.text for d in DIFFERENCES if operator.name in d.operators)
 
 
-def affected(program: Program) -> tuple[str, ...]:
-    """The names of the operators in a program that differ, sorted."""
-    nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
-    return tuple(sorted({node.op.name for node in nodes if any(d.covers(node) for d in DIFFERENCES)}))
+def affected(program: Program) -> dict[str, tuple[str, ...]]:
+    """The names of the operators in a program that differ, sorted, by what it is about."""
+    nodes = [node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
+    found: dict[str, set[str]] = {}
+    for difference in DIFFERENCES:
+        found.setdefault(difference.about, set()).update(node.op.name for node in nodes if difference.covers(node))
+    return {about: tuple(sorted(names)) for about, names in found.items() if names}

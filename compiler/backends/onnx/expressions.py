@@ -7,7 +7,7 @@ between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record
 
@@ -28,14 +28,18 @@ class TensorExpr(Record):
     name: str
     dtype: DType
 
-    def op(self, op_type: str, *others: TensorExpr | Number, to: DType | None = None, **attributes: object) -> TensorExpr:
+    def op(self, op_type: str, *others: TensorExpr | Number | Sequence[Dim], to: DType | None = None, **attributes: object) -> TensorExpr:
         """The node of that type; its result has the element type `to`, or that of the tensor."""
         names = [self.name, *(self.like(other).name for other in others)]
         return TensorExpr(self.site, self.site.add(op_type, names, **attributes), to or self.dtype)
 
-    def like(self, other: TensorExpr | Number) -> TensorExpr:
-        """A tensor unchanged, a number as a tensor of this one's element type."""
-        return other if isinstance(other, TensorExpr) else TensorExpr(self.site, self.site.scalar(other, self.dtype), self.dtype)
+    def like(self, other: TensorExpr | Number | Sequence[Dim]) -> TensorExpr:
+        """A tensor unchanged, a number as a tensor of this one's element type, sizes or axes as one of int64."""
+        if isinstance(other, TensorExpr):
+            return other
+        if isinstance(other, Sequence):
+            return TensorExpr(self.site, self.site.ints(other), INT64)
+        return TensorExpr(self.site, self.site.scalar(other, self.dtype), self.dtype)
 
     def cast(self, dtype: DType) -> TensorExpr:
         return self if dtype == self.dtype else TensorExpr(self.site, self.site.cast(self.name, dtype), dtype)

@@ -50,6 +50,8 @@ class OnnxSite:
         self._nodes: list[BuilderNode] = []
 
     def __getattr__(self, name: str) -> TensorExpr:
+        if name not in self.given:
+            raise AttributeError(f"this use of `{self.node.op.name}` has no input `{name}`")
         return self[name]
 
     def __getitem__(self, name: str) -> TensorExpr:
@@ -72,6 +74,10 @@ class OnnxSite:
         if name in self.given:
             return self.inputs[self.given.position(name)]
         return self._initialisers.of(join(self._flat_node.path, name))
+
+    def learned(self, name: str) -> TensorExpr:
+        dtype = next(spec.dtype for spec in self.node.specs if spec.name == name)
+        return TensorExpr(self, self.parameter(name), dtype)
 
     def parameter_of(self, path: str, name: str) -> str:
         whole = join(self._flat_node.owner, path) if path else self._flat_node.path

@@ -39,6 +39,10 @@ class Site(GraphWriter, Protocol):
         """The operator's parameter `name`, in PyTorch's layout: the initialiser under its state-dict name, or the tensor that is given."""
         ...
 
+    def learned(self, name: str) -> TensorExpr:
+        """The same as a tensor with arithmetic."""
+        ...
+
     def parameter_of(self, path: str, name: str) -> str:
         """The initialiser of the parameter `name` of the stage at `path`, from the graph of the node; without a path, of the shared stage
         that the node is a use of."""

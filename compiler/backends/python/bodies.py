@@ -12,7 +12,7 @@ from netc.dsl.record import Record, replace
 
 from ...analysis.following import Followed, followed
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
-from ...ir.tests import every
+from ...ir.tests import every, joined_tuples
 from ...ir.values import Parts, Value, ValueTuple, flat
 from ...ops.mode import ByMode
 from .classes.shared import Sharing
@@ -35,7 +35,7 @@ from .code.tree import (
 )
 from .errors import MissingEmitter
 from .forward.roles import Roles, name_of
-from .forward.steps import RETURN, result_code
+from .forward.steps import JOIN, RETURN, result_code
 from .modes import in_order
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
@@ -75,6 +75,8 @@ class _Builder:
         self.every: list[Node] = []
         """The nodes, those in loops too."""
         self.all_roles = context.roles
+        self.joined = list(joined_tuples(graph.choices))
+        """The tuples that `if`s give and that are not made yet."""
         self.labels: set[str] = set()
         self.own: dict[int, Code] = {}
         self.followed: dict[int, Followed] = {}
@@ -93,6 +95,7 @@ class _Builder:
         body.shared_labels = [m.label for m in graph.modules]
         for taken in graph.takes:
             self._place(taken)
+        self._join()
         self._nodes(graph)
         body.outputs = tuple(map(self.tensors.one, graph.leading))
         for tail in graph.tails:
@@ -102,7 +105,7 @@ class _Builder:
             else:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
         for choice in every(graph.choices):
-            body.ends[choice.key] = [self.tensors.one(v) for v in choice.given], [self.tensors.one(v) for v in choice.results]
+            body.ends[choice.key] = self._ends(choice.given), self._ends(choice.results)
         body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
         body.starts, body.norms = self._starts(modules=True), self._starts(modules=False)
         if any("." in m.label for m in body.members):
@@ -111,6 +114,16 @@ class _Builder:
             body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
+
+    def _ends(self, parts: Parts) -> list[Code]:
+        return [self.tensors.one(part) if isinstance(part, Value) else self.tensors.whole((part,)) for part in parts]
+
+    def _join(self) -> None:
+        """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
+        while self.joined and self.tensors.has(self.joined[0].parts):
+            one = self.joined.pop(0)
+            self._step(self.tensors.whole(one.parts), JOIN, [one])
+            self.body.steps[-1] = replace(self.body.steps[-1], end=one.key)
 
     def _nodes(self, graph: Graph) -> None:
         undeclared = {id(m): m for m in graph.declares}
@@ -130,6 +143,7 @@ class _Builder:
             self._node(node)
             if graph is self.graph:
                 self._number(indices[id(node)], *before)
+                self._join()
         self.mode = around
 
     def _number(self, index: int, members: int, steps: int) -> None:

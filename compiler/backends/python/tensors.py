@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...ir.graph import CallNode
-from ...ir.values import Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from .code.expressions import Code, SliceCode, Subscript, TupleCode
 from .code.tree import NameCode, Starred
 
@@ -28,7 +28,7 @@ class TensorCodes:
 
     def add(self, made: Value | ValueTuple) -> int:
         number = self._numbers[id(made)] = len(self._numbers)
-        if isinstance(made, ValueTuple):
+        if isinstance(made, ValueTuple) and not isinstance(made, JoinedTuple):
             self._unread.append(made)
         return number
 
@@ -42,8 +42,7 @@ class TensorCodes:
         if id(value) in self._numbers:
             return self._ref(self._numbers[id(value)])
         while id(value) not in self._elements:
-            of = self._unread.pop()
-            self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
+            self._read()
         of, index = self._elements[id(value)]
         left = len(of.values) - index
         return Subscript(self._of(of), (NameCode(str(-left if left <= of.from_end else index)),))
@@ -51,7 +50,7 @@ class TensorCodes:
     def whole(self, parts: Parts) -> Code:
         """A tuple of tensors."""
         match parts:
-            case (TupleSlice() as part,) if id(part.of) in self._numbers:
+            case (TupleSlice() as part,) if self._has(part.of):
                 return self._part(part)
             case (TupleSlice() as part,):
                 return TupleCode(tuple(map(self.one, part.values)))
@@ -59,9 +58,22 @@ class TensorCodes:
 
     def _items(self, part: Part) -> tuple[Code, ...]:
         """Tensors of a tuple, a tuple that there is as one."""
-        if isinstance(part, TupleSlice) and id(part.of) in self._numbers:
+        if isinstance(part, TupleSlice) and self._has(part.of):
             return (self._part(part, Starred),)
         return tuple(map(self.one, flat((part,))))
+
+    def has(self, parts: Parts) -> bool:
+        """Whether all of the parts are made already."""
+        while self._unread:
+            self._read()
+        return all(self._has(p.of) if isinstance(p, TupleSlice) else self._has(p) or id(p) in self._elements for p in parts)
+
+    def _has(self, made: Value | ValueTuple) -> bool:
+        return id(made) in self._numbers or id(made) in self._aliases
+
+    def _read(self) -> None:
+        of = self._unread.pop()
+        self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
 
     def passed(self, node: CallNode) -> tuple[Code, ...]:
         """The tensors and tuples that a call passes."""

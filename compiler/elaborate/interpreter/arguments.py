@@ -140,7 +140,9 @@ class Arguments(Part):
         close = close or tuple(longer or near(keyword.name, list(cls.operands)))
         if not (hint or advice.help or close):
             hint = relative_hint(cls, keyword)
-        problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice)
+        others = [operand.alias or name for name, operand in cls.operands.items() if not operand.many][1:]
+        tensors = tuple(name for name in others if name not in cls.signature)
+        problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice, tensors)
         return Failure(problem, keyword.name_span, edits=edits)
 
     def _split_activation(

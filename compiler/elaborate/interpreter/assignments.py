@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from netc.dsl import ast
@@ -52,6 +52,8 @@ class Assignments(Part):
     def assign(self, node: ast.Assign, scope: Scope) -> BodyResult:
         """`name = pipeline`, or `(a, b) = pipeline`."""
         first = node.targets[0].name
+        if node.rests and scope.frame is not None:
+            scope.frame.leads.update((id(choice), node.rests[0]) for choice in _choices(node.value))
         flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first)
         flow = self.recover(scope, same_in_both, flow, node.value.span)
         names = tuple(t.name for t in node.targets)
@@ -119,6 +121,16 @@ class Assignments(Part):
             marks = ((declared, "declared here"),) if declared is not None else ()
             raise Failure(ReservedName(name.name, "it is a dimension"), name.span, marks)
         bind(name, value, scope, self.session.index)
+
+
+def _choices(pipeline: ast.Pipeline) -> Iterator[ast.If]:
+    """The `if`s whose results are that of the pipeline."""
+    last = pipeline.stages[-1] if pipeline.stages else pipeline.head
+    if isinstance(last, ast.If):
+        yield last
+        for body in (last.then, last.otherwise):
+            for end in body.statements[-1:] if body is not None else ():
+                yield from _choices(end.pipeline) if isinstance(end, ast.Flow) else ()
 
 
 def _alone(flow: Flow) -> Flow:

@@ -19,7 +19,7 @@ from ...errors.parameters import StartsAtRandom
 from ...errors.structure import NoResult
 from ...ir.graph import Graph, Kind
 from ...ir.origins import origin_key
-from ...ir.values import Parts, ReturnedTuple, TupleSlice, as_list, flat
+from ...ir.values import Parts, ReturnedTuple, as_list, flat, sources
 from ..remembering import Remembering
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
@@ -166,8 +166,7 @@ def _lead(frame: GraphFrame, parts: Parts) -> int | None:
     found = leading(parts)
     if found is None or frame.lead is None or found <= frame.lead:
         return found
-    first = parts[found]
-    return frame.lead if isinstance(first, TupleSlice) and first.of in frame.graph.tuples else found
+    return frame.lead if any(of in frame.graph.tuples for of in sources(parts[found : found + 1])) else found
 
 
 def _tails(parts: Parts) -> tuple[ReturnedTuple, ...]:

@@ -13,14 +13,15 @@ from netc.dsl.source import Span
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.origins import has_origin, moved
 from ...ir.types import TensorType
-from ...ir.values import Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from ...ops.base import ParameterSpec
 from ..scopes.memo import Entry
-from ..scopes.scope import Scope, SharedDef
+from ..scopes.scope import GraphFrame, Scope, SharedDef
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
 from ..session import ElaborationSession
 from .parameters import BoundParameters
 from .shared import check_shared, specs_within
+from .tuple_sums import summed
 
 
 def emit_call(
@@ -39,7 +40,7 @@ def emit_call(
         return UNKNOWN
     graph, signature = entry.graph, entry.signature
     inputs = tuple([actual.inputs[i] for i in signature.inputs])
-    given = _given(entry, actual.inputs, bound, session)
+    given = _given(entry, actual, bound, session, scope.frame)
     outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial, weak=v.weak) for v in graph.outputs])
     tails = _tails_of(graph, outputs)
     if shared is not None:
@@ -67,7 +68,7 @@ def emit_inline(
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
-    given = _given(entry, actual.inputs, bound, session)
+    given = _given(entry, actual, bound, session, scope.frame)
     node = entry.graph.nodes[0]
     inputs = actual.outer(node.inputs)
     outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial, weak=v.weak) for v in node.outputs])
@@ -121,13 +122,20 @@ def _tails_of(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...
     return tuple(found)
 
 
-def _given(entry: Entry, actual: tuple[Value, ...], bound: BoundParameters | None, session: ElaborationSession) -> dict[str, int]:
+def _given(
+    entry: Entry, actual: _Actual, bound: BoundParameters | None, session: ElaborationSession, frame: GraphFrame | None
+) -> dict[str, int]:
     """What each symbol of the entry's graph is here. The decisions about them are decisions here."""
+    assert frame is not None
     graph = entry.graph
     given = dict(bound.given) if bound is not None else {}
-    outside = {id(v): outer for v, outer in zip(entry.inputs, actual, strict=True)}
+    outside = {id(v): outer for v, outer in zip(entry.inputs, actual.inputs, strict=True)}
     for name, origin in graph.origins.items():
-        if origin.input is not None:
+        if isinstance(origin.input, JoinedTuple):
+            given[name] = moved(origin.value, given)
+        elif isinstance(origin.input, ValueTuple):
+            given[name] = summed(actual.whole(origin.input), origin.axis, frame)
+        elif origin.input is not None:
             given[name] = outside[id(origin.input)].type.shape[origin.axis]
     for made in bound.decisions if bound is not None else ():
         graph.decisions[made] = None
@@ -173,12 +181,17 @@ class _Actual:
         """The same for parts of its tuples."""
         found: list[Part] = []
         for part in parts:
-            if isinstance(part, Value) or part.of not in self.entry.graph.tuples:
+            if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple):
+                found += cut(self.outer_parts(part.of.parts), part.front, part.back)
+            elif isinstance(part, Value) or part.of not in self.entry.graph.tuples:
                 found += self.outer(flat((part,)))
             else:
-                whole = self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(part.of)]]
-                found += cut(whole, part.front, part.back)
+                found += cut(self.whole(part.of), part.front, part.back)
         return tuple(found)
+
+    def whole(self, one: ValueTuple) -> Parts:
+        """What is passed as one of the tuples of the body's graph."""
+        return self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(one)]]
 
 
 def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:

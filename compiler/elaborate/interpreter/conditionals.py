@@ -7,12 +7,12 @@ from netc.dsl import ast
 from ...errors.names import NoIn
 from ...ir.graph import OpNode, SharedModule
 from ...ir.tests import Choice, every
-from ...ir.values import Value, flat
+from ...ir.values import Parts, Value, flat
 from ...ir.walk import around
 from ...ops.mode import ByMode
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, main_result, parts_of
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, joined, leading, main_result, parts_of
 from .base import Interpreter, Part
 from .bodies import BodySyntax, elaborate_body
 from .calls import emit_call
@@ -54,8 +54,7 @@ class Conditionals(Part):
         graph = scope.frame.graph
         before = len(graph.nodes), len(graph.choices)
         result = self._branch(node, node.then if taken else node.otherwise, flow, inner, scope)
-        self._note(node, taken, inner, (flow, result), *before)
-        return result
+        return self._noted(node, taken, inner, (flow, result), *before)
 
     def _branch(self, node: ast.If, branch: ast.Body | None, flow: Flow | None, inner: Scope, scope: Scope) -> Flow:
         if branch is not None:
@@ -100,28 +99,34 @@ class Conditionals(Part):
         self.session.grow(scope.frame.graph, 1, node.span, scope.frame.trace)
         return made
 
-    def _note(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> None:
-        """The numbers of `nodes` and `choices` are those before the branch. What the model itself decides is the same in all its uses."""
+    def _noted(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> Flow:
+        """The result of an `if`, which is noted. `nodes` and `choices` are the numbers of those before the branch. What the model itself
+        decides is the same in all its uses."""
         assert scope.frame is not None
         graph = scope.frame.graph
+        given, result = flows
         made = graph.nodes[nodes:]
-        if around(graph).kind == "model" or any(n.shared is not None for n in made):
-            return
-        test = condition(node.test, scope, self._expressions)
-        if test is not None:
-            start, inner = node.span.start, tuple(graph.choices[choices:])
-            key = (start, sum(choice.key[0] == start for choice in every(graph.choices)))
-            after = graph.nodes[nodes - 1].label if nodes else ""
-            graph.choices[choices:] = [Choice(key, test, taken, tuple([n.label for n in made]), after, inner, *map(_values, flows))]
+        is_fixed = around(graph).kind == "model" or any(n.shared is not None for n in made)
+        test = None if is_fixed else condition(node.test, scope, self._expressions)
+        if test is None:
+            return result
+        key = (node.span.start, sum(choice.key[0] == node.span.start for choice in every(graph.choices)))
+        if graph.kind == "block":
+            taken_as = leading(given.parts) if isinstance(given, TensorTuple) else None
+            result = joined(result, key, scope.frame.leads.get(id(node), taken_as))
+        after, inner = graph.nodes[nodes - 1].label if nodes else "", tuple(graph.choices[choices:])
+        labels = tuple([n.label for n in made])
+        graph.choices[choices:] = [Choice(key, test, taken, labels, after, inner, _values(given), _values(result))]
+        return result
 
-    def note(self, node: ast.If, flows: tuple[Flow | None, Flow], scope: Scope, nodes: int, choices: int) -> None:
-        """The stages after the first `nodes` are those that this `if` has chosen, which gets a label as a whole."""
+    def note(self, node: ast.If, flows: tuple[Flow | None, Flow], scope: Scope, nodes: int, choices: int) -> Flow:
+        """The stages after the first `nodes` are those that this `if` has chosen, which gets a label as a whole: its result."""
         if mode_test(node.test, scope) is not None:
-            return
+            return flows[1]
         inner = Scope(scope, scope.frame)
         if flows[0] is not None:
             inner.bind("in", flows[0])
-        self._note(node, self._expressions.boolean(node.test, inner), inner, flows, nodes, choices)
+        return self._noted(node, self._expressions.boolean(node.test, inner), inner, flows, nodes, choices)
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
         passed = inner.use("in")
@@ -130,11 +135,11 @@ class Conditionals(Part):
         return passed.value  # type: ignore[return-value]
 
 
-def _values(flow: Flow | None) -> tuple[Value, ...]:
-    """The tensors of a flow; of a result with others that were not unpacked, the first."""
+def _values(flow: Flow | None) -> Parts:
+    """The tensors of a flow, tuples as such; of a result with others that were not unpacked, the first."""
     match flow:
         case Value():
             return (flow,)
-        case TensorTuple(values=values, extras=extras):
-            return tuple(values if extras is None else values[:1])
+        case TensorTuple(parts=parts, values=values, extras=extras):
+            return parts if extras is None else values[:1]
     return ()

@@ -18,7 +18,17 @@ from ...dims import Dim, SymDim
 from ...errors.limits import TooManyNodes
 from ...errors.names import NoIn, NotATensor, TensorNotGiven, UnknownName
 from ...errors.structure import TrainingMisplaced
-from ...errors.values import BadListIndex, BadOperand, NoAttribute, NoSuchAxis, NotABool, NotAConstant, NotANumber, TensorAsValue
+from ...errors.values import (
+    BadListIndex,
+    BadOperand,
+    NoAttribute,
+    NoSuchAxis,
+    NotABool,
+    NotAConstant,
+    NotANumber,
+    PipelineAsValue,
+    TensorAsValue,
+)
 from ...ir.types import DTYPES, TensorType, show_shape
 from ...ir.values import Value
 from ...ops.base import Operator
@@ -79,6 +89,8 @@ class Expressions(Part):
                 return self._range(expr, scope)
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
+            case ast.OfPipeline():
+                raise Failure(PipelineAsValue(), expr.span)
         return self._comprehensions.evaluate(expr, scope)
 
     def _counted(self, value: Any, expr: ast.Expr) -> Any:

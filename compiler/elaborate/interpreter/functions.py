@@ -28,6 +28,8 @@ from .base import Part
 from .initialisers import initialiser
 from .parameters import function_arguments
 
+_HABITS = {"str": 'a number becomes text in a string: `"{n}"`'}
+"""Functions of Python, and what is written for them."""
 MOST_MARKS = 6
 """Of a long chain of calls, the inner ones and the outermost are shown."""
 
@@ -56,7 +58,7 @@ class Functions(Part):
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
         candidates = self.session.near(name, [*BUILTINS, *OF_LAYERS, *INITIALISERS, *functions])
-        hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else ""
+        hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else _HABITS.get(name, "")
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 
     def _is_given(self, expr: ast.Call, scope: Scope) -> bool:

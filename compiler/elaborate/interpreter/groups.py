@@ -88,8 +88,7 @@ class Groups(Part):
         assert scope.frame is not None
         before = len(scope.frame.graph.nodes), len(scope.frame.graph.choices)
         result = emit_inline(entry, flow, scope, self.session, label) if entry.single else forward_inputs(entry, flow, scope)
-        self._conditionals.note(choice, (flow, result), scope, *before)
-        return result
+        return self._conditionals.note(choice, (flow, result), scope, *before)
 
     def _members(self, node: ast.Group, inner: Scope) -> Flow:
         return warn_unused_input(inner, self._tuple(node, inner), node.span, self.session)

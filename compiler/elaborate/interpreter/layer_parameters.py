@@ -44,7 +44,9 @@ class LayerParameters(Part):
         if function == HAS_PARAMETER:
             return spec is not None
         if spec is None:
-            raise Failure(NoParameterToRead(layer.span.text, name), expr.span)
+            stage = show_value(self.interpreter.evaluate(layer, scope)).strip("`")
+            known = tuple(s.name for s in self._specs(function, layer, tensor, scope))
+            raise Failure(NoParameterToRead(stage, name, known=known), expr.span)
         return spec.shape if function == PARAMETER_SHAPE else spec.init
 
     def _specs(self, function: str, layer: ast.Expr, tensor: ast.Expr, scope: Scope) -> tuple[ParameterSpec, ...]:

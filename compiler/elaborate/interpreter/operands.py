@@ -171,6 +171,8 @@ class Operands(Part):
         flow: Binding | None = scope.use("in")
         if flow is not None:
             return self.interpreter.stage(node, flow.value, scope)  # type: ignore[arg-type]
+        if isinstance(node, ast.Apply) and node.called and node.positional:
+            self.interpreter.evaluate(node.positional[0], scope)  # which reports the name of a tensor that is not defined
         span = node.name_span if isinstance(node, ast.Apply) else node.span
         found = scope.find(name)
         block = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None

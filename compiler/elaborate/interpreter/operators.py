@@ -16,6 +16,7 @@ from ...errors.parameters import NoTie
 from ...ir.graph import OpNode, SharedModule
 from ...ir.values import Value, flat
 from ...ops.base import Operator
+from ...ops.joining import Concat
 from ...ops.operand import NAMED
 from ...ops.parametric import BIAS, Parametric
 from ..scopes.failures import Failure
@@ -30,6 +31,7 @@ from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
 from .stage_labels import StageLabels
 from .stage_values import noting
+from .tuple_sums import summed
 
 
 class OperatorStages(Part):
@@ -69,6 +71,7 @@ class OperatorStages(Part):
             made = scope.frame.graph.nodes[-1]
             assert isinstance(made, OpNode)
             made.parts = flow.parts
+            _sum(made, scope.frame)
         if written.keywords:
             check_idle(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
         if bound.tie is not None:
@@ -95,6 +98,16 @@ class OperatorStages(Part):
         text = NodeText(span, frame.labels.automatic(op.name, span), lambda place: span)
         with noting(span.text, scope, self.session):
             return add_operator(op, tensors(flow) or [], frame, self.session, text)
+
+
+def _sum(node: OpNode, frame: GraphFrame) -> None:
+    """Of tensors of tuples that are joined, the size of the result."""
+    (result,) = node.outputs
+    if isinstance(node.op, Concat):
+        axis = node.op.axis % result.type.rank
+        shape = result.type.shape
+        total = summed(node.parts, axis, frame)
+        result.type = result.type.with_shape((*shape[:axis], total, *shape[axis + 1 :]))
 
 
 def _add_tie(op: Operator, tie: ast.Keyword, frame: GraphFrame) -> None:

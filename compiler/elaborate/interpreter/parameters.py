@@ -17,7 +17,7 @@ from ...ir.reals import named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
-from .argument_edits import Hint, labelled, separated
+from .argument_edits import Hint, labelled, rewritten, separated
 from .base import Part
 
 
@@ -106,7 +106,8 @@ def match_arguments(
     if len(node.positional) > len(parameters):
         surplus = node.positional[len(parameters)]
         accepts = tuple(p.name.name for p in parameters)
-        raise surplus_argument(owner, len(parameters), surplus, extra_argument_hint(surplus, node), accepts)
+        hint = _stage_hint(node, len(parameters)) or extra_argument_hint(surplus, node)
+        raise surplus_argument(owner, len(parameters), surplus, hint, accepts)
     if node.activation is not None:
         raise surplus_argument(owner, len(parameters), node.activation, extra_argument_hint(node.activation, node))
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
@@ -140,6 +141,16 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
             raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
         found.append((parameter, expr, default))
     return found
+
+
+def _stage_hint(node: ast.Apply, most: int) -> Hint:
+    """The help for `weight_norm conv 4 3`: the arguments too many are those of a stage that is an argument."""
+    last = node.positional[most - 1] if most else None
+    if node.called or not isinstance(last, ast.Name) or last.name not in Operator.registry:
+        return Hint()
+    inside = (last, *node.positional[most:])
+    written = f"({' '.join(e.span.text for e in inside)})"
+    return Hint(f"a stage with arguments is an argument in parentheses: `{written}`", rewritten(last.span, inside[-1].span, written))
 
 
 def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:

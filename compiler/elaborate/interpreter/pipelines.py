@@ -55,10 +55,10 @@ class Pipelines(Part):
             self.session.index.stage(stage.span, made)
             return made
 
-    def tensors(self, pipeline: ast.Pipeline, scope: Scope, name: str = "") -> Flow:
-        """The same where only tensors are accepted."""
+    def tensors(self, pipeline: ast.Pipeline, scope: Scope, name: str = "", hint: str = "name compile-time values with `let`") -> Flow:
+        """The same where only tensors are accepted. `hint` is for a number."""
         flow = self.run(pipeline, scope, name)
-        return self.recover(scope, _only_tensors, flow, pipeline.span, "name compile-time values with `let`")
+        return self.recover(scope, _only_tensors, flow, pipeline.span, hint)
 
 
 def _only_tensors(flow: Operand, span: Span, hint: str) -> Flow:

@@ -74,7 +74,8 @@ class Scans(Part):
 
     def _start(self, state: ast.ScanState, scope: Scope) -> Value:
         """What a state is before the first step."""
-        flow = main_result(self._pipelines.tensors(state.start, scope))
+        hint = f"a state starts with a tensor of its type: `zeros = table (n, i) [N, 8] float32 = 0`, then `{state.name.name} = zeros`"
+        flow = main_result(self._pipelines.tensors(state.start, scope, hint=hint))
         found = tensors(flow)
         if found is None:
             raise AlreadyReported

@@ -79,20 +79,22 @@ def _value_of(
 
 def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
     """A value that is set. Where the default is a stage or an element type, a string is the text of one, in terms of the file."""
-    if not isinstance(value, str) or not isinstance(default, (ast.Name, ast.StageExpr)):
+    if not isinstance(default, (ast.Name, ast.StageExpr)):
         return value
     usual = elaborator.evaluate(default, scope)
     what = "an element type" if isinstance(usual, DType) else "a stage" if isinstance(usual, _STAGES) else ""
     if not what:
         return value
-    text, problems = parse_value(SourceFile(f"<{name}>", value))
-    if text is None:
-        elaborator.session.diagnostics += problems
-        return UNKNOWN
-    made = elaborator.evaluate(text, files)
+    made, span = value, option_span("--set", name, value if isinstance(value, str) else show_value(value))
+    if isinstance(value, str):
+        text, problems = parse_value(SourceFile(f"<{name}>", value))
+        if text is None:
+            elaborator.session.diagnostics += problems
+            return UNKNOWN
+        made, span = elaborator.evaluate(text, files), text.span
     if isinstance(made, DType if isinstance(usual, DType) else _STAGES):
         return made
-    raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), text.span)
+    raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), span)
 
 
 def reject_unknown(params: Mapping[str, Any], known: list[str], session: ElaborationSession) -> None:

@@ -228,6 +228,8 @@ class GraphFrame:
         """The input of the body."""
         self.lead: int | None = None
         """The number of tensors before the tuple in that, if there is one."""
+        self.leads: dict[int, int] = {}
+        """By the id of an `if`, the number of names before `rest...` of those that its result is unpacked to."""
         self.captured: dict[str, Entity] = {}
         """What it has captured, by name, as it is within the frame."""
         self.outer: dict[int, Value] = {}

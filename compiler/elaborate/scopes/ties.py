@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 
 from ...errors.parameters import NoNorms, NormsMismatch, TieMismatch, TieTarget
 from ...errors.values import NotANumber
-from ...ir.graph import Graph, OpNode, Tie
+from ...ir.graph import CallNode, Graph, OpNode, Tie
 from ...ir.types import show_shape
 from ...ir.walk import join, route
 from ...ops.constants import ParamOperator
@@ -68,6 +68,10 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
         found = route(graph, path)
     target = found[-1] if found and isinstance(found[-1], OpNode) else None
     span = pending.span
+    if found and isinstance(found[-1], CallNode):
+        inside = [n.label for n in found[-1].graph.nodes if isinstance(n, OpNode) and any(spec.name == "weight" for spec in n.specs)]
+        close = tuple(f"{path}.{label}" for label in inside[:2])
+        raise Failure(TieTarget(path, close, "it has no weight of its own, but stages inside of it"), span)
     if target is None:
         labels = [n.label for n in graph.nodes if n.label != pending.node.label]
         raise Failure(TieTarget(path, tuple(near(path, labels))), span)

@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 from ...dims import SymDim
 from ...ir.graph import Node, OpNode
 from ...ir.types import DType
-from ...ir.values import Parts, TupleSlice, Value, flat
+from ...ir.values import JoinedTuple, Parts, TupleSlice, Value, as_list, flat
 from ...ops.base import Init, Operator
 
 
@@ -111,6 +111,16 @@ def without_empty(flow: Flow) -> Flow:
     if isinstance(flow, TensorTuple) and flow.extras is None:
         return flow_of(tuple(part for part in flow.parts if isinstance(part, Value) or part.values))
     return flow
+
+
+def joined(flow: Flow, key: tuple[int, int], lead: int | None) -> Flow:
+    """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple. `lead`: how many tensors are
+    before the tuple in all branches, if that is known."""
+    found = leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
+    if found is None or not isinstance(flow, TensorTuple) or any(as_list((part,)) for part in flow.parts):
+        return flow
+    first = found if lead is None else min(lead, found)
+    return TensorTuple((*flow.parts[:first], TupleSlice(JoinedTuple(flow.parts[first:], key))))
 
 
 def leading(parts: Parts) -> int | None:

@@ -52,6 +52,8 @@ FUNCTIONS_OF_NUMBERS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "min": min,
     "max": max,
+    "round": round,
+    "int": int,
     "where": lambda test, then, otherwise: then if test else otherwise,
 }
 

@@ -7,7 +7,19 @@ import numpy as np
 from ....ir.elements import numpy_dtype
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import ParamOperator, TableOperator
-from ....ops.formula import COMPARISONS, LOGIC, BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula, fills
+from ....ops.formula import (
+    COMPARISONS,
+    FUNCTIONS,
+    LOGIC,
+    BinaryFormula,
+    CallFormula,
+    Const,
+    Formula,
+    IndexFormula,
+    ItemFormula,
+    UnaryFormula,
+    fills,
+)
 from ....ops.formula_bounds import is_real, kind_of
 from ....ops.formula_values import fold, list_values
 from ..table import Site, emits
@@ -153,6 +165,8 @@ class _Writer:
     def _called(self, name: str, arguments: list[str]) -> str:
         if name == "float32":
             return self.site.cast(self.site.cast(arguments[0], FLOAT32), self.dtype)
-        if name == "floor" and not self.real:
+        if FUNCTIONS[name].result == "int" and not self.real:
             return arguments[0]
+        if name == "int":
+            return self.site.cast(self.site.cast(arguments[0], INT64), self.dtype)
         return self.site.add(name.capitalize(), arguments)

@@ -15,7 +15,7 @@ from ....dims import symbols
 from ....ir.graph import Graph
 from ....ir.origins import Origin, has_origin, origin_key, origin_of, plain
 from ....ir.reals import TracedReal, has_real, named
-from ....ir.values import Value
+from ....ir.values import Value, ValueTuple
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Lit, Literal
 from ..code.tree import StrictLiteral
@@ -45,8 +45,8 @@ class Arguments:
             graph: Graph = self.bodies[0].graph
             values = self._symbol_values(name, found)
             wanted = found.name or self.relations.name(name, found.input, found.axis)
-            default = plain(values[0]) if graph.kind == "model" else found.default
-            optional = found.input is None and default is not None
+            default = plain(values[0]) if graph.kind == "model" else found.default if found.input is None else _default_size(found, values)
+            optional = default is not None
             self._known[key] = ConstructorArgument(
                 unique(self.framework.local(wanted), self._taken()),
                 tuple(values),
@@ -60,7 +60,8 @@ class Arguments:
     def _symbol_values(self, name: str, found: Origin) -> list[Any]:
         if found.index is not None:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
-        return [named(v, name) for v in self.relations.values(name)]
+        found_in = [origin(b.graph, name) is not None for b in self.bodies]
+        return [named(v, name) if known else v for v, known in zip(self.relations.values(name), found_in, strict=True)]
 
     def of_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
@@ -175,6 +176,11 @@ class Arguments:
         ends = (origin_of(v.type.shape[-1]) for v in tensors)
         names = {self.name_of(name) for size in ends if is_symbol(size) for name in symbols(size)}
         return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
+
+
+def _default_size(found: Origin, values: Sequence[object]) -> int | None:
+    """That of a tuple that may have no tensors."""
+    return 0 if isinstance(found.input, ValueTuple) and 0 in values else None
 
 
 def _default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[bool, Literal]:

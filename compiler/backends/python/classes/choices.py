@@ -6,15 +6,18 @@ the bodies of a class are merged; and what is made, as a tree of branches. Alway
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from netc.dsl.record import replace
 
 from ....ir.graph import Graph
-from ....ir.tests import Choice, Comparison, Flag, Junction, Negation, Test
-from ..code.expressions import Code, Infix, Lit, Prefix
-from ..code.tree import ChoiceItems
+from ....ir.tests import Choice, Comparison, Flag, Junction, Key, Negation, Test
+from ..code.expressions import CallCode, Code, Infix, Lit, Prefix
+from ..code.tree import ChoiceItems, rewrite
 
 T = TypeVar("T")
+NO_ENDS: Mapping[Key, list[Any]] = {}
 
 
 class Branch(Generic[T]):
@@ -51,18 +54,21 @@ def implied(known: Code, asked: Code) -> bool | None:
     return None
 
 
-def arranged(graph: Graph, made: Sequence[tuple[int, T]]) -> list[T | Branch[T]]:
-    """What is made of the nodes, each with the index of its node, by the `if`s that it is in."""
+def arranged(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
+    """What is made of the nodes, each with the index of its node, by the `if`s that it is in. `ends`: what is at the ends of branches."""
     positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}
-    return _arranged(list(made), graph.choices, positions)
+    return _arranged(list(made), graph.choices, positions, ends)
 
 
-def _arranged(made: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int]) -> list[T | Branch[T]]:
+def _arranged(
+    made: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int], ends: Mapping[Key, list[T]]
+) -> list[T | Branch[T]]:
     found: list[T | Branch[T]] = []
     for choice in choices:
         start, stop = _extent(choice, positions)
         found += [one for node, one in made if node < start]
-        found.append(Branch(choice, _arranged([m for m in made if start <= m[0] < stop], choice.inner, positions)))
+        inside = _arranged([m for m in made if start <= m[0] < stop], choice.inner, positions, ends)
+        found.append(Branch(choice, [*inside, *ends.get(choice.key, ())]))
         made = [m for m in made if m[0] >= stop]
     return [*found, *(one for _, one in made)]
 
@@ -85,3 +91,20 @@ def _item(one: Code | Branch[Code]) -> Code:
     choice, made = one.choice, tuple(map(_item, one.made))
     branches = (made, ()) if choice.taken else ((), made)
     return ChoiceItems(choice.key, choice.taken, test_code(choice.test), *branches)
+
+
+def spliced(code: Code) -> Code | None:
+    """Members of which it is known whether they are there, among the others."""
+    match code:
+        case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
+            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
+            return replace(code, args=tuple(rewrite(item, spliced) for item in items))
+    return None
+
+
+def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
+    match code.test:
+        case Lit(bool() as value):
+            found = code.then if value else code.otherwise
+            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
+    return (code,)

@@ -15,12 +15,13 @@ from typing import Any
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
-from ....ir.origins import is_integer, is_lost, names_in, origin_of, plain
+from ....ir.origins import Origin, is_integer, is_lost, names_in, origin_of, plain
 from ....ir.reals import RealSymbol
-from ....ir.values import Value
+from ....ir.values import JoinedTuple, Value, ValueTuple
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import StrictLiteral, parts
+from ..naming import singular
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
 
@@ -79,8 +80,15 @@ class Relations:
 
     def fixed_value(self, name: str) -> Any:
         """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
+        if self.joined(name):
+            return None
         fixed = (name not in self._free or name in self._pinned) and name not in self.explaining
         return self.values(name)[0] if fixed and self._is_same(name) else None
+
+    def joined(self, name: str) -> list[Origin | None]:
+        """The size of a tuple that an `if` gives, in the bodies that have the `if`; empty if it is the size of anything else."""
+        found = [b.graph.origins.get(name) for b in self.bodies]
+        return found if any(one is not None and isinstance(one.input, JoinedTuple) for one in found) else []
 
     def _is_same(self, name: str) -> bool:
         return len(set(self.values(name))) == 1
@@ -127,12 +135,24 @@ class Relations:
         formulas = {n: self.settled(s) for n, s in found.items()}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
-    def name(self, symbol_name: str, value: Value, axis: int) -> str:
-        """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's."""
+    def name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
+        """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's. Of a tuple it is a sum."""
+        if isinstance(value, ValueTuple):
+            return self._tuple_name(symbol_name, value, axis)
+        word = self._axis_word(value, axis)
+        return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+
+    def _tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
+        """`other_channels` for what the tensors of `others` have together."""
+        several = (None if o is None else o.input for o in (origin(b.graph, symbol_name) for b in self.bodies))
+        first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
+        return f"{singular(whole.name) or 'tuple'}_{self._axis_word(first, axis).removeprefix('in_')}"
+
+    def _axis_word(self, value: Value, axis: int) -> str:
+        """What the framework calls the size of an axis."""
         words = self.bodies[0].framework.widths
         last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
-        word = (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
-        return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+        return (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
 
     def is_spatial(self, value: Value) -> bool:
         """Whether the channels of an input or output are its second axis."""

@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, substitute, symbols
 from ....dims.polynomial import Symbol, make
 from ....ir.graph import CallNode, Graph
-from ....ir.origins import DIVIDES, IS, Decision, Origin, always, free_symbols, moved_decision, origin_of, traced_in
+from ....ir.origins import DIVIDES, IS, Decision, Origin, TracedInt, always, free_symbols, moved_decision, origin_of, traced_in
 from .channel_axes import ChannelAxes
 
 Known = Mapping[str, Dim]
@@ -58,7 +58,8 @@ class Symbols:
     def known(self, graph: Graph) -> Known:
         """The symbols of a graph that follow from others, by its decisions."""
         if id(graph) not in self._known:
-            settled = self._settled if graph is self._main else {}
+            settled: Known = self._settled if graph is self._main else {}
+            settled = {**settled, **{n: o.value.origin for n, o in graph.origins.items() if isinstance(o.value, TracedInt)}}
             self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
         return self._known[id(graph)]
 

@@ -8,7 +8,7 @@ stay; a relation between two numbers is written only if the spec has it, never b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -32,12 +32,12 @@ from ..code.tree import (
     SymbolRef,
     has_symbol,
     parts,
-    rewrite,
     shape,
     zipped,
 )
 from ..errors import MissingEmitter
 from .arguments import Arguments
+from .choices import spliced
 from .formulas import formula_code
 from .optional import without_flags
 from .reals import real_code
@@ -191,7 +191,7 @@ class Unifier:
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
-            found = self._formula(values) or self._real(values) or self._by_condition(values)
+            found = self._formula(values) or self._real(values) or self._by_condition(values, self.bodies[0].tests)
             if found is not None:
                 if is_width:
                     names = {p.name for p in parts(found) if isinstance(p, Argument)}
@@ -279,15 +279,16 @@ class Unifier:
         formula = self.relations.formula(values, self.unused)
         if formula is None or (self.in_forward and self._conflicts(values)):
             return None
-        if any(origin(self.bodies[0].graph, name) is None for name in symbols(formula)):
-            return None  # the size of a tensor that not all bodies get
+        for name in symbols(formula):
+            if (self._joined(name) if self.relations.joined(name) else origin(self.bodies[0].graph, name)) is None:
+                return None  # the size of a tensor that not all bodies get
         return self._written(formula)
 
-    def _by_condition(self, values: Sequence[Any]) -> Code | None:
-        """Integers that have one formula where a condition of the class holds, and another where it does not; None if there is no such
-        condition, or in `forward`."""
+    def _by_condition(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
+        """Integers that have one formula where a condition of the class holds, and another where it does not; None if none of them is such
+        a condition, or in `forward`."""
         used = [i for i in range(len(values)) if i not in self.unused]
-        for key in () if self.in_forward else self.bodies[0].tests:
+        for key in () if self.in_forward else keys:
             held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
             if held and missed and len(held) + len(missed) == len(used):
                 then, otherwise = (self._without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
@@ -319,6 +320,8 @@ class Unifier:
 
     def _symbol(self, name: str) -> Code:
         """The code of a symbol: an argument, an item of one, or in `forward` the size of an input's axis."""
+        if (joined := self._joined(name)) is not None:
+            return joined
         found = origin(self.bodies[0].graph, name)
         assert found is not None
         if self.in_forward and found.input is not None:
@@ -327,6 +330,19 @@ class Unifier:
                 return self._read(index, found.axis)
         argument = self._use(self.arguments.of_symbol(name, found))
         return argument if found.index is None else self._item(name, found, argument)
+
+    def _joined(self, name: str) -> Code | None:
+        """The size of a tuple that an `if` gives: what it is in one branch or in the other. None of other sizes, and of other formulas."""
+        several = self.relations.joined(name)
+        found = next((one for one in several if one is not None), None)
+        if found is None:
+            return None
+        before, self.unused = self.unused, {i for i, one in enumerate(several) if one is None}
+        code = self._by_condition(
+            [0 if one is None else one.value for one in several], (k for k in self.bodies[0].tests if k == found.input.key)
+        )
+        self.unused = before
+        return None if code is None else SizeRef("{0}", (code,), self.relations.name(name, found.input, found.axis))
 
     def _item(self, name: str, found: Origin, argument: Argument) -> Code:
         assert found.index is not None
@@ -358,23 +374,6 @@ class Unifier:
         if self.in_forward:
             self.arguments.stored.add(parameter.name)
         return Argument(parameter.name)
-
-
-def spliced(code: Code) -> Code | None:
-    """Members of which it is known whether they are there, among the others."""
-    match code:
-        case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
-            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
-            return replace(code, args=tuple(rewrite(item, spliced) for item in items))
-    return None
-
-
-def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
-    match code.test:
-        case Lit(bool() as value):
-            found = code.then if value else code.otherwise
-            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
-    return (code,)
 
 
 # --- making instances ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from netc.dsl.record import replace
 
 from ....ir.origins import has_origin
 from ....ir.tests import Key
-from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol
+from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.expressions import Code, KeywordCode, Lit
 from ..code.tree import (
     ChoiceItems,
@@ -38,8 +38,14 @@ class Different(Exception):
 
 
 def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list[ClassBody]]:
-    """The groups of one block, those merged that differ in the branches of `if`s."""
+    """The groups of one block, those merged that differ in the branches of `if`s. All together are tried first: perhaps only one of them
+    shows whether a tensor is what an `if` takes or what it gives."""
     waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
+    if waiting[2:]:
+        try:
+            return [_Alignment([body for group in waiting for body in group], program).run()]
+        except Different:
+            pass
     left: list[list[ClassBody]] = []
     while waiting:
         found, made, *others = waiting[0], waiting[0], *waiting[1:]
@@ -81,7 +87,7 @@ class _Alignment:
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
         nodes: list[Node] = []
-        self._steps({i: arranged(b.graph, [(s.node, s) for s in b.steps]) for i, b in enumerate(self.bodies)}, (), nodes)
+        self._steps({i: _arranged_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
         _equal(tuple(o[i] for o in outputs) for i in self.all)
         made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
@@ -320,6 +326,14 @@ class _Alignment:
         for i, tensor in column.items():
             if number not in self.numbers[i][tensor]:
                 self.numbers[i][tensor].append(number)
+
+
+def _arranged_steps(body: ClassBody) -> list[Step | Branch[Step]]:
+    ends: dict[Key, list[Step]] = {}
+    for step in body.steps:
+        if step.end is not None:
+            ends.setdefault(step.end, []).append(step)
+    return arranged(body.graph, [(s.node, s) for s in body.steps if s.end is None], ends)
 
 
 def _same(values: Column) -> Column:

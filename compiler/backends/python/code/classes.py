@@ -98,6 +98,8 @@ class Step(Code):
     """Only in training (True), only in evaluation (False), or in both. Two steps with the same outputs, one of each mode, are an `if`."""
     node: int = -1
     guards: Guards = ()
+    end: Key | None = None
+    """The `if` whose result it is, if it makes that of nothing but tensors."""
 
     @property
     def repeats(self) -> bool:

@@ -19,6 +19,8 @@ from ..code.tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 from .cse import LetExpander, merged
 
 RETURN = StepInfo("return", kind="return")
+JOIN = StepInfo("tuple", kind="other")
+"""What a branch gives as a tuple, perhaps one that there is already."""
 
 
 class Steps:
@@ -42,7 +44,7 @@ class Steps:
 
     def _ready(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
         """The steps, and those of each loop in them, without what needs no line."""
-        return [self._scanning(step, bound) for step in merged(bound.opened(_plain_members(steps)), self.names)]
+        return [self._scanning(step, bound) for step in merged(bound.opened(_spliced(_plain(steps))), self.names)]
 
     def _scanning(self, step: Step, bound: LetExpander) -> Step:
         if not isinstance(step.code, ScanCode):
@@ -114,14 +116,46 @@ def references(code: Code) -> list[int]:
     return [*(p.index for p in parts(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
-def _plain_members(steps: Sequence[Step]) -> list[Step]:
-    """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with."""
-    states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
-    members = {s.outputs[0]: s.code for s in steps if isinstance(s.code, MemberRef) and s.outputs[0] not in states}
-    if not members:
-        return list(steps)
+def _spliced(steps: list[Step]) -> list[Step]:
+    """A tuple that is made for another one alone is part of that."""
+    made = {s.outputs[0]: s.code.items for s in steps if isinstance(s.code, TupleCode) and len(s.outputs) == 1 and not s.guards}
+    if not made:
+        return steps
+    totals = Counter(chain.from_iterable(references(s.code) for s in steps))
+
+    def items(item: Code) -> tuple[Code, ...]:
+        match item:
+            case Starred(ValueRef(index)) if totals[index] == 1 and index in made:
+                return tuple(inner for one in made[index] for inner in items(one))
+        return (item,)
 
     def change(part: Code) -> Code | None:
-        return members.get(part.index) if isinstance(part, ValueRef) else None
+        match part:
+            case TupleCode(several) if any(items(one) != (one,) for one in several):
+                return TupleCode(tuple(rewrite(inner, change) for one in several for inner in items(one)))
+            case CallCode(function, several, given) if any(items(one) != (one,) for one in several):
+                return CallCode(function, tuple(rewrite(inner, change) for one in several for inner in items(one)), given)
+        return None
 
     return [replace(s, code=rewrite(s.code, change)) for s in steps]
+
+
+def _plain(steps: Sequence[Step]) -> list[Step]:
+    """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with. Nor do tuples that
+    are there already."""
+    states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
+    found: dict[int, Code] = {}
+
+    def change(part: Code) -> Code | None:
+        return found.get(part.index) if isinstance(part, ValueRef) else None
+
+    for step in steps:
+        if step.outputs and step.outputs[0] not in states and _needs_no_line(step):
+            found[step.outputs[0]] = rewrite(step.code, change)
+    if not found:
+        return list(steps)
+    return [replace(s, code=rewrite(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in found)]
+
+
+def _needs_no_line(step: Step) -> bool:
+    return isinstance(step.code, MemberRef) or (isinstance(step.code, ValueRef) and step.traits == JOIN and not step.guards)

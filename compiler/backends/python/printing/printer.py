@@ -118,6 +118,8 @@ def _precedence(code: Code) -> int:
             return _PLUS if offset else _TIMES if factor != 1 else _ATOM
         case Lit(int() | float()):
             return _precedence_of_text(text(code))
+        case SizeRef("{0}", (source,)):
+            return _precedence(source)
         case SizeRef(words):
             outside = re.sub(r"\(.*?\)", "", words)
             return _PLUS if re.search(r" [+-] |[()]", outside) else _precedence_of_text(outside)

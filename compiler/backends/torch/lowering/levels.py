@@ -2,7 +2,7 @@
 
 In: copies of graphs. Out: the same graphs; the symbols of a block that calls itself, and of the graphs in it, have one name at all levels.
 Always: a symbol means the same as before, in the graphs that have it and in those that call them. Blocks stay as they are that use numbers
-of another level other than through parameters and sizes (by a stage that they pass on), or that take tuples or shared stages.
+of another level other than through parameters and sizes (by a stage that they pass on), or that take shared stages.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from ....dims import SymDim
 from ....ir.graph import CallNode, Graph, OpNode
 from ....ir.origins import moved, moved_decision, names_in, substituted
 from ....ir.reals import named
-from ....ir.replacing import substitute
 from ....ir.tests import Choice, Comparison, Junction, Negation, Test
-from ....ir.values import Value
+from ....ir.values import JoinedTuple, Parts, Value, ValueTuple
 from ....ir.walk import around
 from ...python.classes.shared import family
 
@@ -64,8 +63,7 @@ def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
 
 def _is_mixed(graph: Graph, own: Places, places: Iterable[Places]) -> bool:
     """Whether something in it keeps the graph as it is."""
-    has_tuples = graph.tuples or graph.tails or any(n.tuples or n.tails for n in graph.nodes if isinstance(n, CallNode))
-    if has_tuples or graph.modules or graph.declares or any(isinstance(n, OpNode) and n.parts for n in graph.nodes):
+    if graph.modules or graph.declares:
         return True
     others = {name for place in places for name in place} - own.keys()
     return any(names_in(value) & others for value in _numbers(graph))
@@ -87,17 +85,19 @@ def _rename_calls(graph: Graph, renamed: Mapping[int, Places]) -> None:
 
 
 def _rename(graph: Graph, places: Places) -> None:
-    made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
-    twins = {id(v): _renamed_value(v, places) for v in made}
+    twins = _Twins(graph, places)
     for node in graph.nodes:
         if isinstance(node, OpNode):
             node.op = node.op.moved(places)
             node.specs = tuple(replace(s, shape=moved(s.shape, places), init=s.init.moved(places)) for s in node.specs)
+            node.parts = twins.parts(node.parts)
         else:
             node.arguments = {name: moved(value, places) for name, value in node.arguments.items()}
-        node.outputs = tuple(twins[id(v)] for v in node.outputs)
-    graph.inputs = [twins[id(v)] for v in graph.inputs]
-    substitute(graph, twins)
+            node.tuples, node.tails = tuple(map(twins.parts, node.tuples)), tuple(map(twins.whole, node.tails))
+        node.inputs, node.outputs = tuple(map(twins.one, node.inputs)), tuple(map(twins.one, node.outputs))
+    graph.inputs, graph.outputs = list(map(twins.one, graph.inputs)), list(map(twins.one, graph.outputs))
+    graph.tuples = list(map(twins.whole, graph.tuples))
+    graph.tails = tuple(replace(tail, parts=twins.parts(tail.parts)) for tail in graph.tails)
     graph.arguments = {name: moved(value, places) for name, value in graph.arguments.items()}
     renamed = {name: substituted(size, places) for name, size in graph.sizes.items()}
     graph.sizes = {name: size for name, size in renamed.items() if isinstance(size, SymDim)}
@@ -105,7 +105,33 @@ def _rename(graph: Graph, places: Places) -> None:
     graph.choices = [_renamed_choice(choice, places, twins) for choice in graph.choices]
     graph.count = moved(graph.count, places)
     names = {old: next(iter(names_in(new))) for old, new in places.items()}
-    graph.origins = {names[n]: replace(o, input=o.input and twins[id(o.input)]) for n, o in graph.origins.items()}
+    graph.origins = {names[n]: replace(o, value=moved(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
+
+
+class _Twins:
+    """The values of a graph as they are with the names: the graph that it is a copy of has the values themselves."""
+
+    def __init__(self, graph: Graph, places: Places) -> None:
+        made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+        self._values = {id(v): _renamed_value(v, places) for v in made}
+        self._tuples: dict[int, ValueTuple] = {}
+
+    def one(self, value: Value) -> Value:
+        return self._values.get(id(value), value)  # of an `if`, one may be gone
+
+    def whole(self, several: ValueTuple) -> ValueTuple:
+        if id(several) not in self._tuples:
+            twin = self._tuples[id(several)] = copy(several)
+            twin.values = tuple(map(self.one, several.values))
+            if isinstance(twin, JoinedTuple) and isinstance(several, JoinedTuple):
+                twin.parts = self.parts(several.parts)
+        return self._tuples[id(several)]
+
+    def parts(self, parts: Parts) -> Parts:
+        return tuple(self.one(part) if isinstance(part, Value) else replace(part, of=self.whole(part.of)) for part in parts)
+
+    def taken(self, value: Value | ValueTuple | None) -> Value | ValueTuple | None:
+        return self.whole(value) if isinstance(value, ValueTuple) else value and self.one(value)
 
 
 def _renamed_value(value: Value, places: Places) -> Value:
@@ -114,9 +140,9 @@ def _renamed_value(value: Value, places: Places) -> Value:
     return twin
 
 
-def _renamed_choice(choice: Choice, places: Places, twins: Mapping[int, Value]) -> Choice:
+def _renamed_choice(choice: Choice, places: Places, twins: _Twins) -> Choice:
     inner = tuple(_renamed_choice(one, places, twins) for one in choice.inner)
-    given, results = (tuple(twins.get(id(v), v) for v in values) for values in (choice.given, choice.results))
+    given, results = twins.parts(choice.given), twins.parts(choice.results)
     return replace(choice, test=_renamed_test(choice.test, places), inner=inner, given=given, results=results)
 
 

@@ -19,6 +19,7 @@ from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import TableOperator
 from ....ops.formula import (
     ARITHMETIC,
+    FUNCTIONS,
     LOGIC,
     BinaryFormula,
     CallFormula,
@@ -334,17 +335,19 @@ class _Writer:
         return _Term(code, tensor=True)
 
     def _called(self, name: str, argument: _Term, real: bool) -> _Term:
-        if name == "floor":
-            if not real:
-                return argument
-            code = call("torch.floor", argument.code) if argument.tensor else Infix("//", argument.code, Lit(1))
-            return _Term(code, tensor=argument.tensor)
+        if FUNCTIONS[name].result == "int":
+            return self._rounded(name, argument) if real else argument
         if name == "float32":
             return _Term(Method(Method(self._tensor(argument, FLOAT64), "float"), "double"), tensor=True)
         if name == "abs":
             size = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
             return _Term(size, tensor=argument.tensor)
         return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
+
+    def _rounded(self, name: str, argument: _Term) -> _Term:
+        if argument.tensor:
+            return _Term(call({"int": "torch.trunc"}.get(name, f"torch.{name}"), argument.code), tensor=True)
+        return _Term(Infix("//", argument.code, Lit(1)) if name == "floor" else call(name, argument.code), tensor=False)
 
 
 def _stored(array: TableArray, dtype: DType) -> Code:

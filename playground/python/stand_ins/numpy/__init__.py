@@ -181,7 +181,7 @@ def _rounding(function):
 
 
 sin, cos, exp, log, sqrt = (_each(f) for f in (math.sin, math.cos, math.exp, math.log, math.sqrt))
-floor, trunc = _rounding(math.floor), _rounding(math.trunc)
+floor, trunc, rint = _rounding(math.floor), _rounding(math.trunc), _rounding(round)
 abs = _each(abs, real=False)
 sinc = _each(lambda v: math.sin(math.pi * v) / (math.pi * v) if v else 1.0)
 

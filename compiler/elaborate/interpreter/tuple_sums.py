@@ -1,0 +1,45 @@
+"""Sizes that the tensors of a tuple have together: `(x, others...) -> concat axis=1`.
+
+In: tensors, some of them as parts of tuples, and the graph that is being elaborated. Out: the sum of their sizes along an axis. Always: a
+tuple that the body gets, or that an `if` gives, has one symbol for the sum, however many tensors it has and if it has none, so that bodies
+that differ in the length of a tuple have the same formulas.
+"""
+
+from __future__ import annotations
+
+from ...dims import Dim
+from ...ir.origins import Origin, is_integer
+from ...ir.reals import named
+from ...ir.values import JoinedTuple, Part, Parts, Value, ValueTuple
+from ..scopes.scope import GraphFrame
+
+
+def summed(parts: Parts, axis: int, frame: GraphFrame) -> Dim:
+    """The sizes of all tensors along the axis, counted from the front."""
+    total: Dim = 0
+    for part in parts:
+        total = total + _size(part, axis, frame)
+    return total
+
+
+def _size(part: Part, axis: int, frame: GraphFrame) -> Dim:
+    if isinstance(part, Value):
+        return part.type.shape[axis]
+    name = _name(part.of, frame) if part.is_whole and frame.owner else ""
+    total = summed(part.of.parts if isinstance(part.of, JoinedTuple) and part.is_whole else part.values, axis, frame)
+    if not name or not is_integer(total):
+        return total
+    symbol = f"{frame.owner}[{name}...].{axis}"
+    value = total if isinstance(part.of, JoinedTuple) else int(total)
+    frame.graph.origins.setdefault(symbol, Origin("", value, None, None, part.of, axis))
+    made: int = named(int(total), symbol)
+    return made
+
+
+def _name(of: ValueTuple, frame: GraphFrame) -> str:
+    """What the symbols of a tuple are called after; empty for one that has none."""
+    if isinstance(of, JoinedTuple):
+        return "if{}.{}".format(*of.key)
+    if of not in frame.graph.tuples:
+        return ""
+    return "in" if frame.lead is not None and of is frame.graph.tuples[0] else of.name
