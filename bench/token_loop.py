@@ -1,7 +1,7 @@
 """`python bench/token_loop.py WIDTH DEPTH TOKENS ROUNDS`: a Llama that writes tokens, in several runtimes by turns, each on one thread.
 
-Prints JSON: by runtime, the median milliseconds of the processor for a token, in each round. netc's step runs in the loop of the page
-docs/streams.md, whose states are bound and never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model
+Prints JSON: by runtime, the milliseconds of the processor for each token, of all rounds. netc's step runs in the loop of the page
+docs/streams.md, whose states are never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model
 of onnxruntime-genai's own builder. What is not installed is left out.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any
@@ -21,12 +20,14 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
+from onnxruntime.capi._pybind_state import OrtDevice, OrtValue, OrtValueVector
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import netc
 
 ROOT = Path(__file__).resolve().parents[1]
-VOCABULARY, HEAD, PROMPT = 32_000, 64, 16
+VOCABULARY, HEAD, PROMPT, TURN = 32_000, 64, 16, 8
 Writer = Callable[[list[int]], Iterator[int]]
 """Of a prompt, the tokens that follow, greedily, without end."""
 
@@ -40,21 +41,26 @@ def main() -> None:
         prompt = torch.randint(1, VOCABULARY, (PROMPT,)).tolist()
         texts = {name: list(islice(writer(prompt), count)) for name, writer in writers.items()}
         times: dict[str, list[float]] = {name: [] for name in writers}
-        for turn in range(rounds):
-            for name in list(writers)[:: -1 if turn % 2 else 1]:
-                times[name].append(1000 * median(_durations(writers[name](prompt), count)))
+        for _ in range(rounds):
+            _by_turns({name: writer(prompt) for name, writer in writers.items()}, count, times)
     first = texts["transformers"]
     same = {name: sum(a == b for a, b in zip(text, first, strict=True)) for name, text in texts.items()}
     print(json.dumps({"milliseconds": times, "same": same, "count": count}))
 
 
-def _durations(tokens: Iterator[int], count: int) -> Iterator[float]:
-    """Of each token but the first, which reads the prompt."""
-    next(tokens)
-    for _ in range(count - 1):
-        begin = process_time()
-        next(tokens)
-        yield process_time() - begin
+def _by_turns(texts: dict[str, Iterator[int]], count: int, times: dict[str, list[float]]) -> None:
+    """Adds the milliseconds of each token but the first, which reads the prompt. Every few tokens it is another one's turn: what else the
+    machine does is the same for all, and caches are as they are where one writes alone."""
+    for text in texts.values():
+        next(text)
+    names = list(texts)
+    for done in range(0, count - 1, TURN):
+        names = [*names[1:], names[0]]
+        for name in names:
+            for _ in range(min(TURN, count - 1 - done)):
+                begin = process_time()
+                next(texts[name])
+                times[name].append(1000 * (process_time() - begin))
 
 
 def _writers(width: int, depth: int, folder: Path) -> Iterator[tuple[str, Writer]]:
@@ -83,25 +89,27 @@ def _by_hand(path: Path) -> Writer:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options)
+    cpu = OrtDevice(OrtDevice.cpu(), OrtDevice.default_memory(), 0)
     states = [i for i in session.get_inputs() if i.name.startswith("past_")]
-    outputs = [o.name for o in session.get_outputs()]
+    inputs = ["tokens", *(s.name for s in states)]
+    outputs = ["logits", *(s.name.replace("past_", "next_", 1) for s in states)]
+    devices, run = [cpu] * len(outputs), onnxruntime.RunOptions()
+
+    def value(array: NDArray[Any]) -> OrtValue:
+        return OrtValue.ortvalue_from_numpy(array, cpu)
 
     def write(prompt: list[int]) -> Iterator[int]:
-        binding = session.io_binding()
-        for state in states:
-            empty = np.zeros([d if isinstance(d, int) else 0 if d == "P" else 1 for d in state.shape], np.float32)
-            binding.bind_ortvalue_input(state.name, onnxruntime.OrtValue.ortvalue_from_numpy(empty))
+        shapes = [[d if isinstance(d, int) else 0 if d == "P" else 1 for d in s.shape] for s in states]
+        kept = [value(np.zeros(shape, np.float32)) for shape in shapes]
         tokens = np.array([prompt], np.int64)
         while True:
-            binding.bind_cpu_input("tokens", tokens)
-            for name in outputs:
-                binding.bind_output(name)
-            session.run_with_iobinding(binding)
-            made = dict(zip(outputs, binding.get_outputs(), strict=True))
-            tokens = made["logits"].numpy()[:, -1:].argmax(-1)
+            given, made = OrtValueVector(), OrtValueVector()
+            for each in (value(tokens), *kept):
+                given.push_back(each)
+            session.run_with_ortvaluevector(run, inputs, given, outputs, made, devices)
+            kept = [made[i] for i in range(1, len(outputs))]
+            tokens = made[0].numpy()[:, -1:].argmax(-1)
             yield int(tokens[0, 0])
-            for state in states:
-                binding.bind_ortvalue_input(state.name, made[state.name.replace("past_", "next_", 1)])
 
     return write
 

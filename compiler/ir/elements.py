@@ -7,12 +7,15 @@ imported by anything that `netc check` runs.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .types import DTYPES, DType
+
+if TYPE_CHECKING:
+    import torch
 
 NumpyType = np.dtype[Any]
 Array = NDArray[Any]
@@ -50,6 +53,22 @@ def array_of(value: object) -> Array:
     if dtype_of(array.dtype) is None:
         raise ValueError(f"it holds {array.dtype}, which is no type of netc" if array.dtype.kind in "fiuc" else "it is no array of numbers")
     return array
+
+
+def is_float(array: Array) -> bool:
+    """Whether it holds floats of any width."""
+    found = dtype_of(array.dtype)
+    return found is not None and found.is_float
+
+
+def tensor_of(array: Array) -> torch.Tensor:
+    """A PyTorch tensor with a copy of the array."""
+    import torch
+
+    copied = np.array(array)
+    if copied.dtype.name == "bfloat16":
+        return torch.from_numpy(copied.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(copied)
 
 
 def _of_tensor(tensor: Any) -> Array:

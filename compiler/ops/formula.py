@@ -17,7 +17,7 @@ from typing import Any, Literal
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim
-from ..ir.origins import moved
+from ..ir.origins import moved, plain
 from ..ir.types import Shape
 from .base import strict_key
 from .stored import TableArray
@@ -193,6 +193,13 @@ def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     if isinstance(formula, Const):
         return Const(moved(formula.value, places), formula.name)
     return with_operands(formula, [moved_formula(o, places) for o in operands(formula)])
+
+
+def plain_formula(formula: Formula) -> Formula:
+    """The formula, whose integers are numbers without formulas of the graph that it was in."""
+    if isinstance(formula, Const):
+        return Const(plain(formula.value), formula.name)
+    return with_operands(formula, [plain_formula(o) for o in operands(formula)])
 
 
 def stored_formula(array: TableArray) -> ItemFormula:

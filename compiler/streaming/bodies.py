@@ -14,6 +14,7 @@ from ..ir.types import TensorType
 from ..ir.values import Value
 from ..ir.walk import join
 from ..ops.base import Operator
+from ..ops.formula import Formula, plain_formula
 from .items import Refused
 
 
@@ -30,7 +31,7 @@ def plain_type(type: TensorType) -> TensorType:
 
 
 def plain_operator(op: Operator) -> Operator:
-    return type(op)(**{name: plain(value) for name, value in op.args.items()})
+    return type(op)(**{name: plain_formula(value) if isinstance(value, Formula) else plain(value) for name, value in op.args.items()})
 
 
 class _Copy:

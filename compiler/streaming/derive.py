@@ -66,6 +66,8 @@ class _Derivation:
         known = tuple(sorted({n for v in self.main.inputs for d in v.type.shape for n in symbols(d)} - {BATCH}))
         if name == BATCH:
             self._no_stream("it is the batch", known)
+        if isinstance(self.length.whole, int):
+            self._no_stream(f"its size is fixed to {self.length.whole}", ())
         if name not in known:
             self._no_stream("no input has this dimension", known)
         if multiple(self.length.whole, name) is None:

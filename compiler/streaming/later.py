@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ops.activation import Softmax
-from ..ops.arithmetic import Add, Div, Mul
+from ..ops.activation import Relu, Sigmoid, Softmax
+from ..ops.arithmetic import Add, Div, Mul, Sub
 from ..ops.base import Operator
 from ..ops.comparison import LogicalAnd, LogicalOr, Where
-from ..ops.elementwise import LogicalNot
+from ..ops.elementwise import Exp, LogicalNot
 from ..ops.indexing import MaskedFill
 from ..ops.regularization import Dropping, Identity
+from ..ops.shape import Cast
 from .items import Number
 from .masks import HIDDEN
 
@@ -27,6 +28,11 @@ def hidden(score: Known) -> bool:
     return score is not None and not isinstance(score, bool) and score <= HIDDEN
 
 
+def zero(x: Known) -> bool:
+    """Whether it is the number 0."""
+    return x is not None and not isinstance(x, bool) and x == 0
+
+
 def later_of(op: Operator, inputs: Sequence[Known]) -> Known:
     """What is known of the result."""
     found = next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
@@ -36,6 +42,18 @@ def later_of(op: Operator, inputs: Sequence[Known]) -> Known:
 def _add(op: Any, inputs: Sequence[Known]) -> Known:
     """A score that is hidden stays so, whatever is added."""
     return min((x for x in inputs if hidden(x) and x is not None), default=None)
+
+
+def _difference(op: Any, inputs: Sequence[Known]) -> Known:
+    return None if op.number_first else _add(op, inputs[:1])
+
+
+def _product(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if any(zero(x) for x in inputs) else _scaled(op, inputs)
+
+
+def _quotient(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if zero(inputs[0]) and not op.number_first else _scaled(op, inputs)
 
 
 def _scaled(op: Any, inputs: Sequence[Known]) -> Known:
@@ -78,20 +96,34 @@ def _weights(op: Any, inputs: Sequence[Known]) -> Known:
     return 0.0 if hidden(inputs[0]) else None
 
 
+def _positive(op: Any, inputs: Sequence[Known]) -> Known:
+    """What makes 0 of 0, and of what is very low."""
+    return 0.0 if hidden(inputs[0]) or zero(inputs[0]) else None
+
+
+def _cast(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if inputs[0] is False else inputs[0] if zero(inputs[0]) else None
+
+
 def _same(op: Any, inputs: Sequence[Known]) -> Known:
     return inputs[0]
 
 
 RULES: dict[type[Operator], Callable[[Any, Sequence[Known]], Known]] = {
     Add: _add,
-    Mul: _scaled,
-    Div: _scaled,
+    Sub: _difference,
+    Mul: _product,
+    Div: _quotient,
     LogicalAnd: _and,
     LogicalOr: _or,
     LogicalNot: _not,
     Where: _where,
     MaskedFill: _filled,
     Softmax: _weights,
+    Exp: _weights,
+    Sigmoid: _weights,
+    Relu: _positive,
+    Cast: _cast,
     Identity: _same,
     Dropping: _same,
 }

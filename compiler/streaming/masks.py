@@ -17,7 +17,9 @@ def later_in(formula: Formula, query: int, key: int, element: DType) -> bool | f
     """What a table has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are the numbers of
     their indices."""
     proof = _Later(query, key)
-    return proof.truth(formula) if element == BOOL else HIDDEN if proof.hidden(formula) else None
+    if element == BOOL:
+        return proof.truth(formula)
+    return HIDDEN if proof.hidden(formula) else 0.0 if proof.zero(formula) else None
 
 
 class _Later:
@@ -61,6 +63,22 @@ class _Later:
                     return self.hidden(then) and self.hidden(otherwise)
                 return self.hidden(then if decided else otherwise)
         return False
+
+    def zero(self, formula: Formula) -> bool:
+        """Whether it is 0."""
+        match formula:
+            case Const(int() | float() as value):
+                return value == 0
+            case UnaryFormula("-", operand):
+                return self.zero(operand)
+            case BinaryFormula("*", left, right):
+                return self.zero(left) or self.zero(right)
+            case CallFormula("where", (test, then, otherwise)):
+                decided = self.truth(test)
+                if decided is None:
+                    return self.zero(then) and self.zero(otherwise)
+                return self.zero(then if decided else otherwise)
+        return self.truth(formula) is False
 
     def _comparison(self, op: str, left: Formula, right: Formula) -> bool | None:
         """Of `a * (key - query) + c` with 0, where key - query is at least 1."""

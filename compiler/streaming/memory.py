@@ -8,6 +8,7 @@ from ..dims import Facts
 from ..ir.types import TensorType
 from ..ir.unique import unique
 from ..ir.values import Value
+from .bodies import plain_type
 from .building import Building, Home
 from .items import Fixed, Number
 from .lengths import Length
@@ -54,7 +55,7 @@ class Memory:
     def remember(self, type: TensorType, home: Home, start: Number | Fixed, what: str) -> Remembered:
         """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""
         name = self.name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
-        found = Remembered(name, Value(type, self.span, name), start, what)
+        found = Remembered(name, Value(plain_type(type), self.span, name), start, what)
         self.states.append(found)
         return found
 

@@ -248,12 +248,19 @@ class Site:
         rank = self.node.outputs[0].type.rank
         moves = [rank - x.value.type.rank if isinstance(x, Piece) else 0 for x in self.items]
         both = [(x, m) for x, m in zip(self.items, moves, strict=True) if isinstance(x, Piece) and x.history is not None]
-        moved = [(x.axis + m, (x.history or 0) + m) for x, m in both]
-        axis, history = moved[0]
-        if any(places != moved[0] for places in moved) or self.length.in_arguments(self.op):
+        moved = {(x.axis + m, (x.history or 0) + m) for x, m in both} or {self._crossed(moves)}
+        axis, history = min(moved)
+        if len(moved) > 1 or self.length.in_arguments(self.op):
             self.refuse("the positions of its inputs are different axes")
         values = [self._of_pair(x, m, axis, history) for x, m in zip(self.items, moves, strict=True)]
         return [Piece(self.put(self.node.op, *values, home=self.home), axis, history=history, later=later)]
+
+    def _crossed(self, moves: Sequence[int]) -> tuple[int, int]:
+        """The axes of the result that are positions of different inputs: the last is that of the keys."""
+        found = sorted({x.axis + m for x, m in zip(self.items, moves, strict=True) if isinstance(x, Piece)})
+        if len(found) != 2:
+            self.refuse("the positions of its inputs are different axes")
+        return found[0], found[1]
 
     def _of_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
         """An input of what has both axes, at those axes of the result."""

@@ -18,14 +18,14 @@ _LIMITS = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),)
 """Where Linux says what a container may use, and what it uses."""
 
 
-def check_disk(folder: str | Path, needed: int) -> None:
-    """Raises OSError unless the disk of a folder has that number of bytes left."""
+def check_disk(folder: str | Path, needed: int, what: str = "it takes") -> None:
+    """Raises OSError unless the disk of a folder has that number of bytes left. `what` is a clause: `it takes`."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         return
     if needed > free:
-        raise OSError(errno.ENOSPC, f"it takes {shown(needed)}, and the disk has {shown(free)} left")
+        raise OSError(errno.ENOSPC, f"{what} {shown(needed)}, and the disk has {shown(free)} left")
 
 
 def check_memory(needed: int, what: str) -> None:

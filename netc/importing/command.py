@@ -73,6 +73,8 @@ class ImportedSpec(Record):
             differences += f"; the quantised file differs by {self.proof.rounded:.1g}"
         if self.proof.inexact:
             differences += f", compared in float64, from which the original itself differs by {self.proof.inexact:.1g}"
+        if self.proof.skipped:
+            differences += f"; not compared in ONNX Runtime: {self.proof.skipped}"
         return f"{lines}\n{proved}: largest difference in {differences}\nin {took}"
 
 

@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.ir.elements import array_of, tensor_of
 
 from .archives import check_archive
 from .modules import fill
@@ -51,10 +50,10 @@ class _Run:
 
         module = self.program.module()
         with torch.no_grad():
-            fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
-            given: list[Any] = [torch.from_numpy(np.array(array)) for array in inputs]
+            fill(module, {key: tensor_of(value) for key, value in weights.items()})
+            given: list[Any] = list(map(tensor_of, inputs))
             spec = self.program.call_spec.in_spec
             assert spec is not None
             args, kwargs = tree_unflatten(given, spec)
             made = module(*args, **kwargs)
-        return [tensor.numpy() for tensor in tensors_in(made)]
+        return [array_of(tensor) for tensor in tensors_in(made)]

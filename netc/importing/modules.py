@@ -6,6 +6,7 @@ given back with the weights that it had.
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.ir.elements import array_of, is_float, tensor_of
 
 from .origin import Origin
 from .stages import Call, calls_of, tensors_in
@@ -116,7 +118,8 @@ def module_origin(
     begun = time.monotonic()
     imported = from_module(module, (tuple(positional), dict(named)), dims, train=train)
     run = _Run(module, positional, named)
-    return Origin(what, imported, run, True, run.calls, time.monotonic() - begun, step=run.step if train else None)
+    exact = run.exact if run.is_rounded else None
+    return Origin(what, imported, run, True, run.calls, time.monotonic() - begun, exact=exact, step=run.step if train else None)
 
 
 class _Run:
@@ -127,7 +130,25 @@ class _Run:
         self.module, self.positional, self.named = module, tuple(positional), dict(named)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        return [tensor.numpy() for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
+        return [array_of(tensor) for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether it computes with floats of 16 bits."""
+        import torch
+
+        tensors = (*self.module.state_dict().values(), *tensors_in((self.positional, self.named)))
+        return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in tensors)
+
+    def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        """What the module gives in float64. Raises `NotEvaluated`."""
+        from .exact import NotEvaluated
+
+        wide = [array.astype(np.float64) if is_float(array) else array for array in inputs]
+        try:
+            return _Run(copy.deepcopy(self.module).double(), self.positional, self.named)(wide, weights)
+        except ImportFailed as error:
+            raise NotEvaluated(str(error)) from None
 
     def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
         """The calls of the modules inside."""
@@ -150,11 +171,11 @@ class _Run:
         before = {key: value.clone() for key, value in module.state_dict().items()}
         modes = {inner: inner.training for inner in module.modules()}
         given = iter(inputs)
-        positional, named = tree_map_only(torch.Tensor, lambda _: torch.from_numpy(np.array(next(given))), (self.positional, self.named))
+        positional, named = tree_map_only(torch.Tensor, lambda _: tensor_of(next(given)), (self.positional, self.named))
         try:
             module.eval()
             with foreign_code(), torch.no_grad():
-                fill(module, {key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
+                fill(module, {key: tensor_of(value) for key, value in weights.items()})
                 return use(lambda: module(*positional, **named))
         except Exception as error:  # it is the user's code
             why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"

@@ -7,12 +7,14 @@ the origin can be given other weights, with some in which no two tensors are ali
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netc.compiler.ir.elements import array_of, is_float, tensor_of
 from netc.dsl.record import Record
 
 from ..samples import random_array, several_shapes
@@ -38,13 +40,19 @@ class Proof(Record):
     """What was compared: the sizes of symbolic dimensions, and the largest difference in each target, relative to the largest output.
     `rounded` is that of the quantised model, if the origin is the float model that it represents. `inexact`: how far the origin is from
     itself in float64, where that was needed. `training` is the largest difference in a step of training, of the outputs and of the buffers
-    after it, if the import has what the model does there."""
+    after it, if the import has what the model does there. `skipped` says why ONNX Runtime is not among the targets, if it has no
+    kernels for the model's types."""
 
     sizes: tuple[Mapping[str, int], ...]
     differences: Mapping[str, float]
     rounded: float | None = None
     inexact: float = 0.0
     training: float | None = None
+    skipped: str = ""
+
+
+class NoKernel(Exception):
+    """ONNX Runtime cannot run the model: the text says what it lacks."""
 
 
 class NotProved(Exception):
@@ -63,7 +71,12 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     if origin.redrawn:
         weights = {key: _redrawn(key, array, generator) for key, array in weights.items()}
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
-    targets = {"PyTorch": _torch(model, weights), "ONNX Runtime": _onnx(model, weights)}
+    targets = {"PyTorch": _torch(model, weights)}
+    skipped = ""
+    try:
+        targets["ONNX Runtime"] = _onnx(model, weights)
+    except NoKernel as error:
+        skipped = str(error)
     largest = dict.fromkeys(targets, 0.0)
     used: list[Mapping[str, int]] = []
     rounded: float | None = None
@@ -84,7 +97,7 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
         inexact = max(inexact, judge.inexact)
         if origin.step is not None:
             training = max(training or 0.0, _in_training(model, origin.step(inputs, weights), inputs, weights))
-    return Proof(tuple(used), largest, rounded, inexact, training)
+    return Proof(tuple(used), largest, rounded, inexact, training, skipped)
 
 
 _SHARES = (0.5, 0.25, 0.75, 0.1, 0.9, 0.0, 1.0)
@@ -97,13 +110,13 @@ def _run(
     chooses: so integers and booleans are drawn until the results are finite, the first ones otherwise."""
     inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
     expected = origin.run(inputs, weights)
-    if all(array.dtype.kind == "f" for array in inputs):
+    if all(map(is_float, inputs)):
         return inputs, expected
     drawn, made = inputs, expected
     for share in _SHARES:
-        if all(bool(np.isfinite(array).all()) for array in made if array.dtype.kind == "f"):
+        if all(bool(np.isfinite(array).all()) for array in made if is_float(array)):
             return drawn, made
-        drawn = [a if a.dtype.kind == "f" else (generator.random(a.shape) < share).astype(a.dtype) for a in inputs]
+        drawn = [a if is_float(a) else (generator.random(a.shape) < share).astype(a.dtype) for a in inputs]
         made = origin.run(drawn, weights)
     return inputs, expected
 
@@ -165,8 +178,10 @@ _VARIANCE = 1.25**-0.5
 def _redrawn(key: str, array: Array, generator: np.random.Generator) -> Array:
     """Numbers of the same order, so that parameters that begin as ones or zeros count; matrices have the same variance, as deep models
     that enlarge what they compute enlarge rounding errors too."""
-    if array.dtype.kind != "f":
+    if not is_float(array):
         return array
+    if array.dtype.kind != "f":  # bfloat16, which NumPy does not compute with
+        return _redrawn(key, array.astype(np.float32), generator).astype(array.dtype)
     noise = generator.standard_normal(array.shape).astype(array.dtype)
     scale = float(np.std(array)) if array.size > 1 else 0.0
     if key.endswith("running_var"):
@@ -178,14 +193,14 @@ def _redrawn(key: str, array: Array, generator: np.random.Generator) -> Array:
 def _torch(model: Model, weights: Mapping[str, Array]) -> Any:
     module = model.module(weights).eval()
 
-    return lambda inputs: [tensor.numpy() for tensor in flat_tensors(_called(module, inputs))]
+    return lambda inputs: [array_of(tensor) for tensor in flat_tensors(_called(module, inputs))]
 
 
 def _called(module: Any, inputs: list[Array]) -> Any:
     import torch
 
     with torch.no_grad():
-        return module(*(torch.from_numpy(np.array(x)) for x in inputs))
+        return module(*map(tensor_of, inputs))
 
 
 def flat_tensors(made: Any) -> Iterator[Any]:
@@ -198,13 +213,24 @@ def flat_tensors(made: Any) -> Iterator[Any]:
 
 
 def _onnx(model: Model, weights: Mapping[str, Array]) -> Any:
-    session = model.session(weights)
+    """The model in ONNX Runtime. Raises `NoKernel`."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as Lacking
+
+    try:
+        session = model.session(weights)
+    except Lacking as error:
+        found = _LACKING.search(str(error))
+        raise NoKernel(f"it has no {found[1]} of these element types" if found else str(error)) from None
 
     def run(inputs: list[Array]) -> list[Array]:
         made = session(*inputs)
         return list(made.values()) if isinstance(made, dict) else [made]
 
     return run
+
+
+_LACKING = re.compile(r"implementation for (\w+)\(")
+"""How ONNX Runtime names the operator that it cannot compute."""
 
 
 class _Judge:
@@ -264,7 +290,7 @@ class _Judge:
         found = difference(own, self.expected[at])
         if found <= LIMIT:
             return found
-        if self.exact is None or own.dtype.kind != "f":
+        if self.exact is None or not is_float(own):
             raise NotProved(f"{where} differs by {found:.2g} of its largest value")
         mine, its = difference(own, self.exact[at]), difference(self.expected[at], self.exact[at])
         if mine <= LIMIT or mine <= SLACK * self._sensitivity(at):

@@ -37,6 +37,8 @@ _COMPARED = 64
 """Samples on which the quantised model is compared with the one that it was made of."""
 _MEMORY = 6
 """Times the size of the float model that quantising it takes at most (3.9 to 5.1 were measured)."""
+_DISK = 2.1
+"""Times the size of the float model that the files on the way take at most (2.0 was measured, of all methods)."""
 
 
 def checked_method(method: object) -> str:
@@ -77,8 +79,11 @@ def check_room(artefact: OnnxArtefact) -> None:
     """Raises `MemoryError` for a model that is too large to be quantised here."""
     from netc.compiler.weights.room import check_memory
 
-    size = sum(stored.nbytes for stored in artefact.made.tensors.values())
-    check_memory(_MEMORY * size, "ONNX Runtime's quantiser has the model in memory several times, and takes")
+    check_memory(_MEMORY * _weights(artefact), "ONNX Runtime's quantiser has the model in memory several times, and takes")
+
+
+def _weights(artefact: OnnxArtefact) -> int:
+    return sum(stored.nbytes for stored in artefact.made.tensors.values())
 
 
 def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, arrays: Mapping[str, Array] | None) -> Quantised:
@@ -87,8 +92,10 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
     from netc.compiler.backends.onnx.quantising.products import products
     from netc.compiler.backends.onnx.quantising.separation import separated
     from netc.compiler.backends.onnx.save import save_proto
+    from netc.compiler.weights.room import check_disk
 
     _check_products(artefact.products(), method)
+    check_disk(path.parent, int(_DISK * _weights(artefact)), "quantising it takes")
     with TemporaryDirectory(dir=path.parent) as inner:
         folder = Path(inner)
         source = folder / "float.onnx"
@@ -130,12 +137,13 @@ def _session(path: Path) -> OnnxSession:
 
 def _check_products(found: list[Product], method: str) -> None:
     from onnx import TensorProto
+    from onnx.helper import tensor_dtype_to_np_dtype
 
     if not found:
         raise CannotQuantise("there is nothing to quantise: the model has no product with weights")
     other = next((p for p in found if p.dtype not in (None, TensorProto.FLOAT)), None)
     if other is not None:
-        kind = TensorProto.DataType.Name(other.dtype or 0).lower()
+        kind = tensor_dtype_to_np_dtype(other.dtype or 0).name
         raise CannotQuantise(f"only weights of float32 are quantised, and those of `{other.name}` are {kind}: leave out --dtype")
     if method == "int4" and all(p.operator not in ("MatMul", "Gemm") for p in found):
         raise CannotQuantise("there is nothing to quantise: int4 is for products of matrices, and the model has none with weights")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.base import OPSET
+from tests.streams.pieces import same_in_pieces
 
 
 def counted(proto: onnx.ModelProto) -> Counter[str]:
@@ -149,6 +151,31 @@ def test_attention_splits_the_heads_itself(text: str, heads: int) -> None:
     if "copy" in text:
         text = text.replace("x -> copy", "x")
     assert attentions(same(text).onnx()) == [heads]
+
+
+@pytest.mark.parametrize(
+    ("shared", "attention", "remains"),
+    [
+        (4, "attention causal=true", {"Transpose": 0, "Reshape": 0}),
+        (2, "attention causal=true scale=0.3", {"Transpose": 0, "Reshape": 0}),
+        (4, "attention causal=true window=3", {"Transpose": 4, "Reshape": 4}),  # what is remembered is not all that is joined
+    ],
+)
+def test_keys_of_earlier_positions_are_joined_by_attention(tmp_path: Path, shared: int, attention: str, remains: dict[str, int]) -> None:
+    split = 'rearrange "n t (h d) -> n h t d"'
+    text = f"""
+    x = input [T, 8]
+    q = x -> dense 32 -> {split} h=4 -> rotary
+    k = x -> dense ({shared} * 8) -> {split} h={shared} -> rotary
+    v = x -> dense ({shared} * 8) -> {split} h={shared}
+    (q, k, v) -> {attention} -> {MERGE}
+    """
+    stream = same_in_pieces(netc.compile(text), total=9)
+    stream.save(tmp_path / "step.onnx", seed=0)
+    proto = onnx.load(str(tmp_path / "step.onnx"))
+    onnx.checker.check_model(proto, full_check=True)
+    nodes = counted(proto)
+    assert {name: nodes[name] for name in remains} == remains
 
 
 def test_heads_that_are_also_used_otherwise_stay() -> None:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
         (("--calibration", "c.npz"), "--calibration is for --quantize"),
         (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantises weights alone, which takes no calibration"),
         (("--quantize", "int8", "--dtype", "float16"), "only weights of float32 are quantised, and those of `dense1` are float16"),
+        (("--quantize", "int8", "--dtype", "float64"), "only weights of float32 are quantised, and those of `dense1` are float64"),
         (("--quantize", "int8", "--emit", "graph"), "--quantize is for an ONNX model"),
         (("--quantize", "int8", "--target", "torch"), "the name of `m.onnx` asks for the target onnx"),
         (("--quantize", "int8", "--calibration", "none.npz"), "cannot read `none.npz`: there is no such file"),
@@ -204,6 +206,14 @@ def test_what_is_there_stays_where_it_fails(run: Run) -> None:
     assert run("-e", "input 3 -> relu", "--quantize", "int8", "-o", "m.onnx").exit_code == 1
     assert Path("m.onnx").read_bytes() == b"before"
     assert [path.name for path in Path().iterdir()] == ["m.onnx"]
+
+
+def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that is quantised is on the disk too while that is done."""
+    monkeypatch.setattr("netc.compiler.weights.room.shutil.disk_usage", lambda folder: SimpleNamespace(free=600_000))
+    with pytest.raises(OSError, match=r"quantising it takes 840\.0 kB, and the disk has 600\.0 kB left"):
+        netc.compile("input 1000 -> dense 100 bias=false").save(tmp_path / "m.onnx", seed=0, quantize="int8")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_large_model_is_refused_before_it_is_made(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,6 +149,14 @@ def strided(w: Writer) -> None:
     w.put(f"? -> pad [{front}, 0] value={number} -> {stage} stride={stride} -> {cut}", width if stage[0] == "c" else w.width, rate)
 
 
+def thinned(w: Writer) -> None:
+    """Of each group of positions one."""
+    strides = [s for s in (2, 3, 4) if w.rate % s == 0]
+    if strides:
+        step = w.random.choice(strides)
+        w.put(f"? -> slice {w.axis} start={w.random.randrange(step)} step={step}", rate=w.rate // step)
+
+
 def transposed(w: Writer) -> None:
     """More positions, the last of which are cut off: they are not complete."""
     w.turned(False)
@@ -212,7 +220,7 @@ def gate(w: Writer) -> None:
 
 STAGES: tuple[Callable[[Writer], None], ...] = (
     *(dense, norm, batch_norm, recurrent, attention, masked_attention, multihead_attention, conv, chomped, late),
-    *(strided, strided, transposed, pool, cumulative, scan, positions, shift, residual, joined, gate),
+    *(strided, strided, thinned, transposed, pool, cumulative, scan, positions, shift, residual, joined, gate),
 )
 
 # --- and stages that do ------------------------------------------------------------------------------------------------------

@@ -127,9 +127,9 @@ def test_rules_are_of_operators() -> None:
 
 
 def test_the_loop_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bound states give the tokens that `stream.session` does."""
+    """States that stay values give the tokens that `stream.session` does."""
     monkeypatch.chdir(tmp_path)
-    (loop,) = (code for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if "io_binding" in code)
+    (loop,) = (code for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if "OrtValueVector" in code)
     params = {"width": 32, "depth": 2, "heads": 2, "shared_heads": 1, "hidden": 48, "vocabulary": 60}
     stream = netc.compile_file(SPECS / "text" / "llama.net", model="network", params=params).stream("T")
     stream.save("step.onnx", seed=5)

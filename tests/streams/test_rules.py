@@ -70,6 +70,15 @@ RULES = {
     "w = (s, m) -> masked_fill value=-inf -> softmax; w @ x",
     "attention_by_hand_chosen": "x = input [T, 4]; m = table (i, j) [T, T] = j <= i; s = x @ (x -> permute [0, 2, 1]); "
     "w = (m, s) -> where (-1e9) -> softmax; w @ x",
+    "attention_by_hand_normalised": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; "
+    "s = (x @ (x -> transpose 1 2), m) -> masked_fill value=-inf; "
+    "e = exp(s - max(s, axis=-1, keepdim=true)); (e / (sum(e, axis=-1, keepdim=true) + 1)) @ x",
+    "attention_that_decays": "x = input 2xTx4; d = table (h, i, j) [2, T, T] = where(j > i, 0, (1 - 2 ** (-3 - h)) ** (i - j)); "
+    "((x @ (x -> transpose 2 3)) * d) @ x",
+    "attention_without_softmax": "x = input [T, 4]; m = table (i, j) [T, T] = j <= i; s = x @ (x -> transpose 1 2) -> relu; "
+    "(s * (m -> cast float32)) @ x",
+    "decay_by_position": "x = input [T, 4]; g = x -> dense 1 sigmoid; a = log(g) -> cumsum axis=1; m = table (i, j) [T, T] = j <= i; "
+    "e = (m, a - (a -> transpose 1 2)) -> where (-inf) -> exp; ((x @ (x -> transpose 1 2)) * e) @ x",
     "attention_over_features": "x = input [T, 3, 8]; (x, x, x) -> attention",
     "multihead_attention": "x = input [T, 8]; x -> multihead_attention 2 causal=true add_bias_kv=true",
     "multihead_attention_to_memory": "x = input [T, 8]; m = input [S, 6]; (x, m) -> multihead_attention 2",
@@ -80,6 +89,12 @@ RULES = {
     "einsum": 'x = input [T, 3]; y = input [T, 3]; (x, y) -> einsum "nti,ntj->ntij"',
     "norms": "x = input [T, 6]; x -> layer_norm -> rms_norm -> transpose 1 2 -> batch_norm -> transpose 1 2 -> normalize axis=2",
     "split": "x = input [T, 6]; (a, b) = x -> chunk 2 axis=-1; a * sigmoid(b) -> sort axis=2",
+    "argument_in_a_formula": "block biased(slope) { m = table (q, k) [in.shape[1], in.shape[1]] = where(k > q, -1e9, (k - q) / slope); "
+    "(in, in, in, m) -> attention }\nx = input [T, 4]; x -> biased 4",
+    "argument_in_a_state": "block summed(heads) { let d = in.features // heads; "
+    'zeros = table (n, h, i) [N, heads, d] float32 = 0; y = in -> rearrange "n t (h d) -> n t h d" h=heads; '
+    "y -> scan (s = zeros) axis=1 { s = s * 0.5 + in } }\nx = input [T, 6]; x -> summed 2",
+    "table_in_a_block": "block waves { y = in -> dense 4; w = table (i) [4] = sin(i); y * w }\nx = input [T, 4]; x -> waves -> waves",
     "positions_first": "x = input [T, 4] batch=false; x -> gru 3 -> dense 2",
 }  # fmt: skip
 

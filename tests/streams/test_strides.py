@@ -50,10 +50,29 @@ def test_a_codec_of_sound(name: str, every: int) -> None:
         "conv_transpose 4 2 stride=3 output_padding=1",
         "pad [2, -2] value=1 -> conv_transpose 4 5 stride=2 -> slice 2 stop=(2 * T)",
         "conv 4 2 stride=2 -> conv_transpose 3 2 stride=2 -> cumsum axis=2",
+        "slice 2 step=2",
+        "slice 2 start=3 step=4",  # its last element is in the same group
+        "slice 2 step=4 stop=(T - 1)",
+        "pad [5, 0] value=2 -> slice 2 step=2 stop=T",
+        "pad [3, 0] value=1 -> slice 2 start=1 step=2 stop=T",
+        "conv 4 3 padding=2 -> slice 2 stop=T -> slice 2 start=1 step=2 -> conv 2 2 stride=2",
     ],
 )
 def test_one_stage(stages: str) -> None:
     same_in_pieces(netc.compile(PADDED + stages), total=24, every=4)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "(x -> slice 1 step=2) + (p -> slice 0 stop=T step=2)",
+        "(x -> slice 1 start=1 step=2) + (p -> slice 0 start=1 stop=(T + 1) step=2)",
+        "x + (p -> slice 0 start=3 stop=(2 * T + 2) step=2)",
+    ],
+)
+def test_every_second_row_of_a_parameter(rows: str) -> None:
+    text = f"x = input [T, 4] where T % 2 == 0, T <= 12; p = param [32, 4] init=normal(1) as p; {rows}"
+    same_in_pieces(netc.compile(text), total=12, every=2)
 
 
 @pytest.mark.parametrize("stages", ["conv 4 5 stride=2 padding=2", "conv_transpose 4 6 stride=2 padding=1 -> slice 2 stop=(2 * T)"])

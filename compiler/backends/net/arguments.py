@@ -12,7 +12,7 @@ from typing import Any
 from ...ops.argument import REQUIRED, Arg
 from ...ops.base import Operator, strict_key
 from ...ops.initialisers import INIT
-from ...ops.kinds import DIM, ListKind, SizesKind
+from ...ops.kinds import AXES, DIM, ListKind, SizesKind
 from ...ops.operand import NAMED
 from .tree import Activation, ListOf, Literal
 
@@ -39,6 +39,9 @@ def literal_of(declared: Arg[Any], name: str, value: object) -> Any:
         return ListOf(tuple(Literal(v, name) for v in value), joined=True)
     if isinstance(value, tuple) and isinstance(declared.kind, ListKind) and declared.kind.item is DIM:
         return ListOf(tuple(Literal(v, name) for v in value))
+    scalar = isinstance(declared.kind, ListKind) and declared.kind.scalar and declared.kind is not AXES  # which are always a list
+    if scalar and isinstance(value, tuple) and len(value) == 1:
+        return Literal(value[0], name, default)
     return Literal(value, name, default)
 
 

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from math import isinf
 from typing import Any, Self
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from netc.dsl.record import replace
+
+from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
 from .labels import unlabelled
 from .loops import Repeated, repeated
 from .scans import scanned
-from .stages import Callee, as_activation, constant_of, named_operands, stage_of
+from .stages import Callees, as_activation, constant_of, named_operands, stage_of
 from .tree import (
     Assign,
     Binary,
@@ -31,13 +33,17 @@ from .tree import (
     InTraining,
     Literal,
     Loop,
+    OptionalInput,
     Param,
+    Picked,
     Prefix,
     Ref,
     Scanned,
     Shared,
+    SharedStage,
     Stage,
     Table,
+    Taken,
     TupleOf,
     is_within,
 )
@@ -49,9 +55,9 @@ LONGEST = 3
 class GraphBody:
     """A body that is being made. `values` has the value of each number."""
 
-    def __init__(self, graph: Graph, callee: Callee) -> None:
+    def __init__(self, graph: Graph, callees: Callees) -> None:
         self.graph = graph
-        self.callee = callee
+        self.callees = callees
         self.statements: list[Any] = []
         self.values: list[Value] = []
         self.pending: dict[int, Any] = {}
@@ -79,7 +85,7 @@ class GraphBody:
 
     def within(self, graph: Graph) -> Self:
         """The body of a graph whose text is inside of this one's, with numbers of this one."""
-        made = type(self)(graph, self.callee)
+        made = type(self)(graph, self.callees)
         made.values = self.values
         return made
 
@@ -115,8 +121,11 @@ class GraphBody:
             head = self._head(node.inputs[states:own])
             self._define((*node.outputs[states:], *node.outputs[:states]), Chain(head, (loop,)))
             return
+        if isinstance(node, CallNode) and (passed := self.callees.optional(node)) is not None:
+            self._call(node, *passed)
+            return
         if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
-            self._write_stage(node.op.path if node.shared is None else node.shared)
+            self._write_stage(node.op.path if node.shared is None else SharedStage(node.shared.label))
         constant = constant_of(node) if isinstance(node, OpNode) else None
         tree = constant if constant is not None else self._computed(node)
         if not any(self.uses.get(id(value)) for value in node.outputs) and is_within(tree, _has_label):
@@ -124,7 +133,15 @@ class GraphBody:
         else:
             self._define(node.outputs, tree)
 
-    def _write_stage(self, stage: str | SharedModule) -> None:
+    def _call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
+        """A call that passes an optional tensor by its name. What else the block returns is not used."""
+        tree = self._applied(self._stage(node), [node.inputs[at] for at in taken.inputs], (name,))
+        outputs: list[Value | None] = [None] * name.results
+        for at, value in zip(taken.results, node.outputs, strict=True):
+            outputs[at] = value
+        self._define(outputs, tree)
+
+    def _write_stage(self, stage: str | SharedStage) -> None:
         """Writes what is still to be written with a stage, as its parameter is read: the stage comes before."""
         pending = {key for key, tree in self.pending.items() if is_within(tree, lambda part: _is_stage(part, stage))}
         for value in (v for node in self.graph.nodes for v in node.outputs) if pending else ():
@@ -142,16 +159,16 @@ class GraphBody:
         """The node as a stage without its tensors."""
         if node.shared is not None and id(node.shared) in self.declared:
             return self._use(node)
-        return stage_of(node) if isinstance(node, OpNode) else self.callee(node)
+        return stage_of(node) if isinstance(node, OpNode) else self.callees.callee(node)
 
     def _use(self, node: Node) -> Stage:
         """A use of a shared stage, which is declared before the first one."""
         assert node.shared is not None
         if id(node.shared) not in self.shared:
             self.shared.add(id(node.shared))
-            stage = stage_of(node) if isinstance(node, OpNode) else self.callee(node)
+            stage = stage_of(node) if isinstance(node, OpNode) else self.callees.callee(node)
             self.statements.append(Shared(node.shared.label, unlabelled(stage)))
-        return Stage(node.shared)
+        return Stage(SharedStage(node.shared.label))
 
     def _by_mode(self, node: OpNode) -> Any:
         """What is evaluated, and in training something else, which may begin with the same tensor."""
@@ -176,7 +193,7 @@ class GraphBody:
         first, second = reversed(operands) if op.number_first else operands
         return Binary(op.symbol, first, second)
 
-    def _applied(self, stage: Any, inputs: Sequence[Value], named: Sequence[str] = ()) -> Any:
+    def _applied(self, stage: Any, inputs: Sequence[Value], named: Sequence[Any] = ()) -> Any:
         """The stage on its tensors."""
         own = len(inputs) - len(named)
         if named:
@@ -204,24 +221,30 @@ class GraphBody:
 
     def _loop(self, run: Repeated) -> Any:
         """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""
-        if len(run.inputs) == 1:
-            body: Any = Chain(Given(), (run.stage,))
+        items = [Given() if index == run.carried else self.named(value) for index, value in enumerate(run.inputs)]
+        passed = self.callees.optional(run.nodes[0]) if isinstance(run.nodes[0], CallNode) else None
+        body: Any
+        if passed is None:
+            body = _on(items, run.stage)
         else:
-            items = [Given() if index == run.carried else self.named(value) for index, value in enumerate(run.inputs)]
-            body = Chain(TupleOf(tuple(items)), (run.stage,))
+            name, taken = passed
+            *items, last = (items[at] for at in taken.inputs)
+            stage = replace(run.stage, tensors=((name, last),), label=None if name.results == 1 else "_")
+            body = _on(items, stage) if name.results == 1 else Picked(_on(items, stage), taken.results[0], name.results)
         return Loop(run.over, run.binders, body, run.label, run.start)
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 
-    def _define(self, outputs: Sequence[Value], tree: Any) -> None:
-        used = [v for v in outputs if self.uses.get(id(v))]
+    def _define(self, outputs: Sequence[Value | None], tree: Any) -> None:
+        """Gives the results of a tree to what uses them; None is a result that no value is."""
+        used = [v for v in outputs if v is not None and self.uses.get(id(v))]
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
-            numbers = tuple(self.number(v) if self.uses.get(id(v)) else None for v in outputs)
+            numbers = tuple(self.number(v) if v in used and v is not None else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
-        elif self.uses.get(id(outputs[0])) == 1 and not isinstance(tree, (Param, Table)):
-            self.pending[id(outputs[0])] = tree
+        elif used and self.uses.get(id(used[0])) == 1 and not isinstance(tree, (Param, Table)):
+            self.pending[id(used[0])] = tree
         elif used:
-            self.statements.append(Assign((self.number(outputs[0]),), tree))
+            self.statements.append(Assign((self.number(used[0]),), tree))
 
     def taken(self, value: Value) -> Any:
         """The tensor as the beginning of a pipeline."""
@@ -283,6 +306,10 @@ def _extended(head: Any, stage: Any) -> Chain:
     return Chain(head.head, (*head.stages, stage))
 
 
+def _on(items: Sequence[Any], stage: Any) -> Chain:
+    return Chain(TupleOf(tuple(items)) if len(items) > 1 else items[0], (stage,))
+
+
 def _has_main_result(tree: Any) -> bool:
     """Whether only the first result is passed on, unless all are unpacked."""
     from ...ops import Operator
@@ -299,11 +326,11 @@ def _has_label(part: Any) -> bool:
     return bool(getattr(part, "label", None))
 
 
-def _is_stage(part: Any, stage: str | SharedModule) -> bool:
+def _is_stage(part: Any, stage: str | SharedStage) -> bool:
     """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared one."""
     if isinstance(stage, str):
         return _has_label(part) and stage.startswith(part.label)
-    return isinstance(part, Stage) and part.callee is stage
+    return isinstance(part, Stage) and part.callee == stage
 
 
 def is_short(tree: Any) -> bool:

@@ -23,7 +23,7 @@ from .hints import Roles, hints_of
 from .names import Names, free, identifier, snake_case
 from .printer import Printer
 from .stored import StoredNames
-from .tree import Literal
+from .tree import Literal, Ref
 from .values import Values, literal
 
 
@@ -71,14 +71,21 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
         found = ["in"]
         heads = parameters
     else:
-        words = [hints.get(at) or (roles.of(value, family.members[0]) if at else "") for at, value in enumerate(inputs)]
+        graphs = [next(graph for graph in family.members if value in graph.inputs) for value in inputs]
+        roles_ = [roles.of(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
+        words = [hints.get(at) or (role if at else "") for at, role in enumerate(roles_)]
         found = [names.fresh(value, identifier(snake_case(word) if word else "", "x")) for value, word in zip(inputs, words, strict=True)]
         family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
-        heads = [f"{name}: [...]" for name in found] + parameters if inputs else ["in: none", *parameters]
+        patterns = [f"{name}: [...]" for name in found]
+        if family.optional:
+            patterns[-1] = f"{found[-1]}?: [...]"
+        heads = patterns + parameters if inputs else ["in: none", *parameters]
+    family.inputs = found[: len(inputs)]
     found += [
         names.of(value, family.members[0], hints.get(at) or roles.of(value, family.members[0]))
         for at, value in enumerate(family.values[len(inputs) :], len(inputs))
     ]
+    family.results = [found[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
     printer = Printer(found, family.parameters, stored=stored, blocks=blocks)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]

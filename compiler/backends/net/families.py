@@ -6,22 +6,19 @@ block are alike but for literals, and for stages that only some have if the grap
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from ...ir.graph import CallNode, Graph
-from ...ir.values import Value
 from ...ir.walk import graphs
 from ...ops import Operator
+from .blocks import Block, Entry, best_blocks
 from .bodies import GraphBody
 from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
 from .names import identifier, snake_case
 from .stages import label_of
 from .tree import (
-    Assign,
-    Binary,
     Body,
     Chain,
     Choice,
@@ -29,20 +26,16 @@ from .tree import (
     InTraining,
     Literal,
     Loop,
+    OptionalInput,
     Ref,
     Scanned,
     Stage,
+    Taken,
     Tree,
     changed,
-    literals,
     without_literals,
 )
-from .variadic import with_one_tuple
-from .variants import Different, Slot, literal_of_slot, merged, with_slots
-
-Entry = tuple[Graph, Sequence[Value], Body]
-"""A graph, the values of its tensors' numbers, and its body."""
-
+from .variants import Slot, literal_of_slot
 
 LONG = 4
 """The stages of a sequence that may be a block."""
@@ -50,31 +43,30 @@ OFTEN = 3
 """The number of places in the text where such a sequence would be."""
 
 
-class Variant:
-    """Graphs whose bodies differ in literals alone."""
-
-    def __init__(self, body: Body) -> None:
-        self.body = body
-        self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
-
-
 class Family:
     """A block: its body, with `Parameter`s in the place of the literals that differ."""
 
-    def __init__(self, variants: Sequence[Variant], body: Body, taken: Collection[str]) -> None:
-        self.members = [graph for variant in variants for graph, _, _ in variant.members]
-        self.variadic = _is_variadic(variants)
+    def __init__(self, block: Block, taken: Collection[str]) -> None:
+        self.members = block.graphs
+        self.variadic = block.is_variadic
         """It takes any number of tensors, as one tuple."""
-        self.values: Sequence[Value] = variants[0].members[0][1]
+        self.values = block.values
+        self.optional = OptionalInput(self) if block.taken else None
+        """The name of its last input, if that is optional."""
+        self.taken = {id(graph): taken for at, taken in block.taken.items() for graph, _, _ in block.variants[at].members}
         self.name = ""
+        self.inputs: Sequence[str] = ()
+        """The names of its inputs."""
+        self.results: Sequence[str] = ()
+        """What its results are called in it, empty where they have no name."""
         self.words: Sequence[str] = ()
         """What its inputs are called, empty where that says nothing."""
         parameters = Parameters(self.members, taken)
-        own = [(at, found) for at, variant in enumerate(variants) for _, _, found in variant.members]
-        slots = list(_slots(body))
+        own = [(at, found) for at, variant in enumerate(block.variants) for _, _, found in variant.members]
+        slots = list(_slots(block.body))
         columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
         parts = iter(Columns(columns, parameters, [stage for _, _, stage in slots]).parts())
-        self.body = changed(body, lambda part: next(parts) if isinstance(part, Slot) else None)
+        self.body = changed(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
         self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
 
@@ -128,14 +120,14 @@ class Families:
         self.places = _places(main)
         for level in _levels(main):
             self._level([graph for graph in level if graph is not main and graph.kind != "scan"])
-        self.main = GraphBody(main, self.callee)
+        self.main = GraphBody(main, self)
         self.body = self.main.make()
 
     def _level(self, level: Sequence[Graph]) -> None:
         entries: list[Entry] = []
         chains: dict[Any, list[tuple[Entry, tuple[Any, ...]]]] = {}
         for graph in level:
-            making = GraphBody(graph, self.callee)
+            making = GraphBody(graph, self)
             entry = graph, making.values, making.make()
             chain = _chain(entry[2]) if graph.kind == "sequence" else None
             if chain is None:
@@ -147,8 +139,8 @@ class Families:
                 entries += [entry for entry, _ in alike]
             else:
                 self.chains.update((id(graph), chain) for (graph, _, _), chain in alike)
-        for variants, body in _best_blocks(entries):
-            family = Family(variants, body, self.taken)
+        for block in best_blocks(entries):
+            family = Family(block, self.taken)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
 
@@ -166,75 +158,11 @@ class Families:
             return Group(self.chains[id(graph)], label or "")
         return self.of[id(graph)].stage(graph, label)
 
-
-def _best_blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:
-    """The blocks; those of a name that would be several without a name for the last operand of their results, if that gives fewer."""
-    found = _blocks(entries)
-    names = [name for variants, _ in found for name in {graph.name for variant in variants for graph, _, _ in variant.members}]
-    several = {name for name, count in Counter(names).items() if count > 1}
-    if not several:
-        return found
-    other = [(graph, values, _without_last_name(body) if graph.name in several else body) for graph, values, body in entries]
-    return min(found, _blocks(other), key=len)
-
-
-def _without_last_name(body: Body) -> Body:
-    """The body without a name for what is only one operand of its result."""
-    match body:
-        case Body(inputs, (*others, Assign((int() as number,), Chain() as chain)), (Binary(symbol, Ref(left), Ref(right)),)):
-            if number == left != right:
-                return Body(inputs, tuple(others), (Binary(symbol, chain, Ref(right)),))
-            if number == right != left:
-                return Body(inputs, tuple(others), (Binary(symbol, Ref(left), chain),))
-    return body
-
-
-def _blocks(entries: Sequence[Entry]) -> list[tuple[list[Variant], Body]]:
-    """Graphs as the variants of blocks, with the body of each. Those of one name with different numbers of inputs take them as one tuple,
-    if that makes them one block."""
-    counts: dict[str, set[int]] = {}
-    for graph, _, _ in entries:
-        counts.setdefault(graph.name, set()).add(len(graph.inputs))
-    names = {name for name, found in counts.items() if len(found) > 1}
-    while True:
-        found = list(_together(list(_variants(entries, names))))
-        apart = {graph.name for variants, _ in found if not _is_variadic(variants) for v in variants for graph, _, _ in v.members}
-        if not names & apart:
-            return found
-        names -= apart
-
-
-def _is_variadic(variants: Sequence[Variant]) -> bool:
-    return len({len(graph.inputs) for variant in variants for graph, _, _ in variant.members}) > 1
-
-
-def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Variant]:
-    """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
-    alike: dict[Any, Variant] = {}
-    for graph, values, body in entries:
-        one = with_one_tuple(body) if graph.name in names else None
-        skeleton = without_literals(body if one is None else one)
-        kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
-        alike.setdefault(skeleton, Variant(skeleton)).members.append((graph, kept, list(literals(body if one is None else one))))
-    return alike.values()
-
-
-def _together(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], Body]]:
-    """The variants that are one block, with the body that is all of theirs."""
-    found: list[tuple[list[Variant], Body]] = []
-    for variant in variants:
-        for at, (others, body) in enumerate(found):
-            first, graph = others[0].members[0][0], variant.members[0][0]
-            if first.name != graph.name or graph.kind == "sequence":
-                continue
-            try:
-                found[at] = [*others, variant], merged(body, with_slots(variant.body, len(others)), len(others))
-            except Different:
-                continue
-            break
-        else:
-            found.append(([variant], with_slots(variant.body, 0)))
-    yield from found
+    def optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+        """The optional input that a call passes, and which inputs and results of the block the call's are."""
+        family = self.of.get(id(node.graph))
+        taken = family.taken.get(id(node.graph)) if family is not None else None
+        return (family.optional, taken) if family is not None and family.optional is not None and taken is not None else None
 
 
 def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:

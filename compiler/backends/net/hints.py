@@ -16,7 +16,7 @@ from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
 from .families import Family
 from .stages import label_of
-from .tree import Assign, Body, Chain, Group, Ref, Stage, Tree, TupleOf
+from .tree import Assign, Body, Chain, Group, IfGiven, OptionalInput, Ref, Stage, Tree, TupleOf
 
 _TELLING = ("cos", "sin")
 """Operators whose results have no better names."""
@@ -29,21 +29,35 @@ def hints_of(body: Body) -> dict[int, str]:
     for number, word in _hints(body):
         if word and not word.isdecimal() and word != "_":
             found.setdefault(number, word)
+    for statement in body.statements:
+        match statement:
+            case Assign((int() as number,), IfGiven(Ref(given), _, Chain(_, stages))):
+                word = found.get(number) or next(filter(None, map(_label, reversed(stages))), "")
+                found.setdefault(given, word)
+            case Assign((int() as number,), IfGiven(_, _, Ref())):
+                found[number] = "source"
     return found
 
 
 def _hints(tree: Any) -> Iterator[tuple[int, str]]:
     match tree:
         case Stage():
-            yield from ((operand.number, name) for name, operand in tree.tensors if isinstance(operand, Ref))
+            yield from ((operand.number, _word(name)) for name, operand in tree.tensors if isinstance(operand, Ref))
         case Assign((int() as number,), Chain(_, stages)):
             yield from ((number, word) for stage in reversed(stages) if (word := _label(stage)))
+        case Assign(numbers, Chain(_, (*_, Stage(Family() as family)))) if len(numbers) > 1:
+            yield from ((number, word) for number, word in zip(numbers, family.results, strict=True) if number is not None)
         case Chain(head, (Stage(Family() as family), *_)):
             items = head.items if isinstance(head, TupleOf) else (head,)
             words = zip(items, family.words, strict=False)
             yield from ((item.number, word) for item, word in words if isinstance(item, Ref))
     for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
         yield from _hints(part)
+
+
+def _word(name: str | OptionalInput) -> str:
+    """The name of an operand; of an optional input, what it is called if that says something."""
+    return name if isinstance(name, str) else name.of.words[-1] if name.of.words else ""
 
 
 def _label(stage: Any) -> str:

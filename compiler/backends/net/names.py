@@ -30,8 +30,8 @@ _WORDS = {
 
 
 def snake_case(name: str) -> str:
-    """`BasicBlock` as `basic_block`."""
-    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
+    """`BasicBlock` as `basic_block`, `Conv1D` as `conv1d`."""
+    words = re.sub(r"([a-z])([A-Z])|([A-Z0-9])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
     made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
     made = f"block_{made}" if made[0].isdecimal() else made
     return f"{made}1" if made in tables().keywords else made
@@ -69,9 +69,10 @@ class Names:
         """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
         node = next((n for n in _nodes(graph) if any(v is value for v in n.outputs)), None)
         if node is None:
-            return self.fresh(value, "x")
+            return self.fresh(value, identifier(hint, "x"))
         word = node.op.name if isinstance(node, OpNode) else "h"
-        label = (label_of(node) or "").rpartition(".")[2]
+        several = isinstance(node, CallNode) and len(node.outputs) > 1
+        label = "" if several else (label_of(node) or "").rpartition(".")[2]
         return self.fresh(value, identifier(label, identifier(hint, identifier(_WORDS.get(word, word), "h"))))
 
     def _fresh(self, wanted: str) -> str:

@@ -30,6 +30,7 @@ from .tree import (
     Group,
     Growing,
     IfFirst,
+    IfGiven,
     Inline,
     InMode,
     InTraining,
@@ -38,6 +39,7 @@ from .tree import (
     Loop,
     Param,
     ParameterOfStage,
+    Picked,
     Prefix,
     Ref,
     Scanned,
@@ -75,7 +77,6 @@ class Printer(Values):
         self.inputs = inputs
         self.blocks = blocks
         self.shared: dict[str, str] = {}
-        self.unused = 0
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
@@ -114,18 +115,13 @@ class Printer(Values):
     def _statement(self, statement: Any) -> str:
         match statement:
             case Assign(numbers, value):
-                names = [self._unused() if number is None else self.names[number] for number in numbers]
+                names = ["_" if number is None else self.names[number] for number in numbers]
                 written = self._expression(value, _PIPELINE)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
                 own = self._shared_name(name)
                 return f"shared {own} = {self._stage(stage)}" + (f" as {name}" if own != name and name else "")
         raise TypeError(type(statement).__name__)
-
-    def _unused(self) -> str:
-        """A name for a tensor that nothing reads."""
-        self.unused += 1
-        return f"_{self.unused}" if f"_{self.unused}" not in self.names else self._unused()
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 
@@ -165,13 +161,32 @@ class Printer(Values):
                 return " ".join(["param", shape, *types, *others, "as", label]), _PIPELINE
             case Table():
                 return self._table(tree), _PIPELINE
-            case StoredTable(shape, dtype, file, array, label):
-                place = [f"file={self.argument(file)}", f"name={self.argument(array)}"]
-                words = ["table", self.argument(shape), dtype, *place, *(["as", label] if label else [])]
-                return " ".join(filter(None, words)), _PIPELINE
+            case StoredTable():
+                return self._stored_table(tree), _PIPELINE
             case ParameterOfStage(path):
                 return path, _ATOM
+            case IfGiven() | Picked():
+                return self._several(tree), _PIPELINE
         raise TypeError(type(tree).__name__)
+
+    def _several(self, tree: Any) -> str:
+        """What is several statements."""
+        match tree:
+            case IfGiven(tensor, statements, value):
+                name = self._expression(tensor, _ATOM)
+                lines = [*map(self._statement, statements), self._expression(value, _PIPELINE)]
+                otherwise = "\n".join(["", *lines, ""]) if statements else f" {lines[0]} "
+                return f"if given({name}) {{ {name} }} else {{{otherwise}}}"
+            case Picked(value, number, count):
+                name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
+                names = [name if at == number else "_" for at in range(count)]
+                return f"({', '.join(names)}) = {self._expression(value, _PIPELINE)}\n{name}"
+        raise TypeError(type(tree).__name__)
+
+    def _stored_table(self, table: StoredTable) -> str:
+        place = [f"file={self.argument(table.file)}", f"name={self.argument(table.array)}"]
+        words = ["table", self.argument(table.shape), table.dtype, *place, *(["as", table.label] if table.label else [])]
+        return " ".join(filter(None, words))
 
     def _table(self, table: Table) -> str:
         formula = self._term(table.formula, table.indices)
@@ -211,7 +226,7 @@ class Printer(Values):
             return self.value(callee).removeprefix("(").removesuffix(")")
         words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)]
         words += self.arguments(stage.arguments, callee)
-        words += [f"{name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
+        words += [f"{name if isinstance(name, str) else name.name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
             words.append(self.value(stage.activation))
         return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])

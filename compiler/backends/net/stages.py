@@ -6,8 +6,7 @@ only if, something in it has a key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.types import FLOAT32
@@ -20,10 +19,17 @@ from ...ops.parameter_of import ParameterOf
 from ...ops.parametric import Parametric
 from .arguments import activation_of, arguments_of
 from .formulas import formula_tree
-from .tree import ListOf, Literal, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table
+from .tree import ListOf, Literal, OptionalInput, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table, Taken
 
-Callee = Callable[[CallNode], Any]
-"""What a call is: a `Stage` or a `Group`, with its label."""
+
+class Callees(Protocol):
+    """What calls are."""
+
+    def callee(self, node: CallNode) -> Any:
+        """A `Stage` or a `Group`, with its label."""
+
+    def optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+        """The optional input that the call passes, and which inputs and results of the block the call's are; None if it passes none."""
 
 
 def label_of(node: Node) -> str | None:

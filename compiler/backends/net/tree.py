@@ -91,8 +91,9 @@ class Prefix(Tree):
 class Stage(Tree):
     """`conv 64 3x3 stride=2 relu as conv1`.
 
-    `callee` is the name of an operator, a `Family` of bodies, a shared stage, or a literal that is an activation. `arguments` are all that
-    it has, those with their default value too. `tensors` are given by name. `label` is None without one. `activation` is a literal.
+    `callee` is the name of an operator, a `Family` of bodies, a `SharedStage`, or a literal that is an activation. `arguments` are all that
+    it has, those with their default value too. `tensors` are given by name, a string or an `OptionalInput`. `label` is None without one.
+    `activation` is a literal.
     """
 
     callee: Any
@@ -100,6 +101,34 @@ class Stage(Tree):
     tensors: tuple[tuple[str, Any], ...] = ()
     activation: Any = None
     label: str | None = None
+
+
+class SharedStage(Record):
+    """A shared stage, by the label that it has in the body that declares it."""
+
+    label: str
+
+
+class Taken(Record):
+    """For each input of the block the number of the graph's input that it is, and for each result of the graph that of the block's."""
+
+    inputs: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+class OptionalInput(Record):
+    """The name of the optional input of a block, which is a `Family`: it gets its names later."""
+
+    of: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.of.inputs[-1])
+
+    @property
+    def results(self) -> int:
+        """The number of the block's results."""
+        return len(self.of.body.results)
 
 
 class Group(Tree):
@@ -139,6 +168,22 @@ class Scanned(Tree):
     reverse: Any
     statements: tuple[Any, ...]
     results: tuple[Any, ...]
+
+
+class IfGiven(Tree):
+    """`if given(x) { x } else { statements; value }`."""
+
+    tensor: Any
+    statements: tuple[Any, ...]
+    value: Any
+
+
+class Picked(Tree):
+    """One of the results of a call that has several, by its number, as what an iteration of a loop gives."""
+
+    value: Any
+    number: int
+    count: int
 
 
 class InMode(Tree):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .numbering import without_numbers
-from .tree import Binary, Body, Chain, Choice, Given, Group, Hole, Inline, Loop, Ref, Stage, Tree, changed
+from .tree import Binary, Body, Chain, Choice, Given, Group, Hole, IfGiven, Inline, Loop, Ref, Stage, Tree, changed
 
 MOST_FLAGS = 3
 """The greatest number of choices that a block may have."""
@@ -40,7 +40,7 @@ def merged(body: Body, other: Body, variant: int) -> Body:
     made: Body = aligner.records(body, other)
     common, differing = aligner.counted(made)
     flags = set(_flags(made))
-    if common < 2 or differing > common or len(flags) > MOST_FLAGS:
+    if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
     return made
 
@@ -175,6 +175,8 @@ class _Aligner:
                 return 0, sum(sum(_Aligner.counted(part)) for part in (stages, others))
             case Stage() | Loop() | Inline():
                 return 1, 0
+            case IfGiven():
+                return 0, 0
             case tuple():
                 parts = [_Aligner.counted(item) for item in tree]
             case Tree():

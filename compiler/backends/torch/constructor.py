@@ -178,7 +178,8 @@ class _Constructor:
         if member.how != "transient" or attribute:
             return []
         assert REGISTRY[member.how] == "_buffers"
-        return [f"{STEP * depth}self._non_persistent_buffers_set.add({literal(member.label)})"]
+        owner, key = self.access.owner(member.label)
+        return [f"{STEP * depth}{owner}._non_persistent_buffers_set.add({literal(key)})"]
 
     def _bindings(self, code: Code, lines: list[str], depth: int) -> Code:
         """Writes what must come before the expression; returns the expression."""

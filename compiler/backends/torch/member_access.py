@@ -33,11 +33,16 @@ class Access:
             return TORCH.plain(label) and self.how[label] != "module" and label not in TORCH.container_attributes
         return TORCH.plain(label)
 
+    def owner(self, label: str) -> tuple[str, str]:
+        """The module that registers the member, and the name that it has there."""
+        level, _, key = label.rpartition(".")
+        return doc(submodule(NameCode("self"), level)).flat() if level else "self", key
+
     def text(self, member: MemberRef) -> str:
         label = member.label
         if "." in label:
-            level, _, key = label.rpartition(".")
-            return f"{doc(submodule(NameCode('self'), level)).flat()}.{REGISTRY[self.how[label]]}[{literal(key)}]"
+            owner, key = self.owner(label)
+            return f"{owner}.{REGISTRY[self.how[label]]}[{literal(key)}]"
         if self.attribute(label):
             return f"self.{label}"
         if self.keyed and self.how[label] == "module":

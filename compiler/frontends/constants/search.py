@@ -17,7 +17,7 @@ from .lists import short_lists
 from .making import Find, const, index, substitute
 from .reals import logarithms, powers, scaled, spaced, waves
 from .shapes import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
-from .sums import products, splits, sums_of_digits, sums_of_parts
+from .sums import clipped, products, splits, sums_of_digits, sums_of_parts
 
 if TYPE_CHECKING:
     from ...ir.elements import Array
@@ -26,6 +26,7 @@ Family = Callable[["Array", Find], Iterator[Formula]]
 
 FAMILIES: tuple[tuple[Family, int], ...] = (
     (sums_of_digits, 9),
+    (clipped, 9),
     (ranges, 9),
     (bands, 9),
     (two_values, 9),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.dsl.record import Record
 
-from ...ops.formula import Formula
+from ...ops.formula import CallFormula, Formula
 from .making import ZERO, Find, add, const, floordiv, index, mod, mul, sub, substitute
 
 if TYPE_CHECKING:
@@ -53,6 +53,23 @@ def sums_of_digits(a: Array, find: Find) -> Iterator[Formula]:
     start = int(a.flat[0])
     if np.array_equal(total + start, a):
         yield _written(found, start)
+
+
+def clipped(a: Array, find: Find) -> Iterator[Formula]:
+    """Numbers of one axis that grow by equal steps between two bounds, or from one on: `max(i - 4, 0)`."""
+    import numpy as np
+
+    steps = np.diff(a) if a.dtype.kind == "i" and a.ndim == 1 else a[:0]
+    moving = np.flatnonzero(steps)
+    if not 2 <= moving.size < steps.size:
+        return
+    middle = int(moving[moving.size // 2])
+    step = int(steps[middle])
+    start = int(a[middle]) - step * middle
+    made = add(mul(index(0), const(step)), const(start))
+    for bound, at in zip(("max", "min") if step > 0 else ("min", "max"), (0, steps.size), strict=True):
+        made = made if a[at] == start + step * at else CallFormula(bound, (made, const(int(a[at]))))
+    yield made
 
 
 def _digits(profile: Array, axis: int) -> list[Digit] | None:

@@ -10,9 +10,10 @@ import inspect
 import os
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch._dynamo.exc import UserError
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
 from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from netc.dsl.record import replace
@@ -250,10 +252,15 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
     if "data-dependent" in said:
         line = _line(error)
         why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"
-        return Obstacle(
-            "torch.export", why, _running(error, module), "decide it when the module is made, or choose between results with `torch.where`"
+        help_ = (
+            "decide it when the module is made, what is drawn at random by a probability of 0, or choose between results with `torch.where`"
         )
-    return Obstacle("torch.export", f"fails: {said[:300]}", _running(error, module))
+        return Obstacle("torch.export", why, _running(error, module), help_)
+    if any(isinstance(value, PackedSequence) for frame in _frames(error) for value in frame.f_locals.values()):
+        help_ = "give padded sequences to the module, and choose among its results by their lengths"
+        return Obstacle("torch.export", "cannot follow packed sequences: their sizes are values of tensors", _running(error, module), help_)
+    line = _line(error)
+    return Obstacle("torch.export", f"fails: {said[:300]}" + (f": {line}" if line else ""), _running(error, module))
 
 
 def _line(error: BaseException) -> str:
@@ -265,16 +272,16 @@ def _line(error: BaseException) -> str:
     return f"{f'`{code}`, ' if code else ''}line {frames[-1].lineno} of {frames[-1].filename}"
 
 
-def _running(error: BaseException, module: nn.Module) -> str:
-    paths = {id(inner): path for path, inner in module.named_modules()}
-    found = ""
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    """What was running as an error was raised, and those that it came of."""
     at: BaseException | None = error
     while at is not None:
-        frame = at.__traceback__
-        while frame is not None:
-            owner = frame.tb_frame.f_locals.get("self")
-            if id(owner) in paths:
-                found = paths[id(owner)] if len(paths[id(owner)]) >= len(found) else found
-            frame = frame.tb_next
+        yield from (frame for frame, _ in traceback.walk_tb(at.__traceback__))
         at = at.__cause__ or at.__context__
-    return found
+
+
+def _running(error: BaseException, module: nn.Module) -> str:
+    """The path of the innermost module that was running."""
+    paths = {id(inner): path for path, inner in module.named_modules()}
+    found = (paths[id(owner)] for frame in _frames(error) if id(owner := frame.f_locals.get("self")) in paths)
+    return max(found, key=len, default="")

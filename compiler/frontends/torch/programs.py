@@ -101,7 +101,7 @@ class _Reading(Record):
         _declare_inputs(main, inputs)
         main.run()
         _finish(main, program, nodes)
-        reader.obstacles += _bad_labels(main.builder.graph)
+        reader.obstacles += _bad_labels(main.builder.graph) + (_unheld(program) if train else [])
         if reader.obstacles:
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
@@ -295,13 +295,32 @@ def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, .
 
 def _changed(source: ExportedProgram) -> tuple[str, ...]:
     """What of its state the module changes when it runs, which a spec does not."""
-    buffers = source.graph_signature.inputs_to_buffers
-    targets = [node.args[0] for node in source.graph.nodes if is_in_place(node)]
-    changed = sorted({buffers[node.name] for node in targets if isinstance(node, Node) and node.name in buffers})
+    changed = sorted(_changes(source))
     if not changed:
         return ()
     some = ", ".join(f"`{key}`" for key in changed[:5]) + (", ..." if len(changed) > 5 else "")
     return (f"The module changes buffers when it runs, here they stay as they are: {some}.",)
+
+
+def _changes(source: ExportedProgram) -> dict[str, str]:
+    """The buffers that operators in place change, and the first operator that does."""
+    buffers = source.graph_signature.inputs_to_buffers
+    found: dict[str, str] = {}
+    for node in source.graph.nodes:
+        target = node.args[0] if is_in_place(node) else None
+        if isinstance(target, Node) and target.name in buffers:
+            found.setdefault(buffers[target.name], str(node.target))
+    return found
+
+
+def _unheld(source: ExportedProgram) -> list[Obstacle]:
+    """What a step of training changes by code of the module's own."""
+    why = "is changed by {}, and a spec changes only the statistics of `batch_norm`"
+    return [
+        Obstacle(f"`{key}`", why.format(operator), key.rpartition(".")[0], "import it as it is in evaluation")
+        for key, operator in _changes(source).items()
+        if not key.endswith("num_batches_tracked")
+    ]
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ without a counterpart is an `ImportRefused`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
@@ -47,6 +48,10 @@ _FUNCTIONS: Mapping[str, Callable[..., Dim]] = {
 }
 
 
+_FINEST = 2**10
+"""The greatest denominator of a factor of sizes, such as `scale_factor=1.5`."""
+
+
 class Axis(Record):
     """What a symbol of torch.export is: the size `name`, which is a multiple of `step`, divided by that."""
 
@@ -78,20 +83,31 @@ class Sizes:
                 raise ImportRefused("a size is known only when the values of tensors are")
             return self.known[axis.name] // axis.step
         kind = type(expression).__name__
-        halves = _rounded(expression) if kind in ("FloorToInt", "CeilToInt", "TruncToInt") else None
-        if halves is not None:
-            top, bottom = (self._expression(half) for half in halves)
+        if kind in ("FloorToInt", "CeilToInt", "TruncToInt"):
+            top, bottom = self._quotient(expression.args[0])
             return -(-top // bottom) if kind == "CeilToInt" else top // bottom
         function = _FUNCTIONS.get(kind)
         if function is None:
             raise ImportRefused(f"a size is computed by {kind}, which sizes do not have")
         return function(*(self._expression(argument) for argument in expression.args))
 
-
-def _rounded(expression: Any) -> tuple[Any, Any] | None:
-    """What is divided and by what, of a quotient that is rounded."""
-    (inner,) = expression.args
-    return tuple(inner.args) if type(inner).__name__ == "IntTrueDiv" else None
+    def _quotient(self, expression: Any) -> tuple[Dim, Dim]:
+        """What is divided and by what, of a number that is rounded."""
+        match type(expression).__name__:
+            case "IntTrueDiv":
+                top, bottom = expression.args
+                return self._expression(top), self._expression(bottom)
+            case "Mul":
+                quotients = [self._quotient(factor) for factor in expression.args]
+                return _product(*(top for top, _ in quotients)), _product(*(bottom for _, bottom in quotients))
+            case "ToFloat":
+                return self._quotient(expression.args[0])
+            case "Float":
+                number = Fraction(float(expression))
+                if number.denominator > _FINEST:
+                    raise ImportRefused(f"a size is {float(number)} times another, which is no quotient of small integers")
+                return number.numerator, number.denominator
+        return self._expression(expression), 1
 
 
 def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:

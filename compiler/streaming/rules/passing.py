@@ -24,14 +24,14 @@ from ...ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LocalRespon
 from ...ops.pointwise import Pointwise
 from ...ops.pooling import _AdaptivePool, _GlobalPool
 from ...ops.recurrent_cell import RecurrentCell
-from ...ops.reduction import Normalize, Reduction
+from ...ops.reduction import Max, Normalize, Reduction, Sum
 from ...ops.regularization import Dropping, Identity, Rrelu
 from ...ops.resampling import Upsample
 from ...ops.shape import Cast
 from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
 from ...ops.sorting import Argsort, Bucketize, Sort, Topk
 from ..items import Item, Piece
-from ..later import later_of
+from ..later import hidden, later_of, zero
 from ..site import Site
 from ..table import mixes, rule
 
@@ -46,8 +46,9 @@ def none(op: Any, given: OpInputs, index: int) -> Axes:
 
 @rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
 def elementwise(site: Site) -> Sequence[Item]:
-    """All inputs broadcast; scores keep their two axes of positions."""
-    if all(x.history is None for x in site.pieces):
+    """All inputs broadcast; scores keep their two axes of positions, and two tensors with different ones make scores."""
+    rank = site.node.outputs[0].type.rank
+    if all(x.history is None for x in site.pieces) and len({x.axis - x.rank + rank for x in site.pieces}) == 1:
         return site.passed(none)
     return site.of_pairs(later_of(site.node.op, [x.later if isinstance(x, Piece) else None for x in site.items]))
 
@@ -86,7 +87,7 @@ def product(site: Site) -> Sequence[Item]:
             value = site.put(site.node.op, begun[0].value, site.so_far(begun[1], "keys"))
             return [Piece(value, value.type.rank - 2, history=value.type.rank - 1)]
         case (Piece() as x, Piece(history=None) as other) if (x.axis, x.history, other.axis) == (x.rank - 2, x.rank - 1, other.rank - 2):
-            if x.later is None or isinstance(x.later, bool) or x.later != 0:
+            if not zero(x.later):
                 site.looks_ahead(reason="the weights of later positions are not known to be 0")
             values = site.so_far(site.begun(other, "it is summed over all positions before"), "values")
             value = site.put(site.node.op, x.value, values)
@@ -109,6 +110,21 @@ def selected(op: Any, given: OpInputs, index: int) -> Axes:
 @mixes(Reduction)
 def reduced(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset(op.axes(given.x))
+
+
+@rule(Sum, Max, pairs=True)
+def over_keys(site: Site) -> Sequence[Item]:
+    """A sum over all positions so far, if later elements are 0; a maximum, if they are hidden."""
+    (x,) = site.pieces
+    axes = site.op.axes(site.given.x)
+    if x.history is None or x.axis in axes:
+        return site.passed(reduced)
+    if x.history not in axes:
+        site.refuse("two axes of its input are positions")
+    if not (zero(x.later) if isinstance(site.op, Sum) else hidden(x.later)):
+        site.looks_ahead(reason=f"the elements of later positions are not known to be {'0' if isinstance(site.op, Sum) else 'hidden'}")
+    axis, over = site.axis_of(0)
+    return [Piece(value, axis, 0, over) for value in site.put_all(site.node.op, [x.value], site.home)]
 
 
 @mixes(Flip)

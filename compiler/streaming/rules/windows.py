@@ -8,6 +8,7 @@ from typing import Any
 
 from netc.dsl.record import replace
 
+from ...dims import Dim
 from ...errors.streams import in_multiples
 from ...ir.values import Value
 from ...ops.axes import normalize_axis
@@ -73,9 +74,7 @@ def _unpadded(site: Site, windows: list[Window], at: int) -> Operator:
 def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
     """A window over the positions: of each, those right before it; with a stride, of the last of each group."""
     length, stride = site.length, window.stride
-    if length.rate % stride:
-        needed = site.memory.length.rate * stride // gcd(length.rate, stride)
-        site.refuse(f"its stride is {stride}, and a piece may have any number of positions", in_multiples(length.name, needed))
+    _whole_groups(site, "stride", stride)
     if window.after:
         x = site.ended(x)
     x = site.padded(x, window.before, pad)
@@ -89,6 +88,13 @@ def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shif
         plain = not isinstance(x.before, Value) and not x.before and not shifts
         before = 0 if plain else site.put_all(op, [site.before(x), *_rest(site)], site.home)[0]
     return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
+
+
+def _whole_groups(site: Site, what: str, size: int) -> None:
+    """Refuses what makes one position of `size`, unless pieces have a multiple of them."""
+    if site.length.rate % size:
+        needed = site.memory.length.rate * size // gcd(site.length.rate, size)
+        site.refuse(f"its {what} is {size}, and a piece may have any number of positions", in_multiples(site.length.name, needed))
 
 
 @rule(ConvTranspose)
@@ -193,26 +199,29 @@ def part(site: Site) -> Sequence[Item]:
     x = _piece(site)
     if axis != x.axis:
         return site.passed(lambda *_: frozenset())
-    if op.step != 1:
-        site.refuse(f"a step of {op.step} gives fewer positions than there were")
     if not isinstance(op.start, int) or op.start < 0:
         site.looks_ahead(reason="a stream has no end to count from")
-    over = site.length.over(site.node.outputs[0].type.shape[axis])
-    if over is None:
+    _whole_groups(site, "step", op.step)
+    if site.length.at(site.length.rate // op.step).over(site.node.outputs[0].type.shape[axis]) is None:
         site.refuse("it takes a fixed number of positions of the whole")
-    return [replace(_cut_in_front(site, x, op.start), over=over)]
+    every = site.changed(start=0, stop=None)
+    return _slide(site, _cut_in_front(site, x, op.start), Window(1, stride=op.step), every, 0, False)
 
 
 def _rows(site: Site, axis: int) -> Piece:
-    """The first T rows of what is fixed: those of the piece."""
+    """The first rows of what is fixed, or every `step`-th of them: those of the piece."""
     _, over = site.axis_of(0)
-    start, stop, length = site.op.start, site.op.stop, site.length
+    start, stop, step, length = site.op.start, site.op.stop, site.op.step, site.length
     if not isinstance(start, int) or stop is None or start < 0:
         site.refuse("it does not take the first positions")
     table = site.fixed(site.items[0])
-    first = length.past + (start + over)
-    before = site.cut(table, axis, start, start + over) if over > 0 else None
-    return Piece(site.cut(table, axis, first, first + length.piece), axis, over, over, before)
+
+    def rows(first: Dim, last: Dim) -> Value:
+        return site.put(Slice(axis=axis, start=start + step * first, stop=start + step * last, step=step), table)
+
+    first = length.past + over
+    before = rows(0, over) if over > 0 else None
+    return Piece(rows(first, first + length.piece), axis, over, over, before)
 
 
 @rule(Select)

@@ -14,6 +14,7 @@ from .affine import fold_batch_normalization, fold_normalization, fold_scales
 from .attention import attention_of_three_axes
 from .constants import fold_constants
 from .graph import OpenGraph
+from .past import attention_with_past
 from .sums import keep_sums
 
 PASSES: tuple[tuple[str, Callable[[OpenGraph], None]], ...] = (
@@ -21,6 +22,7 @@ PASSES: tuple[tuple[str, Callable[[OpenGraph], None]], ...] = (
     ("BatchNormalization", fold_batch_normalization),
     ("Mul", fold_scales),
     ("LayerNormalization", fold_normalization),
+    ("Attention", attention_with_past),
     ("Attention", attention_of_three_axes),
     ("LayerNormalization", keep_sums),
 )

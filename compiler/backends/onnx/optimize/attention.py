@@ -33,7 +33,7 @@ class _Split(Record):
 def attention_of_three_axes(graph: OpenGraph) -> None:
     """All of them; nodes that nothing takes any more are left out when the graph is written."""
     for node in list(graph.nodes):
-        if node.op_type == "Attention" and node.attributes.get("q_num_heads") is None and len(node.outputs) == 1:
+        if node.op_type == "Attention" and node.attributes.get("q_num_heads") is None:
             _rewrite(graph, node)
 
 
@@ -55,7 +55,7 @@ def _rewrite(graph: OpenGraph, node: BuilderNode) -> None:
     if graph.types[join.outputs[0]].rank == 3:
         graph.nodes.remove(turn)
         graph.nodes.remove(join)
-        node.outputs = join.outputs
+        node.outputs = (*join.outputs, *node.outputs[1:])
     else:
         join.inputs = [node.outputs[0], _sizes(graph, graph.types[join.outputs[0]].shape)]
 

@@ -35,7 +35,7 @@ def upsample(site: AtenSite) -> Value:
     if size is not None:
         return site.one("upsample", x, size=site.sizes("output_size"), **arguments)
     factors = site.args.get("scale_factors") or [v for n, v in site.args.items() if n.startswith("scales")]
-    return site.one("upsample", x, scale=tuple(factors), **arguments)
+    return site.one("upsample", x, scale=tuple(factors) if len(set(factors)) > 1 else factors[0], **arguments)
 
 
 @reads("grid_sampler", "grid_sampler_2d")

@@ -59,7 +59,10 @@ def unflatten(site: AtenSite) -> Value:
 def permute(site: AtenSite) -> Value:
     x, axes = site.tensor(), site.integers("dims")
     order = [axis % x.type.rank for axis in axes]
-    return x if order == sorted(order) else site.one("permute", x, axes=axes)
+    moved = [axis for at, axis in enumerate(order) if at != axis]
+    if len(moved) == 2:
+        return site.one("transpose", x, a=min(moved), b=max(moved))
+    return site.one("permute", x, axes=axes) if moved else x
 
 
 @reads("transpose", "swapaxes", "swapdims")

@@ -1,0 +1,43 @@
+"""Keys and values of a stream: Attention joins them to those of the positions before itself.
+
+In: a graph. Out: the same, where an Attention whose keys and values are each joined to earlier ones just before, and are outputs, takes the
+earlier ones as `past_key` and `past_value`, and gives the joined ones as `present_key` and `present_value`. Always: nothing but the graph's
+outputs takes what is joined, so the order of the nodes remains right.
+"""
+
+from __future__ import annotations
+
+from ..builder import BuilderNode
+from .graph import OpenGraph
+
+_LENGTH = 2
+
+
+def attention_with_past(graph: OpenGraph) -> None:
+    for node in list(graph.nodes):
+        if node.op_type == "Attention" and len(node.outputs) == 1 and len(node.inputs) in (3, 4) and not node.attributes.get("is_causal"):
+            _rewrite(graph, node)
+
+
+def _rewrite(graph: OpenGraph, node: BuilderNode) -> None:
+    query, key, value, *mask = node.inputs
+    joins = [_join(graph, node, name) for name in (key, value)]
+    keys, values = joins
+    if keys is None or values is None or keys is values:
+        return
+    (past_key, new_key), (past_value, new_value) = keys.inputs, values.inputs
+    graph.remove(lambda other: other is keys or other is values)
+    node.inputs = [query, new_key, new_value, *(mask or [""]), past_key, past_value]
+    node.outputs = (*node.outputs, key, value)
+    graph.makers |= {key: node, value: node}
+
+
+def _join(graph: OpenGraph, node: BuilderNode, value: str) -> BuilderNode | None:
+    """What joins earlier positions to new ones, for Attention and an output alone."""
+    join = graph.makers.get(value)
+    taking = graph.takers[value]
+    alone = len(taking) == 2 and None in taking and any(taker is node for taker in taking) and value in graph.outputs
+    if join is None or join.op_type != "Concat" or not alone or len(join.inputs) != 2 or join.attributes.get("axis") != _LENGTH:
+        return None
+    types = [graph.types.get(name) for name in (*join.inputs, value)]
+    return join if all(t is not None and t.rank == 4 for t in types[1:]) and join in graph.nodes else None

@@ -1,0 +1,109 @@
+"""Modules of one class that are one block of the text, though they are given different tensors or share what they have. The judge of keys
+and numbers is the proof of the import."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netc
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def blocks(module: nn.Module, *inputs: Tensor) -> tuple[list[str], str]:
+    """The names of the blocks, and the text."""
+    text = netc.from_torch(module, inputs).spec()
+    return re.findall(r"^block (\w+)", text, re.MULTILINE), text
+
+
+class Biased(nn.Module):
+    """The first of several has the bias that all of them add."""
+
+    def __init__(self, *, first: bool) -> None:
+        super().__init__()
+        self.proj = nn.Linear(8, 8)
+        self.places = nn.Embedding(5, 8) if first else None
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if bias is None:
+            assert self.places is not None
+            bias = self.places(torch.arange(5)).unsqueeze(0)
+        return self.proj(x + bias) + bias, bias
+
+
+class Layer(nn.Module):
+    def __init__(self, *, first: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.inner = Biased(first=first)
+
+    def forward(self, x: Tensor, other: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        y, bias = self.inner(self.norm(x), bias)
+        return x + y * other, bias
+
+
+class Stack(nn.Module):
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(first=at == 0) for at in range(depth))
+
+    def forward(self, x: Tensor, other: Tensor) -> Tensor:
+        bias = None
+        for layer in self.layers:
+            x, bias = layer(x, other, bias)
+        return x
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_what_the_first_layer_gives_to_the_others_is_an_optional_input(depth: int) -> None:
+    names, text = blocks(Stack(depth), torch.randn(2, 5, 8), torch.randn(2, 5, 8))
+    assert names == ["biased", "layer"]
+    assert text.count("if given(") == 1
+    assert ("repeat" in text) == (depth > 2)
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(4)
+        self.inner = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(self.norm(self.inner(x)))
+
+
+def test_blocks_with_a_shared_stage_are_one_block() -> None:
+    names, text = blocks(nn.Sequential(*(Twice() for _ in range(3))), torch.randn(2, 4))
+    assert names == ["twice"]
+    assert "{ twice }" in text
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(8, 8) for _ in range(4))
+
+    def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
+        source = x if source is None else source
+        q, k, v = (layer(one).unflatten(-1, (2, 4)).transpose(1, 2) for layer, one in ((self.q, x), (self.k, source), (self.v, source)))
+        return self.o(nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.own, self.cross, self.norm = Attention(), Attention(), nn.LayerNorm(8)
+
+    def forward(self, x: Tensor, states: Tensor) -> Tensor:
+        x = x + self.own(self.norm(x))
+        return x + self.cross(x, states)
+
+
+def test_attention_to_itself_and_to_something_else_is_one_block() -> None:
+    names, text = blocks(DecoderLayer(), torch.randn(2, 5, 8), torch.randn(2, 7, 8))
+    assert len(names) == 1
+    assert "source = if given(states) { states } else { x }" in text
