@@ -56,16 +56,6 @@ class Leaf(Traced):
         yield self
 
 
-class TracedReal(Traced):
-    """A float that is computed from integers: see reals.py."""
-
-    __slots__ = ()
-
-    def named(self, name: str) -> Leaf:
-        """The number as a symbol of its own."""
-        raise NotImplementedError
-
-
 class TracedInt(int, Leaf):
     """An integer with its formula. `+ - * // % **` and negation keep it; with anything but integers they give what `int` gives."""
 
@@ -135,20 +125,8 @@ def _lost(names: Iterable[str]) -> Dim:
     return symbol(LOST + "|".join(ordered), lower=None) if ordered else 0
 
 
-def named(value: Any, name: str) -> Any:
-    """A number as a symbol of its own: an integer, or a float that is computed from one; or each integer of a list (`name.0`, `name.1`).
-    Anything else is unchanged."""
-    if isinstance(value, TracedReal):
-        return value.named(name)
-    if is_integer(value):
-        return TracedInt(int(value), _symbol(name))
-    if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
-        return tuple(named(v, f"{name}.{i}") for i, v in enumerate(value))
-    return value
-
-
 @lru_cache(maxsize=4096)
-def _symbol(name: str) -> SymDim:
+def own_symbol(name: str) -> SymDim:
     """One object for all uses of a block: it keeps what has been computed of it."""
     made = symbol(name, lower=None)
     assert isinstance(made, SymDim)

@@ -1,4 +1,4 @@
-"""Floats that know which integers they are computed from: `width ** -0.5`, `1 / sqrt(2 * depth)`.
+"""Floats that know which parameters they are, or are computed from: `eps`, `width ** -0.5`, `1 / sqrt(2 * depth)`.
 
 In: an operation or a function, and the numbers that it was computed from. Out: a `float` like any other, with the operation. Always: doing
 the operations again, in Python, with the values of the integers gives the same bits. No operation of Python's keeps the formula: the
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..dims import SymDim, symbol
-from .origins import Leaf, Traced, TracedReal, has_origin, moved, origin_key, traced_in
+from .origins import Leaf, Traced, TracedInt, has_origin, is_integer, moved, origin_key, own_symbol, traced_in
 
 LARGEST = 16
 """The number of operations from which only what a float depends on is kept."""
@@ -19,23 +18,24 @@ LOST = "?"
 """The operation of such a float."""
 
 
+class TracedReal(Traced):
+    """A float that knows what it is computed from."""
+
+    __slots__ = ()
+
+
 class RealSymbol(float, TracedReal, Leaf):
     """A float that is a parameter of a block."""
 
     def __new__(cls, value: float, name: str) -> RealSymbol:
         made = super().__new__(cls, value)
-        origin = symbol(name, lower=None)
-        assert isinstance(origin, SymDim)
-        made.name, made.origin = name, origin
+        made.name, made.origin = name, own_symbol(name)
         return made
 
     name: str
 
     def __reduce__(self) -> tuple[Any, ...]:
         return float, (float(self),)
-
-    def named(self, name: str) -> RealSymbol:
-        return RealSymbol(self, name)
 
     def moved(self, places: Mapping[str, Any]) -> Any:
         return places.get(self.name, self)
@@ -63,9 +63,6 @@ class RealFormula(float, TracedReal):
     def __reduce__(self) -> tuple[Any, ...]:
         return float, (float(self),)
 
-    def named(self, name: str) -> RealSymbol:
-        return RealSymbol(self, name)
-
     def leaves(self) -> Iterator[Leaf]:
         return traced_in(self.operands)
 
@@ -81,6 +78,17 @@ class RealFormula(float, TracedReal):
 
 def _plain_key(operand: object) -> object:
     return None if isinstance(operand, Traced) else (type(operand), operand)
+
+
+def named(value: Any, name: str) -> Any:
+    """A number as a symbol of its own, or each integer of a list (`name.0`, `name.1`). Anything else is unchanged."""
+    if isinstance(value, float):
+        return RealSymbol(value, name)
+    if is_integer(value):
+        return TracedInt(int(value), own_symbol(name))
+    if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
+        return tuple(named(v, f"{name}.{i}") for i, v in enumerate(value))
+    return value
 
 
 def has_real(value: object) -> bool:

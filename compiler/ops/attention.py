@@ -16,7 +16,7 @@ from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import FLOATS, MASKS
-from .kinds import COUNT, FLAG, FRACTION, NumberKind, WordKind
+from .kinds import COUNT, FLAG, FRACTION, NUMBER, WordKind
 from .operand import Input, axes
 from .requirements import at_most_text, require_same_size
 
@@ -85,7 +85,7 @@ class Attention(CausalOperator):
     mask = Input(MASKS, axes("... L S"), optional=True, alias="attn_mask")
     causal = Arg(FLAG, default=False)
     align = Arg(ALIGNMENT, default=None, only_with=("causal",))
-    scale = Arg(NumberKind(varies=True), default=None)
+    scale = Arg(NUMBER, default=None)
     dropout = Arg(FRACTION, default=0.0, alias="dropout_p")
     window = Arg(COUNT, default=None)
     examples = (

@@ -96,6 +96,8 @@ class AmountKind(SizeKind):
 class NumberKind(Kind["int | float"]):
     """A number; `above` and `below` exclude the bound itself."""
 
+    varies = True
+
     def __init__(
         self,
         low: float | None = None,
@@ -103,9 +105,8 @@ class NumberKind(Kind["int | float"]):
         *,
         above: float | None = None,
         below: float | None = None,
-        varies: bool = False,
     ) -> None:
-        self.low, self.high, self.above, self.below, self.varies = low, high, above, below, varies
+        self.low, self.high, self.above, self.below = low, high, above, below
 
     def describe(self) -> str:
         strict = [f"above {self.above}"] * (self.above is not None) + [f"below {self.below}"] * (self.below is not None)

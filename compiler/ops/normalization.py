@@ -25,6 +25,7 @@ POSITIVE = NumberKind(above=0)
 class MomentumKind(Kind["int | float | str"]):
     """The share of the new statistics in the running ones; `none`: they are the mean of all so far."""
 
+    varies = True
     words = ("none",)
 
     def describe(self) -> str:

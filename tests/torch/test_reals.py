@@ -50,12 +50,12 @@ CASES = {
         "input 8 -> b width (dense 8 init=normal(width ** -0.5)) 2 -> relu"
     ),
     "loop": "input width -> repeat rate in [0.5 * width, width / 2.0] as layers { dense width init=normal(rate) relu }",
+    "probability": "block b(rate) { in -> dense 4 -> dropout rate }\ninput 4 -> b (width / 100.0) -> b 0.5 -> dense width",
 }
 """Models with a parameter `width`."""
 FIXED = {
     "rounded": "input 8 -> dense (int(width * 1.5)) -> dense 3",
     "compared": "input width -> if width ** 0.5 > 2 { relu } -> dense 3",
-    "probability": "block b(rate) { in -> dense 4 -> dropout rate }\ninput 4 -> b (width / 100.0) -> b 0.5 -> dense width",
     "extreme": "input width -> dense 3 init=normal(max(width * 0.1, 0.2))",
     "summed": "input width -> dense 3 init=normal(sum([width * 0.1, 0.2, width]))",
     "size": "input 4 -> dense (width * 0.5) init=ones",

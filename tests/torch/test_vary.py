@@ -82,7 +82,7 @@ def test_text(rows: list[Row], expected: str) -> None:
 
 def test_two_values_in_turn() -> None:
     rows: list[Row] = [(n, 3 * (n % 2)) for n in range(4, 10)]
-    assert written(rows) == "[*((i + 4, 0 if i % 2 == 0 else 3) for i in range(6))]"
+    assert written(rows) == "[*((i, 0 if i % 2 == 0 else 3) for i in range(4, 10))]"
     assert eval(written(rows)) == rows
     few: list[Row] = [(n, 3 * (n % 2)) for n in range(3)]
     assert " if " not in written(few)

@@ -1,7 +1,8 @@
 """The class of every model, constructed with other arguments than those it was compiled for: what `netc --set` compiles for them.
 
 The judge is the compiler's other way to the same network: it elaborates the spec with the other parameters. Keys and shapes of the state
-dict are compared for all models (`make zoo`; one of each file in `make long`), results where the network is small.
+dict are compared for all models (`make zoo`; one of each file in `make long`), and what layers say of themselves; results where the
+network is small.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import torch
 from parity import arguments as taken_by
 from parity import inputs_for, sizes_of, tensor
 from zoo.catalogue import compilable
+from zoo.small import SMALL, Small
 
 import netc
 
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted(path for path in SPECS.rglob("*.net") if "std" not in path.parts)
-SMALL = 2_000_000
+COMPARED = 2_000_000
 """The number of parameters up to which results are compared."""
 OTHERS = 1
 """The number of other values that are tried for an argument."""
@@ -41,6 +43,9 @@ def cases() -> Iterator[Any]:
 
 def candidates(value: Any) -> Iterator[Any]:
     """Other values of an argument, the likeliest to be accepted first."""
+    if isinstance(value, float):
+        yield from (value / 2 or 0.25, 2 * value)
+        return
     if isinstance(value, int):
         yield from (2 * value, value + 1, 7, value + 3, 3 * value)
         return
@@ -58,7 +63,7 @@ def class_of(model: netc.Model) -> type[torch.nn.Module]:
 
 
 def arguments(model: netc.Model) -> dict[str, Any]:
-    """The integers, and lists of them, that the constructor of the model's class takes, with their defaults."""
+    """The numbers, and lists of integers, that the constructor of the model's class takes, with their defaults."""
     signature = inspect.signature(class_of(model).__init__)
     found = {n: p.default for n, p in signature.parameters.items() if n != "self"}
     assert inspect.Parameter.empty not in found.values(), "an argument of the model has no default"
@@ -79,10 +84,12 @@ def others(path: Path, name: str | None, argument: str, value: Any) -> Iterator[
             return
 
 
-def shapes(model: netc.Model, given: Arguments) -> dict[str, torch.Size]:
-    """Those of the state dict of the model's class, constructed with the arguments."""
+def parts(model: netc.Model, given: Arguments) -> tuple[dict[str, torch.Size], list[tuple[str, str]]]:
+    """The shapes of the state dict of the model's class, constructed with the arguments, and what its layers say of themselves: their
+    probabilities and epsilons."""
     with torch.device("meta"):
-        return {key: value.shape for key, value in class_of(model)(**given).state_dict().items()}
+        made = class_of(model)(**given)
+    return {key: value.shape for key, value in made.state_dict().items()}, [(name, one.extra_repr()) for name, one in made.named_modules()]
 
 
 def settable(path: Path, name: str | None) -> set[str]:
@@ -103,11 +110,33 @@ def test_other_arguments(path: Path, name: str | None) -> None:
             continue
         for other, wanted in others(path, name, argument, value):
             given = {argument: other}
-            expected = shapes(wanted, {})
-            assert shapes(model, given) == expected, given
-            if sum(shape.numel() for shape in expected.values()) < SMALL:
+            expected = parts(wanted, {})
+            assert parts(model, given) == expected, given
+            if sum(shape.numel() for shape in expected[0].values()) < COMPARED:
                 _same_draws(model, wanted, given)
                 _same_results(model, wanted, given)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", SMALL)
+def test_other_arguments_of_a_small_configuration(family: str) -> None:
+    """Those of what published models are derived from, `network`, too."""
+    small = SMALL[family]
+    model = small.compiled()
+    own = settable(SPECS / small.spec, small.model)
+    for argument, value in arguments(model).items():
+        if argument not in own:
+            continue
+        for other in candidates(value):
+            given = {argument: other}
+            params = {**small.params, argument: list(other) if isinstance(other, tuple) else other}
+            try:
+                wanted = Small(small.spec, small.model, params).compiled()
+            except netc.CompileError:
+                continue
+            assert parts(model, given) == parts(wanted, {}), given
+            _same_draws(model, wanted, given)
+            break
 
 
 def _same_draws(model: netc.Model, wanted: netc.Model, given: Arguments) -> None:

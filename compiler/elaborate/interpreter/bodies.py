@@ -110,6 +110,9 @@ def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: Ela
         inner.bind("in", _add_inputs(flow, frame))
     with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
         result = same_in_both(syntax.run(inner), syntax.node.span)
+        if frame.graph.count not in (None, len(frame.graph.nodes)):  # there is more than the loop
+            session.decisions.pin(frame.graph.count)
+            frame.graph.count = None
     if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
         result = without_empty(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
@@ -122,7 +125,6 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
     trace = outer.trace if outer is not None else ()
     bound = syntax.arguments
     graph = Graph(syntax.name, syntax.kind, syntax.node.span, None if bound is None else bound.values)
-    graph.count = syntax.count
     graph.around = None if outer is None else outer.graph
     if bound is not None:
         graph.origins.update(bound.origins)

@@ -12,10 +12,11 @@ from ...dims import SymDim
 from ...errors.limits import TooManyNodes
 from ...errors.structure import EmptyEach
 from ...errors.values import NotANumber
-from ...ir.graph import Graph, Kind, Node, OpNode, SharedModule
+from ...ir.graph import Graph, Kind, SharedModule
 from ...ir.origins import is_integer, origin_key
 from ...ir.values import Value
 from ..limits import MAX_ITERATIONS, check_tuple
+from ..names.unused import nodes_within
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, distinct, token
@@ -48,34 +49,47 @@ class Loops(Part):
         inline = scope.frame.labels.numbered if node.label is None else self._labels.is_inline(node.label, scope, node.binders.names)
         indexed = is_indexed(node.label) and not inline
         if shared is None and (indexed or inline):
-            self.session.decisions.pin(count)
+            before = len(scope.frame.graph.nodes)
             with scope.frame.inlining():
-                return self._results(node, items, flow, scope, inline=not indexed)
+                made = self._iterations(node, items, flow, scope, inline=not indexed)
+            # a single stage may be put into the graph around
+            alone = not before and not indexed and len(scope.frame.graph.nodes) > 1
+            self._note_count(count, scope.frame.graph, made.steady and alone)
+            return made.result
         label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
         if not items:
             self.session.decisions.pin(count)
-            return self._results(node, items, flow, scope, inline=False)
+            return self._iterations(node, items, flow, scope, inline=False).result
 
         def body(inner: Scope) -> Flow:
             own = self._items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
-            return self._results(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
+            made = self._iterations(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
+            assert inner.frame is not None
+            self._note_count(count, inner.frame.graph, made.steady)
+            return made.result
 
         kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
         key = (items_key(items) if isinstance(items, tuple) else items, node.collected if isinstance(node, ast.Repeat) else None)
         entry = elaborate_body(BodySyntax(node, body, label, kind, items=key, count=count), flow, scope, self.session)
-        if not _counts(entry.graph, node):
-            self.session.decisions.pin(count)
-            entry.graph.count = None
         return emit_call(entry, flow, scope, self.session, label, node.span, shared)
 
-    def _results(self, node: Loop, items: Sequence[Any], flow: Flow, scope: Scope, inline: bool) -> Flow:
-        """The results of all iterations, which go into the scope's graph."""
-        iterations = _Iterations(self.interpreter, self._labels, node, scope, inline)
+    def _note_count(self, count: int | None, graph: Graph, steady: bool) -> None:
+        """The count of a loop that is all of the graph so far. It may vary if one more iteration would be like those after the first."""
+        if steady and graph.count is None:
+            graph.count = count
+        else:
+            self.session.decisions.pin(count)
+
+    def _iterations(self, node: Loop, items: Sequence[Any], flow: Flow, scope: Scope, inline: bool) -> _Iterations:
+        """All iterations, which go into the scope's graph."""
+        made = _Iterations(self.interpreter, self._labels, node, scope, inline)
         if isinstance(node, ast.Each):
-            return iterations.branches(items, flow)
+            made.result = made.branches(items, flow)
+            return made
         collector = None if node.collected is None else Collector(node.collected)
-        last = iterations.chain(items, flow, collector)
-        return last if collector is None else collector.result(last)
+        last = made.chain(items, flow, collector)
+        made.result = last if collector is None else collector.result(last)
+        return made
 
     def _items(self, node: Loop, scope: Scope) -> tuple[range | tuple[Any, ...], int | None]:
         """The values that a loop iterates over; and their number, if they are counted from 0."""
@@ -97,24 +111,29 @@ class Loops(Part):
         return range(value), value
 
 
-def _counts(graph: Graph, node: Loop) -> bool:
-    """Whether more or fewer iterations would be like those after the first."""
-    nodes = graph.nodes
-    return isinstance(node, ast.Repeat) and (len(nodes) > 1 or not node.binders.parts) and all(_same(n, nodes[1]) for n in nodes[2:])
+def _asks(node: Loop) -> bool | None:
+    """Whether the body of a loop asks if an iteration is the first; None if it asks more of what the loop binds."""
+    names = {name.name for name in node.binders.names}
+    inside = list(nodes_within((node.body,)))
+    uses = sum(isinstance(one, (ast.Name, ast.Apply)) and one.name in names for one in inside)
+    firsts = sum(_is_first(one, names) for one in inside)
+    return None if firsts != uses else firsts > 0
 
 
-def _same(one: Node, other: Node) -> bool:
-    if isinstance(one, OpNode) or isinstance(other, OpNode):
-        return isinstance(one, OpNode) and isinstance(other, OpNode) and _form(one) == _form(other)
-    return one.graph is other.graph and origin_key(tuple(one.arguments.values())) == origin_key(tuple(other.arguments.values()))
-
-
-def _form(node: OpNode) -> tuple[object, ...]:
-    return (node.op, origin_key(node.op.numbers), *((v.type, origin_key(v.type.shape)) for v in node.inputs))
+def _is_first(node: ast.Node, names: set[str]) -> bool:
+    match node:
+        case ast.Binary(op="==" | "!=" | ">", left=ast.Name(name=name), right=ast.NumberLiteral(value=0)):
+            return name in names
+    return False
 
 
 def _keyword(node: Loop) -> str:
     return "repeat" if isinstance(node, ast.Repeat) else "each"
+
+
+def _form(flow: Flow) -> object:
+    """Equal for tensors of one type, whose sizes have the same formulas."""
+    return token(flow), tuple(origin_key(v.type.shape) for v in tensors(flow) or ())
 
 
 class _Iterations(Part):
@@ -131,20 +150,27 @@ class _Iterations(Part):
         name = "".join(p for p in node.label.parts if isinstance(p, str)) if node.label else self._frame.graph.name
         self._body = BodySyntax(node.body, self._run_body, name)
         self._last: tuple[object, Entry] | None = None
+        self.result: Flow = UNKNOWN
+        self.steady = False
+        """Whether any further iteration is like the last one: it gets what that got, and does not ask which one it is."""
         self._reported = len(self.session.diagnostics)
 
     def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
         """Each iteration on what the one before passes on: all of its results that are not collected."""
+        passed = [_form(flow)]
         for index, item in enumerate(items):
             before, size = token(flow), self._frame.graph.size
             flow = self._run_iteration(item, flow)
             if self._failed():
                 return UNKNOWN
             flow = flow if collector is None else collector.take(flow)
+            passed.append(_form(flow))
             if index == 0 and not self._node.binders.parts and before == token(flow):
                 # All others are as large as the first: an excessive number is rejected at once
                 total = size + (self._frame.graph.size - size) * len(items)
                 self.session.check_size(total, self._node.over.span, self._frame.trace)
+        alone = int(len(items) > 1 or _asks(self._node) is True)  # the first, which may differ
+        self.steady = _asks(self._node) is not None and len(set(passed[alone:])) == 1 and len(items) > alone
         return flow
 
     def branches(self, items: Sequence[Any], flow: Flow) -> Flow:

@@ -12,7 +12,8 @@ from netc.dsl.record import Record
 
 from ...dims import symbols
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.origins import Decided, Origin, has_origin, moved, named, plain
+from ...ir.origins import Decided, Origin, has_origin, moved, plain
+from ...ir.reals import named
 from ...ops.base import Operator
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
@@ -21,9 +22,9 @@ from .base import Part
 
 
 def literal_value(expr: ast.Expr | None) -> Any:
-    """The value of an integer, or of a list of integers, that is written as such; None for anything else."""
+    """The value of a number, or of a list of integers, that is written as such; None for anything else."""
     match expr:
-        case ast.NumberLiteral(value=int()):
+        case ast.NumberLiteral():
             return expr.value
         case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
             return tuple(i.value for i in items)  # type: ignore[attr-defined]
@@ -49,8 +50,10 @@ class BoundParameters(Record):
         return cls(owner, {}, {}, {}, {}, {})
 
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
-        """The value as symbols of the block's own, if it is an integer, a list of them, or a float that is computed from one."""
-        own = named(value, f"{self.owner}.{parameter}") if self.owner else value
+        """The value as symbols of the block's own, if it is a number or a list of integers; but 0.0 stays one, as what does nothing for
+        it, such as a dropout, is left out."""
+        off = isinstance(value, float) and value == 0 and not has_origin(value)
+        own = named(value, f"{self.owner}.{parameter}") if self.owner and not off else value
         if own is value:
             return value
         literal = literal_value(default)

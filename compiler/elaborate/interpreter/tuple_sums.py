@@ -8,7 +8,8 @@ that differ in the length of a tuple have the same formulas.
 from __future__ import annotations
 
 from ...dims import Dim
-from ...ir.origins import Origin, is_integer, named
+from ...ir.origins import Origin, is_integer
+from ...ir.reals import named
 from ...ir.values import JoinedTuple, Part, Parts, Value, ValueTuple
 from ..scopes.scope import GraphFrame
 

@@ -55,7 +55,7 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
     alone = (ast.Block,) if sections else (ast.Block, ast.ModelDecl)
     items = [_of_item(item, known) for item in file.items if isinstance(item, alone)]
     others = tuple(item for item in file.items if not isinstance(item, alone))
-    nodes = [*_everything(others)]
+    nodes = [*nodes_within(others)]
     if any(item.broken for item in items) or _is_broken(nodes):
         return  # the names may be used in what did not parse
     for item in items:
@@ -86,7 +86,7 @@ def _of_item(item: ast.Block | ast.ModelDecl, known: Known) -> OfItem:
 
 
 def _found(item: ast.Block | ast.ModelDecl) -> OfItem:
-    nodes = [*_everything(item)]
+    nodes = [*nodes_within(item)]
     warnings = [*_parameters(item, ())]
     for body, states in _bodies(nodes):
         warnings += _body(body.statements, set(mentions((*body.statements, *states))), lets=True)
@@ -154,12 +154,13 @@ def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, others: tuple[a
 
 def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:
     """Every name that is used, not bound, in the nodes."""
-    for node in _everything(nodes):
+    for node in nodes_within(nodes):
         if isinstance(node, (ast.Name, ast.Apply)):
             yield node.name
 
 
-def _everything(root: object) -> Iterator[ast.Node]:
+def nodes_within(root: object) -> Iterator[ast.Node]:
+    """All nodes but the names that they bind."""
     stack = [root]
     while stack:
         found = stack.pop()

@@ -20,7 +20,8 @@ from netc.dsl.source import Span
 from ...dims import SymDim
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule
-from ...ir.origins import Origin, TracedInt, has_origin, named, origin_key, origin_of
+from ...ir.origins import Origin, TracedInt, has_origin, origin_key, origin_of
+from ...ir.reals import named
 from ...ir.values import Parts, TupleSlice, Value, ValueTuple
 from ...ops.base import strict_key
 from .failures import Failure

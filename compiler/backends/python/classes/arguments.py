@@ -13,8 +13,8 @@ from netc.dsl.record import replace
 
 from ....dims import symbols
 from ....ir.graph import Graph
-from ....ir.origins import Origin, TracedReal, has_origin, is_integer, named, origin_key, origin_of, plain
-from ....ir.reals import RealSymbol, has_real
+from ....ir.origins import Origin, has_origin, origin_key, origin_of, plain
+from ....ir.reals import TracedReal, has_real, named
 from ....ir.values import Value, ValueTuple
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.expressions import KeywordCode, Lit, Literal
@@ -61,8 +61,7 @@ class Arguments:
         if found.index is not None:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
         found_in = [origin(b.graph, name) is not None for b in self.bodies]
-        numbers = zip(self.relations.values(name), found_in, strict=True)
-        return [v if not is_there else named(v, name) if is_integer(v) else RealSymbol(v, name) for v, is_there in numbers]
+        return [named(v, name) if known else v for v, known in zip(self.relations.values(name), found_in, strict=True)]
 
     def of_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]

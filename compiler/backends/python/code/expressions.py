@@ -138,6 +138,10 @@ class Infix(Code):
     freedom: Freedom = "none"
 
 
+class Share(Infix):
+    """A probability that is computed: `rate * 3 / 11`. It is written without rounding errors too."""
+
+
 class Prefix(Code):
     """`-operand`, `~operand`."""
 

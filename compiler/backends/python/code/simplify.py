@@ -12,7 +12,7 @@ from math import copysign
 from netc.dsl.record import replace
 
 from ....ir.origins import is_integer
-from .expressions import CallCode, Code, Infix, Lit, Prefix
+from .expressions import CallCode, Code, Infix, Lit, Prefix, Share
 from .tree import parts, rewrite
 
 NEUTRAL = {"*": 1, "/": 1, "//": 1, "**": 1, "+": 0, "-": 0}
@@ -59,6 +59,30 @@ def _opposite(code: Code) -> Code | None:
         case Infix("*" | "/" as op, left, right, freedom) if (opposite := _opposite(left)) is not None:
             return Infix(op, opposite, right, freedom)
     return None
+
+
+def shortened(share: Share) -> Code:
+    """A probability times an integer over another, without numbers that do nothing: `rate / 11`, `rate` for `rate * 11 / 11`."""
+    times, over, rest = _factors(share)
+    if len(rest) != 1 or times not in (0, 1, over):
+        return share
+    if times == 0:
+        return Lit(0.0)
+    return rest[0] if times == over else Infix("/", rest[0], Lit(over))
+
+
+def _factors(code: Code) -> tuple[int, int, list[Code]]:
+    """The integers that code is multiplied with, those that it is divided by, and what is left."""
+    match code:
+        case Lit(int() as number):
+            return number, 1, []
+        case Infix("*", left, right):
+            (a, b, c), (d, e, f) = _factors(left), _factors(right)
+            return a * d, b * e, c + f
+        case Infix("/", left, Lit(int() as number)):
+            times, over, rest = _factors(left)
+            return times, over * number, rest
+    return 1, 1, [code]
 
 
 def _powers(code: Code) -> Code:

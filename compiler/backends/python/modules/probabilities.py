@@ -1,7 +1,7 @@
 """Which numbers are probabilities: those of dropout, and the arguments of classes that are passed on to it.
 
-In: all classes, called ones first. Out: the same, with `Probability` in place of `Lit`. Always: what is not passed on unchanged is a number
-like others.
+In: all classes, called ones first. Out: the same, with `Probability` in place of `Lit`, and `Share` in
+place of `Infix`. Always: what is not passed on unchanged is a number like others.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..code.classes import ClassDef, ClassRef
-from ..code.expressions import CallCode, Code, KeywordCode, Lit, Probability
+from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Probability, Share
 from ..code.tree import Argument
 
 
@@ -46,6 +46,8 @@ class _Probabilities:
         match code:
             case Lit(float() as value, hint):
                 return Probability(value, hint)
+            case Infix(op, left, right):
+                return Share(op, left, right)
             case Argument(name, 1, 0):
                 self.own.add(name)
         return code

@@ -14,8 +14,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ....ir.graph import CallNode, Graph
-from ....ir.origins import is_integer, named
-from ....ir.reals import RealSymbol
+from ....ir.reals import named
 from ..classes.shared import family
 from ..classes.unify import Unifier
 from ..code.classes import ClassDef, ClassRef
@@ -90,5 +89,4 @@ def _own(graph: Graph, key: str) -> Any:
     """What a symbol or a parameter of a graph is in it."""
     if key not in graph.origins:
         return graph.arguments[key]
-    value = graph.origins[key].value
-    return named(value, key) if is_integer(value) else RealSymbol(value, key)
+    return named(graph.origins[key].value, key)

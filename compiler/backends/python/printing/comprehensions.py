@@ -7,17 +7,13 @@ number is written as a formula of the index only if the same step leads from eve
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterator
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import cast
 
-from netc.dsl.record import Record
-
-from ....dims import symbols
+from ....dims import SymDim, symbols
 from ....ir.origins import TracedInt, is_integer
-from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, TupleCode
+from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
 from ..code.tree import (
     Argument,
     Formatted,
@@ -34,10 +30,24 @@ from ..code.tree import (
 )
 from ..naming import local, singular, unique
 from .numbers import as_fraction
+from .steps import (
+    ALTERNATING,
+    ITEM,
+    LABEL,
+    LEAST,
+    Over,
+    Step,
+    Times,
+    constant,
+    exact,
+    exponent,
+    moved_items,
+    parted,
+    progressions,
+    quotient,
+)
 from .traced import with_traced_numbers
 
-LEAST = 3
-"""The number of members in a row from which they are written as a comprehension."""
 COUNTED = 5
 """The number of values in equal steps from which they are written as a formula rather than listed."""
 POWERS = 4
@@ -74,9 +84,11 @@ def _written(run: list[Code]) -> list[Code]:
     items = _items(run)
     if items is not None:
         return [items]
-    found = [_Progression(run[start:end], steps) for start, end, steps in _progressions([_literals(item) for item in run])]
+    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([_literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
+    if (nested := _nested([_items(part.members) for part in found])) is not None:
+        return [nested]
     if _repeats(run):
         return run if len(run) <= LEAST else [run[0], RepeatStar(run[1], Lit(len(run) - 1))]
     listed = _listed(run)
@@ -100,6 +112,17 @@ def _items(run: list[Code]) -> Code | None:
     return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
 
 
+def _nested(rows: list[Code | None]) -> Code | None:
+    """Comprehensions over one tuple, again and again, as one in another."""
+    stars = [row for row in rows if isinstance(row, GeneratorStar)]
+    if len(rows) < LEAST or len(stars) < len(rows) or len({(s.variable, s.iterable, shape(s.item)) for s in stars}) > 1:
+        return None
+    match _written([s.item for s in stars]):
+        case [GeneratorStar(item, variable, iterable)] if not isinstance(item, GeneratorStar):
+            return GeneratorStar(GeneratorStar(item, stars[0].variable, stars[0].iterable), variable, iterable)
+    return None
+
+
 def _literals(item: Code) -> list[Lit]:
     return [p for p in parts(item) if isinstance(p, Lit)]
 
@@ -114,114 +137,6 @@ def names(item: Code) -> set[str]:
 # --- equal steps -----------------------------------------------------------------------------------------------------------
 
 
-class Times(Record):
-    """To the next power of `factor`."""
-
-    factor: int
-
-
-Step = int | Fraction | str | Times | None
-"""From one literal to the next: what is added to a number, or by what a power is multiplied, `label` where the number in a text goes up by
-one, `alternating` where it goes back to the one before, None if nothing changes."""
-Ways = tuple[Step, ...]
-"""The steps that lead from one literal to the next, the simplest first."""
-LABEL = "label"
-ALTERNATING = "alternating"
-
-
-def _progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
-    """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to are runs of one."""
-    start = 0
-    before: list[Ways] | None = None
-    alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
-    for at, (one, other) in enumerate(pairwise(rows), 1):
-        steps = _steps(one, other, alternating)
-        both = steps if at - start == 1 else _common(before, steps)
-        if both is not None:
-            before = both
-            continue
-        # any two members follow a pattern: the second more likely begins the next
-        end = at - 1 if at - start == 2 and steps is not None else at
-        yield start, end, _simplest(before)
-        start, before = end, steps if end < at else None
-    yield start, len(rows), _simplest(before)
-
-
-def _alternates(values: list[Literal]) -> bool:
-    """Whether the values are two in turn."""
-    one, other, *_ = several = list(map(StrictLiteral, values))
-    return len(values) > LEAST and one != other and all(v == (one, other)[i % 2] for i, v in enumerate(several))
-
-
-def _simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
-    return tuple(way[0] for way in ways or ())
-
-
-def _common(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
-    """The steps that are in both; None if one literal has none."""
-    found = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
-    return found if one is not None and other is not None and all(found) else None
-
-
-def _steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> list[Ways] | None:
-    found: list[Ways] = []
-    for index, (a, b) in enumerate(zip(one, other, strict=True)):
-        if index in alternating:
-            found.append((ALTERNATING,))
-        elif StrictLiteral(a.value) == StrictLiteral(b.value):
-            found.append((None,))
-        elif (x := _exact(a)) is not None and (y := _exact(b)) is not None and type(x) is type(y):
-            found.append((y - x, *_powers(x, y)))
-        elif isinstance(a.value, str) and isinstance(b.value, str) and _follows(a.value, b.value):
-            found.append((LABEL,))
-        else:
-            return None
-    return found
-
-
-def _powers(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
-    """That both are powers in a row."""
-    if type(one) is int and type(other) is int and other > one > 0 and other % one == 0:
-        factor = other // one
-        if factor ** _exponent(one, factor) == one:
-            yield Times(factor)
-
-
-def _exponent(power: int, factor: int) -> int:
-    found = 0
-    while power % factor == 0:
-        power //= factor
-        found += 1
-    return found
-
-
-def _exact(lit: Lit) -> int | Fraction | None:
-    """An integer, or the fraction that a probability should be; None for what goes in no steps."""
-    if isinstance(lit, Probability) and isinstance(lit.value, float):
-        numerator, denominator = as_fraction(lit.value) or (0, 0)
-        return Fraction(f"{numerator:.12g}") / denominator if denominator else None
-    return lit.value if is_integer(lit.value) else None
-
-
-def _numbers(label: str) -> list[str]:
-    """The text and, at odd positions, the numbers in it."""
-    return re.split(r"(\d+)", label)
-
-
-def _follows(one: str, other: str) -> bool:
-    """Whether the texts differ in one number, by one."""
-    a, b = _numbers(one), _numbers(other)
-    if len(a) != len(b):
-        return False
-    changed = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-    return (
-        len(changed) == 1
-        and changed[0] % 2 == 1
-        and all(n == str(int(n)) for n in (a[changed[0]], b[changed[0]]))
-        and (int(b[changed[0]]) == int(a[changed[0]]) + 1)
-    )
-
-
 class _Progression:
     """Members of which each follows from the one before by the same steps."""
 
@@ -231,8 +146,15 @@ class _Progression:
     def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
         count, moved = len(self.members), [s for s in self.steps if s not in (None, ALTERNATING)]
-        least = POWERS if any(isinstance(s, Times) for s in moved) else COUNTED
-        return count >= LEAST and any(moved) and (any(isinstance(s, (str, Fraction)) for s in moved) or count >= least)
+        if count < LEAST:
+            return False
+        least = POWERS if any(isinstance(s, Times) for s in moved) else LEAST if self._is_share() else COUNTED
+        return any(moved) and (any(isinstance(s, (str, Fraction, Over)) for s in moved) or count >= least)
+
+    def _is_share(self) -> bool:
+        """Whether what moves is a number in a probability, or an index, for which a list of values has no name."""
+        inside = {id(lit) for p in parts(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in _literals(p)}
+        return all(s is None or id(lit) in inside for lit, s in zip(_literals(self.members[0]), self.steps, strict=True))
 
     def code(self) -> Code:
         first, second = (_literals(m) for m in self.members[:2])
@@ -246,13 +168,14 @@ class _Progression:
 
     def _base(self, first: list[Lit], second: list[Lit]) -> int:
         """Where the index starts: where the labels do, or else the multiples of a fraction, if all numbers are then multiples of it."""
-        numbers = [(_exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
+        moved = [(exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
+        numbers = [(n, s) for n, s in moved if n is not None]
         labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
         powers = [(cast("int", a.value), s.factor) for a, s in zip(first, self.steps, strict=True) if isinstance(s, Times)]
-        starts = {_parted(a, b)[1] for a, b in labels} or {_exponent(n, factor) for n, factor in powers}
-        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)}
+        starts = {parted(a, b)[1] for a, b in labels} or {exponent(n, factor) for n, factor in powers}
+        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)} or {int(constant(n)) for n, s in numbers if s == 1}
         start = starts.pop() if len(starts) == 1 else 0
-        return start if start >= 0 and all(n == start * s for n, s in numbers) else 0
+        return start if start >= 0 and all(constant(n) == start * s for n, s in numbers) else 0
 
     def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
         if step is None:
@@ -261,11 +184,20 @@ class _Progression:
             even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
             return IfElse(even, other, one) if self.base % 2 else IfElse(even, one, other)
         if isinstance(step, Times):
-            return Infix("**", Lit(step.factor), self._plus(_exponent(cast("int", one.value), step.factor) - self.base))
+            return Infix("**", Lit(step.factor), self._plus(exponent(cast("int", one.value), step.factor) - self.base))
+        if isinstance(step, Over):
+            top, divisor = quotient(cast("TracedInt", one.value).origin)
+            assert isinstance(top, SymDim)
+            power = Infix("**", Lit(step.factor), self._plus(exponent(divisor, step.factor) - self.base))
+            return Infix("//", Lit(TracedInt(0, top)), power)
+        if step == ITEM:
+            made = moved_items(cast("TracedInt", one.value).origin, lambda index: _plus_text(self.index.text, index - self.base))
+            assert isinstance(made, SymDim)
+            return Lit(TracedInt(0, made))
         if isinstance(step, str):
-            before, number, after = _parted(cast("str", one.value), cast("str", other.value))
+            before, number, after = parted(cast("str", one.value), cast("str", other.value))
             return Formatted(before, self._plus(number - self.base), after)
-        start = cast("int | Fraction", _exact(one)) - step * self.base
+        start = cast("int | Fraction", exact(one)) - step * self.base
         if step == 1 and isinstance(start, int):
             return self._plus(start)
         if start == 0 and step > 0:
@@ -285,11 +217,9 @@ class _Progression:
         return Infix("+" if number > 0 else "-", self.index, Lit(number if number > 0 else -number)) if number else self.index
 
 
-def _parted(one: str, other: str) -> tuple[str, int, str]:
-    """A label as what is before the number that changes, the number, and what is after it."""
-    a, b = _numbers(one), _numbers(other)
-    at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
-    return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])
+def _plus_text(index: str, offset: int) -> str:
+    """An index plus a number."""
+    return f"{index} {'+' if offset > 0 else '-'} {abs(offset)}" if offset else index
 
 
 # --- one value each --------------------------------------------------------------------------------------------------------
@@ -304,6 +234,11 @@ def _listed(run: list[Code]) -> Code | None:
     ((name, values),) = differences.found.items()
     kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in _literals(run[0])) else Lit
     period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
+    if LEAST <= period < len(values):
+        match _written(run[:period]):
+            case [GeneratorStar(counted, index, CallCode() as numbers)]:
+                again = CallCode("range", (Lit(len(values) // period),))
+                return GeneratorStar(GeneratorStar(counted, index, numbers), "_", again)
     once = TupleCode(tuple(kind(cast("Literal", v.value)) for v in values[:period]))
     return GeneratorStar(item, name, once if period == len(values) else Infix("*", once, Lit(len(values) // period)))
 

@@ -29,11 +29,13 @@ from ..code.expressions import (
     Method,
     Prefix,
     Probability,
+    Share,
     SliceCode,
     Subscript,
     TupleCode,
     Unneeded,
 )
+from ..code.simplify import shortened
 from ..code.tree import (
     Argument,
     ChoiceItems,
@@ -286,12 +288,18 @@ def _optional_call(code: OptionalCall) -> Doc:
 def _generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
         return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
+    if isinstance(code.item, GeneratorStar):
+        return doc(code.item.item) + _clause(code) + _clause(code.item)
+    return doc(code.item) + _clause(code)
+
+
+def _clause(code: GeneratorStar) -> Doc:
     match code.iterable:
         case Infix(op, left, right):  # (1, 2, 4) * 3
             iterable = doc(left) + Doc(f" {op} ") + doc(right)
         case other:
             iterable = doc(other)
-    return doc(code.item) + Doc(Break(f"for {code.variable} in ")) + iterable
+    return Doc(Break(f"for {code.variable} in ")) + iterable
 
 
 def _spread(code: RepeatStar | GeneratorStar) -> Doc:
@@ -305,6 +313,11 @@ def _gathered(code: ListComp) -> Doc:
 
 def _dict(code: DictCode) -> Doc:
     return Doc(LayoutBracket("{", [Doc(f"{literal(key)}: ") + doc(value) for key, value in code.items], "}"))
+
+
+def _share(code: Share) -> Doc:
+    shorter = shortened(code)
+    return _infix(code) if shorter is code else doc(shorter)
 
 
 def _prefix(code: Prefix) -> Doc:
@@ -325,6 +338,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Method: _method,
     AttributeCode: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
     Infix: _infix,
+    Share: _share,
     Prefix: _prefix,
     SliceCode: _slice,
     Subscript: _subscript,

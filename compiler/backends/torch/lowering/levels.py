@@ -16,8 +16,8 @@ from netc.dsl.record import replace
 
 from ....dims import SymDim
 from ....ir.graph import CallNode, Graph, OpNode
-from ....ir.origins import is_integer, moved, moved_decision, named, names_in, substituted
-from ....ir.reals import RealSymbol
+from ....ir.origins import moved, moved_decision, names_in, substituted
+from ....ir.reals import named
 from ....ir.tests import Choice, Comparison, Junction, Negation, Test
 from ....ir.values import JoinedTuple, Parts, Value, ValueTuple
 from ....ir.walk import around
@@ -50,7 +50,7 @@ def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
             for name, origin in graph.origins.items():
                 owner = _OWNER.match(name).group()  # type: ignore[union-attr]
                 known = owners.setdefault(family(graph), owner) + name[len(owner) :]
-                places[-1][name] = named(origin.value, known) if is_integer(origin.value) else RealSymbol(origin.value, known)
+                places[-1][name] = named(origin.value, known)
     if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
         return
     renamed = {id(graph): own for graphs, own in zip(levels, places, strict=True) for graph in graphs}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ....ir.origins import has_origin
 from ....ir.types import BOOL
 from ....ops.attention import Attention
 from ...python.code.expressions import Code, Infix, call, lit, method
 from ..framework import DEVICE, TRAINING, element_type
 from ..lowering.operators import WindowMask
 from ..table import TorchSite, function
+from .parameters import as_float
 
 
 @function(Attention, torch="torch.nn.functional.scaled_dot_product_attention")
@@ -15,8 +17,8 @@ def attention(op: Attention, site: TorchSite) -> Code:
     masks: dict[str, object] = {}
     if "mask" in site.given:
         masks = {"attn_mask": site.mask}
-    if op.dropout:
-        masks["dropout_p"] = Infix("*", lit(float(op.dropout), "dropout"), TRAINING)
+    if op.dropout or has_origin(op.dropout):
+        masks["dropout_p"] = Infix("*", lit(as_float(op.dropout), "dropout"), TRAINING)
     return call(
         "F.scaled_dot_product_attention",
         site.q,

@@ -20,6 +20,7 @@ from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss,
 from ....ops.sequence_loss import CtcLoss
 from ...python.code.expressions import Code, call, lit
 from ..table import TorchSite, function
+from .parameters import as_float
 
 _LOSSES: dict[type[Operator], str] = {
     BinaryCrossEntropy: "BCELoss",
@@ -58,6 +59,6 @@ def loss(op: Loss, site: TorchSite) -> Code:
 @function(GaussianNllLoss, torch="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
 def gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
     """PyTorch takes a number for the variances if it is a float."""
-    var = site.var if "var" in site.given else lit(float(op.var), "var")  # type: ignore[arg-type]
+    var = site.var if "var" in site.given else lit(as_float(op.var), "var")
     options = {"full": (op.full, False), "eps": (op.eps, 1e-6), "reduction": (op.reduction, "mean")}
     return call("F.gaussian_nll_loss", site.x, site.target, var, **options)

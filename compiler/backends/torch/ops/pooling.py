@@ -7,6 +7,7 @@ from ....ops.windows import Window
 from ...python.code.expressions import Code, LetCode, Subscript, call, construct, lit, method
 from ..table import TorchSite, function, module
 from ..windows import ranked, sizes
+from .parameters import as_float
 
 
 def _window(windows: tuple[Window, ...]) -> dict[str, object]:
@@ -78,7 +79,7 @@ def avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
 
 def _power(op: LpPool, site: TorchSite) -> int | float:
     """With an integer power, integers stay integers, and their mean is truncated."""
-    return op.p if site.given.x.dtype.is_float else float(op.p)
+    return op.p if site.given.x.dtype.is_float else as_float(op.p)
 
 
 @module(LpPool, torch="torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d")

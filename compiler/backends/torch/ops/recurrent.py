@@ -7,6 +7,7 @@ from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...python.code.expressions import Code, Lit, NestedResults, SelfMember, Subscript, TupleCode, call, construct
 from ..framework import dtype_keyword
 from ..table import TorchSite, invocation, module
+from .parameters import as_float
 
 _MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM", Gru: "torch.nn.GRU"}
 
@@ -22,7 +23,7 @@ def recurrent(op: Recurrent, site: TorchSite) -> Code:
         **own,
         bias=(op.bias, True),
         batch_first=True,
-        dropout=(float(op.dropout), 0.0),
+        dropout=(as_float(op.dropout), 0.0),
         bidirectional=(op.bidirectional, False),
         proj_size=(op.projection, 0),
         dtype=dtype_keyword(x.dtype),
