@@ -382,11 +382,11 @@ def _as_setting(flow: ast.Flow) -> ast.Statement:
     return ast.Setting(flow.span, ast.Name(head.name_span, head.name), (head, *flow.pipeline.stages))
 
 
-def method(builder: Builder, name: str | None) -> Callable[[Children], Any] | None:
+def method(name: str | None) -> Callable[[Builder, Children], Any] | None:
     """The method for a rule; a rule whose name is a Python keyword has the method `name_`."""
     if name is None:
         return None
-    made: Callable[[Children], Any] = getattr(builder, "is_" if name == "is" else name)
+    made: Callable[[Builder, Children], Any] = getattr(Builder, "is_" if name == "is" else name)
     return made
 
 

@@ -19,7 +19,13 @@ _LONGEST = 60
 
 
 def continued(source: SourceFile, tokens: list[Token], first: int, end: int) -> int:
-    """Where a statement that did not parse ends, if it is one of Python with a body, or a comment of C, of several lines."""
+    """Where a statement that did not parse ends, if it is one of Python with a body, or a comment of C, of several lines, and what is
+    added to it opens no brace that it does not close, and closes none that it does not open."""
+    reached = _reached(source, tokens, first, end)
+    return reached if _closes_its_braces(tokens[end:reached]) else end
+
+
+def _reached(source: SourceFile, tokens: list[Token], first: int, end: int) -> int:
     before = [token.type for token in tokens[first:end]]
     if tokens[first].text in HABITS and "COLON" in before:
         return _indented(source, tokens, first, end)
@@ -28,6 +34,15 @@ def continued(source: SourceFile, tokens: list[Token], first: int, end: int) -> 
         closed = next((at for at in range(first + 2, len(tokens) - 1) if texts[at] in ("*", "**") and texts[at + 1] == "/"), 0)
         return next((at for at in range(closed, len(tokens)) if tokens[at].type in ("NL", END)), end) if closed else end
     return end
+
+
+def _closes_its_braces(tokens: list[Token]) -> bool:
+    depth = 0
+    for token in tokens:
+        depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _indented(source: SourceFile, tokens: list[Token], first: int, end: int) -> int:

@@ -7,10 +7,12 @@ pipeline of a hundred thousand stages is parsed in linear time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from . import ast, errors, syntax_errors
-from .builder import Builder, method
+from .builder import Builder, Children, method
 from .diagnostics.model import Diagnostic
 from .foreign_forms import continued
 from .grammar import END, START_EXPRESSION, START_FILE, tables
@@ -46,13 +48,18 @@ def parse_value(source: SourceFile) -> tuple[ast.Expr | None, list[Diagnostic]]:
 
 
 def _too_long(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
-    """A text of more words, or with a shape of more parts, than anybody writes."""
+    """A text of more words, with a shape of more parts, or with more to evaluate in its names, than anybody writes."""
     if len(tokens) > MAX_TOKENS + 1:
         last = tokens[-2]
         return errors.too_many(Span(source, last.start, last.end), "text", "words", MAX_TOKENS)
+    within = 0
     for token in tokens:
         if token.type == "DIMS" and token.text.count("x") >= MAX_PARTS:
             return errors.too_many(Span(source, token.start, token.end), "shape", "parts", MAX_PARTS)
+        if token.type in ("STRING", "LABEL") and "{" in token.text:
+            within += len(token.text)
+            if within > MAX_TOKENS:
+                return errors.too_many(Span(source, token.start, token.end), "text", "characters in names with braces", MAX_TOKENS)
     return None
 
 
@@ -71,8 +78,8 @@ class _Parser:
         self.problems = problems
         self.tables = tables()
         self.ends = frozenset(self.tables.ends.values())
-        builder = Builder(source, problems, self.expression)
-        self.rules = [(size, made, method(builder, name)) for size, made, name in self.tables.rules]
+        self.rules = _rules()
+        self.builder = Builder(source, problems, self.expression)
 
     def statements(self, tokens: list[Token]) -> ast.File:
         """Runs the automaton: a statement that fails is undone and replaced by BROKEN."""
@@ -148,7 +155,7 @@ class _Parser:
 
     def _feed(self, states: list[int], values: list[Any], token: Token) -> bool:
         """One step of an LALR(1) automaton: reduces as far as `token` requires and shifts it. False if it is not allowed."""
-        rows, rules, kind = self.tables.rows, self.rules, token.type
+        rows, rules, builder, kind = self.tables.rows, self.rules, self.builder, token.type
         while True:
             action = rows[states[-1]].get(kind)
             if action is None:
@@ -159,17 +166,23 @@ class _Parser:
                 return True
             size, made, build = rules[~action]
             if size == 0:
-                values.append(build([]) if build else None)
+                values.append(build(builder, []) if build else None)
             else:
                 del states[-size:]
                 if build is not None:
                     children = values[-size:]
                     del values[-size:]
-                    values.append(build(children))
+                    values.append(build(builder, children))
             goto = rows[states[-1]][made]
             states.append(goto)
             if kind == END and goto in self.ends:
                 return True
+
+
+@cache
+def _rules() -> list[tuple[int, str, Callable[[Builder, Children], Any] | None]]:
+    """The size of each rule of the grammar, what it makes, and how."""
+    return [(size, made, method(name)) for size, made, name in tables().rules]
 
 
 class BrokenToken(Token):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from .conditions import Stated
 from .division import maximum, minimum, ratio, substitute
+from .evaluation import evaluate
 from .exact import exact_products
 from .facts import Condition, Facts, OneOf
 from .folding import fold
 from .intervals import bounds
-from .polynomial import Dim, SymDim, evaluate, size, symbol, symbols
+from .polynomial import Dim, SymDim, size, symbol, symbols
 from .text import invert, show, to_python
 from .where import Declared, declare
 from .where_advice import advice, advice_divides

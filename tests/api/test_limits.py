@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import netc
 from netc import files
 from netc.compiler.elaborate import session
+from netc.dsl.grammar import tables
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ WHOLES = {
     "lists in a list": "let a = [([0] * 999)[0] for i in 0..100000]\ninput 3 -> dense (len(a))",
     "parts of a shape": "input 3" + "x3" * 100,
     "words": "let a = 1;" * 250_000 + "input 3",
+    "values in a string": f'let a = "{"{1}" * 200_000}"\ninput 3',
+    "values in labels": "input 3" + " -> relu as a{1}{1}{1}{1}{1}{1}{1}{1}" * 20_000,
     "words in a string": f'block b(s) {{ in }}\ninput 3 -> b "{{{"1 + " * 600_000}1}}"',
 }
 
@@ -77,6 +81,19 @@ def test_limits_on_the_whole(name: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(WHOLES[name])
     assert [d.code for d in caught.value.diagnostics if d.severity == "error"] == ["too-many-nodes"]
+
+
+@pytest.mark.parametrize("text", ["1" + "x1" * 200_000, "1" + "_1" * 200_000, "1" + "a." * 200_000, "as a" + ".a" * 200_000])
+def test_a_word_takes_the_memory_of_its_text(text: str) -> None:
+    """A regular expression that could go back would remember each of its repetitions."""
+    pattern = tables().pattern
+    tracemalloc.start()
+    match = pattern.match(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert match is not None
+    assert match.end() == len(text)
+    assert peak < 2 * len(text)
 
 
 def test_a_hundred_diagnostics_are_printed() -> None:

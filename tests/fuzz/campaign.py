@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,11 +16,14 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from types import FrameType
+from typing import NamedTuple, NoReturn
 
 FOLDER = Path("build/fuzz")
 _CHUNK = 500
 _SHOWN = 20
+_ENDLESS = 60
+"""Seconds of CPU time after which a check is interrupted."""
 
 
 class Found(NamedTuple):
@@ -58,6 +62,14 @@ def main(check: Check, title: str) -> int:
     return 1 if wrong else 0
 
 
+def write_anew(path: Path, content: bytes) -> None:
+    """Writes the file of one input over that of the last: a file that is cut to nothing and written again is flushed to the disk by ext4
+    when it is closed, which takes longer than the check.
+    """
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
 def _results(pool: ProcessPoolExecutor, run: Callable[[range], list[tuple[int, Found]]], numbers: range) -> Iterator[tuple[int, Found]]:
     """A few chunks at a time: a million numbers are not to wait in a queue."""
     chunks = (numbers[begin : begin + _CHUNK] for begin in range(0, len(numbers), _CHUNK))
@@ -67,4 +79,17 @@ def _results(pool: ProcessPoolExecutor, run: Callable[[range], list[tuple[int, F
 
 
 def _chunk(check: Check, seed: int, numbers: range) -> list[tuple[int, Found]]:
-    return [(number, check(Random(f"{seed} {number}"), str(FOLDER / f"process-{os.getpid()}"))) for number in numbers]
+    signal.signal(signal.SIGPROF, _interrupt)
+    return [(number, _limited(check, Random(f"{seed} {number}"), str(FOLDER / f"process-{os.getpid()}"))) for number in numbers]
+
+
+def _limited(check: Check, random: Random, stem: str) -> Found:
+    signal.setitimer(signal.ITIMER_PROF, _ENDLESS)
+    try:
+        return check(random, stem)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise TimeoutError(f"no end after {_ENDLESS} s")

@@ -13,7 +13,7 @@ from random import Random
 from time import process_time
 from typing import NamedTuple, TypeVar
 
-from tests.fuzz.campaign import Found, main
+from tests.fuzz.campaign import Found, main, write_anew
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def _changed(words: list[str], at: int, random: Random) -> list[str]:
 def check(random: Random, stem: str) -> Found:
     """One text, analysed and formatted."""
     text = mangled(random)
-    Path(f"{stem}.net").write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
+    write_anew(Path(f"{stem}.net"), text.encode(errors="surrogatepass"))
     try:
         found = _checked(text)
         if found.seconds > SECONDS:  # another process on the same core can double the time of the first attempt

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 
-from tests.fuzz.campaign import Found, main
+from tests.fuzz.campaign import Found, main, write_anew
 from tests.fuzz.damage import damaged
 
 TEXT = "input 4 -> dense 3 as a -> batch_norm as bn -> dense 2 as b"
@@ -59,7 +59,7 @@ def check(random: Random, stem: str) -> Found:
 
     ending, content = random.choice(originals())
     path = Path(f"{stem}.{ending}")
-    path.write_bytes(damaged(content, ending, random))
+    write_anew(path, damaged(content, ending, random))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
         _read(path)

@@ -85,3 +85,27 @@ def test_mutated_specs(text: str) -> None:
 @given(st.randoms(use_true_random=False))
 def test_random_programs(random: Random) -> None:
     check_analysis(analysed(Writer(random).program()))
+
+
+FOREIGN = (
+    "for i in range(3):",
+    "def f(x):",
+    "class A:",
+    "/* a",
+    "*/",
+    "{",
+    "}",
+    "{ relu }",
+    "x = x -> dense 3 {",
+    "x -> dense 3 }",
+    "(",
+    ")",
+)
+OWN = ("x = input 3", "x -> relu", "repeat 2 {", "block b(x) {", "}", "x -> dense 2", "else { relu }", "")
+
+
+@settings(QUIET, max_examples=examples(300))
+@given(st.lists(st.tuples(st.sampled_from(["", "  ", "    "]), st.sampled_from(FOREIGN + OWN)), min_size=1, max_size=9))
+def test_foreign_forms_among_braces(lines: list[tuple[str, str]]) -> None:
+    """What is left out with a body of Python or a comment of C may open and close braces as it likes."""
+    check_analysis(analysed("\n".join(map("".join, lines))))

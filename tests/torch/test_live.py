@@ -130,6 +130,16 @@ def test_tracebacks_show_the_text() -> None:
     assert [f.line for f in frames] == ["x = F.relu(self.first(x))"]
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_annotations_are_those_of_the_file() -> None:
+    """Types, not their names, which PyTorch's script compiler does not look up."""
+    module = netc.compile("input 4xTx8 -> rotary").module()
+    assert all(isinstance(found, type) for part in module.modules() for found in vars(type(part)).get("__annotations__", {}).values())
+    x = torch.randn(2, 4, 3, 8)
+    for form in (torch.jit.script(module), torch.fx.symbolic_trace(module)):
+        torch.testing.assert_close(form(x), module(x))
+
+
 def test_source_can_be_inspected() -> None:
     module = netc.compile("input 4 -> dense 2 as only").module()
     assert inspect.getsource(type(module)).startswith("class Net(nn.Module):")

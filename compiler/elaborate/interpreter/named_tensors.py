@@ -43,6 +43,8 @@ class NamedTensors(Part):
 
     def of_operator(self, node: ast.Apply, cls: type[Operator], scope: Scope) -> tuple[ast.Apply, Named]:
         """The tensors that a use of an operator gives by name. A number for one of them is an argument."""
+        if not node.keywords:
+            return node, {}
         single = [operand for operand in cls.operands.values() if not operand.many]
         aliases = {alias: operand for operand in single for alias in (operand.name, operand.alias) if alias}
         found: Named = {}

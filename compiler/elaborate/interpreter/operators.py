@@ -69,7 +69,8 @@ class OperatorStages(Part):
             made = scope.frame.graph.nodes[-1]
             assert isinstance(made, OpNode)
             made.parts = flow.parts
-        check_idle(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
+        if written.keywords:
+            check_idle(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
         if bound.tie is not None:
             _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
         return result if bound.activation is None else self._activate(bound.activation, result, scope)

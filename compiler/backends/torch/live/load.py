@@ -52,7 +52,7 @@ def load(emitted: Emitted) -> ModuleType:
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     sys.modules[title] = module
     try:
-        exec(compile(text, filename, "exec"), module.__dict__)
+        exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)
     except BaseException:
         del sys.modules[title]
         raise
