@@ -3,13 +3,15 @@
 A `Record` subclass behaves as `@dataclass(frozen=True, slots=True)` does: fields from its annotations, in order, with defaults;
 equality and hash by value; positional patterns in `match`. `dataclass` compiles several functions for every class, about a
 millisecond each on the machine of the benchmark, and netc declares hundreds of small classes that a run of `netc check` must import;
-this metaclass compiles nothing. Type checkers see it as a dataclass (PEP 681).
+this metaclass compiles one function for each number of fields. Type checkers see it as a dataclass (PEP 681).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
+from types import CellType, CodeType, FunctionType
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 R = TypeVar("R", bound="Record")
@@ -41,9 +43,33 @@ class RecordMeta(type):
         fields = namespace["__match_args__"]
         made._setters = tuple(getattr(made, field).__set__ for field in fields)  # type: ignore[attr-defined]
         made._read = attrgetter(*fields) if len(fields) > 1 else None  # type: ignore[attr-defined]
-        required = max((at + 1 for at, field in enumerate(fields) if field not in defaults), default=0)
-        made._required, made._usual = required, tuple(defaults.get(field) for field in fields)  # type: ignore[attr-defined]
+        if "__init__" not in namespace:
+            made.__init__ = _initialiser(made, fields, defaults)  # type: ignore[misc]
         return made
+
+
+def _initialiser(made: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> FunctionType:
+    """`__init__` with the fields as its arguments: the code for their number, with their names in it."""
+    usual = tuple([defaults[field] for field in fields if field in defaults])
+    if any(field in defaults for field in fields[: len(fields) - len(usual)]):
+        raise TypeError(f"{made.__name__}: a field without a default follows one that has one")
+    code = _code(len(fields)).replace(co_varnames=("self", *fields))
+    found = FunctionType(code, {}, "__init__", usual, tuple(map(CellType, made._setters)) or None)
+    found.__qualname__ = f"{made.__qualname__}.__init__"
+    return found
+
+
+@cache
+def _code(count: int) -> CodeType:
+    """The code of an `__init__` that calls `count` setters."""
+    setters = [f"p{n:02}" for n in range(count)]  # in the order of the code's free variables, which is that of the alphabet
+    outer = f"def outer({', '.join(setters)}):"
+    inner = f" def init({', '.join(['self', *(f'a{put}' for put in setters)])}):"
+    lines = [f"  {put}(self, a{put})" for put in setters] or ["  pass"]
+    made: dict[str, Any] = {}
+    exec("\n".join([outer, inner, *lines, " return init"]), made)
+    code: CodeType = made["outer"](*setters).__code__
+    return code
 
 
 class Record(metaclass=RecordMeta):
@@ -54,37 +80,6 @@ class Record(metaclass=RecordMeta):
     _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
     _read: ClassVar[Callable[[Any], tuple[Any, ...]] | None]
     """The values of all fields at once; None for fewer than two fields, of which `attrgetter` makes no tuple."""
-    _required: ClassVar[int]
-    """The number of fields up to the last one without a default."""
-    _usual: ClassVar[tuple[Any, ...]]
-    """The defaults of all fields, None for those without."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        setters = self._setters
-        if kwargs:
-            args = self._complete(args, kwargs)
-        elif len(args) != len(setters):
-            args = args + self._usual[len(args) :] if self._required <= len(args) < len(setters) else self._complete(args, kwargs)
-        for put, value in zip(setters, args):  # noqa: B905  (as many; every record is made here)
-            put(self, value)
-
-    @classmethod
-    def _complete(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The values of all fields: as given by position or name, or their defaults."""
-        fields = cls.__match_args__
-        if len(args) > len(fields):
-            raise TypeError(f"{cls.__name__} takes {len(fields)} fields, got {len(args)}")
-        values = list(args)
-        for field in fields[len(args) :]:
-            if field in kwargs:
-                values.append(kwargs.pop(field))
-            elif field in cls._defaults:
-                values.append(cls._defaults[field])
-            else:
-                raise TypeError(f"{cls.__name__} is missing the field {field}")
-        if kwargs:
-            raise TypeError(f"{cls.__name__} has no field {next(iter(kwargs))} (or it was given twice)")
-        return tuple(values)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name}")

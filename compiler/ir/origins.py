@@ -68,7 +68,8 @@ class TracedInt(int, Leaf):
         return int, (int(self),)
 
     def moved(self, places: Mapping[str, Any]) -> Any:
-        return traced(self, substituted(self.origin, places))
+        origin = substituted(self.origin, places)
+        return self if origin is self.origin else traced(self, origin)
 
     def plain(self) -> int:
         return int(self)
@@ -178,27 +179,33 @@ def moved(value: Any, places: Mapping[str, Any]) -> Any:
 
 def substituted(origin: Dim, places: Mapping[str, Any]) -> Dim:
     """The formula with the formulas of the given values in place of its symbols."""
-    own = symbols(origin)
-    if is_lost(origin):
-        return _lost(n for name in free_symbols(origin) for n in (free_symbols(origin_of(places[name])) if name in places else (name,)))
-    found = {name: origin_of(places[name]) for name in own if name in places}
-    if any(isinstance(value, SymDim) and is_lost(value) for value in found.values()):
-        return _lost(n for name in own for n in (free_symbols(found[name]) if name in found else (name,)))
-    return _substituted(origin, tuple(found.items())) if found else origin
+    found = _places_of(free_symbols(origin), places)
+    return _substituted(origin, found) if found else origin
+
+
+_Places = tuple[tuple[str, Dim], ...]
+
+
+def _places_of(names: frozenset[str], places: Mapping[str, Any]) -> _Places:
+    """The formulas of the given values of some symbols, as the key of a memo: no place has a formula that its value does not show."""
+    return tuple([(name, origin_of(places[name])) for name in names if name in places])
 
 
 @lru_cache(maxsize=16_384)
-def _substituted(origin: Dim, places: tuple[tuple[str, Dim], ...]) -> Dim:
-    """Equal layers ask for the same, and so does an editor after each change. No place has a formula that its value does not show."""
-    return substitute(origin, dict(places))
+def _substituted(origin: Dim, places: _Places) -> Dim:
+    """Equal layers ask for the same, and so does an editor after each change."""
+    given = dict(places)
+    if is_lost(origin) or any(map(is_lost, given.values())):
+        return _lost(n for name in free_symbols(origin) for n in (free_symbols(given[name]) if name in given else (name,)))
+    return substitute(origin, given)
 
 
-@lru_cache(maxsize=4096)
 def is_lost(origin: Dim) -> bool:
     """Whether all that is left of a formula is which symbols are in it."""
     return any(name.startswith(LOST) for name in symbols(origin))
 
 
+@lru_cache(maxsize=4096)
 def free_symbols(origin: Dim) -> frozenset[str]:
     """The symbols of a formula, those of one that was too large included."""
     found = symbols(origin)
@@ -281,5 +288,11 @@ def moved_decision(made: Decision, places: Mapping[str, Any]) -> Decision | None
     """A decision of a graph as it is seen where it is called; None if it always holds there."""
     if made.op == IS:
         return pinned(n for name in free_symbols(made.left) for n in (names_in(places[name]) if name in places else (name,)))
-    seen = Decision(made.op, substituted(made.left, places), substituted(made.right, places))
+    return _moved_decision(made, _places_of(free_symbols(made.left) | free_symbols(made.right), places))
+
+
+@lru_cache(maxsize=16_384)
+def _moved_decision(made: Decision, places: _Places) -> Decision | None:
+    given = dict(places)
+    seen = Decision(made.op, substituted(made.left, given), substituted(made.right, given))
     return None if always(seen) else seen

@@ -1,16 +1,23 @@
 """A text with its errors corrected as their help says.
 
-In: a text and its diagnostics. Out: a `Correction`. Always: the edits of one error are made together or not at all, and no two overlap;
-an error without an edit stays.
+In: a text, its tree and its diagnostics. Out: a `Correction`. Always: the edits of one error are made together or not at all, and no two
+overlap; an error without an edit stays, except that an operation whose operands do not fit is taken to give the first one: with sums,
+products and the like this is right unless the mistake is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic, Edit
 from netc.dsl.record import Record
-from netc.dsl.source import SourceFile
+from netc.dsl.source import SourceFile, Span
+
+from .tree import enclosing
+
+_KEEPING = ("+", "-", "*", "/", "//", "%", "**")
+"""The operations that give what their first operand is, but for broadcasting."""
 
 
 class Correction(Record):
@@ -28,17 +35,27 @@ class Correction(Record):
         return offset
 
 
-def corrected(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> Correction | None:
-    """None if no error of the text has an edit."""
+def corrected(source: SourceFile, file: ast.File, diagnostics: Iterable[Diagnostic]) -> Correction | None:
+    """None if no error of the text can be corrected."""
     made: list[Edit] = []
     for one in diagnostics:
-        edits = sorted({(e.span.start, e.span.end, e.text): e for e in one.edits}.values(), key=lambda e: e.span.start)
+        given = one.edits or _without_second(source, file, one.span)
+        edits = sorted({(e.span.start, e.span.end, e.text): e for e in given}.values(), key=lambda e: e.span.start)
         if one.severity == "error" and all(e.span.file is source and not _overlaps(e, made) for e in edits):
             made = sorted([*made, *edits], key=lambda e: (e.span.start, e.span.end))
     text = source.text
     for edit in reversed(made):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     return Correction(text, tuple(made)) if made else None
+
+
+def _without_second(source: SourceFile, file: ast.File, symbol: Span) -> tuple[Edit, ...]:
+    """The edit that leaves the first operand of the operation with this symbol."""
+    if symbol.file is not source or symbol.text not in _KEEPING:
+        return ()
+    around = [node for node in enclosing(file, symbol.start) if isinstance(node, ast.TensorBinary) and node.op == symbol.text]
+    found = (one for one in reversed(around) if one.left.span.end <= symbol.start and symbol.end <= one.right.span.start)
+    return tuple([Edit(Span(source, symbol.start, one.span.end), "", safe=False) for one in found][:1])
 
 
 def _overlaps(edit: Edit, made: Iterable[Edit]) -> bool:

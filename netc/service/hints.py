@@ -22,7 +22,7 @@ LONGEST = 80
 
 ROUNDS = 3
 """How often a text is corrected: what is wrong below an error is known once that is corrected."""
-ASSUMED = "with the errors of the text corrected as their help says"
+ASSUMED = "with the errors of the text corrected as their help says; an operation whose operands do not fit gives the first one"
 
 
 class Hint(Record):
@@ -47,7 +47,7 @@ def _assumed(checked: Checked, first: int, stop: int) -> Iterator[Hint]:
     """Those of the corrected text, where this one has the same lines."""
     made: list[Correction] = []
     trial: Checked | None = checked
-    while trial is not None and len(made) < ROUNDS and (one_more := corrected(trial.source, trial.diagnostics())) is not None:
+    while trial is not None and len(made) < ROUNDS and (one_more := corrected(trial.source, trial.file, trial.diagnostics())) is not None:
         made.append(one_more)
         trial = checked.workspace.trial(checked.path, one_more.text)
     if trial is None or not made:
@@ -56,6 +56,7 @@ def _assumed(checked: Checked, first: int, stop: int) -> Iterator[Hint]:
         offset = one.offset
         for correction in reversed(made):
             offset = correction.before(offset)
+        offset = _line_end(checked.source.text, offset)
         if first <= offset <= stop:
             yield Hint(offset, f"{one.text} ?", f"{one.whole}\n{ASSUMED}".strip())
 

@@ -144,6 +144,8 @@ def test_hints_of_a_broken_text_are_those_of_the_rest() -> None:
     [
         ("input 8\n-> relU\n-> dense 2", ["# [N, 8]", "# [N, 8] ?", "# [N, 2] ?"]),
         ("input 8\n-> dense 8 5\n-> Linear(5, 6)\n-> relu", ["# [N, 8]", "# [N, 5] ?", "# [N, 6] ?", "# [N, 6] ?"]),
+        ("x = input 8\ny = x + (x -> dense 9)\ny -> dense 3", ["# [N, 8]", "# [N, 9]", "# [N, 3] ?"]),
+        ("x = input 8\n(x -> dense 9) * x\n-> relu\n-> dense 3", ["# [N, 8]", "# [N, 9]", "# [N, 9] ?", "# [N, 3] ?"]),
         ("input 8\n-> dense 4\n-> is [N, 9]\n-> relu", ["# [N, 8]", "# [N, 4]", "# [N, 9]", "# [N, 9]"]),
         ("input 3x8\n-> reshape [N, 5, _]\n-> relu", ["# [N, 3, 8]"]),
         ("input 3x8\n-> reshape [N, 5, 4]\n-> dense 2", ["# [N, 3, 8]", "# [N, 5, 4]", "# [N, 5, 2]"]),

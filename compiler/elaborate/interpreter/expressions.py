@@ -170,15 +170,15 @@ class Expressions(Part):
     def constant(self, binding: Binding, name: str, span: Span) -> Const | OperatorRef | StageClosure | BlockDef:
         """The value of a binding that must be usable at compile time; operators, blocks and stages with arguments are."""
         value = self._functions.value_of(binding)
+        if isinstance(value, CONST_TYPES):
+            return value
         if isinstance(value, Unknown):
             raise AlreadyReported
         if isinstance(value, (Value, TensorTuple)):
             raise Failure(TensorAsValue(name), span, ((binding.span, "defined here"),) if binding.span else ())
         if isinstance(value, (OperatorRef, StageClosure)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
             return value
-        if not isinstance(value, CONST_TYPES):
-            raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "defined here"),) if binding.span else ())
-        return value
+        raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "defined here"),) if binding.span else ())
 
     def _attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
         name = expr.value

@@ -22,6 +22,9 @@ TRAINABLE = "trainable"
 
 def own_keyword(node: ast.Apply, named: BlockDef | SharedDef | type[Operator]) -> ast.Keyword | None:
     """The keyword `trainable` of a stage that has no argument of this name."""
+    found = next((k for k in node.keywords if k.name == TRAINABLE), None)
+    if found is None:
+        return None
     match named:
         case BlockDef():
             taken = any(isinstance(p, ast.ParameterDecl) and p.name.name == TRAINABLE for p in named.node.parameters)
@@ -29,7 +32,7 @@ def own_keyword(node: ast.Apply, named: BlockDef | SharedDef | type[Operator]) -
             taken = True
         case _:
             taken = TRAINABLE in named.signature or named.parameters is Operator.parameters
-    return None if taken else next((k for k in node.keywords if k.name == TRAINABLE), None)
+    return None if taken else found
 
 
 @contextmanager

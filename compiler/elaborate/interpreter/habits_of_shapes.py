@@ -17,6 +17,8 @@ from ...errors.operators import KernelTooLarge
 from ...ir.types import TensorType
 from ...ir.values import Value
 from ...ops.base import Operator
+from ...ops.convolution import Conv, ConvTranspose
+from ...ops.dense import Dense
 from ..scopes.scope import GraphFrame
 
 _CHANNELS = 8
@@ -55,20 +57,12 @@ def _slides_over_an_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
 
 
 def _is_dense_of_an_image(op: Operator, x: Value) -> bool:
-    if not x.spatial or x.type.rank < 3:
-        return False
-    from ...ops.dense import Dense
-
-    return isinstance(op, Dense)
+    return x.spatial and x.type.rank >= 3 and isinstance(op, Dense)
 
 
 def _order_of_pytorch(op: Operator, x: TensorType) -> bool:
     """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first."""
-    if not op.spatial or x.rank < 3:
-        return False
-    from ...ops.convolution import Conv, ConvTranspose
-
-    if not isinstance(op, (Conv, ConvTranspose)) or x.shape[1] != op.channels:
+    if x.rank < 3 or not isinstance(op, (Conv, ConvTranspose)) or x.shape[1] != op.channels:
         return False
     kernel, stride = op.args["kernel"], op.args["stride"]
     return isinstance(kernel, int) and kernel >= _CHANNELS and kernel % 2 == 0 and kernel > op.args["channels"] and stride == 1

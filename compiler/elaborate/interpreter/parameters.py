@@ -10,7 +10,6 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
-from ...dims import symbols
 from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
 from ...ir.origins import Decided, Origin, has_origin, moved, plain
 from ...ir.reals import named
@@ -52,15 +51,15 @@ class BoundParameters(Record):
     def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is a number or a list of integers; but 0.0 stays one, as what does nothing for
         it, such as a dropout, is left out."""
+        symbol = f"{self.owner}.{parameter}"
         off = isinstance(value, float) and value == 0 and not has_origin(value)
-        own = named(value, f"{self.owner}.{parameter}") if self.owner and not off else value
+        own = named(value, symbol) if self.owner and not off else value
         if own is value:
             return value
         literal = literal_value(default)
-        items = own if isinstance(own, tuple) else (own,)
-        for index, (item, outside) in enumerate(zip(items, value if isinstance(value, tuple) else (value,), strict=True)):
-            inside = next(iter(symbols(item.origin)))
-            self.origins[inside] = Origin(parameter, plain(item), index if isinstance(own, tuple) else None, literal, None, 0)
+        items = [(f"{symbol}.{i}", i, v) for i, v in enumerate(value)] if isinstance(value, tuple) else [(symbol, None, value)]
+        for inside, index, outside in items:
+            self.origins[inside] = Origin(parameter, plain(outside), index, literal)
             self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
         return own
 

@@ -6,8 +6,8 @@ are found once for all models of a file, and for all texts that still have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +21,8 @@ from ...ir.training import LOSS
 from .setting_words import arithmetic
 
 _BINDING = {
+    ast.Block: ("name",),
+    ast.ModelDecl: ("name",),
     ast.Assign: ("targets",),
     ast.Let: ("name",),
     ast.Unpacked: ("pattern", "name"),
@@ -62,10 +64,10 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
         yield from item.warnings
     loose = tuple(i for i in others if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.ModelDecl) for i in file.items):
-        yield from _body(loose, {*mentions(others), *(name for item in items for name in item.mentioned)}, lets=False)
+        yield from _body(loose, lambda: {*_mentioned(nodes), *(name for item in items for name in item.mentioned)}, lets=False)
     for other in others:
         if isinstance(other, (ast.ModelDecl, ast.TrainDecl)):
-            yield from _parameters(other, sections if isinstance(other, ast.TrainDecl) else ())
+            yield from _parameters(other, frozenset(mentions((other, *(sections if isinstance(other, ast.TrainDecl) else ())))))
     seen_by_sections = {id(i.body) for i in others if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
     purposes = {LOSS, *_inputs(nodes)} if sections else set()
     for body, states in _bodies(nodes):
@@ -73,7 +75,7 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
         statements, of_section = body.statements, any(body is section.body for section in sections)
         if of_section:  # what only looks like a setting is an error
             statements = tuple(s for s in statements if not isinstance(s, ast.Flow) or arithmetic(s.pipeline.head) is None)
-        found = _body(statements, set(mentions(text)), lets=True)
+        found = _body(statements, partial(mentions, text))
         if of_section:
             found = ((problem, span) for problem, span in found if not isinstance(problem, UnusedName) or problem.name not in purposes)
         yield from found
@@ -87,10 +89,11 @@ def _of_item(item: ast.Block | ast.ModelDecl, known: Known) -> OfItem:
 
 def _found(item: ast.Block | ast.ModelDecl) -> OfItem:
     nodes = [*nodes_within(item)]
-    warnings = [*_parameters(item, ())]
+    mentioned = frozenset(_mentioned(nodes))
+    warnings = [*_parameters(item, mentioned)]
     for body, states in _bodies(nodes):
-        warnings += _body(body.statements, set(mentions((*body.statements, *states))), lets=True)
-    return OfItem(tuple(warnings), frozenset(mentions((item,))), _is_broken(nodes))
+        warnings += _body(body.statements, partial(mentions, (*body.statements, *states)))
+    return OfItem(tuple(warnings), mentioned, _is_broken(nodes))
 
 
 def _is_broken(nodes: list[ast.Node]) -> bool:
@@ -114,11 +117,14 @@ def _inputs(nodes: list[ast.Node]) -> Iterator[str]:
             yield from (target.name for target in node.targets)
 
 
-def _body(statements: tuple[ast.Statement, ...], mentioned: set[str], lets: bool) -> Iterator[Found]:
+def _body(statements: tuple[ast.Statement, ...], mentioned: Callable[[], Iterable[str]], lets: bool = True) -> Iterator[Found]:
+    """The names that `statements` bind and that are not mentioned. Most bodies bind none: then that is not asked for."""
     last = _last_pipeline(statements)
-    for statement in statements:
-        for name, what in _bound(statement, lets):
-            if name.name not in mentioned and statement is not last and not name.name.startswith("_"):
+    bound = [[*_bound(statement, lets)] for statement in statements]
+    used = set(mentioned()) if any(bound) else set()
+    for statement, names in zip(statements, bound, strict=True):
+        for name, what in names:
+            if name.name not in used and statement is not last and not name.name.startswith("_"):
                 yield UnusedName(name.name, what), name.span
         if isinstance(statement, ast.Flow) and statement is not last:
             yield UnusedResult(), statement.span
@@ -140,11 +146,8 @@ def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str
             yield name, "shared stage"
 
 
-def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, others: tuple[ast.TrainDecl, ...]) -> Iterator[Found]:
-    """Those of `item` that neither it nor the others mention."""
-    base = None if isinstance(item, ast.Block) else item.base
-    model = item.model if isinstance(item, ast.TrainDecl) else None
-    mentioned = set(mentions((item.body, *item.parameters, *filter(None, (base, model)), *others)))
+def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, mentioned: frozenset[str]) -> Iterator[Found]:
+    """Those of `item` that are not mentioned."""
     first_tensor = next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None)
     for parameter in item.parameters:
         name = parameter.name
@@ -154,9 +157,11 @@ def _parameters(item: ast.Block | ast.ModelDecl | ast.TrainDecl, others: tuple[a
 
 def mentions(nodes: tuple[Any, ...]) -> Iterator[str]:
     """Every name that is used, not bound, in the nodes."""
-    for node in nodes_within(nodes):
-        if isinstance(node, (ast.Name, ast.Apply)):
-            yield node.name
+    return _mentioned(nodes_within(nodes))
+
+
+def _mentioned(everything: Iterable[ast.Node]) -> Iterator[str]:
+    return (node.name for node in everything if isinstance(node, (ast.Name, ast.Apply)))
 
 
 def nodes_within(root: object) -> Iterator[ast.Node]:

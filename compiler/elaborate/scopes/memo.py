@@ -54,7 +54,10 @@ class Memo:
 
 
 def _tokens(names: tuple[str, ...], scope: Scope) -> Hashable | None:
-    found = [scope.find(name) for name in names]
-    if any(f is None for f in found):
-        return None
-    return tuple(token(f[0].value) for f in found if f is not None)
+    found = []
+    for name in names:
+        bound = scope.find(name)
+        if bound is None:
+            return None
+        found.append(token(bound[0].value))
+    return tuple(found)

@@ -28,7 +28,6 @@ from .failures import Failure
 from .labels import LabelAllocator
 from .ties import PendingNorms, PendingTie
 from .values import (
-    UNKNOWN,
     Absent,
     Const,
     ConstExpr,
@@ -36,7 +35,6 @@ from .values import (
     OperatorRef,
     TensorTuple,
     TrailingActivation,
-    Unknown,
     leading,
     parts_of,
     tensors,
@@ -368,21 +366,27 @@ def distinct(names: Iterable[ast.Name]) -> None:
 
 def token(value: Entity) -> object:
     """What a graph can depend on of a binding: the value, or for tensors the type."""
-    if isinstance(value, Value):
-        return ("tensor", value.type, value.spatial, value.weak)
-    if isinstance(value, TensorTuple):
-        return ("tensors", tuple((v.type, v.spatial, v.weak) for v in value.values))
-    if isinstance(value, SharedDef):
-        return ("shared", id(value.module))
-    if isinstance(value, BlockDef):
-        return ("block", id(value.node))
-    if isinstance(value, StageClosure):
-        keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
-        activation = value.activation and value.activation.op
-        given = (*(k.value for k in value.positional), *keywords, activation)
-        return ("closure", token(value.stage), strict_key(given), origin_key(given))
-    if isinstance(value, Unknown):
-        return UNKNOWN
-    if isinstance(value, (int, float, str, tuple)):
-        return (strict_key(value), origin_key(value)) if has_origin(value) else strict_key(value)
+    match value:
+        case TracedInt():
+            return value.key()
+        case OperatorRef(name):
+            return ("operator", name)
+        case Value():
+            return ("tensor", value.type, value.spatial, value.weak)
+        case TensorTuple():
+            return ("tensors", tuple([(v.type, v.spatial, v.weak) for v in value.values]))
+        case SharedDef():
+            return ("shared", id(value.module))
+        case BlockDef():
+            return ("block", id(value.node))
+        case StageClosure():
+            return _token_of_closure(value)
+        case int() | float() | str() | tuple():
+            return (strict_key(value), origin_key(value)) if has_origin(value) else strict_key(value)
     return value
+
+
+def _token_of_closure(value: StageClosure) -> object:
+    keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
+    given = (*(k.value for k in value.positional), *keywords, value.activation and value.activation.op)
+    return ("closure", token(value.stage), strict_key(given), origin_key(given))
