@@ -47,8 +47,8 @@ def none(op: Any, given: OpInputs, index: int) -> Axes:
 @rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
 def elementwise(site: Site) -> Sequence[Item]:
     """All inputs broadcast; scores keep their two axes of positions, and two tensors with different ones make scores."""
-    rank = site.node.outputs[0].type.rank
-    if all(x.history is None for x in site.pieces) and len({x.axis - x.rank + rank for x in site.pieces}) == 1:
+    from_end = {x.axis - type.rank for x, type in zip(site.items, site.given.types, strict=True) if isinstance(x, Piece)}
+    if all(x.history is None for x in site.pieces) and len(from_end) == 1:
         return site.passed(none)
     return site.of_pairs(later_of(site.node.op, [x.later if isinstance(x, Piece) else None for x in site.items]))
 
