@@ -1,4 +1,4 @@
-"""Brackets of a text: which close which, those that are open, and those that hold a pipeline.
+"""Brackets of a text: which close which, those that are open, those that hold a pipeline, and those around names.
 
 In: tokens. Out: facts about their brackets, for the token filter. Always: brackets that have no partner are passed over.
 """
@@ -43,3 +43,34 @@ def holds_argument(before: Sequence[Token], in_call: bool) -> bool:
     if kinds[-1:] == ["EQUALS"]:
         return kinds[-2:-1] in (["NAME"], ["NAME_AFTER"]) and kinds[0] not in ("LET", "SHARED")
     return in_call and kinds[-1:] in (["LPAR_TIGHT"], ["COMMA"])
+
+
+def end_of_names(tokens: Sequence[Token], index: int, rest: bool = False) -> int:
+    """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
+    name."""
+    wanted = "NAME"
+    for at in range(index + 1, len(tokens)):
+        kind = tokens[at].type
+        if kind == "RPAR":
+            return at + 1
+        if kind == wanted:
+            wanted = "COMMA" if kind == "NAME" else "NAME"
+        elif kind != "NL" and not (rest and wanted == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
+            break
+    return 0
+
+
+def end_of_pattern(tokens: Sequence[Token], index: int) -> int:
+    """The same for names in parentheses, some of them in parentheses of their own."""
+    depth = 0
+    for at in range(index, len(tokens)):
+        kind = tokens[at].type
+        if kind == "LPAR":
+            depth += 1
+        elif kind == "RPAR":
+            depth -= 1
+            if depth == 0:
+                return at + 1
+        elif kind not in ("NAME", "COMMA", "NL"):
+            break
+    return 0

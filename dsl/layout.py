@@ -15,10 +15,10 @@ from __future__ import annotations
 from functools import cached_property
 
 from . import errors
-from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, holds_argument, with_arrows
+from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, end_of_names, end_of_pattern, holds_argument, with_arrows
 from .diagnostics.model import Diagnostic
 from .grammar import END
-from .habits import LIBRARIES
+from .library_names import joined
 from .source import SourceFile, Span
 from .tokens import Token
 
@@ -49,25 +49,7 @@ _PASSED_ON = frozenset(("PATH", "NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FA
 
 
 def lay_out(file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> list[Token]:
-    return _Filter(file, _with_names_of_libraries(tokens), problems).run()
-
-
-def _with_names_of_libraries(tokens: list[Token]) -> list[Token]:
-    """`-> nn.Linear(3, 2)`: the name of a stage in another library is one name. What it is here, and with which arguments, the elaboration
-    knows."""
-    if not any(token.text in LIBRARIES for token in tokens):
-        return tokens
-    out: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        token, end = tokens[at], at + 1
-        if token.type == "NAME" and token.text in LIBRARIES and out and out[-1].type == "ARROW":
-            while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
-                end += 2
-            token = Token("NAME", "".join(one.text for one in tokens[at:end]), token.start, tokens[end - 1].end)
-        out.append(token)
-        at = end
-    return out
+    return _Filter(file, joined(tokens), problems).run()
 
 
 class _Filter:
@@ -166,7 +148,7 @@ class _Filter:
             elif tokens[index].text == "metric" and [t.type for t in tokens[index + 1 : index + 3]] == ["NAME", "EQUALS"]:
                 tokens[index].type, tokens[index + 2].type = "METRIC", "ASSIGN"
         elif tokens[index].type == "LPAR":
-            end = self._end_of_names(index, rest=True)
+            end = end_of_names(self.tokens, index, rest=True)
             if end and tokens[end].type == "EQUALS":
                 tokens[index].type = "LPAR_NAMES"
                 tokens[end].type = "ASSIGN"
@@ -178,7 +160,7 @@ class _Filter:
         tokens, index = self.tokens, self._next(index)
         if tokens[index].type not in ("NAME", "LPAR"):
             return
-        end = index + 1 if tokens[index].type == "NAME" else self._end_of_pattern(index)
+        end = index + 1 if tokens[index].type == "NAME" else end_of_pattern(self.tokens, index)
         word = tokens[self._next(end)]
         if end and word.type == "IN":
             word.type = "BINDER_IN"
@@ -227,35 +209,6 @@ class _Filter:
                     tokens[at].type = "ASSIGN"
             if depth <= 0 or kind == "SEMICOLON":
                 return
-
-    def _end_of_names(self, index: int, rest: bool = False) -> int:
-        """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
-        name."""
-        wanted = "NAME"
-        for at in range(index + 1, len(self.tokens)):
-            kind = self.tokens[at].type
-            if kind == "RPAR":
-                return at + 1
-            if kind == wanted:
-                wanted = "COMMA" if kind == "NAME" else "NAME"
-            elif kind != "NL" and not (rest and wanted == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
-                break
-        return 0
-
-    def _end_of_pattern(self, index: int) -> int:
-        """The same for names in parentheses, some of them in parentheses of their own."""
-        depth = 0
-        for at in range(index, len(self.tokens)):
-            kind = self.tokens[at].type
-            if kind == "LPAR":
-                depth += 1
-            elif kind == "RPAR":
-                depth -= 1
-                if depth == 0:
-                    return at + 1
-            elif kind not in ("NAME", "COMMA", "NL"):
-                break
-        return 0
 
     def _special(self, index: int, token: Token, last: str) -> None:
         if last in _STARTS:

@@ -1,0 +1,27 @@
+"""Stages that are called as in another library: `-> nn.Linear(3, 2)`.
+
+In: all tokens of a text. Out: the same, where such a name is one token. Always: what it is here, and with which arguments, the elaboration
+knows.
+"""
+
+from __future__ import annotations
+
+from .habits import LIBRARIES
+from .tokens import Token
+
+
+def joined(tokens: list[Token]) -> list[Token]:
+    """The tokens with one for each such name."""
+    if not any(token.text in LIBRARIES for token in tokens):
+        return tokens
+    out: list[Token] = []
+    at = 0
+    while at < len(tokens):
+        token, end = tokens[at], at + 1
+        if token.type == "NAME" and token.text in LIBRARIES and out and out[-1].type == "ARROW":
+            while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
+                end += 2
+            token = Token("NAME", "".join(one.text for one in tokens[at:end]), token.start, tokens[end - 1].end)
+        out.append(token)
+        at = end
+    return out
