@@ -185,7 +185,8 @@ module.exports = grammar({
           seq("where", choice("(", token.immediate("(")), optionalList($._call_argument), ")"),
         ),
       ),
-    attribute: ($) => prec(EXPR.postfix, seq(choice($._plain, "in"), ".", $._attribute)),
+    // of a name it is written out: whether it is a value or the beginning of a pipeline is then known at its end
+    attribute: ($) => prec(EXPR.postfix, seq(choice($.identifier, $._plain, "in"), ".", $._attribute)),
     // in a path of labels it may be a number: `layers.0.weight`
     _attribute: ($) => choice($.identifier, alias(token.immediate(/[0-9]+/), $.identifier)),
     index: ($) => prec(EXPR.postfix, seq($._plain, token.immediate("["), $._expr, "]")),
