@@ -107,3 +107,22 @@ def test_attention_to_itself_and_to_something_else_is_one_block() -> None:
     names, text = blocks(DecoderLayer(), torch.randn(2, 5, 8), torch.randn(2, 7, 8))
     assert len(names) == 1
     assert "source = if given(states) { states } else { x }" in text
+
+
+class Stage(nn.Module):
+    """With several equal layers in a row, or one, or others."""
+
+    def __init__(self, *layers: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(4, 4, 1)
+        self.blocks = nn.Sequential(*(nn.Sequential(nn.Conv2d(4, 4, size, padding=size // 2), nn.BatchNorm2d(4)) for size in layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(self.down(x))
+
+
+@pytest.mark.parametrize("second", [(3, 3), (3, 3, 3), (1, 3), (1,)])
+def test_a_sequence_of_one(second: tuple[int, ...]) -> None:
+    """Its member has a number, also where others of its class have a loop."""
+    names, text = blocks(nn.Sequential(Stage(3), Stage(*second)), torch.rand(2, 4, 8, 8))
+    assert names.count("stage") == 1, text

@@ -83,8 +83,17 @@ class _Aligner:
         if isinstance(a, Group):
             if a.label != b.label:
                 raise Different
-            return Group(self._stages(without_numbers(a.stages), without_numbers(b.stages)), a.label)
+            return Group(self._members(a.stages, b.stages), a.label)
         return type(a)(*map(self.any, a.children(), b.children()))
+
+    def _members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+        """The stages of two groups. If both are in one choice, the group counts no stages, and a stage alone keeps its number."""
+        made = self._stages(without_numbers(a), without_numbers(b))
+        if len(made) == 1 and isinstance(made[0], Choice):
+            return self._stages(
+                *(stages if len(stages) == 1 and isinstance(stages[0], Stage) else without_numbers(stages) for stages in (a, b))
+            )
+        return made
 
     def _chains(self, a: Chain, b: Chain) -> Any:
         stages = self._stages(a.stages, b.stages)
