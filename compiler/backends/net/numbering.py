@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .names import free
-from .tree import Choice, Group, IfFirst, ListOf, Literal, Loop, Stage, Tree
+from .tree import Chain, Choice, Group, IfFirst, ListOf, Literal, Loop, Stage, Tree
 
 
 def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
@@ -29,8 +29,18 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
             return False
         case Loop(over, _, body, label, start):
             counted = last or isinstance(over, (ListOf, Literal))
-            return not label and (start or 0) == at and counted and not has_first(body)
+            return not label and (start or 0) == at and counted and _is_one(body) and not has_first(body)
     return stage.label in (None, str(at))
+
+
+def _is_one(body: Any) -> bool:
+    """Whether an iteration is one member of the sequence around its loop: of several stages each would be one."""
+    match body:
+        case Chain(_, (Stage(activation=activation),)):
+            return activation is None
+        case Chain():
+            return False
+    return True
 
 
 def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
