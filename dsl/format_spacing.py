@@ -24,6 +24,8 @@ def word(leaf: Leaf) -> str:
 def needs_space(before: Leaf, after: Leaf) -> bool:
     if before.token.type in ("NUMBER", "DIMS") and after.token.type == "DOT":
         return True  # `4.e` would be one word
+    if before.token.type == after.token.type == "UNARY":
+        return True  # `--` would be a comment of SQL
     rest = before.token.type == "NAME" and after.token.type == "ELLIPSIS"
     return not rest and before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
 

@@ -22,6 +22,7 @@ CASES = {
     "x -> (a ->\n b)": "x -> (a -> b)\n",
     "x\n # why\n -> a # how\n -> b": "x\n  # why\n  -> a  # how\n  -> b\n",
     "if a { # why\n relu\n # end\n} else {\n}": "if a {  # why\n  relu\n  # end\n} else { }\n",
+    "- - x -> relu": "- -x -> relu\n",
     "x -> dense( # why\n) as a": "x\n  -> dense(  # why\n  ) as a\n",
     "block f( # how\n# why\n){relu}": "block f(  # how\n  # why\n) { relu }\n",
     "(a, # one\n b)": "(\n  a,  # one\n  b\n)\n",
