@@ -144,3 +144,49 @@ def test_sequences_in_a_sequence(members: str) -> None:
     inner = nn.Sequential(*(MEMBERS[member]() for member in members))
     blocks(inner, torch.rand(2, 4, 8, 8))
     blocks(nn.Sequential(OrderedDict(net=inner)), torch.rand(2, 4, 8, 8))
+
+
+class Activated(nn.Module):
+    """Two results of a ReLU, which a second use of the class has not."""
+
+    def __init__(self, *, active: bool) -> None:
+        super().__init__()
+        self.first, self.second = (nn.ModuleList(nn.Linear(8, 8) for _ in range(3)) for _ in range(2))
+        self.act = nn.ReLU() if active else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.first[0](x) + self.first[1](x) + self.first[2](x))
+        z = self.act(self.second[0](y) + self.second[1](y) + self.second[2](y))
+        return y * z
+
+
+def test_a_tensor_is_not_called_as_a_stage_that_begins_a_branch() -> None:
+    """In `if extended { relu }` a tensor `relu` would be that tensor."""
+    names, text = blocks(nn.Sequential(Activated(active=True), Activated(active=False)), torch.randn(2, 8))
+    assert names == ["activated"]
+    assert "{ relu }" in text
+
+
+class Mlp(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(torch.relu(self.fc1(x)))
+
+
+class OfConstants(nn.Module):
+    """Layers of one class, of which one is given a constant, and the other what flows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("places", torch.arange(16.0).reshape(2, 8), persistent=False)
+        self.bias, self.mlp = Mlp(), Mlp()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bias(self.places) + self.mlp(x)
+
+
+def test_what_flows_is_not_optional() -> None:
+    blocks(OfConstants(), torch.randn(3, 2, 8))

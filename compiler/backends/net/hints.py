@@ -1,7 +1,7 @@
 """What tensors may be called, by what is done with them and where they come from.
 
-In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors. Always: a word is a hint; whether it can be a name,
-and whether it is free, is decided by `Names`.
+In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors, and what none may be called. Always: a word is a
+hint; whether it can be a name, and whether it is free, is decided by `Names`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,24 @@ from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
 from .families import Family
 from .stages import label_of
-from .tree import Assign, Body, Chain, Group, IfGiven, OptionalInput, Ref, Stage, Tree, TupleOf
+from .tree import (
+    Activation,
+    Assign,
+    Body,
+    Chain,
+    Choice,
+    Given,
+    Group,
+    IfGiven,
+    InTraining,
+    Literal,
+    Loop,
+    OptionalInput,
+    Ref,
+    Stage,
+    Tree,
+    TupleOf,
+)
 
 _TELLING = ("cos", "sin")
 """Operators whose results have no better names."""
@@ -37,6 +54,24 @@ def hints_of(body: Body) -> dict[int, str]:
             case Assign((int() as number,), IfGiven(_, _, Ref())):
                 found[number] = "source"
     return found
+
+
+def beginnings(tree: Any) -> Iterator[str]:
+    """The operators that a branch, a group or an iteration begins with. There the name of a tensor would be that tensor."""
+    firsts: tuple[Any, ...] = ()
+    match tree:
+        case Chain(Given(), (first, *_)) | Loop(body=first) | InTraining(first):
+            firsts = (first,)
+        case Group(stages):
+            firsts = stages[:1]
+        case Choice(_, stages, others):
+            firsts = stages[:1] + others[:1]
+    for first in firsts:
+        match first:
+            case Stage(str() as name) | Stage(Literal(Activation(name))):
+                yield name
+    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+        yield from beginnings(part)
 
 
 def _hints(tree: Any) -> Iterator[tuple[int, str]]:

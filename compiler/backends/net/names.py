@@ -1,7 +1,7 @@
 """Names of tensors and blocks.
 
-In: what a graph calls its tensors, and the stages that make them. Out: names of the language. Always: no keyword, no operator's name, each
-once in a body.
+In: what a graph calls its tensors, and the stages that make them. Out: names of the language. Always: no keyword, each once
+in a body.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Names:
         word = node.op.name if isinstance(node, OpNode) else "h"
         several = isinstance(node, CallNode) and len(node.outputs) > 1
         label = "" if several else (label_of(node) or "").rpartition(".")[2]
-        return self.fresh(value, identifier(label, identifier(hint, identifier(_WORDS.get(word, word), "h"))))
+        general = "h" if word in self.taken else _WORDS.get(word, word)
+        return self.fresh(value, identifier(label, identifier(hint, identifier(general, "h"))))
 
     def _fresh(self, wanted: str) -> str:
         name = free(wanted, self.taken)

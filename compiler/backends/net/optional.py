@@ -22,7 +22,7 @@ from .variants import Slot
 def optionals(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
     """Each way in which an input of the other is one that the body lacks: both with the same inputs, and what the other's are."""
     last = body.inputs
-    if other.inputs != last + 1:
+    if not last or other.inputs != last + 1:  # what a pipeline gives is never optional
         return
     ours = _renumbered(body, {at: at + 1 for at in range(last, tensors(body))})
     for ways in (_passed_on, _computed, _instead):
