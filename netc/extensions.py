@@ -10,7 +10,6 @@ import sys
 from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import import_module
-from traceback import walk_tb
 
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import Diagnostic
@@ -69,6 +68,8 @@ def load_installed() -> bool:
 
 def raised_by_plugin(error: Exception) -> str | None:
     """The file of a plugin and its line, if an exception was raised in the code of one, or in what that called."""
+    from traceback import walk_tb  # which few commands need
+
     for frame, line in reversed(list(walk_tb(error.__traceback__))):
         if str(frame.f_globals.get("__name__")).partition(".")[0] in _packages:
             return f"{frame.f_code.co_filename}:{line}"

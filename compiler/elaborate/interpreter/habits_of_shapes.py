@@ -17,10 +17,10 @@ from ...errors.operators import KernelTooLarge
 from ...ir.types import TensorType
 from ...ir.values import Value
 from ...ops.base import Operator
-from ...ops.convolution import Conv, ConvTranspose
-from ...ops.dense import Dense
 from ..scopes.scope import GraphFrame
 
+_CONVOLUTIONS = ("conv", "conv_transpose")
+"""By name, so that models without them do not import them."""
 _CHANNELS = 8
 """An even number from this on is rarely a kernel, and often the number of channels."""
 
@@ -57,12 +57,12 @@ def _slides_over_an_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
 
 
 def _is_dense_of_an_image(op: Operator, x: Value) -> bool:
-    return x.spatial and x.type.rank >= 3 and isinstance(op, Dense)
+    return x.spatial and x.type.rank >= 3 and op.name == "dense"
 
 
 def _order_of_pytorch(op: Operator, x: TensorType) -> bool:
     """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first."""
-    if x.rank < 3 or not isinstance(op, (Conv, ConvTranspose)) or x.shape[1] != op.channels:
+    if x.rank < 3 or op.name not in _CONVOLUTIONS or x.shape[1] != op.args["channels"]:
         return False
     kernel, stride = op.args["kernel"], op.args["stride"]
     return isinstance(kernel, int) and kernel >= _CHANNELS and kernel % 2 == 0 and kernel > op.args["channels"] and stride == 1

@@ -16,7 +16,6 @@ from ...errors.parameters import NoTie
 from ...ir.graph import OpNode, SharedModule
 from ...ir.values import Value, flat
 from ...ops.base import Operator
-from ...ops.joining import Concat
 from ...ops.operand import NAMED
 from ...ops.parametric import BIAS, Parametric
 from ..scopes.failures import Failure
@@ -103,8 +102,8 @@ class OperatorStages(Part):
 def _sum(node: OpNode, frame: GraphFrame) -> None:
     """Of tensors of tuples that are joined, the size of the result."""
     (result,) = node.outputs
-    if isinstance(node.op, Concat):
-        axis = node.op.axis % result.type.rank
+    if node.op.name == "concat":  # which models without it do not import
+        axis = node.op.args["axis"] % result.type.rank
         shape = result.type.shape
         total = summed(node.parts, axis, frame)
         result.type = result.type.with_shape((*shape[:axis], total, *shape[axis + 1 :]))
