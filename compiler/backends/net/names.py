@@ -1,7 +1,7 @@
 """Names of tensors and blocks.
 
-In: what a graph calls its tensors, and the stages that make them. Out: names of the language. Always: no keyword, each once
-in a body.
+In: what a graph calls its tensors, and the stages that make them. Out: names of the language. Always: no keyword, and no
+operator that a branch begins with, each once in a body.
 """
 
 from __future__ import annotations
