@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import erf, sqrt
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,32 @@ def test_as_torch_draws(init: str) -> None:
     same_distribution({name: drawn(found[name]) for name in wanted}, wanted)
     module = of_module(netc.compile(text).module())
     same_distribution({name: module[name] for name in wanted}, wanted)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_normal_numbers(dtype: type[np.floating[Any]]) -> None:
+    """The greatest distance of a million from the normal distribution, whose mean is 0.87 / sqrt(n) where they are drawn from it and which
+    is above 1.95 / sqrt(n) once in a thousand times (Kolmogorov); and numbers next to each other, in pairs and far apart, do not depend on
+    each other."""
+    count = 1_000_000
+    info = netc.compile(f"x = input 1\nw = param [{count}] {np.dtype(dtype)} init=normal(1) as w\nout x, w").parameters
+    values = initial(info, 5)["w"]
+    assert values.dtype == dtype
+    assert np.isfinite(values).all()
+    normal = np.array([(1 + erf(x / sqrt(2))) / 2 for x in np.sort(values).tolist()])
+    assert np.abs(normal - np.arange(count) / count).max() < 1.95 / sqrt(count)
+    for apart in (1, 2, 1 << 14, 1 << 15):
+        one, other = values[apart:], values[:-apart]
+        for f in (lambda x: x, np.square, np.abs):
+            assert abs(np.corrcoef(f(one), f(other))[0, 1]) < 5 / sqrt(count), apart
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, (1 << 15) - 1, (1 << 15) + 1])
+def test_any_number_of_normal_numbers(count: int) -> None:
+    values = arrays(f"x = input 1\nw = param [{count}] init=normal(1) as w\nout x, w")["w"]
+    assert values.shape == (count,)
+    assert len(np.unique(values)) > 0.99 * count
+    assert np.abs(values).max() < 7
 
 
 @pytest.mark.parametrize("features", [(12, 40), (40, 12), (12, 12)])

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-import numpy as np
 from onnx import NodeProto
 
 from netc.dsl.record import Record
 
 from ....ir.elements import Array
+from ....weights.numbers import contiguous
 from ....weights.stored import StoredTensor
 from ..model import GraphAndTensors
 
@@ -58,7 +58,7 @@ def _transposed(name: str, tensors: dict[str, StoredTensor]) -> str:
     copy = f"{name}/Copy"
 
     def read() -> Array:
-        return np.ascontiguousarray(stored.read().T)
+        return contiguous(stored.read().T)
 
     tensors[copy] = StoredTensor(stored.shape[::-1], stored.kind, read)
     return copy

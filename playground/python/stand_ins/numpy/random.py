@@ -1,6 +1,7 @@
 """Random numbers: NumPy's generator Philox, and uniform numbers as NumPy makes them of it. Normal numbers are made in another way.
 
-So weights that are drawn uniformly are those that `netc run --seed` draws; others are as random, but different.
+So weights that netc draws uniformly, or makes of uniform numbers, are those that `netc run --seed` draws, normal ones but for their last
+bits; truncated normal ones are as random, but different.
 """
 
 from __future__ import annotations
