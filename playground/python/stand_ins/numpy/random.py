@@ -1,7 +1,6 @@
-"""Random numbers: NumPy's generator Philox, and uniform numbers as NumPy makes them of it. Normal numbers are made in another way.
+"""Random numbers: NumPy's generator Philox, and uniform numbers as NumPy makes them of it.
 
-So weights that netc draws uniformly, or makes of uniform numbers, are those that `netc run --seed` draws, normal ones but for their last
-bits; truncated normal ones are as random, but different.
+So the weights that netc makes of them are those that `netc run --seed` draws; where logarithms and sines are taken, but for the last bits.
 """
 
 from __future__ import annotations
@@ -73,10 +72,6 @@ class Generator:
 
     def _double(self):
         return (self.bits.word() >> 11) * 2.0**-53
-
-    def standard_normal(self, shape=(), dtype="float64", out=None):
-        """Normal numbers, by the method of Box and Muller."""
-        return _filled(lambda: math.sqrt(-2 * math.log(1 - self._double())) * math.cos(2 * math.pi * self._double()), shape, dtype, out)
 
 
 def _kind(kind):
