@@ -21,6 +21,8 @@ SECONDS = 1.0
 """The most for one analysis, and for one formatting."""
 TOKEN = re.compile(r"\s+|->|//|\*\*|==|#.*|\"[^\"\n]*\"|\w+|.")
 CHARACTERS = "\0\t\r\n\x0b\x1b\x85\u200b\u202e\ufeff\U0001f600éΩ²'\"\\`#{}[]()"
+SHAPES = ("[N, 0]", "[2, 3]", "[N, 3, 4]", "[7]", "[N, _, 5]")
+"""Those that `is` states: the stages after it are checked with them."""
 NUMBERS = ("0", "1", "-1", "7", "2.5", "1e300", "65536", "1000000", "99999999999999999999")
 
 
@@ -66,6 +68,8 @@ def _changed(words: list[str], at: int, random: Random) -> list[str]:
             return [word[:cut], "\n" if random.random() < 0.5 else " # c\n", word[cut:]]
         case 5:
             return [TOKEN.findall(random.choice(texts()) or " ")[0], word]
+        case 6 if word == "->":
+            return ["-> is ", random.choice(SHAPES), " ->"]
         case _:
             return [random.choice(words or [""])]
 

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
@@ -85,6 +85,28 @@ def test_mutated_specs(text: str) -> None:
 @given(st.randoms(use_true_random=False))
 def test_random_programs(random: Random) -> None:
     check_analysis(analysed(Writer(random).program()))
+
+
+STATED = ("[N, 0]", "[2, 3]", "[N, 3, 4]", "[7]", "[N, _, 5]", "[0]", "[N, 2 * 8 + 1]")
+
+
+@st.composite
+def wrongly_stated(draw: st.DrawFn) -> str:
+    """A spec with shapes stated after some of its arrows, most of which are not the actual ones."""
+    parts = draw(st.sampled_from([text for text in (*SPECS, *EXAMPLES) if "->" in text])).split("->")
+    for at in draw(st.lists(st.integers(0, len(parts) - 2), min_size=1, max_size=3)):
+        parts[at] += f"-> is {draw(st.sampled_from(STATED))} "
+    return "->".join(parts)
+
+
+@settings(QUIET, max_examples=examples(300))
+@given(wrongly_stated())
+@example("block b(w) { x = in -> is [N, 0]; x -> dense w as _ }\ninput 8 -> b 4 as c -> b 3")
+@example("x = input 6\nhalves = x -> is [N, 0] -> chunk 2 axis=1\nhalves -> concat axis=0")
+@example("block halve { in -> if in.features % 2 == 0 { chunk 2 axis=1 -> add } }\ninput [T] -> is [N, 0] -> halve")
+def test_stages_after_a_wrong_shape(text: str) -> None:
+    """They are checked with the stated one."""
+    check_analysis(analysed(text))
 
 
 FOREIGN = (

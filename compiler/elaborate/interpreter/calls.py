@@ -136,7 +136,7 @@ def _given(
         elif isinstance(origin.input, ValueTuple):
             given[name] = summed(actual.whole(origin.input), origin.axis, frame)
         elif origin.input is not None:
-            given[name] = outside[id(origin.input)].type.shape[origin.axis]
+            given[name] = outside.get(id(origin.input), origin.input).type.shape[origin.axis]
     for made in bound.decisions if bound is not None else ():
         graph.decisions[made] = None
     session.decisions.take(graph.decisions, given)
@@ -173,9 +173,9 @@ class _Actual:
         self.entry, self.inputs, self.tuples, self.modules = entry, inputs, tuples, modules
 
     def outer(self, values: Sequence[Value]) -> tuple[Value, ...]:
-        """Inputs of the body as they are outside."""
+        """Inputs of the body as they are outside. What stands for the result of a stage that failed is no input, and the same there."""
         found = {id(v): outer for v, outer in zip(self.entry.inputs, self.inputs, strict=True)}
-        return tuple([found[id(v)] for v in values])
+        return tuple([found.get(id(v), v) for v in values])
 
     def outer_parts(self, parts: Parts) -> Parts:
         """The same for parts of its tuples."""

@@ -48,7 +48,7 @@ class Pipelines(Part):
         try:
             return self.interpreter.stage(stage, tensor, scope)
         except Failure as failure:
-            if failure.stated is None or failure.final:
+            if failure.stated is None or failure.final or any(isinstance(size, int) and size < 1 for size in failure.stated.shape):
                 raise
             self.session.report_failure(failure, trace_of(scope))
             made = Value(failure.stated, stage.span)
