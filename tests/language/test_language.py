@@ -19,12 +19,18 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from math import prod
 from pathlib import Path
 
+import onnx
 import pytest
+import torch
 from case_ids import case_id, digest
 
+import netc
 from netc.analysis import Analysis, Choice, analyse, check_sections
+from netc.api import model_of
 from netc.cli.values import parse_constant
 from netc.compiler.analysis.parameters import count, parameters
 from netc.compiler.elaborate.program.options import NAME
@@ -36,6 +42,8 @@ HERE = Path(__file__).parent
 CHAPTERS = [*sorted(HERE.glob("*.md")), *(HERE.parents[1] / name for name in ("docs/language.md", "README.md"))]
 TABLES = HERE.parent / "errors/constants/tables.safetensors"
 """Arrays that examples may have as tables."""
+MOST = 3_000_000
+"""Larger models are not compiled."""
 DIAGNOSTIC = re.compile(r"#\s*(error|warning|note):\s*([a-z-]+(?:,\s*[a-z-]+)*)\s*(?=#|$)")
 SHAPE = re.compile(r"#\s*is\s+(\[[^\]]*\])\s*$")
 FACT = re.compile(r"^\s*#\s*(names|params|input|output|model):\s*(.*?)\s*$", re.MULTILINE)
@@ -144,6 +152,22 @@ def test_example(example: Example, tmp_path: Path) -> None:
     }
     assert set(found) == claimed, found
     assert analysis.program is not None or analysis.failed or "input" not in example.text
+    if analysis.program is not None:
+        compiled(analysis, example.choice, str(tmp_path / "example.net"))
     if wanted := claimed_facts(example.text):
         known = facts(analysis)
         assert {kind: known[kind] for kind in wanted} == wanted
+
+
+def compiled(analysis: Analysis, choice: Choice, path: str) -> None:
+    """The source makes a module with the model's parameters, and ONNX has them too, or the reason why it has not."""
+    model = model_of(analysis, choice, path)
+    if sum(prod(info.shape) for info in model.parameters.values()) > MOST:
+        return
+    space: dict[str, object] = {"__name__": "spec"}
+    exec(compile(model.source(), "spec.py", "exec"), space)
+    classes = [v for v in space.values() if isinstance(v, type) and issubclass(v, torch.nn.Module) and v.__module__ == "spec"]
+    kept = {name: tuple(info.shape) for name, info in model.parameters.items() if info.persistent}
+    assert {name: tuple(tensor.shape) for name, tensor in classes[-1]().state_dict().items()} == kept
+    with suppress(netc.CompileError):
+        onnx.checker.check_model(model.onnx(), full_check=True)

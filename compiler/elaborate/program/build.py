@@ -78,7 +78,8 @@ def elaborate_model(
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
-        origins = set_lets(selected, params, files, scope, elaborator)
+        lets = set_lets(selected, params, files, scope, elaborator)
+        origins, arguments = lets.origins, lets.values
     else:
         origins = bind_parameters(selected.node, params, outside, elaborator)
     if selected.node is not None and selected.node.base is not None:
@@ -91,7 +92,7 @@ def elaborate_model(
     frame.graph.decisions = session.decisions.current
     scope.parent, scope.frame, frame.home = outside, frame, scope
     scope.sibling = files if selected.node is None else outside
-    frame.graph.arguments = {k: b.value for k, b in (outside.names | own.names).items()} if selected.node else {}
+    frame.graph.arguments = arguments if selected.node is None else {k: b.value for k, b in (outside.names | own.names).items()}
     declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
     results = elaborator.statements.run(body, scope, "the model")
     return ModelBody(elaborator, frame, scope, body, results, own, outside)

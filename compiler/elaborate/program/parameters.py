@@ -29,9 +29,9 @@ from .selection import EXPECTS, SelectedModel
 _STAGES = (OperatorRef, BlockDef, StageClosure)
 
 
-def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator) -> dict[str, Origin]:
-    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives the
-    symbols of the integers among those that are set or literals."""
+def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator) -> ModelParameters:
+    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives those
+    that are set or literals, and the symbols of the integers among them."""
     session = elaborator.session
     bound = ModelParameters.empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
@@ -43,9 +43,11 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
                 value = UNKNOWN
                 with session.catching(()):
                     value = _as_default(params[name], name, let.value, files, scope, elaborator)
-            named = bound.name(name, value)
-            files.names[name].value = LazyLet(let, scope) if value is None else named
-    return bound.origins
+            if value is None:
+                files.names[name].value = LazyLet(let, scope)
+            else:
+                files.names[name].value = bound.values[name] = bound.name(name, value)
+    return bound
 
 
 def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> dict[str, Origin]:
