@@ -23,6 +23,7 @@ from ...ops.base import OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
 from ..base import OPSET, USUAL, GraphOptions
+from .apart import keep_apart
 from .builder import GraphBuilder, NameAllocator
 from .elements import fill_tensor, fill_type
 from .initialisers import Initialisers
@@ -118,6 +119,7 @@ class _Writer:
 
             given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
             optimize(self.builder, produced, given | dict(self.types))
+        keep_apart(self.builder)
         used = self.builder.prune(produced)
         if self.options.functions:
             from .functions import DOMAIN, FunctionWriter
