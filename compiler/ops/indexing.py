@@ -27,7 +27,9 @@ from .shape import Layout
 
 
 class FillKind(ExtendedKind):
-    """A value to fill elements with: also a boolean."""
+    """A value to fill elements with: also a boolean, or NaN."""
+
+    words: tuple[str, ...] = ("inf", "-inf", "nan")
 
     def convert(self, value: object) -> int | float | bool:
         return value if isinstance(value, bool) else super().convert(value)

@@ -6,7 +6,7 @@ or an `InvalidArgument`. Words (`padding=same`) arrive as str.
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite, nan
 from typing import Generic, TypeVar
 
 from ..dims import Dim, SymDim, bounds
@@ -117,7 +117,7 @@ class NumberKind(Kind["int | float"]):
             raise InvalidArgument
         too_low = (self.low is not None and value < self.low) or (self.above is not None and value <= self.above)
         too_high = (self.high is not None and value > self.high) or (self.below is not None and value >= self.below)
-        if too_low or too_high or value != value:
+        if too_low or too_high or not _finite(value):
             raise InvalidArgument
         return value
 
@@ -125,13 +125,14 @@ class NumberKind(Kind["int | float"]):
 class ExtendedKind(Kind["int | float"]):
     """A number, or an infinite one."""
 
-    words = ("inf", "-inf")
+    words: tuple[str, ...] = ("inf", "-inf")
 
     def describe(self) -> str:
-        return "a number, `inf` or `-inf`"
+        return "a number" + "".join(f"{' or' if word == self.words[-1] else ','} `{word}`" for word in self.words)
 
     def convert(self, value: object) -> int | float:
-        return float(value) if isinstance(value, str) and value in self.words else NumberKind().convert(value)
+        found = _extended(value, self.words)
+        return NumberKind().convert(value) if found is None else found
 
 
 class ScalarKind(Kind["Dim | float | bool"]):
@@ -143,21 +144,35 @@ class ScalarKind(Kind["Dim | float | bool"]):
         return "a number"
 
     def convert(self, value: object) -> Dim | float | bool:
-        if not isinstance(value, (int, float, SymDim)):
+        if not isinstance(value, (int, float, SymDim)) or not _finite(value):
             raise InvalidArgument
         return value
 
 
 class AnyScalarKind(ScalarKind):
-    """The same, or an infinite number."""
+    """The same, or a number that is not finite."""
 
-    words = ("inf", "-inf")
+    words: tuple[str, ...] = ("inf", "-inf", "nan")
 
     def describe(self) -> str:
-        return "a number, `inf` or `-inf`"
+        return "a number, `inf`, `-inf` or `nan`"
 
     def convert(self, value: object) -> Dim | float | bool:
-        return super().convert({"inf": inf, "-inf": -inf}.get(value, value) if isinstance(value, str) else value)
+        found = _extended(value, self.words)
+        return super().convert(value) if found is None else found
+
+
+_EXTENDED = {"inf": inf, "-inf": -inf, "nan": nan}
+
+
+def _extended(value: object, words: tuple[str, ...]) -> float | None:
+    """The number that is not finite, from its word or itself; always the same NaN, so that it equals itself in tuples."""
+    word = str(value) if isinstance(value, float) else value
+    return _EXTENDED[word] if isinstance(word, str) and word in words else None
+
+
+def _finite(value: object) -> bool:
+    return not isinstance(value, float) or isfinite(value)
 
 
 class FlagKind(Kind[bool]):

@@ -191,7 +191,7 @@ def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: floa
         low, high = max(low, mode - reach), min(high, mode + reach)
 
     def some(count: int) -> Array:
-        """So many at most."""
+        """`count` of them at most."""
         if wide:
             drawn = _standard_normal(generator, count, _precision(info))
             return drawn[(drawn >= low) & (drawn <= high)]

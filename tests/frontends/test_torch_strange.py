@@ -152,3 +152,28 @@ def test_shared_modules_of_a_module_that_uses_others_from_outside() -> None:
     assert set(again.parameters) == {
         f"{path}.{key}" for path in ("first.shared.0", "second.shared.0", "outside") for key in ("weight", "bias")
     }
+
+
+NUMBERS = {
+    "added": lambda x, v: x + v,
+    "multiplied": lambda x, v: v * x,
+    "chosen": lambda x, v: torch.where(x > 0, x, v),
+    "filled": lambda x, v: x.masked_fill(x > 0, v),
+    "padded": lambda x, v: nn.functional.pad(x, (1, 1), value=v),
+    "compared": lambda x, v: (x == v).float(),
+    "a tensor": lambda x, v: torch.maximum(x, torch.tensor(v)),
+    "a power": lambda x, v: x**v,
+    "a weight": lambda x, v: torch.lerp(x, x + 1, v),
+}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("function", NUMBERS.values(), ids=NUMBERS)
+def test_numbers_that_are_not_finite(function: Callable[[Tensor, float], Tensor], value: float) -> None:
+    agree(Of(lambda m, x: function(x, value)), *batches(4, 5))
+
+
+@pytest.mark.parametrize("function", [lambda x: nn.functional.threshold(x, 0, -math.inf), lambda x: x.clamp(min=math.nan)])
+def test_numbers_that_must_be_finite(function: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ImportFailed, match="is a number"):
+        netc.from_torch(Of(lambda m, x: function(x)), torch.randn(2, 8))

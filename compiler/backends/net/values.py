@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import inf, isinf, isnan
 from typing import Any
 
 from netc.dsl.grammar import tables
@@ -146,10 +145,6 @@ def _initialiser(init: Init) -> str:
 
 
 def _float(value: float) -> str:
-    if isnan(value):
-        return "(0 * 1e999)"
-    if isinf(value):
-        return "inf" if value == inf else "-inf"
-    text = repr(value)
+    text = repr(value)  # also `inf`, `-inf` and `nan`
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if e else text

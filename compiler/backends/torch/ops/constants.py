@@ -159,7 +159,7 @@ class _Writer:
         device = {} if self.op.static else {"device": DEVICE}
         if value.tensor:
             number = self._converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
-            spread = method(number, "expand", *sizes.items)
+            spread = method(number, "expand", *sizes.items) if sizes.items else number
             return method(spread, "clone") if self.op.static else spread
         code = value.code
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
