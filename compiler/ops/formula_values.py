@@ -109,8 +109,8 @@ def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
     dtype = np.float64 if is_real(formula, shape) else np.int64
     with np.errstate(all="ignore"):
         values = _evaluate(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
-    if kind_of(formula, shape) == "int":
-        values = values.astype(np.int64)
+        if kind_of(formula, shape) == "int":
+            values = values.astype(np.int64)
     return np.broadcast_to(values, shape).copy()
 
 
