@@ -2,7 +2,8 @@
 
 In: a path, and content or a function that writes it. Out: the file, and files that it refers to, or an `OSError` whose `filename` is the
 path that was asked for. Always: the previous content stays until all of the new is on the disk, and nothing half-written remains.
-What a process that was killed has left is removed by the next one that writes to the same folder.
+SIGTERM and SIGHUP
+end the process once that is so. What a process that was killed has left is removed by the next one that writes to the same folder.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+from .interrupting import ended_late
 
 try:
     import fcntl
@@ -145,20 +148,25 @@ def _write(path: str, content: bytes) -> None:
 def _folder(home: str) -> Iterator[str]:
     """A new folder in `home`, locked while it is used: so others see that it is not one that was left."""
     _remove_left(home)
+    with ended_late():
+        folder, lock = _made(home)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+
+
+def _made(home: str) -> tuple[str, int | None]:
+    """A new folder and its lock, if the file system has locks."""
     for _ in range(_TRIES):  # another process may take a folder that is not locked yet for one that was left
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
         lock = _locked(folder)
         if lock is not None or fcntl is None:
-            break
+            return folder, lock
         shutil.rmtree(folder, ignore_errors=True)
-    else:  # a file system without locks
-        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+    return tempfile.mkdtemp(prefix=_PREFIX, dir=home), None
 
 
 def _remove_left(home: str) -> None:
