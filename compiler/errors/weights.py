@@ -109,7 +109,7 @@ class WeightsMismatch(Problem):
         return (f"rename {_listed(pairs)}", *self._anew()) if pairs else (*self._anew(), *self._without())
 
     def _without(self) -> tuple[str, ...]:
-        """How to do without names, if all that is wrong is that one of the two has too many. With both, they may be other names of the same."""
+        """How to do without names that one of the two has alone. If both have some, they may be other names of the same."""
         match bool(self.missing), bool(self.unexpected), bool(self.misfits):
             case True, False, False:
                 what, option, names = "draw them", "--allow-missing", self.missing

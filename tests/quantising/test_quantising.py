@@ -168,7 +168,8 @@ def test_a_calibration_that_the_model_cannot_run(run: Run, sample: int) -> None:
     tokens = np.zeros((100, 3), np.int64)
     tokens[sample] = 7
     np.savez("c.npz", tokens=tokens)
-    done = run("-e", "tokens = input [T] int64; tokens -> embedding 5 8 -> dense 2", "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
+    text = "tokens = input [T] int64; tokens -> embedding 5 8 -> dense 2"
+    done = run("-e", text, "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
     assert done.exit_code == 1
     assert done.stderr.startswith("error: the model fails on the calibration: Non-zero status code returned while running Gather node")
     assert not Path("m.onnx").exists()
