@@ -88,7 +88,8 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
         with _folder(home) as folder:
             _call(write, os.path.join(folder, os.path.basename(target)))
             _flush(folder)
-            _move(folder, home, os.path.basename(target), parts)
+            with _alone(home):
+                _move(folder, home, os.path.basename(target), parts)
 
 
 def _call(write: Callable[[str], None], path: str) -> None:
@@ -126,6 +127,22 @@ def _move(folder: str, home: str, name: str, parts: str | None) -> None:
         if part not in others and stale.fullmatch(part):
             with suppress(OSError):
                 os.unlink(os.path.join(home, part))
+
+
+@contextmanager
+def _alone(home: str) -> Iterator[None]:
+    """No other process moves files to this folder meanwhile: it would take what the file refers to that comes last for what is left of
+    its predecessor. In a temporary folder, which is locked already, there is no other."""
+    lock = None
+    if fcntl is not None and not _LEFT.fullmatch(os.path.basename(home)):
+        with suppress(OSError):  # a file system without locks, or a folder that may not be read
+            lock = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def _usual_mode(folder: str) -> int:

@@ -8,8 +8,10 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from time import sleep
 
 import numpy as np
@@ -247,6 +249,34 @@ def test_two_at_once_leave_each_other_alone(tmp_path: Path) -> None:
 
     write_files(str(tmp_path / "a.py"), other)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.py": "a", "b.py": "b"}
+
+
+def pair(name: str) -> Callable[[str], None]:
+    """A file that refers to another one."""
+
+    def write(path: str) -> None:
+        Path(f"{path}.{name}.data").write_text(name)
+        Path(path).write_text(name)
+
+    return write
+
+
+def test_two_that_write_the_same_file_leave_one_that_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one writes between the two files of the first."""
+    target, replace = str(tmp_path / "m"), os.replace
+    other = Thread(target=lambda: write_files(target, pair("b"), r"\.[ab]\.data"))
+
+    def late(new: str, old: str) -> None:
+        if old == target and not other.ident:
+            other.start()
+            other.join(timeout=1)
+        replace(new, old)
+
+    monkeypatch.setattr(os, "replace", late)
+    write_files(target, pair("a"), r"\.[ab]\.data")
+    other.join()
+    name = Path(target).read_text()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"m": name, f"m.{name}.data": name}
 
 
 def heed_interruptions() -> None:
