@@ -157,8 +157,9 @@ class _Derivation:
         if why:
             raise Refused(NotStreamed(node.op.name, self.length.name, why), node.span)
         before = max((x.tail for x in items if isinstance(x, Piece)), key=lambda tail: sum(one.count for one in tail), default=())
-        made = found(Site(node, items, home, self.memory))
-        return [x.blamed(before, node.op.name, node.span) if isinstance(x, Piece) else x for x in made]
+        site = Site(node, items, home, self.memory)
+        made = found(site)
+        return [x.blamed(before, node.op.name, node.span, site.late) if isinstance(x, Piece) else x for x in made]
 
     def _at_the_end(self, item: Withheld) -> Refused:
         reason = "this result is known at the end of the stream only"
