@@ -206,6 +206,15 @@ def test_no_kernel_ends_the_process_after_a_stage(stage: str, kernel: str) -> No
     assert session(np.ones((2, 3, 4), np.float32)).shape[0] == 2
 
 
+def test_no_division_by_a_number_of_samples_ends_the_process() -> None:
+    session = netc.compile('a = input [T, 4]; b = input [S, 4]; (a, b) -> einsum "bid,bjd->bij"').session()
+    with pytest.raises(ValueError, match="without elements, ONNX Runtime's Einsum ends the process"):
+        session(np.ones((0, 3, 4), np.float32), np.ones((0, 5, 4), np.float32))
+    made = session(np.ones((2, 0, 4), np.float32), np.ones((2, 5, 4), np.float32))
+    assert isinstance(made, np.ndarray)
+    assert made.shape == (2, 0, 5)
+
+
 def test_the_lstm_takes_an_empty_sequence() -> None:
     assert netc.compile("input [T, 4] -> lstm 3").session()(np.ones((2, 0, 4), np.float32)).shape == (2, 0, 3)
 

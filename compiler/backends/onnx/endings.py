@@ -14,10 +14,22 @@ from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, inli
 
 from .failures import of_runtime
 
-KERNELS: Mapping[str, tuple[int, ...]] = {"GRU": (0, 1), "LSTM": (1,)}
-"""The axes of their first input that must not be empty, up to ONNX Runtime 1.31 at least."""
 Shapes = Mapping[str, tuple[int, ...]]
 Sizes = tuple[int | None, ...]
+_UNKNOWN: Sizes = (None,) * 64
+"""Of a tensor with as many axes as there may be."""
+
+
+def _of_batches(node: NodeProto) -> tuple[int, ...]:
+    """The axes that all terms of an equation have, and the result: some orders of the others are a division by their number."""
+    equation = next(attribute.s.decode() for attribute in node.attribute if attribute.name == "equation")
+    given, _, result = equation.replace(" ", "").partition("->")
+    first, *others = given.split(",")
+    return tuple(axis for axis, letter in enumerate(first) if others and "." not in given and all(letter in t for t in (*others, result)))
+
+
+KERNELS: Mapping[str, Callable[[NodeProto], tuple[int, ...]]] = {"GRU": lambda _: (0, 1), "LSTM": lambda _: (1,), "Einsum": _of_batches}
+"""The axes of their first input that must not be empty, up to ONNX Runtime 1.31 at least."""
 
 
 def ends(skeleton: ModelProto, whole: Callable[[], ModelProto], shapes: Shapes) -> str | None:
@@ -51,15 +63,16 @@ def _bodies(node: NodeProto) -> Iterable[GraphProto]:
 
 def _reached(graph: GraphProto, compute: Callable[[int], Sizes]) -> str | None:
     """The first kernel that gets no elements. `compute` gives the shape of what the node of a number gets; those before it get some."""
-    found = {value.name: _sizes(value) for value in (*graph.input, *graph.value_info)}
+    found: dict[str, Sizes] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    found |= {value.name: _sizes(value) for value in (*graph.input, *graph.value_info)}
     for index, node in enumerate(graph.node):
         if node.op_type in KERNELS:
-            axes, sizes = KERNELS[node.op_type], found.get(node.input[0], ())
+            axes, sizes = KERNELS[node.op_type](node), found.get(node.input[0], ())
             if not all(axis < len(sizes) and sizes[axis] is not None for axis in axes):
                 sizes = compute(index)
             if any(not sizes[axis] for axis in axes):
                 return str(node.op_type)
-        inner = next(filter(None, (_reached(body, lambda _: (None,) * 3) for body in _bodies(node))), None)
+        inner = next(filter(None, (_reached(body, lambda _: _UNKNOWN) for body in _bodies(node))), None)
         if inner is not None:
             return inner
     return None
@@ -73,7 +86,7 @@ def _computed(model: ModelProto, index: int, shapes: Shapes) -> Sizes:
     """The shape of what a node of the main graph gets. Sizes do not depend on numbers, so that any will do."""
     part = ModelProto()
     part.CopyFrom(model)
-    name, unknown = part.graph.node[index].input[0], (None,) * 3
+    name = part.graph.node[index].input[0]
     del part.graph.node[index:], part.graph.output[:]  # ONNX Runtime also runs nodes that nothing needs
     part.graph.output.add(name=name)
     feeds = {i.name: np.zeros(shapes[i.name], helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type)) for i in part.graph.input}
@@ -82,8 +95,8 @@ def _computed(model: ModelProto, index: int, shapes: Shapes) -> Sizes:
     try:
         session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception:  # such as that of weights in a file of their own
-        return unknown
+        return _UNKNOWN
     try:
         return tuple(session.run([name], feeds)[0].shape)
     except Exception as error:  # what fails before the kernel does not reach it
-        return (1,) * 3 if of_runtime(error) else unknown
+        return (1,) * len(_UNKNOWN) if of_runtime(error) else _UNKNOWN
