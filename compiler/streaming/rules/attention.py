@@ -116,7 +116,7 @@ def multihead_attention(site: Site) -> Sequence[Item]:
     if "key" in names and "attn_mask" not in names and all(isinstance(x, Fixed) for x in others):
         return _to_memory(site, query)
     if any(name in ("attn_mask", "padding") for name in names):
-        site.refuse("it has a mask", *(() if "key" in names else ("use `causal=true` in its place",)))
+        site.refuse("it has a mask", "" if op.causal or "key" in names else "use `causal=true` in its place")
     if not op.causal:
         site.looks_ahead(CAUSAL)
     if not all(isinstance(x, Piece) and x.axis == x.value.type.rank - 2 for x in others):
