@@ -1,4 +1,4 @@
-"""Ctrl-C while a command runs.
+"""Ctrl-C while a command runs, and signals that end the process while it writes files.
 
 In: SIGINT. Out: `KeyboardInterrupt` in the main thread, as Python raises it, and the memory of it. Always: an interruption is known as one
 whatever became of the exception: a library in C that imports a module, as NumPy and ONNX Runtime do, prints it and raises another one.
@@ -6,10 +6,15 @@ whatever became of the exception: a library in C that imports a module, as NumPy
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import NoReturn
 
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a process at once; Windows has no SIGHUP."""
 _noticed = False
 
 
@@ -29,3 +34,29 @@ def excepthook(kind: type[BaseException], error: BaseException, trace: Traceback
     """What C prints of an interruption is left out."""
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
+
+
+@contextmanager
+def ended_late() -> Iterator[None]:
+    """Signals that would end the process at once interrupt the block, which can clear away what it has begun, and end the process then.
+    Those that something else handles or ignores stay as they are, and so do all outside of the main thread."""
+    import threading
+
+    in_main = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in _ENDING if in_main and signal.getsignal(number) is signal.SIG_DFL]
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) == 1:
+            raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, receive)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        if received:
+            signal.raise_signal(received[0])

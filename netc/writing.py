@@ -2,7 +2,8 @@
 
 In: a path, and content or a function that writes it. Out: the file, and files that it refers to, or an `OSError` whose `filename` is the
 path that was asked for. Always: the previous content stays until all of the new is on the disk, and nothing half-written remains.
-What a process that was killed has left is removed by the next one that writes to the same folder.
+SIGTERM and SIGHUP
+end the process once that is so. What a process that was killed has left is removed by the next one that writes to the same folder.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+from .interrupting import ended_late
 
 try:
     import fcntl
@@ -85,7 +88,8 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
         with _folder(home) as folder:
             _call(write, os.path.join(folder, os.path.basename(target)))
             _flush(folder)
-            _move(folder, home, os.path.basename(target), parts)
+            with _alone(home):
+                _move(folder, home, os.path.basename(target), parts)
 
 
 def _call(write: Callable[[str], None], path: str) -> None:
@@ -125,6 +129,22 @@ def _move(folder: str, home: str, name: str, parts: str | None) -> None:
                 os.unlink(os.path.join(home, part))
 
 
+@contextmanager
+def _alone(home: str) -> Iterator[None]:
+    """No other process moves files to this folder meanwhile: it would take what the file refers to that comes last for what is left of
+    its predecessor. In a temporary folder, which is locked already, there is no other."""
+    lock = None
+    if fcntl is not None and not _LEFT.fullmatch(os.path.basename(home)):
+        with suppress(OSError):  # a file system without locks, or a folder that may not be read
+            lock = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
 def _usual_mode(folder: str) -> int:
     """That of a new file: libraries that write may leave nobody else any rights."""
     path = os.path.join(folder, f"{_PREFIX}mode")
@@ -145,20 +165,25 @@ def _write(path: str, content: bytes) -> None:
 def _folder(home: str) -> Iterator[str]:
     """A new folder in `home`, locked while it is used: so others see that it is not one that was left."""
     _remove_left(home)
+    with ended_late():
+        folder, lock = _made(home)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+
+
+def _made(home: str) -> tuple[str, int | None]:
+    """A new folder and its lock, if the file system has locks."""
     for _ in range(_TRIES):  # another process may take a folder that is not locked yet for one that was left
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
         lock = _locked(folder)
         if lock is not None or fcntl is None:
-            break
+            return folder, lock
         shutil.rmtree(folder, ignore_errors=True)
-    else:  # a file system without locks
-        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+    return tempfile.mkdtemp(prefix=_PREFIX, dir=home), None
 
 
 def _remove_left(home: str) -> None:

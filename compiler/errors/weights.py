@@ -12,6 +12,8 @@ from .base import Problem
 
 SHOWN = 10
 """The number of names of each kind that are listed."""
+FEW = 4
+"""The number of names up to which each is an option of its own."""
 
 
 class WeightsError(ValueError):
@@ -72,7 +74,7 @@ class Misfit(Record):
 
 
 class WeightsMismatch(Problem):
-    """Weights whose names, shapes or types differ from the model's.
+    """Weights whose names, shapes, types or numbers do not fit the model.
 
     `near` pairs a few unexpected names with similar missing ones. All names in the weights (`added` is true) or in the model start with
     `prefix`, and more names would match without it.
@@ -87,14 +89,14 @@ class WeightsMismatch(Problem):
     added: bool = True
 
     def message(self) -> str:
-        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "with a different shape or type")]
+        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "not fitting")]
         return "the weights do not match the model: " + ", ".join(f"{len(some)} {what}" for some, what in counts if some)
 
     def notes(self) -> tuple[str, ...]:
         lists = (
             ("missing from the weights", [f"`{n}`" for n in self.missing]),
             ("unexpected in the weights", [f"`{n}`" for n in self.unexpected]),
-            ("with a different shape or type", [f"`{m.name}` {m.why}" for m in self.misfits]),
+            ("not fitting", [f"`{m.name}` {m.why}" for m in self.misfits]),
         )
         return tuple(f"{what}: {_listed(some)}" for what, some in lists if some)
 
@@ -104,7 +106,19 @@ class WeightsMismatch(Problem):
                 return (f"remove the prefix `{self.prefix}`, which every name in the weights has: `--strip-prefix {quote(self.prefix)}`",)
             return (f"add the prefix `{self.prefix}`, which every name in the model has",)
         pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
-        return (*((f"rename {_listed(pairs)}",) if pairs else ()), *self._anew())
+        return (f"rename {_listed(pairs)}", *self._anew()) if pairs else (*self._anew(), *self._without())
+
+    def _without(self) -> tuple[str, ...]:
+        """How to do without names that one of the two has alone. If both have some, they may be other names of the same."""
+        match bool(self.missing), bool(self.unexpected), bool(self.misfits):
+            case True, False, False:
+                what, option, names = "draw them", "--allow-missing", self.missing
+            case False, True, False:
+                what, option, names = "leave them out", "--ignore", self.unexpected
+            case _:
+                return ()
+        options = " ".join(f"{option} {quote(name)}" for name in names)
+        return (f"to {what}: `{options}`",) if len(names) <= FEW else ()
 
     def _anew(self) -> tuple[str, ...]:
         """What to do about parameters of another shape, as those of a head for another number of classes are."""

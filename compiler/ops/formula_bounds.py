@@ -132,7 +132,10 @@ def _interval_of_call(formula: CallFormula, shape: Shape) -> Bounds:
             return _rounded(FUNCTIONS[name].python, interval(argument, shape))
         case CallFormula("abs", (argument,)):
             return _of_abs(interval(argument, shape))
-        case CallFormula("sqrt" | "exp", _):
+        case CallFormula("exp", (argument,)):
+            low, high = interval(argument, shape)
+            return 0 if low is None else _bounded(math.exp, low), None if high is None else _bounded(math.exp, high)
+        case CallFormula("sqrt", _):
             return 0, None
         case CallFormula("sin" | "cos", _):
             return -1, 1
@@ -153,6 +156,8 @@ def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
             corners = [_both(operator.mul, x, y) for x in left for y in right]
             known = [x for x in corners if x is not None]
             return (min(known), max(known)) if len(known) == len(corners) else UNBOUNDED
+        case "**" if a is not None and a > 0 and None not in (b, c, d):
+            return _of_power(left, right)
         case "**" if a is not None and a >= 1 and c is not None and c >= 0:
             return 1, None
         case "/" | "//" | "**" if a is not None and a >= 0 and (positive or op == "**"):
@@ -163,6 +168,21 @@ def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
         case "+" | "-" | "/" | "//" | "%" | "**":
             return UNBOUNDED
     return 0, 1
+
+
+def _of_power(base: Bounds, exponent: Bounds) -> Bounds:
+    """Of a positive base: a power is monotone in both."""
+    ends = [_both(lambda x, y: _bounded(operator.pow, float(x), y), x, y) for x in base for y in exponent]
+    known = [x for x in ends if x is not None]
+    return min(known), max(known)
+
+
+def _bounded(function: Callable[..., Any], *numbers: float) -> float:
+    """Of a function that grows: infinity where the result is too large."""
+    try:
+        return float(function(*numbers))
+    except OverflowError:
+        return math.inf
 
 
 def _of_remainder(bound: Bounds) -> Bounds:

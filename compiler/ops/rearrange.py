@@ -99,6 +99,11 @@ class Rearrange(Layout):
             merge = None
         return Plan(split, order, merge, opened.left, opened.right)
 
+    def kept(self, given: OpInputs) -> dict[int, int]:
+        """The axes that are neither divided nor joined, and the axes of the result that they are."""
+        opened, _ = self._solved(given)
+        return {axis: opened.right.index(group) for axis, group in enumerate(opened.left) if len(group) == 1 and group in opened.right}
+
     def _solved(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
         """The pattern for the input's rank, and the size of every name."""
         x = given.x

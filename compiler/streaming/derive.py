@@ -26,6 +26,7 @@ from .bodies import plain_operator, plain_type
 from .building import Building, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .lengths import Length, conditions_of, facts_of, length_of, multiple, sizes_in
+from .masks import least_in
 from .memory import Memory, Remembered
 from .padding import KEY, VALUE, Padding, refuse_rows
 from .scans import fixed_scan, streamed_scan
@@ -156,8 +157,9 @@ class _Derivation:
         if why:
             raise Refused(NotStreamed(node.op.name, self.length.name, why), node.span)
         before = max((x.tail for x in items if isinstance(x, Piece)), key=lambda tail: sum(one.count for one in tail), default=())
-        made = found(Site(node, items, home, self.memory))
-        return [x.blamed(before, node.op.name, node.span) if isinstance(x, Piece) else x for x in made]
+        site = Site(node, items, home, self.memory)
+        made = found(site)
+        return [x.blamed(before, node.op.name, node.span, site.late) if isinstance(x, Piece) else x for x in made]
 
     def _at_the_end(self, item: Withheld) -> Refused:
         reason = "this result is known at the end of the stream only"
@@ -172,10 +174,17 @@ class _Derivation:
         if not all(item.constant for item in items):
             return [Fixed(None, value) for value in start]
         steps = self.memory.step.put(node.op, [item.step for item in items if item.step is not None], node.span, home, len(node.outputs))
-        number = _number(node.op.formula) if isinstance(node.op, TableOperator) else None
-        if number is not None:
-            self.memory.numbers[id(steps[0])] = number
+        if isinstance(node.op, TableOperator):
+            self._note_table(node.op, id(steps[0]))
         return [Fixed(step, value) for step, value in zip(steps, start, strict=True)]
+
+    def _note_table(self, table: TableOperator, step: int) -> None:
+        """What is known of the numbers of a table that is the same in each step."""
+        number, least = _number(table.formula), least_in(table.formula, table.shape)
+        if number is not None:
+            self.memory.numbers[step] = number
+        if least is not None:
+            self.memory.least[step] = least
 
     # --- loops -------------------------------------------------------------------------------------------------------------
 

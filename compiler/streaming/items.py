@@ -34,11 +34,13 @@ class Fixed(Record):
 
 
 class Blame(Record):
-    """An operator because of which the last `count` elements depend on where the sequence ends."""
+    """An operator because of which the last `count` elements depend on where the sequence ends; `late`: it does not look ahead, but begins
+    at the first element, so that what is in front of the sequence makes its results late."""
 
     operator: str
     span: Span
     count: int
+    late: bool = False
 
 
 class Piece(Record):
@@ -62,7 +64,7 @@ class Piece(Record):
         """The same elements, which are now `by` further ahead."""
         return replace(self, ahead=self.ahead + by, over=over)
 
-    def blamed(self, before: tuple[Blame, ...], operator: str, span: Span) -> Piece:
+    def blamed(self, before: tuple[Blame, ...], operator: str, span: Span, late: bool) -> Piece:
         """The same, made of a piece with the tail `before` by that operator: what it adds is its own, what it cuts off was added last."""
         wanted, tail = max(self.over - self.ahead, 0), list(before)
         while tail and sum(one.count for one in tail) > wanted:
@@ -70,7 +72,7 @@ class Piece(Record):
             left = wanted - sum(one.count for one in tail)
             tail += [replace(last, count=left)] if left > 0 else []
         missing = wanted - sum(one.count for one in tail)
-        return replace(self, tail=(*tail, *([Blame(operator, span, missing)] if missing else [])))
+        return replace(self, tail=(*tail, *([Blame(operator, span, missing, late)] if missing else [])))
 
 
 class Withheld(Record):

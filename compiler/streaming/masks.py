@@ -6,27 +6,35 @@ after its query. Always: what is said is proved; a score of -1e4 or less counts 
 
 from __future__ import annotations
 
-from ..ir.types import BOOL, DType
+from ..ir.types import BOOL, DType, Shape
 from ..ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from ..ops.formula_bounds import interval
 
 HIDDEN = -1e4
 """A score that no other outweighs."""
 
 
-def later_in(formula: Formula, query: int, key: int, element: DType) -> bool | float | None:
-    """What a table has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are the numbers of
-    their indices."""
-    proof = _Later(query, key)
+def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
+    """What a table of that shape has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are
+    the numbers of their indices."""
+    proof = _Later(shape, query, key)
     if element == BOOL:
         return proof.truth(formula)
-    return HIDDEN if proof.hidden(formula) else 0.0 if proof.zero(formula) else None
+    most = proof.most(formula)
+    return most if most is not None and most <= HIDDEN else 0.0 if proof.zero(formula) else None
+
+
+def least_in(formula: Formula, shape: Shape) -> float | None:
+    """A number above 0 that no element of a table is below, if one is known."""
+    low, _ = interval(formula, shape)
+    return low if low is not None and low > 0 else None
 
 
 class _Later:
     """What a formula is where the key is at least one position after the query."""
 
-    def __init__(self, query: int, key: int) -> None:
-        self.query, self.key = query, key
+    def __init__(self, shape: Shape, query: int, key: int) -> None:
+        self.shape, self.query, self.key = shape, query, key
 
     def truth(self, formula: Formula) -> bool | None:
         """True or false wherever the key comes later; None: not known."""
@@ -48,21 +56,30 @@ class _Later:
                 return options[0 if decided else 1] if decided is not None else options[0] if options[0] is options[1] else None
         return None
 
-    def hidden(self, formula: Formula) -> bool:
-        """Whether it is a number that hides a key."""
+    def most(self, formula: Formula) -> float | None:
+        """A number that it is at most."""
         match formula:
             case Const(int() | float() as value):
-                return value <= HIDDEN
+                return float(value)
             case UnaryFormula("-", CallFormula("where", (test, then, otherwise))):
-                return self.hidden(CallFormula("where", (test, UnaryFormula("-", then), UnaryFormula("-", otherwise))))
+                return self.most(CallFormula("where", (test, UnaryFormula("-", then), UnaryFormula("-", otherwise))))
             case UnaryFormula("-", Const(int() | float() as value)):
-                return -value <= HIDDEN
+                return -float(value)
             case CallFormula("where", (test, then, otherwise)):
                 decided = self.truth(test)
-                if decided is None:
-                    return self.hidden(then) and self.hidden(otherwise)
-                return self.hidden(then if decided else otherwise)
-        return False
+                if decided is not None:
+                    return self.most(then if decided else otherwise)
+                ends = (self.most(then), self.most(otherwise))
+                return None if ends[0] is None or ends[1] is None else max(ends[0], ends[1])
+            case BinaryFormula("*", left, right):
+                found = self._scaled(left, right)
+                return self._scaled(right, left) if found is None else found
+        return None
+
+    def _scaled(self, factor: Formula, formula: Formula) -> float | None:
+        """The same of what is negative, times what is positive."""
+        least, most = least_in(factor, self.shape), self.most(formula)
+        return None if least is None or most is None or most > 0 else most * least
 
     def zero(self, formula: Formula) -> bool:
         """Whether it is 0."""

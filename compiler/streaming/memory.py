@@ -46,6 +46,8 @@ class Memory:
         """The paths of the blocks that values of the start are made in, by their ids."""
         self.numbers: dict[int, Number] = {}
         """Tables of one number, by the ids of their values in the step."""
+        self.least: dict[int, float] = {}
+        """Of tables whose elements are above 0: a number that none is below."""
 
     def name(self, wanted: str) -> str:
         """A name that nothing has."""

@@ -46,6 +46,8 @@ class Site:
         """That of the pieces."""
         self.given: OpInputs = node.op.bind(tuple(v.type for v in node.inputs), memory.whole_facts)
         """The types in the whole."""
+        self.late = False
+        """Whether its results come later than they could, as it begins with elements in front of the sequence."""
 
     @property
     def pieces(self) -> list[Piece]:
@@ -186,7 +188,12 @@ class Site:
         refuse_tail(x, self.length)
         if x.ahead < 0:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
-        return self.delayed(x, 0)
+        return self.held_back(x)
+
+    def held_back(self, x: Piece) -> Piece:
+        """Without elements that come before those of the sequence: they are given out with it."""
+        self.late = self.late or x.ahead > 0
+        return self.delayed(x, min(x.ahead, 0))
 
     def from_the_start(self, x: Piece, number: Number) -> Piece:
         """The piece with a number in place of what comes before the first element of the whole."""
@@ -321,6 +328,10 @@ def refuse_tail(x: Piece, length: Length) -> None:
     """Refuses a piece of which the elements so far depend on where the sequence ends."""
     if x.tail:
         first = x.tail[0]
+        if first.late:
+            many = f"{x.over - x.ahead} elements" if x.over - x.ahead > 1 else "an element"
+            why = f"it begins with {many} in front of the sequence, so that its results come later than they are needed"
+            raise Refused(NotStreamed(first.operator, length.name, why), first.span)
         raise Refused(LooksAhead(first.operator, length.name, x.over - x.ahead), first.span)
 
 

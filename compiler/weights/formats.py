@@ -51,7 +51,8 @@ def open_file(path: Path, source: str) -> Tensors:
         raise WeightsError(WeightsUnreadable(source, "it is not a file"))
     if opener is None:
         known = ", ".join(f"`{ending}`" for ending in OPENERS)
-        raise WeightsError(WeightsUnreadable(source, f"`{path.suffix}` is not a format of weights", f"use one of {known}"))
+        why = f"`{path.suffix}` is not a format of weights" if path.suffix else "the ending of its name says the format, and it has none"
+        raise WeightsError(WeightsUnreadable(source, why, f"use one of {known}"))
     return guarded(lambda: opener(path, source), source, path)()
 
 

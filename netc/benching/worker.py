@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
+
 from .job import job_of
 from .memory import peak_memory, used_memory
 from .runners import RUNNERS, Runner, WrongModel
@@ -48,7 +50,9 @@ def _answered() -> Iterator[dict[str, Any]]:
 
 
 def _words(error: Exception) -> str:
-    said = " ".join(str(error).split())[:600]
+    said = runtime_message(error)[:600]
+    if of_runtime(error):
+        return f"ONNX Runtime: {said}"
     return said if isinstance(error, WrongModel | ValueError) and said else f"{type(error).__name__}: {said}"
 
 

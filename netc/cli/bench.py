@@ -67,6 +67,8 @@ def command(
     """
     path = one_source(file, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
+    from netc.compiler.backends.onnx.failures import kernel_hints
+
     from ..benching.contenders import Settings
     from ..benching.measuring import ContenderFailed, measure
     from . import benched
@@ -79,7 +81,7 @@ def command(
                 jobs = benched.jobs(asked, against, settings)
             found = measure(jobs, rounds, folder)
         except ContenderFailed as error:
-            raise Failed(str(error)) from None
+            raise Failed(str(error), *kernel_hints(str(error), {str(dtype)})) from None
     write(_shown(found, jobs, form))
 
 

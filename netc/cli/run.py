@@ -117,7 +117,7 @@ def _run(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
     except ValueError as error:
         raise Failed(str(error)) from None
     except Exception as error:
-        from .runnable import of_runtime, runtime_message
+        from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
 
         if not of_runtime(error):
             raise

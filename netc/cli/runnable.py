@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from netc.compiler.backends.onnx import NO_BFLOAT16, holds_bfloat16
+from netc.compiler.backends.onnx import held_types
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, providers
+from netc.compiler.backends.onnx.failures import kernel_hints, of_runtime, runtime_message
 from netc.compiler.backends.onnx.runtime import OnnxSession, UnknownPort
 from netc.dsl.record import Record
 
@@ -42,8 +42,8 @@ def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpo
             raise Failed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
     _check(device)
-    hints = (NO_BFLOAT16,) if device == "cpu" and holds_bfloat16(model.program) else ()
-    return Runnable(_started(lambda: model.session(weights, seed, device), "the model", *hints), shapes)
+    held = held_types(model.program) if device == "cpu" else frozenset[str]()
+    return Runnable(_started(lambda: model.session(weights, seed, device), "the model", held), shapes)
 
 
 def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
@@ -62,16 +62,6 @@ def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
     return Runnable(session, lambda: shapes)
 
 
-def of_runtime(error: Exception) -> bool:
-    """Whether ONNX Runtime raised it."""
-    return type(error).__module__.startswith("onnxruntime")
-
-
-def runtime_message(error: Exception) -> str:
-    """ONNX Runtime's message, on one line, without its codes."""
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
-
-
 def _check(device: str) -> None:
     """Fails at once if a device is not available."""
     try:
@@ -80,7 +70,7 @@ def _check(device: str) -> None:
         raise Failed(str(error)) from None
 
 
-def _started(start: Callable[[], OnnxSession], what: str, *hints: str) -> OnnxSession:
+def _started(start: Callable[[], OnnxSession], what: str, held: Collection[str] = ()) -> OnnxSession:
     try:
         return start()
     except DeviceUnavailable as error:
@@ -92,4 +82,5 @@ def _started(start: Callable[[], OnnxSession], what: str, *hints: str) -> OnnxSe
     except Exception as error:
         if not of_runtime(error):
             raise
-        raise Failed(f"ONNX Runtime cannot load {what}: {runtime_message(error)}", *hints) from None
+        message = runtime_message(error)
+        raise Failed(f"ONNX Runtime cannot load {what}: {message}", *kernel_hints(message, held)) from None

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.base import Backend, BackendInput
+from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
 from netc.compiler.backends.registry import get_or_raise
 from netc.dsl.record import replace
 
@@ -94,6 +95,7 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
     from netc.compiler.backends.onnx.save import save_proto
     from netc.compiler.weights.room import check_disk
 
+    what = "drawn inputs" if arrays is None else "the calibration"
     _check_products(artefact.products(), method)
     check_disk(path.parent, int(_DISK * _weights(artefact)), "quantising it takes")
     with TemporaryDirectory(dir=path.parent) as inner:
@@ -104,14 +106,18 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
         before = _size(folder) - whole.copied
         session = _session(source)
         samples = [drawn(program)] if arrays is None else list(batches(program, session, arrays))
-        results = _results(session, samples)
-        del session
         try:
+            results = _results(session, samples)
+            del session
             proto = quantised(source, folder, method, None if arrays is None else samples, artefact.is_large)
         except NotInstalled as error:
             raise CannotQuantise(f"{method} needs the package `{error}`, which is not installed: pip install netc[quantize]") from None
         except NotFiniteScale:
             raise CannotQuantise(why_not_finite(arrays or {}, samples[0])) from None
+        except Exception as error:
+            if not of_runtime(error):
+                raise
+            raise CannotQuantise(f"the model fails on {what}: {runtime_message(error)}") from None
     made = products(proto)
     left = tuple(product.name for product in made if not product.quantised)
     if len(left) == len(made):
@@ -119,7 +125,6 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
     save_proto(proto, path)
     del proto
     changed = tuple(changes(results, _results(_session(path), samples)))
-    what = "drawn inputs" if arrays is None else "the calibration"
     return Quantised(len(made) - len(left), len(made), left, before, _size(path.parent), changed, what)
 
 
@@ -130,9 +135,9 @@ def _session(path: Path) -> OnnxSession:
     try:
         return OnnxSession(path)
     except Exception as error:
-        if not type(error).__module__.startswith("onnxruntime"):
+        if not of_runtime(error):
             raise
-        raise CannotQuantise(f"ONNX Runtime cannot load the model: {' '.join(str(error).split())}") from None
+        raise CannotQuantise(f"ONNX Runtime cannot load the model: {runtime_message(error)}") from None
 
 
 def _check_products(found: list[Product], method: str) -> None:

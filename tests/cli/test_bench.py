@@ -116,10 +116,12 @@ def test_the_table_and_csv(netc: Netc, spec: Path) -> None:
         ("two.onnx", "it has 2 inputs, and is given 1"),
         ("broken.onnx", "broken.onnx: "),
         ("broken.pt2", "broken.pt2: "),
+        ("double.onnx", "double.onnx: ONNX Runtime: Could not find an implementation for Conv"),
     ],
 )
 def test_a_contender_that_fails(netc: Netc, spec: Path, write: Write, against: str, said: str) -> None:
     netc("compile", "-e", "x = input 3; y = input 3; x + y", "-o", "two.onnx")
+    netc("compile", "-e", "input 3 -> unsqueeze 2 -> conv 2 1", "--dtype", "float64", "--seed", "0", "-o", "double.onnx")
     write("broken.onnx", "nothing")
     write("broken.pt2", "nothing")
     done = netc("bench", spec, "--against", against, *FEW)

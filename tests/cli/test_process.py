@@ -8,8 +8,10 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from time import sleep
 
 import numpy as np
@@ -216,6 +218,30 @@ def test_what_was_killed_leaves_nothing_for_long(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == [".netc-aaaaaaaa", ".netc-of-mine", "m.py"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_was_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """And the process ends as one that such a signal ends."""
+    (tmp_path / "m.py").write_text("before")
+    writing = f"lambda path: (open(path, 'w').write('half'), os.kill(os.getpid(), {int(number)}), open('after', 'w'))"
+    script = f"import os, signal; from netc import writing; writing.write_files('m.py', {writing}); print('not reached')"
+    usual = lambda: signal.signal(number, signal.SIG_DFL)  # noqa: E731
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=False, preexec_fn=usual)
+    assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"m.py": "before"}
+
+
+def test_who_handles_such_a_signal_goes_on_doing_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    received: list[int] = []
+    usual = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        write_files("m.py", lambda path: (Path(path).write_text("whole"), signal.raise_signal(signal.SIGTERM))[1])
+        assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, usual)
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    assert (received, Path("m.py").read_text()) == ([signal.SIGTERM], "whole")
+
+
 def test_two_at_once_leave_each_other_alone(tmp_path: Path) -> None:
     def other(path: str) -> None:
         write_files(str(tmp_path / "b.py"), lambda inner: Path(inner).write_text("b"))
@@ -223,6 +249,34 @@ def test_two_at_once_leave_each_other_alone(tmp_path: Path) -> None:
 
     write_files(str(tmp_path / "a.py"), other)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.py": "a", "b.py": "b"}
+
+
+def pair(name: str) -> Callable[[str], None]:
+    """A file that refers to another one."""
+
+    def write(path: str) -> None:
+        Path(f"{path}.{name}.data").write_text(name)
+        Path(path).write_text(name)
+
+    return write
+
+
+def test_two_that_write_the_same_file_leave_one_that_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one writes between the two files of the first."""
+    target, replace = str(tmp_path / "m"), os.replace
+    other = Thread(target=lambda: write_files(target, pair("b"), r"\.[ab]\.data"))
+
+    def late(new: str, old: str) -> None:
+        if old == target and not other.ident:
+            other.start()
+            other.join(timeout=1)
+        replace(new, old)
+
+    monkeypatch.setattr(os, "replace", late)
+    write_files(target, pair("a"), r"\.[ab]\.data")
+    other.join()
+    name = Path(target).read_text()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"m": name, f"m.{name}.data": name}
 
 
 def heed_interruptions() -> None:

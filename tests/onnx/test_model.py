@@ -123,6 +123,17 @@ def test_a_parameter_is_an_output() -> None:
     assert sorted(a.tolist() for a in found.values() if a.ndim == 1) == [[1, 1]]
 
 
+@pytest.mark.parametrize(
+    "text", ["x = input 3\nw = x * param [3] init=ones as w\nout w, x", "x = input 3\nw = param [3] as w\nout x, w, w"]
+)
+def test_outputs_and_parameters_have_the_names_of_the_spec(text: str) -> None:
+    """Also where both would have the same one."""
+    model = netc.compile(text)
+    graph = model.onnx().graph
+    assert [x.name for x in graph.output] == list(model.outputs) == list(model.session().outputs)
+    assert [x.name for x in graph.initializer] == list(model.parameters) == ["w"]
+
+
 def test_names_that_meet_are_told_apart() -> None:
     text = "a = input 3; c = param [3] init=ones as a; b = (a -> relu as output) + c; out b"
     assert run(text, np.ones((1, 3), np.float32))["b"].tolist() == [[2, 2, 2]]

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 import netc
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, check_used
@@ -184,3 +185,47 @@ def test_no_kernel_ends_the_process(text: str, shape: tuple[int, ...]) -> None:
         session(np.ones(shape, np.float32))
     assert session(np.ones((2, 3, 4), np.float32)).shape[:2] == (2, 3)
     assert netc.compile("input [T, 4] -> dense 3").session()(np.ones(shape, np.float32)).shape == (*shape[:2], 3)
+
+
+BEFORE = (
+    "rnn 3 layers=2 bidirectional=true",
+    "multihead_attention 2 average_attn_weights=false",
+    "slice 1 stop=(T // 2)",
+    "topk (T // 2) axis=1",
+    "reshape [N, T, 2, 2] -> flatten 2",
+)
+"""What comes before a kernel, with sizes that ONNX's inference does not find or ONNX Runtime cannot compute without elements."""
+
+
+@pytest.mark.parametrize("kernel", ["gru 3", "lstm 3", "lstm 3 bidirectional=true -> gru 3"])
+@pytest.mark.parametrize("stage", BEFORE)
+def test_no_kernel_ends_the_process_after_a_stage(stage: str, kernel: str) -> None:
+    session = netc.compile(f"x = input [T, 4] where T >= 2; x -> {stage} -> {kernel}").session()
+    with pytest.raises((ValueError, Fail)):
+        session(np.ones((0, 3, 4), np.float32))
+    assert session(np.ones((2, 3, 4), np.float32)).shape[0] == 2
+
+
+def test_no_division_by_a_number_of_samples_ends_the_process() -> None:
+    session = netc.compile('a = input [T, 4]; b = input [S, 4]; (a, b) -> einsum "bid,bjd->bij"').session()
+    with pytest.raises(ValueError, match="without elements, ONNX Runtime's Einsum ends the process"):
+        session(np.ones((0, 3, 4), np.float32), np.ones((0, 5, 4), np.float32))
+    made = session(np.ones((2, 0, 4), np.float32), np.ones((2, 5, 4), np.float32))
+    assert isinstance(made, np.ndarray)
+    assert made.shape == (2, 0, 5)
+
+
+def test_the_lstm_takes_an_empty_sequence() -> None:
+    assert netc.compile("input [T, 4] -> lstm 3").session()(np.ones((2, 0, 4), np.float32)).shape == (2, 0, 3)
+
+
+@pytest.mark.parametrize("stage", ["rnn 3 bidirectional=true", "lstm 3 proj_size=2"])
+def test_a_batch_without_samples(stage: str) -> None:
+    """PyTorch takes it, and so does ONNX Runtime."""
+    model = netc.compile(f"input [T, 4] -> {stage}")
+    none = np.ones((0, 3, 4), np.float32)
+    with torch.no_grad():
+        wanted = model.module(seed=0).eval()(torch.from_numpy(none))
+    made = model.session(seed=0)(none)
+    assert isinstance(made, np.ndarray)
+    assert made.shape == tuple(wanted.shape)

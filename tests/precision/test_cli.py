@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from netc.cli import cli
-from netc.compiler.backends.onnx import NO_BFLOAT16
+from netc.compiler.backends.onnx.failures import FEW_KERNELS
 
 TEXT = "input 3 -> dense 2"
 
@@ -29,7 +29,7 @@ def test_compile(folder: Path) -> None:
     assert "dtype=torch.float16" in run("compile", "-e", TEXT, "--target", "torch", "--dtype", "float16").stdout
     done = run("compile", "-e", TEXT, "--dtype", "bfloat16", "--keep-io", "-o", "a.onnx", "--seed", "0")
     assert done.exit_code == 0
-    assert done.stderr == f"note: the graph holds bfloat16: {NO_BFLOAT16}\n"
+    assert done.stderr == f"note: the graph holds bfloat16: {FEW_KERNELS['bfloat16']}\n"
     graph = onnx.load("a.onnx").graph
     assert [p.type.tensor_type.elem_type for p in (*graph.input, *graph.output)] == [1, 1]
     assert {t.data_type for t in graph.initializer} == {16}
@@ -43,7 +43,10 @@ def test_run(folder: Path) -> None:
     assert run("run", "-e", TEXT, "--dtype", "float16", "--keep-io", "--random").stdout.startswith("output: float32 [1, 2]")
     refused = run("run", "-e", TEXT, "--dtype", "bfloat16", "--random")
     assert refused.exit_code == 1
-    assert NO_BFLOAT16 in refused.stderr
+    assert FEW_KERNELS["bfloat16"] in refused.stderr
+    refused = run("run", "-e", "input 3x8x8 -> conv 2 3x3", "--dtype", "float64", "--random")
+    assert refused.exit_code == 1
+    assert FEW_KERNELS["float64"] in refused.stderr
     run("compile", "-e", TEXT, "-o", "a.onnx", "--seed", "0")
     done = run("run", "a.onnx", "--dtype", "float16", "--random")
     assert done.exit_code == 2

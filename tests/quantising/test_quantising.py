@@ -162,6 +162,26 @@ def test_a_calibration_that_is_not_finite(run: Run, text: str, number: float, sa
     assert not Path("m.onnx").exists()
 
 
+@pytest.mark.parametrize("sample", [0, 99])
+def test_a_calibration_that_the_model_cannot_run(run: Run, sample: int) -> None:
+    """In a sample that is compared, and in one that only the scales are computed from."""
+    tokens = np.zeros((100, 3), np.int64)
+    tokens[sample] = 7
+    np.savez("c.npz", tokens=tokens)
+    text = "tokens = input [T] int64; tokens -> embedding 5 8 -> dense 2"
+    done = run("-e", text, "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: the model fails on the calibration: Non-zero status code returned while running Gather node")
+    assert not Path("m.onnx").exists()
+
+
+def test_drawn_inputs_that_the_model_cannot_run(run: Run) -> None:
+    """Integers are drawn as 0 or 1, and there is no word 1."""
+    done = run("-e", "tokens = input [T] int64; tokens -> embedding 1 8 -> dense 2", "-o", "m.onnx", "--quantize", "int8")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: the model fails on drawn inputs: Non-zero status code")
+
+
 def test_numbers_inside_the_model_that_are_not_finite(run: Run) -> None:
     np.savez("c.npz", input=np.full((40, 64), 3e38, np.float32))
     done = run("-e", "input 64 -> dense 32 init=ones -> dense 10", "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")

@@ -37,6 +37,9 @@ RULES = {
     "max_pool_padded": "x = input [3, T]; x -> max_pool 3 stride=1 padding=1 -> pad [1, -1]",
     "avg_pool": "x = input [3, T]; x -> pad [3, 0] -> avg_pool 4 stride=1",
     "lp_pool": "x = input [3, T]; x -> pad [1, 0] -> lp_pool 2 stride=1",
+    "sliding_window": "x = input [3, T]; x -> pad [3, 0] -> sliding_window 2 4 -> dense 2 tanh",
+    "sliding_window_after_padding": "x = input [T, 3]; x -> pad [0, 0, 4, 0] value=2 -> dense 2 -> sliding_window 1 3 -> slice 1 start=2",
+    "sliding_window_along_another_axis": "x = input [T, 6]; x -> sliding_window 2 4 2 -> mean axis=3",
     "concat_in_front": "x = input [T, 3]; s = param [1, 1, 3] as s; (s -> expand [N, 1, 3], x) -> concat axis=1 -> slice 1 stop=T",
     "concat_of_features": "x = input [T, 3]; y = input [T, 2]; (x, y, x) -> concat axis=2",
     "fixed_for_all_positions": "x = input [T, 3]; y = input [3]; x * (y -> unsqueeze 1)",
@@ -62,6 +65,13 @@ RULES = {
     "attention_window_of_one": "x = input 2xTx8; (x, x, x) -> attention causal=true window=1",
     "attention_mask": "x = input [T, 8]; m = table (q, k) [T, T] = k <= q and k > q - 5; (x, x, x, m) -> attention",
     "attention_scores": "x = input [T, 8]; m = table (q, k) [T, T] = where(q < k, -1e9, (k - q) * 0.1); (x, x, x, m) -> attention",
+    "attention_with_slopes": "x = input 2xTx4; s = table (h, i, j) [2, 1, 1] = 2 ** (-2 * (h + 1)); "
+    "m = table (i, j) [T, T] = j - i if j <= i else -inf; (x, x, x, s * m) -> attention",
+    "attention_with_slopes_in_the_table": "x = input 2xTx4; "
+    "m = table (h, i, j) [2, T, T] = exp(-h) * (j - i if j <= i else -1e9) * 0.5; (x, x, x, m) -> attention",
+    "attention_with_learned_distances": "x = input 2xTx4; d = table (i, j) [T, T] = min(max(i - j, 0), 5); "
+    'b = d -> embedding 6 2 as far -> rearrange "i j h -> 1 h i j"; hide = table (i, j) [T, T] = 0.0 if j <= i else -inf; '
+    "(x, x, x, b + hide) -> attention",
     "attention_to_memory": "x = input [T, 8]; m = input [S, 8]; (x, m, m) -> attention",
     "attention_to_memory_masked": "x = input [T, 8]; m = input [S, 8]; seen = input [T, S] bool; (x, m, m, seen) -> attention",
     "attention_by_hand": "q = input 2xTx4; k = input 2xTx4; v = input 2xTx3; m = table (i, j) [T, T] = -inf if j > i else 0; "
@@ -82,6 +92,9 @@ RULES = {
     "attention_over_features": "x = input [T, 3, 8]; (x, x, x) -> attention",
     "multihead_attention": "x = input [T, 8]; x -> multihead_attention 2 causal=true add_bias_kv=true",
     "multihead_attention_to_memory": "x = input [T, 8]; m = input [S, 6]; (x, m) -> multihead_attention 2",
+    "multihead_attention_to_masked_memory": "x = input [T, 8]; m = input [S, 6]; seen = input [S] bool; "
+    "first = table (s) [S] = s == 0; hidden = (seen, first) -> logical_or -> logical_not; "
+    "(y, w) = x -> pad [0, 0, 1, 0] -> multihead_attention 2 key=m key_padding_mask=hidden; out y -> slice 1 stop=T, w -> slice 1 stop=T",
     "heads": 'x = input [T, 12]; q = x -> rearrange "n t (h d) -> n h t d" h=3; (q, q, q) -> attention causal=true -> permute [0, 2, 1, 3]',
     "unflatten": "x = input [T, 12]; x -> unflatten 2 [3, 4] -> sum axis=2 -> reshape [N, T, 2, 2] -> flatten 2",
     "expand": "x = input [T, 1, 3]; y = x -> expand [N, T, 5, 3]; z = param [3] init=ones as z; y * (z -> expand [1, T, 1, 3])",

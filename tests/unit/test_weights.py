@@ -239,11 +239,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     arrays["b.bias"] = np.zeros(3, np.float32)
     arrays["b.weight"] = np.zeros((2, 3), np.int64)
     problem = mismatch(TWO, arrays)
-    assert problem.message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 with a different shape or type"
+    assert problem.message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 not fitting"
     assert problem.notes() == (
         "missing from the weights: `a.weight`",
         "unexpected in the weights: `a.wieght`",
-        "with a different shape or type: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
+        "not fitting: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
     )
     assert problem.help() == ("rename `a.wieght` to `a.weight`",)
 
@@ -253,6 +253,17 @@ def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
     arrays["a.wieght"] = np.zeros((64, 3, 7, 7), np.float32)
     del arrays["a.weight"]
     assert mismatch(TWO, arrays).help() == ()
+
+
+def test_how_to_do_without_a_few_names() -> None:
+    """But not where a name is missing and another one too many: it may be that of the same."""
+    arrays = initial(infos(TWO))
+    more = arrays | {"aux.w": np.zeros(2, np.float32), "steps": np.zeros((), np.int64)}
+    assert mismatch(TWO, more).help() == ("to leave them out: `--ignore aux.w --ignore steps`",)
+    fewer = {name: array for name, array in arrays.items() if name != "b.bias"}
+    assert mismatch(TWO, fewer).help() == ("to draw them: `--allow-missing b.bias`",)
+    assert mismatch(TWO, fewer | {"aux.w": np.zeros(9, np.float32)}).help() == ()
+    assert mismatch(TWO, arrays | {f"aux.{n}": np.zeros(2, np.float32) for n in range(5)}).help() == ()
 
 
 def test_long_lists_are_cut() -> None:

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from .save import OnnxArtefact
 
 
-NO_BFLOAT16 = "ONNX Runtime has few kernels for it on a CPU, where float16 runs; on CUDA both do"
-"""What a model of bfloat16 meets."""
-
-
 class OnnxBackend(Backend):
     """Makes a `ModelProto` with all weights, and runs it in ONNX Runtime."""
 
@@ -64,8 +60,9 @@ class OnnxBackend(Backend):
 
     def notes(self, program: Program) -> tuple[str, ...]:
         from .differences import affected
+        from .failures import FEW_KERNELS
 
-        found = (f"the graph holds bfloat16: {NO_BFLOAT16}",) if holds_bfloat16(program) else ()
+        found = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in held_types(program) else ()
         return (*found, *(_difference(about, names) for about, names in affected(program).items()))
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
@@ -80,12 +77,12 @@ def _difference(about: str, names: tuple[str, ...]) -> str:
     return f"{about}, ONNX Runtime may compute something else than PyTorch in {where}; `netc ops {names[0]}` says more"
 
 
-def holds_bfloat16(program: Program) -> bool:
-    """Whether there is a tensor of bfloat16 in a program."""
+def held_types(program: Program) -> frozenset[str]:
+    """The element types of the tensors in a program."""
     from ...ir.walk import graphs
 
     values = (v for g in graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
-    return any(v.type.dtype.name == "bfloat16" for v in values)
+    return frozenset(v.type.dtype.name for v in values)
 
 
 BACKEND = OnnxBackend()

@@ -1,23 +1,41 @@
 """Kernels of ONNX Runtime that end the process, rather than raise an error, on an input without elements.
 
-In: a model, and the shapes of its inputs. Out: whether one of these operators would get such an input. Always: what the shapes inside the
-model are is what ONNX's own inference finds; a shape that it does not find is taken for one with elements.
+In: a model, and the shapes of its inputs. Out: the operator that would get such an input, if there is one. Always: what ONNX's inference
+does not find is found by running the model up to there; where that is not possible, the answer is that it would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from onnx import GraphProto, ModelProto, NodeProto, inliner, shape_inference
+import numpy as np
+import onnxruntime
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, inliner, shape_inference
 
-KERNEL = "GRU"
-"""Up to ONNX Runtime 1.31 at least."""
+from .failures import of_runtime
+
+Shapes = Mapping[str, tuple[int, ...]]
+Sizes = tuple[int | None, ...]
+_UNKNOWN: Sizes = (None,) * 64
+"""Of a tensor with as many axes as there may be."""
 
 
-def ends(skeleton: ModelProto, whole: Callable[[], ModelProto], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def _of_batches(node: NodeProto) -> tuple[int, ...]:
+    """The axes that all terms of an equation have, and the result: some orders of the others are a division by their number."""
+    equation = next(attribute.s.decode() for attribute in node.attribute if attribute.name == "equation")
+    given, _, result = equation.replace(" ", "").partition("->")
+    first, *others = given.split(",")
+    return tuple(axis for axis, letter in enumerate(first) if others and "." not in given and all(letter in t for t in (*others, result)))
+
+
+KERNELS: Mapping[str, Callable[[NodeProto], tuple[int, ...]]] = {"GRU": lambda _: (0, 1), "LSTM": lambda _: (1,), "Einsum": _of_batches}
+"""The axes of their first input that must not be empty, up to ONNX Runtime 1.31 at least."""
+
+
+def ends(skeleton: ModelProto, whole: Callable[[], ModelProto], shapes: Shapes) -> str | None:
     """`skeleton` has the nodes of the model, `whole` makes one with its initialisers too, or with their types."""
-    if all(0 not in shape for shape in shapes.values()) or not any(node.op_type == KERNEL for node in _nodes(skeleton)):
-        return False
+    if all(0 not in shape for shape in shapes.values()) or not any(node.op_type in KERNELS for node in _nodes(skeleton)):
+        return None
     model = ModelProto()
     model.CopyFrom(inliner.inline_local_functions(whole()))
     for given in model.graph.input:
@@ -26,7 +44,7 @@ def ends(skeleton: ModelProto, whole: Callable[[], ModelProto], shapes: Mapping[
     del model.graph.value_info[:]
     for result in model.graph.output:
         result.type.tensor_type.ClearField("shape")
-    return _reaches(shape_inference.infer_shapes(model, data_prop=True).graph)
+    return _reached(shape_inference.infer_shapes(model, data_prop=True).graph, lambda index: _computed(model, index, shapes))
 
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:
@@ -43,10 +61,42 @@ def _bodies(node: NodeProto) -> Iterable[GraphProto]:
     return [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
 
 
-def _reaches(graph: GraphProto) -> bool:
-    empty = {
-        value.name
-        for value in (*graph.input, *graph.value_info)
-        if any(axis.HasField("dim_value") and axis.dim_value == 0 for axis in value.type.tensor_type.shape.dim)
-    }
-    return any((node.op_type == KERNEL and node.input[0] in empty) or any(map(_reaches, _bodies(node))) for node in graph.node)
+def _reached(graph: GraphProto, compute: Callable[[int], Sizes]) -> str | None:
+    """The first kernel that gets no elements. `compute` gives the shape of what the node of a number gets; those before it get some."""
+    found: dict[str, Sizes] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    found |= {value.name: _sizes(value) for value in (*graph.input, *graph.value_info)}
+    for index, node in enumerate(graph.node):
+        if node.op_type in KERNELS:
+            axes, sizes = KERNELS[node.op_type](node), found.get(node.input[0], ())
+            if not all(axis < len(sizes) and sizes[axis] is not None for axis in axes):
+                sizes = compute(index)
+            if any(not sizes[axis] for axis in axes):
+                return str(node.op_type)
+        inner = next(filter(None, (_reached(body, lambda _: _UNKNOWN) for body in _bodies(node))), None)
+        if inner is not None:
+            return inner
+    return None
+
+
+def _sizes(value: ValueInfoProto) -> Sizes:
+    return tuple(axis.dim_value if axis.HasField("dim_value") else None for axis in value.type.tensor_type.shape.dim)
+
+
+def _computed(model: ModelProto, index: int, shapes: Shapes) -> Sizes:
+    """The shape of what a node of the main graph gets. Sizes do not depend on numbers, so that any will do."""
+    part = ModelProto()
+    part.CopyFrom(model)
+    name = part.graph.node[index].input[0]
+    del part.graph.node[index:], part.graph.output[:]  # ONNX Runtime also runs nodes that nothing needs
+    part.graph.output.add(name=name)
+    feeds = {i.name: np.zeros(shapes[i.name], helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type)) for i in part.graph.input}
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception:  # such as that of weights in a file of their own
+        return _UNKNOWN
+    try:
+        return tuple(session.run([name], feeds)[0].shape)
+    except Exception as error:  # what fails before the kernel does not reach it
+        return (1,) * len(_UNKNOWN) if of_runtime(error) else _UNKNOWN

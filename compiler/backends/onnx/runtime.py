@@ -18,7 +18,7 @@ from onnx import ModelProto, load
 from ...ir.elements import Array
 from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
-from .endings import KERNEL, ends
+from .endings import ends
 from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
 from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
@@ -106,9 +106,10 @@ class OnnxSession:
         """Raises ValueError for shapes that the model, or a kernel of ONNX Runtime, cannot take."""
         if self._check is not None:
             self._check(shapes)
-        if ends(self._nodes()[0], self._whole, shapes):
+        kernel = ends(self._nodes()[0], self._whole, shapes)
+        if kernel is not None:
             empty = next(name for name, shape in shapes.items() if 0 in shape)
-            raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {KERNEL} ends the process")
+            raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {kernel} ends the process")
 
     def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""

@@ -10,8 +10,9 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.structure import NoInput, NoResult
-from ...ir.graph import Graph, Program
+from ...ir.graph import Graph, OpNode, Program
 from ...ir.values import flat
+from ...ir.walk import join
 from ..interpreter.assignments import BodyResult
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
@@ -103,9 +104,14 @@ def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: a
         session.report(NoInput(), selected.span)
     if not graph.outputs:
         session.report(NoResult("the model"), _result_span(body))
-    graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs}))
+    graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs} | _own_keys(graph)))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     return Program(graph, session.facts, free, tuple(session.conditions), session.dims)
+
+
+def _own_keys(graph: Graph) -> set[str]:
+    """The keys of parameters that have no level of names above them."""
+    return {join(node.label, spec.name) for node in graph.nodes if isinstance(node, OpNode) for spec in node.specs}
 
 
 def _result_span(body: ast.Body) -> Span:
@@ -117,8 +123,8 @@ def _result_span(body: ast.Body) -> Span:
 def output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
     """The names of the outputs: as bound, else `output`, or `output1` and so on for several.
 
-    In an ONNX graph they must differ from those of the inputs, `taken`, and from each other: an input that is also an output gets a `_`
-    appended, and at further ones `_2`, `_3` and so on.
+    In an ONNX graph they must differ from those of the inputs and parameters, `taken`, and from each other: an input that is also an output
+    gets a `_` appended, and at further ones `_2`, `_3` and so on.
     """
     taken, repeated = set(taken), dict.fromkeys(taken, 0)
     names = results.names if len(results.names) == count else ("",) * count

@@ -110,18 +110,13 @@ def _windowed(site: Site, q: Piece, k: Piece, v: Piece) -> Piece:
 @rule(MultiheadAttention)
 def multihead_attention(site: Site) -> Sequence[Item]:
     op, names = site.op, site.given.names
-    query = site.items[0]
-    others = site.items[1:]
+    query, others = site.items[0], site.items[1:]
     if not isinstance(query, Piece) or query.axis != query.value.type.rank - 2:
         site.refuse("the positions are not those of its queries")
+    if "key" in names and "attn_mask" not in names and all(isinstance(x, Fixed) for x in others):
+        return _to_memory(site, query)
     if any(name in ("attn_mask", "padding") for name in names):
-        site.refuse("it has a mask", "use `causal=true` in its place")
-    if others and all(isinstance(x, Fixed) for x in others):
-        if op.causal:
-            site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
-        value = site.put_all(op, [query.value, *(site.fixed(x) for x in others)], site.home)[0]
-        before = site.put_all(op, [site.before(query), *(site.fixed(x) for x in others)], site.home)[0] if query.ahead > 0 else None
-        return [site.result(0, value, [query], before), Withheld(op.name, site.node.span)]
+        site.refuse("it has a mask", "" if op.causal or "key" in names else "use `causal=true` in its place")
     if not op.causal:
         site.looks_ahead(CAUSAL)
     if not all(isinstance(x, Piece) and x.axis == x.value.type.rank - 2 for x in others):
@@ -134,3 +129,13 @@ def multihead_attention(site: Site) -> Sequence[Item]:
     keys = [kept[id(x.value)] for x in begun[1:] or begun]
     value = site.put_all(site.changed(align="end"), [begun[0].value, *keys], site.home)[0]
     return [site.result(0, value, [begun[0]]), Withheld(op.name, site.node.span)]
+
+
+def _to_memory(site: Site, query: Piece) -> list[Item]:
+    """Attention to what does not change, of which a mask may hide some; the weights have a row for each query."""
+    if site.op.causal:
+        site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
+    others = [site.fixed(x) for x in site.items[1:]]
+    values = site.put_all(site.op, [query.value, *others], site.home)
+    before = site.put_all(site.op, [site.before(query), *others], site.home) if query.ahead > 0 else [None] * len(values)
+    return [site.result(n, value, [query], first) for n, (value, first) in enumerate(zip(values, before, strict=True))]

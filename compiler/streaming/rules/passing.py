@@ -9,7 +9,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ...ops.activation import AlongAxis, Glu
-from ...ops.arithmetic import Clamp, NumberOrTensor, Pair
+from ...ops.arithmetic import Clamp, Mul, NumberOrTensor, Pair
 from ...ops.axes import front_axes, normalize_axis
 from ...ops.base import OpInputs
 from ...ops.binary import Lerp
@@ -30,7 +30,7 @@ from ...ops.resampling import Upsample
 from ...ops.shape import Cast
 from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
 from ...ops.sorting import Argsort, Bucketize, Sort, Topk
-from ..items import Item, Piece
+from ..items import Fixed, Item, Number, Piece
 from ..later import hidden, later_of, zero
 from ..site import Site
 from ..table import mixes, rule
@@ -50,7 +50,17 @@ def elementwise(site: Site) -> Sequence[Item]:
     from_end = {x.axis - type.rank for x, type in zip(site.items, site.given.types, strict=True) if isinstance(x, Piece)}
     if all(x.history is None for x in site.pieces) and len(from_end) == 1:
         return site.passed(none)
-    return site.of_pairs(later_of(site.node.op, [x.later if isinstance(x, Piece) else None for x in site.items]))
+    later = later_of(site.node.op, [x.later if isinstance(x, Piece) else None for x in site.items])
+    return site.of_pairs(_scaled(site) if later is None and isinstance(site.node.op, Mul) else later)
+
+
+def _scaled(site: Site) -> Number | None:
+    """Scores that are hidden stay so if they are multiplied by positive numbers that are not too small, as by the slopes of ALiBi."""
+    scores = [x.later for x in site.pieces if hidden(x.later)]
+    factors = [site.memory.least.get(id(x.step)) for x in site.items if isinstance(x, Fixed)]
+    if len(scores) != 1 or len(scores) + len(factors) < len(site.items) or len(site.items) < 2 or None in factors:
+        return None
+    return prod(float(number) for number in (*scores, *factors) if number is not None)
 
 
 @rule(Embedding, OneHot, pairs=True)

@@ -54,7 +54,7 @@ def _of_pairs(site: Site, axis: int, history: int) -> Piece:
     sizes = list(op.shape)
     sizes[axis], sizes[history] = length.piece, length.past + length.piece
     value = site.put(site.changed(shape=tuple(sizes), formula=moved(op.formula, axis, length.past)))
-    return Piece(value, axis, history=history, later=later_in(op.formula, axis, history, op.element))
+    return Piece(value, axis, history=history, later=later_in(op.formula, op.shape, axis, history, op.element))
 
 
 def moved(formula: Formula, axis: int, by: Dim) -> Formula:

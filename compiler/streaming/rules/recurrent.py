@@ -62,7 +62,7 @@ def cumulative(site: Site) -> Sequence[Item]:
     type_ = site.node.outputs[0].type
     if neutral in (inf, -inf) and not type_.dtype.is_float:
         site.refuse("integers have no infinite number to start with")
-    x = site.from_the_start(site.delayed(x, min(x.ahead, 0)), neutral)
+    x = site.from_the_start(site.held_back(x), neutral)
     first = (*x.value.type.shape[: x.axis], 1, *x.value.type.shape[x.axis + 1 :])
     past, state = site.state(type_.with_shape(first), neutral, "last")
     value: Value = site.put(together(), past, site.put_all(site.node.op, [x.value])[0])

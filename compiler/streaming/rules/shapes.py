@@ -41,7 +41,20 @@ def without_an_axis(site: Site) -> Sequence[Item]:
     return site.elementwise()
 
 
-@rule(Reshape, Flatten, Unflatten, Rearrange, Expand)
+@rule(Rearrange, pairs=True)
+def rearranged(site: Site) -> Sequence[Item]:
+    """Scores keep their two axes of positions, at other places."""
+    (x,) = site.pieces
+    if x.history is None:
+        return reshaped(site)
+    kept = site.op.kept(site.given)
+    if x.axis not in kept or x.history not in kept or site.length.in_arguments(site.op):
+        site.refuse("it divides the positions, or joins them with another axis")
+    value = site.put(site.node.op, x.value)
+    return [replace(x, value=value, axis=kept[x.axis], history=kept[x.history])]
+
+
+@rule(Reshape, Flatten, Unflatten, Expand)
 def reshaped(site: Site) -> Sequence[Item]:
     axis, _ = site.axis_of(0)
     after = site.node.outputs[0].type.shape

@@ -15,6 +15,7 @@ from ...ops.axes import normalize_axis
 from ...ops.base import Operator
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Diff
+from ...ops.folding import SlidingWindow
 from ...ops.joining import Concat
 from ...ops.pooling import AvgPool, LpPool, MaxPool
 from ...ops.slicing import Pad, Select, Slice
@@ -120,6 +121,14 @@ def transposed(site: Site) -> Sequence[Item]:
     if ahead > 0:
         before = site.cut(site.put(op, site.before(x), *_rest(site), home=site.home), axis, window.before, x.ahead * stride)
     return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
+
+
+@rule(SlidingWindow)
+def windows_of_an_axis(site: Site) -> Sequence[Item]:
+    x, axis = _piece(site), normalize_axis(site.op.name, site.op.axis, site.given.x)
+    if x.axis != axis:
+        return site.passed(lambda op, given, index: frozenset({axis}))
+    return _slide(site, x, Window(site.op.size, site.op.step), site.node.op, 0, shifts=False)
 
 
 @rule(MaxPool, AvgPool, LpPool)

@@ -86,7 +86,7 @@ def _distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> TensorExpr
 def multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
     x = computed_in(site.x)
     right = site.target.op("Unsqueeze", _axes(site.target, -1))
-    margins = x - x.op("GatherElements", right, axis=-1) + float(op.margin)
+    margins = x - x.op("GatherElements", right, axis=site.given.x.rank - 1) + float(op.margin)
     each = margins * margins if op.p == 2 else margins
     if "weight" in site.given:
         each = each * computed_in(site.weight).op("Gather", right, axis=0)
@@ -108,7 +108,7 @@ def multilabel_margin_loss(op: MultilabelMarginLoss, site: Site) -> str:
     listed = ended.negation().op("Unsqueeze", _axes(target, -1))
     same = number.op("Unsqueeze", _axes(target, -1)).op("Equal", numbers, to=BOOL).op("And", listed)
     within = over(same.cast(x.dtype), "ReduceMax", [-2], keepdims=True).truth()
-    right = x.op("GatherElements", number, axis=-1).op("Unsqueeze", _axes(x, -1))
+    right = x.op("GatherElements", number, axis=site.given.x.rank - 1).op("Unsqueeze", _axes(x, -1))
     margins = -right + 1.0 + x.op("Unsqueeze", _axes(x, -2))
     counted = margins.greater(0.0).op("And", listed).op("And", within.negation())
     each = over(counted.choose(margins, 0.0), "ReduceSum", [-2, -1]) / classes

@@ -54,7 +54,7 @@ def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -
     shape = TensorExpr(site, site.ints([0, 0, op.heads, width]), INT64)
     q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * roots, *three[1:]))
     found, weights = composed(q, k, v, masks.all(causal=op.causal), blind=len(site.results) == 1)
-    joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, -1])])
+    joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, op.heads * width])])
     if op.average_attn_weights:
         return joined, site.add("ReduceMean", [weights.name, site.ints([1])], keepdims=0)
     return joined, weights.name

@@ -110,7 +110,8 @@ class _Layers:
         moved = self.site.add("Transpose", [y], perm=order)
         if self.op.directions == 1:
             return self.site.add("Squeeze", [moved, self.site.ints([2])])
-        return self.site.add("Reshape", [moved, self.site.ints([0, 0, -1])])
+        units = self.op.directions * self.op.units  # rather than -1, which is no number where there are no elements
+        return self.site.add("Reshape", [moved, self.site.ints([0, 0, units])])
 
     def _joined(self, parts: list[str]) -> str:
         return parts[0] if len(parts) == 1 else self.site.add("Concat", parts, axis=0)

@@ -43,7 +43,7 @@ def fractional_max_pool(op: FractionalMaxPool, site: Site) -> str | tuple[str, .
         found, places = (part.op("GatherElements", index, axis=axis) for part in (found, places))
     windows_last = [_windows_last(site, part, shape, sides) for part in (found, places)]
     best = windows_last[0].op("ArgMax", to=INT64, axis=-1, keepdims=1)
-    results = [part.op("GatherElements", best, axis=-1).op("Squeeze", _ints(site, (-1,))).name for part in windows_last]
+    results = [part.op("GatherElements", best, axis=site.given.x.rank).op("Squeeze", _ints(site, (-1,))).name for part in windows_last]
     return tuple(results[: len(site.results)])
 
 
