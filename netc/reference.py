@@ -42,9 +42,8 @@ def meaning(operator: type[Operator]) -> str:
 
 def signature(operator: type[Operator]) -> str:
     """How it is written: `conv channels kernel stride=1`."""
-    positional = [arg for arg in operator.signature.values() if arg.positional]
     words = [operator.name]
-    words += [arg.name if isinstance(arg.default, Required) else f"[{arg.name}]" for arg in positional]
+    words += [arg.name if isinstance(arg.default, Required) else f"[{arg.name}]" for arg in operator.slots]
     words += [f"{arg.name}={show_default(arg)}" for arg in operator.signature.values() if not arg.positional]
     return " ".join(words)
 

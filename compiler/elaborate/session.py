@@ -22,6 +22,7 @@ from ..ops.base import Operator
 from ..ops.stored import TableArray
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
+from .inferences import Inferences
 from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
 from .memory import Memory
 from .precision import FULL, Precision
@@ -92,6 +93,8 @@ class ElaborationSession:
         self.memory = memory
         self.foreign = foreign
         self.precision = precision
+        self.is_full = precision.dtype == FLOAT32
+        """Whether the model is of float32: then nothing is converted."""
         self.untyped: set[str] = set()
         """The names of the inputs without an element type."""
         self.memo = Memo()
@@ -130,6 +133,7 @@ class ElaborationSession:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
         self.facts = facts
         self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
+        self.inferences = Inferences(self.deciding)
 
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""

@@ -23,7 +23,7 @@ in tables keyed by the class (netc.compiler.backends); nothing here knows of bac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from math import copysign
 from typing import Any, ClassVar, Self
 
@@ -73,11 +73,21 @@ class Operator:
     """The declared inputs, by name: a declaration adds itself."""
     signature: ClassVar[dict[str, Arg[Any]]] = {}
     """The declared arguments, by name."""
+    slots: ClassVar[tuple[Arg[Any], ...]] = ()
+    """The arguments that may be written without a name, in order."""
+    required: ClassVar[tuple[Arg[Any], ...]] = ()
+    """Those without a default."""
+    aliases: ClassVar[dict[str, Arg[Any]]] = {}
+    """The arguments by all names that they may be written with."""
     registry: ClassVar[Registry[Operator]] = Registry(FAMILIES)
 
     def __init_subclass__(cls) -> None:
         declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
         cls.signature = dict(sorted(declared.items(), key=lambda item: item[1].last))
+        arguments = cls.signature.values()
+        cls.slots = tuple([arg for arg in arguments if arg.positional])
+        cls.required = tuple([arg for arg in arguments if isinstance(arg.default, Required)])
+        cls.aliases = {name: arg for arg in arguments for name in (arg.name, arg.alias) if name}
         if "name" in vars(cls) and cls.name:
             Operator.registry.add(cls.name, cls)
 
@@ -181,6 +191,7 @@ class Operator:
         return ()
 
     @classmethod
+    @cache
     def arity(cls) -> tuple[int, int | None]:
         """The least and the greatest number of inputs; None: no bound."""
         return arity(cls.operands)

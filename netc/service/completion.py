@@ -204,9 +204,8 @@ def _arguments(checked: Checked, context: Context, scope: NameScope, stage: Stag
     """After the name of a stage: words of the next argument, names of the others, activations, values."""
     start, found, operator = context.start, definition_of(scope, stage.name.text), operator_of(scope, stage.name.text)
     if operator is not None:
-        positional = [arg for arg in operator.signature.values() if arg.positional]
-        if stage.values < len(positional):
-            yield from _kind_words(positional[stage.values].kind.words, start)
+        if stage.values < len(operator.slots):
+            yield from _kind_words(operator.slots[stage.values].kind.words, start)
         yield from _operator_arguments(operator, stage, start)
         if operator.takes_activation:
             yield from (Suggestion(name, "operator", start, meaning(one)) for name, one in Operator.registry.items() if one.is_activation)
@@ -219,7 +218,7 @@ def _arguments(checked: Checked, context: Context, scope: NameScope, stage: Stag
 
 
 def _operator_arguments(operator: type[Operator], stage: StageAt, start: int) -> Iterator[Suggestion]:
-    positional = [arg.name for arg in operator.signature.values() if arg.positional][: stage.values]
+    positional = [arg.name for arg in operator.slots[: stage.values]]
     for arg in operator.signature.values():
         if arg.name not in stage.given and arg.name not in positional:
             default = "required" if isinstance(arg.default, Required) else f"default {show_default(arg)}"

@@ -52,7 +52,7 @@ class ExpressionNames:
 
     def _arguments(self, node: ast.Apply, scope: NameScope, found: Definition | None) -> None:
         operator = None if found is not None else Operator.registry.get(node.name)
-        kinds = [] if operator is None else [arg.kind for arg in operator.signature.values() if arg.positional]
+        kinds = [] if operator is None else [arg.kind for arg in operator.slots]
         for at, value in enumerate(node.positional):
             words = kinds[at].words if at < len(kinds) and not node.called else ()
             self._argument(value, scope, words, last=not node.called and at == len(node.positional) - 1)

@@ -42,7 +42,7 @@ def signature(checked: Checked, offset: int) -> Signature | None:
     named = context.text(2) if context.kind() == "EQUALS" and context.kind(2) == "NAME" else ""
     operator = operator_of(scope, stage.name.text)
     if operator is not None:
-        positional = [arg for arg in operator.signature.values() if arg.positional]
+        positional = operator.slots
         others = [arg for arg in operator.signature.values() if not arg.positional]
         arguments = [Argument(arg.name, arg.kind.describe()) for arg in positional]
         arguments += [Argument(f"{arg.name}={show_default(arg)}", arg.kind.describe()) for arg in others]

@@ -16,7 +16,7 @@ from netc.dsl.source import Span
 from ...errors.arguments import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.origins import plain
 from ...ir.reals import has_real
-from ...ops.base import Init, Operator, Required
+from ...ops.base import Init, Operator
 from ...ops.initialisers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ..builtins import BUILTINS, OF_LAYERS
@@ -55,17 +55,17 @@ class Arguments(Part):
     def bind(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> BoundArguments:
         """Checks and converts the arguments of an operator. The tensors of `flow` are for errors."""
         raw = self.written(cls, node, scope, flow)
-        missing = next((a for a in cls.signature.values() if a.name not in raw.args and isinstance(a.default, Required)), None)
+        missing = next((a for a in cls.required if a.name not in raw.args), None)
         if missing is not None:
             raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
-        return BoundArguments(cls(**raw.args), raw.spans, raw.activation, raw.tie)
+        return BoundArguments(self.session.inferences.operator(cls, raw.args), raw.spans, raw.activation, raw.tie)
 
     def written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
         """Checks and converts the arguments that are written."""
         positional, activation = self._split_activation(cls, node, scope)
         if node.activation is not None:
             activation = self._trailing(cls, node, node.activation, scope)
-        slots = [arg for arg in cls.signature.values() if arg.positional]
+        slots = cls.slots
         if len(positional) > len(slots):
             if self._failed(positional[len(slots)], scope):
                 raise AlreadyReported
@@ -85,11 +85,10 @@ class Arguments(Part):
         self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope, flow: Flow | None
     ) -> ast.Keyword | None:
         """Adds the keyword arguments to `args` and `spans`; returns that of `tie`."""
-        aliases = {alias: arg for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
         sizes: list[tuple[str, Any]] = []
         tie = None
         for keyword in node.keywords:
-            arg = aliases.get(keyword.name)
+            arg = cls.aliases.get(keyword.name)
             if arg is not None:
                 if arg.name in args:
                     _refuse_twice(node, keyword, spans[arg.name], self._sizes_written(cls, node, flow))
@@ -103,7 +102,7 @@ class Arguments(Part):
                 sizes.append((keyword.name, self.convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope)))
                 spans[keyword.name] = keyword.span
             else:
-                raise self._unknown(cls, node, keyword, list(aliases), scope)
+                raise self._unknown(cls, node, keyword, list(cls.aliases), scope)
             self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
         if cls.open_keywords is not None:
             args["sizes"] = tuple(sizes)
@@ -162,9 +161,8 @@ class Arguments(Part):
         activation = self.interpreter.activation(name, scope)
         if activation is not None and cls.takes_activation:
             return activation
-        slots = sum(arg.positional for arg in cls.signature.values())
         hint = extra_argument_hint(name, node)
-        raise surplus_argument(cls.name, slots, name, hint or Hint("arguments without names come before those with names"))
+        raise surplus_argument(cls.name, len(cls.slots), name, hint or Hint("arguments without names come before those with names"))
 
     def convert(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument, converted to its kind."""

@@ -63,12 +63,10 @@ class Closures(Part):
                 return value
             return ConstExpr(value.span, self._arguments.raw(cls.name, name, kind, value, scope))
 
-        slots = [arg for arg in cls.signature.values() if arg.positional]
-        positional = tuple(evaluated(a.name, a.kind, e) for a, e in zip(slots, raw.positional, strict=False))
-        kinds = {alias: arg.kind for arg in cls.signature.values() for alias in (arg.name, arg.alias) if alias}
+        positional = tuple(evaluated(a.name, a.kind, e) for a, e in zip(cls.slots, raw.positional, strict=False))
         keywords = []
         for keyword in node.keywords:
-            kind = kinds.get(keyword.name, cls.open_keywords)
+            kind = cls.aliases[keyword.name].kind if keyword.name in cls.aliases else cls.open_keywords
             value = keyword.value if kind is None else evaluated(keyword.name, kind, keyword.value)  # `tie` holds a path, not a value
             keywords.append(ast.Keyword(keyword.span, keyword.name, keyword.name_span, value))
         return _closure(target, positional, tuple(keywords), raw.activation, span)
@@ -122,7 +120,7 @@ class Closures(Part):
         return None
 
     def _bare(self, name: str) -> Operator:
-        return Operator.registry[name](**self.session.defaults.get(name, {}))
+        return self.session.inferences.operator(Operator.registry[name], self.session.defaults.get(name, {}))
 
     def _note_operator(self, expr: ast.Expr, scope: Scope) -> None:
         if isinstance(expr, ast.Name) and (scope.find(expr.name) is None or hidden_by_tensor(expr.name, scope)):
@@ -162,8 +160,8 @@ def _parameters(stage: OperatorRef | BlockDef) -> tuple[list[str], dict[str, str
     """The names of a stage's positional parameters, in order; and for each alias of a parameter its name."""
     if isinstance(stage, BlockDef):
         return [p.name.name for p in stage.node.parameters if isinstance(p, ast.ParameterDecl)], {}
-    signature = Operator.registry[stage.operator].signature.values()
-    return [arg.name for arg in signature if arg.positional], {arg.alias: arg.name for arg in signature if arg.alias}
+    cls = Operator.registry[stage.operator]
+    return [arg.name for arg in cls.slots], {alias: arg.name for alias, arg in cls.aliases.items()}
 
 
 def _moved(value: ast.Expr, here: Span) -> ast.Expr:

@@ -24,9 +24,9 @@ _DTYPE = "dtype"
 def seen_types(op: Operator, inputs: Sequence[Value], session: ElaborationSession) -> tuple[TensorType, ...]:
     """The types of the inputs as the operator takes them."""
     types = tuple([v.type for v in inputs])
-    model = session.precision.dtype
-    if model == FLOAT32:
+    if session.is_full:
         return types
+    model = session.precision.dtype
     from ...ops.loss import Loss
     from ...ops.shape import Cast
 
@@ -41,7 +41,7 @@ def seen_types(op: Operator, inputs: Sequence[Value], session: ElaborationSessio
 
 def makes_weak(op: Operator, inputs: Sequence[Value], session: ElaborationSession) -> bool:
     """Whether what it makes in float32 is weak."""
-    if session.precision.dtype == FLOAT32:
+    if session.is_full:
         return False
     if not inputs:
         from ...ops.constants import TableOperator
@@ -57,13 +57,15 @@ def type_for(value: Value, other: Value, model: DType) -> TensorType:
 
 def is_weak_type(dtype: DType, session: ElaborationSession) -> bool:
     """Whether an input of this type is weak."""
-    return dtype == FLOAT32 != session.precision.dtype
+    return dtype == FLOAT32 and not session.is_full
 
 
 def in_model_type(op: Operator, inputs: Sequence[Value], written: Container[str], session: ElaborationSession) -> Operator:
     """The operator with the type of the model for its parameters, if it has an argument for that which is not written."""
-    if session.dtype == FLOAT32 or not isinstance(op, Parametric) or _DTYPE not in op.signature:
+    if session.is_full or session.dtype == FLOAT32 or not isinstance(op, Parametric) or _DTYPE not in op.signature:
         return op
     if _DTYPE in written or _DTYPE in session.defaults.get(op.name, {}):
         return op
-    return op if op.is_given_weight(tuple([v.type for v in inputs])) else type(op)(**{**op.args, _DTYPE: session.dtype})
+    if op.is_given_weight(tuple([v.type for v in inputs])):
+        return op
+    return session.inferences.operator(type(op), {**op.args, _DTYPE: session.dtype})

@@ -23,8 +23,7 @@ _TIED = Idle("the weight is that of another stage")
 
 def check_idle(op: Operator, given: OpInputs, stage: ast.Apply, tied: bool) -> None:
     """Rejects the first of them."""
-    by_alias = {alias: arg for arg in op.signature.values() for alias in (arg.name, arg.alias) if alias}
-    written = {by_alias[k.name]: k for k in stage.keywords if k.name in by_alias}
+    written = {op.aliases[k.name]: k for k in stage.keywords if k.name in op.aliases}
     if not written:
         return
     varying = {arg.name for arg, keyword in written.items() if not _is_literal(keyword.value, arg)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
@@ -10,14 +10,14 @@ from netc.dsl.source import Span
 
 from ...dims import SymDim, symbols
 from ...errors.arguments import WrongTensors
-from ...errors.arithmetic import BatchBroadcast
 from ...errors.base import STAGE, Location, Problem
 from ...errors.parameters import SymbolicParameter
 from ...ir.graph import OpNode, SharedModule
-from ...ir.types import BATCH, FLOAT32, UNNAMED_INPUT, TensorType, show_shape
+from ...ir.types import FLOAT32, UNNAMED_INPUT, TensorType, show_shape
 from ...ir.values import Value
-from ...ops.base import Operator, OperatorError, OpInputs, ParameterSpec
+from ...ops.base import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
+from ..inferences import Inferred
 from ..limits import check_tensor
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame
@@ -47,31 +47,22 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     """Applies the operator's rules and adds a node to the frame's graph."""
     session.count_stage(text.span, frame.trace)
     types = seen_types(op, inputs, session)
-    given = op.bind(types, session.deciding)
-    try:
-        results = op.infer(given)
-    except OperatorError as error:
-        failure = locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate)
-        if error.stated is not None:
-            failure.stated = types[0].with_shape(error.stated)
-        raise failure from None
-    for problem, place in (*op.warnings(given), *_of_sources(op, given, inputs, frame)):
+    known = session.inferences.find(op, types)
+    made = known or _infer(op, types, inputs, frame, session, text)
+    for problem, place in (*made.warnings, *_of_sources(made, inputs, frame, session)):
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
-    for problem, place in warnings(op, inputs, results[0], frame):
+    for problem, place in warnings(op, inputs, made.results[0], frame):
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report(problem, text.locate(place), marks, frame.trace)
-    if op.pointwise and _joins_batches(given, results[0]):
-        problem = BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in given), results[0].shape)
-        session.report_failure(locate_problem(problem, STAGE, inputs, text.locate), frame.trace)
-    specs = op.parameters(given)
-    _check_static(op, specs, inputs, text.locate)
-    for shape in (*[t.shape for t in results], *[s.shape for s in specs]):
-        check_tensor(shape, text.span)
+    if known is None:
+        _check(made, inputs, text)
+        made = session.inferences.keep(made)
+    results, specs = made.results, made.specs
     keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
     weak = makes_weak(op, inputs, session)
     outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps, weak=weak and t.dtype == FLOAT32) for t in results])
     node = OpNode(op, tuple(inputs), outputs, text.label, text.span, specs, shared=text.shared)
-    if any(t.dtype != v.type.dtype for t, v in zip(types, inputs, strict=True)):
+    if not session.is_full and any(t.dtype != v.type.dtype for t, v in zip(types, inputs, strict=True)):
         node.taken = tuple([t.dtype for t in types])
     if text.shared is not None and not isinstance(op, ParameterOf):
         check_shared(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
@@ -82,10 +73,25 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     return TensorTuple(outputs, node if op.extras else None)
 
 
-def _of_sources(op: Operator, given: OpInputs, inputs: list[Value], frame: GraphFrame) -> tuple[tuple[Problem, Location], ...]:
+def _infer(
+    op: Operator, types: tuple[TensorType, ...], inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText
+) -> Inferred:
+    """What the operator's rules say of inputs of these types, or a `Failure`."""
+    try:
+        return session.inferences.infer(op, types)
+    except OperatorError as error:
+        failure = locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate)
+        if error.stated is not None:
+            failure.stated = types[0].with_shape(error.stated)
+        raise failure from None
+
+
+def _of_sources(made: Inferred, inputs: list[Value], frame: GraphFrame, session: ElaborationSession) -> Iterable[tuple[Problem, Location]]:
     """Warnings about what made the inputs. To look for it takes time, which is spent on operators that ask only."""
+    op = made.op
     if type(op).source_warnings is Operator.source_warnings:
         return ()
+    given = op.bind(made.types, session.deciding)
     sources = {name: source_of(value, frame) for name, value in zip(given.names, inputs, strict=True)}
     return op.source_warnings(given, {name: source for name, source in sources.items() if source is not None})
 
@@ -122,13 +128,11 @@ def _span_of(place: Location, inputs: list[Value], locate: Locate) -> Span:
     return locate(place)
 
 
-def _joins_batches(given: OpInputs, result: TensorType) -> bool:
-    """Whether broadcasting pairs the samples of one operand with those of another."""
-
-    def batches(type: TensorType) -> int:
-        return sum(BATCH in symbols(d) for d in type.shape)
-
-    return len(given) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in given)
+def _check(made: Inferred, inputs: list[Value], text: NodeText) -> None:
+    """Rejects tensors that are too large, and parameters of a symbolic shape."""
+    _check_static(made.op, made.specs, inputs, text.locate)
+    for shape in (*[t.shape for t in made.results], *[s.shape for s in made.specs]):
+        check_tensor(shape, text.span)
 
 
 def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[Value], locate: Locate) -> None:

@@ -7,27 +7,29 @@ a stage that becomes one operator has one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from netc.dsl import ast
 
-from ...ir.graph import OpNode
+from ...ir.graph import Graph, OpNode
 from ...ir.stages import StageParameter
 from ...ir.walk import around
-from ...ops.base import Operator, Required
+from ...ops.base import Operator
 from ..scopes.scope import Scope, StageClosure
 from ..scopes.values import OperatorRef
 from ..session import ElaborationSession
 
+_NOTHING = nullcontext()
 
-@contextmanager
-def noting(name: str, scope: Scope, session: ElaborationSession) -> Iterator[None]:
+
+def noting(name: str, scope: Scope, session: ElaborationSession) -> AbstractContextManager[None]:
     """Notes the operator that is added meanwhile, if `name` is a parameter of the block."""
     parameter = _parameter(name, scope, session)
-    if parameter is None or scope.frame is None:
-        yield
-        return
-    graph = scope.frame.graph
+    return _NOTHING if parameter is None or scope.frame is None else _noting(parameter, scope.frame.graph)
+
+
+@contextmanager
+def _noting(parameter: StageParameter, graph: Graph) -> Iterator[None]:
     before = len(graph.nodes)
     yield
     made = graph.nodes[before:]
@@ -53,6 +55,6 @@ def _default(name: str, scope: Scope, session: ElaborationSession) -> Operator |
         return None
     cls = Operator.registry.get(default.name)
     arguments = {} if cls is None else session.defaults.get(cls.name, {})
-    if cls is None or any(isinstance(a.default, Required) and a.name not in arguments for a in cls.signature.values()):
+    if cls is None or any(a.name not in arguments for a in cls.required):
         return None
     return cls(**arguments)

@@ -58,7 +58,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     def locate(place: Location) -> Span:
         return number if place.kind == "argument" else symbol
 
-    return _add(cls(**args), node, inputs, scope.frame, session, locate)
+    return _add(session.inferences.operator(cls, args), node, inputs, scope.frame, session, locate)
 
 
 def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: ElaborationSession) -> Operand:
@@ -74,7 +74,7 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
     assert scope.frame is not None
     cls = Operator.registry[PREFIXES[node.op]]
     symbol = Span(node.span.file, node.span.start, node.span.start + len(node.op))
-    return _add(cls(), node, inputs, scope.frame, session, lambda place: symbol)
+    return _add(session.inferences.operator(cls, {}), node, inputs, scope.frame, session, lambda place: symbol)
 
 
 def _single(op: str, side: Flow, span: Span) -> list[Value]:

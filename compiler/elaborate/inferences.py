@@ -1,0 +1,83 @@
+"""What operators make of the types of their inputs: the same for equal stages, however often a text has them.
+
+In: an operator and the types of its inputs. Out: what its rules say of them. Always: what is traced to a parameter or a size is not
+remembered, since each use of it may decide something; nor is what has been refused. To find what is known compares no values: equal
+arguments give one operator, and equal results have one type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from netc.dsl.record import Record, replace
+
+from ..dims import Facts, symbols
+from ..errors.arithmetic import BatchBroadcast
+from ..errors.base import STAGE, Location, Problem
+from ..ir.origins import has_origin
+from ..ir.types import BATCH, TensorType
+from ..ops.base import Operator, OpInputs, ParameterSpec, strict_key
+
+Types = tuple[TensorType, ...]
+
+
+class Inferred(Record):
+    """An operator with inputs of these types: the types of the results, the parameters, and warnings with their locations."""
+
+    op: Operator
+    types: Types
+    results: Types
+    specs: tuple[ParameterSpec, ...]
+    warnings: tuple[tuple[Problem, Location], ...]
+
+
+class Inferences:
+    """Those of one elaboration, with what is known of its dimensions."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._operators: dict[Hashable, Operator] = {}
+        self._types: dict[TensorType, TensorType] = {}
+        self._known: dict[tuple[int, ...], Inferred] = {}
+        """By the identities of the operator and the types, which it holds."""
+
+    def operator(self, cls: type[Operator], args: dict[str, Any]) -> Operator:
+        """The operator with these arguments, which its kinds have converted."""
+        if any(map(has_origin, args.values())):
+            return cls(**args)
+        key = (cls, *args, *map(strict_key, args.values()))
+        found = self._operators.get(key)
+        if found is None:
+            found = self._operators[key] = cls(**args)
+        return found
+
+    def find(self, op: Operator, types: Types) -> Inferred | None:
+        """What is known of the operator with inputs of these types."""
+        return self._known.get((id(op), *map(id, types)))
+
+    def infer(self, op: Operator, types: Types) -> Inferred:
+        """What the rules say. Raises `OperatorError`."""
+        given = op.bind(types, self._facts)
+        results = op.infer(given)
+        warnings = op.warnings(given)
+        if op.pointwise and _joins_batches(given, results[0]):
+            warnings += ((BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in given), results[0].shape), STAGE),)
+        return Inferred(op, types, results, op.parameters(given), warnings)
+
+    def keep(self, made: Inferred) -> Inferred:
+        """Remembers what has been accepted; its results have the types of equal ones before."""
+        if any(has_origin(t.shape) for t in made.types) or any(map(has_origin, made.op.numbers)):
+            return made
+        results = tuple([self._types.setdefault(t, t) for t in made.results])
+        known = self._known[(id(made.op), *map(id, made.types))] = replace(made, results=results)
+        return known
+
+
+def _joins_batches(given: OpInputs, result: TensorType) -> bool:
+    """Whether broadcasting pairs the samples of one operand with those of another."""
+
+    def batches(type: TensorType) -> int:
+        return sum(BATCH in symbols(d) for d in type.shape)
+
+    return len(given) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in given)
