@@ -27,10 +27,10 @@ from ..scopes.values import (
     keep_results,
     main_result,
     parts_of,
+    same_in_both,
     tensors,
 )
 from .base import Interpreter, Part
-from .modes import same_in_both
 from .pipelines import Pipelines
 
 

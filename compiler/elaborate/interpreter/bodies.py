@@ -26,9 +26,8 @@ from ..scopes.labels import LabelAllocator
 from ..scopes.memo import Entry
 from ..scopes.pass_through import call_signature
 from ..scopes.scope import GraphFrame, Scope, token
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, tensors, without_empty
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, leading, parts_of, same_in_both, tensors, without_empty
 from ..session import ElaborationSession
-from .modes import same_in_both
 from .parameters import BoundParameters
 
 

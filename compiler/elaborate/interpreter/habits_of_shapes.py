@@ -27,7 +27,7 @@ _CHANNELS = 8
 
 def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
     """The problems of one stage; those of the first input are marked there."""
-    if not inputs:
+    if not inputs or not (op.spatial or inputs[0].spatial):
         return
     x = inputs[0]
     if looks_channels_last(x.type) and _slides_over_an_input(op, x, frame):

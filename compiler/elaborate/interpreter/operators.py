@@ -21,7 +21,7 @@ from ...ops.parametric import BIAS, Parametric
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow_of, leading, parts_of, tensors
+from ..scopes.values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow_of, leading, main_result, parts_of, tensors
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .element_types import in_model_type
@@ -53,9 +53,11 @@ class OperatorStages(Part):
             return UNKNOWN
         if cls.folds and len(inputs) == 1 and isinstance(flow, TensorTuple) and not (bound.op.scalars or named):
             return inputs[0]
-        op = _with_named(bound.op, inputs, named, written)
-        flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
-        inputs = tensors(flow) or []
+        op, flow = bound.op, main_result(flow)
+        if named:
+            op = _with_named(op, inputs, named, written)
+            flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
+            inputs = tensors(flow) or []
         if cls.folds and len(inputs) > 2:
             return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
@@ -118,17 +120,15 @@ def _add_tie(op: Operator, tie: ast.Keyword, frame: GraphFrame) -> None:
 
 def _check_bias(op: Operator, inputs: Sequence[Value], spans: Mapping[str, Span]) -> None:
     """Rejects `bias=true` where there is none, because the weight is given alone."""
-    types = tuple(v.type for v in inputs)
-    if not isinstance(op, Parametric) or BIAS not in spans or not op.args[BIAS] or not op.is_given_weight(types):
+    if not isinstance(op, Parametric) or BIAS not in spans or not op.args[BIAS]:
         return
-    if BIAS not in op.assign(types):
+    types = tuple(v.type for v in inputs)
+    if op.is_given_weight(types) and BIAS not in op.assign(types):
         raise Failure(NoOwnBias(op.name), spans[BIAS])
 
 
 def _with_named(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
     """The operator with its inputs and then the named ones: it notes which these are, unless the number of inputs says so."""
-    if not named:
-        return op
     types = tuple(v.type for v in inputs)
     before = op.in_order(types)
     for name in named:

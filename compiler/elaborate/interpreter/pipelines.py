@@ -13,10 +13,9 @@ from ...ir.values import Value
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, trace_of
 from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, Flow, Operand
+from ..scopes.values import CONST_TYPES, Flow, Operand, differs, same_in_both
 from .base import Interpreter, Part
 from .inputs import InputDeclarations
-from .modes import same_in_both
 
 
 class Pipelines(Part):
@@ -39,7 +38,8 @@ class Pipelines(Part):
             return flow
         tensor = self.recover(scope, _only_tensors, flow, head.span, "")
         for stage in pipeline.stages:
-            tensor = self.recover(scope, same_in_both, tensor, stage.span)
+            if differs(tensor):
+                tensor = self.recover(scope, same_in_both, tensor, stage.span)
             tensor = self.recover(scope, self._stage, stage, tensor, scope)
         return tensor
 

@@ -13,10 +13,12 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...dims import SymDim
+from ...errors.structure import ModesDiffer
 from ...ir.graph import Node, OpNode
 from ...ir.types import DType
 from ...ir.values import JoinedTuple, Parts, TupleSlice, Value, as_list, flat
 from ...ops.base import Init, Operator
+from .failures import Failure
 
 
 class Unknown:
@@ -81,6 +83,14 @@ class TrailingActivation(Record):
 def differs(flow: Flow) -> bool:
     """Whether it is something else in training."""
     return isinstance(flow, TensorTuple) and flow.training is not None
+
+
+def same_in_both(flow: Flow, span: Span) -> Flow:
+    """Rejects what is something else in training, at its use."""
+    if isinstance(flow, TensorTuple) and flow.training is not None:
+        training, evaluation = (tuple(v.type for v in flat(parts)) for parts in (flow.training, flow.parts))
+        raise Failure(ModesDiffer(training, evaluation), span)
+    return flow
 
 
 def tensors(flow: Flow) -> list[Value] | None:
