@@ -14,7 +14,7 @@ from .options import choose, spec_options
 from .program import compiled
 from .reading import reader
 from .records import as_json
-from .terminal import coloured, columns, visible, write
+from .terminal import coloured, columns, expect_no_garbage, visible, write
 
 if TYPE_CHECKING:
     from ..comparison import Change, Comparison, Difference
@@ -46,14 +46,14 @@ def command(
         raise click.UsageError("only one of the two can be standard input")
     from ..comparison import compare
 
+    expect_no_garbage()
     one = compiled(reader(before, None), choose(model, params, dims, allow_paths))
     other = compiled(reader(after, None), choose(other_model or model, params, dims, allow_paths))
     found = compare(one.program, other.program)
     if as_data:
         write(as_json(_data(found)))
         return
-    for line in _lines(found, columns(sys.stdout)):
-        write(line)
+    write("\n".join(_lines(found, columns(sys.stdout))))
 
 
 def _data(found: Comparison) -> dict[str, object]:

@@ -10,7 +10,7 @@ from .failures import Failed, wrong_usage
 from .options import choose, one_source, refuse_overwriting, source_options, spec_options
 from .program import compiled
 from .reading import reader
-from .terminal import note
+from .terminal import expect_no_garbage, note
 
 
 @click.command("draw")
@@ -49,6 +49,7 @@ def command(
     with wrong_usage():
         format_of(output)
     check_place(output)
+    expect_no_garbage()
     choice = choose(model, params, dims, allow_paths)
     program = compiled(reader(path, text), choice).program
     before = None if after is None else program
