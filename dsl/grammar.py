@@ -23,8 +23,10 @@ from .record import Record
 START_FILE = "file"
 START_EXPRESSION = "expr"
 END = "$END"
+LAST = "_END"
+"""The group of the pattern that matches where the text ends."""
 # Part of the cache's key; to be increased whenever the layout of the tables changes.
-_LAYOUT = "1"
+_LAYOUT = "2"
 _LARGEST = 4 << 20
 """Bytes of the cache."""
 _AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -170,9 +172,11 @@ def _method(rule: Any) -> str | None:
 
 
 def _lexer(lark: Any) -> tuple[str, dict[str, str]]:
-    """Lark's basic lexer as one pattern and a table of the names that are keywords."""
+    """Lark's basic lexer as one pattern, of a terminal after what is ignored, and a table of the names that are keywords."""
     terminals = lark.parser.lexer.scanner.terminals
-    pattern = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals)
+    ignored = "|".join(t.pattern.to_regexp() for t in terminals if t.name in lark.ignore_tokens)
+    found = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals if t.name not in lark.ignore_tokens)
+    pattern = f"(?:{ignored})?+(?:{found}|(?P<{LAST}>\\Z))"
     shown = {t.name for t in terminals}
     keywords = {t.pattern.value: t.name for t in lark.terminals if t.name not in shown and t.pattern is not None}
     return pattern, keywords

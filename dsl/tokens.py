@@ -7,7 +7,7 @@ them, the tokens and comments are the text.
 
 from __future__ import annotations
 
-from .grammar import END, Tables
+from .grammar import END, LAST, Tables
 
 
 class Token:
@@ -42,16 +42,17 @@ def lex(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tu
     keyword = tables.keywords.get
     for match in tables.pattern.finditer(text, at, stop):
         kind = match.lastgroup
-        if kind == "_SPACE":
-            continue
-        word = match.group()
+        assert kind is not None
+        first, last = match.span(kind)
+        word = text[first:last]
         if kind == "NAME":
             kind = keyword(word, kind)
         elif kind == "COMMENT":
-            comments.append(Token(kind, word, match.start(), match.end()))
+            comments.append(Token(kind, word, first, last))
             continue
-        assert kind is not None
-        append(Token(kind, word, match.start(), match.end()))
+        elif kind == LAST:
+            break
+        append(Token(kind, word, first, last))
         if len(tokens) > MAX_TOKENS:
             break
     append(Token(END, "", stop, stop))
