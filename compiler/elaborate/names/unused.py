@@ -6,6 +6,7 @@ are found once for all models of a file, and for all texts that still have it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from operator import attrgetter
@@ -35,6 +36,9 @@ _BINDING = {
     ast.ScanState: ("name",),
 }
 
+
+_PLAIN = frozenset(("Span", "str", "int", "float", "bool", "None", "tuple"))
+"""The words of types of fields that no node is in."""
 
 Found = tuple[Problem, Span]
 
@@ -173,10 +177,22 @@ def nodes_within(root: object) -> Iterator[ast.Node]:
             stack += found
         elif isinstance(found, ast.Node):
             yield found
-            stack.append(_contents(type(found))(found))
+            stack += _contents(type(found))(found)
 
 
 @cache
-def _contents(kind: type[ast.Node]) -> Callable[[ast.Node], object]:
-    """Returns the fields of such a node that it does not bind, as one value or a tuple."""
-    return attrgetter(*(field for field in kind.__match_args__ if field not in _BINDING.get(kind, ())))
+def _contents(kind: type[ast.Node]) -> Callable[[ast.Node], tuple[object, ...]]:
+    """Returns the fields of such a node that may have nodes in them, without those that it binds."""
+    declared = {field: text for base in kind.__mro__ for field, text in vars(base).get("__annotations__", {}).items()}
+    inner = [field for field in kind.__match_args__ if field not in _BINDING.get(kind, ()) and not _is_plain(declared[field])]
+    match inner:
+        case []:
+            return lambda node: ()
+        case [field]:
+            only = attrgetter(field)
+            return lambda node: (only(node),)
+    return attrgetter(*inner)
+
+
+def _is_plain(annotation: str) -> bool:
+    return _PLAIN.issuperset(re.findall(r"\w+", annotation))
