@@ -131,7 +131,7 @@ def _keyword(node: Loop) -> str:
     return "repeat" if isinstance(node, ast.Repeat) else "each"
 
 
-def _form(flow: Flow) -> object:
+def _form(flow: Flow) -> tuple[object, object]:
     """Equal for tensors of one type, whose sizes have the same formulas."""
     return token(flow), tuple(origin_key(v.type.shape) for v in tensors(flow) or ())
 
@@ -158,17 +158,19 @@ class _Iterations(Part):
     def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
         """Each iteration on what the one before passes on: all of its results that are not collected."""
         passed = [_form(flow)]
+        is_foreseen = bool(self._node.binders.parts)
         for index, item in enumerate(items):
-            before, size = token(flow), self._frame.graph.size
+            size = self._frame.graph.size
             flow = self._run_iteration(item, flow)
             if self._failed():
                 return UNKNOWN
             flow = flow if collector is None else collector.take(flow)
             passed.append(_form(flow))
-            if index == 0 and not self._node.binders.parts and before == token(flow):
-                # All others are as large as the first: an excessive number is rejected at once
-                total = size + (self._frame.graph.size - size) * len(items)
+            if not is_foreseen and passed[-1][0] == passed[-2][0]:
+                # All others are as large as this one: an excessive number is rejected at once
+                total = size + (self._frame.graph.size - size) * (len(items) - index)
                 self.session.check_size(total, self._node.over.span, self._frame.trace)
+                is_foreseen = True
         alone = int(len(items) > 1 or _asks(self._node) is True)  # the first, which may differ
         self.steady = _asks(self._node) is not None and len(set(passed[alone:])) == 1 and len(items) > alone
         return flow
