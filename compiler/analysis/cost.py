@@ -200,10 +200,11 @@ class _Counter:
     def _operator(self, node: OpNode) -> StageCost:
         results = tuple([v.type for v in node.outputs])
         kind = node.op, tuple([v.type for v in node.inputs])
-        if kind not in self.known:
-            self.known[kind] = self._computing(*kind, results)
+        computing = self.known.get(kind)
+        if computing is None:
+            computing = self.known[kind] = self._computing(*kind, results)
         own = sum(_learned(node))
-        return StageCost(node.label, node.op.name, results, self._shared(node.shared, own), *self.known[kind])
+        return StageCost(node.label, node.op.name, results, self._shared(node.shared, own), *computing)
 
     def _computing(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim, Dim]:
         given = op.bind(types, self.program.facts)

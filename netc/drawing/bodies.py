@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from netc.compiler.analysis.cost import same_stage
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
+from netc.compiler.ir.graph import CallNode, Graph, Node
 from netc.compiler.ir.values import Value, ValueTuple
 
 MOST = 40
@@ -43,7 +43,8 @@ class Item:
                 self.value, values, self.name = None, given, ""
         self.ids = tuple(map(id, values))
         self.count = len(values)
-        self.type = values[0].type if values and all(v.type == values[0].type for v in values) else None
+        first = values[0].type if values else None
+        self.type = first if all(v.type is first or v.type == first for v in values) else None
         """That of each of them, if it is the same."""
 
 
@@ -161,11 +162,12 @@ class Bodies:
         """The inputs of a group are what its stages take from outside, its outputs what is taken from it."""
         last = self._last[id(graph)]
         nodes = {id(node) for node in unit.nodes}
-        made = {i for one in unit.units for item in one.makes for i in item.ids}
+        items = [item for one in unit.units for item in one.makes]
+        made = {i for item in items for i in item.ids}
         wanted = [v for one in unit.units for v in one.takes if id(v) not in made]
         inputs = [Item(v) for v in {id(v): v for v in wanted}.values()]
         end = max(last[-id(node)] for node in unit.nodes)
-        outputs = [("", item) for one in unit.units for item in one.makes if any(last.get(i, -1) > end for i in item.ids)]
+        outputs = [("", item) for item in items if any(last.get(i, -1) > end for i in item.ids)]
         if len(inputs) > MOST_ENDS:
             inputs = [Item(list({id(v): v for v in wanted}.values()))]
         if len(outputs) > MOST_ENDS:
@@ -246,14 +248,11 @@ def _place(unit: Unit, takers: dict[int, int | None]) -> object:
 
 
 def _continues(before: Node, node: Node, takers: dict[int, int]) -> bool:
+    if not same_stage(before, node):
+        return False
     given = {id(v) for v in node.inputs}
     made = [id(v) for v in before.outputs]
-    return (
-        any(i in given for i in made)
-        and all((takers.get(i, 0) == 1 and i in given) or takers.get(i, 0) == 0 for i in made)
-        and same_stage(before, node)
-        and (isinstance(node, CallNode) or (isinstance(before, OpNode) and before.op.name == node.op.name))
-    )
+    return any(i in given for i in made) and all((takers.get(i, 0) == 1 and i in given) or takers.get(i, 0) == 0 for i in made)
 
 
 def _grouped(units: list[Unit]) -> list[Unit]:

@@ -22,8 +22,10 @@ _MOST = 1000
 
 def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -> None:
     """The warning for the only input of a model, of two sizes in brackets."""
+    if len(graph.inputs) != 1 or graph.size > _MOST:
+        return
     declared = list(inputs_of(body))
-    if len(declared) != 1 or len(graph.inputs) != 1 or graph.size > _MOST:
+    if len(declared) != 1:
         return
     shape, x = declared[0].shape, graph.inputs[0]
     if not isinstance(shape, ast.ListExpr) or not x.type.is_batch or x.type.rank != 3 or x.type.shape[1] not in _USUAL:
