@@ -10,10 +10,7 @@ exports.activate = async () => {
     "netc",
     "netc",
     { command, args },
-    {
-      documentSelector: [{ language: "net" }],
-      synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.net") },
-    },
+    { documentSelector: [{ language: "net" }] },
   );
   try {
     await client.start();

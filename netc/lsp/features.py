@@ -37,6 +37,10 @@ def register(server: NetServer) -> None:
 
 
 def _changes(server: NetServer) -> None:
+    @server.feature(types.INITIALIZED)
+    async def initialized(params: types.InitializedParams) -> None:
+        server.watch_files()
+
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     async def opened(params: types.DidOpenTextDocumentParams) -> None:
         server.changed(params.text_document.uri, params.text_document.text)
