@@ -43,6 +43,7 @@ class NetServer(LanguageServer):
         super().__init__("netc", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full, protocol_cls=AnsweringProtocol)
         self.texts = Workspace()
         self._uris: dict[str, str] = {}
+        self._versions: dict[str, int] = {}
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._published: dict[str, dict[str, list[types.Diagnostic]]] = {}
         self._positions: dict[str, Positions] = {}
@@ -89,8 +90,16 @@ class NetServer(LanguageServer):
 
     # --- changes ---------------------------------------------------------------------------------------------------------
 
-    def changed(self, uri: str, text: str) -> None:
-        """The text of a document is now this one."""
+    def opened(self, uri: str, text: str, version: int) -> None:
+        """A document was opened, with this text."""
+        self._versions.pop(uri, None)
+        self.changed(uri, text, version)
+
+    def changed(self, uri: str, text: str, version: int) -> None:
+        """The text of a document is now this one, unless a later one has arrived before: Helix sends them in any order while one types."""
+        if version < self._versions.get(uri, version):
+            return
+        self._versions[uri] = version
         self.texts.open(self.path(uri), text)
         checked = self.checked(uri)
         if checked is not None:
@@ -103,6 +112,7 @@ class NetServer(LanguageServer):
         if task is not None:
             task.cancel()
         self.texts.close(self.path(uri))
+        self._versions.pop(uri, None)
         self._publish(uri, {})
         self._recheck_users(self.path(uri))
 
@@ -175,8 +185,8 @@ class NetServer(LanguageServer):
         if shown:
             self._published[owner] = shown
         for uri in dict.fromkeys((*before, *shown)):
-            version = self.workspace.get_text_document(uri).version
-            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, list(self._of_file(uri)), version))
+            found = list(self._of_file(uri))
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, self._versions.get(uri)))
 
     def _of_file(self, uri: str) -> Iterable[types.Diagnostic]:
         seen: list[types.Diagnostic] = []

@@ -58,6 +58,16 @@ async def test_diagnostics_have_the_version_of_their_text(client: LanguageClient
     assert [(one.version, len(one.diagnostics)) for one in (first, second)] == [(1, 1), (7, 0)]
 
 
+async def test_changes_that_arrive_in_another_order(client: LanguageClient, tmp_path: Path) -> None:
+    """`The version number ... increases after each change`: the text is that of the last one."""
+    document = opened(client, tmp_path / "x.net", "")
+    for version, units in ((2, 5), (4, 7), (3, 6)):
+        change(client, document, f"input 3 -> dense {units}\n", version)
+    assert await shapes(client, document) == ["# [N, 7]"]
+    client.text_document_did_close(types.DidCloseTextDocumentParams(document))
+    assert await shapes(client, opened(client, tmp_path / "x.net", "input 3 -> dense 8\n")) == ["# [N, 8]"]
+
+
 def applied(text: str, edits: Sequence[types.TextEdit]) -> str:
     """The text after edits, as the protocol says: `if the character value is greater than the line length it defaults back to that`."""
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
