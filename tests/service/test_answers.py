@@ -296,6 +296,8 @@ def test_actions_are_the_edits_of_diagnostics() -> None:
         ("Input 3 -> dense 2", "input 3 -> dense 2"),
         ('input 3 -> dense "2"', "input 3 -> dense 2"),
         ("x := input 3\nx -> relu", "x = input 3\nx -> relu"),
+        ("k = 3\ninput 3 -> dense k", "let k = 3\ninput 3 -> dense k"),
+        ("block f(n) {\n  k = n * 2\n  dense k\n}\ninput 3 -> f 4", "block f(n) {\n  let k = n * 2\n  dense k\n}\ninput 3 -> f 4"),
     ],
 )
 def test_an_action_mends_a_common_mistake(wrong: str, right: str) -> None:
