@@ -5,7 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
@@ -32,10 +32,16 @@ def repository() -> str | None:
     return found
 
 
+def packages() -> list[str]:
+    """All of them; the folders of specs too, which have no Python."""
+    code = (f"{package}.{name}" for package, folder in FOLDERS.items() for name in find_packages(folder))
+    return sorted({*FOLDERS, *code, *(f"netc.specs.{name}" for name in find_namespace_packages("specs"))})
+
+
 if __name__ == "__main__":
     setup(
         package_dir=FOLDERS,
-        packages=sorted({*FOLDERS, *(f"{package}.{name}" for package, folder in FOLDERS.items() for name in find_packages(folder))}),
+        packages=packages(),
         long_description=description((ROOT / "README.md").read_text(encoding="utf-8"), repository()),
         long_description_content_type="text/markdown",
     )

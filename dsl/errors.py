@@ -202,7 +202,15 @@ def bad_arrow(span: Span, text: str) -> Diagnostic:
 
 def comma_between_arguments(span: Span, written: str) -> Diagnostic:
     message = "the arguments of a stage are separated by spaces, not by commas"
-    return syntax(span, message, help=(f"remove the comma: `{written}`",), edits=(Edit(span, ""),))
+    text = span.file.text
+    space = "" if text[span.start - 1 : span.start].isspace() or text[span.end : span.end + 1].isspace() else " "
+    return syntax(span, message, help=(f"remove the comma: `{written}`",), edits=(Edit(span, space),))
+
+
+def decimal_comma(span: Span) -> Diagnostic:
+    """`0,5`."""
+    number = span.text.replace(",", ".")
+    return syntax(span, "a decimal number is written with a point", help=(f"write `{number}`",), edits=(Edit(span, number),))
 
 
 def comment(span: Span, message: str) -> Diagnostic:

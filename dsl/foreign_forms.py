@@ -204,7 +204,10 @@ def _annotated(stop: Stop) -> Diagnostic | None:
     name = stop.before[-1].text
     if before == ["LET", "NAME"]:
         return errors.syntax(stop.span, "a `let` has no type", help=(f"write `let {name} = ...`",))
-    return errors.syntax(stop.span, "a tensor is named with `=`, not with `:`", help=(f"write `{name} = ...`",))
+    after = stop.tokens[stop.at + 1]
+    whole = stop.between(stop.token.start, after.end)
+    edits = (Edit(whole, "="),) if whole.text == ":=" else ()
+    return errors.syntax(stop.span, "a tensor is named with `=`, not with `:`", help=(f"write `{name} = ...`",), edits=edits)
 
 
 def _logic(stop: Stop) -> Diagnostic | None:
@@ -233,6 +236,14 @@ def _names_of_use(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.span, f"expected `:` and names, found {found(stop)}", help=(help,))
 
 
+def _repeat_of_einops(stop: Stop) -> Diagnostic | None:
+    """`repeat "b c -> b c 2"`."""
+    if [token.type for token in stop.before[-2:]] != ["REPEAT", "STRING"]:
+        return None
+    help = "for what einops's `repeat` does, write `-> unsqueeze axis -> expand [...]`, or `tile`"
+    return errors.syntax(stop.span, "`repeat` is a loop, and takes no pattern", help=(help,))
+
+
 EXPLAINED = (
     _names_of_use,
     _habit,
@@ -246,5 +257,6 @@ EXPLAINED = (
     _annotated,
     _logic,
     _list_of_stages,
+    _repeat_of_einops,
 )
 """In the order in which they are tried."""

@@ -160,6 +160,9 @@ def _comma(stop: Stop) -> Diagnostic | None:
     if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
         return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
     if stop.previous is not None and stop.previous.type in _VALUES and stop.opener is None and stop.first.type not in _STATEMENTS:
+        whole = stop.between(stop.previous.start, stop.tokens[stop.at + 1].end)
+        if re.fullmatch(r"0,[0-9]+", whole.text):
+            return errors.decimal_comma(whole)
         return errors.comma_between_arguments(stop.span, stop.without(stop.token))
     return None
 
@@ -240,6 +243,9 @@ def _body(stop: Stop) -> Diagnostic | None:
         return errors.syntax(stop.span, "the body of a `fn` is a single expression", help=("write `fn f(x) = ...`",))
     if stop.token.text == "trainable" and "LBRACE" in stop.possible:
         return errors.syntax(stop.span, "`trainable` cannot precede a body", help=(_FREEZE_HELP,))
+    if kind in _STAGE_STARTS and "LBRACE" in stop.possible and (stop.statement_has("REPEAT") or stop.statement_has("EACH")):
+        help = "write the body in braces: `repeat 3 { dense 8 }`"
+        return errors.syntax(stop.span, f"expected `{{`, found {found(stop)}", help=(help,))
     after_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
     if kind != "LBRACE" and after_label and "LBRACE" in stop.possible:
         return errors.syntax(
@@ -328,14 +334,6 @@ def _operator_first(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.span, f"a statement cannot begin with {found(stop)}", help=(help,), edits=edits)
 
 
-def _repeat_of_einops(stop: Stop) -> Diagnostic | None:
-    """`repeat "b c -> b c 2"`."""
-    if [token.type for token in stop.before[-2:]] != ["REPEAT", "STRING"]:
-        return None
-    help = "for what einops's `repeat` does, write `-> unsqueeze axis -> expand [...]`, or `tile`"
-    return errors.syntax(stop.span, "`repeat` is a loop, and takes no pattern", help=(help,))
-
-
 def _space_before_index(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.token.type != "LBRACK" or "PLUS" not in stop.possible:
         return None
@@ -351,7 +349,8 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
         return errors.syntax(stop.span, "`trainable` cannot follow a body", help=(_FREEZE_HELP,))
     if stop.token.type in _STAGE_STARTS:
         end = "the end of the line" if "NL" in stop.possible and stop.opener is None else "the end of the group"
-        return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("separate stages with `->`",))
+        edits = (Edit(stop.between(stop.token.start, stop.token.start), "-> ", safe=False),)
+        return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("separate stages with `->`",), edits=edits)
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
@@ -362,11 +361,18 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
             sizes = f"{stop.previous.text}x{stop.token.text}"
             span = stop.between(stop.previous.start, stop.token.end)
             return errors.syntax(span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),))
-        help = "write arguments after the name of a stage"
-        if stop.previous.type == "NAME" and stop.statement_has("INPUT"):
-            help = f"separate stages with `->`: `-> {stop.previous.text} {stop.token.text}`"
-        return errors.syntax(stop.span, f"unexpected argument {found(stop)}", help=(help,))
+        return _argument_of_no_stage(stop, stop.previous)
     return None
+
+
+def _argument_of_no_stage(stop: Stop, previous: Token) -> Diagnostic:
+    """`input 3 dense 2`, and other values that no stage takes."""
+    message = f"unexpected argument {found(stop)}"
+    if previous.type != "NAME" or not stop.statement_has("INPUT"):
+        return errors.syntax(stop.span, message, help=("write arguments after the name of a stage",))
+    help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
+    edits = (Edit(stop.between(previous.start, previous.start), "-> ", safe=False),)
+    return errors.syntax(stop.span, message, help=(help,), edits=edits)
 
 
 def _comma_argument(stop: Stop) -> Diagnostic | None:
@@ -389,6 +395,6 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 _SPECIAL = (
     _lexical, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
-    _value_as_pipeline, _operator_first, _repeat_of_einops, _comma, _comma_argument,
-    _state, _equals, _arrow, _operator, _body, _space_before_index, _missing_arrow,
+    _value_as_pipeline, _operator_first, _comma, _comma_argument, _state, _equals, _arrow, _operator, _body,
+    _space_before_index, _missing_arrow,
 )  # fmt: skip

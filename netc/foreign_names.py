@@ -219,7 +219,7 @@ ORDER = {
 def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if plain(name) == "input":
-        return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`")
+        return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`", Replacement("input"))
     if name in OPTIMIZERS:
         return _optimizer(name)
     sentence = next((text for word, text in SENTENCES.items() if plain(word) == plain(name)), "")

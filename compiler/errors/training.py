@@ -123,6 +123,24 @@ class SettingArithmetic(Problem):
         return Replacement(f"({self.text})")
 
 
+class SettingAssigned(Problem):
+    """A setting that is written as a tensor, `word = value`. `remedy` says what to write if the word is no setting."""
+
+    code: ClassVar[str] = "wrong-setting"
+    word: str
+    value: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"`{self.word}` is not a tensor"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy or f"a setting has no `=`: write `{self.word} {self.value}`",)
+
+    def replacement(self) -> Replacement | None:
+        return None if self.remedy else Replacement(f"{self.word} {self.value}", safe=True)
+
+
 class NothingTrained(Problem):
     """No step could change anything; `why` says what there is not."""
 

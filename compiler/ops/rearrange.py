@@ -35,7 +35,7 @@ Group = tuple[str, ...]
 ELLIPSIS = "..."
 JOINED = "(...)"
 """The name of an ellipsis in parentheses."""
-_TOKEN = re.compile(r"\.\.\.|[A-Za-z_][A-Za-z_0-9]*|\d\w*|\S")
+_TOKEN = re.compile(r"\.\.\.|[^\W\d]\w*|\d\w*|\S")
 
 
 class Pattern(Record):

@@ -155,19 +155,21 @@ module.exports = grammar({
     table: ($) =>
       seq("table", "(", optionalList($.identifier), ")", $._plain, optional(alias($.identifier, $.dtype)), "=", $._expr, optional($.label)),
 
-    _expr: ($) => choice($._postfix, $.conditional, $.binary, $.unary),
-    conditional: ($) => prec.right(EXPR.conditional, seq($._expr, "if", $._expr, "else", $._expr)),
+    _expr: ($) => choice($._or_test, $.conditional),
+    // an `if` after it is not its own, but a condition of the comprehension that it is in
+    _or_test: ($) => choice($._postfix, $.binary, $.unary),
+    conditional: ($) => prec.right(EXPR.conditional, seq($._or_test, "if", $._or_test, "else", $._expr)),
     binary: ($) =>
       choice(
-        prec.left(EXPR.or, seq($._expr, "or", $._expr)),
-        prec.left(EXPR.and, seq($._expr, "and", $._expr)),
-        prec.left(EXPR.compare, seq($._expr, choice($.compare, "in", seq("not", "in")), $._expr)),
-        prec.left(EXPR.range, seq($._expr, "..", $._expr)),
-        ...binary($, $._expr, { left: (level, operator) => prec.left(level, seq($._expr, operator, $._expr)) }),
-        prec.right(EXPR.power, seq($._expr, "**", $._expr)),
+        prec.left(EXPR.or, seq($._or_test, "or", $._or_test)),
+        prec.left(EXPR.and, seq($._or_test, "and", $._or_test)),
+        prec.left(EXPR.compare, seq($._or_test, choice($.compare, "in", seq("not", "in")), $._or_test)),
+        prec.left(EXPR.range, seq($._or_test, "..", $._or_test)),
+        ...binary($, $._or_test, { left: (level, operator) => prec.left(level, seq($._or_test, operator, $._or_test)) }),
+        prec.right(EXPR.power, seq($._or_test, "**", $._or_test)),
       ),
     unary: ($) =>
-      choice(prec(EXPR.not, seq("not", $._expr)), prec(EXPR.unary, seq("-", $._expr)), prec(EXPR.unary, seq("+", $._expr))),
+      choice(prec(EXPR.not, seq("not", $._or_test)), prec(EXPR.unary, seq("-", $._or_test)), prec(EXPR.unary, seq("+", $._or_test))),
     _postfix: ($) => choice($._plain, "in"),
     _plain: ($) =>
       choice(
@@ -192,8 +194,8 @@ module.exports = grammar({
     index: ($) => prec(EXPR.postfix, seq($._plain, token.immediate("["), $._expr, "]")),
     list: ($) => seq("[", optionalList($._expr), "]"),
     comprehension: ($) => seq("[", $._expr, repeat1(choice($.for_clause, $.if_clause)), "]"),
-    for_clause: ($) => prec.right(seq("for", $.binders, $._expr)),
-    if_clause: ($) => seq("if", $._expr),
+    for_clause: ($) => prec.right(seq("for", $.binders, $._or_test)),
+    if_clause: ($) => seq("if", $._or_test),
 
     label: ($) => token(prec(3, /as[ \t]+([A-Za-z0-9_.]|\{[^{}\n]*\})(-*([A-Za-z0-9_.]|\{[^{}\n]*\}))*/)),
     path: ($) => token(prec(-1, /[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*/)),

@@ -10,16 +10,21 @@ exports.activate = async () => {
     "netc",
     "netc",
     { command, args },
-    {
-      documentSelector: [{ language: "net" }],
-      synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.net") },
-    },
+    { documentSelector: [{ language: "net" }] },
   );
   try {
     await client.start();
   } catch (error) {
-    vscode.window.showErrorMessage(`netc: cannot start \`${[command, ...args].join(" ")}\`: \`pip install netc[lsp]\` installs it. ${error.message}`);
+    explain([command, ...args].join(" "), error.message ?? error); // it may be a text
   }
 };
+
+// A message with a button stays until it is read.
+async function explain(line, why) {
+  const how = "`pip install netc[lsp]` installs it; if it is in an environment, the setting netc.command is to have its whole path.";
+  if (await vscode.window.showErrorMessage(`netc: cannot start \`${line}\`: ${why}. ${how}`, "Open Settings")) {
+    vscode.commands.executeCommand("workbench.action.openSettings", "netc.command");
+  }
+}
 
 exports.deactivate = () => client?.stop();

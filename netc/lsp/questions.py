@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 
+from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ..service.actions import Action, actions, fix_all
@@ -16,10 +17,12 @@ from ..service.completion import complete
 from ..service.hover import hover
 from ..service.navigation import RenameRefused, definition, references, renamable, rename
 from ..service.signatures import signature
+from .protocol import Refused
 from .server import NetServer
 
 CHOOSE = "netc.chooseModel"
 """The command that says which model of a text is shown: its arguments are the URI and the name."""
+_WORD = re.compile(r"\w*")
 ITEMS = {
     "operator": types.CompletionItemKind.Function,
     "block": types.CompletionItemKind.Class,
@@ -56,10 +59,6 @@ class _Positioned(Protocol):
     def position(self) -> types.Position: ...
 
 
-def _refused(reason: RenameRefused) -> JsonRpcException:
-    return JsonRpcException(str(reason), types.LSPErrorCodes.RequestFailed)
-
-
 def _place(server: NetServer, params: _Positioned) -> tuple[Checked, int] | None:
     """The text and the offset that a question is about."""
     checked = server.checked(params.text_document.uri)
@@ -81,7 +80,6 @@ def _about(server: NetServer) -> None:
         if place is None:
             return types.CompletionList(False, [])
         checked, offset = place
-        range_of = server.convert.range
         items = [
             types.CompletionItem(
                 one.label,
@@ -89,7 +87,7 @@ def _about(server: NetServer) -> None:
                 detail=one.detail or None,
                 documentation=types.MarkupContent(types.MarkupKind.Markdown, one.page) if one.page else None,
                 sort_text=f"{number:04}",
-                text_edit=types.TextEdit(range_of(Span(checked.source, one.start, offset)), one.insert or one.label),
+                text_edit=_insertion(server, Span(checked.source, one.start, offset), one.insert or one.label),
             )
             for number, one in enumerate(complete(checked, offset))
         ]
@@ -105,6 +103,15 @@ def _about(server: NetServer) -> None:
         return types.SignatureHelp(
             [types.SignatureInformation(found.label, found.about or None, parameters, found.active)], 0, found.active
         )
+
+
+def _insertion(server: NetServer, typed: Span, text: str) -> types.TextEdit | types.InsertReplaceEdit:
+    """What replaces the part of a word that is typed; the whole word, if the editor's user wants that."""
+    insert = server.convert.range(typed)
+    if not server.replaces:
+        return types.TextEdit(insert, text)
+    rest = _WORD.match(typed.file.text, typed.end)
+    return types.InsertReplaceEdit(text, insert, server.convert.range(replace(typed, end=rest.end() if rest else typed.end)))
 
 
 def _navigation(server: NetServer) -> None:
@@ -132,7 +139,7 @@ def _navigation(server: NetServer) -> None:
         try:
             return None if place is None else server.convert.range(renamable(*place))
         except RenameRefused as refused:
-            raise _refused(refused) from None
+            raise Refused(str(refused)) from None
 
     @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
     async def renamed(params: types.RenameParams) -> types.WorkspaceEdit | None:
@@ -140,7 +147,7 @@ def _navigation(server: NetServer) -> None:
         try:
             return None if place is None else server.convert.edits(rename(server.texts, *place, params.new_name))
         except RenameRefused as refused:
-            raise _refused(refused) from None
+            raise Refused(str(refused)) from None
 
 
 def _actions(server: NetServer) -> None:

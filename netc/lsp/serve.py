@@ -12,6 +12,7 @@ from types import TracebackType
 from lsprotocol import types as lsp
 
 from . import features, questions
+from .protocol import worth_logging
 from .server import NetServer
 
 
@@ -41,6 +42,7 @@ def serve() -> bool:
     """Speaks with one editor. False if it says that the server is to exit, and has not asked it to shut down before."""
     log = logging.StreamHandler()
     log.setFormatter(logging.Formatter("netc: %(message)s") if os.environ.get("NETC_DEBUG") else _OneLine("netc: %(message)s"))
+    log.addFilter(worth_logging)
     logging.basicConfig(level=logging.WARNING, handlers=[log])
     collect_rarely()
     server = NetServer()

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import PurePath
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls import uris
@@ -19,11 +23,13 @@ from netc import __version__
 from netc.dsl.ast import TrainDecl
 from netc.dsl.diagnostics import Diagnostic
 
+from ..reach import SUFFIX
 from ..service.checked import Checked
 from ..service.diagnostics import diagnostics
 from ..service.workspace import Workspace
 from .convert import Converter
 from .positions import Positions
+from .protocol import AnsweringProtocol
 
 PAUSE = 0.003
 """Seconds after a change until the text is checked: as long as it takes to read the changes that have arrived with it."""
@@ -34,9 +40,10 @@ class NetServer(LanguageServer):
     """The texts of one editor, and what was published about them."""
 
     def __init__(self) -> None:
-        super().__init__("netc", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        super().__init__("netc", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full, protocol_cls=AnsweringProtocol)
         self.texts = Workspace()
         self._uris: dict[str, str] = {}
+        self._versions: dict[str, int] = {}
         self._pending: dict[str, asyncio.Task[None]] = {}
         self._published: dict[str, dict[str, list[types.Diagnostic]]] = {}
         self._positions: dict[str, Positions] = {}
@@ -44,8 +51,8 @@ class NetServer(LanguageServer):
     # --- texts ---------------------------------------------------------------------------------------------------------
 
     def path(self, uri: str) -> str:
-        """The path of a text; one that is not in a file is a file of that name in the current folder."""
-        return uris.to_fs_path(uri) or "untitled.net"
+        """The path of a text. One that is not a file's, such as a new one or an old version of a file, has a path of its own next to it."""
+        return uris.to_fs_path(uri) or _elsewhere(uri)
 
     def uri(self, real: str) -> str:
         """The URI of a path, as the editor wrote it if it did."""
@@ -64,6 +71,18 @@ class NetServer(LanguageServer):
             found = self._positions[text] = Positions(text, self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
         return found
 
+    def _can(self, capability: str) -> bool:
+        """Whether the editor says that it can do something."""
+        found: object = self.client_capabilities
+        for name in capability.split("."):
+            found = getattr(found, name, None)
+        return found is True
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the editor lets its user choose what a completion replaces: what is typed of a word, or all of it."""
+        return self._can("text_document.completion.completion_item.insert_replace_support")
+
     @property
     def convert(self) -> Converter:
         """What turns spans into ranges."""
@@ -71,8 +90,16 @@ class NetServer(LanguageServer):
 
     # --- changes ---------------------------------------------------------------------------------------------------------
 
-    def changed(self, uri: str, text: str) -> None:
-        """The text of a document is now this one."""
+    def opened(self, uri: str, text: str, version: int) -> None:
+        """A document was opened, with this text."""
+        self._versions.pop(uri, None)
+        self.changed(uri, text, version)
+
+    def changed(self, uri: str, text: str, version: int) -> None:
+        """The text of a document is now this one, unless a later one has arrived before: Helix sends them in any order while one types."""
+        if version < self._versions.get(uri, version):
+            return
+        self._versions[uri] = version
         self.texts.open(self.path(uri), text)
         checked = self.checked(uri)
         if checked is not None:
@@ -85,6 +112,7 @@ class NetServer(LanguageServer):
         if task is not None:
             task.cancel()
         self.texts.close(self.path(uri))
+        self._versions.pop(uri, None)
         self._publish(uri, {})
         self._recheck_users(self.path(uri))
 
@@ -134,10 +162,17 @@ class NetServer(LanguageServer):
             self._publish(uri, self._shown(checked, problems))
             self.refresh_hints()
 
+    def watch_files(self) -> None:
+        """Asks the editor to say when specs change on disk, such as when another branch is checked out, if it can."""
+        if not self._can("workspace.did_change_watched_files.dynamic_registration"):
+            return
+        watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(f"**/*{SUFFIX}")])
+        registration = types.Registration("netc.files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
+        self.client_register_capability(types.RegistrationParams([registration]))
+
     def refresh_hints(self) -> None:
         """Asks the editor to ask for the hints again, if it can."""
-        workspace = self.client_capabilities.workspace
-        if workspace is not None and workspace.inlay_hint is not None and workspace.inlay_hint.refresh_support:
+        if self._can("workspace.inlay_hint.refresh_support"):
             self.workspace_inlay_hint_refresh(None)
 
     def _shown(self, checked: Checked, more: tuple[Diagnostic, ...]) -> dict[str, list[types.Diagnostic]]:
@@ -150,7 +185,8 @@ class NetServer(LanguageServer):
         if shown:
             self._published[owner] = shown
         for uri in dict.fromkeys((*before, *shown)):
-            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, list(self._of_file(uri))))
+            found = list(self._of_file(uri))
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, self._versions.get(uri)))
 
     def _of_file(self, uri: str) -> Iterable[types.Diagnostic]:
         seen: list[types.Diagnostic] = []
@@ -159,6 +195,13 @@ class NetServer(LanguageServer):
                 if not any((one.range, one.message) == (other.range, other.message) for other in seen):
                     seen.append(one)
         return seen
+
+
+def _elsewhere(uri: str) -> str:
+    """A path that no file has, with the same stem and in the same folder, by default the current one."""
+    path = PurePath(unquote(re.split("[?#]", uri)[0].partition(":")[2]).replace("\0", ""))
+    folder = path.parent if path.is_absolute() else PurePath()
+    return str(folder / f"{path.stem}.{sha256(uri.encode(errors='replace')).hexdigest()[:16]}")
 
 
 def _import_torch() -> None:

@@ -42,13 +42,18 @@ def fix_all(checked: Checked) -> Action | None:
 
 
 def formatted(checked: Checked) -> Edit | None:
-    """The edit that lays the text out; None if it does not parse, or is laid out already."""
-    text, _ = format_source(checked.source)
-    if text is None or text == checked.source.text:
+    """The edit that lays the text out; None if it does not parse, or is laid out already. Lines end as the first line of the text does."""
+    laid_out, _ = format_source(checked.source)
+    if laid_out is None:
         return None
     before = checked.source.text
+    text = laid_out.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else laid_out
+    if text == before:
+        return None
     start = _common(before, text)
+    start -= _splits(before, start)
     tail = _common(before[start:][::-1], text[start:][::-1])
+    tail -= _splits(before, len(before) - tail)
     return Edit(Span(checked.source, start, len(before) - tail), text[start : len(text) - tail])
 
 
@@ -56,6 +61,11 @@ def _common(one: str, other: str) -> int:
     """The number of characters that two texts have in common at their beginning."""
     shortest = min(len(one), len(other))
     return next((at for at in range(shortest) if one[at] != other[at]), shortest)
+
+
+def _splits(text: str, offset: int) -> bool:
+    """Whether an offset is within the end of a line, where no position of the protocol is."""
+    return text[max(0, offset - 1) : offset + 1] == "\r\n"
 
 
 def _title(one: Diagnostic) -> str:

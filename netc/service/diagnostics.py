@@ -44,7 +44,9 @@ def path_of(checked: Checked, span: Span) -> str:
 def _show(one: Diagnostic, source: SourceFile, shown: list[Shown]) -> None:
     if len(shown) < MOST:
         related = (*((mark.span, mark.text) for mark in one.marks), *((site.span, site.text) for site in one.trace))
-        shown.append(Shown(one, message(one), related))
+        shown.append(
+            Shown(one, message(one), tuple(dict.fromkeys(related)))
+        )  # a block that is in itself is used at one position many times
 
 
 def message(one: Diagnostic) -> str:

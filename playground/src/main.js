@@ -5,7 +5,7 @@ import { ask } from "./netc.js";
 import { loadRuntime, numbersOf, run, written } from "./run.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { model: null, answer: null, asked: 0, shown: {}, lesson: null };
+const state = { model: null, answer: null, asked: 0, shown: {}, seen: {}, lesson: null };
 let editor;
 
 const text = () => editor.state.doc.toString();
@@ -54,11 +54,13 @@ function report(words, kind) {
 async function refresh() {
   const tab = document.querySelector('[role=tab][aria-selected="true"]').dataset.tab;
   $("panels").classList.toggle("stale", !state.fine);
+  $("nothing").hidden = state.fine || state.seen[tab] || tab === "run";
   if (!state.fine || state.shown[tab]) return;
   state.shown[tab] = true;
   const number = state.asked;
   try {
     await TABS[tab](() => number === state.asked);
+    state.seen[tab] = true;
   } catch (error) {
     if (number === state.asked) $(tab).textContent = error.message;
   }

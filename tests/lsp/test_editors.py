@@ -90,6 +90,18 @@ def test_helix(tmp_path: Path, screen: Screen) -> None:
     screen.wait("Replace `dens` with `dense`")
     screen.keys("Enter", "k", "j")  # Helix asks for the hints after a key
     screen.wait(r"x -> dense 2 *.*# \[N, 2\]")
+    screen.keys("g", "l", "b", "Space", "k")
+    screen.wait(r"gives \[N, 2\]")
+    screen.keys("Escape", "o", "x -> layer_no")
+    screen.wait(r"layer_norm +function")
+    screen.keys("C-n", "Enter", "Escape")
+    screen.wait(r"3 +x -> layer_norm ")
+    screen.keys("g", "s", "Space", "r", "C-u", "width", "Enter")
+    screen.wait(r"(?s)1 +width = input 3.*2 +width -> dense 2.*3 +width -> layer_norm")
+    screen.keys("g", "s", "g", "d")
+    screen.wait(r"1 sel +1:1")
+    screen.keys("O", "y   =   input    5", "Escape", ":format", "Enter")
+    screen.wait(r"1 +y = input 5")
 
 
 def test_the_words_of_emacs_are_those_of_the_grammar() -> None:

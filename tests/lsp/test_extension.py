@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 FOLDER = Path(__file__).parents[2] / "editors" / "vscode"
 
@@ -26,3 +31,27 @@ def test_helix_starts_the_same_command() -> None:
     languages = tomllib.loads((FOLDER.parent / "helix" / "languages.toml").read_text())
     server = languages["language-server"]["netc"]
     assert [server["command"], *server["args"]] == ["netc", "lsp", "--stdio"]
+
+
+VSCODE = """
+exports.workspace = { getConfiguration: () => ({ get: () => ["no-netc", "lsp"] }) };
+exports.window = { showErrorMessage: async (...words) => { console.log(JSON.stringify(words)); return words[1]; } };
+exports.commands = { executeCommand: (...words) => console.log(JSON.stringify(words)) };
+"""
+CLIENT = "exports.LanguageClient = class { async start() { throw FAILURE; } };"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+@pytest.mark.parametrize("failure", ['"spawn ENOENT"', 'new Error("spawn ENOENT")'])
+def test_a_server_that_cannot_be_started(failure: str, tmp_path: Path) -> None:
+    """The client of VS Code's says why as a text or as an error."""
+    modules = {"vscode/index.js": VSCODE, "vscode-languageclient/node.js": CLIENT.replace("FAILURE", failure)}
+    for name, text in modules.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    shutil.copy(FOLDER / "extension.js", tmp_path / "extension.js")
+    command = ["node", "-e", "require(process.argv[1]).activate()", str(tmp_path / "extension.js")]
+    done = subprocess.run(command, env=os.environ | {"NODE_PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False)
+    message, settings = map(json.loads, done.stdout.splitlines())
+    assert message[0].startswith("netc: cannot start `no-netc lsp`: spawn ENOENT. `pip install netc[lsp]` installs it")
+    assert settings == ["workbench.action.openSettings", "netc.command"]

@@ -79,7 +79,8 @@ async def test_completion_replaces_the_word(client: LanguageClient, tmp_path: Pa
     found = await client.text_document_completion_async(types.CompletionParams(document, types.Position(1, 8)))
     assert isinstance(found, types.CompletionList)
     (item,) = [one for one in found.items if one.label == "layer_norm"]
-    assert item.text_edit == types.TextEdit(types.Range(types.Position(1, 5), types.Position(1, 8)), "layer_norm")
+    typed = types.Range(types.Position(1, 5), types.Position(1, 8))
+    assert item.text_edit == types.InsertReplaceEdit("layer_norm", typed, typed)
     help_ = await client.text_document_signature_help_async(types.SignatureHelpParams(document, types.Position(1, 8)))
     assert help_ is None or help_.signatures
 

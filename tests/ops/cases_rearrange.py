@@ -28,6 +28,7 @@ CASES = [
     'input 2x3xT -> rearrange "n c ... t -> t (n c) ..."',
     'input [T] -> rearrange "n t -> (n t)"',
     'input [6, T] int64 -> rearrange "n (a b) t -> n (b a) t" a=2',
+    'input 4x6 -> rearrange "n höhe 日本 -> 日本 (n höhe)"',
     'input [2, 6] batch=false -> rearrange "a (b c) -> (a b) c" c=2',
     'input [4, 6] bool -> rearrange "n (a b) (c d) -> n (a c) (b d)" a=2 c=3',
 ]

@@ -49,3 +49,10 @@ def test_the_description_of_the_package_has_no_links_to_files_that_are_not_there
     somewhere = description(readme, "https://example.org/netc")
     assert "(https://example.org/netc/blob/HEAD/docs/language.md)" in somewhere
     assert {link for link in re.findall(r"\]\(([^)]+)\)", somewhere) if not link.startswith(("#", "https:"))} == set()
+
+
+def test_every_folder_of_specs_is_a_package() -> None:
+    """Else setuptools warns of each at length that it `would be ignored`, and what matters is lost among it."""
+    packages = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")["packages"]()
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "specs").rglob("*.net")}
+    assert {".".join(("netc", *folder.parts)) for folder in folders} - {*packages} == set()

@@ -46,6 +46,11 @@ await page.goto(address);
 await see(() => document.body.dataset.ready);
 await see(() => document.body.dataset.loaded);
 
+// the first lesson has a mistake: until it is mended, there is nothing on the right
+await tab("picture");
+say("nothing", await page.locator("#nothing:visible").allTextContents());
+await tab("summary");
+
 // the tutorial's mistake, and how it is mended
 const weights = "features = input [5]\nweights = param [1, 5] init=normal(1) as weights\nbias = param [1] init=normal(1) as bias\n";
 await type(`${weights}features @ weights + bias -> sigmoid`);
@@ -57,6 +62,7 @@ await type(`${weights}features @ (weights -> transpose 0 1) + bias -> sigmoid`);
 await see(() => document.querySelector("#errors").textContent === "no errors");
 await see(() => document.querySelector("#summary .netc-row") !== null);
 say("summary", await page.textContent("#summary"));
+say("something", await page.locator("#nothing:visible").allTextContents());
 say("hints", await page.locator(".hint").allTextContents());
 await shot("summary");
 await tab("picture");

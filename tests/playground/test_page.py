@@ -57,6 +57,10 @@ def test_the_mistake_is_explained_and_mended(seen: dict[str, object]) -> None:
     assert [hint.strip() for hint in hints] == ["# [N, 5]", "# [1, 5]", "# [1]", "# [N, 1]"]
 
 
+def test_an_empty_side_says_why(seen: dict[str, object]) -> None:
+    assert (seen["nothing"], seen["something"]) == (["There is no network to show yet: the text has an error."], [])
+
+
 def test_shapes_picture_and_source_are_shown(seen: dict[str, object]) -> None:
     assert "sigmoid1" in str(seen["summary"])
     assert "parameters: 6" in str(seen["summary"])

@@ -283,6 +283,44 @@ def test_actions_are_the_edits_of_diagnostics() -> None:
     assert applied([*every.edits]) == "x = input 3\nx -> dense 4 -> relu"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("input 3 -> dropout 0,5", "input 3 -> dropout 0.5"),
+        ("input 3 -> dropout p=0,25 -> relu", "input 3 -> dropout p=0.25 -> relu"),
+        ("input 3 -> dense 2,relu", "input 3 -> dense 2 relu"),
+        ("input 3 -> dense 2 ,relu", "input 3 -> dense 2 relu"),
+        ("input 1x8x8 -> conv 16,3", "input 1x8x8 -> conv 16 3"),
+        ("input 3 dense 2", "input 3 -> dense 2"),
+        ("input 1x8x8 -> conv 4 3 same", "input 1x8x8 -> conv 4 3 padding=same"),
+        ("Input 3 -> dense 2", "input 3 -> dense 2"),
+        ('input 3 -> dense "2"', "input 3 -> dense 2"),
+        ("x := input 3\nx -> relu", "x = input 3\nx -> relu"),
+        ("k = 3\ninput 3 -> dense k", "let k = 3\ninput 3 -> dense k"),
+        ("block f(n) {\n  k = n * 2\n  dense k\n}\ninput 3 -> f 4", "block f(n) {\n  let k = n * 2\n  dense k\n}\ninput 3 -> f 4"),
+    ],
+)
+def test_an_action_mends_a_common_mistake(wrong: str, right: str) -> None:
+    _, checked, _ = checked_at(wrong)
+    first = actions(checked, 0, len(wrong))[0]
+    assert applied([*first.edits]) == right
+    assert checked_at(right)[1].diagnostics() == []
+
+
+def test_a_setting_is_no_tensor() -> None:
+    text = "x = input 3\ny = x -> dense 2\ntrain {{\n  epochs{0}3\n  optimizer{0}adam lr=0.1\n  loss = y -> mean\n}}\n"
+    _, checked, _ = checked_at(text.format(" = "))
+    problems = checked.section_problems()
+    assert [one.code for one in problems if one.code != "unused-result"] == ["wrong-setting", "wrong-setting"]
+    assert applied([edit for one in problems for edit in one.edits]) == text.format(" ")
+
+
+def test_a_position_is_shown_once_with_a_diagnostic() -> None:
+    _, checked, _ = checked_at("block f { in -> f }\ninput 3 -> f")
+    (shown,) = diagnostics(checked)[checked.path]
+    assert len(shown.related) == len({*shown.related}) == 3
+
+
 def test_formatting_is_one_edit_of_what_differs() -> None:
     _, checked, _ = checked_at("x = input 3\nx->dense   4\n")
     edit = formatted(checked)

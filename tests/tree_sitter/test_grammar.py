@@ -25,6 +25,14 @@ HIGHLIGHTS = (FOLDER / "queries" / "highlights.scm").read_text(encoding="utf-8")
 SPECS = sorted((ROOT / "specs").rglob("*.net"))
 MANGLED = 1000
 AGREED = 0.95
+CONDITIONS = (
+    "let a = [i for i in 0..9 if i % 2 == 0 for j in 0..i if j > 1]",
+    "let a = [1 if i > 1 else 2 for i in (xs if t else ys) if not i]",
+    "let a = 1 if 2 > 1 else 3 if 4 > 3 else 5",
+    "let a = 1 if (2 if 3 > 2 else 0) > 1 else 2",
+    "let a = [i for i in xs if t else ys]",
+    "let a = [i for i in xs if t if u else v]",
+)
 NEOVIM = """
 vim.treesitter.language.add("net", {{ path = "{library}" }})
 vim.treesitter.query.set("net", "highlights", table.concat(vim.fn.readfile("{queries}"), "\\n"))
@@ -89,6 +97,13 @@ def errors(node: Any) -> Iterator[str]:
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_a_spec_has_no_errors(path: Path, language: Any) -> None:
     assert [*errors(tree(language, path.read_text(encoding="utf-8")).root_node)] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("text", CONDITIONS)
+def test_a_condition_belongs_to_what_netc_says(text: str, language: Any) -> None:
+    ours = parse(SourceFile("text", text))[1]
+    assert bool([*errors(tree(language, text).root_node)]) == any(one.severity == "error" for one in ours)
 
 
 @pytest.mark.long

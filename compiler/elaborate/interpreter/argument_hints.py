@@ -180,8 +180,10 @@ def _no_activation(name: str, stage: str) -> str:
 
 
 def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
-    """For a value that would be of the kind if it were written in another way: in brackets, `reshape (-1)`, in fewer, `pad [[1, 0]]`, or
-    not in percent, `dropout 50`."""
+    """For a value that would be of the kind if it were written in another way: in brackets, `reshape (-1)`, in fewer, `pad [[1, 0]]`, not
+    in percent, `dropout 50`, or without quotes, `dense "2"`."""
+    if isinstance(value, str) and value.isdecimal() and value.isascii() and _is_of(kind, int(value)):
+        return Hint(f"write it without quotes: `{value}`", rewritten(span, span, value))
     if _is_of(kind, (value,)) and not isinstance(value, tuple):
         return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
     if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], tuple) and _is_of(kind, value[0]):

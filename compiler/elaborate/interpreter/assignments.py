@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 
 from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
@@ -54,7 +55,8 @@ class Assignments(Part):
         first = node.targets[0].name
         if node.rests and scope.frame is not None:
             scope.frame.leads.update((id(choice), node.rests[0]) for choice in _choices(node.value))
-        flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first)
+        let = () if node.unpack or node.value.stages else (Edit(node.span.before(), "let "),)
+        flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first, edits=let)
         flow = self.recover(scope, same_in_both, flow, node.value.span)
         names = tuple(t.name for t in node.targets)
         if not node.unpack:

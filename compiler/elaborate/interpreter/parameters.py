@@ -153,9 +153,14 @@ def _stage_hint(node: ast.Apply, most: int) -> Hint:
 
 
 def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
-    """The help for an argument too many that is really a stage."""
+    """The help for an argument too many that is really a stage, or a word of an argument that has a name."""
     if not isinstance(expr, ast.Name):
         return Hint()
+    signature = Operator.registry[node.name].signature if node.name in Operator.registry else {}
+    takers = [arg.name for arg in signature.values() if not arg.positional and expr.name in arg.kind.words]
+    if len(takers) == 1:
+        written = f"{takers[0]}={expr.name}"
+        return Hint(f"write the name of the argument: `{written}`", (Edit(expr.span, written),))
     if expr.name in Operator.registry:
         return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", separated(node, expr.span))
     close = near(expr.name, [name for name in Operator.registry if is_activation(name)])

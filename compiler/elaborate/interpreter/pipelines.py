@@ -6,6 +6,7 @@ Always: a stage that fails is reported and gives what it states of its result, o
 from __future__ import annotations
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
 from ...errors.names import NotATensor
@@ -55,13 +56,20 @@ class Pipelines(Part):
             self.session.index.stage(stage.span, made)
             return made
 
-    def tensors(self, pipeline: ast.Pipeline, scope: Scope, name: str = "", hint: str = "name compile-time values with `let`") -> Flow:
-        """The same where only tensors are accepted. `hint` is for a number."""
+    def tensors(
+        self,
+        pipeline: ast.Pipeline,
+        scope: Scope,
+        name: str = "",
+        hint: str = "name compile-time values with `let`",
+        edits: tuple[Edit, ...] = (),
+    ) -> Flow:
+        """The same where only tensors are accepted. `hint` is for a number, and `edits` carry it out."""
         flow = self.run(pipeline, scope, name)
-        return self.recover(scope, _only_tensors, flow, pipeline.span, hint)
+        return self.recover(scope, _only_tensors, flow, pipeline.span, hint, edits)
 
 
-def _only_tensors(flow: Operand, span: Span, hint: str) -> Flow:
+def _only_tensors(flow: Operand, span: Span, hint: str, edits: tuple[Edit, ...] = ()) -> Flow:
     if isinstance(flow, CONST_TYPES):
-        raise Failure(NotATensor(show_value(flow), hint), span)
+        raise Failure(NotATensor(show_value(flow), hint), span, edits=edits)
     return flow

@@ -19,7 +19,7 @@ from netc.dsl.source import Span
 from ...errors.base import Problem
 from ...errors.names import UnusedName, UnusedResult
 from ...ir.training import LOSS
-from .setting_words import arithmetic
+from .setting_words import mistaken
 
 _BINDING = {
     ast.Block: ("name",),
@@ -78,7 +78,7 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
         text = (*body.statements, *states, *(sections if id(body) in seen_by_sections else ()))
         statements, of_section = body.statements, any(body is section.body for section in sections)
         if of_section:  # what only looks like a setting is an error
-            statements = tuple(s for s in statements if not isinstance(s, ast.Flow) or arithmetic(s.pipeline.head) is None)
+            statements = tuple(s for s in statements if not mistaken(s))
         found = _body(statements, partial(mentions, text))
         if of_section:
             found = ((problem, span) for problem, span in found if not isinstance(problem, UnusedName) or problem.name not in purposes)

@@ -11,30 +11,36 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
-from ...errors.training import SettingArithmetic, SettingTwice, UnknownSetting, WrongSetting
+from ...errors.training import SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
 from ...ir.origins import plain
 from ...ir.training import Setting, SettingArgument, SettingStage, Word
 from ..interpreter.elaborator import Elaborator
-from ..names.setting_words import NAMED, REPEATED, SETTINGS, arithmetic
+from ..names.setting_words import NAMED, OF_OPTIMIZERS, REPEATED, SETTINGS, arithmetic, assigned
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
 
-OF_OPTIMIZERS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
-"""Words that are often taken for settings, with the argument of the optimizer that is meant."""
 
-
-def without_arithmetic(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
-    """The statements without those that look like a setting and are arithmetic, `batch 2 * 8`, which are reported."""
+def without_mistaken(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
+    """The statements without those that are meant as settings and are others, `batch 2 * 8` and `epochs = 3`, which are reported."""
     made: list[ast.Statement] = []
     for statement in statements:
         found = arithmetic(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
-        if found is None:
-            made.append(statement)
-        else:
+        if found is not None:
             word, span = found
             session.report(SettingArithmetic(word, span.text), span)
+        elif (setting := assigned(statement)) is not None:
+            word, value = setting
+            session.report(SettingAssigned(word, value, _of_an_optimizer(word, value)), statement.span)
+        else:
+            made.append(statement)
     return tuple(made)
+
+
+def _of_an_optimizer(word: str, value: str) -> str:
+    """How an argument of the optimizer is written, if this is one."""
+    name = OF_OPTIMIZERS.get(word)
+    return f"it is an argument of the optimizer: write `optimizer adamw {name}={value}`" if name is not None else ""
 
 
 def _remedy(node: ast.Setting) -> str:
@@ -42,11 +48,8 @@ def _remedy(node: ast.Setting) -> str:
     name = node.word.name
     if name == "metric":
         return "write `metric name = ...`"
-    if name not in OF_OPTIMIZERS:
-        return ""
     stage = node.stages[0]
-    value = stage.positional[0].span.text if isinstance(stage, ast.Apply) and stage.positional else "..."
-    return f"it is an argument of the optimizer: write `optimizer adamw {OF_OPTIMIZERS[name]}={value}`"
+    return _of_an_optimizer(name, stage.positional[0].span.text if isinstance(stage, ast.Apply) and stage.positional else "...")
 
 
 def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elaborator: Elaborator) -> tuple[Setting, ...]:

@@ -44,7 +44,7 @@ from .conversions import write_conversions
 from .parameters import bind_parameters, reject_unknown
 from .sections import SelectedSection, statements_of
 from .selection import SelectedModel
-from .settings import evaluate_settings, without_arithmetic
+from .settings import evaluate_settings, without_mistaken
 
 
 def build_training(
@@ -62,7 +62,7 @@ def build_training(
     for keyword in section.model_call.keywords if section.model_call is not None else ():
         with session.catching(()):
             given.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
-    statements = _without_out(without_arithmetic(statements_of(section.chain), session), session)
+    statements = _without_out(without_mistaken(statements_of(section.chain), session), session)
     made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
     if made is None or made.results.flow is UNKNOWN:
         return None

@@ -1,0 +1,53 @@
+"""The protocol where pygls leaves out what it asks for: every request is answered.
+
+In: messages. Out: for a request that cannot be read, and for one that comes too early or too late, an error with its id.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.protocol import LanguageServerProtocol
+
+_NOT_INITIALIZED = types.ResponseError(types.ErrorCodes.ServerNotInitialized.value, "the first request must be `initialize`")
+_SHUT_DOWN = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "the server was asked to shut down")
+
+
+class AnsweringProtocol(LanguageServerProtocol):
+    """Answers also those requests that no feature is asked about."""
+
+    _begun = False
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """The record of a message."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "id" in data and "method" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
+
+    def handle_message(self, message: Any) -> None:
+        """Hands a message to its feature, if the server is in the state for it."""
+        method = getattr(message, "method", "")
+        self._begun = self._begun or method == types.INITIALIZE
+        if method == types.EXIT or (self._begun and not self._shutdown):
+            super().handle_message(message)
+        elif method and hasattr(message, "id"):
+            self._send_response(message.id, error=_SHUT_DOWN if self._begun else _NOT_INITIALIZED)
+
+
+class Refused(JsonRpcException):
+    """A request that is answered with the reason why it cannot be done: nothing is wrong with the server."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, types.LSPErrorCodes.RequestFailed.value)
+
+
+def worth_logging(record: logging.LogRecord) -> bool:
+    """Whether a record is about something that is wrong: editors cancel requests that have been answered already all the time."""
+    about = record.exc_info[1] if record.exc_info else None
+    return not isinstance(about, Refused) and not record.getMessage().startswith("Cancel notification for unknown message id")
