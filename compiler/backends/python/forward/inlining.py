@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..code.classes import Step, StepInfo
+from ..code.expressions import NestedResults
 from ..code.tree import OptionalCall, ValueRef, parts
 
 WEAK = 1
@@ -54,7 +55,7 @@ def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequ
 class _Inlining:
     def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
-        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not s.traits.either}
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not _has_line(s)}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
         """For every step, those nested in it, with the strength of the bond."""
         self.nested = [False] * len(steps)
@@ -138,6 +139,11 @@ class _Inlining:
                 if found < strength and found != PARALLEL:
                     best, strength = (at, part), found
         return best
+
+
+def _has_line(step: Step) -> bool:
+    """Whether its result needs a line: what an `if` gives, and one of several results, of which the others are `_`."""
+    return step.traits.either or isinstance(step.code, NestedResults)
 
 
 def bond(maker: StepInfo, taker: StepInfo) -> int:
