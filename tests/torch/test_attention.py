@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,3 +43,16 @@ def test_one_kernel(mask: str) -> None:
     assert any("flash" in name for name in found.names), found.names
     assert not any("softmax" in name for name in found.names)
     agree(model)
+
+
+SPECS = Path(__file__).parents[2] / "specs"
+SWIN = {"width": 32, "depths": [2, 2], "heads": [2, 4], "window": 7, "size": 56}
+
+
+def test_windows_of_swin() -> None:
+    """Shifted ones, whose mask is another for each window, too."""
+    module = netc.compile_file(SPECS / "vision" / "swin.net", model="first", params=SWIN).module().eval()
+    with Dispatched() as found, torch.no_grad():
+        module(torch.randn(2, 3, 56, 56))
+    assert any("flash" in name for name in found.names)
+    assert not any("softmax" in name for name in found.names)

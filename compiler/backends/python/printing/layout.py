@@ -9,7 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 
 WIDTH = 119
-"""What transformers has; torchvision has 120."""
+"""Libraries of models have 119 or 120."""
 STEP = "    "
 FILLED, SHORT = 10, 8
 """The least number of items, and their greatest length, for a list that fills lines; others have a line for each item."""
