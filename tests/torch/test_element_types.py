@@ -29,7 +29,7 @@ FOLLOWING = {
     ),
     "i = input [4] int64; w = param [4] init=ones as scale; cast(i, float32) * w": "i.to(self.scale.dtype) * self.scale",
     "i = input [4] int64; i / 2 -> batch_norm": "self.batch_norm1((i / 2).to(self.batch_norm1.weight.dtype))",
-    "i = input [T] int64; i -> one_hot 4 dtype=float32 -> lstm 3 as rnn": "self.rnn(F.one_hot(i, 4).to(self.rnn.weight_ih_l0.dtype))[0]",
+    "i = input [T] int64; i -> one_hot 4 dtype=float32 -> lstm 3 as rnn": "_ = self.rnn(F.one_hot(i, 4).to(self.rnn.weight_ih_l0.dtype))",
     "x = input [4]; i = input [4] int64; (x > 0, x, cast(i, float32)) -> where": "torch.where(x > 0, x, i.to(x.dtype))",
     "x = input [4]; i = input [4] int64; x > cast(i, float32)": "x > i.float()",
     "x = input [4]; w = table (t) [4] = t * 0.5; x * w": "x * self.w",

@@ -163,6 +163,14 @@ SAMPLES = {
         return self.out(x)
         """,
     ),
+    "side by side, activated": (
+        "x = input [T, 4]; (x -> dense 4 as expand1x1_of_the_two -> relu, x -> dense 4 as expand3x3_of_the_two -> relu) -> concat axis=-1",
+        """
+        expand1x1_of_the_two = F.relu(self.expand1x1_of_the_two(x))
+        expand3x3_of_the_two = F.relu(self.expand3x3_of_the_two(x))
+        return torch.cat((expand1x1_of_the_two, expand3x3_of_the_two), dim=-1)
+        """,
+    ),
     "another form of the same": (
         "(q, k, v) = input [T, 12] -> chunk 3 axis=-1; h = k; "
         "(q -> unflatten (-1) [2, 2] -> transpose 1 2, h -> unflatten (-1) [2, 2] -> transpose 1 2, "

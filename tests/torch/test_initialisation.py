@@ -32,6 +32,23 @@ def test_all_modules_of_a_class() -> None:
     ]
 
 
+def test_classes_that_are_drawn_alike() -> None:
+    """Also where some modules of one class have no bias, and all of the other have one."""
+    text = (
+        "default dense init=normal(0.02) bias_init=zeros\ndefault conv init=normal(0.02) bias_init=zeros\n"
+        "input 3x9 -> conv 3 1 -> conv 3 1 -> dense 4 -> dense 4 -> dense 4 bias=false"
+    )
+    assert constructor(text).splitlines() == [
+        "for module in self.modules():",
+        "    if isinstance(module, (nn.Conv1d, nn.Linear)):",
+        "        nn.init.normal_(module.weight, std=0.02)",
+        "        if module.bias is not None:",
+        "            nn.init.zeros_(module.bias)",
+    ]
+    module = netc.compile(text).module()
+    assert not any(p.any() for name, p in module.named_parameters() if name.endswith("bias"))
+
+
 def test_modules_in_others() -> None:
     """In a sequence by position or key, in a list one by one, in a dictionary, where a member may be absent, and in a class of its own."""
     assert constructor("input 4 -> (dense 4 init=ones -> relu -> dense 3) as net") == "nn.init.ones_(self.net[0].weight)"

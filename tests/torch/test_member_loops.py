@@ -100,14 +100,14 @@ COMPREHENSIONS = {
     "again and again": ("input 3x9 -> repeat d in [1, 3, 1, 3, 1, 3] as l { conv 3 3 padding=d dilation=d }", "(1, 3) * 3"),
     "powers again and again": (
         "input 3x9 -> repeat i in 0..12 as l { conv 3 3 padding=(2 ** (i % 4)) dilation=(2 ** (i % 4)) }",
-        "for _ in range(3)\n                for i in range(4)",
+        "for _ in range(3) for i in range(4))",
     ),
     "halves, and items of arguments": (
         "block b(kernels, pads) {\n"
         "  in -> repeat (i, k) in enumerate(kernels) as _ { conv (in.channels // 2) k padding=pads[i] as l.{i} -> relu }\n"
         "}\n"
         "let width = 16; x = input [width, 9]; (x -> b [3, 1, 5] [1, 0, 2] as a) + (x -> b [1, 3, 3] [0, 1, 1] as b)",
-        "in_channels // 2**i,\n                in_channels // 2 ** (i + 1),\n                kernel_size=kernels[i],",
+        "(in_channels // 2**i, in_channels // 2 ** (i + 1), kernel_size=kernels[i], padding=pads[i])",
     ),
     "steps rather than powers": (
         "input 3x9 -> repeat d in [1, 2, 3, 4, 5] as l { conv 3 3 padding=d dilation=d }",

@@ -158,7 +158,7 @@ def test_what_fits_stays() -> None:
 
 
 def test_arguments_on_the_next_line_and_then_one_a_line() -> None:
-    words = [NameCode("nineteen_characters" + str(i)) for i in range(5)]
+    words = [NameCode("twenty_four_characters_" + str(i)) for i in range(5)]
     assert lines(call("f", *words[:4])) == ["        value = f(", "            " + ", ".join(w.text for w in words[:4]), "        )"]
     assert lines(call("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
 
@@ -182,7 +182,7 @@ def test_sums_get_brackets() -> None:
 
 
 def test_the_last_wide_bracket_is_opened() -> None:
-    inner = call("f", NameCode("a" * 50), NameCode("b" * 30))
+    inner = call("f", NameCode("a" * 60), NameCode("b" * 40))
     assert lines(method(inner, "sum", dim=1))[0] == "        value = f("
     assert lines(method(inner, "sum", dim=1))[-1] == "        ).sum(dim=1)"
 

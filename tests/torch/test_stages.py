@@ -96,7 +96,7 @@ def test_signatures() -> None:
 def test_no_argument_where_all_are_alike() -> None:
     text, given, _ = CASES["row"]
     source = netc.compile(f"{text}\ninput {given} -> cell 4 act=silu -> cell 5 act=silu").source()
-    assert "nn.SiLU()," in source
+    assert "nn.SiLU()" in source
     assert "Callable" not in source
     alone = netc.compile(f"{text}\ninput {given} -> cell 4 act=identity -> cell 5 act=identity").source()
     assert "Identity" not in alone

@@ -117,9 +117,7 @@ CLASSES = {
             return x
         """,
     ("a cache", "Layer"): """
-        def forward(
-            self, x: Tensor, present: tuple[Tensor, ...], past: Tensor
-        ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        def forward(self, x: Tensor, present: tuple[Tensor, ...], past: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
             keys = torch.cat((past, self.k_proj(x)), dim=1)
             query = self.q_proj(x).unsqueeze(1)
             k = keys.unsqueeze(1)
@@ -184,7 +182,7 @@ def test_one_class_for_tuples_of_all_lengths() -> None:
 
 def test_docstrings() -> None:
     text = netc.compile(CACHED).source()
-    assert '"""x: [N, T, 16], present: tuple of [N, T2, 16], past: [N, P, 16]\n    -> [N, T, 16], tuple of [N, T2, 16].\n' in text
+    assert '"""x: [N, T, 16], present: tuple of [N, T2, 16], past: [N, P, 16] -> [N, T, 16], tuple of [N, T2, 16]."""' in text
     assert "-> output1: [N, T, 4], output2 to output9: [N, P + T, 16]." in text
 
 

@@ -136,16 +136,23 @@ def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str]) -> list[str]:
     if not rules:
         return []
     variable = unique("module", taken)
-    bodies: dict[tuple[str, ...], list[str]] = {}
+    alike: dict[tuple[Code, ...], list[list[ModuleRule]]] = {}
     first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
     ordered = sorted(rules, key=lambda rule: first[rule.function])
-    for function, own in groupby(ordered, key=lambda rule: rule.function):
-        bodies.setdefault(tuple(line for rule in own for line in _ruled(rule, variable)), []).append(function)
+    for own in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
+        alike.setdefault(tuple(rule.statement for rule in own), []).append(own)
     lines = [f"{STEP * 2}for {variable} in self.modules():"]
-    for word, (body, functions) in zip(("if", *("elif",) * len(bodies)), bodies.items(), strict=False):
+    for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
+        functions = [own[0].function for own in several]
         classes = functions[0] if len(functions) == 1 else f"({', '.join(functions)})"
+        body = [line for same in zip(*several, strict=True) for line in _ruled(_weakest(same), variable)]
         lines += [f"{STEP * 3}{word} isinstance({variable}, {classes}):", *body]
     return lines
+
+
+def _weakest(rules: tuple[ModuleRule, ...]) -> ModuleRule:
+    """Of rules with the same statement, the one that asks whether the parameter is there, if some class has it only at times."""
+    return next((rule for rule in rules if rule.needed is not None), rules[0])
 
 
 def _ruled(rule: ModuleRule, variable: str) -> list[str]:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training, each sample is zero with probability `p`, and the others are
-    scaled up to keep the mean.
+    """Stochastic depth: in training, each sample is zero with probability `p`, and the others are scaled up to keep
+    the mean.
 
     x: [N, ...] -> [N, ...].
     """
@@ -40,9 +40,8 @@ def unpacked(values: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
 
 
 class RotaryEmbedding(nn.Module):
-    """The cosines and sines of rotary position embedding: the angle of the i-th pair of features
-    grows by `base ** (-2 i / dims)` from one position to the next. They are computed in float32
-    and given as `dtype`.
+    """The cosines and sines of rotary position embedding: the angle of the i-th pair of features grows by
+    `base ** (-2 i / dims)` from one position to the next. They are computed in float32 and given as `dtype`.
 
     positions: [..., T] -> two tensors [..., T, dims/2].
     """
@@ -94,8 +93,8 @@ def apply_rotary_interleaved(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Constant(nn.Module):
-    """A tensor that keeps its type: what converts the model moves it to another device, but does
-    not round it. The state dict does not have it.
+    """A tensor that keeps its type: what converts the model moves it to another device, but does not round it. The
+    state dict does not have it.
     """
 
     value: Tensor
@@ -196,8 +195,8 @@ def roi_align(
     points: int,
     aligned: bool,
 ) -> Tensor:
-    """Boxes of images as small images of one size, each element the mean of some points: `points`
-    along each axis, or without any, one for each pixel begun.
+    """Boxes of images as small images of one size, each element the mean of some points: `points` along each axis,
+    or without any, one for each pixel begun.
 
     x: [N, C, H, W], boxes: [K, 5], with the number of an image first -> [K, C, *size].
     """
@@ -237,8 +236,8 @@ def roi_align(
 
 
 class SpectralNormalize(nn.Module):
-    """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in
-    training improves the vectors.
+    """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in training improves the
+    vectors.
 
     weight: [..., rows, ...], with the rows along `axis` -> the same shape.
     """

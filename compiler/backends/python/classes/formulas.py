@@ -70,7 +70,8 @@ def _argument_text(code: Code) -> str:
 
 
 def _with_powers(text: str) -> str:
-    """`{0} * {0}` as `{0}**2`, except after a division."""
+    """`{0} * {0}` as `{0}**2`, and `(a // b) * (a // b)` as `(a // b) ** 2`, except after a division."""
+    text = re.sub(r"(?<!// )(\([^()]*\))((?: \* \1)+)", lambda m: f"{m[1]} ** {m[2].count(m[1]) + 1}", text)
     return re.sub(r"(?<!// )(\{\d+\})((?: \* \1)+)", lambda m: f"{m[1]}**{m[2].count('*') + 1}", text)
 
 

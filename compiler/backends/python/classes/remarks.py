@@ -1,9 +1,9 @@
 """The comment above a block, as text for the docstring of a class.
 
-In: a block's graph, and the arguments of the constructor. Out: a paragraph, empty if there is nothing to say. Always: it speaks of what the
-class has. The comment is about the block, which may have parameters that are the same in all uses, or that only decide what is in the
-class: a sentence with such a parameter in backticks is left out, or only the part after a semicolon. So is what it says of shapes (`Input
-[N, D]; output [N, width].`), since the docstring has those of the class.
+In: a block's graph, the arguments of the constructor and the inputs. Out: a paragraph, empty if there is nothing to say. Always: it speaks
+of what the class has. The comment is about the block, which may have parameters that are the same in all uses, or that only decide what is
+in the class, and inputs that this class is not given: a sentence with one of these in backticks is left out, or only the part after a
+semicolon. So is what it says of shapes (`Input [N, D]; output [N, width].`), since the docstring has those of the class.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ _SHAPE = r"(?: \w+)? \[[^\[\]]*\]"
 _SHAPES = re.compile(rf"(?:Input|Output|Input and output){_SHAPE}(?:; output{_SHAPE})?(?:: |\.$)")
 """A sentence that begins with shapes. What follows after a colon is about the block."""
 _SHAPE_CLAUSE = re.compile(rf"(?:input|output){_SHAPE}\.?$")
+_OPTIONAL = re.compile(r"\b(\w+)\?")
+"""An input that may be absent, in the first lines of a block."""
 _CODE = re.compile(r"`([^`]*)`")
 _REFERS = re.compile(r"(?:It|Its|They|Their|This|These)\b")
 """How a sentence begins that is about the one before."""
 
 
-def remark(graph: Graph, arguments: Container[str]) -> str:
-    """The comment, as it was written. `arguments`: those of the constructor."""
-    hidden = frozenset(name for name in graph.arguments if name not in arguments)
+def remark(graph: Graph, known: Container[str]) -> str:
+    """The comment, as it was written. `known`: the arguments of the constructor, and the inputs."""
+    optional = _OPTIONAL.findall(graph.span.text.partition("{")[0])
+    hidden = frozenset(name for name in (*graph.arguments, *optional) if name not in known)
     kept: list[str] = []
     dropped = False
     for sentence in _SENTENCE.split(_comment(graph)):

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..code.classes import Step, StepInfo
+from ..code.expressions import NestedResults
 from ..code.tree import OptionalCall, ValueRef, parts
 
 WEAK = 1
 """A bond that is used only at the beginning of a chain."""
 PARALLEL = 9
-"""The bond of a layer's result with a function that takes several. Such a layer counts half."""
+"""The bond of a layer's result with a function that takes several. Such a layer counts half. Operands with layers in them are all
+inlined, or none of them."""
 LINE_WEIGHT = 14
 """The weight that fits on a line: three calls and an operation or two between them."""
-LINE_WIDTH = 84
+LINE_WIDTH = 92
 """The length of an expression up to which others are inlined."""
 
 
@@ -53,7 +55,7 @@ def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequ
 class _Inlining:
     def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
-        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not s.traits.either}
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not _has_line(s)}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
         """For every step, those nested in it, with the strength of the bond."""
         self.nested = [False] * len(steps)
@@ -66,28 +68,27 @@ class _Inlining:
 
     def _take(self, index: int, step: Step) -> None:
         bonds: list[tuple[int, int]] = []
+        together: list[int] = []
         twice = {p.value for p in parts(step.code) if isinstance(p, OptionalCall)}
+        several = len(self.uses.counts[index]) > 1 and step.traits.kind == "call" and not step.traits.module
         for tensor, count in self.uses.counts[index].items():
             maker = self.maker.get(tensor)
             if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor] or ValueRef(tensor) in twice:
                 continue
-            strength = PARALLEL if self._is_parallel(maker, step, index) else bond(self.steps[maker].traits, step.traits)
-            if step.traits.parametric and not self.steps[maker].traits.parametric and self._has_layer(maker):
+            made = self.steps[maker].traits
+            strength = PARALLEL if several and (made.call or made.parametric) else bond(made, step.traits)
+            if step.traits.parametric and not made.parametric and self._has_layer(maker):
                 continue
             if strength > WEAK or (strength and not self._is_passing(maker)):
                 bonds.append((-strength, maker))
+                if several and (made.call or self._has_layer(maker)):
+                    together.append(maker)
         for strength, maker in sorted(bonds):
             self._join(index, maker, -strength)
-        parallel = [maker for strength, maker in bonds if -strength == PARALLEL]
-        if not all(self.nested[maker] for maker in parallel):
-            for maker in parallel:
+        if not all(self.nested[maker] for maker in together):
+            for maker in together:
                 self.inside[index].pop(maker, None)
                 self.nested[maker] = False
-
-    def _is_parallel(self, maker: int, step: Step, index: int) -> bool:
-        """Whether it is one of several layers whose results a function such as a concatenation takes: all of them are inlined, or none."""
-        several = len(self.uses.counts[index]) > 1 and step.traits.kind == "call" and not step.traits.module
-        return several and (self.steps[maker].traits.call or self.steps[maker].traits.parametric)
 
     def _has_layer(self, maker: int) -> bool:
         """Whether a layer with parameters is inside: its result then gets a line before the next layer."""
@@ -138,6 +139,11 @@ class _Inlining:
                 if found < strength and found != PARALLEL:
                     best, strength = (at, part), found
         return best
+
+
+def _has_line(step: Step) -> bool:
+    """Whether its result needs a line: what an `if` gives, and one of several results, of which the others are `_`."""
+    return step.traits.either or isinstance(step.code, NestedResults)
 
 
 def bond(maker: StepInfo, taker: StepInfo) -> int:

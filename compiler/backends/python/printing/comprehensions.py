@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import cast
 
-from ....dims import SymDim, symbols
+from ....dims import SymDim
 from ....ir.origins import TracedInt, is_integer
 from ..code.expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
 from ..code.tree import (
@@ -29,6 +29,8 @@ from ..code.tree import (
     zipped,
 )
 from ..naming import local, singular, unique
+from .firsts import with_firsts
+from .literals import INDICES, literals, names
 from .numbers import as_fraction
 from .steps import (
     ALTERNATING,
@@ -52,12 +54,11 @@ COUNTED = 5
 """The number of values in equal steps from which they are written as a formula rather than listed."""
 POWERS = 4
 """The number of powers from which they are."""
-INDICES = "ijk"
-"""The variables of comprehensions, the outermost first."""
 
 
 def as_comprehensions(items: list[Code]) -> list[Code]:
     """The same members, with runs that follow a pattern as `GeneratorStar`."""
+    items = with_firsts(items)
     if len(items) < LEAST:
         return items
     written: dict[int, Code] = {}
@@ -84,7 +85,7 @@ def _written(run: list[Code]) -> list[Code]:
     items = _items(run)
     if items is not None:
         return [items]
-    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([_literals(item) for item in run])]
+    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
     if (nested := _nested([_items(part.members) for part in found])) is not None:
@@ -123,17 +124,6 @@ def _nested(rows: list[Code | None]) -> Code | None:
     return None
 
 
-def _literals(item: Code) -> list[Lit]:
-    return [p for p in parts(item) if isinstance(p, Lit)]
-
-
-def names(item: Code) -> set[str]:
-    """The names that are used in the item: functions, arguments, and the variables of comprehensions around it."""
-    traced = {n for p in parts(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
-    functions = {p.function.partition(".")[0] for p in parts(item) if isinstance(p, CallCode) and isinstance(p.function, str)}
-    return traced | functions | {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
-
-
 # --- equal steps -----------------------------------------------------------------------------------------------------------
 
 
@@ -153,11 +143,11 @@ class _Progression:
 
     def _is_share(self) -> bool:
         """Whether what moves is a number in a probability, or an index, for which a list of values has no name."""
-        inside = {id(lit) for p in parts(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in _literals(p)}
-        return all(s is None or id(lit) in inside for lit, s in zip(_literals(self.members[0]), self.steps, strict=True))
+        inside = {id(lit) for p in parts(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in literals(p)}
+        return all(s is None or id(lit) in inside for lit, s in zip(literals(self.members[0]), self.steps, strict=True))
 
     def code(self) -> Code:
-        first, second = (_literals(m) for m in self.members[:2])
+        first, second = (literals(m) for m in self.members[:2])
         taken = names(self.members[0])
         self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
@@ -232,7 +222,7 @@ def _listed(run: list[Code]) -> Code | None:
     if len(differences.found) != 1:
         return None
     ((name, values),) = differences.found.items()
-    kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in _literals(run[0])) else Lit
+    kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in literals(run[0])) else Lit
     period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
     if LEAST <= period < len(values):
         match _written(run[:period]):

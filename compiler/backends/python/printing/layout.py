@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from textwrap import wrap
 
-WIDTH = 100
+WIDTH = 119
+"""Libraries of models have 119 or 120."""
 STEP = "    "
 FILLED, SHORT = 10, 8
 """The least number of items, and their greatest length, for a list that fills lines; others have a line for each item."""

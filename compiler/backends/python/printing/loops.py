@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 
 from ..code.expressions import Code, Lit, Literal, NestedResults, TupleCode
 from ..code.tree import GeneratorStar, InitialisedCode, RepeatStar, parts, shape
-from .comprehensions import Differences, names
+from .comprehensions import Differences
+from .literals import names
 
 LONGEST = 8
 """The number of members that a loop adds in one iteration."""

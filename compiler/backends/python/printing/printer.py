@@ -250,6 +250,9 @@ def _slice(code: SliceCode) -> Doc:
 
 
 def _tuple(code: TupleCode) -> Doc:
+    match code.items:
+        case (ItemCode(target, _, count), *_) if code.items == tuple(ItemCode(target, (Lit(i),), count) for i in range(count)):
+            return doc(target)
     items = [doc(i) for i in code.items]
     return Doc(LayoutBracket("(", items, ")")) if len(items) != 1 else Doc(LayoutBracket("(", items, ",)"))
 

@@ -20,7 +20,7 @@ def unrolled(items: Iterable[Code]) -> list[Code]:
     for item in items:
         before = joined[-1] if joined else None
         if isinstance(item, RepeatStar) and before is not None and before == item.item:
-            joined[-1] = RepeatStar(item.item, _plus_one(item.count))
+            joined[-1] = RepeatStar(item.item, plus_one(item.count))
         else:
             joined.append(item)
     spread: list[Code] = []
@@ -33,7 +33,7 @@ def unrolled(items: Iterable[Code]) -> list[Code]:
     return spread
 
 
-def _plus_one(count: Code) -> Code:
+def plus_one(count: Code) -> Code:
     match count:
         case Lit(value) if isinstance(value, int):
             return Lit(value + 1)

@@ -16,7 +16,7 @@ from .parameters import as_float
 def attention(op: Attention, site: TorchSite) -> Code:
     masks: dict[str, object] = {}
     if "mask" in site.given:
-        masks = {"attn_mask": site.mask}
+        masks = {"attn_mask": _mask(site)}
     if op.dropout or has_origin(op.dropout):
         masks["dropout_p"] = Infix("*", lit(as_float(op.dropout), "dropout"), TRAINING)
     return call(
@@ -29,6 +29,12 @@ def attention(op: Attention, site: TorchSite) -> Code:
         scale=(op.scale, None),
         enable_gqa=(op.grouped(site.given), False),
     )
+
+
+def _mask(site: TorchSite) -> Code:
+    """A mask for each head alone has an axis for the batch too: without it, PyTorch's kernels for attention as a whole refuse it."""
+    rank, own = site.given.q.rank, site.given.mask.rank
+    return method(site.mask, "unsqueeze", 0) if (rank, own) == (4, 3) else site.mask
 
 
 @function(WindowMask)

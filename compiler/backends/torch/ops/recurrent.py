@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.base import Operator
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ...python.code.expressions import Code, Lit, NestedResults, SelfMember, Subscript, TupleCode, call, construct
+from ...python.code.expressions import Code, NestedResults, SelfMember, TupleCode, call, construct
 from ..framework import dtype_keyword
 from ..table import TorchSite, invocation, module
 from .parameters import as_float
@@ -34,6 +34,4 @@ def recurrent(op: Recurrent, site: TorchSite) -> Code:
 def recurrent_invocation(op: Recurrent, site: TorchSite) -> Code:
     first = site.inputs[1:]
     whole = call(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
-    if len(site.results) == 1:
-        return Subscript(whole, (Lit(0),))
     return NestedResults(whole, (1, len(op.widths())))

@@ -1,0 +1,35 @@
+"""Members that are equal, but that the first one has a flag: `Layer(width, biased=i == 0) for i in range(depth)`.
+
+In: members of a sequence or list. Out: the same members in the same order. Always: the flag is true for the first one only, and nothing
+else differs.
+"""
+
+from __future__ import annotations
+
+from ..code.expressions import CallCode, Code, Infix, Lit
+from ..code.tree import GeneratorStar, NameCode, RepeatStar, StrictLiteral, shape, with_literals
+from .literals import INDICES, literals, names
+from .repeats import plus_one
+
+FLAG = (StrictLiteral(True), StrictLiteral(False))
+
+
+def with_firsts(items: list[Code]) -> list[Code]:
+    result: list[Code] = []
+    for item in items:
+        made = _with_first(result[-1], item) if result and isinstance(item, RepeatStar) else None
+        result = [*result, item] if made is None else [*result[:-1], made]
+    return result
+
+
+def _with_first(first: Code, others: RepeatStar) -> Code | None:
+    if not isinstance(first, CallCode) or shape(first) != shape(others.item):
+        return None
+    pairs = [(lit, StrictLiteral(lit.value), StrictLiteral(o.value)) for lit, o in zip(literals(first), literals(others.item), strict=True)]
+    differing = {(own, other) for _, own, other in pairs if own != other}
+    index = next((NameCode(name) for name in INDICES if name not in names(first)), None)
+    if differing != {FLAG} or index is None:
+        return None
+    flag = Infix("==", index, Lit(0))
+    item = with_literals(first, iter([lit if own == other else flag for lit, own, other in pairs]))
+    return GeneratorStar(item, index.text, CallCode("range", (plus_one(others.count),)))
