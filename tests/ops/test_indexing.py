@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from math import inf
+from math import inf, nan
 
 import pytest
 import torch
@@ -92,7 +92,7 @@ def test_element_types_are_those_of_pytorch(dtype: DType) -> None:
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=str)
 def test_values_are_refused_as_pytorch_does(dtype: DType) -> None:
     values = (0, 1, 1.5, -0.5, 127, 128, 255, 256, 40000, 65504, 65505, 2**31 - 1, 2**31, 2**40, 3.4e38, 3.5e38, 1e300, inf, -inf, True)
-    values += (-1, -1.0, -255, -256, -200.5)
+    values += (-1, -1.0, -255, -256, -200.5, nan)
     x, mask = TensorType(dtype, (2,)), TensorType(DTYPES["bool"], (2,))
     for value in values:
         wanted = actual(lambda a, m, v=value: a.masked_fill(m, v), x, mask)
@@ -100,8 +100,8 @@ def test_values_are_refused_as_pytorch_does(dtype: DType) -> None:
 
 
 def test_fill_values() -> None:
-    assert [FILL.convert(v) for v in (1, 0.5, True, "inf", "-inf")] == [1, 0.5, True, inf, -inf]
-    for value in ("nan", "x", None, (1,)):
+    assert [FILL.convert(v) for v in (1, 0.5, True, "inf", "-inf", "nan", float("nan"))] == [1, 0.5, True, inf, -inf, nan, nan]
+    for value in ("NaN", "x", None, (1,)):
         with pytest.raises(InvalidArgument):
             FILL.convert(value)
     assert filling("masked_fill", -1.9, INT64) == -1
