@@ -40,7 +40,7 @@ def test_the_zoo(name: str) -> None:
         assert any(REFUSED[name] in obstacle.why for obstacle in caught.value.obstacles)
         return
     limits = {key: limit if isinstance(limit, int) else limit[1] if isinstance(limit, tuple) else 2 for key, limit in small.below.items()}
-    sizes = {key: (size, size + (32 if key in "HW" else 4)) for key, size in small.sizes.items()}
+    sizes = {key: (size, 2 * size if key in "HW" else size + 4) for key, size in small.sizes.items()}
     made = same(given, sizes=sizes, limits=limits)
     if name.split()[0] not in OTHER_KEYS:
         assert set(made.weights) == set(model.parameters)
