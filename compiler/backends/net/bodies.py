@@ -127,11 +127,7 @@ class GraphBody:
         if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
             self._write_stage(node.op.path if node.shared is None else SharedStage(node.shared.label))
         constant = constant_of(node) if isinstance(node, OpNode) else None
-        tree = constant if constant is not None else self._computed(node)
-        if not any(self.uses.get(id(value)) for value in node.outputs) and is_within(tree, _has_label):
-            self.statements.append(Assign((None,) * len(node.outputs), tree))  # for its keys
-        else:
-            self._define(node.outputs, tree)
+        self._define(node.outputs, constant if constant is not None else self._computed(node))
 
     def _call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
         """A call that passes an optional tensor by its name. What else the block returns is not used."""
@@ -238,6 +234,9 @@ class GraphBody:
     def _define(self, outputs: Sequence[Value | None], tree: Any) -> None:
         """Gives the results of a tree to what uses them; None is a result that no value is."""
         used = [v for v in outputs if v is not None and self.uses.get(id(v))]
+        if not used and is_within(tree, _has_keys):
+            self.statements.append(Assign((None,) * len(outputs), tree))  # for its keys
+            return
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
             numbers = tuple(self.number(v) if v in used and v is not None else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
@@ -324,6 +323,11 @@ def _has_main_result(tree: Any) -> bool:
 
 def _has_label(part: Any) -> bool:
     return bool(getattr(part, "label", None))
+
+
+def _has_keys(part: Any) -> bool:
+    """Whether the tree may have parameters of its own: a stage with a label, or a use of a shared one."""
+    return _has_label(part) or (isinstance(part, Stage) and isinstance(part.callee, SharedStage))
 
 
 def _is_stage(part: Any, stage: str | SharedStage) -> bool:

@@ -1,0 +1,84 @@
+"""Importing modules that are called several times, or whose results nothing reads, and calls with arguments of odd shapes. The judge is the
+module itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from frontends.imported import agree
+from frontends.test_torch_modules import Of, batches
+from torch import Tensor, nn
+
+import netc
+from netc.compiler.frontends.base import ImportFailed
+
+
+class _Wrapped(nn.Module):
+    """A module whose only layer has a name below its own."""
+
+    def __init__(self, *after: nn.Module) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+        self.after = nn.Sequential(*after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(self.inner(x))  # type: ignore[no-any-return]
+
+
+def proved_keys(module: nn.Module, *inputs: Tensor) -> str:
+    """The text of the import, which is proved, and has all keys of the module."""
+    model = netc.from_torch(module, inputs)
+    assert list(model.parameters) == list(module.state_dict())
+    return model.spec()
+
+
+def test_a_module_of_one_layer_that_is_called_twice() -> None:
+    text = proved_keys(Of(lambda m, x: m.part(x) + m.part(x * 2), part=_Wrapped()), torch.randn(2, 4))
+    assert "shared part = " in text
+
+
+@pytest.mark.parametrize("after", [(), (nn.Threshold(0.1, 20),)], ids=len)
+def test_a_module_that_is_called_twice_and_once_for_nothing(after: tuple[nn.Module, ...]) -> None:
+    text = proved_keys(Of(lambda m, x: (m.part(x), m.part(x * 2))[1], part=_Wrapped(*after)), torch.randn(2, 4))
+    assert text.count("-> part") == 1
+
+
+@pytest.mark.parametrize("after", [(), (nn.Threshold(0.1, 20),)], ids=len)
+def test_keys_stay_of_modules_whose_results_nothing_reads(after: tuple[nn.Module, ...]) -> None:
+    def twice(m: Any, x: Tensor) -> Tensor:
+        m.part(x)
+        m.part(x * 2)
+        return x.sin()
+
+    def in_turn(m: Any, x: Tensor) -> Tensor:
+        y = x
+        for part in m.parts:
+            y = part(y)
+        return x.sin()
+
+    proved_keys(Of(twice, part=_Wrapped(*after)), torch.randn(2, 4))
+    proved_keys(Of(in_turn, parts=nn.ModuleList(_Wrapped(*after) for _ in range(4))), torch.randn(2, 4))
+
+
+def test_a_sum_of_a_table_is_no_table() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        places = x.argmax(1)
+        return places.new_full((places.shape[0], 1), 2).sum() * places
+
+    agree(Of(forward), *batches(5))
+
+
+def test_attention_to_keys_of_fewer_axes() -> None:
+    agree(Of(lambda m, x: F.scaled_dot_product_attention(x.expand(3, *x.shape), x, x)), *batches(6, sizes=(2, 3)))
+    agree(Of(lambda m, x: F.scaled_dot_product_attention(x[:, :1], x, x)), *batches(3, 5, 4, sizes=(2, 3)))
+
+
+def test_a_pool_to_a_size_that_is_computed() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(x, (x.shape[-1] // 2, x.shape[0]))
+
+    with pytest.raises(ImportFailed, match="keeps an axis whose size depends on the input"):
+        netc.from_torch(Of(forward), torch.randn(2, 3, 4, 4))
