@@ -14,6 +14,10 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.base import ImportFailed
+from netc.importing.command import spec_of
+from netc.importing.differences import LIMIT
+from netc.importing.modules import module_origin
+from netc.importing.proof import WORST, NotProved
 
 
 class _Wrapped(nn.Module):
@@ -82,3 +86,25 @@ def test_a_pool_to_a_size_that_is_computed() -> None:
 
     with pytest.raises(ImportFailed, match="keeps an axis whose size depends on the input"):
         netc.from_torch(Of(forward), torch.randn(2, 3, 4, 4))
+
+
+def test_rounding_errors_of_the_module_itself_are_no_difference() -> None:
+    """Constant numbers are normalised: what is left of them is rounding, divided by the root of `eps`."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        return m.norm(torch.ones_like(x).tanh())  # type: ignore[no-any-return]
+
+    usual = torch.get_default_dtype()
+    module = Of(forward, norm=nn.GroupNorm(1, 2))
+    proof = spec_of(module_origin(module, (torch.randn(2, 2, 3, 3),), {}, None, "module")).proof
+    assert proof is not None
+    assert LIMIT < proof.inexact < WORST
+    assert torch.get_default_dtype() == usual
+
+
+def test_a_difference_that_is_not_rounding_is_one() -> None:
+    module = Of(lambda m, x: x.tanh())
+    origin = module_origin(module, (torch.randn(2, 3),), {}, None, "module")
+    module.function = lambda m, x: x.tanh() * (1 + 1e-4)
+    with pytest.raises(NotProved, match=r"differs by 0\.0001 of its largest value, by 0\.0001 from float64"):
+        spec_of(origin)
