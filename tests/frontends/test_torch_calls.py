@@ -67,6 +67,18 @@ def test_keys_stay_of_modules_whose_results_nothing_reads(after: tuple[nn.Module
     proved_keys(Of(in_turn, parts=nn.ModuleList(_Wrapped(*after) for _ in range(4))), torch.randn(2, 4))
 
 
+def test_an_operator_without_counterpart_in_a_module_that_nothing_reads() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        m.part(x)
+        return x.sin()
+
+    module = Of(forward, part=Of(lambda m, x: torch.kthvalue(x, 2).values + m.gain, gain=None))  # type: ignore[arg-type]
+    del module.part.gain
+    module.part.register_parameter("gain", nn.Parameter(torch.ones(1)))
+    with pytest.raises(ImportFailed, match="kthvalue"):
+        netc.from_torch(module, torch.randn(2, 4))
+
+
 def test_a_sum_of_a_table_is_no_table() -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
         places = x.argmax(1)

@@ -131,7 +131,7 @@ class CallReader(GraphScope):
             else:
                 outputs[node] = value
         distinct = list({id(value): value for value in outputs.values()}.values())
-        if not distinct and self.holds:  # nobody reads what it computes, but its keys stay
+        if not distinct and self.holds and self.builder.graph.nodes:  # nobody reads what it computes, but its keys stay
             distinct = [self.builder.graph.nodes[-1].outputs[0]]
         self.builder.graph.outputs = distinct
         results = self._results(parent, [outer for outer, _ in self.taken.values()], distinct) if distinct else []
