@@ -120,3 +120,17 @@ def test_a_difference_that_is_not_rounding_is_one() -> None:
     module.function = lambda m, x: x.tanh() * (1 + 1e-4)
     with pytest.raises(NotProved, match=r"differs by 0\.0001 of its largest value, by 0\.0001 from float64"):
         spec_of(origin)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: (x > 0) == True,  # noqa: E712
+        lambda m, x: (x > 0) != False,  # noqa: E712
+        lambda m, x: (x > 0) * True,
+        lambda m, x: x * True,
+        lambda m, x: x.long() == True,  # noqa: E712
+    ],
+)
+def test_booleans_next_to_tensors(function: Any) -> None:
+    netc.from_torch(Of(function), torch.randn(2, 3))

@@ -177,13 +177,14 @@ class GraphBody:
         return _extended(head, InTraining(self.named(training)))
 
     def _arithmetic(self, node: OpNode) -> Any:
-        """The operator between its operands, if it has a symbol and no other arguments. A number that is not finite has no text there."""
+        """The operator between its operands, if it has a symbol and no other arguments. A boolean, and a number that is not finite, have no
+        text there."""
         op = node.op
         if op.prefix_symbol and len(node.inputs) == 1 and not op.scalars:
             return Prefix(op.prefix_symbol, self.operand(node.inputs[0]))
         if not op.symbol or len(node.inputs) + len(op.scalars) != 2 or not set(op.args) <= {"other", "reverse"}:
             return None
-        if any(isinstance(number, float) and not isfinite(number) for number in op.scalars):
+        if any(isinstance(number, bool) or (isinstance(number, float) and not isfinite(number)) for number in op.scalars):
             return None
         operands: list[Any] = [self.operand(value) for value in node.inputs] + [Literal(number, "by") for number in op.scalars]
         first, second = reversed(operands) if op.number_first else operands
