@@ -85,3 +85,28 @@ def test_a_difference_right_after_the_input(tmp_path: Path) -> None:
     far = [node("Mul", ["x0", "far"], ["x"]), *hot]
     with pytest.raises(NotProved, match="differs by"):
         proved(model(far, {"x0": ["N", 4]}, ["y"], {**constants, "far": np.array(7)}, types={"x0": TensorProto.INT64}), tmp_path)
+
+
+TRANSPOSED = {
+    "longer at the end": {"strides": [3, 3], "pads": [0, 0, 1, 0], "output_padding": [0, 1]},
+    "longer and cut": {"strides": [3, 3], "pads": [1, 1, 0, 0], "output_padding": [1, 1]},
+    "a size that is wanted": {"strides": [3, 2], "output_shape": [17, 15]},
+    "windows shorter than strides": {"strides": [3, 2], "auto_pad": "SAME_UPPER"},
+}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions_whose_ends_differ(name: str, bias: bool, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    constants = {"w": generator.normal(size=(3, 2, 2, 1 if "shorter" in name else 2)), "b": np.array([3.0, -4.0])}
+    used = {key: array.astype(np.float32) for key, array in constants.items() if bias or key == "w"}
+    given = model([node("ConvTranspose", ["x", *used], ["y"], **TRANSPOSED[name])], {"x": ["N", 3, 8, 7]}, ["y"], used)
+    assert "conv_transpose" in proved(given, tmp_path)
+
+
+def test_a_transposed_convolution_with_a_bias_far_beyond_its_end(tmp_path: Path) -> None:
+    constants = {"w": np.ones((3, 2, 1, 1), np.float32), "b": np.ones(2, np.float32)}
+    nodes = [node("ConvTranspose", ["x", "w", "b"], ["y"], strides=[2, 2], output_shape=[19, 19])]
+    with pytest.raises(ImportFailed, match="longer than what it computes"):
+        proved(model(nodes, {"x": ["N", 3, 8, 8]}, ["y"], constants), tmp_path)
