@@ -134,3 +134,28 @@ def test_a_difference_that_is_not_rounding_is_one() -> None:
 )
 def test_booleans_next_to_tensors(function: Any) -> None:
     netc.from_torch(Of(function), torch.randn(2, 3))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: x / (2 * x.shape[0]),
+        lambda m, x: x % (x.shape[0] // 2 + 1),
+        lambda m, x: x - (x.shape[0] - 1),
+        lambda m, x: x * (x.shape[0] + 1),
+        lambda m, x: (x.shape[0] * 2) ** x.abs(),
+        lambda m, x: x / x.numel(),
+        lambda m, x: x - x.shape[0] * 2,
+        lambda m, x: (x > x.shape[0] // 2) & (x < 2 * x.shape[0] + 1),
+    ],
+)
+def test_sizes_that_are_computed_next_to_tensors(function: Any) -> None:
+    netc.from_torch(Of(function), torch.randn(2, 3))
+
+
+def test_brackets_around_sizes_only_where_they_are_needed() -> None:
+    texts = [
+        netc.from_torch(Of(function), torch.randn(2, 3)).spec().splitlines()[-1]
+        for function in (lambda m, x: x - x.shape[0] * 2, lambda m, x: x / x.shape[0], lambda m, x: x * 1e-05)
+    ]
+    assert [text.partition(" ")[2] for text in texts] == ["- 2 * N", "/ N", "* 1e-5"]
