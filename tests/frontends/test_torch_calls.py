@@ -159,3 +159,9 @@ def test_brackets_around_sizes_only_where_they_are_needed() -> None:
         for function in (lambda m, x: x - x.shape[0] * 2, lambda m, x: x / x.shape[0], lambda m, x: x * 1e-05)
     ]
     assert [text.partition(" ")[2] for text in texts] == ["- 2 * N", "/ N", "* 1e-5"]
+
+
+def test_a_layer_on_an_axis_of_which_the_size_is_not_proved() -> None:
+    module = Of(lambda m, x: m.linear(x.transpose(0, 1)[..., -2:]), linear=nn.Linear(2, 3))
+    with pytest.raises(ImportFailed, match="cannot prove the size of its parameters"):
+        netc.from_torch(module, torch.randn(3, 6))

@@ -224,7 +224,10 @@ class AtenSite:
             stage, target = relative_path(keys.landing(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
         frozen = any(keys.stored[node].frozen for node in slots.values())
-        return self.scope.builder.apply(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        made = self.scope.builder.apply(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        if any(not isinstance(size, int) for spec in self.made().specs for size in spec.shape):
+            raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
+        return made
 
     def made(self) -> OpNode:
         """The last operator that was made."""
