@@ -7,7 +7,6 @@ the model's origin becomes part of it but labels and names that were checked.
 from __future__ import annotations
 
 import re
-
 from collections.abc import Sequence
 from typing import Any
 
