@@ -165,3 +165,7 @@ def test_a_layer_on_an_axis_of_which_the_size_is_not_proved() -> None:
     module = Of(lambda m, x: m.linear(x.transpose(0, 1)[..., -2:]), linear=nn.Linear(2, 3))
     with pytest.raises(ImportFailed, match="cannot prove the size of its parameters"):
         netc.from_torch(module, torch.randn(3, 6))
+
+
+def test_a_number_is_transposed() -> None:
+    agree(Of(lambda m, x: x.sum().transpose(0, -1)), *batches(3))

@@ -59,8 +59,9 @@ class Written:
         elif kind == 1 and len(shape) > 1 and self.depth < 2:
             self._class(x, tuple(shape[1:]))
         else:
-            texts = self.random.choice((ELEMENTWISE, ALONG, SHAPED, OF_TWO))
-            y, axis = self.random.choice(list(self.values)), self.random.choice((-2, -1, 0, 1, 2))
+            others = [name for name in self.values if name != x]  # of a tensor and itself, rounding errors would be all that there is
+            texts = self.random.choice((ELEMENTWISE, ALONG, SHAPED, *([OF_TWO] if others else [])))
+            y, axis = self.random.choice(others or [x]), self.random.choice((-2, -1, 0, 1, 2))
             self._assign(self.random.choice(texts).format(x=x, y=y, d=axis))
 
     def _class(self, x: str, shape: tuple[int, ...]) -> None:

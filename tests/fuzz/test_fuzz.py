@@ -33,7 +33,7 @@ def test_mangled_texts(tmp_path: Path) -> None:
     assert len({one.kind for one in found}) > 1
 
 
-COUNTS = [12, pytest.param(300, marks=pytest.mark.long)]
+COUNTS = [12, pytest.param(45, marks=pytest.mark.long)]
 
 
 @pytest.mark.parametrize("count", COUNTS)
