@@ -54,12 +54,12 @@ def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], *, rounded: b
     """The outputs. Raises `NotEvaluated`."""
     double = onnx.ModelProto()
     double.CopyFrom(model)
-    numbers = _Numbers(rounded=rounded)
+    numbers = Numbers(rounded=rounded)
     numbers.graph(double.graph)
     for function in double.functions:
         for node in function.node:
             numbers.node(node)
-    given = {name: numbers.double(array, array.dtype) if array.dtype.kind == "f" else array for name, array in inputs.items()}
+    given = {name: numbers.array(array) for name, array in inputs.items()}
     try:
         with np.errstate(all="ignore"):
             made = ReferenceEvaluator(double, new_ops=[BatchNormalization, GlobalMaxPool]).run(None, given)
@@ -68,16 +68,18 @@ def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], *, rounded: b
     return [np.asarray(array) for array in made]
 
 
-class _Numbers:
-    """Makes all floats of a model float64, in place."""
+class Numbers:
+    """Makes floats float64: arrays, and all of a model in place."""
 
     def __init__(self, *, rounded: bool) -> None:
         self._signs = np.random.default_rng(0) if rounded else None
 
-    def double(self, array: Array, dtype: np.dtype[Any]) -> Array:
-        """An array that was of that type."""
+    def array(self, array: Array) -> Array:
+        """The array, if it is of floats; others as they are."""
+        if array.dtype.kind != "f":
+            return array
         exact = array.astype(np.float64)
-        half = _FLOATS.get(helper.np_dtype_to_tensor_dtype(dtype), 0.0)
+        half = _FLOATS.get(helper.np_dtype_to_tensor_dtype(array.dtype), 0.0)
         if self._signs is None:
             return exact
         return np.where(np.mod(exact, 1) == 0, exact, exact * (1 + half * self._signs.choice((-1.0, 1.0), exact.shape)))
@@ -106,4 +108,4 @@ class _Numbers:
     def _tensor(self, tensor: onnx.TensorProto) -> None:
         if tensor.data_type in _FLOATS:
             array = numpy_helper.to_array(tensor)
-            tensor.CopyFrom(numpy_helper.from_array(np.asarray(self.double(array, array.dtype)), tensor.name))
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(self.array(array)), tensor.name))

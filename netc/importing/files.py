@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+
 from .origin import Calls, Origin
 from .stages import Call
 
@@ -49,7 +51,15 @@ class _Run:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        return list(self.session.run(None, self._feeds(inputs)))
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+        feeds = self._feeds(inputs)
+        try:
+            return list(self.session.run(None, feeds))
+        except (errors.Fail, errors.InvalidArgument, errors.RuntimeException, errors.NotImplemented) as error:
+            shapes = ", ".join(f"`{name}` {list(array.shape)}" for name, array in feeds.items())
+            why = f"fails in ONNX Runtime on inputs of the shapes {shapes}: {' '.join(str(error).split())[:300]}"
+            raise ImportFailed((Obstacle("the file", why, ""),)) from error
 
     def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         """What the file says, in float64. Raises `NotEvaluated`."""
@@ -83,6 +93,8 @@ class _Run:
         known = {info.name for info in (*model.graph.input, *model.graph.output)}
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
         wanted = [name for name in names if name not in feeds]
+        if not wanted:  # ONNX Runtime takes an empty list for all outputs
+            return feeds
         try:
             made = self._session(model.SerializeToString()).run(wanted, feeds)
         except (ValueError, RuntimeError, onnxruntime.capi.onnxruntime_pybind11_state.Fail):

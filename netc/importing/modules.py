@@ -118,8 +118,9 @@ def module_origin(
     begun = time.monotonic()
     imported = from_module(module, (tuple(positional), dict(named)), dims, train=train)
     run = _Run(module, positional, named)
-    exact = run.exact if run.is_rounded else None
-    return Origin(what, imported, run, True, run.calls, time.monotonic() - begun, exact=exact, step=run.step if train else None)
+    seconds = time.monotonic() - begun
+    moved = None if run.is_rounded else run.moved
+    return Origin(what, imported, run, True, run.calls, seconds, exact=run.exact, moved=moved, step=run.step if train else None)
 
 
 class _Run:
@@ -141,14 +142,31 @@ class _Run:
         return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in tensors)
 
     def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        """What the module gives in float64. Raises `NotEvaluated`."""
+        """What the module gives in float64, as are the tensors that its code makes. Raises `NotEvaluated`."""
+        import torch
+
         from .exact import NotEvaluated
 
+        usual = torch.get_default_dtype()
         wide = [array.astype(np.float64) if is_float(array) else array for array in inputs]
         try:
-            return _Run(copy.deepcopy(self.module).double(), self.positional, self.named)(wide, weights)
+            double = copy.deepcopy(self.module).double()
+        except Exception as error:  # it is the user's code
+            raise NotEvaluated(f"{type(error).__name__}: {error}") from None
+        try:
+            torch.set_default_dtype(torch.float64)
+            return _Run(double, self.positional, self.named)(wide, weights)
         except ImportFailed as error:
             raise NotEvaluated(str(error)) from None
+        finally:
+            torch.set_default_dtype(usual)
+
+    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        """The same with all numbers of the inputs and weights half a digit of float32 off. Raises `NotEvaluated`."""
+        from .exact import Numbers
+
+        off = Numbers(rounded=True).array
+        return self.exact([off(array) for array in inputs], {key: off(array) for key, array in weights.items()})
 
     def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
         """The calls of the modules inside."""

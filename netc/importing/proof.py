@@ -8,7 +8,7 @@ the origin can be given other weights, with some in which no two tensors are ali
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,9 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
             rounded = max(rounded or 0.0, _apart(origin.rounded(inputs, weights), expected))
         judge = _Judge(origin, inputs, weights, expected, found)
         for target, run in targets.items():
+            made = _made(target, run, inputs)
             try:
-                most = judge.difference(target, run(inputs), list(model.outputs))
+                most = judge.difference(target, made, list(model.outputs))
             except NotProved as error:
                 raise _with_stage(error, model, origin, inputs, weights) from None
             largest[target] = max(largest[target], most)
@@ -98,6 +99,14 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
         if origin.step is not None:
             training = max(training or 0.0, _in_training(model, origin.step(inputs, weights), inputs, weights))
     return Proof(tuple(used), largest, rounded, inexact, training, skipped)
+
+
+def _made(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[Array]) -> list[Array]:
+    """What a target gives. Raises `NotProved` where it gives nothing, as for an index beyond an axis."""
+    try:
+        return run(inputs)
+    except Exception as error:  # PyTorch and ONNX Runtime raise exceptions of many kinds
+        raise NotProved(f"what was made fails in {target}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
 _SHARES = (0.5, 0.25, 0.75, 0.1, 0.9, 0.0, 1.0)

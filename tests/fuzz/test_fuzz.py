@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.fuzz import texts, weights
+from tests.fuzz import modules, texts, weights
 from tests.fuzz.damage import damaged
 
 
@@ -31,3 +31,16 @@ def test_mangled_texts(tmp_path: Path) -> None:
     found = [texts.check(Random(n), str(tmp_path / "t")) for n in range(100)]
     assert [one for one in found if one.what and one.kind != "slow"] == []
     assert len({one.kind for one in found}) > 1
+
+
+COUNTS = [12, pytest.param(45, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.slow
+def test_random_modules(count: int, tmp_path: Path) -> None:
+    found = [modules.check(Random(f"0 {n}"), str(tmp_path / "m")) for n in range(count)]
+    assert [one for one in found if one.what] == []
+    assert {one.kind for one in found} <= {"proved", "refused"}
+    assert sum(one.kind == "proved" for one in found) > count // 2
+    assert modules.made(Random(3))[0] == modules.made(Random(3))[0]

@@ -127,11 +127,7 @@ class GraphBody:
         if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
             self._write_stage(node.op.path if node.shared is None else SharedStage(node.shared.label))
         constant = constant_of(node) if isinstance(node, OpNode) else None
-        tree = constant if constant is not None else self._computed(node)
-        if not any(self.uses.get(id(value)) for value in node.outputs) and is_within(tree, _has_label):
-            self.statements.append(Assign((None,) * len(node.outputs), tree))  # for its keys
-        else:
-            self._define(node.outputs, tree)
+        self._define(node.outputs, constant if constant is not None else self._computed(node))
 
     def _call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
         """A call that passes an optional tensor by its name. What else the block returns is not used."""
@@ -181,13 +177,14 @@ class GraphBody:
         return _extended(head, InTraining(self.named(training)))
 
     def _arithmetic(self, node: OpNode) -> Any:
-        """The operator between its operands, if it has a symbol and no other arguments. A number that is not finite has no text there."""
+        """The operator between its operands, if it has a symbol and no other arguments. A boolean, and a number that is not finite, have no
+        text there."""
         op = node.op
         if op.prefix_symbol and len(node.inputs) == 1 and not op.scalars:
             return Prefix(op.prefix_symbol, self.operand(node.inputs[0]))
         if not op.symbol or len(node.inputs) + len(op.scalars) != 2 or not set(op.args) <= {"other", "reverse"}:
             return None
-        if any(isinstance(number, float) and not isfinite(number) for number in op.scalars):
+        if any(isinstance(number, bool) or (isinstance(number, float) and not isfinite(number)) for number in op.scalars):
             return None
         operands: list[Any] = [self.operand(value) for value in node.inputs] + [Literal(number, "by") for number in op.scalars]
         first, second = reversed(operands) if op.number_first else operands
@@ -238,6 +235,9 @@ class GraphBody:
     def _define(self, outputs: Sequence[Value | None], tree: Any) -> None:
         """Gives the results of a tree to what uses them; None is a result that no value is."""
         used = [v for v in outputs if v is not None and self.uses.get(id(v))]
+        if not used and is_within(tree, _has_keys):
+            self.statements.append(Assign((None,) * len(outputs), tree))  # for its keys
+            return
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
             numbers = tuple(self.number(v) if v in used and v is not None else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
@@ -324,6 +324,11 @@ def _has_main_result(tree: Any) -> bool:
 
 def _has_label(part: Any) -> bool:
     return bool(getattr(part, "label", None))
+
+
+def _has_keys(part: Any) -> bool:
+    """Whether the tree may have parameters of its own: a stage with a label, or a use of a shared one."""
+    return _has_label(part) or (isinstance(part, Stage) and isinstance(part.callee, SharedStage))
 
 
 def _is_stage(part: Any, stage: str | SharedStage) -> bool:

@@ -6,6 +6,7 @@ the model's origin becomes part of it but labels and names that were checked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -138,7 +139,7 @@ class Printer(Values):
                 return "in", _ATOM
             case Literal() | Parameter() | SizeOfInput() | Item() | IfFirst():
                 text = self.value(tree)
-                return text, _SIGN if text.startswith("-") else _ATOM
+                return text, _strength(text)
             case Declaration(number):
                 return self.inputs[number], _PIPELINE
             case TupleOf(items):
@@ -273,6 +274,19 @@ class Printer(Values):
             label = f"{label}{{{i} + {loop.start}}}" if loop.binders and loop.start else f"{label}{{{i}}}"
         head = f"repeat {names} in {over}" if names and (index or loop.binders) else f"repeat {over}"
         return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
+
+
+_NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^][]*\]")
+_OPERATOR = re.compile(r"(?<=\w)\s*(\*\*|//|[-+*/%])")
+
+
+def _strength(text: str) -> int:
+    """That of the weakest operator in the text of a value: a size may be computed."""
+    outside = _NUMBER.sub("0", text)
+    while outside != (outside := _BRACKETS.sub("0", outside)):
+        pass
+    return min([*(_STRENGTH[symbol] for symbol in _OPERATOR.findall(outside)), _SIGN if text.startswith("-") else _ATOM])
 
 
 def _iteration(stages: Sequence[Any]) -> Sequence[Any]:

@@ -31,7 +31,7 @@ def moved(formula: Formula, axes: Sequence[Formula]) -> Formula:
 def broadcast(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Formula | None:
     """The formula of a table that is broadcast to a shape; None if it is not known which of its axes are."""
     first = len(wide) - len(shape)
-    if any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
+    if first < 0 or any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
         return None
     same = [size != 1 or wide[first + axis] == 1 for axis, size in enumerate(shape)]
     return moved(formula, [IndexFormula(first + axis) if one else Const(0) for axis, one in enumerate(same)])

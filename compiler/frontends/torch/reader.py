@@ -131,6 +131,8 @@ class CallReader(GraphScope):
             else:
                 outputs[node] = value
         distinct = list({id(value): value for value in outputs.values()}.values())
+        if not distinct and self.holds and self.builder.graph.nodes:  # nobody reads what it computes, but its keys stay
+            distinct = [self.builder.graph.nodes[-1].outputs[0]]
         self.builder.graph.outputs = distinct
         results = self._results(parent, [outer for outer, _ in self.taken.values()], distinct) if distinct else []
         found = {id(inner): outer for inner, outer in zip(distinct, results, strict=True)}
@@ -171,6 +173,8 @@ class CallReader(GraphScope):
         """Whether the operators are better in the graph around: of a module that is one operator, or whose only parameters are directly
         below its own name."""
         nodes = self.builder.graph.nodes
+        if self.call in self.model.keys.shared and any(isinstance(node, OpNode) and node.label for node in nodes):
+            return False  # what is shared is the module, and the operator has a name below that
         if len(nodes) == 1 and isinstance(nodes[0], OpNode):
             return True
         if not all(isinstance(node, OpNode) for node in nodes):

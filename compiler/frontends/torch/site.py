@@ -127,12 +127,13 @@ class AtenSite:
 
     def size(self, name: str) -> Dim:
         """A size, or any integer."""
-        return self._size(self.args[name])
+        return self.size_of(self.args[name])
 
     def sizes(self, name: str) -> tuple[Dim, ...]:
-        return tuple(self._size(one) for one in self.args[name])
+        return tuple(self.size_of(one) for one in self.args[name])
 
-    def _size(self, given: Any) -> Dim:
+    def size_of(self, given: Any) -> Dim:
+        """A size that is an argument, or an element of a list among them."""
         number = self._number(given)
         if isinstance(number, bool | float):
             raise ImportRefused("it is given a size that is no integer")
@@ -149,7 +150,7 @@ class AtenSite:
         """Integers that are known; a single one is taken for a list."""
         given = self.args[name]
         items = given if isinstance(given, list | tuple) else [given]
-        found = tuple(self._size(one) for one in items)
+        found = tuple(self.size_of(one) for one in items)
         if any(isinstance(one, SymDim) for one in found):
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
         return found  # type: ignore[return-value]
@@ -223,7 +224,10 @@ class AtenSite:
             stage, target = relative_path(keys.landing(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
         frozen = any(keys.stored[node].frozen for node in slots.values())
-        return self.scope.builder.apply(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        made = self.scope.builder.apply(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        if any(not isinstance(size, int) for spec in self.made().specs for size in spec.shape):
+            raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
+        return made
 
     def made(self) -> OpNode:
         """The last operator that was made."""

@@ -74,15 +74,28 @@ def conv_transpose(site: Site) -> Value:
     before, after, wanted = _cut(site, frame, extra)
     arguments = {"channels": sizes[1] * groups, "kernel": short(sizes[2:]), "stride": short(frame.stride), "groups": groups}
     arguments["dilation"] = short(frame.dilation)
-    if before == after and wanted is None and all(e < max(s, d) for e, s, d in zip(extra, frame.stride, frame.dilation, strict=True)):
+    if before == after and wanted is None and _fits(frame, extra):
         return weighted(site, "conv_transpose", x, 1, padding=short(before), output_padding=short(extra), **arguments)
+    ends = [e - a for a, e in zip(after, extra, strict=True)]
+    longer = [max(end, 0) for end in ends]
+    if any(longer) and _fits(frame, longer):  # rather than zeros after it, as the bias is added there too
+        arguments["output_padding"] = short(longer)
+        ends = [min(end, 0) for end in ends]
+    elif any(longer) and site.has(2):
+        raise ImportRefused("its result is longer than what it computes by a stride or more, and has a bias there")
     y = weighted(site, "conv_transpose", x, 1, **arguments)
-    cut: dict[int, tuple[Dim, Dim]] = {n + 2: (-b, e - a) for n, (b, a, e) in enumerate(zip(before, after, extra, strict=True))}
+    cut: dict[int, tuple[Dim, Dim]] = {n + 2: (-b, end) for n, (b, end) in enumerate(zip(before, ends, strict=True))}
     return padded(site, y, cut)
 
 
+def _fits(frame: Frame, extra: Sequence[int]) -> bool:
+    """Whether these can be `output_padding`."""
+    return all(e < max(s, d) for e, s, d in zip(extra, frame.stride, frame.dilation, strict=True))
+
+
 def _cut(site: Site, frame: Frame, extra: list[int]) -> tuple[tuple[int, ...], tuple[int, ...], object]:
-    """What is cut off before and after."""
+    """What is cut off before and after; less than nothing is added. Where a window is shorter than its stride, ONNX Runtime's `SAME` adds
+    nothing."""
     wanted = site.attr("output_shape")
     auto = site.attr("auto_pad", "NOTSET")
     if wanted is None and auto not in ("SAME_UPPER", "SAME_LOWER"):
@@ -96,6 +109,7 @@ def _cut(site: Site, frame: Frame, extra: list[int]) -> tuple[tuple[int, ...], t
         total = (size - 1) * stride + extra[n] + span - target
         if not isinstance(total, int):
             raise ImportRefused("its `output_shape` is for an input of one size")
+        total = total if wanted is not None else max(total, 0)
         first = total // 2 if auto == "SAME_UPPER" else total - total // 2
         first = max(first, 0)
         befores.append(first)

@@ -132,11 +132,11 @@ def gather_nd(site: Site) -> Value:
 
 
 def _position(site: Site, where: Value, sizes: Sequence[Dim]) -> Value:
-    """The position in several axes as one; indices below 0 count from the end where the size is known."""
+    """The position in several axes as one; indices below 0 count from the end."""
     total: Value | None = None
     for n, size in enumerate(sizes):
         part = site.one("select", where, axis=-1, index=n)
-        part = site.one("remainder", part, other=size) if isinstance(size, int) else part
+        part = site.one("remainder", part, other=size)
         step: Dim = 1
         for further in sizes[n + 1 :]:
             step = step * further

@@ -47,6 +47,8 @@ def reduce(site: Site) -> Value:
 @imports("ReduceL1", "ReduceL2", to=("norm, or abs and sum", "norm"))
 def norm(site: Site) -> Value:
     x = site.x()
+    if not site.axes(1, x.type.rank) and site.attr("noop_with_empty_axes", 0):
+        return site.one("abs", x)
     if x.type.dtype.is_float and x.type.rank:
         return reduce_with(site, "norm", lambda v: v, p=1 if site.op_type == "ReduceL1" else 2)
     if site.op_type == "ReduceL1":
@@ -59,7 +61,8 @@ def norm(site: Site) -> Value:
 def of_sum(site: Site) -> Value:
     if site.op_type == "ReduceSumSquare":
         return reduce_with(site, "sum", lambda v: site.one("square", v))
-    return site.one("log", reduce_with(site, "sum", lambda v: v))
+    dtype, total = site.x().type.dtype, reduce_with(site, "sum", lambda v: v)
+    return site.one("log", total) if dtype.is_float else site.cast(site.one("log", site.one("cast", total, dtype="float64")), dtype)
 
 
 @imports("ReduceProd", to="prod")

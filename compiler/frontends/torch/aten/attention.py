@@ -26,7 +26,8 @@ def attention(site: AtenSite) -> Value:
         arguments["causal"] = True
         if not site.scope.model.facts.equal(q.type.shape[-2], k.type.shape[-2]):
             arguments["align"] = "start"
-    if not site.args.get("enable_gqa") and q.type.rank > 2 and k.type.shape[-3] != q.type.shape[-3] and k.type.shape[-3] != 1:
+    heads = [one.type.shape[-3] if one.type.rank > 2 else 1 for one in (q, k)]
+    if not site.args.get("enable_gqa") and heads[0] != 1 and heads[1] not in (1, heads[0]):
         raise ImportRefused("has other numbers of heads")
     if not site.has("attn_mask"):
         return site.one("attention", q, k, v, **arguments)

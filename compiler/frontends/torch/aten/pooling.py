@@ -58,7 +58,7 @@ def adaptive_pool(site: AtenSite) -> Value | tuple[Value, ...]:
     x, missing = _batched(site, spatial)
     given = site.args["output_size"]
     items = list(given) if isinstance(given, list | tuple) else [given] * spatial
-    sizes = [x.type.shape[2 + at] if one is None else site.scope.model.sizes.dim(one) for at, one in enumerate(items)]
+    sizes = [x.type.shape[2 + at] if one is None else site.size_of(one) for at, one in enumerate(items)]
     if not all(isinstance(size, int) for size in sizes):
         raise ImportRefused("keeps an axis whose size depends on the input")
     operator = "adaptive_max_pool" if "max" in site.name else "adaptive_avg_pool"

@@ -69,7 +69,7 @@ def permute(site: AtenSite) -> Value:
 def transpose(site: AtenSite) -> Value:
     names = [name for name in site.args if name != "self"]
     x, a, b = site.tensor(), site.integer(names[0]), site.integer(names[1])
-    return x if (a - b) % x.type.rank == 0 else site.one("transpose", x, a=a, b=b)
+    return x if x.type.rank == 0 or (a - b) % x.type.rank == 0 else site.one("transpose", x, a=a, b=b)
 
 
 @reads("t", "numpy_T", "mT", "matrix_H", "adjoint")

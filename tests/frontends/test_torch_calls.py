@@ -1,0 +1,171 @@
+"""Importing modules that are called several times, or whose results nothing reads, and calls with arguments of odd shapes. The judge is the
+module itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from frontends.imported import agree
+from frontends.test_torch_modules import Of, batches
+from torch import Tensor, nn
+
+import netc
+from netc.compiler.frontends.base import ImportFailed
+from netc.importing.command import spec_of
+from netc.importing.differences import LIMIT
+from netc.importing.modules import module_origin
+from netc.importing.proof import WORST, NotProved
+
+
+class _Wrapped(nn.Module):
+    """A module whose only layer has a name below its own."""
+
+    def __init__(self, *after: nn.Module) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+        self.after = nn.Sequential(*after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(self.inner(x))  # type: ignore[no-any-return]
+
+
+def proved_keys(module: nn.Module, *inputs: Tensor) -> str:
+    """The text of the import, which is proved, and has all keys of the module."""
+    model = netc.from_torch(module, inputs)
+    assert list(model.parameters) == list(module.state_dict())
+    return model.spec()
+
+
+def test_a_module_of_one_layer_that_is_called_twice() -> None:
+    text = proved_keys(Of(lambda m, x: m.part(x) + m.part(x * 2), part=_Wrapped()), torch.randn(2, 4))
+    assert "shared part = " in text
+
+
+@pytest.mark.parametrize("after", [(), (nn.Threshold(0.1, 20),)], ids=len)
+def test_a_module_that_is_called_twice_and_once_for_nothing(after: tuple[nn.Module, ...]) -> None:
+    text = proved_keys(Of(lambda m, x: (m.part(x), m.part(x * 2))[1], part=_Wrapped(*after)), torch.randn(2, 4))
+    assert text.count("-> part") == 1
+
+
+@pytest.mark.parametrize("after", [(), (nn.Threshold(0.1, 20),)], ids=len)
+def test_keys_stay_of_modules_whose_results_nothing_reads(after: tuple[nn.Module, ...]) -> None:
+    def twice(m: Any, x: Tensor) -> Tensor:
+        m.part(x)
+        m.part(x * 2)
+        return x.sin()
+
+    def in_turn(m: Any, x: Tensor) -> Tensor:
+        y = x
+        for part in m.parts:
+            y = part(y)
+        return x.sin()
+
+    proved_keys(Of(twice, part=_Wrapped(*after)), torch.randn(2, 4))
+    proved_keys(Of(in_turn, parts=nn.ModuleList(_Wrapped(*after) for _ in range(4))), torch.randn(2, 4))
+
+
+def test_an_operator_without_counterpart_in_a_module_that_nothing_reads() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        m.part(x)
+        return x.sin()
+
+    module = Of(forward, part=Of(lambda m, x: torch.kthvalue(x, 2).values + m.gain, gain=None))  # type: ignore[arg-type]
+    del module.part.gain
+    module.part.register_parameter("gain", nn.Parameter(torch.ones(1)))
+    with pytest.raises(ImportFailed, match="kthvalue"):
+        netc.from_torch(module, torch.randn(2, 4))
+
+
+def test_a_sum_of_a_table_is_no_table() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        places = x.argmax(1)
+        return places.new_full((places.shape[0], 1), 2).sum() * places
+
+    agree(Of(forward), *batches(5))
+
+
+def test_attention_to_keys_of_fewer_axes() -> None:
+    agree(Of(lambda m, x: F.scaled_dot_product_attention(x.expand(3, *x.shape), x, x)), *batches(6, sizes=(2, 3)))
+    agree(Of(lambda m, x: F.scaled_dot_product_attention(x[:, :1], x, x)), *batches(3, 5, 4, sizes=(2, 3)))
+
+
+def test_a_pool_to_a_size_that_is_computed() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(x, (x.shape[-1] // 2, x.shape[0]))
+
+    with pytest.raises(ImportFailed, match="keeps an axis whose size depends on the input"):
+        netc.from_torch(Of(forward), torch.randn(2, 3, 4, 4))
+
+
+def test_rounding_errors_of_the_module_itself_are_no_difference() -> None:
+    """Constant numbers are normalised: what is left of them is rounding, divided by the root of `eps`."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        return m.norm(torch.ones_like(x).tanh())  # type: ignore[no-any-return]
+
+    usual = torch.get_default_dtype()
+    module = Of(forward, norm=nn.GroupNorm(1, 2))
+    proof = spec_of(module_origin(module, (torch.randn(2, 2, 3, 3),), {}, None, "module")).proof
+    assert proof is not None
+    assert LIMIT < proof.inexact < WORST
+    assert torch.get_default_dtype() == usual
+
+
+def test_a_difference_that_is_not_rounding_is_one() -> None:
+    module = Of(lambda m, x: x.tanh())
+    origin = module_origin(module, (torch.randn(2, 3),), {}, None, "module")
+    module.function = lambda m, x: x.tanh() * (1 + 1e-4)
+    with pytest.raises(NotProved, match=r"differs by 0\.0001 of its largest value, by 0\.0001 from float64"):
+        spec_of(origin)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: (x > 0) == True,  # noqa: E712
+        lambda m, x: (x > 0) != False,  # noqa: E712
+        lambda m, x: (x > 0) * True,
+        lambda m, x: x * True,
+        lambda m, x: x.long() == True,  # noqa: E712
+    ],
+)
+def test_booleans_next_to_tensors(function: Any) -> None:
+    netc.from_torch(Of(function), torch.randn(2, 3))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: x / (2 * x.shape[0]),
+        lambda m, x: x % (x.shape[0] // 2 + 1),
+        lambda m, x: x - (x.shape[0] - 1),
+        lambda m, x: x * (x.shape[0] + 1),
+        lambda m, x: (x.shape[0] * 2) ** x.abs(),
+        lambda m, x: x / x.numel(),
+        lambda m, x: x - x.shape[0] * 2,
+        lambda m, x: (x > x.shape[0] // 2) & (x < 2 * x.shape[0] + 1),
+    ],
+)
+def test_sizes_that_are_computed_next_to_tensors(function: Any) -> None:
+    netc.from_torch(Of(function), torch.randn(2, 3))
+
+
+def test_brackets_around_sizes_only_where_they_are_needed() -> None:
+    texts = [
+        netc.from_torch(Of(function), torch.randn(2, 3)).spec().splitlines()[-1]
+        for function in (lambda m, x: x - x.shape[0] * 2, lambda m, x: x / x.shape[0], lambda m, x: x * 1e-05)
+    ]
+    assert [text.partition(" ")[2] for text in texts] == ["- 2 * N", "/ N", "* 1e-5"]
+
+
+def test_a_layer_on_an_axis_of_which_the_size_is_not_proved() -> None:
+    module = Of(lambda m, x: m.linear(x.transpose(0, 1)[..., -2:]), linear=nn.Linear(2, 3))
+    with pytest.raises(ImportFailed, match="cannot prove the size of its parameters"):
+        netc.from_torch(module, torch.randn(3, 6))
+
+
+def test_a_number_is_transposed() -> None:
+    agree(Of(lambda m, x: x.sum().transpose(0, -1)), *batches(3))

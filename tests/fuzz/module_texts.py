@@ -1,0 +1,160 @@
+"""What random modules are written with: expressions of a tensor `{x}`, of an axis `{d}`, and of two tensors; layers for a shape.
+
+Always: an expression need not fit a tensor, PyTorch says whether it does. They are written as people write them who do not know netc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+ELEMENTWISE = """
+torch.relu({x})
+F.gelu({x}, approximate='tanh')
+{x} * torch.sigmoid({x})
+F.leaky_relu({x}, 0.2)
+F.relu({x} * 1, inplace=True)
+-{x} ** 2
+1 / ({x}.abs() + 1)
+{x}.clamp(min=0.1)
+{x} % 1.5
+{x} // 0.5
+{x}.masked_fill({x} < 0, float('-inf')).clamp(min=-5)
+torch.nan_to_num({x} / 0.0)
+torch.where({x} > 0, {x}, 0.0)
+torch.where({x} > 0, float('nan'), {x}).nan_to_num()
+torch.minimum({x}, torch.tensor(float('inf')))
+({x} > 0).to({x}.dtype) * {x}
+({x} > 0) == True
+({x} > 0) & ({x} < 1)
+(~({x} > 0)).float()
+({x} * 10).int() // 3
+({x} * 10).int() & 3
+{x}.add(1).mul_(2)
+torch.add({x}, {x}, alpha=0.5)
+torch.pow(2.0, {x})
+{x}.double().float()
+{x} / {x}.shape[0]
+{x} / (2 * {x}.shape[0])
+{x} * {x}.size(-1) ** -0.5
+{x} + torch.arange({x}.shape[-1])
+F.dropout({x}, training=self.training)
+""".strip().splitlines()
+
+ALONG = """
+{x}.mean({d}, keepdim=True)
+{x}.max({d})[0]
+{x}.argmin({d}, keepdim=True)
+torch.var({x}, dim={d}, correction=0, keepdim=True)
+torch.linalg.vector_norm({x}, ord=float('inf'), dim={d})
+{x}.softmax({d})
+{x}.cumsum({d})
+{x}.flip([{d}])
+{x}.roll(-2, dims={d})
+F.normalize({x}, p=1, dim={d})
+{x}.sort({d}, descending=True).values
+{x}.topk(2, dim={d})[0]
+{x}.unsqueeze({d})
+torch.cat([{x}, {x}.flip({d})], dim={d})
+torch.stack([{x}, -{x}], {d})
+{x}.chunk(3, dim={d})[-1]
+{x}.tensor_split(2, {d})[1]
+sum({x}.unbind({d}))
+{x}.select({d}, -1)
+{x}.narrow({d}, -2, 1)
+{x}.repeat_interleave(2, {d})
+{x}.gather({d}, ({x} > 0).long())
+{x}.scatter_add({d}, ({x} > 0).long(), {x})
+{x}.unflatten({d}, (-1, 2))
+{x}.unfold({d}, 2, 1)
+({x} > 0).any({d})
+{x} * torch.rsqrt({x}.pow(2).mean({d}, keepdim=True) + 1e-6)
+{x}.transpose({d}, -1)
+{x}.movedim(-1, {d})
+{x}.sum({d}).unsqueeze({d}) + {x}
+torch.stack([t * i for i, t in enumerate({x}.unbind({d}))], dim={d})
+""".strip().splitlines()
+
+SHAPED = """
+{x}[:, -1]
+{x}[:, 1::2]
+{x}[..., -2:]
+{x}[:, [1, 0, 1]]
+{x}[:, None, ..., None]
+{x}[:, [0, 1], [1, 0]]
+{x}[:1] + {x}
+{x}[:, {x}.shape[1] // 2:]
+{x}[torch.arange({x}.shape[0]), 0]
+{x}.view({x}.size(0), -1)
+{x}.reshape(-1, {x}.shape[-1])
+{x}.permute(1, 0, *range(2, {x}.dim()))
+{x}.unsqueeze(1).expand(-1, 3, *{x}.shape[1:])
+{x}.repeat(2, *[1] * ({x}.dim() - 1))
+{x}.reshape(*{x}.shape[:-1], -1, 2).flip(-1).flatten(-2)
+{x}.squeeze()
+F.pad({x}, (1, -1), value=1.0)
+F.pad({x}, (1, 1), mode='reflect')
+torch.tril({x}, -1)
+torch.einsum('...i,...j->...ij', {x}, {x})
+torch.einsum('bij,bkj->bik', {x}, {x})
+{x} @ {x}.transpose(-1, -2)
+{x}.masked_fill(torch.ones({x}.shape[-2], {x}.shape[-1]).triu(1).bool(), -1e9).softmax(-1)
+F.scaled_dot_product_attention({x}, {x}, {x} * 2, scale=0.5)
+F.layer_norm({x}, {x}.shape[1:])
+F.avg_pool1d({x}, 3, 2, 1, ceil_mode=True, count_include_pad=False)
+F.max_pool2d({x}, 3, 2, 1, ceil_mode=True)
+F.adaptive_avg_pool2d({x}, (2, None))
+F.interpolate({x}, size=(7, 5), mode='bilinear')
+F.interpolate({x}, scale_factor=2)
+torch.stack([-{x}[..., 1::2], {x}[..., 0::2]], -1).flatten(-2)
+torch.cat(({x}, torch.zeros({x}.shape[0], 1, *{x}.shape[2:])), 1)
+F.one_hot({x}.argmax(-1), {x}.shape[-1]).float()
+torch.zeros({x}.shape).copy_({x})
+""".strip().splitlines()
+
+OF_TWO = """
+{x} + {y}
+{x} / ({y}.abs() + 1)
+torch.cat([{x}, {y}], -1)
+torch.where({x} > {y}, {x}, {y})
+{x} @ {y}.transpose(-1, -2)
+{x}.add({y}, alpha=0.3)
+F.mse_loss({x}, {y})
+F.cosine_similarity({x}, {y})
+{x}.masked_fill({y} > 0, 0.0)
+F.scaled_dot_product_attention({x}, {y}, {y})
+""".strip().splitlines()
+
+
+def layers(shape: Sequence[int], width: int) -> list[str]:
+    """Modules for tensors of this shape, the batch included."""
+    last = shape[-1]
+    found = [
+        f"nn.Linear({last}, {width})",
+        f"nn.Linear({last}, {last}, bias=False)",
+        f"nn.LayerNorm({last}, bias=False, eps=1e-3)",
+        f"nn.RMSNorm({last})",
+        f"nn.Sequential(nn.Linear({last}, {width}), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear({width}, {last}))",
+        f"nn.utils.parametrizations.weight_norm(nn.Linear({last}, {width}))",
+        "nn.Threshold(0.1, 20)",
+        "nn.PReLU()",
+    ]
+    channels = shape[1]
+    if len(shape) == 2:
+        found += [f"nn.BatchNorm1d({last})", f"nn.GroupNorm(1, {last})"]
+    if len(shape) == 3:
+        found += [
+            f"nn.Conv1d({channels}, {width}, 3, padding='same')",
+            f"nn.ConvTranspose1d({channels}, {width}, 3, 2, 1, output_padding=1)",
+            f"nn.BatchNorm1d({channels})",
+            f"nn.TransformerEncoderLayer({last}, 1, 8, batch_first=True)",
+        ]
+    if len(shape) == 4:
+        found += [
+            f"nn.Conv2d({channels}, {width}, 3, padding=(1, 2), padding_mode='replicate')",
+            f"nn.Conv2d({channels}, {channels}, 3, padding=1, groups={channels}, bias=False)",
+            f"nn.Sequential(nn.Conv2d({channels}, {width}, 1), nn.BatchNorm2d({width}), nn.ReLU6(True))",
+            f"nn.InstanceNorm2d({channels})",
+            f"nn.PReLU({channels})",
+            "nn.AdaptiveAvgPool2d((1, None))",
+        ]
+    return found
