@@ -32,24 +32,35 @@ def parts(array: Array) -> Iterator[Array]:
         yield flat[begin : begin + _PART]
 
 
+def contiguous_parts(array: Array) -> Iterator[Array]:
+    """The elements in C's order, a number of rows at a time where they do not follow each other."""
+    if array.flags.c_contiguous or array.size <= _PART or array.ndim < 2:
+        yield from parts(np.ascontiguousarray(array))
+    elif array.size > _PART * len(array):
+        for item in array:
+            yield from contiguous_parts(item)
+    else:
+        rows = _PART * len(array) // array.size
+        for begin in range(0, len(array), rows):
+            yield contiguous(array[begin : begin + rows])
+
+
 def contiguous(array: Array) -> Array:
     """The array with its elements following each other in C's order.
 
-    Of large transposed matrices NumPy's own copy reads one element of each row after the other; rows that are a power of two apart share
-    a few lines of the caches, and are read from memory each time. Blocks that are copied first are transposed 6 to 12 times as fast."""
-    turned = array.swapaxes(-1, -2) if array.ndim > 1 else array
-    if array.flags.c_contiguous or array.size <= _PART or not turned.flags.c_contiguous:
+    Of transposed matrices NumPy's own copy reads one element of each row after the other; rows that are a power of two apart share a few
+    lines of the caches, and are read from memory each time. Blocks that are copied first are transposed 6 to 12 times as fast."""
+    if array.ndim != 2 or array.size <= _ROWS * _COLUMNS or array.strides[0] != array.itemsize:
         return np.ascontiguousarray(array)
+    columns, rows = array.shape
     made = np.empty(array.shape, array.dtype)
     block = np.empty((_ROWS, _COLUMNS + _APART), array.dtype)
-    rows, columns = turned.shape[-2:]
-    for matrix, target in zip(turned.reshape(-1, rows, columns), made.reshape(-1, columns, rows), strict=True):
-        for row in range(0, rows, _ROWS):
-            for column in range(0, columns, _COLUMNS):
-                source = matrix[row : row + _ROWS, column : column + _COLUMNS]
-                copy = block[: source.shape[0], : source.shape[1]]
-                copy[...] = source
-                target[column : column + _COLUMNS, row : row + _ROWS] = copy.T
+    for row in range(0, rows, _ROWS):
+        for column in range(0, columns, _COLUMNS):
+            source = array.T[row : row + _ROWS, column : column + _COLUMNS]
+            copy = block[: source.shape[0], : source.shape[1]]
+            copy[...] = source
+            made[column : column + _COLUMNS, row : row + _ROWS] = copy.T
     return made
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from netc.compiler.weights import numbers
-from netc.compiler.weights.numbers import contiguous, converted
+from netc.compiler.weights.numbers import contiguous, contiguous_parts, converted
 
 TYPES = [np.float16, np.float32, np.float64, np.int8, np.int64, np.bool_, ml_dtypes.bfloat16]
 
@@ -17,7 +17,9 @@ TYPES = [np.float16, np.float32, np.float64, np.int8, np.int64, np.bool_, ml_dty
     "shape", [(1100, 70), (64, 1024), (65, 1025), (3, 70, 130), (2, 2, 33, 65), (1, 9000), (9000, 1), (0, 5), (7,), ()]
 )
 def test_transposed(monkeypatch: pytest.MonkeyPatch, dtype: type, shape: tuple[int, ...]) -> None:
-    monkeypatch.setattr(numbers, "_PART", 100)
+    monkeypatch.setattr(numbers, "_PART", 3000)
+    monkeypatch.setattr(numbers, "_ROWS", 8)
+    monkeypatch.setattr(numbers, "_COLUMNS", 16)
     array = (np.arange(np.prod(shape, dtype=int)) % 101).reshape(shape).astype(dtype)
     for view in (array, array.T, *((array.swapaxes(0, -1), array[..., ::2], array.T[::-1]) if shape else ())):
         made = contiguous(view)
@@ -25,6 +27,8 @@ def test_transposed(monkeypatch: pytest.MonkeyPatch, dtype: type, shape: tuple[i
         assert made.size == view.size
         assert made.dtype == view.dtype
         assert made.tobytes() == view.tobytes()
+        assert b"".join(part.tobytes() for part in contiguous_parts(view)) == view.tobytes()
+        assert all(part.flags.c_contiguous for part in contiguous_parts(view))
 
 
 @pytest.mark.parametrize("needed", [np.float16, ml_dtypes.bfloat16, np.float32])

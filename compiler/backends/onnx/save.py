@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from zlib import crc32
 
 from netc.dsl.record import Record
 
-from ...ir.elements import Array
-from ...weights.numbers import contiguous
 from ...weights.room import check_disk, check_memory
 from ...weights.stored import StoredTensor
 from ..base import WrongOutput
@@ -151,10 +148,6 @@ def _padding(size: int) -> int:
 
 
 def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
-    for array in ahead(partial(_read, stored) for stored in tensors):
+    for array in ahead(stored.read for stored in tensors):
         yield from contents(array)
         yield bytes(_padding(array.nbytes))
-
-
-def _read(stored: StoredTensor) -> Array:
-    return contiguous(stored.read())

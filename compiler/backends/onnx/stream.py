@@ -15,7 +15,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ...ir.elements import Array
-from ...weights.numbers import contiguous, parts
+from ...weights.numbers import contiguous_parts
 from ...weights.stored import StoredTensor
 from .elements import element_code
 from .messages import GraphProto, ModelProto, TensorProto
@@ -69,7 +69,7 @@ def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piec
 
 def contents(array: Array) -> Iterator[Chunk]:
     """The elements, little-endian."""
-    for part in parts(contiguous(array)):
+    for part in contiguous_parts(array):
         yield (part if byteorder == "little" else part.byteswap()).view(np.uint8).data
 
 
