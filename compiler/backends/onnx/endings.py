@@ -28,8 +28,13 @@ def _of_batches(node: NodeProto) -> tuple[int, ...]:
     return tuple(axis for axis, letter in enumerate(first) if others and "." not in given and all(letter in t for t in (*others, result)))
 
 
-KERNELS: Mapping[str, Callable[[NodeProto], tuple[int, ...]]] = {"GRU": lambda _: (0, 1), "LSTM": lambda _: (1,), "Einsum": _of_batches}
-"""The axes of their first input that must not be empty, up to ONNX Runtime 1.31 at least."""
+KERNELS: Mapping[str, Callable[[NodeProto], tuple[int, ...]]] = {
+    "GRU": lambda _: (0, 1),
+    "LSTM": lambda _: (1,),
+    "Einsum": _of_batches,
+    "TopK": lambda _: (0,),
+}
+"""The axes of their first input that must not be empty, up to ONNX Runtime 1.31 at least; for TopK up to 1.30."""
 
 
 def ends(skeleton: ModelProto, whole: Callable[[], ModelProto], shapes: Shapes) -> str | None:
