@@ -19,7 +19,7 @@ from .axes import normalize_axis
 from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import ANY, BOOLS, INDICES, LONGS
-from .kinds import AXIS, DIM, DTYPE, FLAG, NUMBER, SIZE, ExtendedKind, WordKind
+from .kinds import AXIS, DIM, DTYPE, FLAG, NOT_FINITE, NUMBER, SIZE, ExtendedKind, WordKind
 from .operand import Input, axes
 from .requirements import at_most_text
 from .scalars import cast_scalar, require_exact_scalar, scalar_warnings
@@ -29,7 +29,7 @@ from .shape import Layout
 class FillKind(ExtendedKind):
     """A value to fill elements with: also a boolean, or NaN."""
 
-    words: tuple[str, ...] = ("inf", "-inf", "nan")
+    words: tuple[str, ...] = tuple(NOT_FINITE)
 
     def convert(self, value: object) -> int | float | bool:
         return value if isinstance(value, bool) else super().convert(value)

@@ -122,13 +122,17 @@ class NumberKind(Kind["int | float"]):
         return value
 
 
+NOT_FINITE = {"inf": inf, "-inf": -inf, "nan": nan}
+"""The numbers that are not finite, by their words."""
+
+
 class ExtendedKind(Kind["int | float"]):
     """A number, or an infinite one."""
 
     words: tuple[str, ...] = ("inf", "-inf")
 
     def describe(self) -> str:
-        return "a number" + "".join(f"{' or' if word == self.words[-1] else ','} `{word}`" for word in self.words)
+        return _or_words(self.words)
 
     def convert(self, value: object) -> int | float:
         found = _extended(value, self.words)
@@ -152,23 +156,24 @@ class ScalarKind(Kind["Dim | float | bool"]):
 class AnyScalarKind(ScalarKind):
     """The same, or a number that is not finite."""
 
-    words: tuple[str, ...] = ("inf", "-inf", "nan")
+    words: tuple[str, ...] = tuple(NOT_FINITE)
 
     def describe(self) -> str:
-        return "a number, `inf`, `-inf` or `nan`"
+        return _or_words(self.words)
 
     def convert(self, value: object) -> Dim | float | bool:
         found = _extended(value, self.words)
         return super().convert(value) if found is None else found
 
 
-_EXTENDED = {"inf": inf, "-inf": -inf, "nan": nan}
+def _or_words(words: tuple[str, ...]) -> str:
+    return f"a number, {', '.join(f'`{word}`' for word in words[:-1])} or `{words[-1]}`"
 
 
 def _extended(value: object, words: tuple[str, ...]) -> float | None:
     """The number that is not finite, from its word or itself; always the same NaN, so that it equals itself in tuples."""
     word = str(value) if isinstance(value, float) else value
-    return _EXTENDED[word] if isinstance(word, str) and word in words else None
+    return NOT_FINITE[word] if isinstance(word, str) and word in words else None
 
 
 def _finite(value: object) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 
 from .origin import Calls, Origin
@@ -51,14 +52,14 @@ class _Run:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        from onnxruntime.capi import onnxruntime_pybind11_state as errors
-
         feeds = self._feeds(inputs)
         try:
             return list(self.session.run(None, feeds))
-        except (errors.Fail, errors.InvalidArgument, errors.RuntimeException, errors.NotImplemented) as error:
+        except Exception as error:
+            if not of_runtime(error):
+                raise
             shapes = ", ".join(f"`{name}` {list(array.shape)}" for name, array in feeds.items())
-            why = f"fails in ONNX Runtime on inputs of the shapes {shapes}: {' '.join(str(error).split())[:300]}"
+            why = f"fails in ONNX Runtime on inputs of the shapes {shapes}: {runtime_message(error)[:300]}"
             raise ImportFailed((Obstacle("the file", why, ""),)) from error
 
     def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:

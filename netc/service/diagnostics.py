@@ -44,9 +44,8 @@ def path_of(checked: Checked, span: Span) -> str:
 def _show(one: Diagnostic, source: SourceFile, shown: list[Shown]) -> None:
     if len(shown) < MOST:
         related = (*((mark.span, mark.text) for mark in one.marks), *((site.span, site.text) for site in one.trace))
-        shown.append(
-            Shown(one, message(one), tuple(dict.fromkeys(related)))
-        )  # a block that is in itself is used at one position many times
+        # a block that is in itself is used at one position many times
+        shown.append(Shown(one, message(one), tuple(dict.fromkeys(related))))
 
 
 def message(one: Diagnostic) -> str:

@@ -173,7 +173,7 @@ class _Actual:
         self.entry, self.inputs, self.tuples, self.modules = entry, inputs, tuples, modules
 
     def outer(self, values: Sequence[Value]) -> tuple[Value, ...]:
-        """Inputs of the body as they are outside. What stands for the result of a stage that failed is no input, and the same there."""
+        """Inputs of the body as they are outside. The placeholder that a failed stage leaves is no input, and is kept."""
         found = {id(v): outer for v, outer in zip(self.entry.inputs, self.inputs, strict=True)}
         return tuple([found.get(id(v), v) for v in values])
 
