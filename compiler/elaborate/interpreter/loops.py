@@ -100,15 +100,21 @@ class Loops(Part):
                     return range(count), count
         value = self._evaluated.evaluate(node.over, scope)
         if isinstance(value, tuple):
+            _check_count(len(value), node)
             return value, None
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
             needed = "an integer of at least 0, a range or a list"
             problem = NotANumber(f"what `{_keyword(node)}` iterates over", needed, show_value(value) + unknown)
             raise Failure(problem, node.over.span)
-        if value > MAX_ITERATIONS:
-            raise Failure(TooManyNodes(value, MAX_ITERATIONS, "network", "iterations"), node.over.span)
+        _check_count(value, node)
         return range(value), value
+
+
+def _check_count(count: int, node: Loop) -> None:
+    """A loop that alone exceeds the limit is rejected before its first iteration."""
+    if count > MAX_ITERATIONS:
+        raise Failure(TooManyNodes(count, MAX_ITERATIONS, "network", "iterations"), node.over.span)
 
 
 def _asks(node: Loop) -> bool | None:
