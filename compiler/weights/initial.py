@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
-from math import pi, sqrt
+from math import sqrt
 from threading import local
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..ir.elements import Array, numpy_dtype
 from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initialisers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
+from .quantiles import PARTS, fill_normal, half_normal, half_uniform
 
 _PART = 1 << 15
 """Values that are drawn at once: what fits into the caches. Normal values depend on it."""
@@ -111,9 +112,8 @@ class _Generators:
 def _singular_vectors(op: SpectralNormalize, weight: Array, generator: np.random.Generator) -> dict[str, Array]:
     """The vectors of a weight's greatest singular value, after the number of steps that PyTorch's parametrization takes when it is made."""
     matrix = np.moveaxis(weight.astype(np.float64), op.axis, 0).reshape(weight.shape[op.axis], -1)
-    v = np.empty(matrix.shape[1] + matrix.shape[1] % 2)
-    _standard_normal(generator, v)
-    u, v = v[:0], v[: matrix.shape[1]]
+    u, v = np.empty(matrix.shape[0]), np.empty(matrix.shape[1])
+    fill_normal(generator.bit_generator, v)
     for _ in range(15):
         u = _unit(matrix @ v, op.eps)
         v = _unit(matrix.T @ u, op.eps)
@@ -149,37 +149,26 @@ FIXED: dict[str, Callable[[ParameterInfo], Array]] = {
 # --- what draws ------------------------------------------------------------------------------------------------------------
 
 
+def _is_large_half(info: ParameterInfo) -> bool:
+    """Whether it takes longer to draw the values in float32, and to round them, than to look them up."""
+    return info.dtype.size == 2 and info.numel > PARTS
+
+
 def _precision(info: ParameterInfo) -> Any:
     """Half types are drawn in float32 and rounded."""
     return np.float64 if info.dtype.name == "float64" else np.float32
 
 
 def _in_parts(info: ParameterInfo, draw: Callable[[Array], None]) -> Array:
-    """The values, with which `draw` fills an array of an even number of them: some at a time and always the same array, since asking the
-    system for memory takes as long as drawing."""
+    """The values, with which `draw` fills an array: some at a time and always the same array, since asking the system for memory takes as
+    long as drawing."""
     values = np.empty(info.numel, numpy_dtype(info.dtype))
-    drawn = np.empty(min(_PART, info.numel + info.numel % 2), _precision(info))
+    drawn = np.empty(min(_PART, info.numel), _precision(info))
     for begin in range(0, values.size, _PART):
         part = values[begin : begin + _PART]
-        draw(drawn[: part.size + part.size % 2])
+        draw(drawn[: part.size])
         part[:] = drawn[: part.size]
     return values.reshape(info.shape)
-
-
-def _standard_normal(generator: np.random.Generator, values: Array) -> None:
-    """Fills an array of even size by the method of Box and Muller (1958), which takes a third of the time of the generator's own."""
-    _uniform(generator, values)
-    radius, angle = values[: values.size // 2], values[values.size // 2 :]
-    np.subtract(1, radius, out=radius)  # above zero
-    np.log(radius, out=radius)
-    radius *= -2
-    np.sqrt(radius, out=radius)
-    angle *= 2 * pi
-    sine = np.sin(angle)
-    sine *= radius
-    np.cos(angle, out=angle)
-    radius *= angle
-    angle[:] = sine
 
 
 def _uniform(generator: np.random.Generator, values: Array) -> None:
@@ -188,8 +177,11 @@ def _uniform(generator: np.random.Generator, values: Array) -> None:
 
 
 def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float = 0.0) -> Array:
+    if _is_large_half(info):
+        return half_normal(generator.bit_generator, info.numel, std, mean, numpy_dtype(info.dtype)).reshape(info.shape)
+
     def draw(values: Array) -> None:
-        _standard_normal(generator, values)
+        fill_normal(generator.bit_generator, values)
         values *= std
         values += mean
 
@@ -197,6 +189,9 @@ def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mea
 
 
 def _between(info: ParameterInfo, generator: np.random.Generator, low: float, high: float) -> Array:
+    if _is_large_half(info):
+        return half_uniform(generator.bit_generator, info.numel, low, high, numpy_dtype(info.dtype)).reshape(info.shape)
+
     def draw(values: Array) -> None:
         _uniform(generator, values)
         values *= high - low
@@ -218,9 +213,9 @@ def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: floa
     def some(count: int) -> Array:
         """`count` of them at most."""
         if wide:
-            drawn = np.empty(count + count % 2, _precision(info))
-            _standard_normal(generator, drawn)
-            return drawn[(drawn >= low) & (drawn <= high)][:count]
+            drawn = np.empty(count, _precision(info))
+            fill_normal(generator.bit_generator, drawn)
+            return drawn[(drawn >= low) & (drawn <= high)]
         drawn = low + (high - low) * generator.random(count)
         return drawn[generator.random(count) <= np.exp((mode**2 - drawn**2) / 2)]
 

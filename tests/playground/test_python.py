@@ -27,6 +27,13 @@ FOLDER = ROOT / "playground"
 WRITTEN = Path(__file__).with_name("written.py")
 CASES = [case for family in FAMILIES.values() for case in family.CASES]
 SOME = 60
+HALF = [
+    f"x = input 5 {name}; w = param [5, {width}] {name} init={init}(0.5) as w; x @ w -> dense 3"
+    for name in ("float16", "bfloat16")
+    for init in ("normal", "xavier_uniform")
+    for width in (7, 13_200)
+]
+"""Texts whose numbers are of 16 bits: the many of the larger parameter are drawn otherwise."""
 QUESTIONS = """
 import json, sys, netc_page
 assert "numpy" not in sys.modules
@@ -85,7 +92,7 @@ def compare(texts: list[str], path: str) -> None:
 
 @pytest.mark.long
 def test_the_onnx_of_a_page_is_that_of_netc(stand_ins: str) -> None:
-    compare(CASES[:: len(CASES) // SOME], stand_ins)
+    compare([*CASES[:: len(CASES) // SOME], *HALF], stand_ins)
 
 
 @pytest.mark.long

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import ml_dtypes
@@ -112,6 +114,60 @@ def test_other_types(name: str) -> None:
     weight = arrays["dense1.weight"]
     assert weight.dtype.name == name
     assert weight.astype(np.float64).std() == pytest.approx(200**-0.5 / 3**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
+def test_normal_numbers_are_those_of_the_distribution(name: str) -> None:
+    """The largest difference of the cumulated frequencies is below that of a sample of this size (Kolmogorov and Smirnov, one in a
+    thousand), and so are those of the moments and of what is far from the mean."""
+    text = f"x = input 1000 {name}; w = param [1000, 2001] {name} init=normal(2, mean=1) as w; x @ w"
+    drawn = (np.sort(initial(infos(text), 3)["w"].astype(np.float64).ravel()) - 1) / 2
+    every = len(drawn) // 1000
+    cumulated = np.asarray([NormalDist().cdf(value) for value in drawn[::every]])
+    rounding = {"bfloat16": 2**-9, "float16": 2**-12}.get(name, 0)
+    assert np.abs(cumulated - np.arange(len(drawn))[::every] / len(drawn)).max() < 1.95 / len(drawn) ** 0.5 + rounding
+    for power, moment, deviation in ((1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5)):  # of the standard normal distribution
+        assert (drawn**power).mean() == pytest.approx(moment, abs=4 * deviation / len(drawn) ** 0.5 + power * moment * rounding**2)
+    for far in (3, 4, 4.5):
+        wanted = 2 * NormalDist().cdf(-far) * len(drawn)
+        assert (np.abs(drawn) > far).sum() == pytest.approx(wanted, abs=4 * wanted**0.5 + far * rounding * wanted)
+
+
+def in_types(shape: list[int], init: str) -> Iterator[Array]:
+    """The values of one seed in float64, float32, float16 and bfloat16."""
+    text = f"x = input {shape[0]}; w = param {shape} init={init} as w; x @ w"
+    return (initial(netc.compile(text, dtype=name).parameters, 4)["w"] for name in ("float64", "float32", "float16", "bfloat16"))
+
+
+@pytest.mark.parametrize(
+    ("init", "shape"),
+    [
+        *((init, [3, 5]) for init in ("normal(2, mean=1)", "uniform(-3, 1)", "xavier_normal", "kaiming_uniform", "trunc_normal(0.02)")),
+        ("trunc_normal(0.02)", [301, 303]),
+    ],
+    ids=str,
+)
+def test_values_of_half_types_are_those_of_float32_rounded(init: str, shape: list[int]) -> None:
+    _, single, half, brain = in_types(shape, init)
+    assert np.array_equal(single.astype(half.dtype), half)
+    assert np.array_equal(single.astype(brain.dtype), brain)
+
+
+DENSITIES: dict[str, Callable[[float], float]] = {
+    "normal(2, mean=1)": NormalDist(1, 2).pdf,
+    "uniform(-3, 1)": lambda _: 1 / 4,
+}
+
+
+@pytest.mark.parametrize("init", DENSITIES)
+def test_many_values_of_half_types_are_those_of_float32_within_a_part_of_the_distribution(init: str) -> None:
+    """A part is as wide as the inverse of its density, over 65,536."""
+    double, single, half, brain = (values.astype(np.float64).ravel() for values in in_types([301, 303], init))
+    parts = np.asarray([1 / DENSITIES[init](value) for value in single]) / 65_536
+    assert (np.abs(half - single) <= parts + np.abs(single) * 2.0**-11).all()
+    assert (np.abs(brain - single) <= parts + np.abs(single) * 2.0**-8).all()
+    if "normal" in init:  # uniform numbers of float64 are others
+        np.testing.assert_allclose(single, double, rtol=1e-6, atol=1e-6)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------------

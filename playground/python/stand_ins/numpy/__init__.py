@@ -120,6 +120,18 @@ def array_equal(a, b, equal_nan=False):
     return a.shape == b.shape and all(x == y or (equal_nan and x != x and y != y) for x, y in zip(a.flat, b.flat, strict=True))
 
 
+def take(values, at, out, mode):
+    out[:] = Array.make([values.flat[place] for place in at.flat], at.shape, values.dtype)
+
+
+def pad(values, width):
+    return Array.make([0.0] * width + values.flat + [0.0] * width, (len(values.flat) + 2 * width,), values.dtype)
+
+
+def flatnonzero(values):
+    return [place for place, value in enumerate(values.flat) if value]
+
+
 def take_along_axis(values, at, axis):
     assert axis == 1
     assert len(values.shape) == 2

@@ -70,6 +70,12 @@ class Array:
     def copy(self):
         return Array.make(self.flat[:], self.shape, self.dtype)
 
+    def view(self, kind):
+        """64 bits as four times 16, the low ones first."""
+        assert (self.dtype.name, dtype(kind).name) == ("uint64", "uint16")
+        parts = [word >> shift & 0xFFFF for word in self.flat for shift in (0, 16, 32, 48)]
+        return Array.make(parts, (len(parts),), dtype(kind))
+
     def tobytes(self):
         return self.dtype.pack(self.flat)
 

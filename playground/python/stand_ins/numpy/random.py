@@ -1,6 +1,6 @@
 """Random numbers: NumPy's generator Philox, and uniform numbers as NumPy makes them of it.
 
-So the weights that netc makes of them are those that `netc run --seed` draws; where logarithms and sines are taken, but for the last bits.
+So the weights that netc makes of them are those that `netc run --seed` draws; where they are truncated, but for the last bits.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ class Philox:
             k0, k1 = (k0 + _STEPS[0]) & _MASK, (k1 + _STEPS[1]) & _MASK
         return c
 
+    def random_raw(self, count):
+        return Array.make([self.word() for _ in range(count)], (count,), dtype("uint64"))
+
     def half_word(self):
         """32 bits: the low half of a word first."""
         if self.half is not None:
@@ -61,17 +64,17 @@ class Generator:
     """Numbers made of random bits."""
 
     def __init__(self, bits):
-        self.bits = bits
+        self.bit_generator = bits
 
     def random(self, shape=(), dtype="float64", out=None):
         """Uniform numbers from 0 to 1."""
         return _filled(self._single if _kind(dtype) == "float32" else self._double, shape, dtype, out)
 
     def _single(self):
-        return (self.bits.half_word() >> 8) * 2.0**-24
+        return (self.bit_generator.half_word() >> 8) * 2.0**-24
 
     def _double(self):
-        return (self.bits.word() >> 11) * 2.0**-53
+        return (self.bit_generator.word() >> 11) * 2.0**-53
 
 
 def _kind(kind):

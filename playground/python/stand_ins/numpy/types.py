@@ -8,7 +8,7 @@ from array import array as packed
 
 INTEGERS = {"int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B", "uint16": "H", "uint32": "I", "uint64": "Q"}
 FLOATS = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-ORDER = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+ORDER = ("bool", "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
 
 
 class dtype:  # noqa: N801
@@ -61,9 +61,12 @@ class dtype:  # noqa: N801
         return packed(code, values).tobytes()
 
 
+_OTHER_NAMES = {"bool_": "bool", "float": "float64", "int": "int64", "<u2": "uint16", "<u8": "uint64"}
+
+
 def _name_of(kind):
     if isinstance(kind, (dtype, str)):
-        return {"bool_": "bool", "float": "float64", "int": "int64"}.get(str(kind), str(kind)) if isinstance(kind, str) else kind.name
+        return _OTHER_NAMES.get(str(kind), str(kind)) if isinstance(kind, str) else kind.name
     if isinstance(kind, type):
         name = {"float": "float64", "int": "int64", "bool_": "bool"}.get(kind.__name__, kind.__name__)
         if name in FLOATS or name in INTEGERS or name == "bool":
