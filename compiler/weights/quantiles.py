@@ -1,5 +1,5 @@
-"""Numbers of a distribution by its quantiles: 32 random bits are a probability. The first 16 choose one of 65,536 equally likely parts of the
-distribution, the others a place in the part.
+"""Numbers of a distribution by its quantiles: 32 random bits are a probability. The first 16 choose one of 65,536 equally likely parts of
+the distribution, the others a place in the part.
 
 In: a generator of bits. Out: arrays. Always: the bits are taken in their order whatever the type, so that the numbers of all types differ
 by rounding, and large arrays of the half types, which take the middle of the part, by at most half a part besides; tables, products and
