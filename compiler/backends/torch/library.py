@@ -27,7 +27,7 @@ class DropPath(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        if not self.training or self.p == 0:
             return x
         ones = x.new_ones(x.shape[0], *[1] * (x.dim() - 1))
         return x * F.dropout(ones, self.p)
