@@ -13,12 +13,13 @@ from netc.dsl import ast
 
 from ...errors.parameters import NoParameterToRead
 from ...errors.values import FunctionTakes
+from ...ir.values import Value
 from ...ops.base import Operator, OperatorError, ParameterSpec
 from ..builtins import HAS_PARAMETER, PARAMETER_SHAPE, check_count
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope, StageClosure
 from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, OperatorRef, tensors
+from ..scopes.values import OperatorRef, TensorTuple, Unknown, tensors
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .closures import Closures
@@ -60,7 +61,7 @@ class LayerParameters(Part):
             node = self._closures.apply(value, node, scope)
         op = self._arguments.bind(cls, node, scope).op
         flow = self.interpreter.mixed(tensor, scope)
-        if isinstance(flow, CONST_TYPES):
+        if not isinstance(flow, (Value, TensorTuple, Unknown)):
             raise Failure(FunctionTakes(function, _WANTED, show_value(flow)), tensor.span)
         inputs = tensors(flow)
         if inputs is None:
