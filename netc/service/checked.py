@@ -26,7 +26,7 @@ from netc.dsl.tokens import Token
 
 from .. import foreign_names
 from ..extensions import PluginError, load_unknown
-from .imports import Importer, used_trees
+from .imports import Importer, use_of, used_trees
 from .names import Definition, Names, Occurrence
 from .resolve import names_of
 from .stable import StableTree, StableTrees
@@ -170,6 +170,10 @@ class Checked:
             verify(made.program)
         assert made.index is not None
         return View(model, made.program, tuple([tree.diagnostic(one) for one in made.diagnostics]), made.index)
+
+    def use_of(self, source: SourceFile) -> ast.Use | None:
+        """The `use` by which another file is read, directly or by way of others."""
+        return use_of(self.file, source, self.workspace.loader(self.source, self.path), self.workspace.parse_used)
 
     def section_problems(self) -> tuple[Diagnostic, ...]:
         """What is wrong with the train sections. PyTorch, which knows the optimizers, is imported if there is one without other errors."""

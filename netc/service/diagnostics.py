@@ -30,10 +30,18 @@ def diagnostics(checked: Checked, more: tuple[Diagnostic, ...] = ()) -> dict[str
     for one in checked.diagnostics(more):
         _show(one, checked.source, found.setdefault(path_of(checked, one.span), []))
         if one.span.file is not checked.source:
-            use = next((site for site in reversed(one.trace) if site.span.file is checked.source), None)
-            where = use.span if use is not None else Span(checked.source, 0, 0)
-            _show(replace(one, span=where, edits=(), label="", trace=(CallSite(one.span, "here"),)), checked.source, found[checked.path])
+            here = replace(one, span=_place_here(checked, one), edits=(), label="", trace=(CallSite(one.span, "here"),))
+            _show(here, checked.source, found[checked.path])
     return found
+
+
+def _place_here(checked: Checked, one: Diagnostic) -> Span:
+    """Where a text shows what is wrong in a file that it uses: at the stage that led there, else at the path of the `use`."""
+    stage = next((site for site in reversed(one.trace) if site.span.file is checked.source), None)
+    if stage is not None:
+        return stage.span
+    use = checked.use_of(one.span.file)
+    return use.path.span if use is not None else Span(checked.source, 0, 0)
 
 
 def path_of(checked: Checked, span: Span) -> str:

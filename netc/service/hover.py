@@ -1,12 +1,14 @@
 """Hover: what is known of the name at an offset, as Markdown.
 
 In: a checked text and an offset. Out: a `Hover` with the span it is about, None where there is nothing to say. An operator has its types
-here and its page, a name its values and where it is bound, a word of the language its page, a dimension what is known of it.
+here and its page, a name its values and where it is bound, a word of the language its page, a dimension what is known of it. Text that no
+shown model evaluates, such as a library's, has pages and definitions, without types and values.
 """
 
 from __future__ import annotations
 
 from netc.compiler.dims import SymDim, bounds
+from netc.compiler.elaborate.builtins import BUILTINS
 from netc.compiler.elaborate.index import Reference, StageResult
 from netc.compiler.ops import Operator
 from netc.dsl.record import Record
@@ -32,7 +34,20 @@ def hover(checked: Checked, offset: int) -> Hover | None:
     found = checked.reference(offset)
     if found is not None:
         return Hover(found.span, "\n\n".join(part for part in _about(checked, found) if part))
-    return _word(checked, offset)
+    return _unevaluated(checked, offset) or _word(checked, offset)
+
+
+def _unevaluated(checked: Checked, offset: int) -> Hover | None:
+    """What the text alone says of a name that nothing evaluated."""
+    found = checked.occurrence(offset)
+    if found is None:
+        return None
+    known, operator = found.definition, Operator.registry.get(found.name)
+    if known is not None:
+        return Hover(found.span, "\n\n".join(filter(None, (f"```net\n{known.kind} {known.name}\n```", *_defined_at(known.span)))))
+    if found.role == "function" and found.name in BUILTINS:
+        return Hover(found.span, f"```net\nfunction {found.name}\n```")
+    return Hover(found.span, page(operator, 3)) if operator is not None and found.role != "argument" else None
 
 
 def _about(checked: Checked, found: Reference) -> list[str]:
@@ -46,7 +61,7 @@ def _about(checked: Checked, found: Reference) -> list[str]:
     if found.kind in ("block", "shared", "stage", "model", "function"):
         parts += [_result(stage), cost_at(checked, stage)]
     if found.definition is not None:
-        parts += [_signature(found.definition), above(found.definition)]
+        parts += _defined_at(found.definition)
     elif found.kind == "name" and found.name in words():
         parts.append(words()[found.name])
     return parts
@@ -74,13 +89,24 @@ def _known_of(value: object) -> str:
     return f"a size that is known at run time, at least {low}" + (f" and at most {high}" if high is not None else "")
 
 
+def _defined_at(definition: Span) -> tuple[str, str]:
+    """The line of a definition, and the comment above it."""
+    return _signature(definition), above(definition)
+
+
 def _signature(definition: Span) -> str:
-    """The line that a definition begins on, for a block, a function or a `let`."""
+    """The line that a definition begins on, for a block, a function or a `let`; with open parentheses, also the lines up to their ends."""
     text = definition.file.text
     start = text.rfind("\n", 0, definition.start) + 1
-    end = text.find("\n", definition.end)
-    line = text[start : end if end >= 0 else len(text)].strip().removesuffix("{").rstrip()
+    lines = text[start:].split("\n")
+    shown = next((head for count in range(1, len(lines)) if _balanced(head := lines[:count])), lines[:1])
+    line = "\n".join(shown).strip().removesuffix("{").rstrip()
     return f"```net\n{line}\n```" if line else ""
+
+
+def _balanced(lines: list[str]) -> bool:
+    """Whether no parenthesis is open at the end of these lines."""
+    return sum(line.count("(") - line.count(")") for line in lines) <= 0
 
 
 def _word(checked: Checked, offset: int) -> Hover | None:

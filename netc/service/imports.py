@@ -7,6 +7,7 @@ from collections.abc import Callable
 from netc.compiler.elaborate import CannotLoad, Loader
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
 from .names import Definition
@@ -47,6 +48,14 @@ class Importer:
                 theirs = self(item)
                 wanted = {name.name for name in names} or theirs.keys()
                 found |= {name: one for name, one in theirs.items() if name in wanted}
+
+
+def use_of(file: ast.File, wanted: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:
+    """The `use` of a tree by which another file is read, directly or by way of others."""
+    for item in file.items:
+        if isinstance(item, ast.Use) and wanted in used_trees(replace(file, items=(item,)), loader, parse):
+            return item
+    return None
 
 
 def used_trees(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile, ast.File]:

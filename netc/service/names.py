@@ -22,11 +22,13 @@ class Definition(Record):
 
 
 class Occurrence(Record):
-    """A name in the text. `definition` is None for what the language provides, and for what is unknown."""
+    """A name in the text. `definition` is None for what the language provides, and for what is unknown. `role`: `argument` before `=`,
+    `function` where an expression calls it, else `name`."""
 
     span: Span
     name: str
     definition: Definition | None
+    role: str = "name"
 
 
 class NameScope:

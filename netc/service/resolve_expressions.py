@@ -33,16 +33,16 @@ class ExpressionNames:
             scope.names[name.name] = made
         self._note(name.span, name.name, made)
 
-    def _note(self, span: Span, name: str, definition: Definition | None) -> None:
+    def _note(self, span: Span, name: str, definition: Definition | None, role: str = "name") -> None:
         if name != "in" and span.end > span.start and span.file is self.file.span.file:
-            self.found.setdefault((span.start, span.end), Occurrence(span, name, definition))
+            self.found.setdefault((span.start, span.end), Occurrence(span, name, definition, role))
 
     def _tensor(self, node: ast.Tensor, scope: NameScope, stage: bool = False) -> None:
         raise NotImplementedError  # StatementNames has it
 
-    def _use_of(self, span: Span, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
+    def _use_of(self, span: Span, name: str, scope: NameScope, stage: bool = False, role: str = "name") -> Definition | None:
         found = scope.find(name, stage) or (None if stage else self.dimensions.get(name))
-        self._note(span, name, found)
+        self._note(span, name, found, role)
         return found
 
     def _apply(self, node: ast.Apply, scope: NameScope, stage: bool = False) -> None:
@@ -81,7 +81,7 @@ class ExpressionNames:
             if parameter is not None and found is not None:
                 kind = "parameter" if isinstance(parameter, ast.ParameterDecl) else "tensor"
                 definition = Definition(parameter.name.span, keyword.name, kind, parameter, found.name)
-            self._note(keyword.name_span, keyword.name, definition)
+            self._note(keyword.name_span, keyword.name, definition, "argument")
             arg = operator.signature.get(keyword.name) if operator is not None else None
             self._argument(keyword.value, scope, arg.kind.words if arg is not None else ())
 
@@ -102,7 +102,7 @@ class ExpressionNames:
             case ast.Name(name=name, span=span):
                 self._use_of(span, name, scope)
             case ast.Call(function=function, arguments=arguments, keywords=keywords):
-                found = self._use_of(function.span, function.name, scope, stage=True)
+                found = self._use_of(function.span, function.name, scope, stage=True, role="function")
                 for argument in arguments:
                     self._expr(argument, scope)
                 self._keywords(keywords, scope, found)

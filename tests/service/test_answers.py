@@ -125,6 +125,40 @@ def test_hover(marked: str, parts: list[str]) -> None:
     assert [part for part in parts if part not in found.text] == []
 
 
+UNUSED = """\
+# Twice as wide.
+block wide(units) { in -> dense (2 * units) init=zeros dropout=0.1 -> max axis=1 }
+fn g(n) = max(n, 2)
+input 3 -> relu
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "parts"),
+    [
+        ("den|se", ["### dense", "Fully connected"]),
+        ("2 * uni|ts", ["parameter units", "block wide(units)"]),
+        ("-> ma|x", ["### max", "keepdim"]),
+        ("= ma|x", ["function max"]),
+        ("block wid|e", ["block wide", "Twice as wide."]),
+        ("drop|out", None),
+    ],
+)
+def test_hover_of_text_that_nothing_evaluates(at: str, parts: list[str] | None) -> None:
+    _, checked, offset = checked_at(UNUSED.replace(at.replace("|", ""), at, 1))
+    found = hover(checked, offset)
+    assert (found is None) == (parts is None)
+    assert found is None or [part for part in parts or () if part not in found.text] == []
+    assert found is None or not found.text.startswith("gives")
+
+
+def test_hover_shows_a_definition_of_several_lines() -> None:
+    _, checked, offset = checked_at("block f(\n  x: [N, D],\n  k=(1 + 2),\n) { x -> dense k }\ninput 3 -> |f\n")
+    found = hover(checked, offset)
+    assert found is not None
+    assert "```net\nblock f(\n  x: [N, D],\n  k=(1 + 2),\n) { x -> dense k }\n```" in found.text
+
+
 def test_hints_are_at_the_ends_of_lines() -> None:
     _, checked, _ = checked_at(RESIDUAL)
     shown = {checked.source.position(hint.offset)[0]: hint.text for hint in hints(checked)}
@@ -251,6 +285,15 @@ def test_diagnostics_of_a_used_file_are_shown_in_both(tmp_path: Path) -> None:
     assert [one.diagnostic.code for one in shown[str(tmp_path / "parts.net")]] == ["unknown-operator"]
     (here,) = shown[checked.path]
     assert here.diagnostic.span.text == "f"
+
+
+@pytest.mark.parametrize(("text", "code"), [("block f { in -> -> relu }\n", "syntax"), ("", "empty-file")])
+def test_what_is_wrong_with_a_used_file_as_such_is_shown_at_its_path(tmp_path: Path, text: str, code: str) -> None:
+    (tmp_path / "more.net").write_text(text)
+    (tmp_path / "parts.net").write_text('use "more.net"\nblock g { in -> relu }\n')
+    _, checked, _ = checked_at('# first\nuse "std/mlp.net": mlp\nuse "parts.net"\ninput 3 -> g -> mlp 4\n', tmp_path)
+    (here,) = diagnostics(checked)[checked.path]
+    assert (here.diagnostic.code, here.diagnostic.span.text) == (code, '"parts.net"')
 
 
 def test_an_open_text_is_what_others_use(tmp_path: Path) -> None:
