@@ -8,7 +8,7 @@ read. Takes time in proportion to the nodes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 
 from netc.compiler.analysis.cost import same_stage
 from netc.compiler.ir.graph import CallNode, Graph, Node
@@ -104,8 +104,9 @@ class Bodies:
         """The body of a graph."""
         if id(graph) not in self._made:
             units = folded(graph)
-            self._last[id(graph)] = _last_uses(graph, units)
-            self._made[id(graph)] = Body((id(graph),), graph, _grouped(units), _inputs(graph), _outputs(graph))
+            last = self._last[id(graph)] = _last_uses(graph, units)
+            shown = _grouped(units, _crossing(units, graph, last)) if len(units) > MOST else units
+            self._made[id(graph)] = Body((id(graph),), graph, shown, _inputs(graph, units), _outputs(graph))
         return self._made[id(graph)]
 
     def inside(self, unit: Unit, graph: Graph) -> Body | None:
@@ -182,9 +183,27 @@ def _joined(items: list[Item]) -> Item:
     return one
 
 
-def _inputs(graph: Graph) -> list[Item]:
-    """What the graph is given; nothing of a tuple without tensors."""
-    return [item for item in map(Item, graph.takes) if item.count]
+def _inputs(graph: Graph, units: list[Unit]) -> list[Item]:
+    """What the graph is given; nothing of a tuple without tensors. Many tensors in a row of one type, for one unit alone, are one."""
+    unit_of = {id(node): id(unit) for unit in units for node in unit.nodes}
+    takers = _only_takers(graph)
+    found: list[Item] = []
+    for _, run in groupby(filter(lambda item: item.count, map(Item, graph.takes)), lambda item: _for_one(item, takers, unit_of)):
+        same = [*run]
+        found += [_in_a_row(same)] if len(same) >= SIDES else same
+    return found
+
+
+def _for_one(item: Item, takers: dict[int, int | None], unit_of: dict[int, int]) -> object:
+    """Equal for tensors of one type that the same unit alone takes; one that is taken elsewhere equals no other."""
+    taker = takers.get(item.ids[0]) if item.value is not None else None
+    return id(item) if taker is None else (unit_of[taker], str(item.type))
+
+
+def _in_a_row(same: list[Item]) -> Item:
+    one = Item([item.value for item in same if item.value is not None])
+    one.name = f"{same[0].name} … {same[-1].name}"
+    return one
 
 
 def _outputs(graph: Graph) -> list[tuple[str, Item]]:
@@ -201,7 +220,7 @@ def _outputs(graph: Graph) -> list[tuple[str, Item]]:
 
 def folded(graph: Graph) -> list[Unit]:
     """The units of a graph."""
-    return _in_parallel(in_rows(graph), _only_takers(graph))
+    return _in_parallel(in_rows(graph), _only_takers(graph), {*map(id, graph.inputs)})
 
 
 def in_rows(graph: Graph) -> list[Unit]:
@@ -230,21 +249,22 @@ def _only_takers(graph: Graph) -> dict[int, int | None]:
     return found | dict.fromkeys(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
 
 
-def _in_parallel(units: list[Unit], takers: dict[int, int | None]) -> list[Unit]:
-    """Many equal stages that are given the same, all for one other stage, become one unit."""
+def _in_parallel(units: list[Unit], takers: dict[int, int | None], given: set[int]) -> list[Unit]:
+    """Many equal stages that are given the same, or an input of the graph each, all for one other stage, become one unit."""
     found: list[Unit] = []
-    for _, run in groupby(units, lambda unit: _place(unit, takers)):
+    for _, run in groupby(units, lambda unit: _place(unit, takers, given)):
         same = [*run]
         alike = len(same) >= SIDES and all(same_stage(same[0].nodes[0], unit.nodes[0]) for unit in same)
         found += [Unit([unit.nodes[0] for unit in same], parallel=True)] if alike else same
     return found
 
 
-def _place(unit: Unit, takers: dict[int, int | None]) -> object:
+def _place(unit: Unit, takers: dict[int, int | None], given: set[int]) -> object:
     """Equal for units between the same stages; one that is anywhere else equals no other."""
     node = unit.nodes[0]
     taker = takers.get(id(node.outputs[0])) if len(unit.nodes) == 1 and len(node.outputs) == 1 else None
-    return id(unit) if taker is None else (taker, tuple(map(id, node.inputs)))
+    own = tuple([0 if id(v) in given and takers.get(id(v)) is not None else id(v) for v in node.inputs])
+    return id(unit) if taker is None else (taker, own)
 
 
 def _continues(before: Node, node: Node, takers: dict[int, int]) -> bool:
@@ -255,13 +275,41 @@ def _continues(before: Node, node: Node, takers: dict[int, int]) -> bool:
     return any(i in given for i in made) and all((takers.get(i, 0) == 1 and i in given) or takers.get(i, 0) == 0 for i in made)
 
 
-def _grouped(units: list[Unit]) -> list[Unit]:
+def _grouped(units: list[Unit], crossing: list[int]) -> list[Unit]:
     """Groups of groups, until there are few."""
     while len(units) > MOST:
         size = max(GROUP, -(-len(units) // GROUP)) if len(units) <= GROUP * GROUP else GROUP
-        parts = [units[at : at + size] for at in range(0, len(units), size)]
+        cuts = _cuts(size, crossing)
+        parts = [units[start:end] for start, end in pairwise(cuts)]
         units = [Unit([node for unit in part for node in unit.nodes], part) if len(part) > 1 else part[0] for part in parts]
+        crossing = [crossing[cut] for cut in cuts]
     return units
+
+
+def _cuts(size: int, crossing: list[int]) -> list[int]:
+    """Where parts of about `size` units begin and end, of half as many to half as many more: between those that few values go between. So
+    the steps of a loop that is written out stay whole."""
+    cuts, end = [0], len(crossing) - 1
+    while end - cuts[-1] > size + size // 2:
+        wanted = cuts[-1] + size
+        near = range(wanted - size // 2, wanted + size // 2 + 1)
+        cuts.append(min(near, key=lambda at: (crossing[at], abs(at - wanted))))
+    return [*cuts, end]
+
+
+def _crossing(units: list[Unit], graph: Graph, last: dict[int, int]) -> list[int]:
+    """For each position before, between and after the units, the values that are made before it, and taken there or later."""
+    ends = len(units)
+    changes = [0] * (ends + 1)
+    made = [(-1, graph.inputs), *((position, node.outputs) for position, unit in enumerate(units) for node in unit.nodes)]
+    for position, values in made:
+        for v in values:
+            end = last.get(id(v), -1)
+            if end > position:
+                changes[position + 1] += 1
+                if end < ends:
+                    changes[end + 1] -= 1
+    return [*accumulate(changes)]
 
 
 def _last_uses(graph: Graph, units: list[Unit]) -> dict[int, int]:

@@ -6,6 +6,8 @@ arranged for itself, and the wires outside end where the inputs inside are.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from netc.dsl.record import Record
 
 from .layout import Node, Placement, Wiring, arrange
@@ -24,6 +26,8 @@ TAG_GAP = 10.0
 MOST = 340.0
 """The widest text."""
 LEAST = 48.0
+ARROW = 10.0
+"""For each arrow at a box, beyond the first six."""
 PORT = 8.0
 
 
@@ -78,8 +82,10 @@ class Drawing(Record):
 class _Sized:
     """A box with the size that it needs, before it has a place."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, arriving: int) -> None:
         self.box = box
+        self.least = min(LEAST + ARROW * max(0, arriving - 6), MOST)
+        """The least width of its texts: that of the arrows that end there."""
         self.inner = None if box.frame is None else _Arranged(box.frame)
         self.title = fitted(_title(box), TITLE, MOST, bold=True)
         self.lines = tuple(fitted(line, LINE, MOST) for line in box.lines)
@@ -97,7 +103,7 @@ class _Sized:
         if self.inner is not None:
             head = width(self.title, TITLE, bold=True) + sum(width(line, LINE) + 14 for line in self.lines)
             return max(self.inner.width, head) + 2 * FRAME_PAD, self.inner.height + FRAME_TITLE + FRAME_FOOT
-        widest = max(width(self.title, TITLE, bold=True), *(width(line, LINE) for line in self.lines), LEAST)
+        widest = max(width(self.title, TITLE, bold=True), *(width(line, LINE) for line in self.lines), self.least)
         return widest + 2 * PAD + (14 if box.opens is not None else 0), TITLE_STEP + LINE_STEP * len(self.lines) + 12
 
     def _spread_tags(self) -> None:
@@ -114,12 +120,12 @@ class _Sized:
             wanted = [side + self.inner.starts[exit] - one / 2 for exit, one in zip(self.box.exits, widths, strict=True)]
         else:
             wanted = [(self.whole - total) / 2] * len(widths)
-        starts, rest, at = [], total, 0.0
-        for one, left in zip(widths, wanted, strict=True):
-            at = min(max(at, left), self.whole - rest)
-            starts.append(at + one / 2)
-            at += one + TAG_GAP
-            rest -= one + TAG_GAP
+        starts, rest, at = [0.0] * len(widths), total, 0.0
+        for number in sorted(range(len(widths)), key=lambda number: wanted[number] + widths[number] / 2):
+            at = min(max(at, wanted[number]), self.whole - rest)
+            starts[number] = at + widths[number] / 2
+            at += widths[number] + TAG_GAP
+            rest -= widths[number] + TAG_GAP
         self.starts = tuple(starts)
 
     @property
@@ -175,7 +181,8 @@ class _Arranged:
 
     def __init__(self, level: Level) -> None:
         self.level = level
-        self.sized = [_Sized(box) for box in level.boxes]
+        arriving = Counter(wire.target for wire in level.wires)
+        self.sized = [_Sized(box, arriving[number]) for number, box in enumerate(level.boxes)]
         self.wires = [Wiring(wire.source, wire.tag, wire.target, wire.port) for wire in level.wires]
         self.place: Placement = arrange([one.node(bool(one.ends)) for one in self.sized], self.wires)
         self.width, self.height = self.place.width, self.place.height

@@ -12,6 +12,7 @@ from netc.compiler.dims import Dim, show
 from netc.compiler.ir.types import DType, TensorType
 from netc.compiler.ops.base import Init, Operator
 from netc.compiler.ops.formula import Formula
+from netc.compiler.ops.operand import REVERSE
 
 from ..summary import Quotients
 
@@ -23,7 +24,7 @@ _HIDDEN = (Init, Formula)
 
 
 def operator_words(op: Operator) -> str:
-    """The operator as it is written, without what has its default: `conv 64 7x7 stride=2`."""
+    """The operator as it is written, without what has its default: `conv 64 7x7 stride=2`, `1 - in`."""
     first: list[str] = []
     named: list[str] = []
     for name, arg in op.signature.items():
@@ -34,6 +35,8 @@ def operator_words(op: Operator) -> str:
             first.append(_value(value))
         else:
             named.append(f"{name}={_value(value)}")
+    if op.symbol and op.args.get(REVERSE):
+        return f"{' '.join(first)} {op.symbol} in"
     return " ".join([op.symbol or op.name, *first, *named])
 
 

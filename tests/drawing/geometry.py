@@ -37,6 +37,15 @@ def _level(drawing: Drawing, room: Box) -> Iterator[str]:
     for placed in drawing.boxes:
         if placed.inside is not None:
             yield from _level(placed.inside, (placed.x, placed.y + 24, placed.x + placed.width, placed.y + placed.height))
+            yield from _exits(placed, placed.inside)
+
+
+def _exits(placed: Placed, inside: Drawing) -> Iterator[str]:
+    """The values that go out of a frame are next to each other as they are inside."""
+    ports = [one.x + one.width / 2 for one in inside.boxes if one.box.shape == "port" and not one.box.tags]
+    shown = [(tag.x, ports[exit]) for tag, exit in zip(placed.tags, placed.box.exits, strict=False)]
+    if [end for _, end in sorted(shown)] != sorted(end for _, end in shown):
+        yield f"the results of {placed.box.title} are in another order than inside: {shown}"
 
 
 def _texts(placed: Placed) -> Iterator[str]:

@@ -81,6 +81,29 @@ def test_stages_side_by_side_stay_apart_where_what_they_give_goes_elsewhere() ->
     assert len([box for box in apart.pages[0].level.boxes if box.lines and box.lines[0] == "dense 4"]) == len(names)
 
 
+def test_a_number_before_a_tensor_is_before_its_operator() -> None:
+    assert titles(drawn("x = input 3; (1 - x) / 2").pages[0].level) == ["x", "1 - in", "/ 2", "output"]
+
+
+def test_many_inputs_for_one_stage_are_one_box() -> None:
+    """Those of another type, and those that go elsewhere too, stay apart; so do four in a row."""
+    names = [f"n{i}" for i in range(9)]
+    inputs = "; ".join(f"{name} = input 1" for name in names)
+    text = f"{inputs}; k = input 1 int64; all = ({', '.join(names)}, k -> cast float32) -> concat axis=1"
+    level = drawn(f"{text}; out all").pages[0].level
+    assert titles(level) == ["n0 … n8", "k", "cast float32", "concat 1", "all"]
+    assert level.boxes[0].tags == ("9 × [N, 1]",)
+    assert titles(drawn(f"{text}; out all, n2").pages[0].level)[:4] == ["n0", "n1", "n2", "n3 … n8"]
+    assert titles(drawn(f"{text}; out all, n4").pages[0].level)[:9] == names
+
+
+def test_equal_stages_with_an_input_each_are_one_box() -> None:
+    inputs = "; ".join(f"c{i} = input [] int64" for i in range(7))
+    stages = "; ".join(f"e{i} = c{i} -> embedding 10 4 as table{i}" for i in range(7))
+    level = drawn(f"{inputs}; {stages}; ({', '.join(f'e{i}' for i in range(7))}) -> stack axis=1").pages[0].level
+    assert titles(level) == ["c0 … c6", "table0 … table6", "stack 1", "output"]
+
+
 def test_what_differs_among_stages_side_by_side_is_marked() -> None:
     text = "block b(n) { in -> dense n }\ninput 8 -> each i in 0..8 as e.{i} { b 4 } -> concat axis=1"
     before, after = netc.compile(text.replace("b 4", "b 5")).program, netc.compile(text).program
@@ -132,6 +155,13 @@ def test_a_long_row_is_groups() -> None:
     assert all(sum(box.shape in ("stage", "block") for box in page.level.boxes) <= 40 for page in made.pages)
     stages = [box.title for page in made.pages for box in _boxes(page.level) if box.shape == "stage"]
     assert sorted(stages) == sorted(f"dense{i + 1}" for i in range(1000))
+
+
+def test_the_steps_of_a_loop_that_is_written_out_are_not_cut() -> None:
+    """7 stages a step, in a row of 70: between two groups goes the state, and what was given before the first step."""
+    step = "h = in -> dense 4 -> tanh; a = h * y; b = h + y; g = a -> sigmoid; g * b -> layer_norm"
+    level = drawn(f"x = input 4; y = input 4; x -> repeat 10 as _ {{ {step} }} -> relu", depth=0).pages[0].level
+    assert {len(box.tags) for box in level.boxes if box.shape == "block"} == {1}
 
 
 def _boxes(level: Level) -> list[Box]:

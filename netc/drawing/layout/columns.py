@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import inf
 
-from .graph import Item, Layers, Segment
+from .graph import Item, Layers, Port, Segment
 
 GAP = 28.0
 """Between nodes."""
@@ -54,11 +54,12 @@ def horizontal(layers: Layers) -> list[float]:
 def _aligned(layers: Layers) -> dict[int, Segment]:
     """For each item the segment to the one below it in its column: the important ones first, none that crosses another."""
     down, up = _ways(layers)
+    shared: set[Port] = {item.source for item in layers.items if item.source is not None and len(item.lower) > 1}
     wanted: list[tuple[tuple[float, ...], Segment]] = []
     for layer in layers.layers:
         for item in layer:
             for segment in item.lower:
-                if _central(segment):
+                if _central(segment, shared):
                     length = up[segment.upper.number] + down[segment.lower.number]
                     wanted.append(((-_weight(segment), -length, segment.upper.layer, segment.upper.order, segment.lower.order), segment))
     below: dict[int, Segment] = {}
@@ -97,17 +98,22 @@ def _weight(segment: Segment) -> int:
     )
 
 
-def _central(segment: Segment) -> bool:
-    """Whether it may be straight: of three or more branches, only the one in the middle, so that they are around what they come from."""
-    below = {s.lower.number: s.lower.order for s in segment.upper.lower}
-    above = {s.upper.number: s.upper.order for s in segment.lower.upper}
+def _central(segment: Segment, shared: set[Port]) -> bool:
+    """Whether it may be straight: of three or more branches, only the one in the middle, so that they are around what they come from; or
+    the one between two nodes, if all others are those of wires to several nodes, which pass by."""
+    below = {s.lower.number: s.lower for s in segment.upper.lower}
+    above = {s.upper.number: s.upper for s in segment.lower.upper}
+    if segment.upper.node is not None and segment.lower.node is not None:
+        others = [item for item in above.values() if item is not segment.upper]
+        if all(item.source in shared for item in others) and sum(item.node is not None for item in below.values()) == 1:
+            return True
     return _middle(below, segment.lower.number) and _middle(above, segment.upper.number)
 
 
-def _middle(fan: dict[int, int], number: int) -> bool:
+def _middle(fan: dict[int, Item], number: int) -> bool:
     if len(fan) < 3:
         return True
-    ranked = sorted(fan, key=lambda one: fan[one])
+    ranked = sorted(fan, key=lambda one: fan[one].order)
     return len(fan) % 2 == 1 and ranked[len(fan) // 2] == number
 
 

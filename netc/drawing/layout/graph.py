@@ -5,6 +5,8 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 Point = tuple[float, float]
+Port = tuple[int, int]
+"""The number of a node, and that of one of its `bottoms`."""
 
 
 class Node(Record):
@@ -43,7 +45,7 @@ class Item:
 
     __slots__ = ("bottoms", "height", "layer", "lower", "node", "number", "order", "source", "tops", "upper", "width")
 
-    def __init__(self, number: int, node: int | None, layer: int, given: Node | None, source: tuple[int, int] | None = None) -> None:
+    def __init__(self, number: int, node: int | None, layer: int, given: Node | None, source: Port | None = None) -> None:
         self.number = number
         self.node = node
         self.layer = layer

@@ -1,29 +1,34 @@
-"""The order of items within their layers: the mean position of their neighbours, downwards and upwards in turns, while it helps."""
+"""The order of items within their layers: the mean position of their neighbours, downwards and upwards in turns, while it helps.
+
+Which neighbours matter more depends on the picture: several answers are tried, and the one with the fewest crossings is kept.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable
 
 from .graph import Item, Layers, Segment
 
 SWEEPS = 12
 PATIENCE = 4
 """Sweeps without fewer crossings, after which there are no more."""
+WEIGHTS = ((1.0, 1.0), (4.0, 1.0), (1.0, 3.0))
+"""How much a piece of a long wire counts, and a wire between two nodes; others count 1."""
 
 
 def ordered(layers: Layers) -> Layers:
     """The same with few crossings. Of equally good orders, the first that was found."""
+    start = best = _orders(layers)
     layers.number()
-    best, fewest, waited = _orders(layers), crossings(layers), 0
-    for sweep in range(SWEEPS):
-        if not fewest or waited >= PATIENCE:
+    fewest = crossings(layers)
+    for weights in WEIGHTS:
+        if not fewest:
             break
-        _sweep(layers, downwards=sweep % 2 == 0)
-        found = crossings(layers)
-        waited += 1
+        layers.layers = [list(layer) for layer in start]
+        layers.number()
+        orders, found = _swept(layers, weights)
         if found < fewest:
-            best, fewest, waited = _orders(layers), found, 0
+            best, fewest = orders, found
     layers.layers = best
     layers.number()
     return layers
@@ -33,19 +38,47 @@ def _orders(layers: Layers) -> list[list[Item]]:
     return [list(layer) for layer in layers.layers]
 
 
-def _sweep(layers: Layers, downwards: bool) -> None:
-    from_above: Callable[[Item], list[float]] = lambda item: [_place(s.upper, s.bottom, len(s.upper.bottoms)) for s in item.upper]  # noqa: E731
-    from_below: Callable[[Item], list[float]] = lambda item: [_place(s.lower, s.top, len(s.lower.tops)) for s in item.lower]  # noqa: E731
-    places = from_above if downwards else from_below
+def _swept(layers: Layers, weights: tuple[float, float]) -> tuple[list[list[Item]], int]:
+    """The best order that sweeps find, and its crossings."""
+    best, fewest, waited = _orders(layers), crossings(layers), 0
+    for sweep in range(SWEEPS):
+        if not fewest or waited >= PATIENCE:
+            break
+        _sweep(layers, sweep % 2 == 0, weights)
+        found = crossings(layers)
+        waited += 1
+        if found < fewest:
+            best, fewest, waited = _orders(layers), found, 0
+    return best, fewest
+
+
+def _sweep(layers: Layers, downwards: bool, weights: tuple[float, float]) -> None:
     for layer in layers.layers if downwards else reversed(layers.layers):
-        wanted = {item.number: (sum(found) / len(found) if (found := places(item)) else float(item.order)) for item in layer}
+        wanted = {item.number: _wanted(item, downwards, weights) for item in layer}
         layer.sort(key=lambda item: wanted[item.number])
         for position, item in enumerate(layer):
             item.order = position
 
 
-def _place(item: Item, port: int, ports: int) -> float:
-    return item.order + (port + 1) / (max(ports, port + 1) + 1) - 0.5
+def _wanted(item: Item, downwards: bool, weights: tuple[float, float]) -> float:
+    """The mean place of what an item is connected to, above or below."""
+    if downwards:
+        places = [(_place(s.upper, s.bottom, s.upper.bottoms), _weight(s, weights)) for s in item.upper]
+    else:
+        places = [(_place(s.lower, s.top, s.lower.tops), _weight(s, weights)) for s in item.lower]
+    total = sum(weight for _, weight in places)
+    return sum(place * weight for place, weight in places) / total if places else float(item.order)
+
+
+def _weight(segment: Segment, weights: tuple[float, float]) -> float:
+    nodes = (segment.upper.node is not None) + (segment.lower.node is not None)
+    return 1.0 if nodes == 1 else weights[nodes // 2]
+
+
+def _place(item: Item, port: int, ports: tuple[float, ...]) -> float:
+    """The position of a port among all of a layer: between those of the neighbours of its item, by where it is among the others."""
+    rank = sum(other < ports[port] for other in ports) if port < len(ports) else port
+    return item.order + (rank + 1) / (max(len(ports), port + 1) + 1) - 0.5
 
 
 def crossings(layers: Layers) -> int:
@@ -57,8 +90,8 @@ def _between(layer: list[Item]) -> int:
     """Those below one layer: of segments in the order of their upper ends, the pairs whose lower ends are in the other order."""
 
     def ends(segment: Segment) -> tuple[float, float]:
-        upper = _place(segment.upper, segment.bottom, len(segment.upper.bottoms))
-        return upper, _place(segment.lower, segment.top, len(segment.lower.tops))
+        upper = _place(segment.upper, segment.bottom, segment.upper.bottoms)
+        return upper, _place(segment.lower, segment.top, segment.lower.tops)
 
     found = 0
     seen: list[float] = []
