@@ -12,7 +12,16 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Protocol, TypeVar
 
-from netc.compiler.elaborate import Memory, complete_models, deep_stack, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate import (
+    Memory,
+    TrainingElaboration,
+    complete_models,
+    deep_stack,
+    elaborate,
+    elaborate_training,
+    section_name,
+    sections_of,
+)
 from netc.compiler.elaborate.index import Index, Reference, StageResult
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.verify import verify
@@ -175,12 +184,16 @@ class Checked:
         """The `use` by which another file is read, directly or by way of others."""
         return use_of(self.file, source, self.workspace.loader(self.source, self.path), self.workspace.parse_used)
 
+    def elaborated_sections(self) -> Iterator[TrainingElaboration]:
+        """The train sections, without what PyTorch alone knows of them."""
+        for section in sections_of(self.file):
+            loader = self.workspace.loader(self.source, self.path)
+            yield elaborate_training(self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names)
+
     def section_problems(self) -> tuple[Diagnostic, ...]:
         """What is wrong with the train sections. PyTorch, which knows the optimizers, is imported if there is one without other errors."""
         found: list[Diagnostic] = []
-        for section in sections_of(self.file):
-            loader = self.workspace.loader(self.source, self.path)
-            made = elaborate_training(self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names)
+        for made in self.elaborated_sections():
             found += made.diagnostics
             if made.training is not None:
                 from ..training.session import check_section

@@ -49,7 +49,8 @@ class Page:
     def check(self, text, model=None):
         """Errors, shapes and what the model is called with: what is asked after each key."""
         checked = self.checked(text, model)
-        view, found = checked.view, checked.diagnostics()
+        view = checked.view
+        found = checked.diagnostics(tuple([d for section in checked.elaborated_sections() for d in section.diagnostics]))
         own = [d for d in found if d.span.file is checked.source]
         return {
             "diagnostics": [_diagnostic(d) for d in own],

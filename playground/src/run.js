@@ -6,6 +6,7 @@ export function loadRuntime() {
     const ort = await import("./ort/ort.wasm.min.mjs");
     ort.env.wasm.numThreads = 1;
     ort.env.wasm.wasmPaths = new URL("./ort/", location.href).href;
+    await import("./ort/ort-wasm-simd-threaded.mjs"); // which the first run imports, perhaps without a network
     ort.env.wasm.wasmBinary = await (await fetch("./ort/ort-wasm-simd-threaded.wasm")).arrayBuffer();
     return ort;
   })();

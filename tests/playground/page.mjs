@@ -42,6 +42,20 @@ async function run() {
   return page.textContent("#results");
 }
 
+// as soon as it is loaded, before anything is kept for later, it needs no network
+const bare = await browser.newContext({ serviceWorkers: "block" });
+const first = await bare.newPage();
+await first.goto(address);
+await first.waitForFunction(() => document.body.dataset.loaded, null, PATIENCE);
+await bare.setOffline(true);
+await first.selectOption("#lessons", { label: "A hidden layer" });
+await first.click("[data-tab=run]");
+await first.waitForFunction(() => document.querySelector('[name="weight:dense2.bias"]') !== null, null, PATIENCE);
+await first.click("#form button[type=submit]");
+await first.waitForFunction(() => /:|must|error/.test(document.querySelector("#results").textContent), null, PATIENCE);
+say("at once", await first.textContent("#results"));
+await bare.close();
+
 await page.goto(address);
 await see(() => document.body.dataset.ready);
 await see(() => document.body.dataset.loaded);

@@ -83,6 +83,10 @@ def test_markup_in_a_text_does_nothing(seen: dict[str, object]) -> None:
     assert seen["title"] == "netc playground"
 
 
+def test_it_needs_no_network_once_it_is_loaded(seen: dict[str, object]) -> None:
+    assert "float32 [1, 1]" in str(seen["at once"])
+
+
 def test_it_works_without_a_network_and_from_a_link(seen: dict[str, object]) -> None:
     assert "dense 2 as l" in str(seen["again"])
     assert str(seen["offline"]).startswith("output: float32 [1, 2]")

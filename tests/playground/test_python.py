@@ -117,9 +117,10 @@ def test_questions_of_the_page(stand_ins: str) -> None:
         ("complete", {"text": "input 3 -> den", "offset": 14}),
         ("hover", {"text": fine, "offset": fine.index("dense") + 1}),
         ("check", {"text": train}),
+        ("check", {"text": train.replace("-> mse_loss", "-> mse_loss reduction=none")}),
         ("words", {}),
     ]
-    failed, checked, summary, picture, source, chosen, empty, completed, hovered, trained, words = map(
+    failed, checked, summary, picture, source, chosen, empty, completed, hovered, trained, untrained, words = map(
         json.loads, run(stand_ins, ["-c", QUESTIONS], questions)
     )
     (problem,) = failed["diagnostics"]
@@ -136,6 +137,7 @@ def test_questions_of_the_page(stand_ins: str) -> None:
     assert "dense" in [one["label"] for one in completed]
     assert "dense" in hovered["text"]
     assert trained["rendered"] == ""
+    assert [one["code"] for one in untrained["diagnostics"]] == ["loss-not-scalar"]
     assert {*DTYPES} == {*words["types"]}
 
 
