@@ -59,7 +59,10 @@ def load_ipython_extension(shell: Any) -> None:
 
 def compiled(line: str, cell: str) -> tuple[str, Model]:
     """The name of the variable, and the model of a cell; its warnings are printed. Raises `CompileError`, or `ValueError` for the line."""
-    given = _Options().parse_args(shlex.split(line))
+    try:
+        given = _Options().parse_args(shlex.split(line))
+    except ValueError as error:
+        raise ValueError(str(error)) from None  # without the frames of argparse
     if not given.name.isidentifier() or iskeyword(given.name):
         raise ValueError(f"`{given.name}` is not a name for a variable")
     params = {name: parse_constant(value) for name, value in map(_pair, given.set)}

@@ -149,6 +149,14 @@ def test_frames_of_netc_are_left_out() -> None:
     assert frames(cut(whole)) == ["trace_of", "asks"]
 
 
+@pytest.mark.parametrize("line", ["two words", "-x", 'm --model "a'])
+def test_frames_of_what_reads_the_line_of_a_cell_are_left_out(line: str) -> None:
+    def asks() -> None:
+        compiled(line, "input 3")
+
+    assert frames(cut(trace_of(asks))) == ["trace_of", "asks"]
+
+
 def test_frames_of_code_that_netc_calls_are_kept() -> None:
     class Mine(dict[str, object]):
         def items(self) -> object:  # type: ignore[override]
