@@ -44,8 +44,15 @@ class MissingFile(FileProblem):
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
         from shlex import quote
 
-        setting = _SETTING.fullmatch(self.path)
-        return (f"to set a parameter of the model, write `--set {quote(self.path)}`",) if setting is not None else ()
+        from .published import lookup
+
+        if _SETTING.fullmatch(self.path) is not None:
+            return (f"to set a parameter of the model, write `--set {quote(self.path)}`",)
+        part = lookup(self.path)
+        if part is None:
+            return ()
+        model = f" --model {part[1]}" if part[1] is not None else ""
+        return (f"`{self.path}` is part of netc; its file is `$(netc zoo --path {self.path}){model}`",)
 
 
 class NotAFile(FileProblem):

@@ -70,6 +70,17 @@ def real(path: str) -> str:
 
 def find(name: str) -> tuple[str, str | None]:
     """The path of a file and the model, None where the file is named. Raises `NoSuchModel`, which suggests similar names."""
+    found = lookup(name)
+    if found is not None:
+        return found
+    names = [model for entry in published() for model in entry.complete]
+    meant = near(name, [*names, *(path.removesuffix(SUFFIX) for path in paths())])
+    hint = f"did you mean {' or '.join(f'`{one}`' for one in meant)}?" if meant else "`netc zoo` lists them"
+    raise NoSuchModel(f"no spec `{name}` is part of netc; {hint}")
+
+
+def lookup(name: str) -> tuple[str, str | None] | None:
+    """The same; None if no spec of that name is part of netc."""
     whole = name.removeprefix("zoo/").removesuffix(SUFFIX) + SUFFIX
     files = [path for path in paths() if whole in (path, path.rpartition("/")[2])]
     if files:
@@ -79,7 +90,4 @@ def find(name: str) -> tuple[str, str | None]:
             mentioned = name in _MODEL.findall(file.read())
         if mentioned and name in _complete(path):
             return path, name
-    names = [model for entry in published() for model in entry.complete]
-    meant = near(name, [*names, *(path.removesuffix(SUFFIX) for path in paths())])
-    hint = f"did you mean {' or '.join(f'`{one}`' for one in meant)}?" if meant else "`netc zoo` lists them"
-    raise NoSuchModel(f"no spec `{name}` is part of netc; {hint}")
+    return None

@@ -58,6 +58,10 @@ def missing_file() -> Words:
     return ["check", "modle.net"]
 
 
+def missing_file_of_the_zoo() -> Words:
+    return ["check", "resnet18"]
+
+
 def not_a_file() -> Words:
     Path("models").mkdir()
     return ["check", "models"]
@@ -184,7 +188,8 @@ train { loss = scores -> mean }
 
 CASES: list[Callable[[], Words]] = [
     spec_unsupported,
-    binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, not_a_file, unreadable_file, file_too_large,
+    binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, missing_file_of_the_zoo,
+    not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
     no_model,
     loss_not_finite, batch_too_small, run_exists, folder_not_empty, run_unreadable, run_differs, no_device,
