@@ -18,6 +18,7 @@ from .terminal import coloured, columns, expect_no_garbage, visible, write
 
 if TYPE_CHECKING:
     from ..comparison import Change, Comparison, Difference
+    from ..summary import Quotients
 
 SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 
@@ -45,6 +46,7 @@ def command(
     if before == after == "-":
         raise click.UsageError("only one of the two can be standard input")
     from ..comparison import compare
+    from ..summary import Quotients
 
     expect_no_garbage()
     one = compiled(reader(before, None), choose(model, params, dims, allow_paths))
@@ -53,7 +55,8 @@ def command(
     if as_data:
         write(as_json(_data(found)))
         return
-    write("\n".join(_lines(found, columns(sys.stdout))))
+    quotients = Quotients({*one.program.symbols, *other.program.symbols})
+    write("\n".join(_lines(found, columns(sys.stdout), quotients)))
 
 
 def _data(found: Comparison) -> dict[str, object]:
@@ -67,19 +70,24 @@ def _pairs(differences: tuple[Difference, ...]) -> dict[str, list[str]]:
     return {what: [old, new] for what, old, new in differences}
 
 
-def _lines(found: Comparison, width: int) -> Iterator[str]:
+def _lines(found: Comparison, width: int, quotients: Quotients) -> Iterator[str]:
+    """The text. Rounded quotients of sizes have names, which the last lines explain."""
+    short = quotients.shorten
     if found.is_same:
         yield "no stage differs"
     for change in (*found.ends, *found.changes):
         sign, colour = SIGNS[change.kind]
-        text = f"{change.path}  {change.words}" if change.kind != "changed" else change.path
+        text = f"{change.path}  {short(change.words)}" if change.kind != "changed" else change.path
         yield from _wrapped(f"{sign} ", "    ", visible(text), width, colour if coloured(sys.stdout) else "")
         names = max((len(what) for what, _, _ in change.differences), default=0)
         for what, old, new in change.differences:
-            yield from _wrapped(f"    {what.ljust(names)}  ", " " * (names + 6), visible(f"{old} -> {new}"), width)
+            yield from _wrapped(f"    {what.ljust(names)}  ", " " * (names + 6), visible(short(f"{old} -> {new}")), width)
     yield ""
     for what, old, new in found.totals:
-        yield from _wrapped(f"{what.ljust(13)}  ", " " * 15, f"{old} -> {new}" if old != new else old, width)
+        yield from _wrapped(f"{what.ljust(13)}  ", " " * 15, short(f"{old} -> {new}" if old != new else old), width)
+    legend = ", ".join(quotients.legend())
+    if legend:
+        yield from _wrapped("where".ljust(15), " " * 15, legend, width)
 
 
 def _wrapped(first: str, others: str, text: str, width: int, colour: str = "") -> Iterator[str]:

@@ -45,6 +45,16 @@ def test_arguments_that_change_no_shape(netc: Netc, write: Write) -> None:
     assert found == {"n": ("changed", {"stage": ["layer_norm", "layer_norm eps=0.1"]})}
 
 
+def test_rounded_quotients_of_sizes_have_names(netc: Netc, write: Write) -> None:
+    """`H2` is a symbol of the second model, so the quotient has another name."""
+    write("a.net", "x = input 3xHxW\nx -> conv 4 3x3 stride=2 padding=1")
+    write("b.net", "x = input 3xHxW; y = input [H2]\nz = x -> conv 8 3x3 stride=2 padding=1\nout z, y")
+    shown = netc("diff", "a.net", "b.net").stdout
+    assert "[N, 4, H2_, W2] -> [N, 8, H2_, W2]" in shown
+    assert shown.endswith("where          H2_ = (H + 1)//2, W2 = (W + 1)//2\n")
+    assert "(H + 1)//2" in netc("diff", "a.net", "b.net", "--json").stdout
+
+
 def test_within_blocks_and_loops(netc: Netc, write: Write) -> None:
     """One change inside of equal iterations is one change."""
     text = "block b(act) { dense 8 as d -> act as a }\ninput 8 -> repeat 5 as layers { b relu as b }"
