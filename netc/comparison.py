@@ -24,12 +24,13 @@ Difference = tuple[str, str, str]
 
 
 class Change(Record):
-    """A stage that only one model has, with what it is; or one that both have, with what differs."""
+    """A stage that only one model has, with what it is; or one that both have, with what differs. So for inputs and outputs."""
 
     kind: Literal["added", "removed", "changed"]
     path: str
     words: str
     differences: tuple[Difference, ...] = ()
+    is_input: bool = False
 
 
 class Comparison(Record):
@@ -78,14 +79,15 @@ def _outputs(graph: Graph) -> dict[str, str]:
 
 def _ends(what: str, before: dict[str, str], after: dict[str, str]) -> list[Change]:
     found: list[Change] = []
+    is_input = what == "input"
     for name in dict.fromkeys([*before, *after]):
         one, other = before.get(name), after.get(name)
         if one is None:
-            found.append(Change("added", name, f"{what} {other}"))
+            found.append(Change("added", name, f"{what} {other}", is_input=is_input))
         elif other is None:
-            found.append(Change("removed", name, f"{what} {one}"))
+            found.append(Change("removed", name, f"{what} {one}", is_input=is_input))
         elif one != other:
-            found.append(Change("changed", name, what, (("type", one, other),)))
+            found.append(Change("changed", name, what, (("type", one, other),), is_input))
     return found
 
 

@@ -14,7 +14,7 @@ from netc.compiler.ir.walk import route
 from netc.compiler.ops.mode import ByMode
 from netc.dsl.record import replace
 
-from ..comparison import Change, compare
+from ..comparison import Comparison, compare
 from ..reference import family_of
 from ..summary import Quotients
 from .bodies import Bodies, Body, Item, Unit
@@ -47,19 +47,22 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
                 f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`"
             )
         graph, title = last.graph, at
-    return _Painter(program, depth, () if before is None else compare(before, program).changes).paint(graph, title, pages)
+    return _Painter(program, depth, None if before is None else compare(before, program)).paint(graph, title, pages)
 
 
 class _Painter:
-    def __init__(self, program: Program, depth: int | None, changes: tuple[Change, ...] = ()) -> None:
+    def __init__(self, program: Program, depth: int | None, found: Comparison | None) -> None:
+        changes, ends = ((), ()) if found is None else (found.changes, found.ends)
         self.marks = {change.path: change.kind for change in changes if change.kind != "removed"}
         self.touched = {path for change in self.marks for path in accumulate(change.split("."), "{}.{}".format)}
         """The paths of what differs, and of everything around it."""
-        removed = [printable(change.path) for change in changes if change.kind == "removed"]
-        self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks else ()
+        self.ends = {(change.is_input, change.path): change.kind for change in ends}
+        removed = [printable(change.path) for change in (*ends, *changes) if change.kind == "removed"]
+        self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks or self.ends else ()
         if removed:
             rest = len(removed) - MOST_REMOVED
             self.notes += (f"removed: {removed[0]}", *removed[1:MOST_REMOVED], *([f"and {rest:,} others"] if rest > 0 else []))
+        self.main = program.main
         self.costs = node_costs(program)
         self.bodies = Bodies()
         self.depth = depth
@@ -95,8 +98,19 @@ class _Painter:
         self.sizes = Sizes(Quotients(set(self.words)))
         depth = self._readable(body) if self.depth is None else self.depth
         level = self._level(body, path if self.numbers[body.key] else "", depth, "input")
+        if body.graph is self.main:
+            level = self._marked(level, body)
         name = body.graph.name if body.graph.kind == "block" else ""
         return Page(printable(path), printable(name), level, (*self.notes, *self.sizes.quotients.legend()), parent)
+
+    def _marked(self, level: Level, body: Body) -> Level:
+        """The level of the model, with what a comparison says of its inputs and outputs."""
+        names = [[v.name for v in self.main.inputs if id(v) in item.ids] for item in body.inputs]
+        inner = len(level.boxes) - len(names) - len(body.outputs)
+        kinds = [next((kind for name in one if (kind := self.ends.get((True, name)))), "") for one in names]
+        kinds += [""] * inner + [self.ends.get((False, name), "") for name, _ in body.outputs]
+        boxes = [replace(box, change=kind) if kind else box for box, kind in zip(level.boxes, kinds, strict=True)]
+        return replace(level, boxes=tuple(boxes))
 
     def _readable(self, body: Body) -> int:
         depth = 0

@@ -207,13 +207,28 @@ def test_what_differs_is_marked() -> None:
     text += " -> repeat 5 as layers { b relu as b } -> dense 4 as h"
     after = text.replace("b relu", "b tanh").replace("relu as r ->", "dropout 0.1 as p ->").replace("dense 4 as h", "dense 5 as h")
     one, other = netc.compile(text).program, netc.compile(after).program
-    for depth, marked in ((0, {"p": "added", "layers": "changed", "h": "changed"}), (1, {"p": "added", "a": "changed", "h": "changed"})):
+    for depth, marked in ((0, {"p": "added", "layers": "changed"}), (1, {"p": "added", "a": "changed"})):
         page = picture(other, depth=depth, before=one).pages[0]
-        assert {box.title: box.change for box in _boxes(page.level) if box.change} == marked
+        found = {box.title: box.change for box in _boxes(page.level) if box.change}
+        assert found == marked | {"h": "changed", "output": "changed"}
         assert page.legend == ("green: added, yellow: changed", "removed: r")
     same = picture(one, before=one).pages[0]
     assert not any(box.change for box in _boxes(same.level))
     assert same.legend == ()
+
+
+def test_inputs_and_outputs_that_differ_are_marked() -> None:
+    one = netc.compile("x = input 3; y = input 3; a = x + y; c = y * 2; out a, c").program
+    other = netc.compile("x = input 3; y = input 3; k = input 1; a = x * k; b = y * 1; out a, b").program
+    page = picture(other, before=one).pages[0]
+    assert [(box.title, box.change) for box in page.level.boxes if box.shape in ("input", "output")] == [
+        ("x", ""),
+        ("y", ""),
+        ("k", "added"),
+        ("a", ""),
+        ("b", "added"),
+    ]
+    assert page.legend[:2] == ("green: added, yellow: changed", "removed: c")
 
 
 def test_many_removed_stages_are_counted() -> None:
