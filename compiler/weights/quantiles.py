@@ -2,7 +2,7 @@
 the distribution, the others a place in the part.
 
 In: a generator of bits. Out: arrays. Always: the bits are taken in their order whatever the type, so that the numbers of all types differ
-by rounding, and large arrays of the half types, which take the middle of the part, by at most half a part besides; tables, products and
+by rounding, and large arrays of the half types, which take the middle of the part, by at most half a part more; tables, products and
 sums alone, so that the numbers are the same on every machine.
 """
 
