@@ -53,10 +53,9 @@ def published() -> tuple[Published, ...]:
 def _complete(path: str) -> tuple[str, ...]:
     from netc.compiler.elaborate import complete_models
     from netc.dsl.parser import parse
+    from netc.dsl.source import SourceFile
 
-    from .files import read_file
-
-    return tuple(complete_models(parse(read_file(real(path)))[0]))
+    return tuple(complete_models(parse(SourceFile(path, _text(path)))[0]))
 
 
 def _stem(path: str) -> str:
@@ -66,6 +65,11 @@ def _stem(path: str) -> str:
 def real(path: str) -> str:
     """Where the file is."""
     return os.path.join(FOLDER, *path.split("/"))
+
+
+def _text(path: str) -> str:
+    with open(real(path), encoding="utf-8") as file:
+        return file.read()
 
 
 def find(name: str) -> tuple[str, str | None]:
@@ -86,8 +90,6 @@ def lookup(name: str) -> tuple[str, str | None] | None:
     if files:
         return files[0], None
     for path in paths():
-        with open(real(path), encoding="utf-8") as file:
-            mentioned = name in _MODEL.findall(file.read())
-        if mentioned and name in _complete(path):
+        if name in _MODEL.findall(_text(path)) and name in _complete(path):
             return path, name
     return None
