@@ -176,6 +176,10 @@ def _equals(stop: Stop) -> Diagnostic | None:
         if stop.first.text == "self":
             help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
             return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
+        if stop.first.type == "OUT":
+            name = stop.between(stop.first.end, stop.previous.end).text.strip()
+            help = f"name it in a statement of its own: `{name} = ...`, then `out {name}`"
+            return errors.syntax(stop.span, "`out` takes tensors that have a name", help=(help,))
         what = "the left side of `=` must be a name, or names in parentheses"
         return errors.syntax(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
     return None
