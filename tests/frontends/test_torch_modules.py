@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from frontends.imported import agree, imported, operators
 from torch import Tensor, nn
 
+import netc
 from netc.compiler.frontends.torch import from_exported
 from netc.compiler.ir.graph import CallNode
 from netc.compiler.ir.walk import graphs
@@ -90,6 +91,16 @@ def test_a_module_that_is_called_in_two_others_is_shared_around_them() -> None:
 def test_a_shared_module_with_modules_inside() -> None:
     inner = Of(lambda m, x: x + m.two(F.relu(m.one(x))), one=nn.Linear(4, 8), two=nn.Linear(8, 4))
     agree(Of(lambda m, x, y: m.norm(m.inner(x)) + m.norm(m.inner(y)), inner=inner, norm=nn.LayerNorm(4)), *[(x, x * 2) for x in batches(4)])
+
+
+def test_a_shared_module_within_a_shared_module() -> None:
+    inner = Of(lambda m, x: m.norm(x), norm=nn.LayerNorm(4, bias=False))
+    outer = Of(lambda m, x: m.inner(x) + m.inner(x * 2), inner=inner)
+    found = agree(Of(lambda m, x: m.outer(x) + m.outer(x * 2), outer=outer), *batches(5, 4))
+    assert set(found.weights) == {"outer.inner.norm.weight"}
+    assert "parameter" not in operators(found.program)
+    text = netc.from_torch(Of(lambda m, x: m.outer(x) + m.outer(x * 2), outer=outer), torch.randn(2, 5, 4)).spec()
+    assert text.count("layer_norm") == 1
 
 
 def test_a_weight_that_another_module_reads() -> None:

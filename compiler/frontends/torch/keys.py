@@ -84,8 +84,8 @@ class Keys:
         return any(key.startswith(f"{path}.") for one in self.stored.values() for key in one.keys)
 
     def instance(self, call: ModuleCall) -> ModuleCall:
-        """The outermost call of a shared module that it is in, or the whole model."""
-        return next((one for one in call.chain() if one in self.shared), self.tree.root)
+        """The innermost call of a shared module that it is in, or the whole model."""
+        return next((one for one in reversed(call.chain()) if one in self.shared), self.tree.root)
 
     # --- the uses of a parameter ---------------------------------------------------------------------------------------------
 
