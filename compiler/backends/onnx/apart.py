@@ -1,14 +1,16 @@
-"""Nodes that ONNX Runtime would join to one that computes something else.
+"""Nodes that ONNX Runtime would join to one that computes something else, or to a graph that it refuses.
 
 In: a builder with all nodes. Out: the same function, with a node between those. Always: a graph without such nodes is left as it is.
 
 ONNX Runtime takes zeros that `Pad` adds for the padding of the pool that follows (PadFusion, 1.16 to 1.31): but a maximum ignores its own
-padding, and a pool's padding must be smaller than its windows. Concat of one tensor copies it, and is in no fusion.
+padding, and a pool's padding must be smaller than its windows. It computes `x * 2` as part of the MatMul that takes it (MatMulScaleFusion,
+1.5 to 1.31), and counts who else takes it without the MatMul that took `x * 2 * 3` before. Concat of one tensor copies it, and is in no fusion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 from .builder import BuilderNode, GraphBuilder
 
@@ -17,21 +19,30 @@ _POOLS = {"AveragePool", "MaxPool"}
 
 def keep_apart(builder: GraphBuilder) -> None:
     """See the module's docstring."""
-    builder.nodes = list(_apart(builder, builder.nodes))
+    uneven = _Scales(builder).uneven()
+    builder.nodes = list(_apart(builder, builder.nodes, uneven))
 
 
-def _apart(builder: GraphBuilder, nodes: Sequence[BuilderNode]) -> Iterator[BuilderNode]:
+def _apart(builder: GraphBuilder, nodes: Sequence[BuilderNode], uneven: set[str]) -> Iterator[BuilderNode]:
     makers: dict[str, BuilderNode] = {}
     for node in nodes:
         if node.body is not None:
-            node.body.nodes = list(_apart(builder, node.body.nodes))
-        if node.op_type in _POOLS and _adds_zeros(makers, node.inputs[0], builder):
-            copy = builder.value_names.unique(f"{node.inputs[0]}/Concat")
-            between = BuilderNode("Concat", builder.node_names.unique(copy), [node.inputs[0]], (copy,), {"axis": 0})
-            between.frame, node.inputs[0] = node.frame, copy
-            yield between
+            node.body.nodes = list(_apart(builder, node.body.nodes, uneven))
+        pooled = node.op_type in _POOLS and _adds_zeros(makers, node.inputs[0], builder)
+        if pooled or (scaled := _scaled(node, builder)) in uneven:
+            at = 0 if pooled else node.inputs.index(scaled)
+            yield _copied(builder, node, at)
         makers.update(dict.fromkeys(node.outputs, node))
         yield node
+
+
+def _copied(builder: GraphBuilder, node: BuilderNode, at: int) -> BuilderNode:
+    """A node that copies an input of a node, which takes the copy from now on."""
+    source = node.inputs[at]
+    copy = builder.value_names.unique(f"{source}/Concat")
+    between = BuilderNode("Concat", builder.node_names.unique(copy), [source], (copy,), {"axis": 0})
+    between.frame, node.inputs[at] = node.frame, copy
+    return between
 
 
 def _adds_zeros(makers: Mapping[str, BuilderNode], value: str, builder: GraphBuilder) -> bool:
@@ -42,3 +53,52 @@ def _adds_zeros(makers: Mapping[str, BuilderNode], value: str, builder: GraphBui
         return False
     fill = builder.stored.get(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
     return fill is None or not fill.read().any()
+
+
+def _scaled(node: BuilderNode, builder: GraphBuilder) -> str:
+    """What a node multiplies or divides by a constant that is one number, if it does that."""
+    if node.op_type not in ("Mul", "Div"):
+        return ""
+    for value, by in ((node.inputs[0], node.inputs[1]), *([(node.inputs[1], node.inputs[0])] if node.op_type == "Mul" else [])):
+        if by in builder.stored and prod(builder.stored[by].shape) == 1:
+            return value
+    return ""
+
+
+class _Scales:
+    """Tensors that are others by a constant number; those that are equal have one name, as ONNX Runtime computes them once."""
+
+    def __init__(self, builder: GraphBuilder) -> None:
+        self.builder = builder
+        self.nodes = list(_all(builder.nodes))
+        self.names: dict[str, str] = {}
+        self.equal: dict[tuple[str, ...], list[str]] = {}
+        for node in self.nodes:
+            if _scaled(node, builder):
+                same = self.equal.setdefault((node.op_type, *map(self._name, node.inputs)), [])
+                same.append(node.outputs[0])
+                self.names[node.outputs[0]] = same[0]
+
+    def _name(self, value: str) -> str:
+        return self.names.get(value, value)
+
+    def uneven(self) -> set[str]:
+        """The scaled tensors that are scaled again different numbers of times, nought included, before MatMul takes them."""
+        times: dict[str, set[int]] = {}
+        for node in reversed(self.nodes):
+            source = _scaled(node, self.builder)
+            if source:
+                again = {n + 1 for n in times.get(self._name(node.outputs[0]), ())}
+                times.setdefault(self._name(source), set()).update(again)
+            elif node.op_type == "MatMul":
+                for value in node.inputs:
+                    times.setdefault(self._name(value), set()).add(0)
+        return {value for same in self.equal.values() if len(times.get(same[0], ())) > 1 for value in same}
+
+
+def _all(nodes: Sequence[BuilderNode]) -> Iterator[BuilderNode]:
+    """The nodes, those in loops too, in the order of computation."""
+    for node in nodes:
+        if node.body is not None:
+            yield from _all(node.body.nodes)
+        yield node
