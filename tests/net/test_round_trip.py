@@ -63,6 +63,15 @@ CASES = {
         "x = input 3; _y = x -> dense 4 as d -> relu -> mean axis=1; x @ transpose(d.weight, 0, 1)"
     ),
     "parameter of a shared stage": "x = input 4; shared d = dense 4; y = x -> d; (y -> relu) + x @ d.weight",
+    "parameter within a shared stage that is used before": (
+        "x = input 4; block b { dense 4 as n }; shared s = b as a; y = x -> s; (y -> relu) + x @ a.n.weight"
+    ),
+    "parameters of a shared stage and of one that has its name as its label": (
+        "x = input 4; shared s = dense 4 as m.a; y = x -> dense 4 as a; (x -> s) + y + x @ m.a.weight + x @ a.weight"
+    ),
+    "parameter of a shared stage that is used in another body": (
+        "x = input 4; shared s = dense 4 as a; y = x -> (s -> dense 4 as m) as g; y + x @ a.weight"
+    ),
     "parameter of a stage in a loop": (
         "x = input 4; y = x -> repeat 2 as l { dense 4 relu }; (y -> relu) + x @ transpose(l.1.0.weight, 0, 1)"
     ),

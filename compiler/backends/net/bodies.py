@@ -333,9 +333,11 @@ def _has_keys(part: Any) -> bool:
 
 def _is_stage(part: Any, stage: str | SharedStage) -> bool:
     """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared one."""
+    used = part.callee if isinstance(part, Stage) and isinstance(part.callee, SharedStage) else None
     if isinstance(stage, str):
-        return _has_label(part) and stage.startswith(part.label)
-    return isinstance(part, Stage) and part.callee == stage
+        label = getattr(part, "label", None) if used is None else used.label
+        return bool(label) and stage.startswith(label)
+    return used == stage
 
 
 def is_short(tree: Any) -> bool:

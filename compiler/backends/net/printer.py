@@ -50,6 +50,7 @@ from .tree import (
     Table,
     TupleOf,
     changed,
+    parameters_read,
 )
 from .values import COUNTERS, Values
 
@@ -78,9 +79,12 @@ class Printer(Values):
         self.inputs = inputs
         self.blocks = blocks
         self.shared: dict[str, str] = {}
+        self.read: list[str] = []
+        """The paths of the parameters of stages that the body reads."""
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
+        self.read = list(parameters_read((body.statements, body.results)))
         return self._lines(body.statements, body.results)
 
     def _lines(self, statements: Sequence[Any], results: Sequence[Any]) -> list[str]:
@@ -107,9 +111,10 @@ class Printer(Values):
         return tuple(found)
 
     def _shared_name(self, label: str) -> str:
-        """The name of the shared stage with this label."""
+        """The name of the shared stage with this label: not one with which the path of another stage begins."""
         if label not in self.shared:
-            taken = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry}
+            others = {path.partition(".")[0] for path in self.read if path.rpartition(".")[0] != label}
+            taken = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry, *others}
             self.shared[label] = free(identifier(label.rpartition(".")[2], "stage"), taken)
         return self.shared[label]
 

@@ -333,6 +333,15 @@ def literals(tree: Any) -> Iterator[Literal]:
             yield from literals(part)
 
 
+def parameters_read(tree: Any) -> Iterator[str]:
+    """The path of every parameter of a stage that is read."""
+    if isinstance(tree, ParameterOfStage):
+        yield tree.path
+    elif isinstance(tree, (tuple, Tree)):
+        for part in tree if isinstance(tree, tuple) else tree.children():
+            yield from parameters_read(part)
+
+
 def without_literals(tree: T) -> T:
     """The tree with a `Hole` for each literal, numbered in order."""
     count = iter(range(10**9))

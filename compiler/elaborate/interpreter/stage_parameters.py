@@ -53,6 +53,11 @@ class StageParameters(Part):
         assert scope.frame is not None
         module = binding.value.module
         self.session.index.name(_root(expr).span, names[0], binding)
+        return self._of_module(names, module, expr, scope)
+
+    def _of_module(self, names: list[str], module: SharedModule, expr: ast.Attribute, scope: Scope) -> Flow:
+        """The parameter of a shared stage, wherever that is used."""
+        assert scope.frame is not None
         first = self.session.shared_specs.get(id(module))
         if first is None:
             raise Failure(NotUsedBefore(names[0]), expr.span)
@@ -67,6 +72,9 @@ class StageParameters(Part):
             assert home.frame is not None
             path = ".".join(names[:-1])
             nodes = route(home.frame.graph, path)
+            shared = next((m for m in home.frame.graph.declares if key.startswith(f"{m.label}.")), None)
+            if not nodes and shared is not None:  # none of its uses is in this body
+                return self._of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, scope)
             if not nodes and names[0] in home.frame.labels.taken and not route(home.frame.graph, names[0]):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
