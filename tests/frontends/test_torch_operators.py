@@ -62,6 +62,10 @@ VECTORS = {
         x.unflatten(1, (3, 2)).movedim(1, 2).flatten(1),
         x.view(-1, 6),
     ),
+    "axes of a scalar, and none": lambda x: (
+        x.sum().movedim(-1, 0) + x.sum().squeeze(-1) + x.sum().flip(0).transpose(0, -1),
+        x.flip([]).movedim(1, -1).movedim(0, 1),
+    ),
     "matrices": lambda x: (
         x @ x.t()[:, :1],
         torch.einsum("ni,nj->nij", x, x),

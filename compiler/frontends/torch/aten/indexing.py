@@ -235,7 +235,8 @@ def roll(site: AtenSite) -> Value:
 
 @reads("flip")
 def flip(site: AtenSite) -> Value:
-    return site.one("flip", site.tensor(), axis=site.integers("dims"))
+    x, axes = site.tensor(), site.integers("dims")
+    return site.one("flip", x, axis=axes) if axes and x.type.rank else x
 
 
 @reads("pad", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "replication_pad3d")

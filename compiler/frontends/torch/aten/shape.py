@@ -57,7 +57,10 @@ def unflatten(site: AtenSite) -> Value:
 
 @reads("permute")
 def permute(site: AtenSite) -> Value:
-    x, axes = site.tensor(), site.integers("dims")
+    return _permuted(site, site.tensor(), site.integers("dims"))
+
+
+def _permuted(site: AtenSite, x: Value, axes: tuple[int, ...]) -> Value:
     order = [axis % x.type.rank for axis in axes]
     moved = [axis for at, axis in enumerate(order) if at != axis]
     if len(moved) == 2:
@@ -76,7 +79,7 @@ def transpose(site: AtenSite) -> Value:
 def matrix_transpose(site: AtenSite) -> Value:
     x = site.tensor()
     if site.name == "numpy_T":
-        return site.one("permute", x, axes=tuple(reversed(range(x.type.rank))))
+        return _permuted(site, x, tuple(reversed(range(x.type.rank))))
     return x if x.type.rank < 2 else site.one("transpose", x, a=-2, b=-1)
 
 
@@ -84,18 +87,20 @@ def matrix_transpose(site: AtenSite) -> Value:
 def movedim(site: AtenSite) -> Value:
     x = site.tensor()
     rank = x.type.rank
+    if rank == 0:
+        return x
     source = [axis % rank for axis in site.integers("source")]
     destination = [axis % rank for axis in site.integers("destination")]
     places = dict(zip(destination, source, strict=True))
     rest = iter(axis for axis in range(rank) if axis not in source)
-    return site.one("permute", x, axes=tuple(places[axis] if axis in places else next(rest) for axis in range(rank)))
+    return _permuted(site, x, tuple(places[axis] if axis in places else next(rest) for axis in range(rank)))
 
 
 @reads("squeeze")
 def squeeze(site: AtenSite) -> Value:
     x, axes = site.tensor(), site.axes()
     rank = x.type.rank
-    named = range(rank) if axes is None else [axis % rank for axis in axes]
+    named = range(rank) if axes is None or rank == 0 else [axis % rank for axis in axes]
     ones = tuple(axis for axis in named if x.type.shape[axis] == 1)
     return site.one("squeeze", x, axis=ones) if ones else x
 
