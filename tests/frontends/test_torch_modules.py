@@ -243,6 +243,12 @@ def test_one_name_is_one_size() -> None:
     assert str(found.program.main.outputs[0].type) == "[N, S + T]"
 
 
+def test_ends_and_padding_that_are_sizes() -> None:
+    module = Of(lambda m, x: (x[:, x.shape[1] // 2 :], F.pad(x, (x.shape[1], 0))))
+    found = agree(module, torch.randn(2, 8), torch.randn(3, 10), dims={0: ["N", "T"]})
+    assert [str(one.type) for one in found.program.main.outputs] == ["[N, T/2]", "[N, 2*T]"]
+
+
 def test_multiples_and_bounds_are_conditions() -> None:
     module = Of(lambda m, x: x.view(x.shape[0], -1, 4).sum(1) + m.table[: x.shape[1]].sum())
     module.table = nn.Parameter(torch.randn(32))

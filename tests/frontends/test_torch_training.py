@@ -59,6 +59,18 @@ def test_statistics_after_a_step() -> None:
     assert "batch_norm momentum=0.3" in agree(module, torch.randn(4, 3, 6, 6))
 
 
+def test_statistics_of_a_layer_that_is_called_twice() -> None:
+    inner = Of(lambda m, x: m.norm(x), norm=nn.BatchNorm1d(3))
+    text = agree(Of(lambda m, x: m.inner(x) + m.inner(x * 2), inner=inner), torch.randn(4, 3, 5))
+    assert text.count("batch_norm") == 1
+
+
+@pytest.mark.parametrize("call", [lambda m, x: (m.norm(x), m.norm(x * 2))[1], lambda m, x: (F.relu_(m.norm(x)), x)[1]])
+def test_statistics_without_a_reader_of_the_result(call: Any) -> None:
+    with pytest.raises(ImportFailed, match=r"`norm\.running_mean`, in training, is all that is read of a call"):
+        netc.from_torch(Of(call, norm=nn.BatchNorm1d(3)), torch.randn(4, 3, 5), train=True)
+
+
 def test_dropout_that_is_called_in_training_only() -> None:
     def forward(m: Of, x: Tensor) -> Tensor:
         x = m.a(x)

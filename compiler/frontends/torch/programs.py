@@ -41,7 +41,7 @@ from .reader import CallReader
 from .scope import ModelContext, UnknownValue
 from .sizes import Axis, Sizes, axis_of, conditions_of
 from .two_modes import both_modes
-from .views import is_in_place
+from .views import is_in_place, same_memory
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
@@ -90,8 +90,8 @@ class _Reading(Record):
         names = _symbol_names(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
         declared = declare(symbols, self.conditions, {})
-        counted = _counters(program) if train else set[Node]()
-        body = [node for node in nodes if node.op == "call_function" and _computes(node) and not _counts(node, counted)]
+        counting = _counting(program, nodes) if train else set[Node]()
+        body = [node for node in nodes if node.op == "call_function" and _computes(node) and node not in counting]
         tree = CallTree(body, self.name, self.aliases)
         keys, constants = Keys(tree, _stored(program)), Constants(body, *_constants(program))
         sizes = Sizes(names, declared.dims)
@@ -128,16 +128,15 @@ def _detached(program: ExportedProgram) -> list[str]:
     return [f"The module detaches tensors, {count} in all, and a spec cannot: gradients flow through them."] if count else []
 
 
-def _counters(program: ExportedProgram) -> set[Node]:
-    """The buffers that count steps, as each batch normalisation has one."""
+def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
+    """The nodes that do nothing but count a step, as each batch normalisation does for each of its calls: the operator itself does it here."""
     found = _placeholders(program)
     specs = program.graph_signature.input_specs
-    return {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
-
-
-def _counts(node: Node, counters: set[Node]) -> bool:
-    """Whether it does nothing but count a step, which the operator itself does here."""
-    return is_in_place(node) and node.args[0] in counters
+    counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
+    for node in nodes:
+        if is_in_place(node) and node.args[0] in counters:
+            counters.add(node)
+    return counters
 
 
 def _computes(node: Node) -> bool:
@@ -314,13 +313,23 @@ def _changes(source: ExportedProgram) -> dict[str, str]:
 
 
 def _unheld(source: ExportedProgram) -> list[Obstacle]:
-    """What a step of training changes by code of the module's own."""
+    """What a step of training changes by code of the module's own, or by layers whose results nothing reads."""
     why = "is changed by {}, and a spec changes only the statistics of `batch_norm`"
-    return [
-        Obstacle(f"`{key}`", why.format(operator), key.rpartition(".")[0], "import it as it is in evaluation")
-        for key, operator in _changes(source).items()
-        if not key.endswith("num_batches_tracked")
-    ]
+    changed = {key: why.format(name) for key, name in _changes(source).items() if not key.endswith("num_batches_tracked")}
+    changed |= dict.fromkeys(_changed_alone(source), "is all that is read of a call of its layer, and a spec computes only what is read")
+    return [Obstacle(f"`{key}`", text, key.rpartition(".")[0], "import it as it is in evaluation") for key, text in changed.items()]
+
+
+def _changed_alone(source: ExportedProgram) -> list[str]:
+    """The running means of batch normalisations whose results nothing reads, in some call."""
+    names = source.graph_signature.inputs_to_buffers
+    read: set[Node] = set()
+    for node in reversed(source.graph.nodes):
+        names_of_it = (node, *same_memory(node)) if is_in_place(node) else (node,)
+        if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
+            read.add(node)
+    calls = [n for n in source.graph.nodes if str(n.target) == "aten.batch_norm.default" and n.args[5] and n.args[3] is not None]
+    return [names[node.args[3].name] for node in calls if node not in read]
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:

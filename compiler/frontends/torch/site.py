@@ -164,6 +164,11 @@ class AtenSite:
         given = self.args.get(name)
         return dtype_of(given) if given is not None else None
 
+    def start(self) -> Dim:
+        """The start of a slice."""
+        found = self.end("start")
+        return 0 if found is None else found
+
     def end(self, name: str) -> Dim | None:
         """The end of a slice; None for that of the axis."""
         if not self.has(name):

@@ -7,7 +7,7 @@ is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch.fx import Node
@@ -38,7 +38,7 @@ class Views:
         roots: dict[Node, Node] = {}
         families: dict[Node, list[Node]] = {}
         for node in self.order:
-            source = node.args[0] if node.args and isinstance(node.args[0], Node) and _gives_view(node) else node
+            source = node.args[0] if node.args and isinstance(node.args[0], Node) and gives_view(node) else node
             roots[node] = root = roots.get(source, source)
             family = families.setdefault(root, [root])
             if is_in_place(node):
@@ -73,7 +73,16 @@ def _chain(node: Node) -> list[Node]:
     return found[::-1]
 
 
-def _gives_view(node: Node) -> bool:
+def same_memory(node: Node) -> Iterator[Node]:
+    """What an operator in place changes, and that of which it is a view."""
+    target = node.args[0]
+    while isinstance(target, Node):
+        yield target
+        target = target.args[0] if target.args and gives_view(target) else None
+
+
+def gives_view(node: Node) -> bool:
+    """Whether its result may be a view of its first argument."""
     if not isinstance(node.target, torch._ops.OpOverload):
         return True
     schema = node.target._schema

@@ -21,7 +21,7 @@ from ..table import reads
 @reads("slice")
 def slice_(site: AtenSite) -> Value:
     x, axis = site.tensor(), site.integer("dim")
-    start, stop, step = site.end("start") or 0, site.end("end"), site.integer("step")
+    start, stop, step = site.start(), site.end("end"), site.integer("step")
     if start == 0 and (stop is None or stop == x.type.shape[axis]) and step == 1:
         return x
     return site.one("slice", x, axis=axis, start=start, stop=stop, step=step)
@@ -194,7 +194,7 @@ def with_part(site: AtenSite, part: Value) -> Value:
             start, stop = start + x.type.shape[axis], stop + x.type.shape[axis]
         part = site.one("unsqueeze", part, axis=axis)
     else:
-        start, end = site.end("start") or 0, site.end("end")
+        start, end = site.start(), site.end("end")
         size = x.type.shape[axis]
         stop = size if end is None else end
         if site.integer("step") != 1:
@@ -212,7 +212,7 @@ def with_part(site: AtenSite, part: Value) -> Value:
 def _with_every(site: AtenSite, x: Value, part: Value, axis: int) -> Value:
     """The same with every n-th element replaced, of an axis whose size is known."""
     size, step = x.type.shape[axis], site.integer("step")
-    start, end = site.end("start") or 0, site.end("end")
+    start, end = site.start(), site.end("end")
     if not isinstance(size, int) or not isinstance(start, int) or not isinstance(end, int | None):
         raise ImportRefused("is changed in every few elements of an axis whose size is not known")
     places = {at: number for number, at in enumerate(range(size)[start:end:step])}
@@ -244,7 +244,7 @@ def pad(site: AtenSite) -> Value:
     names = {"pad": site.args.get("mode"), "constant_pad_nd": "constant"}
     mode = names.get(site.name) or ("reflect" if site.name.startswith("reflect") else "replicate")
     padding = site.sizes("pad" if "pad" in site.args else "padding")
-    if not any(padding):
+    if all(amount == 0 for amount in padding):
         return site.tensor()
     value = site.args.get("value")
     zero = value is None or (value == 0 and copysign(1, value) == 1)
