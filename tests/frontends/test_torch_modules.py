@@ -11,6 +11,7 @@ from frontends.imported import agree, imported, operators
 from torch import Tensor, nn
 
 import netc
+from netc.compiler.frontends.base import ImportFailed
 from netc.compiler.frontends.torch import from_exported
 from netc.compiler.ir.graph import CallNode
 from netc.compiler.ir.walk import graphs
@@ -101,6 +102,28 @@ def test_a_shared_module_within_a_shared_module() -> None:
     assert "parameter" not in operators(found.program)
     text = netc.from_torch(Of(lambda m, x: m.outer(x) + m.outer(x * 2), outer=outer), torch.randn(2, 5, 4)).spec()
     assert text.count("layer_norm") == 1
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(4, 4), nn.BatchNorm1d(4)])
+def test_a_weight_that_is_read_after_calls_of_its_layer(layer: nn.Module) -> None:
+    module = Of(lambda m, x: m.inner(m.layer(m.layer(x)), m.layer.weight), layer=layer, inner=Of(lambda m, x, w: x * w.sum()))
+    found = agree(module, *batches(4))
+    assert set(found.weights) == {f"layer.{key}" for key in layer.state_dict()}
+    assert "parameter" in operators(found.program)
+
+
+def test_a_weight_that_is_read_after_calls_of_a_module_around_its_layer() -> None:
+    inner = Of(lambda m, x: F.relu(m.layer(x)), layer=nn.Linear(4, 4))
+    outer = Of(lambda m, x: m.inner(m.inner(x)) @ m.inner.layer.weight, inner=inner)
+    agree(Of(lambda m, x: m.outer(m.outer(x)), outer=outer), *batches(4))
+    head = nn.Linear(4, 4)
+    head.weight = inner.layer.weight
+    agree(Of(lambda m, x: m.head(m.inner(m.inner(x))), inner=inner, head=head), *batches(4))
+
+
+def test_a_weight_that_a_spec_cannot_reach() -> None:
+    with pytest.raises(ImportFailed, match=r"`layer\.weight` is read outside of the module that has it, where a spec cannot reach it"):
+        imported(Of(lambda m, x: m.layer(x * m.layer.weight), layer=nn.BatchNorm1d(4)), torch.randn(2, 4))
 
 
 def test_a_weight_that_another_module_reads() -> None:

@@ -3,8 +3,9 @@
 In: a builder with all nodes. Out: the same function, with a node between those. Always: a graph without such nodes is left as it is.
 
 ONNX Runtime takes zeros that `Pad` adds for the padding of the pool that follows (PadFusion, 1.16 to 1.31): but a maximum ignores its own
-padding, and a pool's padding must be smaller than its windows. It computes `x * 2` as part of the MatMul that takes it (MatMulScaleFusion,
-1.5 to 1.31), and counts who else takes it without the MatMul that took `x * 2 * 3` before. Concat of one tensor copies it, and is in no fusion.
+padding, and a pool's padding must be smaller than its windows. It computes `y = x * 2` as part of the MatMul that takes it, and leaves out
+`y` if nothing else takes that (MatMulScaleFusion, 1.5 to 1.31): but it overlooks the MatMul of which `y * 3` has become a part just before.
+Concat of one tensor copies it, and is in no fusion.
 """
 
 from __future__ import annotations

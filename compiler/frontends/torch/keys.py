@@ -52,6 +52,8 @@ class Keys:
         """Of each call of a module that is called several times, the call in which the module is declared."""
         self._find_shared(tree.root)
         self.readers = {node: self._calls(node) for node in stored}
+        self.held: dict[Node, str] = {}
+        """What is read within calls of a shared module and then around them: the path of the module that it is of."""
         self.mixed = self._mixed()
         self.users: dict[ModuleCall, set[Node]] = {call: set() for call in (tree.root, *tree.root.inside())}
         """The nodes within each call that read parameters."""
@@ -93,13 +95,23 @@ class Keys:
         return [(user, self.tree.home[user]) for user in node.users if user in self.tree.home]
 
     def _mixed(self) -> set[Node]:
-        """What is read within calls of a shared module and outside of it too."""
+        """What is read within calls of a shared module and outside of it too, where it cannot be held by the module."""
         found: set[Node] = set()
         for node, readers in self.readers.items():
             paths = {self.instance(call).path for _, call in readers}
-            if len(paths) > 1:
+            if len(paths) > 1 and not self._is_held(node):
                 found.add(node)
         return found
+
+    def _is_held(self, node: Node) -> bool:
+        """Whether the calls of the shared module come first, and all others are in the graphs that declare it."""
+        _, first = self.readers[node][0]
+        path = self.instance(first).path
+        homes = [home for call, home in self.shared.items() if call.path == path]
+        if not homes or not all(any(home in call.chain() for home in homes) for _, call in self.readers[node]):
+            return False
+        self.held[node] = path
+        return True
 
     def home(self, node: Node, asking: ModuleCall) -> tuple[ModuleCall, str]:
         """The call in whose graph the parameter is declared for uses like this one, and its label there. That of an operator is read around
@@ -164,9 +176,9 @@ class Keys:
 
     def _first(self, node: Node, user: Node, call: ModuleCall) -> bool:
         """Whether no other operator reads it before, in the same call of a shared module."""
-        if node in self.mixed:
-            return False
         within = self.instance(call)
+        if node in self.mixed or within.path != self.held.get(node, within.path):
+            return False
         for reader, at in self.readers[node]:
             if self.instance(at) is within:
                 return reader is user

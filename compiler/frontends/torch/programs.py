@@ -44,6 +44,7 @@ from .two_modes import both_modes
 from .views import is_in_place, same_memory
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
+_UNREACHED = "is read outside of the module that has it, where a spec cannot reach it"
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
 
@@ -101,7 +102,7 @@ class _Reading(Record):
         _declare_inputs(main, inputs)
         main.run()
         _finish(main, program, nodes)
-        reader.obstacles += _bad_labels(main.builder.graph) + (_unheld(program) if train else [])
+        reader.obstacles += _bad_labels(main.builder.graph) + _divided(main.builder.graph) + (_unheld(program) if train else [])
         if reader.obstacles:
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
@@ -129,7 +130,7 @@ def _detached(program: ExportedProgram) -> list[str]:
 
 
 def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
-    """The nodes that do nothing but count a step, as each batch normalisation does for each of its calls: the operator itself does it here."""
+    """The nodes that do nothing but count a step, as each batch normalisation does for each of its calls: the operator does it here."""
     found = _placeholders(program)
     specs = program.graph_signature.input_specs
     counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
@@ -337,6 +338,18 @@ def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
         return ()
     some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
     return (f"{len(keys)} keys of the state dict {why}, and are left out: {some}.",)
+
+
+def _divided(main: Graph) -> list[Obstacle]:
+    """Parameters that would have to be declared around the module that has them, which has others too."""
+    found: list[Obstacle] = []
+    for graph in graphs(main):
+        labels = {node.label if node.shared is None else node.shared.label for node in graph.nodes}
+        for label in sorted(labels):
+            parts = label.split(".")
+            if any(".".join(parts[:length]) in labels for length in range(1, len(parts))):
+                found.append(Obstacle(f"`{label}`", _UNREACHED, "", "read it next to calls of that module, after the first"))
+    return found
 
 
 def _bad_labels(main: Graph) -> list[Obstacle]:
