@@ -67,6 +67,8 @@ VECTORS = {
         x.flip([]).movedim(1, -1).movedim(0, 1),
     ),
     "matrices": lambda x: (
+        F.linear(x, x[0]),
+        F.linear(x[:, None], x[0], x[0, 0]),
         x @ x.t()[:, :1],
         torch.einsum("ni,nj->nij", x, x),
         torch.bmm(x[:, None], x[..., None]),

@@ -25,8 +25,11 @@ def layer(site: AtenSite, operator: str, x: Value, given: dict[str, str] = PARAM
 
 @reads("linear")
 def linear(site: AtenSite) -> Value:
-    units, features = site.args["weight"].meta["val"].shape
-    x = site.tensor("input")
+    x, sizes = site.tensor("input"), site.args["weight"].meta["val"].shape
+    if len(sizes) == 1:  # of a vector, PyTorch makes one number
+        product = site.one("matmul", x, site.tensor("weight"))
+        return product if site.args["bias"] is None else site.one("add", product, site.tensor("bias"))
+    units, features = sizes
     if not isinstance(units, int) or not isinstance(features, int):
         raise ImportRefused("has a weight whose size depends on the input")
     return layer(site, "dense", x, units=units)
