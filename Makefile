@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-import fuzz-text mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ fuzz-weights: $(READY) ## damaged files of weights, which must be refused: make 
 fuzz-import: N ?= 1000
 fuzz-import: $(READY) ## random PyTorch modules, imported and proved: make fuzz-import N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.modules --count $(N) --seed $(SEED)
+
+fuzz-specs: N ?= 1000
+fuzz-specs: $(READY) ## random specs that compile, run, written and imported: make fuzz-specs N=10_000 SEED=0
+	PYTHONPATH=tests $(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
 
 fuzz-text: N ?= 10_000
 fuzz-text: $(READY) ## mangled texts, checked and formatted: make fuzz-text N=1_000_000 SEED=0

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -68,6 +69,20 @@ def write_anew(path: Path, content: bytes) -> None:
     """
     path.unlink(missing_ok=True)
     path.write_bytes(content)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """What libraries print from C++, as PyTorch's exporter prints each graph that it cannot write, is not printed."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _results(pool: ProcessPoolExecutor, run: Callable[[range], list[tuple[int, Found]]], numbers: range) -> Iterator[tuple[int, Found]]:

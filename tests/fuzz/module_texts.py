@@ -19,7 +19,7 @@ F.relu({x} * 1, inplace=True)
 {x} % 1.5
 {x} // 0.5
 {x}.masked_fill({x} < 0, float('-inf')).clamp(min=-5)
-torch.nan_to_num({x} / 0.0)
+torch.nan_to_num({x} / 0.0).clamp(-3, 3)
 torch.where({x} > 0, {x}, 0.0)
 torch.where({x} > 0, float('nan'), {x}).nan_to_num()
 torch.minimum({x}, torch.tensor(float('inf')))
@@ -123,6 +123,47 @@ F.cosine_similarity({x}, {y})
 {x}.masked_fill({y} > 0, 0.0)
 F.scaled_dot_product_attention({x}, {y}, {y})
 """.strip().splitlines()
+
+OWN = """
+{x} * self.{m}
+{x} + self.{m}
+self.{m} - {x}
+F.linear({x}, self.{m}[None])
+F.layer_norm({x}, self.{m}.shape, self.{m})
+torch.where({x} > self.{m}, {x}, self.{m})
+torch.cat([{x}, self.{m}.expand_as({x})], -1)
+{x} * F.softplus(self.{m})
+torch.stack([{x}, {x} * self.{m}]).sum(0)
+""".strip().splitlines()
+"""Of a tensor and a parameter."""
+
+OF_A_LAYER = """
+self.{m}({x})
+self.{m}({x} + 1)
+{x} * self.{m}.weight.sum()
+{x} + self.{m}.weight.mean(0)
+F.linear({x}, self.{m}.weight)
+self.{m}({x}) @ self.{m}.weight
+F.linear({x}, self.{m}.weight.detach(), self.{m}.bias)
+F.layer_norm({x}, {x}.shape[-1:], self.{m}.weight)
+self.{m}[0]({x})
+self.{m}.m0({x})
+""".strip().splitlines()
+"""Of a tensor and a layer that has been called before."""
+
+
+def parameters(shape: Sequence[int]) -> list[str]:
+    """Parameters and buffers for tensors of this shape, the batch included."""
+    last = shape[-1]
+    return [
+        f"nn.Parameter(torch.randn({last}))",
+        f"nn.Parameter(torch.randn({last}), requires_grad=False)",
+        f"nn.Parameter(torch.ones(1, {last}))",
+        f"nn.Parameter(torch.randn({', '.join(map(str, [1, *shape[1:]]))}))",
+        "nn.Parameter(torch.tensor(0.5))",
+        f"nn.Buffer(torch.arange({last}) / 4)",
+        f"nn.Buffer(torch.randn({last}), persistent=False)",
+    ]
 
 
 def layers(shape: Sequence[int], width: int) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -15,8 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.fuzz.campaign import Found, main
-from tests.fuzz.module_texts import ALONG, ELEMENTWISE, OF_TWO, SHAPED, layers
+import netc
+from netc.compiler.backends.onnx.runtime import OnnxSession
+from netc.compiler.frontends.base import ImportFailed
+from netc.importing.proof import NotProved
+from tests.fuzz.campaign import Found, main, silent
+from tests.fuzz.module_texts import ALONG, ELEMENTWISE, OF_A_LAYER, OF_TWO, OWN, SHAPED, layers, parameters
 
 NAMES = {"torch": torch, "nn": nn, "F": F}
 SHAPES = ((6,), (5, 6), (4, 8), (3, 8, 8), (4, 6, 5), (2, 4, 4))
@@ -36,6 +41,8 @@ class Written:
         self.lines: list[str] = []
         self.values = {"x": [torch.randn(batch, *shape) for batch in BATCHES]}
         self.module = nn.Module()
+        self.results: list[str] = []
+        """Those that are returned, if they are others than the last."""
 
     def write(self, steps: int) -> None:
         for _ in range(10 * steps):
@@ -45,7 +52,7 @@ class Written:
 
     def text(self) -> str:
         """The class, and those that it needs."""
-        result = list(self.values)[-1]
+        result = ", ".join(self.results or [list(self.values)[-1]])
         begin = [f"class {self.name}(nn.Module):", "    def __init__(self):", "        super().__init__()"]
         body = [*(f"        {line}" for line in self.initial), "    def forward(self, x):", *(f"        {line}" for line in self.lines)]
         return "\n".join([*self.classes, *begin, *body, f"        return {result}", ""])
@@ -53,11 +60,15 @@ class Written:
     def _step(self) -> None:
         x = self.random.choice([list(self.values)[-1], *self.values])
         shape = self.values[x][0].shape
-        kind = self.random.randrange(8)
+        kind = self.random.randrange(10)
         if kind == 0 and len(shape) > 1:
             self._layer(self.random.choice(layers(shape, self.random.choice((1, 3, 6)))), x, ("self.{m}({x})",))
         elif kind == 1 and len(shape) > 1 and self.depth < 2:
             self._class(x, tuple(shape[1:]))
+        elif kind == 2 and len(shape) > 1:
+            self._layer(self.random.choice(parameters(shape)), x, OWN)
+        elif kind == 3 and self.initial:
+            self._again(x)
         else:
             others = [name for name in self.values if name != x]  # of a tensor and itself, rounding errors would be all that there is
             texts = self.random.choice((ELEMENTWISE, ALONG, SHAPED, *([OF_TWO] if others else [])))
@@ -76,15 +87,30 @@ class Written:
         else:
             self._layer(f"{inner.name}()", x, uses)
 
-    def _layer(self, made: str, x: str, uses: tuple[str, ...]) -> None:
+    def _again(self, x: str) -> None:
+        """What was made before, once more: called, or read next to the call. A layer may get the weight of another."""
+        name, other = (self.random.choice(self.initial).partition(" ")[0].removeprefix("self.").partition(".")[0] for _ in range(2))
+        if self.random.random() < 0.2 and name != other:
+            self._tie(name, other)
+        self._assign(self.random.choice(OF_A_LAYER).format(m=name, x=x))
+
+    def _tie(self, name: str, other: str) -> None:
+        one, two = (getattr(getattr(self.module, layer), "weight", None) for layer in (name, other))
+        if isinstance(one, nn.Parameter) and isinstance(two, nn.Parameter) and one is not two and one.shape == two.shape:
+            getattr(self.module, name).weight = two
+            self.initial.append(f"self.{name}.weight = self.{other}.weight")
+
+    def _layer(self, made: str, x: str, uses: Sequence[str]) -> None:
         name = f"m{len(self.initial)}"
         try:
             layer = eval(made, self._names())
         except (TypeError, ValueError, RuntimeError):
             return
-        setattr(self.module, name, layer.eval())
+        setattr(self.module, name, layer)
         if self._assign(self.random.choice(uses).format(m=name, x=x)):
             self.initial.append(f"self.{name} = {made}")
+        else:
+            delattr(self.module, name)
 
     def _names(self) -> dict[str, Any]:
         names: dict[str, Any] = dict(NAMES)
@@ -119,27 +145,63 @@ def made(random: Random) -> tuple[str, nn.Module, Tensor]:
         shape = random.choice(SHAPES)
         written = Written(random, shape)
         written.write(random.randint(1, 6))
+        if random.random() < 0.2:
+            written.results = random.sample(list(written.values), min(2, len(written.values)))
         names: dict[str, Any] = dict(NAMES)
         exec(written.text(), names)
         return written.text(), names["Net"]().eval(), torch.randn(2, *shape)
 
 
+# --- ways to import ----------------------------------------------------------------------------------------------------------
+
+
+def as_it_is(module: nn.Module, x: Tensor, stem: str) -> None:
+    netc.from_torch(module, x)
+
+
+def in_both_modes(module: nn.Module, x: Tensor, stem: str) -> None:
+    netc.from_torch(module, x, train=True)
+
+
+def with_two_sizes(module: nn.Module, x: Tensor, stem: str) -> None:
+    """The second axis has a name too."""
+    netc.from_torch(module, x, {0: {0: "N", 1: "T"}})
+
+
+def by_onnx(module: nn.Module, x: Tensor, stem: str) -> None:
+    """From the file that PyTorch writes of it, by TorchScript."""
+    path = f"{stem}.onnx"
+    try:
+        with silent():
+            torch.onnx.export(module, (x,), path, dynamo=False, input_names=["x"], dynamic_axes={"x": {0: "N"}})
+        OnnxSession(path)  # PyTorch writes axes that are negative, and ONNX Runtime refuses those
+    except Exception as error:  # it is PyTorch's
+        raise NotWritten from error
+    netc.from_onnx(path)
+
+
+class NotWritten(Exception):
+    """PyTorch cannot write the module as a file that runs."""
+
+
+WAYS: tuple[Callable[[nn.Module, Tensor, str], None], ...] = (as_it_is, as_it_is, in_both_modes, with_two_sizes, by_onnx)
+
+
 def check(random: Random, stem: str) -> Found:
     """Imports one."""
-    import netc
-    from netc.compiler.frontends.base import ImportFailed
-    from netc.importing.proof import NotProved
-
     warnings.simplefilter("ignore")
     text, module, x = made(random)
+    way = random.choice(WAYS)
     try:
-        netc.from_torch(module, x)
+        way(module, x, stem)
     except ImportFailed:
         return Found("refused")
+    except NotWritten:
+        return Found("not written")
     except NotProved as error:
-        return Found("not proved", f"{error}\n{text}")
+        return Found("not proved", f"{way.__name__}: {error}\n{text}")
     except Exception as error:  # whatever it is, it is wrong
-        return Found("raised", f"{type(error).__name__}: {error}\n{text}")
+        return Found("raised", f"{way.__name__}: {type(error).__name__}: {error}\n{text}")
     return Found("proved")
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.fuzz import modules, texts, weights
+from tests.fuzz import modules, spec_texts, specs, texts, weights
 from tests.fuzz.damage import damaged
 
 
@@ -33,14 +33,23 @@ def test_mangled_texts(tmp_path: Path) -> None:
     assert len({one.kind for one in found}) > 1
 
 
-COUNTS = [12, pytest.param(45, marks=pytest.mark.long)]
-
-
-@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.slow
 def test_random_modules(count: int, tmp_path: Path) -> None:
     found = [modules.check(Random(f"0 {n}"), str(tmp_path / "m")) for n in range(count)]
     assert [one for one in found if one.what] == []
-    assert {one.kind for one in found} <= {"proved", "refused"}
+    assert {one.kind for one in found} <= {"proved", "refused", "not written"}
     assert sum(one.kind == "proved" for one in found) > count // 2
     assert modules.made(Random(3))[0] == modules.made(Random(3))[0]
+
+
+@pytest.mark.parametrize("count", [24, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.slow
+def test_random_specs(count: int, tmp_path: Path) -> None:
+    found = [specs.check(Random(f"0 {n}"), str(tmp_path / "s")) for n in range(count)]
+    assert [one for one in found if one.what] == []
+    assert sum(one.kind == "agrees" for one in found) > count // 2
+    one, other = (spec_texts.spec(Random(3)) for _ in range(2))
+    assert one is not None
+    assert other is not None
+    assert one.text == other.text

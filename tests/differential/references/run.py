@@ -44,11 +44,18 @@ State = Mapping[str, torch.Tensor]
 
 def outputs(program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]) -> list[torch.Tensor]:
     """The model's results, in inference."""
+    return evaluated(program, state, tensors, sizes)[0]
+
+
+def evaluated(
+    program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """The model's results, in inference, and all tensors of the graph; of loops at run time, those of the last step."""
     values = dict(enumerate(tensors))
     flat = FlatGraph(program.main)
     with torch.no_grad():
         _run(list(flat), values, state, sizes)
-    return [values[key] for key in flat.results()]
+    return [values[key] for key in flat.results()], list(values.values())
 
 
 def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: State, sizes: Mapping[str, int]) -> None:
