@@ -38,6 +38,25 @@ torch.pow(2.0, {x})
 {x} * {x}.size(-1) ** -0.5
 {x} + torch.arange({x}.shape[-1])
 F.dropout({x}, training=self.training)
+torch.addcmul({x}, {x}, {x}, value=0.5)
+torch.lerp({x}, -{x}, 0.3)
+torch.atan2({x}, {x}.abs() + 2)
+torch.clamp({x}, {x}.abs() - 1, torch.tensor(0.5))
+torch.remainder(2.0, {x}.abs() + 1)
+{x}.sub({x}.sin(), alpha=2)
+{x}.ge(0).mul(2)
+({x} * 5).long() % -3
+({x} * 5).long() // -2
+torch.bitwise_xor(({x} * 5).int(), 3)
+2 ** ({x} > 0).int()
+({x} > 0) * {x} - ({x} < 0).float()
+torch.full_like({x}, 2) * {x}
+{x}.new_zeros({x}.shape) + {x}
+{x}.half().float()
+torch.isnan({x} / 0.0) | ({x} > 0)
+F.hardtanh({x}, -0.5, 0.5) + F.softshrink({x}, 0.1)
+torch.where({x} > 0, 1, 2) * {x}
+{x}.masked_fill_({x} > 1, 0.0) + 1
 """.strip().splitlines()
 
 ALONG = """
@@ -72,6 +91,27 @@ sum({x}.unbind({d}))
 {x}.movedim(-1, {d})
 {x}.sum({d}).unsqueeze({d}) + {x}
 torch.stack([t * i for i, t in enumerate({x}.unbind({d}))], dim={d})
+{x}.std({d})
+{x}.logsumexp({d}, keepdim=True)
+torch.diff({x}, dim={d})
+{x}.index_select({d}, torch.tensor([1, 0]))
+{x}.split([1, {x}.shape[{d}] - 1], {d})[1]
+{x}.min({d}, keepdim=True)[1]
+{x}.cummax({d})[0]
+{x}.amax(({d}, -1), keepdim=True)
+{x}.swapaxes(0, {d})
+{x}.squeeze({d})
+F.glu({x}, {d})
+torch.take_along_dim({x}, {x}.argsort({d}), {d})
+{x}.index_add({d}, torch.tensor([0]), {x}.narrow({d}, 0, 1))
+{x}.index_fill({d}, torch.tensor([0]), 2.0)
+{x}.scatter({d}, torch.zeros_like({x}, dtype=torch.long), 1.0)
+{x}.roll((1, 2), ({d}, 0))
+torch.cat(list({x}.split(2, {d}))[::-1], {d})
+{x}.flip({d}).cumsum({d}).flip({d})
+torch.logcumsumexp({x}, {d})
+({x} > 0).sum({d})
+{x}.transpose(0, {d}).contiguous().transpose(0, {d})
 """.strip().splitlines()
 
 SHAPED = """
@@ -109,6 +149,36 @@ torch.stack([-{x}[..., 1::2], {x}[..., 0::2]], -1).flatten(-2)
 torch.cat(({x}, torch.zeros({x}.shape[0], 1, *{x}.shape[2:])), 1)
 F.one_hot({x}.argmax(-1), {x}.shape[-1]).float()
 torch.zeros({x}.shape).copy_({x})
+{x}.flatten(1).unsqueeze(-1)
+torch.broadcast_to({x}, (2, *{x}.shape))
+{x}.diagonal(dim1=-2, dim2=-1)
+torch.diag_embed({x})
+torch.rot90({x}, 1, (1, 2))
+{x}[{x}.shape[0] - 1]
+{x}[torch.tensor([[0, 1], [1, 0]])]
+{x}[:, {x}.shape[1] - 1:]
+{x}[..., None, :] * 2
+{x}.unflatten(-1, (2, -1)).transpose(1, 2)
+torch.linspace(0, 1, {x}.shape[-1]) + {x}
+torch.eye({x}.shape[-1]) @ {x}.transpose(-1, -2)
+F.embedding(({x} > 0).long(), torch.arange(6.0).view(2, 3))
+torch.bucketize({x}, torch.tensor([0.0, 0.5]))
+F.local_response_norm({x}, 3)
+F.group_norm({x}, 1)
+F.conv1d({x}, torch.ones(2, {x}.shape[1], 1))
+F.conv2d({x}, torch.ones(1, {x}.shape[1], 2, 2), stride=2)
+F.unfold({x}, 2)
+F.pixel_unshuffle({x}, 2)
+F.adaptive_max_pool2d({x}, 2)
+F.pad({x}, (2, 1), mode='circular')
+torch.fft.rfft({x}).abs()
+torch.view_as_real(torch.view_as_complex({x}))
+torch.cdist({x}, {x} + 1)
+F.affine_grid({x}[..., :2, :3], (2, 1, 2, 3))
+{x}.sum() * {x}
+{x}.max() - {x}
+torch.tensor([1.0, 2.0])[1] * {x}
+torch.triu(torch.ones({x}.shape[-1], {x}.shape[-1]))[0] * {x}
 """.strip().splitlines()
 
 OF_TWO = """
@@ -122,6 +192,23 @@ F.mse_loss({x}, {y})
 F.cosine_similarity({x}, {y})
 {x}.masked_fill({y} > 0, 0.0)
 F.scaled_dot_product_attention({x}, {y}, {y})
+F.scaled_dot_product_attention({x}, {y}, {y}, is_causal=True)
+F.scaled_dot_product_attention({x}, {x}, {x}, attn_mask={y} > 0)
+torch.baddbmm({x}, {x}, {y}, beta=0.5)
+torch.stack([{x}, {y}], 1)
+torch.cat([{x}, {y}])
+torch.einsum('b...i,b...i->b...', {x}, {y})
+torch.tensordot({x}, {y}, dims=([-1], [-1]))
+torch.hypot({x}, {y})
+{x}.expand_as({y}) + {y}
+{x}.view_as({y}) - {y}
+F.binary_cross_entropy_with_logits({x}, {y}.sigmoid())
+F.kl_div({x}.log_softmax(-1), {y}.softmax(-1), reduction='batchmean')
+torch.lerp({x}, {y}, 0.2)
+torch.addcdiv({x}, {y}, {y}.abs() + 1, value=2)
+{x}.gather(-1, ({y} > 0).long())
+{x}[..., :1] * {y}
+torch.where({x} > 0, {y}, 0.5)
 """.strip().splitlines()
 
 OWN = """
@@ -188,6 +275,9 @@ def layers(shape: Sequence[int], width: int) -> list[str]:
             f"nn.ConvTranspose1d({channels}, {width}, 3, 2, 1, output_padding=1)",
             f"nn.BatchNorm1d({channels})",
             f"nn.TransformerEncoderLayer({last}, 1, 8, batch_first=True)",
+            f"nn.GRU({last}, {width}, batch_first=True)",
+            f"nn.LSTM({last}, {width}, 2, bidirectional=True, batch_first=True)",
+            f"nn.MultiheadAttention({last}, 1, batch_first=True)",
         ]
     if len(shape) == 4:
         found += [

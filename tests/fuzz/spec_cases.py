@@ -29,9 +29,11 @@ COARSE = 0.1
 """The most that two results may differ where such a type is involved, relative to the largest one."""
 OF_NUMBERS = re.compile(
     r"index out of range|out of bounds|not in the valid range|between 0 and 1|negative entry|cannot convert float|ZeroDivision|"
-    r"not (?:implemented|supported) for|not positive-definite|singular|same number of class|Half|must be non-negative"
+    r"not (?:implemented|supported) for|not positive-definite|singular|same number of class|Class values must be|Half|must be non-negative|"
+    r"less than the corresponding input dimension|view size is not compatible"
 )
-"""Why PyTorch refuses what no type says: numbers that are not allowed, kernels that it lacks."""
+"""Why PyTorch refuses what no type says: numbers that are not allowed, sizes that are known only then, kernels that it lacks, and the one
+operator, `local_response_norm` of five axes, that depends on how a tensor lies in memory."""
 
 
 ORDERED = frozenset(("argsort", "sort", "topk"))

@@ -189,12 +189,29 @@ def _end_of_statement(words: list[str], random: Random) -> str:
 
 def _in_a_loop(words: list[str], random: Random) -> str:
     """A stage as the body of a loop."""
+    loop = random.choice(("repeat 2", "repeat i in 0..2 as r", "repeat 1 as r", "each t in [1, 2]"))
+    begin, end = _stage(words, random)
+    return "".join([*words[:begin], f" {loop} {{", *words[begin:end], " } ", *words[end:]]) if begin else "".join(words)
+
+
+def _stage(words: list[str], random: Random) -> tuple[int, int]:
+    """Where a stage begins and ends; two zeros if there is none."""
     at = _at(words, random, "->".__eq__)
-    if at is not None:
-        ends = (i for i in range(at + 2, len(words)) if words[i] in ("->", ";", "}", ")") or "\n" in words[i])
-        words.insert(next(ends, len(words)), " } ")
-        words.insert(at + 1, random.choice((" repeat 2 {", " repeat i in 0..2 as r {", " repeat 1 as r {", " each t in [1, 2] {")))
-    return "".join(words)
+    if at is None:
+        return 0, 0
+    ends = (i for i in range(at + 2, len(words)) if words[i] in ("->", ";", "}", ")") or "\n" in words[i])
+    return at + 1, next(ends, len(words))
+
+
+def written_otherwise(text: str, random: Random) -> str:
+    """A text of the same meaning, if it has one: a stage in brackets, in a loop of one iteration, in a branch that is taken, or as the body
+    of a block."""
+    before, after = random.choice(ALIKE)
+    words = TOKEN.findall(text)
+    begin, end = _stage(words, random)
+    if not begin or "{" in words[begin:end] or (end < len(words) and words[end] in (";", "}")):
+        return text
+    return "".join([*words[:begin], before, *words[begin:end], after, *words[end:]])
 
 
 def _one_more_line(words: list[str], random: Random) -> str:
@@ -210,6 +227,15 @@ def _lines_exchanged(words: list[str], random: Random) -> str:
     return "\n".join(lines)
 
 
+ALIKE = (
+    (" (", ") "),
+    (" if true {", " } "),
+    (" if 1 > 2 { relu } else {", " } "),
+    (" repeat 1 {", " } "),
+    (" each t in [1] {", " } "),
+    (" repeat t in [1] as r {", " } "),
+    (" (", ") as g1 "),
+)
 CHANGES: tuple[Callable[[list[str], Random], str], ...] = (
     _other_name,
     _other_word,

@@ -24,9 +24,10 @@ from netc.compiler.frontends.base import ImportFailed
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from netc.samples import NoSizes
+from tests.fuzz import spec_texts
 from tests.fuzz.campaign import Found, main
 from tests.fuzz.spec_cases import OF_NUMBERS, Case, Refused, cases
-from tests.fuzz.spec_texts import Crashed, Spec, spec
+from tests.fuzz.spec_texts import Crashed, Spec, compiled, spec
 
 OPSETS = range(17, 24)
 NO_COUNTERPART = frozenset(("onnx-unsupported", "spec-unsupported"))
@@ -96,6 +97,22 @@ def as_text(made: Spec, random: Random, stem: str) -> None:
         assert same_results(made.model, again), text
 
 
+def written_otherwise(made: Spec, random: Random, stem: str) -> None:
+    """A stage in brackets, in a loop of one or in a branch that is taken computes the same."""
+    other = compiled(spec_texts.written_otherwise(made.text, random))
+    if other is None:
+        return
+    modules = [one.model.module(seed=SEED).eval() for one in (made, other)]
+    values, names = list(modules[0].state_dict().values()), list(modules[1].state_dict())
+    assert len(values) == len(names), other.text
+    modules[1].load_state_dict(dict(zip(names, values, strict=True)))
+    for case in cases(made.model, modules[0]):
+        try:
+            case.check("otherwise", case.run(modules[1]))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{other.text}") from None
+
+
 def from_pytorch(made: Spec, random: Random, stem: str) -> None:
     """Imported from its module, it is proved."""
     module = made.model.module(seed=SEED).eval()
@@ -119,7 +136,15 @@ def from_onnx(made: Spec, random: Random, stem: str) -> None:
     netc.from_onnx(f"{stem}.onnx")
 
 
-WAYS: tuple[Callable[[Spec, Random, str], None], ...] = (in_pytorch, in_onnx, in_another_type, as_text, from_pytorch, from_onnx)
+WAYS: tuple[Callable[[Spec, Random, str], None], ...] = (
+    in_pytorch,
+    in_onnx,
+    in_another_type,
+    as_text,
+    written_otherwise,
+    from_pytorch,
+    from_onnx,
+)
 
 
 def check(random: Random, stem: str) -> Found:

@@ -38,7 +38,7 @@ def test_mangled_texts(tmp_path: Path) -> None:
 def test_random_modules(count: int, tmp_path: Path) -> None:
     found = [modules.check(Random(f"0 {n}"), str(tmp_path / "m")) for n in range(count)]
     assert [one for one in found if one.what] == []
-    assert {one.kind for one in found} <= {"proved", "refused", "not written"}
+    assert {one.kind for one in found} <= {"proved", "refused", "not written", "inexact"}
     assert sum(one.kind == "proved" for one in found) > count // 2
     assert modules.made(Random(3))[0] == modules.made(Random(3))[0]
 
