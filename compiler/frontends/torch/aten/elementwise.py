@@ -11,7 +11,7 @@ from ..site import AtenSite
 from ..table import READERS, AtenReader, reads
 
 _SAME = (
-    "relu relu6 selu silu mish hardswish hardsigmoid sigmoid tanh neg abs floor ceil trunc sign square exp exp2 expm1 log log2 log10 "
+    "relu relu6 selu silu mish hardswish hardsigmoid sigmoid tanh neg floor ceil trunc sign square exp exp2 expm1 log log2 log10 "
     "log1p sqrt rsqrt reciprocal erf erfc erfinv lgamma digamma sin cos tan asin acos atan sinh cosh asinh acosh atanh logical_not "
     "bitwise_not isnan isinf isfinite tril triu"
 )

@@ -73,4 +73,23 @@ def complex_of(site: AtenSite) -> Value:
 
 @reads("real", "imag")
 def part(site: AtenSite) -> Value:
-    return site.one("select", site.complex(), axis=-1, index=int(site.name == "imag"))
+    return _part(site, int(site.name == "imag"))
+
+
+@reads("abs")
+def absolute(site: AtenSite) -> Value:
+    if site.args["self"].meta["val"].is_complex():
+        return site.one("hypot", _part(site, 0), _part(site, 1))
+    return site.one("abs", site.tensor())
+
+
+@reads("angle")
+def angle(site: AtenSite) -> Value:
+    if not site.args["self"].meta["val"].is_complex():
+        raise ImportRefused("is given real numbers")
+    return site.one("atan2", _part(site, 1), _part(site, 0))
+
+
+def _part(site: AtenSite, index: int) -> Value:
+    """The real parts, or the imaginary ones."""
+    return site.one("select", site.complex(), axis=-1, index=index)
