@@ -335,8 +335,8 @@ def _is_stage(part: Any, stage: str | SharedStage) -> bool:
     """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared one."""
     used = part.callee if isinstance(part, Stage) and isinstance(part.callee, SharedStage) else None
     if isinstance(stage, str):
-        label = getattr(part, "label", None) if used is None else used.label
-        return bool(label) and stage.startswith(label)
+        label = (getattr(part, "label", None) or "") if used is None else used.label
+        return label != "" and stage.startswith(label)
     return used == stage
 
 
