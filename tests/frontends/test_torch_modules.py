@@ -126,6 +126,21 @@ def test_a_weight_that_a_spec_cannot_reach() -> None:
         imported(Of(lambda m, x: m.layer(x * m.layer.weight), layer=nn.BatchNorm1d(4)), torch.randn(2, 4))
 
 
+@pytest.mark.parametrize(
+    "calls",
+    [
+        lambda m, x: m.pair(x)[0] + m.pair(x * 2)[1],
+        lambda m, x: sum(m.pair(x)) + m.pair(x * 2)[0] + m.pair(x * 3)[1],
+        lambda m, x: m.pair(x)[1] + m.outer(x * 2) + m.outer(x * 3),
+    ],
+)
+def test_results_of_a_shared_module_that_some_of_its_calls_need(calls: Any) -> None:
+    pair = Of(lambda m, x: (m.inner(x), x + 1), inner=Of(lambda m, x: m.layer(x).relu(), layer=nn.Linear(4, 4)))
+    module = Of(calls, pair=pair, outer=Of(lambda m, x: m.pair(x)[0] + m.pair(x + 1)[1], pair=pair)).eval()
+    text = netc.from_torch(module, torch.randn(2, 4)).spec()
+    assert text.count("dense") == 1
+
+
 def test_a_weight_that_another_module_reads() -> None:
     module = Of(lambda m, x: F.linear(m.dense(x), m.dense.weight.t()), dense=nn.Linear(4, 6))
     found = agree(module, *batches(4))

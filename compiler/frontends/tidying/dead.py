@@ -32,8 +32,8 @@ def without_dead(main: Graph) -> None:
 
 
 def _drop_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
-    if graph.tails or any(node.scan is not None or node.tails for node in calls):
-        return
+    if graph.tails or any(node.scan is not None or node.tails or node.shared is not None for node in calls):
+        return  # the calls of a shared module have the same results
     kept = [at for at in range(len(graph.outputs)) if any(id(node.outputs[at]) in read for node in calls)]
     if kept and len(kept) < len(graph.outputs):
         graph.outputs = [graph.outputs[at] for at in kept]

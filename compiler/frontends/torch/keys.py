@@ -89,6 +89,20 @@ class Keys:
         """The innermost call of a shared module that it is in, or the whole model."""
         return next((one for one in reversed(call.chain()) if one in self.shared), self.tree.root)
 
+    def results(self) -> dict[Node, ModuleCall]:
+        """What a call of a shared module makes that is read around another call of it, so that all of them have the same results; and the
+        call. Nothing of a module whose calls compute differently."""
+        found: dict[Node, ModuleCall] = {}
+        paths: dict[str, list[ModuleCall]] = {}
+        for call in self.shared:
+            paths.setdefault(call.path, []).append(call)
+        for calls in paths.values():
+            bodies = [[node for node, at in self.tree.home.items() if call in at.chain()] for call in calls]
+            if len({tuple(str(node.target) for node in body) for body in bodies}) == 1:
+                read = {at for call, body in zip(calls, bodies, strict=True) for at, node in enumerate(body) if self.tree.leaves(node, call)}
+                found.update({body[at]: call for call, body in zip(calls, bodies, strict=True) for at in read})
+        return found
+
     # --- the uses of a parameter ---------------------------------------------------------------------------------------------
 
     def _calls(self, node: Node) -> list[tuple[Node, ModuleCall]]:

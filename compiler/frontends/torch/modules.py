@@ -76,6 +76,10 @@ class CallTree:
         for node in late:
             self.home[node] = self._source(node)
 
+    def leaves(self, node: Node, call: ModuleCall) -> bool:
+        """Whether something around a call reads the node."""
+        return any(user.op == "output" or (user in self.home and call not in self.home[user].chain()) for user in node.users)
+
     def _source(self, node: Node) -> ModuleCall:
         """Where the tuple was made that the node takes something out of."""
         source: Any = node.args[0]

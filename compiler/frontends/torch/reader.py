@@ -142,14 +142,14 @@ class CallReader(GraphScope):
                 parent.changed.add(node)
 
     def _wanted(self) -> Iterator[Node]:
-        """The nodes that others than this call read."""
-        home = self.model.tree.home
+        """The nodes that others than this call read, and those that they read of other calls of a shared module."""
         for node in list(self.env):
             if node in self.taken and node not in self.changed:
                 continue
             if self._is_constant(node):
                 continue
-            if any(user.op == "output" or (user in home and self.call not in home[user].chain()) for user in node.users):
+            shared = self.model.results.get(node)
+            if self.model.tree.leaves(node, self.call) or (shared is not None and shared in self.call.chain()):
                 yield node
 
     def _is_constant(self, node: Node) -> bool:

@@ -55,6 +55,7 @@ class ModelContext:
         self.training = training
         self.frozen_statistics = frozen_statistics
         self.views = Views(tree.home)
+        self.results = keys.results()
         self.obstacles: list[Obstacle] = []
 
     def constant_home(self, node: Node) -> ModuleCall:
