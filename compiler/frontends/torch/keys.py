@@ -99,7 +99,9 @@ class Keys:
         for calls in paths.values():
             bodies = [[node for node, at in self.tree.home.items() if call in at.chain()] for call in calls]
             if len({tuple(str(node.target) for node in body) for body in bodies}) == 1:
-                read = {at for call, body in zip(calls, bodies, strict=True) for at, node in enumerate(body) if self.tree.leaves(node, call)}
+                read = {
+                    at for call, body in zip(calls, bodies, strict=True) for at, node in enumerate(body) if self.tree.leaves(node, call)
+                }
                 found.update({body[at]: call for call, body in zip(calls, bodies, strict=True) for at in read})
         return found
 
