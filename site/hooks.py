@@ -131,6 +131,6 @@ def _list(folder: str, path: Path) -> str:
         body = FENCE.sub("", page.read_text(encoding="utf-8"))
         paragraphs = [part for part in re.split(r"\n\s*\n", body) if part.strip() and not part.lstrip().startswith("#")]
         first = " ".join(paragraphs[0].split()) if paragraphs else ""
-        sentence = re.sub(r":$", ".", re.split(r"(?<=\.)\s", first)[0]).replace("|", "\\|")
+        sentence = re.sub(r":$", ".", re.split(r"(?<=[^.]\.)\s", first)[0]).replace("|", "\\|")
         lines.append(f"| [{page.stem}]({page.name}) | {sentence} |")
     return "\n".join(lines) + "\n"

@@ -63,7 +63,8 @@ def fed(model: netc.Model, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def assert_near(found: list[Any], wanted: list[Tensor], dtype: str) -> None:
     assert len(found) == len(wanted)
     for left, right in zip(found, wanted, strict=True):
-        bound = ROUNDINGS * torch.finfo(getattr(torch, dtype)).eps * float(right.abs().max())
+        kind = torch.finfo(getattr(torch, dtype))
+        bound = ROUNDINGS * kind.eps * max(kind.tiny, float(right.abs().max()))
         assert float((torch.as_tensor(left).double() - right).abs().max()) <= bound
 
 
