@@ -20,11 +20,12 @@ from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initialisers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
 from .quantiles import PARTS, fill_normal, half_normal, half_uniform
+from .rooms import Rooms
 
 _PART = 1 << 15
 """Values that are drawn at once: what fits into the caches. Normal values depend on it."""
 Draw = Callable[..., Array]
-"""What draws the values of one parameter: given what is known of it, a generator, and the values of the initialiser's arguments."""
+"""What draws the values of one parameter: given what is known of it, what to draw from, and the values of the initialiser's arguments."""
 
 
 def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Array]:
@@ -44,19 +45,19 @@ class Drawn(Mapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         info = self._infos[self._infos[name].tied_to or name]
-        generators = getattr(self._own, "generators", None)
-        if generators is None:
-            generators = self._own.generators = _Generators(self._seed)
+        source = getattr(self._own, "source", None)
+        if source is None:
+            source = self._own.source = _Source(self._seed)
         if info.follows is not None:
             return self._following(info, self[info.follows])
-        return _values(info, generators)
+        return _values(info, source)
 
     def _following(self, info: ParameterInfo, weight: Array) -> Array:
         """What is computed from the values of another parameter, and of what is drawn for the stage."""
         stage, _, name = info.name.rpartition(".")
         match info.op:
             case SpectralNormalize() as op:
-                return _padded(info, _singular_vectors(op, weight, self._own.generators.named(stage))[name])
+                return _padded(info, _singular_vectors(op, weight, self._own.source.named(stage))[name])
             case ParamOperator():
                 rows = np.linalg.norm(weight.astype(np.float64).reshape(len(weight), -1), axis=1)
                 return _padded(info, rows.reshape(info.shape))
@@ -77,11 +78,11 @@ def fixed(info: ParameterInfo) -> Array:
     return _padded(info, FIXED[info.init.kind](info))
 
 
-def _values(info: ParameterInfo, generators: _Generators) -> Array:
+def _values(info: ParameterInfo, source: _Source) -> Array:
     if info.init.kind in FIXED:
         return fixed(info)
     draw = DRAWN[info.init.kind]
-    return _padded(info, draw(info, generators.named(info.name), *info.init.values))
+    return _padded(info, draw(info, source.named(info.name), *info.init.values))
 
 
 def _padded(info: ParameterInfo, values: Array) -> Array:
@@ -92,28 +93,30 @@ def _padded(info: ParameterInfo, values: Array) -> Array:
     return values
 
 
-class _Generators:
-    """A generator for every name: one, keyed anew, since making one asks the system for randomness that nobody wants."""
+class _Source:
+    """What one thread draws from: a generator for every name, which is one, keyed anew, since making one asks the system for randomness
+    that nobody wants; and memory."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.bits = np.random.Philox(key=0)
         self.fresh: Any = self.bits.state
         self.generator = np.random.Generator(self.bits)
+        self.empty = Rooms().empty
 
-    def named(self, name: str) -> np.random.Generator:
-        """The generator of the name, good until the next is asked for."""
+    def named(self, name: str) -> _Source:
+        """The source of the name, good until the next is asked for."""
         key = blake2b(f"{self.seed}:{name}".encode(), digest_size=16).digest()
         self.fresh["state"]["key"] = np.frombuffer(key, "<u8")
         self.bits.state = self.fresh
-        return self.generator
+        return self
 
 
-def _singular_vectors(op: SpectralNormalize, weight: Array, generator: np.random.Generator) -> dict[str, Array]:
+def _singular_vectors(op: SpectralNormalize, weight: Array, source: _Source) -> dict[str, Array]:
     """The vectors of a weight's greatest singular value, after the number of steps that PyTorch's parametrization takes when it is made."""
     matrix = np.moveaxis(weight.astype(np.float64), op.axis, 0).reshape(weight.shape[op.axis], -1)
     u, v = np.empty(matrix.shape[0]), np.empty(matrix.shape[1])
-    fill_normal(generator.bit_generator, v)
+    fill_normal(source.bits, v)
     for _ in range(15):
         u = _unit(matrix @ v, op.eps)
         v = _unit(matrix.T @ u, op.eps)
@@ -159,10 +162,10 @@ def _precision(info: ParameterInfo) -> Any:
     return np.float64 if info.dtype.name == "float64" else np.float32
 
 
-def _in_parts(info: ParameterInfo, draw: Callable[[Array], None]) -> Array:
+def _in_parts(info: ParameterInfo, source: _Source, draw: Callable[[Array], None]) -> Array:
     """The values, with which `draw` fills an array: some at a time and always the same array, since asking the system for memory takes as
     long as drawing."""
-    values = np.empty(info.numel, numpy_dtype(info.dtype))
+    values = source.empty(info.numel, numpy_dtype(info.dtype))
     drawn = np.empty(min(_PART, info.numel), _precision(info))
     for begin in range(0, values.size, _PART):
         part = values[begin : begin + _PART]
@@ -171,36 +174,36 @@ def _in_parts(info: ParameterInfo, draw: Callable[[Array], None]) -> Array:
     return values.reshape(info.shape)
 
 
-def _uniform(generator: np.random.Generator, values: Array) -> None:
+def _uniform(source: _Source, values: Array) -> None:
     """Fills the array with numbers from 0 to 1."""
-    generator.random(out=values, dtype=values.dtype)
+    source.generator.random(out=values, dtype=values.dtype)
 
 
-def _normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float = 0.0) -> Array:
+def _normal(info: ParameterInfo, source: _Source, std: float, mean: float = 0.0) -> Array:
     if _is_large_half(info):
-        return half_normal(generator.bit_generator, info.numel, std, mean, numpy_dtype(info.dtype)).reshape(info.shape)
+        return half_normal(source.bits, source.empty(info.numel, numpy_dtype(info.dtype)), std, mean).reshape(info.shape)
 
     def draw(values: Array) -> None:
-        fill_normal(generator.bit_generator, values)
+        fill_normal(source.bits, values)
         values *= std
         values += mean
 
-    return _in_parts(info, draw)
+    return _in_parts(info, source, draw)
 
 
-def _between(info: ParameterInfo, generator: np.random.Generator, low: float, high: float) -> Array:
+def _between(info: ParameterInfo, source: _Source, low: float, high: float) -> Array:
     if _is_large_half(info):
-        return half_uniform(generator.bit_generator, info.numel, low, high, numpy_dtype(info.dtype)).reshape(info.shape)
+        return half_uniform(source.bits, source.empty(info.numel, numpy_dtype(info.dtype)), low, high).reshape(info.shape)
 
     def draw(values: Array) -> None:
-        _uniform(generator, values)
+        _uniform(source, values)
         values *= high - low
         values += low
 
-    return _in_parts(info, draw)
+    return _in_parts(info, source, draw)
 
 
-def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: float, mean: float, a: float, b: float) -> Array:
+def _trunc_normal(info: ParameterInfo, source: _Source, std: float, mean: float, a: float, b: float) -> Array:
     """Drawn anew until all are within the bounds: normal numbers where many of them are, otherwise uniform ones, each kept with the
     probability that its density is of the greatest one."""
     low, high = (a - mean) / std, (b - mean) / std
@@ -214,10 +217,10 @@ def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: floa
         """`count` of them at most."""
         if wide:
             drawn = np.empty(count, _precision(info))
-            fill_normal(generator.bit_generator, drawn)
+            fill_normal(source.bits, drawn)
             return drawn[(drawn >= low) & (drawn <= high)]
-        drawn = low + (high - low) * generator.random(count)
-        return drawn[generator.random(count) <= np.exp((mode**2 - drawn**2) / 2)]
+        drawn = low + (high - low) * source.generator.random(count)
+        return drawn[source.generator.random(count) <= np.exp((mode**2 - drawn**2) / 2)]
 
     def draw(values: Array) -> None:
         done = 0
@@ -226,16 +229,16 @@ def _trunc_normal(info: ParameterInfo, generator: np.random.Generator, std: floa
             values[done : done + drawn.size] = np.clip(drawn * std + mean, a, b)
             done += drawn.size
 
-    return _in_parts(info, draw)
+    return _in_parts(info, source, draw)
 
 
-def _xavier_normal(info: ParameterInfo, generator: np.random.Generator, gain: float) -> Array:
-    return _normal(info, generator, gain * sqrt(2 / sum(fans(info.shape))))
+def _xavier_normal(info: ParameterInfo, source: _Source, gain: float) -> Array:
+    return _normal(info, source, gain * sqrt(2 / sum(fans(info.shape))))
 
 
-def _xavier_uniform(info: ParameterInfo, generator: np.random.Generator, gain: float) -> Array:
+def _xavier_uniform(info: ParameterInfo, source: _Source, gain: float) -> Array:
     bound = gain * sqrt(6 / sum(fans(info.shape)))
-    return _between(info, generator, -bound, bound)
+    return _between(info, source, -bound, bound)
 
 
 def _kaiming_std(info: ParameterInfo, mode: str, nonlinearity: str, a: float) -> float:
@@ -243,19 +246,19 @@ def _kaiming_std(info: ParameterInfo, mode: str, nonlinearity: str, a: float) ->
     return gain_of(nonlinearity, a) / sqrt(fan_in if mode == "fan_in" else fan_out)
 
 
-def _kaiming_normal(info: ParameterInfo, generator: np.random.Generator, mode: str, nonlinearity: str, a: float) -> Array:
-    return _normal(info, generator, _kaiming_std(info, mode, nonlinearity, a))
+def _kaiming_normal(info: ParameterInfo, source: _Source, mode: str, nonlinearity: str, a: float) -> Array:
+    return _normal(info, source, _kaiming_std(info, mode, nonlinearity, a))
 
 
-def _kaiming_uniform(info: ParameterInfo, generator: np.random.Generator, mode: str, nonlinearity: str, a: float) -> Array:
+def _kaiming_uniform(info: ParameterInfo, source: _Source, mode: str, nonlinearity: str, a: float) -> Array:
     bound = sqrt(3) * _kaiming_std(info, mode, nonlinearity, a)
-    return _between(info, generator, -bound, bound)
+    return _between(info, source, -bound, bound)
 
 
-def _orthogonal(info: ParameterInfo, generator: np.random.Generator, gain: float) -> Array:
+def _orthogonal(info: ParameterInfo, source: _Source, gain: float) -> Array:
     """Rows, or columns if there are fewer of them, that are orthogonal, uniformly distributed: the Q of a normal matrix, with the signs
     that make R's diagonal positive."""
-    matrix = _normal(info, generator, 1.0).reshape(info.shape[0], -1)
+    matrix = _normal(info, source, 1.0).reshape(info.shape[0], -1)
     rows, columns = matrix.shape
     q, r = np.linalg.qr(matrix.T if rows < columns else matrix)
     q *= np.sign(np.diag(r))

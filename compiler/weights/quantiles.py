@@ -17,8 +17,9 @@ import numpy as np
 from ..ir.elements import Array, NumpyType
 
 PARTS = 1 << 16
-_AT_ONCE = 1 << 15
-"""Numbers that are looked up at once: what fits into the caches. An even number, since a word of the generator is two."""
+_AT_ONCE = 1 << 17
+"""Numbers that are looked up at once: what fits into the caches, and enough for threads to rarely wait for each other. It is even, since
+a word of the generator is two."""
 _quantile = NormalDist().inv_cdf
 
 
@@ -33,11 +34,10 @@ def fill_normal(bits: np.random.BitGenerator, numbers: Array) -> None:
         numbers[at] = quantile
 
 
-def half_normal(bits: np.random.BitGenerator, count: int, std: float, mean: float, dtype: NumpyType) -> Array:
-    """Numbers of a normal distribution in a half type."""
-    values = (_middles() * std + mean).astype(dtype)
-    numbers = np.empty(count, dtype)
-    for begin in range(0, count, _AT_ONCE):
+def half_normal(bits: np.random.BitGenerator, numbers: Array, std: float, mean: float) -> Array:
+    """The array, of a half type, filled with numbers of a normal distribution."""
+    values = (_middles() * std + mean).astype(numbers.dtype)
+    for begin in range(0, numbers.size, _AT_ONCE):
         some = numbers[begin : begin + _AT_ONCE]
         part, place = _bits(bits, some.size)
         np.take(values, part, out=some, mode="wrap")
@@ -46,11 +46,10 @@ def half_normal(bits: np.random.BitGenerator, count: int, std: float, mean: floa
     return numbers
 
 
-def half_uniform(bits: np.random.BitGenerator, count: int, low: float, high: float, dtype: NumpyType) -> Array:
-    """Numbers from `low` to `high` in a half type."""
-    values = ((np.arange(PARTS) + 0.5) * ((high - low) / PARTS) + low).astype(dtype)
-    numbers = np.empty(count, dtype)
-    for begin in range(0, count, _AT_ONCE):
+def half_uniform(bits: np.random.BitGenerator, numbers: Array, low: float, high: float) -> Array:
+    """The array, of a half type, filled with numbers from `low` to `high`."""
+    values = ((np.arange(PARTS) + 0.5) * ((high - low) / PARTS) + low).astype(numbers.dtype)
+    for begin in range(0, numbers.size, _AT_ONCE):
         some = numbers[begin : begin + _AT_ONCE]
         np.take(values, _bits(bits, some.size)[0], out=some, mode="wrap")
     return numbers

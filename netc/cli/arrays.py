@@ -24,7 +24,8 @@ def load_array(path: str) -> Array:
     try:
         return read_arrays(path, read_npy, ".npy")
     except UnreadableArrays as error:
-        raise Failed(str(error)) from None
+        other = not path.lower().endswith(".npy")
+        raise Failed(str(error), *(('NumPy writes such a file: `numpy.save("x.npy", rows)`',) if other else ())) from None
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:

@@ -25,7 +25,7 @@ from .options import (
     spec_options,
     weight_options,
 )
-from .program import compiled
+from .program import compiled, note_drawn
 from .reading import reader
 from .terminal import expect_no_garbage, expect_no_products
 
@@ -109,7 +109,7 @@ def command(
     if stream is not None and runtime is not None and output is not None:
         made = compiled(read, choice)
         _decoder(made, stream, runtime, output, weights, seed, checked_options(**graph))
-        _note_drawn(made, weighted)
+        note_drawn(made, weighted)
         return
     backend = _backend(target, output)
     _refuse_for_target(backend, output, weighted, quantize, calibration, graph)
@@ -119,7 +119,7 @@ def command(
         _stream(made, stream, backend, output, weights, seed, options)
     else:
         _whole(made.backend_input(weights, seed, options), backend, output or "-", quantize, calibration)
-    _note_drawn(made, weighted or not backend.holds_weights)
+    note_drawn(made, weighted or not backend.holds_weights)
 
 
 def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | None, calibration: str | None) -> None:
@@ -137,14 +137,6 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
             save(given, backend, output)
     for note in backend.notes(given.program):
         click.echo(f"note: {note}", err=True)
-
-
-def _note_drawn(made: Model, known: bool) -> None:
-    """A file with random numbers is not to be taken for a trained one. `known`: it was asked for, or holds none."""
-    from netc.compiler.analysis.parameters import learns
-
-    if not known and made.weights is None and learns(made.program):
-        click.echo("note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones", err=True)
 
 
 def _refuse_for_target(

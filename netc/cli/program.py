@@ -10,6 +10,7 @@ import click
 
 from .failures import FAILED
 from .report import report
+from .terminal import note
 
 if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from ..analysis import Choice
     from ..model import Model
+
+
+DRAWN = "note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones"
 
 
 def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
@@ -31,6 +35,19 @@ def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) 
     model = model_of(analysis, choice)
     model.weights = getattr(analysis.sources[0], "weights", None)  # those of an imported file
     return model
+
+
+def is_drawn(model: Model, known: bool) -> bool:
+    """Whether its parameters are random numbers that nobody asked for. `known`: weights or a seed are given, or it holds none."""
+    from netc.compiler.analysis.parameters import learns
+
+    return not known and model.weights is None and learns(model.program)
+
+
+def note_drawn(model: Model, known: bool) -> None:
+    """Random numbers are not to be taken for trained ones."""
+    if is_drawn(model, known):
+        note(DRAWN)
 
 
 def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:

@@ -23,6 +23,7 @@ from .options import (
     spec_options,
     weight_options,
 )
+from .program import DRAWN
 from .terminal import note, visible, write
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def command(
         note(made.session.placement().sentence(device))
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
+    if made.drawn and files:  # where all is random, nobody takes it for a prediction
+        note(DRAWN)
     if output is not None:
         from .arrays import npz
 

@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 
 from ..samples import BATCH, USUAL, NoSizes, shapes_of
 from .failures import Failed, no_file
-from .program import compiled
+from .program import compiled, is_drawn
 from .reading import reader
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class Runnable(Record):
-    """`shapes` gives a shape for each input."""
+    """`shapes` gives a shape for each input; `drawn`: the parameters are random numbers that nobody asked for."""
 
     session: OnnxSession
     shapes: Callable[[], Shapes]
+    drawn: bool = False
 
 
 def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str) -> Runnable:
@@ -43,7 +44,8 @@ def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpo
 
     _check(device)
     held = held_types(model.program) if device == "cpu" else frozenset[str]()
-    return Runnable(_started(lambda: model.session(weights, seed, device), "the model", held), shapes)
+    session = _started(lambda: model.session(weights, seed, device), "the model", held)
+    return Runnable(session, shapes, is_drawn(model, weights is not None or seed is not None))
 
 
 def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:

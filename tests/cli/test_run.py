@@ -27,6 +27,22 @@ def test_on_arrays(netc: Netc, folder: Path) -> None:
         assert np.array_equal(kept["output"], api.compile(TINY).session(seed=2)(X))
 
 
+def test_results_of_drawn_parameters_are_not_taken_for_those_of_trained_ones(netc: Netc) -> None:
+    np.save("x.npy", X)
+    given = ("run", "-e", TINY, "--input", "x=x.npy")
+    assert netc(*given).stderr == "note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones\n"
+    assert netc(*given, "--seed", 0).stderr == ""
+    assert netc("run", "-e", "x = input 3\nx -> sigmoid", "--input", "x=x.npy").stderr == ""
+    assert netc("run", "-e", TINY, "--random").stderr == ""
+
+
+def test_a_table_is_no_array(netc: Netc, folder: Path) -> None:
+    (folder / "x.csv").write_text("a,b,c\n1,2,3\n")
+    done = netc("run", "-e", TINY, "--input", "x=x.csv")
+    assert done.exit_code == 1
+    assert 'help: NumPy writes such a file: `numpy.save("x.npy", rows)`' in done.stderr
+
+
 def test_an_onnx_model(netc: Netc) -> None:
     np.save("x.npy", X)
     netc("compile", "-e", TINY, "--seed", 2, "-o", "m.onnx")

@@ -18,7 +18,9 @@ import netc
 from netc.compiler.analysis.parameters import ParameterInfo, parameters
 from netc.compiler.errors.weights import WeightsMismatch, WeightsUnreadable
 from netc.compiler.ir.elements import Array
+from netc.compiler.weights.initial import Drawn
 from netc.compiler.weights.matching import WeightsError, as_arrays, initial, load, match
+from netc.compiler.weights.rooms import Rooms
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:
@@ -168,6 +170,33 @@ def test_many_values_of_half_types_are_those_of_float32_within_a_part_of_the_dis
     assert (np.abs(brain - single) <= parts + np.abs(single) * 2.0**-8).all()
     if "normal" in init:  # uniform numbers of float64 are others
         np.testing.assert_allclose(single, double, rtol=1e-6, atol=1e-6)
+
+
+def test_memory_is_used_again_when_nothing_refers_to_it() -> None:
+    size = 1 << 21
+    rooms = Rooms()
+    first = rooms.empty(size, np.dtype(np.float32))
+    view = first.reshape(2, -1).T[3:]
+    place = first.ctypes.data
+    del first
+    second = rooms.empty(size, np.dtype(np.float32))
+    assert second.ctypes.data != place
+    part = memoryview(view[1])
+    del view
+    assert rooms.empty(size, np.dtype(np.float16)).ctypes.data != place
+    del part
+    third = rooms.empty(size + 1, np.dtype(np.float16))
+    assert third.ctypes.data == place
+    assert (third.dtype, third.shape) == (np.dtype(np.float16), (size + 1,))
+
+
+def test_arrays_that_are_kept_are_apart() -> None:
+    """Of parameters that are large enough for their memory to be used again."""
+    text = "x = input 1500; " + "; ".join(f"w{n} = param [1500, 400] init=normal as w{n}" for n in range(4)) + "; x @ (w0 + w1 + w2 + w3)"
+    drawn = Drawn(infos(text), 1)
+    kept = initial(infos(text), 1)
+    for name, array in kept.items():
+        assert np.array_equal(drawn[name], array)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ def ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
     with ThreadPoolExecutor(_AHEAD) as threads:
         waiting: deque[Future[T]] = deque()
         for function in functions:
-            if len(waiting) == _AHEAD:
-                yield waiting.popleft().result()
             waiting.append(threads.submit(function))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

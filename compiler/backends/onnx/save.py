@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from zlib import crc32
 
 from netc.dsl.record import Record
 
+from ...ir.elements import Array
+from ...weights.numbers import contiguous
 from ...weights.room import check_disk, check_memory
 from ...weights.stored import StoredTensor
 from ..base import WrongOutput
@@ -147,7 +150,12 @@ def _padding(size: int) -> int:
     return -size % _ALIGNMENT
 
 
+def _laid_out(stored: StoredTensor) -> Array:
+    """To write takes as long as to draw: what is between is not for the thread that writes."""
+    return contiguous(stored.read())
+
+
 def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
-    for array in ahead(stored.read for stored in tensors):
+    for array in ahead(partial(_laid_out, stored) for stored in tensors):
         yield from contents(array)
         yield bytes(_padding(array.nbytes))

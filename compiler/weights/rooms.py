@@ -1,0 +1,34 @@
+"""Memory of large arrays, used again.
+
+In: the size and the type of an array. Out: one whose values are not set. Always: memory is used again only when nothing refers to the
+array that had it, nor to a view of that; asking the system for as much each time can take longer than to fill it with random numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from ..ir.elements import Array, NumpyType
+
+_LEAST, _MOST = 1 << 20, 1 << 27
+"""Bytes of arrays whose memory is kept: smaller ones cost nothing, and larger ones are too much to keep."""
+
+
+class Rooms:
+    """The memory that one thread has asked for."""
+
+    def __init__(self) -> None:
+        self._rooms: list[tuple[bytearray, ref[Any]]] = []
+
+    def empty(self, count: int, dtype: NumpyType) -> Array:
+        size = count * dtype.itemsize
+        if not _LEAST <= size <= _MOST:
+            return np.empty(count, dtype)
+        at = next((n for n, (room, user) in enumerate(self._rooms) if len(room) >= size and user() is None), len(self._rooms))
+        room = self._rooms[at][0] if at < len(self._rooms) else bytearray(size)
+        made = np.frombuffer(room, dtype, count)  # the base of all its views, since it is none itself
+        self._rooms[at : at + 1] = [(room, ref(made))]
+        return made
