@@ -30,6 +30,12 @@ _AFTER = {
 _PUNCTUATION = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
 
 
+VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
+"""What a value may end with."""
+STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
+"""What other statements begin with than those that name tensors, and definitions."""
+
+
 class Stop:
     """The position: `possible` are the terminals that the grammar allows there."""
 
@@ -104,8 +110,8 @@ class Stop:
         """The stage up to the token after a comma, as it is without the comma; an example where that is long."""
         begin = max((token.end for token in self.before if token.type in ("ARROW", "ASSIGN", "LPAR")), default=self.first.start)
         last = next(token for token in self.tokens[self.at :] if token.start > comma.start)
-        words = f"{self.source.text[begin : comma.start].strip()} {last.text}"
-        return words if len(words) <= 60 and "\n" not in words and last.text.strip() else "conv 64 3x3"
+        words = f"{self.source.text[begin : comma.start].strip()} {last.text}".strip()
+        return words if len(words) <= 60 and "\n" not in words else "conv 64 3x3"
 
     def statement_has(self, kind: str) -> bool:
         """Whether `kind` occurs after the last arrow of the statement."""

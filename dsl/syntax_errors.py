@@ -6,21 +6,17 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 
 from __future__ import annotations
 
-import re
-
-from . import errors, foreign_forms
+from . import comma_errors, errors, foreign_forms
 from .diagnostics.model import Diagnostic, Edit
-from .expected_tokens import Stop, expected, found
+from .expected_tokens import STATEMENTS, VALUES, Stop, expected, found
 from .grammar import END, tables
 from .source import SourceFile
 from .tokens import Token
 
-_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
 _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
-_STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _LONGEST_SHAPE = 60
 """The longest shape that is repeated in a help."""
@@ -84,11 +80,11 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
         )
     if kind in ("INPUT", "PARAM", "TABLE") and previous is not None and previous.type == "ARROW":
         return errors.syntax(stop.span, f"`{text}` can only begin a pipeline", "it takes no input")
-    if kind in _STATEMENTS | _DEFINITIONS and previous is not None and previous.type in _VALUES | {"ARROW"}:
+    if kind in STATEMENTS | _DEFINITIONS and previous is not None and previous.type in VALUES | {"ARROW"}:
         return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
     if kind == "ELSE":
         return errors.syntax(stop.span, "`else` without `if`")
-    if kind == "AS" and (previous is None or previous.type in _VALUES):
+    if kind == "AS" and (previous is None or previous.type in VALUES):
         following = stop.tokens[stop.at + 1]
         help = (f"write it without quotes: `as {following.text[1:-1]}`",) if following.type == "STRING" else ()
         return errors.syntax(stop.span, "expected a name after `as`", help=help)
@@ -132,47 +128,12 @@ def _bracket_after_label(stop: Stop) -> Diagnostic | None:
     return errors.syntax(stop.span, "a label cannot be indexed", help=(f"write the index in braces: `{text}.{{i}}` or `{text}{{i}}`",))
 
 
-def _as_list(stop: Stop) -> tuple[Edit, ...]:
-    """`(3, 3)` as `[3, 3]`."""
-    assert stop.opener is not None
-    begin, end = stop.opener.start, stop.closing
-    inside = stop.source.text[begin + 1 : end - 1]
-    return (Edit(stop.between(begin, end), f"[{inside.rstrip(', ')}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
-
-
-def _comma(stop: Stop) -> Diagnostic | None:
-    if stop.token.type not in ("COMMA", "COMMA_WHERE"):
-        return None
-    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.before):
-        return errors.syntax(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
-    if stop.opener is not None and stop.opener.type in ("LPAR", "LPAR_TIGHT"):
-        if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE") and stop.opener.type == "LPAR":
-            name = stop.before_opener.text
-            return errors.syntax(
-                stop.span,
-                "an argument in parentheses must be a single value",
-                help=(f"pass tensors to a stage with an arrow: `(a, b) -> {name}`",),
-            )
-        if stop.opener.type == "LPAR" and stop.previous is not None and stop.previous.type == "NUMBER":
-            help = "write `3x3` for a size for each axis, `[3, 3]` for a list"
-            return errors.syntax(stop.span, "an argument in parentheses must be a single value", help=(help,), edits=_as_list(stop))
-        return None
-    if stop.opener is not None and stop.opener.type == "LBRACK_TIGHT":
-        return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
-    if stop.previous is not None and stop.previous.type in _VALUES and stop.opener is None and stop.first.type not in _STATEMENTS:
-        whole = stop.between(stop.previous.start, stop.tokens[stop.at + 1].end)
-        if re.fullmatch(r"0,[0-9]+", whole.text):
-            return errors.decimal_comma(whole)
-        return errors.comma_between_arguments(stop.span, stop.without(stop.token))
-    return None
-
-
 def _equals(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("EQUALS", "ASSIGN"):
         return None
     if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
         return errors.single_equals(stop.span)
-    if stop.previous is not None and stop.previous.type in _VALUES:
+    if stop.previous is not None and stop.previous.type in VALUES:
         if stop.first.text == "self":
             help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
             return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
@@ -186,7 +147,7 @@ def _equals(stop: Stop) -> Diagnostic | None:
 
 
 def _arrow(stop: Stop) -> Diagnostic | None:
-    at_arrow = stop.token.type == "ARROW" and stop.previous is not None and stop.previous.type in _VALUES
+    at_arrow = stop.token.type == "ARROW" and stop.previous is not None and stop.previous.type in VALUES
     if stop.token.type != "LPAR_FLOW" and not at_arrow:
         return None
     if stop.opener is not None or not at_arrow:
@@ -207,7 +168,7 @@ def _arrow(stop: Stop) -> Diagnostic | None:
 
 def _operator(stop: Stop) -> Diagnostic | None:
     token, previous = stop.token, stop.previous
-    if previous is None or previous.type not in _VALUES or (token.type not in _OPERATORS and token.type != "IN"):
+    if previous is None or previous.type not in VALUES or (token.type not in _OPERATORS and token.type != "IN"):
         return None
     if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
         return errors.syntax(
@@ -347,7 +308,7 @@ def _space_before_index(stop: Stop) -> Diagnostic | None:
 
 
 def _missing_arrow(stop: Stop) -> Diagnostic | None:
-    if stop.previous is None or stop.previous.type not in _VALUES or "ARROW" not in stop.possible:
+    if stop.previous is None or stop.previous.type not in VALUES or "ARROW" not in stop.possible:
         return None
     if stop.token.text == "trainable" and stop.previous.type == "RBRACE":
         return errors.syntax(stop.span, "`trainable` cannot follow a body", help=(_FREEZE_HELP,))
@@ -379,14 +340,6 @@ def _argument_of_no_stage(stop: Stop, previous: Token) -> Diagnostic:
     return errors.syntax(stop.span, message, help=(help,), edits=edits)
 
 
-def _comma_argument(stop: Stop) -> Diagnostic | None:
-    """`(conv 64, 3x3)`: the comma is valid syntax, but not what was meant."""
-    if stop.previous is None or stop.previous.type != "COMMA" or "INPUT" not in stop.possible:
-        return None
-    argument = stop.token.type in ("DIMS", "STRING", "LBRACK", "TRUE", "FALSE")
-    return errors.comma_between_arguments(stop.span_of(stop.previous), stop.without(stop.previous)) if argument else None
-
-
 def _state(stop: Stop) -> Diagnostic | None:
     """`scan (h)`, `scan h`: a state without a start."""
     before = [token.type for token in stop.before]
@@ -399,6 +352,6 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 _SPECIAL = (
     _lexical, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
-    _value_as_pipeline, _operator_first, _comma, _comma_argument, _state, _equals, _arrow, _operator, _body,
+    _value_as_pipeline, _operator_first, *comma_errors.EXPLAINED, _state, _equals, _arrow, _operator, _body,
     _space_before_index, _missing_arrow,
 )  # fmt: skip

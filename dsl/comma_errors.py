@@ -1,0 +1,120 @@
+"""Explains a comma where none is allowed.
+
+In: the position where the automaton stopped. Out: a diagnostic, or None if it is no comma, or one of another cause. What people mean by it
+is an arrow to the next stage, a list, a tuple of tensors, a space, or the point of a decimal number.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+
+from . import errors
+from .diagnostics.model import Diagnostic, Edit
+from .expected_tokens import STATEMENTS, VALUES, Stop
+
+_EQUALS = ("EQUALS", "ASSIGN")
+_ARGUMENTS = frozenset(("NUMBER", "DIMS"))
+"""What follows the name of a stage, and not that of an activation."""
+
+
+def _comma(stop: Stop) -> Diagnostic | None:
+    if stop.token.type not in ("COMMA", "COMMA_WHERE"):
+        return None
+    if stop.opener is not None:
+        return _in_brackets(stop, stop.opener.type)
+    for explain in (_names, _tensors, _decimal, _next_stage, _list):
+        found = explain(stop)
+        if found is not None:
+            return found
+    return errors.comma_between_arguments(stop.span, stop.without(stop.token)) if _after_value(stop) else None
+
+
+def _after_value(stop: Stop) -> bool:
+    return stop.previous is not None and stop.previous.type in VALUES and stop.first.type not in STATEMENTS
+
+
+def _in_brackets(stop: Stop, opener: str) -> Diagnostic | None:
+    if opener == "LBRACK_TIGHT":
+        return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
+    if opener != "LPAR":
+        return None
+    single = "an argument in parentheses must be a single value"
+    if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE"):
+        help = f"pass tensors to a stage with an arrow: `(a, b) -> {stop.before_opener.text}`"
+        return errors.syntax(stop.span, single, help=(help,))
+    if stop.previous is not None and stop.previous.type == "NUMBER":
+        help = "write `3x3` for a size for each axis, `[3, 3]` for a list"
+        return errors.syntax(stop.span, single, help=(help,), edits=_bracket_as_list(stop))
+    return None
+
+
+def _bracket_as_list(stop: Stop) -> tuple[Edit, ...]:
+    """`(3, 3)` as `[3, 3]`."""
+    assert stop.opener is not None
+    begin, end = stop.opener.start, stop.closing
+    inside = stop.source.text[begin + 1 : end - 1]
+    return (Edit(stop.between(begin, end), f"[{inside.rstrip(', ')}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
+
+
+def _names(stop: Stop) -> Diagnostic | None:
+    """`a, b = ...`."""
+    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.before):
+        return errors.syntax(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
+    return None
+
+
+def _tensors(stop: Stop) -> Diagnostic | None:
+    """`a, b -> ...`, where a pipeline begins: with the statement, or after what names its result."""
+    begin = next((n for n in range(len(stop.before), 0, -1) if stop.before[n - 1].type in _EQUALS), 0)
+    words = list(takewhile(lambda t: t.type in ("NAME", "COMMA"), stop.tokens[stop.first_index + begin :]))
+    if len(stop.before) - begin != 1 or len(words) < 3 or stop.tokens[stop.first_index + begin + len(words)].type != "ARROW":
+        return None
+    span = stop.between(words[0].start, words[-1].end)
+    help = (f"write `({span.text}) -> ...`",)
+    return errors.syntax(stop.span, "several tensors need parentheses", help=help, edits=(Edit(span, f"({span.text})"),))
+
+
+def _decimal(stop: Stop) -> Diagnostic | None:
+    """`0,5`."""
+    if not _after_value(stop):
+        return None
+    assert stop.previous is not None
+    whole = stop.between(stop.previous.start, stop.tokens[stop.at + 1].end)
+    return errors.decimal_comma(whole) if re.fullmatch(r"0,[0-9]+", whole.text) else None
+
+
+def _next_stage(stop: Stop) -> Diagnostic | None:
+    """`..., dense 3`: a name with arguments of its own, in a pipeline."""
+    name, argument = stop.tokens[stop.at + 1], stop.tokens[min(stop.at + 2, len(stop.tokens) - 1)]
+    begun = any(t.type in ("ARROW", "INPUT", *_EQUALS) for t in stop.before)
+    if not _after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
+        return None
+    help = (f"write an arrow: `-> {name.text} {argument.text}`",)
+    return errors.syntax(stop.span, "stages are separated by arrows, not by commas", help=help, edits=(Edit(stop.span, " ->"),))
+
+
+def _list(stop: Stop) -> Diagnostic | None:
+    """`name=a, b`: values of one argument."""
+    if not _after_value(stop) or len(stop.before) < 3 or stop.before[-2].type != "EQUALS" or stop.before[-3].type != "NAME":
+        return None
+    end = stop.at
+    while stop.tokens[end].type == "COMMA" and stop.tokens[end + 1].type in VALUES and stop.tokens[end + 2].type not in _EQUALS:
+        end += 2
+    if end == stop.at:
+        return None
+    values = stop.between(stop.before[-1].start, stop.tokens[end - 1].end)
+    written = f"[{', '.join(value.strip() for value in values.text.split(','))}]"
+    help = (f"write a list: `{stop.before[-3].text}={written}`",)
+    return errors.syntax(stop.span, "an argument has a single value", help=help, edits=(Edit(values, written),))
+
+
+def _comma_argument(stop: Stop) -> Diagnostic | None:
+    """`(conv 64, 3x3)`: the comma is valid syntax, but not what was meant."""
+    if stop.previous is None or stop.previous.type != "COMMA" or "INPUT" not in stop.possible:
+        return None
+    argument = stop.token.type in ("DIMS", "STRING", "LBRACK", "TRUE", "FALSE")
+    return errors.comma_between_arguments(stop.span_of(stop.previous), stop.without(stop.previous)) if argument else None
+
+
+EXPLAINED = (_comma, _comma_argument)
