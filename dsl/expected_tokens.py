@@ -8,6 +8,7 @@ from . import errors
 from .brackets import OPENERS
 from .diagnostics.model import Diagnostic
 from .grammar import END
+from .habits import NUMBERS
 from .source import SourceFile, Span
 from .tokens import Token
 
@@ -30,6 +31,7 @@ _AFTER = {
 _PUNCTUATION = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
 
 
+_ARITHMETIC = ("PLUS", "MINUS", "TIMES", "AT", "POWER")
 VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
 """What a value may end with."""
 STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
@@ -159,7 +161,8 @@ def found(stop: Stop) -> str:
 def expected(stop: Stop) -> Diagnostic:
     previous = stop.previous
     if previous is not None and previous.type in _AFTER:
-        return errors.syntax(stop.span, f"expected {_after(stop, previous)}, found {found(stop)}")
+        numbers = stop.token.type in ("LBRACK", "LBRACK_TIGHT") and previous.type in _ARITHMETIC
+        return errors.syntax(stop.span, f"expected {_after(stop, previous)}, found {found(stop)}", help=(NUMBERS,) if numbers else ())
     if previous is not None and previous.type in _OPENERS and previous.type != "LBRACE":
         what = "a value or a stage" if previous.type == "LPAR" and "ARROW" not in stop.possible and "INPUT" in stop.possible else "a value"
         help: tuple[str, ...] = ()

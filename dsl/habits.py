@@ -22,5 +22,8 @@ HABITS = {
     "with": "leave it out: `netc run` computes no gradients, and devices are chosen where the model runs",
 }
 
+NUMBERS = "numbers are a tensor as a table: `numbers = table (i) [3] = [1, 2, 3][i]`"
+"""For a list in arithmetic with tensors."""
+
 LIBRARIES = ("F", "K", "functional", "jax", "jnp", "keras", "layers", "nn", "np", "numpy", "onnx", "tf", "timm", "torch", "torchvision")
 """What precedes the dot in the names that other libraries give to operators."""

@@ -137,6 +137,9 @@ def _equals(stop: Stop) -> Diagnostic | None:
         if stop.first.text == "self":
             help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
             return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
+        if stop.statement_has("TABLE"):
+            help = "name them before the shape: `table (i) [3] = [1, 2, 3][i]`"
+            return errors.syntax(stop.span, "a table has names for the indices of its elements", help=(help,))
         if stop.first.type == "OUT":
             name = stop.between(stop.first.end, stop.previous.end).text.strip()
             help = f"name it in a statement of its own: `{name} = ...`, then `out {name}`"

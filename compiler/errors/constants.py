@@ -215,7 +215,10 @@ class ItemOutside(Problem):
         return f"it is from {self.low:g} to {self.high:g}, and the list has the indices from 0 to {self.items - 1}"
 
     def help(self) -> tuple[str, ...]:
-        return (f"limit it: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item",)
+        limits = f"or limit the index: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item"
+        if self.high is None or self.low is None or self.low < 0:
+            return (limits.removeprefix("or "),)
+        return (f"give the list {self.high + 1:g} items, {limits}",)
 
 
 class DivisorMayBeZero(Problem):

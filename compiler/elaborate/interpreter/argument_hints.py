@@ -47,7 +47,7 @@ def surplus_hint(
         or _sizes_hint(cls, slots, node, sizes)
         or _name_hint(cls, slots, node)
         or _position_hint(cls, slots, node, sizes, order)
-        or misplaced_hint(cls, surplus, scope)
+        or _misplaced_hint(cls, node, len(slots), scope)
         or extra_argument_hint(surplus, node)
         or list_hint(cls.name, slots, node)
         or _by_name_hint(cls, slots, surplus)
@@ -158,11 +158,17 @@ def example_of(cls: type[Operator]) -> str:
     return next((part for part in parts if part.split()[:1] == [cls.name]), "")
 
 
-def misplaced_hint(cls: type[Operator], expr: ast.Expr, scope: Scope) -> Hint:
+def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope) -> Hint:
     """For an argument too many that is an activation or a tensor."""
+    expr, rest = node.positional[at], node.positional[at + 1 :]
     if not isinstance(expr, ast.Name):
         return Hint()
     if cls.takes_activation and is_activation(expr.name):
+        written = " ".join(e.span.text for e in node.positional)
+        if not rest and node.called:
+            return Hint(f"leave the parentheses out: `{cls.name} {written}`")
+        if not rest:  # another one was last
+            return Hint(f"a stage has one activation, and the next is a stage of its own: `{cls.name} {written} -> ...`")
         return Hint(f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`")
     found = scope.find(expr.name)
     if cls.takes_activation and found is not None and isinstance(found[0].value, OperatorRef):

@@ -6,6 +6,7 @@ import re
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
+from netc.dsl.habits import NUMBERS
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
@@ -47,7 +48,8 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
         if isinstance(side, CONST_TYPES):
             if "other" not in cls.signature or not isinstance(side, _SCALARS):
                 shown = ("a tensor", show_value(side)) if index else (show_value(side), "a tensor")
-                raise Failure(BadOperand(node.op, " and ".join(shown)), symbol_span(node))
+                hint = NUMBERS if isinstance(side, tuple) else ""
+                raise Failure(BadOperand(node.op, " and ".join(shown), hint), symbol_span(node))
             check_number(side, place)
             number = place
             args |= {"other": side, "reverse": index == 0}
