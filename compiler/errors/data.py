@@ -35,6 +35,10 @@ class ColumnMissing(Problem):
         return (f"its columns are {', '.join(f'`{c}`' for c in self.columns)}" if self.columns else "it has no columns",)
 
     def help(self) -> tuple[str, ...]:
+        between = next((sign for sign in ";\t|" if len(self.columns) == 1 and sign in self.columns[0]), None)
+        if between is not None:
+            shown = "\\t" if between == "\t" else between
+            return (f'its only column looks like several: say what is between them, `separator="{shown}"` after the path in the spec',)
         name = self.near[0] if self.near else "NAME"
         names = [name if one == self.column else one for one in self.asked] or [name]
         listed = f"[{', '.join(names)}]" if self.asked else name

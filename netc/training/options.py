@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from netc.compiler.elaborate.names.setting_words import OF_OPTIMIZERS
 from netc.compiler.errors.base import Problem
 from netc.compiler.errors.training import UnknownChoice, UnknownOption, WrongSetting
 from netc.compiler.ir.training import SettingArgument
@@ -130,7 +131,9 @@ def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[st
     seen: set[str] = set()
     for option in options:
         if option.name not in taken:
-            yield UnknownOption(owner, option.name, tuple(near(option.name, taken)), taken), option.name_span
+            usual = OF_OPTIMIZERS.get(option.name)
+            alike = (usual,) if usual in taken else tuple(near(option.name, taken))
+            yield UnknownOption(owner, option.name, alike, taken), option.name_span
         elif option.name in seen:
             yield WrongSetting(option.name, "is given twice"), option.name_span
         seen.add(option.name)

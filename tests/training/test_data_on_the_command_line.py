@@ -36,6 +36,19 @@ def test_columns_and_options(train: Train) -> None:
     assert Path("run", "last.safetensors").exists()
 
 
+def test_columns_as_a_spec_lists_them(train: Train) -> None:
+    Path("a.csv").write_text("a,b,c\n1,2,3\n4,5,6\n")
+    done = train("-e", spec(), "--data", "a.csv", "--column", "x=[a, b]", "--column", "target=c")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_table_with_another_separator(train: Train) -> None:
+    Path("a.csv").write_text("a;b;c\n1;2;3\n4;5;6\n")
+    done = train("-e", spec(), "--data", "a.csv", "--column", "x=a,b", "--column", "target=c")
+    assert done.exit_code == 1
+    assert 'say what is between them, `separator=";"`' in done.output
+
+
 def test_options_for_the_data_of_the_section(train: Train) -> None:
     """Those on the command line replace the section's; of `validate`, its own come first."""
     Path("a.csv").write_text("a;b;target\n4;6;1\n1;2;3\n")

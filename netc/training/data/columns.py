@@ -7,6 +7,7 @@ floats of another precision, but nothing else that is declared changes its value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from math import prod
@@ -191,7 +192,10 @@ def _chosen(source: Source, asked: Chosen) -> Joined | str:
 
 def _names(asked: Chosen) -> tuple[str, ...]:
     """The names and patterns of what is asked for; on the command line, there are commas between them."""
-    return tuple(asked.split(",")) if isinstance(asked, str) else asked
+    if not isinstance(asked, str):
+        return asked
+    listed = asked[1:-1] if re.fullmatch(r"\[.*,.*\]", asked) else asked  # as a spec has it
+    return tuple(name.strip() for name in listed.split(","))
 
 
 def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:
