@@ -67,6 +67,16 @@ def test_tables_of_known_sizes_are_constants() -> None:
     assert not {"Cos", "Sin", "Range"} & set(types(proto))
 
 
+@pytest.mark.parametrize(("count", "left"), [(240, ["Add"]), (300, ["Cast", "Mul", "Add"])])
+def test_masks_of_constants_are_constants(count: int, left: list[str]) -> None:
+    """Up to 256 KB: 240 x 240 floats are 230 KB, 300 x 300 are 360, and as booleans 90."""
+    text = f"x = input [{count}, {count}] batch=false; part = table (i) [{count}] = i // 7; "
+    text += "rows = part -> unsqueeze 0; columns = part -> unsqueeze 1; x + -100 * (rows != columns -> cast float32)"
+    model = netc.compile(text)
+    agree(model)
+    assert types(model.onnx()) == left
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_weights_of_other_types(dtype: str) -> None:
     model = netc.compile("input [T, 8] -> dense 16 as a", dtype=dtype)

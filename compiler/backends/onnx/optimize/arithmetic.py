@@ -36,10 +36,14 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
 }
 
 
-def _elementwise(function: Callable[..., Any]) -> Compute:
+_OF_BOOLEANS = ("Less", "Greater", "Equal", "Not", "And", "Or")
+"""Those whose results are booleans, a byte each."""
+
+
+def _elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Compute:
     def compute(arrays: Sequence[Array], largest: int) -> Array | None:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
-        if prod(shape) * max(a.itemsize for a in arrays) > largest:
+        if prod(shape) * (1 if is_boolean else max(a.itemsize for a in arrays)) > largest:
             return None
         with np.errstate(all="ignore"):
             return np.asarray(function(*arrays))
@@ -69,5 +73,5 @@ COMPUTED: dict[str, Compute] = {
     "Range": _range,
     "Expand": _expand,
     "Div": _divide,
-    **{op_type: _elementwise(function) for op_type, function in _ELEMENTWISE.items()},
+    **{op_type: _elementwise(function, op_type in _OF_BOOLEANS) for op_type, function in _ELEMENTWISE.items()},
 }

@@ -17,7 +17,9 @@ from .graph import OpenGraph
 from .moves import MOVES
 
 SMALL = 1 << 16
-"""Bytes that may be stored twice, or in place of what computes them."""
+"""Bytes that may be stored twice."""
+COMPUTED_BYTES = 1 << 18
+"""Bytes that are stored in place of what computes them of constants. Otherwise ONNX Runtime would compute them when it loads the file."""
 
 
 def fold_constants(graph: OpenGraph) -> None:
@@ -77,7 +79,7 @@ class _Folding:
             return None
         size = sum(result.nbytes for result in results)
         inputs = set(filter(None, node.inputs))
-        if size <= SMALL and self._constants.issuperset(inputs):
+        if size <= COMPUTED_BYTES and self._constants.issuperset(inputs):
             return results
         moved = [value for value in inputs if value not in self._constants or self.stored[value].nbytes > SMALL]
         alone = all(self._key(taker) == self._key(node) for value in moved for taker in self.graph.takers[value])
@@ -89,8 +91,8 @@ class _Folding:
         if compute is None or node.attributes or len(node.outputs) > 1 or not self._constants.issuperset(node.inputs):
             return None
         arrays = [tensor.read() for tensor in tensors if tensor is not None]
-        result = compute(arrays, SMALL)
-        if result is None or result.nbytes > SMALL or dtype_of(result.dtype) is None:
+        result = compute(arrays, COMPUTED_BYTES)
+        if result is None or result.nbytes > COMPUTED_BYTES or dtype_of(result.dtype) is None:
             return None
         return [of_array(result)]
 
