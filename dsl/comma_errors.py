@@ -14,6 +14,8 @@ from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import STATEMENTS, VALUES, Stop
 
 _EQUALS = ("EQUALS", "ASSIGN")
+_NAMED = frozenset(("NAME", "COMMA", "LPAR", "LPAR_TIGHT", "RPAR"))
+"""What is before the `=` of a statement."""
 _ARGUMENTS = frozenset(("NUMBER", "DIMS"))
 """What follows the name of a stage, and not that of an activation."""
 
@@ -66,13 +68,21 @@ def _names(stop: Stop) -> Diagnostic | None:
 
 def _tensors(stop: Stop) -> Diagnostic | None:
     """`a, b -> ...`, where a pipeline begins: with the statement, or after what names its result."""
-    begin = next((n for n in range(len(stop.before), 0, -1) if stop.before[n - 1].type in _EQUALS), 0)
-    words = list(takewhile(lambda t: t.type in ("NAME", "COMMA"), stop.tokens[stop.first_index + begin :]))
-    if len(stop.before) - begin != 1 or len(words) < 3 or stop.tokens[stop.first_index + begin + len(words)].type != "ARROW":
+    begin = _of_pipeline(stop)
+    words = list(takewhile(lambda t: t.type in ("NAME", "COMMA"), stop.tokens[begin:]))
+    if stop.at - begin != 1 or len(words) < 3 or stop.tokens[begin + len(words)].type != "ARROW":
         return None
     span = stop.between(words[0].start, words[-1].end)
-    help = (f"write `({span.text}) -> ...`",)
-    return errors.syntax(stop.span, "several tensors need parentheses", help=help, edits=(Edit(span, f"({span.text})"),))
+    written = f"({', '.join(word.text for word in words[::2])})"
+    help = (f"write `{written} -> ...`",)
+    return errors.syntax(stop.span, "several tensors need parentheses", help=help, edits=(Edit(span, written),))
+
+
+def _of_pipeline(stop: Stop) -> int:
+    """The index of the token that the statement's pipeline begins with: the first, or that after `name =` or `(a, b) =`."""
+    named = list(takewhile(lambda t: t.type in _NAMED, stop.before))
+    is_named = len(named) < len(stop.before) and stop.before[len(named)].type in _EQUALS
+    return stop.first_index + (len(named) + 1 if is_named else 0)
 
 
 def _decimal(stop: Stop) -> Diagnostic | None:
@@ -85,26 +95,27 @@ def _decimal(stop: Stop) -> Diagnostic | None:
 
 
 def _next_stage(stop: Stop) -> Diagnostic | None:
-    """`..., dense 3`: a name with arguments of its own, in a pipeline."""
+    """`..., dense 3`: a name with arguments of its own, in a pipeline. It is a guess: the arrow is no safe edit."""
     name, argument = stop.tokens[stop.at + 1], stop.tokens[min(stop.at + 2, len(stop.tokens) - 1)]
-    begun = any(t.type in ("ARROW", "INPUT", *_EQUALS) for t in stop.before)
+    alone = stop.at - _of_pipeline(stop) == 1 and stop.first.type == "NAME"
+    begun = alone or any(t.type in ("ARROW", "INPUT") for t in stop.before)
     if not _after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
         return None
     help = (f"write an arrow: `-> {name.text} {argument.text}`",)
-    return errors.syntax(stop.span, "stages are separated by arrows, not by commas", help=help, edits=(Edit(stop.span, " ->"),))
+    return errors.syntax(stop.span, "stages are separated by arrows, not by commas", help=help, edits=(Edit(stop.span, " ->", safe=False),))
 
 
 def _list(stop: Stop) -> Diagnostic | None:
-    """`name=a, b`: values of one argument."""
+    """`name=a, b`: values of one kind for one argument."""
     if not _after_value(stop) or len(stop.before) < 3 or stop.before[-2].type != "EQUALS" or stop.before[-3].type != "NAME":
         return None
-    end = stop.at
-    while stop.tokens[end].type == "COMMA" and stop.tokens[end + 1].type in VALUES and stop.tokens[end + 2].type not in _EQUALS:
+    kind, end = stop.before[-1].type, stop.at
+    while stop.tokens[end].type == "COMMA" and stop.tokens[end + 1].type == kind and stop.tokens[end + 2].type not in _EQUALS:
         end += 2
     if end == stop.at:
         return None
+    written = f"[{', '.join(token.text for token in stop.tokens[stop.at - 1 : end : 2])}]"
     values = stop.between(stop.before[-1].start, stop.tokens[end - 1].end)
-    written = f"[{', '.join(value.strip() for value in values.text.split(','))}]"
     help = (f"write a list: `{stop.before[-3].text}={written}`",)
     return errors.syntax(stop.span, "an argument has a single value", help=help, edits=(Edit(values, written),))
 

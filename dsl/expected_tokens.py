@@ -30,8 +30,8 @@ _AFTER = {
 }  # fmt: skip
 _PUNCTUATION = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
 
-
 _ARITHMETIC = ("PLUS", "MINUS", "TIMES", "AT", "POWER")
+"""What is between two numbers or tensors."""
 VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
 """What a value may end with."""
 STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
@@ -103,6 +103,14 @@ class Stop:
                 return token.end
         return self.tokens[-1].end
 
+    @property
+    def is_list_of_numbers(self) -> bool:
+        """Whether the position is at a list of numbers alone, which no index follows."""
+        end = self.end_of_bracket
+        after = next((token for token in self.tokens[self.at :] if token.start >= end), self.tokens[-1])
+        inside = [token.type for token in self.tokens[self.at + 1 :] if token.end < end]
+        return set(inside) <= {"NUMBER", "COMMA", "MINUS"} and not after.type.startswith("LBRACK")
+
     @cached_property
     def before(self) -> list[Token]:
         """The statement's tokens up to here."""
@@ -161,7 +169,7 @@ def found(stop: Stop) -> str:
 def expected(stop: Stop) -> Diagnostic:
     previous = stop.previous
     if previous is not None and previous.type in _AFTER:
-        numbers = stop.token.type in ("LBRACK", "LBRACK_TIGHT") and previous.type in _ARITHMETIC
+        numbers = stop.token.type in ("LBRACK", "LBRACK_TIGHT") and previous.type in _ARITHMETIC and stop.is_list_of_numbers
         return errors.syntax(stop.span, f"expected {_after(stop, previous)}, found {found(stop)}", help=(NUMBERS,) if numbers else ())
     if previous is not None and previous.type in _OPENERS and previous.type != "LBRACE":
         what = "a value or a stage" if previous.type == "LPAR" and "ARROW" not in stop.possible and "INPUT" in stop.possible else "a value"

@@ -6,6 +6,8 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 
 from __future__ import annotations
 
+import re
+
 from . import comma_errors, errors, foreign_forms
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import STATEMENTS, VALUES, Stop, expected, found
@@ -137,16 +139,30 @@ def _equals(stop: Stop) -> Diagnostic | None:
         if stop.first.text == "self":
             help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
             return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
-        if stop.statement_has("TABLE"):
-            help = "name them before the shape: `table (i) [3] = [1, 2, 3][i]`"
-            return errors.syntax(stop.span, "a table has names for the indices of its elements", help=(help,))
-        if stop.first.type == "OUT":
-            name = stop.between(stop.first.end, stop.previous.end).text.strip()
-            help = f"name it in a statement of its own: `{name} = ...`, then `out {name}`"
-            return errors.syntax(stop.span, "`out` takes tensors that have a name", help=(help,))
+        special = _equals_after_table(stop) or _equals_after_out(stop)
+        if special is not None:
+            return special
         what = "the left side of `=` must be a name, or names in parentheses"
         return errors.syntax(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
     return None
+
+
+def _equals_after_table(stop: Stop) -> Diagnostic | None:
+    """`table [3] = ...`."""
+    at = next((n for n, token in enumerate(stop.before) if token.type == "TABLE"), None)
+    if at is None or at + 1 >= len(stop.before) or not stop.before[at + 1].type.startswith("LBRACK"):
+        return None
+    help = "name them before the shape: `table (i) [3] = [1, 2, 3][i]`"
+    return errors.syntax(stop.span, "a table has names for the indices of its elements", help=(help,))
+
+
+def _equals_after_out(stop: Stop) -> Diagnostic | None:
+    """`out y = ...`, `out (a, b) = ...`."""
+    name = stop.between(stop.first.end, stop.span.start).text.strip()
+    if stop.first.type != "OUT" or not re.fullmatch(r"\w+|\([\w\s,]+\)", name):
+        return None
+    help = f"name it in a statement of its own: `{name} = ...`, then `out {name}`"
+    return errors.syntax(stop.span, "`out` takes tensors that have a name", help=(help,))
 
 
 def _arrow(stop: Stop) -> Diagnostic | None:

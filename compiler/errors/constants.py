@@ -198,6 +198,10 @@ class RealItemIndex(Problem):
         return ("round it: `//` divides integers and rounds down, `floor(...)` makes an integer of a real number",)
 
 
+_LONGEST_LIST = 1000
+"""The most items that a help asks for."""
+
+
 class ItemOutside(Problem):
     """`[1, 2, 3][i]` in a table of 4."""
 
@@ -216,9 +220,9 @@ class ItemOutside(Problem):
 
     def help(self) -> tuple[str, ...]:
         limits = f"or limit the index: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item"
-        if self.high is None or self.low is None or self.low < 0:
+        if self.high is None or self.low is None or self.low < 0 or self.high >= _LONGEST_LIST:
             return (limits.removeprefix("or "),)
-        return (f"give the list {self.high + 1:g} items, {limits}",)
+        return (f"give the list {int(self.high) + 1} items, {limits}",)
 
 
 class DivisorMayBeZero(Problem):

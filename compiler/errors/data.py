@@ -35,7 +35,8 @@ class ColumnMissing(Problem):
         return (f"its columns are {', '.join(f'`{c}`' for c in self.columns)}" if self.columns else "it has no columns",)
 
     def help(self) -> tuple[str, ...]:
-        between = next((sign for sign in ";\t|" if len(self.columns) == 1 and sign in self.columns[0]), None)
+        is_table = self.path.lower().endswith((".csv", ".tsv"))
+        between = next((sign for sign in ";\t|" if is_table and len(self.columns) == 1 and sign in self.columns[0]), None)
         if between is not None:
             shown = "\\t" if between == "\t" else between
             return (f'its only column looks like several: say what is between them, `separator="{shown}"` after the path in the spec',)

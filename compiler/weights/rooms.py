@@ -1,7 +1,8 @@
 """Memory of large arrays, used again.
 
 In: the size and the type of an array. Out: one whose values are not set. Always: memory is used again only when nothing refers to the
-array that had it, nor to a view of that; asking the system for as much each time can take longer than to fill it with random numbers.
+array that had it, nor to a view of that, and for arrays of at least half its size; asking the system for as much each time can take
+longer than to fill it with random numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Rooms:
         size = count * dtype.itemsize
         if not _LEAST <= size <= _MOST:
             return np.empty(count, dtype)
-        at = next((n for n, (room, user) in enumerate(self._rooms) if len(room) >= size and user() is None), len(self._rooms))
+        free = [n for n, (room, user) in enumerate(self._rooms) if size <= len(room) <= 2 * size and user() is None]
+        at = min(free, key=lambda n: len(self._rooms[n][0]), default=len(self._rooms))
         room = self._rooms[at][0] if at < len(self._rooms) else bytearray(size)
         made = np.frombuffer(room, dtype, count)  # the base of all its views, since it is none itself
         self._rooms[at : at + 1] = [(room, ref(made))]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _AHEAD = 2
 """Threads, and results that wait. Drawing a tensor takes longer than writing it."""
+MOST_AT_ONCE = 1 + 2 * _AHEAD
+"""Tensors that are in memory: the one that is used, and in each thread one and its copy."""
 
 
 def ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:

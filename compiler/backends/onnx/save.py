@@ -1,7 +1,7 @@
 """Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
 In: a model whose initialisers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file
-is written whole or not at all; one tensor after the other is in memory; other weights have another hash, so that a graph never finds those
+is written whole or not at all; a few tensors at most are in memory; other weights have another hash, so that a graph never finds those
 of another model, whenever writing ends; what the disk has no room for is refused before the first byte.
 """
 
@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from hashlib import blake2b
+from heapq import nlargest
 from pathlib import Path
 from zlib import crc32
 
@@ -21,7 +22,7 @@ from ...weights.numbers import contiguous
 from ...weights.room import check_disk, check_memory
 from ...weights.stored import StoredTensor
 from ..base import WrongOutput
-from .ahead import ahead
+from .ahead import MOST_AT_ONCE, ahead
 from .elements import element_code, element_name
 from .messages import ModelProto, TensorProto
 from .model import GraphAndTensors
@@ -59,8 +60,8 @@ class OnnxArtefact(Record):
 
     def save(self, path: str) -> None:
         whole = Path(path)
-        largest = max((stored.nbytes for stored in self.made.tensors.values()), default=0)
-        check_memory(2 * largest, "its largest parameters take")
+        largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.made.tensors.values()))
+        check_memory(max(2 * max(largest, default=0), sum(largest)), "its largest parameters take")
         if self.is_large:
             self._save_apart(whole)
         else:

@@ -1,4 +1,4 @@
-"""A model as bytes, piece by piece, so that no more than one tensor is in memory.
+"""A model as bytes, piece by piece, so that no more tensors are in memory than whoever asks for the pieces has read.
 
 In: a model without initialisers, and these as `Piece`s. Out: the bytes that protobuf gives for the model with all of them, in its order of
 fields. Always: the pieces are read in order, each when its turn comes.

@@ -164,7 +164,7 @@ def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope)
     if not isinstance(expr, ast.Name):
         return Hint()
     if cls.takes_activation and is_activation(expr.name):
-        written = " ".join(e.span.text for e in node.positional)
+        written = " ".join(e.span.text for e in (*node.positional[:at], *node.keywords, expr))
         if not rest and node.called:
             return Hint(f"leave the parentheses out: `{cls.name} {written}`")
         if not rest:  # another one was last

@@ -48,7 +48,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
         if isinstance(side, CONST_TYPES):
             if "other" not in cls.signature or not isinstance(side, _SCALARS):
                 shown = ("a tensor", show_value(side)) if index else (show_value(side), "a tensor")
-                hint = NUMBERS if isinstance(side, tuple) else ""
+                hint = NUMBERS if isinstance(side, tuple) and all(isinstance(item, (int, float)) for item in side) else ""
                 raise Failure(BadOperand(node.op, " and ".join(shown), hint), symbol_span(node))
             check_number(side, place)
             number = place

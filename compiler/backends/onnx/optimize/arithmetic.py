@@ -17,7 +17,7 @@ from ....ir.elements import Array
 Compute = Callable[[Sequence[Array], int], "Array | None"]
 
 
-_ELEMENTWISE: dict[str, Callable[..., Any]] = {
+_NUMBERS: dict[str, Callable[..., Any]] = {
     "Add": np.add,
     "Sub": np.subtract,
     "Mul": np.multiply,
@@ -26,18 +26,17 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "Sqrt": np.sqrt,
     "Cos": np.cos,
     "Sin": np.sin,
+    "Where": np.where,
+}
+_BOOLEANS: dict[str, Callable[..., Any]] = {
     "Less": np.less,
     "Greater": np.greater,
     "Equal": np.equal,
     "Not": np.logical_not,
     "And": np.logical_and,
     "Or": np.logical_or,
-    "Where": np.where,
 }
-
-
-_OF_BOOLEANS = ("Less", "Greater", "Equal", "Not", "And", "Or")
-"""Those whose results are booleans, a byte each."""
+"""Elementwise functions, by what they give."""
 
 
 def _elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Compute:
@@ -73,5 +72,6 @@ COMPUTED: dict[str, Compute] = {
     "Range": _range,
     "Expand": _expand,
     "Div": _divide,
-    **{op_type: _elementwise(function, op_type in _OF_BOOLEANS) for op_type, function in _ELEMENTWISE.items()},
+    **{op_type: _elementwise(function) for op_type, function in _NUMBERS.items()},
+    **{op_type: _elementwise(function, is_boolean=True) for op_type, function in _BOOLEANS.items()},
 }
