@@ -7,7 +7,7 @@ program; what the original has and nothing reads is left out, with a note.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
@@ -117,9 +117,16 @@ def _conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Co
 
 def _frozen_statistics(program: ExportedProgram) -> frozenset[str]:
     """The running means of batch normalisations that are in evaluation while the model is in training."""
-    names = program.graph_signature.inputs_to_buffers
-    calls = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.batch_norm.default"]
-    return frozenset(names[node.args[3].name] for node in calls if not node.args[5] and node.args[3] is not None)  # type: ignore[union-attr]
+    return frozenset(key for node, key in _running_means(program, flat_nodes(program.graph_module)) if not node.args[5])
+
+
+def _running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list[tuple[Node, str]]:
+    """The batch normalisations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
+    given."""
+    keys = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
+    calls = [node for node in nodes if str(node.target) == "aten.batch_norm.default"]
+    means = [(node, node.args[3]) for node in calls]
+    return [(node, keys[mean.name]) for node, mean in means if isinstance(mean, Node) and mean.name in keys]
 
 
 def _detached(program: ExportedProgram) -> list[str]:
@@ -323,14 +330,12 @@ def _unheld(source: ExportedProgram) -> list[Obstacle]:
 
 def _changed_alone(source: ExportedProgram) -> list[str]:
     """The running means of batch normalisations whose results nothing reads, in some call."""
-    names = source.graph_signature.inputs_to_buffers
     read: set[Node] = set()
     for node in reversed(source.graph.nodes):
         names_of_it = (node, *same_memory(node)) if is_in_place(node) else (node,)
         if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
             read.add(node)
-    calls = [n for n in source.graph.nodes if str(n.target) == "aten.batch_norm.default" and n.args[5] and n.args[3] is not None]
-    return [names[node.args[3].name] for node in calls if node not in read]
+    return [key for node, key in _running_means(source, source.graph.nodes) if node.args[5] and node not in read]
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
