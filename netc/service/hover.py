@@ -7,12 +7,18 @@ shown model evaluates, such as a library's, has pages and definitions, without t
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 from netc.compiler.dims import SymDim, bounds
 from netc.compiler.elaborate.builtins import BUILTINS
 from netc.compiler.elaborate.index import Reference, StageResult
 from netc.compiler.ops import Operator
+from netc.dsl.brackets import OPENERS
+from netc.dsl.grammar import END, tables
 from netc.dsl.record import Record
 from netc.dsl.source import Span
+from netc.dsl.tokens import lex
 
 from ..reference import page
 from ..word_pages import words
@@ -20,6 +26,10 @@ from .checked import Checked
 from .comments import above
 from .costs import cost_at
 from .show import show_types, show_values
+
+_MOST_LINES = 20
+"""Of a definition that are shown."""
+_CLOSERS = frozenset(("RPAR", "RBRACK"))
 
 
 class Hover(Record):
@@ -98,15 +108,20 @@ def _signature(definition: Span) -> str:
     """The line that a definition begins on, for a block, a function or a `let`; with open parentheses, also the lines up to their ends."""
     text = definition.file.text
     start = text.rfind("\n", 0, definition.start) + 1
-    lines = text[start:].split("\n")
-    shown = next((head for count in range(1, len(lines)) if _balanced(head := lines[:count])), lines[:1])
-    line = "\n".join(shown).strip().removesuffix("{").rstrip()
+    line = text[start : _end(text, start)].strip().removesuffix("{").rstrip()
     return f"```net\n{line}\n```" if line else ""
 
 
-def _balanced(lines: list[str]) -> bool:
-    """Whether no parenthesis is open at the end of these lines."""
-    return sum(line.count("(") - line.count(")") for line in lines) <= 0
+def _end(text: str, start: int) -> int:
+    """Where the first line after `start` ends in which no parenthesis is open; that of the first one, if none of the next lines does."""
+    ends = [match.start() for match in islice(re.compile(r"\n|\Z").finditer(text, start), _MOST_LINES)]
+    tokens, _ = lex(text, tables(), start, ends[-1])
+    depth = 0
+    for token in tokens:
+        if depth <= 0 and token.type in ("NL", END):
+            return token.start
+        depth += (token.type in OPENERS) - (token.type in _CLOSERS)
+    return ends[0]
 
 
 def _word(checked: Checked, offset: int) -> Hover | None:

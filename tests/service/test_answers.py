@@ -159,6 +159,28 @@ def test_hover_shows_a_definition_of_several_lines() -> None:
     assert "```net\nblock f(\n  x: [N, D],\n  k=(1 + 2),\n) { x -> dense k }\n```" in found.text
 
 
+LONG = ",\n".join(f"  a{at}=1" for at in range(30))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("let k = 3  # :(\nlet j = 4  # :)\ninput 3 -> dense |k\n", "let k = 3  # :("),
+        ("block f(  # (\n  k=2,\n) { in -> dense k }\ninput 3 -> |f\n", "block f(  # (\n  k=2,\n) { in -> dense k }"),
+        ("let s = [1,\n  2]\ninput 3 -> reshape |s\n", "let s = [1,\n  2]"),
+        ("input 3 -> dense |k\nlet k = max(\n  1,\n  2)", "let k = max(\n  1,\n  2)"),
+        ("input 3 -> dense |k\nlet k = (\n", "let k = ("),
+        (f"block f(\n{LONG}\n) {{ in -> dense a1 }}\ninput 3 -> |f\n", "block f("),
+    ],
+    ids=["comment", "comment-of-a-parameter", "list", "end-of-file", "never-closed", "long"],
+)
+def test_hover_shows_the_lines_of_a_definition_alone(text: str, shown: str) -> None:
+    _, checked, offset = checked_at(text)
+    found = hover(checked, offset)
+    assert found is not None
+    assert f"```net\n{shown}\n```" in found.text
+
+
 def test_hints_are_at_the_ends_of_lines() -> None:
     _, checked, _ = checked_at(RESIDUAL)
     shown = {checked.source.position(hint.offset)[0]: hint.text for hint in hints(checked)}
