@@ -3,6 +3,7 @@ module itself."""
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.torch.keys import Keys
+from netc.compiler.frontends.torch.modules import ModuleCall
 from netc.importing.command import spec_of
 from netc.importing.differences import LIMIT
 from netc.importing.modules import module_origin
@@ -42,6 +45,30 @@ def proved_keys(module: nn.Module, *inputs: Tensor) -> str:
 def test_a_module_of_one_layer_that_is_called_twice() -> None:
     text = proved_keys(Of(lambda m, x: m.part(x) + m.part(x * 2), part=_Wrapped()), torch.randn(2, 4))
     assert "shared part = " in text
+
+
+def test_each_call_of_a_module_is_gone_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice as many calls ask about twice as often which modules nodes are in, and not four times as often."""
+    chain, results = ModuleCall.chain, Keys.results
+    asked: list[int] = []
+
+    def counted(call: ModuleCall) -> list[ModuleCall]:
+        if asked:
+            asked[-1] += 1
+        return chain(call)
+
+    def counting(keys: Keys) -> Any:
+        asked.append(0)
+        monkeypatch.setattr(ModuleCall, "chain", counted)
+        found = results(keys)
+        monkeypatch.setattr(ModuleCall, "chain", chain)
+        return found
+
+    monkeypatch.setattr(Keys, "results", counting)
+    for calls in (8, 16):
+        netc.from_torch(Of(lambda m, x, n=calls: reduce(lambda y, _: m.part(y), range(n), x), part=_Wrapped(nn.ReLU())), torch.randn(2, 4))
+    assert 0 < asked[0] < asked[1]
+    assert asked[1] < 3 * asked[0]
 
 
 @pytest.mark.parametrize("after", [(), (nn.Threshold(0.1, 20),)], ids=len)

@@ -93,16 +93,18 @@ class Keys:
         """What a call of a shared module makes that is read around another call of it, so that all of them have the same results; and the
         call. Nothing of a module whose calls compute differently."""
         found: dict[Node, ModuleCall] = {}
-        paths: dict[str, list[ModuleCall]] = {}
-        for call in self.shared:
-            paths.setdefault(call.path, []).append(call)
+        bodies: dict[ModuleCall, list[Node]] = {call: [] for call in self.shared}
+        for node, at in self.tree.home.items():
+            for call in at.chain():
+                if call in bodies:
+                    bodies[call].append(node)
+        paths: dict[str, dict[ModuleCall, list[Node]]] = {}
+        for call, body in bodies.items():
+            paths.setdefault(call.path, {})[call] = body
         for calls in paths.values():
-            bodies = [[node for node, at in self.tree.home.items() if call in at.chain()] for call in calls]
-            if len({tuple(str(node.target) for node in body) for body in bodies}) == 1:
-                read = {
-                    at for call, body in zip(calls, bodies, strict=True) for at, node in enumerate(body) if self.tree.leaves(node, call)
-                }
-                found.update({body[at]: call for call, body in zip(calls, bodies, strict=True) for at in read})
+            if len({tuple(str(node.target) for node in body) for body in calls.values()}) == 1:
+                read = {at for call, body in calls.items() for at, node in enumerate(body) if self.tree.leaves(node, call)}
+                found.update({body[at]: call for call, body in calls.items() for at in read})
         return found
 
     # --- the uses of a parameter ---------------------------------------------------------------------------------------------
