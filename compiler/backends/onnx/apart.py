@@ -89,12 +89,16 @@ class _Scales:
         for node in reversed(self.nodes):
             source = _scaled(node, self.builder)
             if source:
-                again = {n + 1 for n in times.get(self._name(node.outputs[0]), ())}
-                times.setdefault(self._name(source), set()).update(again)
+                self._add(times, source, {n + 1 for n in times.get(self._name(node.outputs[0]), ())})
             elif node.op_type == "MatMul":
                 for value in node.inputs:
-                    times.setdefault(self._name(value), set()).add(0)
+                    self._add(times, value, {0})
         return {value for same in self.equal.values() if len(times.get(same[0], ())) > 1 for value in same}
+
+    def _add(self, times: dict[str, set[int]], value: str, more: set[int]) -> None:
+        """Keeps two different numbers at most: others say nothing more."""
+        name = self._name(value)
+        times[name] = set(sorted(times.get(name, set()) | more)[:2])
 
 
 def _all(nodes: Sequence[BuilderNode]) -> Iterator[BuilderNode]:
