@@ -52,7 +52,7 @@ class MissingFile(FileProblem):
         if part is None:
             return ()
         model = f" --model {part[1]}" if part[1] is not None else ""
-        return (f"`{self.path}` is part of netc; its file is `$(netc zoo --path {self.path}){model}`",)
+        return (f"`{self.path}` is part of netc: write `$(netc zoo --path {self.path}){model}`, in Python `netc.zoo({self.path!r})`",)
 
 
 class NotAFile(FileProblem):

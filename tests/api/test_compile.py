@@ -87,6 +87,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert found["latinn.net"].help == (f"did you mean `{tmp_path}/latin.net`?",)
 
 
+def test_a_published_network_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile_file("resnet18")
+    assert caught.value.diagnostics[0].help[0].endswith(", in Python `netc.zoo('resnet18')`")
+    assert netc.zoo("resnet18").name == "resnet18"
+
+
 def test_a_byte_order_mark_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "bom.net").write_bytes(b"\xef\xbb\xbfinput 3 -> dense 2\r\n")
     assert netc.compile_file(tmp_path / "bom.net").name == "bom"
