@@ -80,7 +80,7 @@ fuzz-import: $(READY) ## random PyTorch modules, imported and proved: make fuzz-
 
 fuzz-specs: N ?= 1000
 fuzz-specs: $(READY) ## random specs that compile, run, written and imported: make fuzz-specs N=10_000 SEED=0
-	PYTHONPATH=tests $(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
 
 fuzz-text: N ?= 10_000
 fuzz-text: $(READY) ## mangled texts, checked and formatted: make fuzz-text N=1_000_000 SEED=0

@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
-from parity import SEED, TOLERANCES, close, inputs_for, run_module, sizes_of
-from widened import widened
 
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
+from tests.parity import SEED, TOLERANCES, close, inputs_for, run_module, sizes_of
+from tests.widened import widened
 
 
 def check(

@@ -15,8 +15,6 @@ import numpy as np
 import onnx
 import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
-from rounding import distances
-from widened import widened
 
 import netc
 from netc.compiler.backends.base import Executable, Session
@@ -27,6 +25,8 @@ from netc.compiler.ir.types import TensorType
 from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 from tests.differential.references.run import outputs
+from tests.rounding import distances
+from tests.widened import widened
 
 
 class Distinct(Record):

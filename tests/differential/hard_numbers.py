@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from parity import (
+
+from netc.compiler.dims import symbols
+from netc.compiler.ir.flat import FlatGraph
+from netc.compiler.ops.parametric import Parametric
+from netc.compiler.ops.recurrent import Gru, Lstm
+from tests.differential.known_faults import FAULTS, Fault
+from tests.parity import (
     Allowed,
     Arrays,
     Limit,
@@ -26,12 +32,6 @@ from parity import (
     tensor,
     within,
 )
-
-from netc.compiler.dims import symbols
-from netc.compiler.ir.flat import FlatGraph
-from netc.compiler.ops.parametric import Parametric
-from netc.compiler.ops.recurrent import Gru, Lstm
-from tests.differential.known_faults import FAULTS, Fault
 
 Array = np.ndarray[Any, Any]
 

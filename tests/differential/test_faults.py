@@ -6,7 +6,6 @@ import re
 
 import pytest
 from case_ids import case_id
-from parity import Targets
 
 import netc
 from netc.compiler.ir.flat import FlatGraph
@@ -14,6 +13,7 @@ from netc.compiler.ops import Operator
 from tests.differential import hard_numbers
 from tests.differential.known_faults import FAULTS, Fault
 from tests.differential.test_operators import CASES, EXAMPLES
+from tests.parity import Targets
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ENTRIES = [

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from parity import agree
 
 import netc
 from tests.differential.comparison import compiled
+from tests.parity import agree
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.net"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from parity import agree, slow_path
 from profiles import examples
 
 import netc
@@ -16,6 +15,7 @@ from tests.differential.oracle import HALF_IS_MISSING
 from tests.differential.strategies import uses
 from tests.differential.use import BATCH, Use
 from tests.differential.values import NO_KERNEL, WITHIN_BOUNDS, alone, limits_of, needs_more, tolerance_of
+from tests.parity import agree, slow_path
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # PyTorch warns of uses that nobody would write
 OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands]

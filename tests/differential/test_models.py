@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from parity import agree
 from profiles import examples
 
 import netc
@@ -13,6 +12,7 @@ from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from tests.differential import hard_numbers
 from tests.differential.models import models
+from tests.parity import agree
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from case_families import FAMILIES
 from case_ids import case_id
-from parity import agree
 
 import netc
 from netc.compiler.ops import Operator
+from tests.case_families import FAMILIES
 from tests.differential import hard_numbers
 from tests.differential.values import TORCH_ALONE, torch_alone
+from tests.parity import agree
 
 EXAMPLES = [(f"example of {name}", text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]

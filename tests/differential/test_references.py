@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree, inputs_for, sizes_of, tensor
 
 import netc
 from netc.compiler.backends.onnx.table import EMITTERS
@@ -22,6 +21,7 @@ from netc.compiler.ops.arithmetic import Maximum, Minimum
 from tests.differential import references
 from tests.differential.references import REFERENCES, Call
 from tests.differential.references.run import arguments, outputs, results
+from tests.parity import agree, inputs_for, sizes_of, tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 FIXED = [name for name, cls in sorted(Operator.registry.items()) if cls.operands and cls.arity()[1] is not None]

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from parity import Targets, executed, inputs_for, sizes_of
 from torch import Tensor, nn
 
 import netc
+from tests.parity import Targets, executed, inputs_for, sizes_of
 
 Module = nn.Module
 Loop = Callable[..., tuple[Tensor, ...]]

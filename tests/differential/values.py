@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from parity import Ascending, Distinct, Limit
-
 import netc
 from netc.compiler.ir.flat import FlatGraph
 from tests.differential.use import Use
+from tests.parity import Ascending, Distinct, Limit
 
 Limits = dict[str, Limit]
 

@@ -11,11 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 APPLIED = """
-import sys
 from importlib import import_module
-sys.path.insert(0, "tests")
-import parity
 import netc
+from tests import parity
 from tests.differential import references
 
 for path, code in PARTS:

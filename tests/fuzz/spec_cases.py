@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import torch
-from parity import NOISE, SEED, STEADY, arguments, check_types, close, flattened, inputs_for, tensor
-from rounding import distances
 
 import netc
 from netc.compiler.ir.flat import FlatGraph, FlatNode
 from netc.compiler.ir.graph import OpNode
 from netc.samples import several_shapes
 from tests.differential.references.run import evaluated
+from tests.parity import NOISE, SEED, STEADY, arguments, check_types, close, flattened, inputs_for, tensor
+from tests.rounding import distances
 
 LARGEST = 1e4
 """Of ordinary numbers."""
@@ -75,13 +75,13 @@ class Case:
             not one.numel() or far <= SMALL * float(one.double().abs().max()) for one, far in zip(self.wanted, self.rounding, strict=True)
         )
 
-    def check(self, what: str, found: Sequence[torch.Tensor], exact: bool = False) -> None:
+    def check(self, what: str, found: Sequence[torch.Tensor]) -> None:
         """Raises AssertionError for results of other types, or other numbers."""
         check_types(self.model, self.sizes, found)
         for at, (name, wanted, one) in enumerate(zip(self.model.outputs, self.wanted, found, strict=True)):
-            if self.ordinary or exact:
-                near = exact or torch.allclose(wanted.double(), one.double(), rtol=STEADY, atol=STEADY)
-                close(f"{what}, {name}", wanted, one, str(wanted.dtype), 0.0 if exact else STEADY if near else self.rounding[at])
+            if self.ordinary:
+                near = torch.allclose(wanted.double(), one.double(), rtol=STEADY, atol=STEADY)
+                close(f"{what}, {name}", wanted, one, str(wanted.dtype), STEADY if near else self.rounding[at])
 
     def run(self, module: torch.nn.Module) -> list[torch.Tensor]:
         with torch.no_grad():

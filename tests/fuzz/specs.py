@@ -12,9 +12,7 @@ from random import Random
 import numpy as np
 import onnx
 import torch
-from net.same import has_scan, same_results, signature
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
-from parity import SEED, arguments, executed, flattened, tensor
 
 import netc
 from netc.compiler.backends.net.emit import text_of
@@ -28,6 +26,8 @@ from tests.fuzz import spec_texts
 from tests.fuzz.campaign import Found, main
 from tests.fuzz.spec_cases import OF_NUMBERS, Case, Refused, cases
 from tests.fuzz.spec_texts import Crashed, Spec, compiled, spec
+from tests.net.same import has_scan, same_results, signature
+from tests.parity import SEED, arguments, executed, flattened, tensor
 
 OPSETS = range(17, 24)
 NO_COUNTERPART = frozenset(("onnx-unsupported", "spec-unsupported"))

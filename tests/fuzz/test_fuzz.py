@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -17,6 +20,21 @@ def test_the_randomness_decides() -> None:
         assert made[0] == made[1]
         assert len(set(made[0])) > 5
     assert texts.mangled(Random(3)) == texts.mangled(Random(3))
+
+
+HERE = Path(__file__).parent
+CAMPAIGNS = [path.stem for path in sorted(HERE.glob("*.py")) if "\nif __name__ ==" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("name", CAMPAIGNS)
+@pytest.mark.slow
+def test_a_campaign_is_started_as_its_docstring_says(name: str) -> None:
+    command = [sys.executable, "-m", f"tests.fuzz.{name}", "--help"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    ran = subprocess.run(command, cwd=HERE.parents[1], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "--first" in ran.stdout
+    assert f"python -m tests.fuzz.{name}" in (HERE / f"{name}.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

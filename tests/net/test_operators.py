@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from case_families import FAMILIES
 from case_ids import case_id
-from net.same import has_scan, same_results, signature
 
 import netc
 from netc.compiler.backends.net.emit import text_of
+from tests.case_families import FAMILIES
+from tests.net.same import has_scan, same_results, signature
 
 CASES = {text: family for family, module in FAMILIES.items() for text in module.CASES}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from net.same import has_scan, same_results, signature
 from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.net.emit import text_of
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
+from tests.net.same import has_scan, same_results, signature
 
 NOT_YET = {"cached": "a list of inputs"}
 """What is refused, and why."""

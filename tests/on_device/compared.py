@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from parity import SEED, TOLERANCES, arguments, flattened
 
 import netc
 from netc.compiler.ir.elements import array_of
 from netc.dsl.record import Record
 from netc.importing.differences import difference
+from tests.parity import SEED, TOLERANCES, arguments, flattened
 
 FACTOR = 10
 """What two devices may differ by, as a multiple of what two libraries on one may: both add up in another order."""

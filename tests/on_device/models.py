@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from case_families import FAMILIES
-from parity import inputs_for, sizes_of, tensor
 from zoo.small import SMALL
 
 import netc
 from netc.compiler.ops import Operator
+from tests.case_families import FAMILIES
+from tests.parity import inputs_for, sizes_of, tensor
 
 Case = tuple[str, netc.Model, list[torch.Tensor]]
 

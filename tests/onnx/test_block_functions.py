@@ -11,13 +11,13 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from onnx import inliner
-from parity import SEED, inputs_for, sizes_of
 from zoo.small import SMALL
 
 import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx.functions import DOMAIN
 from netc.compiler.backends.onnx.runtime import OnnxSession
+from tests.parity import SEED, inputs_for, sizes_of
 
 OPSETS = [
     pytest.param(17, marks=pytest.mark.zoo),

@@ -7,9 +7,9 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 TIED = "tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head"
 

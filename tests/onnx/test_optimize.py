@@ -10,11 +10,11 @@ import onnx
 import pytest
 import torch
 from onnx_opsets import check
-from parity import SEED, agree, inputs_for, run_module, sizes_of
 from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.base import OPSET
+from tests.parity import SEED, agree, inputs_for, run_module, sizes_of
 from tests.streams.pieces import same_in_pieces
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from case_families import FAMILIES
 from case_ids import case_id
-from parity import sizes_of
 
 import netc
 from netc.compiler.dims import SymDim, evaluate
@@ -20,9 +18,11 @@ from netc.compiler.ir.flat import FlatGraph
 from netc.compiler.ops.base import OpInputs
 from netc.compiler.ops.loss import Count, Loss
 from netc.compiler.ops.sequence_loss import CtcLoss
+from tests.case_families import FAMILIES
 from tests.differential.references import REFERENCES
 from tests.differential.references.call import Call
 from tests.differential.references.run import arguments
+from tests.parity import sizes_of
 
 LOSSES = [module for family, module in FAMILIES.items() if family.endswith("_loss") and family != "sequence_loss"]
 TEXTS = [text for module in LOSSES for text in module.CASES if "float16" not in text]

@@ -6,13 +6,13 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from parity import agree
 
 import netc
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
+from tests.parity import agree
 
 N, H = symbol("N"), symbol("H")
 

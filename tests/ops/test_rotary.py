@@ -6,10 +6,10 @@ from math import cos, sin
 
 import pytest
 import torch
-from parity import agree
 
 import netc
 from netc.compiler.analysis.cost import summary
+from tests.parity import agree
 
 
 def rotate_half(x: torch.Tensor) -> torch.Tensor:

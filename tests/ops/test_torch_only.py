@@ -5,13 +5,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from case_families import FAMILIES
 from case_ids import case_id
 from onnx.reference import ReferenceEvaluator
 
 import netc
 from netc.compiler.dims import evaluate
 from netc.compiler.ir.types import TensorType
+from tests.case_families import FAMILIES
 
 TEXTS = [text for module in FAMILIES.values() for text in getattr(module, "TORCH_ONLY", [])]
 

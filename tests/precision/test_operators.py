@@ -7,12 +7,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from parity import inputs_for, sizes_of, tensor
-from widened import widened
 
 import netc
 from netc.compiler.ir.elements import array_of
 from netc.compiler.ops.base import Operator
+from tests.parity import inputs_for, sizes_of, tensor
+from tests.widened import widened
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 ROUNDINGS = 8

@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from parity import inputs_for, sizes_of, tensor
 from profiles import examples
 
 import netc
 from tests.differential.models import models
+from tests.parity import inputs_for, sizes_of, tensor
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.long]
 KERNELS = ("not implemented for", "not supported for", "Unsupported dtype", "scalar type: ", "tensors of type: ")

@@ -17,12 +17,12 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
-from widened import widened
 from zoo.catalogue import SPECS, entries, files
 from zoo.small import SMALL
 
 import netc
 from netc.compiler.ir.elements import array_of
+from tests.widened import widened
 
 ROUNDINGS = 8
 """The greatest distance from the results of float32, in units of the largest rounding error of the largest result: that of the modules

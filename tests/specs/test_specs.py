@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree, arguments, flattened, inputs_for, sizes_of, tensor
 
 import netc
+from tests.parity import agree, arguments, flattened, inputs_for, sizes_of, tensor
 
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted([*SPECS.glob("*.net"), *SPECS.glob("seed/*.net")])

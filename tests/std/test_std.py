@@ -9,11 +9,11 @@ import onnx.numpy_helper
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from parity import agree
 from torch import nn
 from torch.nn.utils import parametrizations
 
 import netc
+from tests.parity import agree
 
 STD = Path(__file__).parents[2] / "specs" / "std"
 USES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 
 def signatures(text: str) -> dict[str, str]:

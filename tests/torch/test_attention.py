@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import netc
+from tests.parity import agree
 
 MASKED = """
 q = input [2, T, 8]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 ATTEND = (
     "block attend(x: [N, T, D], context?: [N, S, _], mask?: [N, S], heads=2) { "

@@ -7,11 +7,11 @@ import re
 
 import pytest
 import torch
-from parity import inputs_for, sizes_of, tensor
 from torch import Tensor
 
 import netc
 from netc.compiler.ops.base import Operator
+from tests.parity import inputs_for, sizes_of, tensor
 
 FOLLOWING = {
     "input [4] int64 -> (cast float32 -> dense 2) as head": 'self["1"](x.to(self["1"].weight.dtype))',

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from parity import agree
 from torch import nn
 
 import netc
+from tests.parity import agree
 
 FIRST = """
 block layer(first, scale=1.0) { in -> (if first { layer_norm as norm }) -> dense in.features as fc -> (if not first { relu }) }

@@ -8,9 +8,9 @@ from textwrap import dedent
 import numpy as np
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 
 def forward(text: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 READ = {
     "tied": "tokens = input [T] int64\nh = tokens -> embedding 10 4 as words -> dense 4 relu\nh @ transpose(words.weight, 0, 1)",

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 GOLDEN = Path(__file__).parent / "golden"
 SPECS = sorted(GOLDEN.glob("*.net"))

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import netc
+from tests.parity import agree
 
 
 def attend(rotary: str = "rotary", attention: str = "causal=true") -> str:

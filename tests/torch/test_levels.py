@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 BY_TURNS = """
 input 8 -> (repeat (i, w) in enumerate([4, 6, 5]) { dense w as fc.{i} -> layer_norm as norms.{i} } -> dense 3 as out.last) as body

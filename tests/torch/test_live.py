@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from parity import inputs_for, run_module, sizes_of, tensor
 
 import netc
 from netc.compiler.backends.torch.emit import class_name, source
 from netc.compiler.backends.torch.live.load import live
+from tests.parity import inputs_for, run_module, sizes_of, tensor
 
 SAMPLES = {
     "sequence": "input 4 -> (dense 8 relu -> dropout 0.5 -> dense 2) as head",

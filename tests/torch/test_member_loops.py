@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 VGG = (
     "(repeat (w, n) in zip([4, 6, 8, 8], [1, 2, 3, 3]) { "

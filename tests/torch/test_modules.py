@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from case_families import FAMILIES
 from case_ids import case_id
-from parity import inputs_for, run_module, sizes_of
 
 import netc
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.backends.torch.table import FUNCTIONS, MODULES
 from netc.compiler.ops import Operator
+from tests.case_families import FAMILIES
+from tests.parity import inputs_for, run_module, sizes_of
 
 TEXTS = dict.fromkeys(
     [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from parity import agree
 from torch import nn
 
 import netc
 from netc.compiler.analysis.parameters import parameters
 from netc.compiler.backends.python.naming import camel, singular, unique
 from netc.compiler.backends.torch.framework import TORCH
+from tests.parity import agree
 
 
 def test_attributes_are_those_of_the_installed_pytorch() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 PLAIN = {
     "an operator": 'block split(h) { rearrange "n t (h d) -> n h t d" h=h }; input [T, 8] -> dense 8 -> split 2 -> relu',

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 U_NET = """
 block cell(x: [N, C, H, W], width, depth) {

@@ -6,9 +6,9 @@ from textwrap import dedent
 
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 BEFORE = "x = input [T, 4]\nz = input 4\n"
 SAMPLES = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from parity import agree
 
 import netc
 from netc.compiler.analysis.parameters import parameters
+from tests.parity import agree
 
 ENCODE = (
     "block encode(w) { x = in -> dense w; y = x -> sum axis=1 -> unsqueeze 1 -> expand [-1, in.shape[1], -1]; x + y -> mean axis=1 };"

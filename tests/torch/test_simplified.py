@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 
 def computed(text: str) -> list[str]:

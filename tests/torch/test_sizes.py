@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 SAMPLES = {
     "read": "x = input [T, 4]; x + (table (t, k) [T, 4] = t * 0.5 + k)",

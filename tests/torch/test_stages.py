@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree
 from torch import nn
 from torch.nn import functional
 
 import netc
+from tests.parity import agree
 
 ROW = "block cell(width, act=relu, norm=batch_norm) { conv width 3x3 padding=1 as 0 -> norm as 1 -> act }"
 WIRED = "block cell(width, act=gelu) { x = in -> dense width as fc -> act; x * (in -> dense width as gate -> act) }"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 BLOCKS = """
 block two(p: [N, 3], q: [N, 3]) { (p -> dense 3) - q }

@@ -6,10 +6,10 @@ import ast
 from typing import Any
 
 import pytest
-from parity import agree
 
 import netc
 from netc.compiler.analysis.parameters import parameters
+from tests.parity import agree
 
 SAMPLES = {
     "chain": "input 4 -> (dense 8 relu -> dropout 0.5 -> dense 2) as head",

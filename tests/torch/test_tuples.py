@@ -5,9 +5,9 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 U_NET = """
 block unet(widths) {

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-from parity import agree
 
 import netc
+from tests.parity import agree
 
 RESIDUAL = (
     "block cell(width, stride=1) { main = in -> conv width 3x3 stride=stride padding=1 as conv; skip = in -> "

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from counting import multiply_adds
-from parity import inputs_for, sizes_of, tensor
 
 import netc
 from netc.compiler.analysis.cost import summary
 from netc.compiler.dims import evaluate
 from netc.compiler.ops import Operator
+from tests.parity import inputs_for, sizes_of, tensor
 
 UNCOUNTED = {"bilinear"}
 """Operators whose products PyTorch's counter does not know."""

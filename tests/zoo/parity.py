@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 import torch
 from counting import multiply_adds
-from parity import executed
 from safetensors.torch import load_file, save_file
 from zoo.drawn import Drawn, drawn, of_module, same_distribution
 from zoo.record import note
@@ -22,6 +21,7 @@ import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import evaluate, show
 from netc.compiler.weights.initial import initial
+from tests.parity import executed
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4

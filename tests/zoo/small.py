@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from parity import Limit, inputs_for, sizes_of, tensor
 
 import netc
+from tests.parity import Limit, inputs_for, sizes_of, tensor
 
 SPECS = Path(__file__).parents[2] / "specs"
 

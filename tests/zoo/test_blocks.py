@@ -17,8 +17,6 @@ from typing import Any
 
 import pytest
 import torch
-from parity import arguments as taken_by
-from parity import inputs_for, sizes_of, tensor
 from zoo.alone import LABEL, Elaborated, Sizes, changed, unchanged
 from zoo.small import SMALL
 
@@ -29,6 +27,8 @@ from netc.compiler.backends.python.printing.printer import literal
 from netc.compiler.backends.torch.emit import classes_in
 from netc.compiler.dims import evaluate, symbols
 from netc.compiler.ir.origins import TracedInt
+from tests.parity import arguments as taken_by
+from tests.parity import inputs_for, sizes_of, tensor
 
 OTHERS: tuple[Callable[[int], int], ...] = (lambda value: 2 * value, lambda value: value + 1, lambda value: 3 * value)
 """Other values of an integer, the likeliest to be accepted first."""

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 import torch
-from parity import arguments as taken_by
-from parity import inputs_for, sizes_of, tensor
 from zoo.catalogue import compilable
 from zoo.small import SMALL, Small
 
 import netc
+from tests.parity import arguments as taken_by
+from tests.parity import inputs_for, sizes_of, tensor
 
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted(path for path in SPECS.rglob("*.net") if "std" not in path.parts)

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from case_families import FAMILIES
-
+from tests.case_families import FAMILIES
 from tests.differential.references import activation, constants, elementwise, layers, normalization, products, reduction, shape, spatial
 from tests.differential.references.call import Call as Call
 
