@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx import save
-from netc.compiler.backends.onnx.ahead import ahead
+from netc.compiler.backends.onnx.ahead import MOST_AT_ONCE, ahead
 from netc.compiler.backends.onnx.save import of_proto
 from netc.compiler.backends.onnx.stream import Message, inside
 from netc.compiler.weights import room
@@ -80,8 +80,8 @@ def test_a_graph_without_anything() -> None:
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("weights", ["drawn", "file", "another type"])
 @pytest.mark.long
-def test_one_tensor_is_in_memory(large: bool, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three, with the two that are made while another is written, and what these are drawn or converted from in parts."""
+def test_a_few_tensors_are_in_memory(large: bool, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sixteen: the one that is written, those that two threads make with their copies, and memory that is kept to be used again."""
     model = netc.compile(WIDE)
     path = tmp_path / "w.safetensors"
     kind = np.float16 if weights == "another type" else np.float32
@@ -93,7 +93,7 @@ def test_one_tensor_is_in_memory(large: bool, weights: str, tmp_path: Path, monk
     model.save(tmp_path / "m.onnx", **options)  # type: ignore[arg-type]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 6 * BYTES / 16
+    assert peak < (MOST_AT_ONCE + 3) * BYTES / 16
     found, wanted = (
         {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
         for proto in (onnx.load(tmp_path / "m.onnx"), model.onnx(**options))  # type: ignore[arg-type]

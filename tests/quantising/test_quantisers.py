@@ -102,7 +102,7 @@ def test_by_netc(name: str, kind: str, tmp_path: Path) -> None:
     convolutions = {"vit": 1, "resnet18": 20}.get(name, 0) if kind == "int4" else 0
     assert (found.products, found.quantised) == (NETWORKS[name][3], NETWORKS[name][3] - convolutions)
     assert found.bytes_before == pytest.approx(source.stat().st_size, rel=1e-3)
-    assert 0 < change(source, target, inputs) < (0.2 if kind == "int4" else 0.05)
+    assert 0 < change(source, target, inputs) < (0.25 if kind == "int4" else 0.05)
 
 
 @pytest.mark.long
