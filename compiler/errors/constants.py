@@ -219,10 +219,10 @@ class ItemOutside(Problem):
         return f"it is from {self.low:g} to {self.high:g}, and the list has the indices from 0 to {self.items - 1}"
 
     def help(self) -> tuple[str, ...]:
-        limits = f"or limit the index: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item"
+        limit = f"limit the index: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item"
         if self.high is None or self.low is None or self.low < 0 or self.high >= _LONGEST_LIST:
-            return (limits.removeprefix("or "),)
-        return (f"give the list {int(self.high) + 1} items, {limits}",)
+            return (limit,)
+        return (f"give the list {int(self.high) + 1} items, or {limit}",)
 
 
 class DivisorMayBeZero(Problem):

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from frontends.imported import agree
-from frontends.test_torch_modules import Of, batches
+from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from frontends.imported import agree, operators
-from frontends.test_torch_modules import Of, batches
+from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc

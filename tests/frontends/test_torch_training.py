@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from frontends import written
 from frontends.imported import same, tensors
 from torch import Tensor, nn
 
@@ -18,17 +19,11 @@ from netc.importing.proof import NotProved, prove
 pytestmark = pytest.mark.slow
 
 
-class Of(nn.Module):
-    """A module of a function, and of modules by name."""
+class Of(written.Of):
+    """The same with one input, which has a name."""
 
-    def __init__(self, function: Any, **modules: nn.Module) -> None:
-        super().__init__()
-        self.function = function
-        for name, module in modules.items():
-            setattr(self, name, module)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(self, x)
+    def forward(self, x: Tensor) -> Any:  # type: ignore[override]
+        return super().forward(x)
 
 
 def agree(module: nn.Module, x: Tensor) -> str:

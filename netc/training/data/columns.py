@@ -194,8 +194,9 @@ def _names(asked: Chosen) -> tuple[str, ...]:
     """The names and patterns of what is asked for; on the command line, there are commas between them."""
     if not isinstance(asked, str):
         return asked
-    listed = asked[1:-1] if re.fullmatch(r"\[[^\[\]]*,[^\[\]]*\]", asked) else asked  # as a spec has it
-    return tuple(name.strip() for name in listed.split(",")) if listed is not asked else tuple(asked.split(","))
+    if re.fullmatch(r"\[[^\[\]]*,[^\[\]]*\]", asked):  # as a spec has it
+        return tuple(name.strip() for name in asked[1:-1].split(","))
+    return tuple(asked.split(","))
 
 
 def _beside(joined: Joined, read: Mapping[str, Array]) -> Array:

@@ -143,23 +143,16 @@ def clip(values, low, high):
     return minimum(maximum(values, low), high)
 
 
-def _put(made, out):
-    """The result, in `out` if there is one."""
-    if out is not None:
-        out[:] = made
-    return made
-
-
 class _Pairs:
     """A function of two arrays, and of all in a list."""
 
     def __init__(self, function):
         self.function = function
 
-    def __call__(self, a, b, out=None):
+    def __call__(self, a, b):
         kind = result_type(a, b)
         a, b = broadcast_arrays(a, b)
-        return _put(empty_of([kind.cast(self.function(x, y)) for x, y in zip(a.flat, b.flat, strict=True)], a.shape, kind), out)
+        return empty_of([kind.cast(self.function(x, y)) for x, y in zip(a.flat, b.flat, strict=True)], a.shape, kind)
 
     def reduce(self, values):
         made = values[0]
@@ -172,16 +165,15 @@ maximum = _Pairs(lambda x, y: x if x >= y or x != x else y)
 minimum = _Pairs(lambda x, y: x if x <= y or x != x else y)
 left_shift = _Pairs(lambda x, y: x << y)
 power = _Pairs(lambda x, y: x**y)
-subtract = _Pairs(lambda x, y: x - y)
 
 
 def _each(function, *, real=True):
     """A function of each element; of integers in float64 if it is `real`."""
 
-    def called(value, out=None):
+    def called(value):
         value = of(value)
         kind = dtype("float64") if real and value.dtype.kind != "f" else value.dtype
-        return _put(empty_of([kind.cast(_safely(function, v)) for v in value.flat], value.shape, kind), out)
+        return empty_of([kind.cast(_safely(function, v)) for v in value.flat], value.shape, kind)
 
     return called
 
