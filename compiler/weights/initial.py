@@ -7,7 +7,6 @@ and on those of the one that it follows, so that they stay when stages are added
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import blake2b
 from math import sqrt
 from threading import local
 from typing import Any
@@ -19,11 +18,12 @@ from ..ir.elements import Array, numpy_dtype
 from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initialisers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
+from .bits import Bits
 from .quantiles import PARTS, fill_normal, half_normal, half_uniform
 from .rooms import Rooms
 
 _PART = 1 << 15
-"""Values that are drawn at once: what fits into the caches. Normal values depend on it."""
+"""Values that are drawn at once: what fits into the caches. It is a multiple of four, as in `quantiles`."""
 Draw = Callable[..., Array]
 """What draws the values of one parameter: given what is known of it, what to draw from, and the values of the initialiser's arguments."""
 
@@ -94,21 +94,19 @@ def _padded(info: ParameterInfo, values: Array) -> Array:
 
 
 class _Source:
-    """What one thread draws from: a generator for every name, which is one, keyed anew, since making one asks the system for randomness
-    that nobody wants; and memory."""
+    """What one thread draws from: random bits, and memory."""
 
     def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.bits = np.random.Philox(key=0)
-        self.fresh: Any = self.bits.state
-        self.generator = np.random.Generator(self.bits)
+        self.bits = Bits(seed)
         self.empty = Rooms().empty
+
+    @property
+    def generator(self) -> np.random.Generator:
+        return np.random.Generator(self.bits.first)
 
     def named(self, name: str) -> _Source:
         """The source of the name, good until the next is asked for."""
-        key = blake2b(f"{self.seed}:{name}".encode(), digest_size=16).digest()
-        self.fresh["state"]["key"] = np.frombuffer(key, "<u8")
-        self.bits.state = self.fresh
+        self.bits.name(name)
         return self
 
 

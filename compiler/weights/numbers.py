@@ -6,15 +6,17 @@ elements follow each other in memory; others are taken whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..ir.elements import Array, NumpyType, dtype_of
 
+Empty = Callable[[int, NumpyType], Array]
+"""An array of a size and a type whose values are not set."""
 _PART = 1 << 20
 """Elements."""
-_ROWS, _COLUMNS = 64, 1024
+_ROWS, _COLUMNS = 64, 4096
 """Of a matrix, what is transposed at once."""
 _APART = 32
 """Elements by which the rows of a copy are further apart, so that they are not a power of two from each other."""
@@ -45,15 +47,15 @@ def contiguous_parts(array: Array) -> Iterator[Array]:
             yield contiguous(array[begin : begin + rows])
 
 
-def contiguous(array: Array) -> Array:
-    """The array with its elements following each other in C's order.
+def contiguous(array: Array, empty: Empty = np.empty) -> Array:
+    """The array with its elements following each other in C's order. `empty` gives the memory of a large copy.
 
     Of transposed matrices NumPy's own copy reads one element of each row after the other; rows that are a power of two apart share a few
     lines of the caches, and are read from memory each time. Blocks that are copied first are transposed 6 to 12 times as fast."""
     if array.ndim != 2 or array.size <= _ROWS * _COLUMNS or array.strides[0] != array.itemsize:
         return np.ascontiguousarray(array)
     columns, rows = array.shape
-    made = np.empty(array.shape, array.dtype)
+    made = empty(array.size, array.dtype).reshape(array.shape)
     block = np.empty((_ROWS, _COLUMNS + _APART), array.dtype)
     for row in range(0, rows, _ROWS):
         for column in range(0, columns, _COLUMNS):

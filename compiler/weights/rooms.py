@@ -7,6 +7,7 @@ longer than to fill it with random numbers.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 from weakref import ref
 
@@ -19,15 +20,20 @@ _LEAST, _MOST = 1 << 20, 1 << 27
 
 
 class Rooms:
-    """The memory that one thread has asked for."""
+    """The memory that was asked for, of threads that share it."""
 
     def __init__(self) -> None:
         self._rooms: list[tuple[bytearray, ref[Any]]] = []
+        self._lock = Lock()
 
     def empty(self, count: int, dtype: NumpyType) -> Array:
         size = count * dtype.itemsize
         if not _LEAST <= size <= _MOST:
             return np.empty(count, dtype)
+        with self._lock:
+            return self._made(size, count, dtype)
+
+    def _made(self, size: int, count: int, dtype: NumpyType) -> Array:
         free = [n for n, (room, user) in enumerate(self._rooms) if size <= len(room) <= 2 * size and user() is None]
         at = min(free, key=lambda n: len(self._rooms[n][0]), default=len(self._rooms))
         room = self._rooms[at][0] if at < len(self._rooms) else bytearray(size)

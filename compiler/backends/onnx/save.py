@@ -13,16 +13,19 @@ from functools import partial
 from hashlib import blake2b
 from heapq import nlargest
 from pathlib import Path
+from typing import BinaryIO
 from zlib import crc32
 
 from netc.dsl.record import Record
 
 from ...ir.elements import Array
-from ...weights.numbers import contiguous
+from ...weights.numbers import Empty, contiguous
 from ...weights.room import check_disk, check_memory
+from ...weights.rooms import Rooms
 from ...weights.stored import StoredTensor
 from ..base import WrongOutput
 from .ahead import MOST_AT_ONCE, ahead
+from .direct import DirectFile
 from .elements import element_code, element_name
 from .messages import ModelProto, TensorProto
 from .model import GraphAndTensors
@@ -38,6 +41,12 @@ _BUFFER = 1 << 22
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are written, and those that there will be."""
+Opened = Callable[[Path], BinaryIO | DirectFile]
+"""A new file, to write to."""
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("wb", _BUFFER)
 
 
 class OnnxArtefact(Record):
@@ -80,7 +89,8 @@ class OnnxArtefact(Record):
         apart = {name: stored for name, stored in self.made.tensors.items() if stored.nbytes >= _ALIGNMENT}
         digest = blake2b(digest_size=8)
         unnamed = path.with_name(path.name + ".data")
-        self._write(unnamed, _digested(_padded(apart.values()), digest), sum(s.nbytes + _padding(s.nbytes) for s in apart.values()))
+        size = sum(s.nbytes + _padding(s.nbytes) for s in apart.values())
+        self._write(unnamed, _digested(_padded(apart.values()), digest), size, DirectFile)
         data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
         os.replace(unnamed, data)
         message = Message(self.made.proto, list(self._pieces(apart, data.name)))
@@ -95,9 +105,9 @@ class OnnxArtefact(Record):
             yield outside(name, stored, location, offset)
             offset += stored.nbytes + _padding(stored.nbytes)
 
-    def _write(self, path: Path, chunks: Iterable[Chunk], size: int) -> None:
+    def _write(self, path: Path, chunks: Iterable[Chunk], size: int, opened: Opened = _opened) -> None:
         check_disk(path.parent, size)
-        write_atomically(path, chunks if self.progress is None else _counted(chunks, size, self.progress))
+        write_atomically(path, chunks if self.progress is None else _counted(chunks, size, self.progress), opened)
 
 
 def save_proto(proto: ModelProto, path: str | Path) -> None:
@@ -119,11 +129,11 @@ def of_proto(proto: ModelProto) -> GraphAndTensors:
     return GraphAndTensors(light, {tensor.name: stored(tensor) for tensor in proto.graph.initializer})
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
+def write_atomically(path: Path, chunks: Iterable[Chunk], opened: Opened = _opened) -> None:
     """Writes a file under another name and moves it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb", _BUFFER) as file:
+        with opened(temporary) as file:
             for chunk in chunks:
                 file.write(chunk)
         os.replace(temporary, path)
@@ -151,12 +161,13 @@ def _padding(size: int) -> int:
     return -size % _ALIGNMENT
 
 
-def _laid_out(stored: StoredTensor) -> Array:
+def _laid_out(stored: StoredTensor, empty: Empty) -> Array:
     """To write takes as long as to draw: what is between is not for the thread that writes."""
-    return contiguous(stored.read())
+    return contiguous(stored.read(), empty)
 
 
 def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
-    for array in ahead(partial(_laid_out, stored) for stored in tensors):
+    rooms = Rooms()
+    for array in ahead(partial(_laid_out, stored, rooms.empty) for stored in tensors):
         yield from contents(array)
         yield bytes(_padding(array.nbytes))

@@ -16,10 +16,10 @@ _STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 
 
 class Philox:
-    """Counter-based random bits. Setting `state` begins anew with its key."""
+    """Counter-based random bits. Setting `state` begins anew with its key and its counter."""
 
     def __init__(self, key=0):
-        self._fresh = {"state": {"key": [key, 0]}}
+        self._fresh = {"state": {"key": [key, 0], "counter": [0, 0, 0, 0]}}
         self.state = self._fresh
 
     @property
@@ -29,7 +29,8 @@ class Philox:
     @state.setter
     def state(self, given):
         self.key = list(given["state"]["key"])
-        self.counter, self.words, self.half = 0, [], None
+        self.counter = sum(word << 64 * n for n, word in enumerate(given["state"]["counter"]))
+        self.words, self.half = [], None
 
     def word(self):
         """64 bits."""
@@ -39,7 +40,7 @@ class Philox:
         return self.words.pop()
 
     def _block(self):
-        c = [self.counter & _MASK, self.counter >> 64 & _MASK, 0, 0]
+        c = [self.counter >> 64 * n & _MASK for n in range(4)]
         k0, k1 = self.key
         for _ in range(10):
             a, b = c[0] * _MULTIPLIERS[0], c[2] * _MULTIPLIERS[1]
@@ -47,7 +48,9 @@ class Philox:
             k0, k1 = (k0 + _STEPS[0]) & _MASK, (k1 + _STEPS[1]) & _MASK
         return c
 
-    def random_raw(self, count):
+    def random_raw(self, count=None):
+        if count is None:
+            return self.word()
         return Array.make([self.word() for _ in range(count)], (count,), dtype("uint64"))
 
     def half_word(self):

@@ -1,0 +1,101 @@
+"""Files of gigabytes, written without the system's cache: for pages of the cache the system can take longer than the disk does, and files
+of this size only drive out what others have there.
+
+In: a path, then bytes. Out: the file. Always: where the system has no such writing, or the file system refuses it, the file is written
+as others are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from mmap import PAGESIZE, mmap
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_DIRECT = getattr(os, "O_DIRECT", 0)
+_BLOCK = 1 << 24
+"""Bytes that are written at once, from an address, to a place and of a length that are multiples of a page."""
+
+
+class DirectFile:
+    """A new file that is written from its beginning to its end: while one block is on its way to the disk, the other is filled."""
+
+    def __init__(self, path: Path) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # most models are written without
+
+        self._file = path.open("wb", buffering=0)
+        self._blocks = [memoryview(mmap(-1, _BLOCK)) for _ in range(2)]
+        self._filled = 0
+        self._size = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
+        self._set(_DIRECT)
+
+    def write(self, content: bytes | memoryview) -> None:
+        left = memoryview(content)
+        self._size += len(left)
+        while left:
+            some, left = left[: _BLOCK - self._filled], left[_BLOCK - self._filled :]
+            block = self._blocks[0][self._filled : self._filled + len(some)]
+            np.copyto(np.frombuffer(block, np.uint8), np.frombuffer(some, np.uint8))  # other threads go on meanwhile
+            self._filled += len(some)
+            if self._filled == _BLOCK:
+                self._send()
+
+    def __enter__(self) -> DirectFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._file, self._thread:
+            if error is None:
+                self._filled += -self._filled % PAGESIZE
+                self._send()
+                self._wait()
+                self._file.truncate(self._size)
+
+    def _send(self) -> None:
+        self._wait()
+        self._written = self._thread.submit(self._write, self._blocks[0][: self._filled])
+        self._blocks.reverse()
+        self._filled = 0
+
+    def _wait(self) -> None:
+        """Until the block before is on the disk; raises what went wrong."""
+        if self._written is not None:
+            self._written.result()
+
+    def _write(self, left: memoryview) -> None:
+        while left:
+            left = left[self._count_written(left) :]
+
+    def _count_written(self, content: memoryview) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not self._set(0):
+                raise
+            return self._file.write(content)
+
+    def _set(self, direct: int) -> bool:
+        """Says how the file is written; whether that is otherwise than before."""
+        if fcntl is None or not _DIRECT:
+            return False
+        with suppress(OSError):
+            before = fcntl.fcntl(self._file, fcntl.F_GETFL)
+            after = before & ~_DIRECT | direct
+            fcntl.fcntl(self._file, fcntl.F_SETFL, after)
+            return after != before
+        return False

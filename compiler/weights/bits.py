@@ -1,0 +1,56 @@
+"""Random bits for one parameter after the other.
+
+In: a seed, and the name of each. Out: three generators of bits, independent of each other. Always: the bits depend on the seed and the
+name alone.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ..ir.elements import Array
+
+
+class Bits:
+    """The generators, which are made once and keyed anew for every name, since making one asks the system for randomness that nobody wants.
+    All three have the name's key; they count from places that are 2**192 apart."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._generators = [np.random.Philox(key=0) for _ in range(3)]
+        self._fresh: Any = self._generators[0].state
+        self._keyed = [False] * 3
+
+    def name(self, name: str) -> None:
+        """Begins with the bits of the name."""
+        key = blake2b(f"{self._seed}:{name}".encode(), digest_size=16).digest()
+        self._fresh["state"]["key"] = np.frombuffer(key, "<u8")
+        self._keyed = [False] * 3
+
+    @property
+    def first(self) -> np.random.BitGenerator:
+        return self._at(0)
+
+    @property
+    def second(self) -> np.random.BitGenerator:
+        return self._at(1)
+
+    @property
+    def third(self) -> np.random.BitGenerator:
+        return self._at(2)
+
+    def _at(self, number: int) -> np.random.BitGenerator:
+        generator = self._generators[number]
+        if not self._keyed[number]:
+            self._fresh["state"]["counter"][3] = number
+            generator.state = self._fresh
+            self._keyed[number] = True
+        return generator
+
+
+def sixteens(bits: np.random.BitGenerator, count: int) -> Array:
+    """Numbers of 16 bits, four of each word, its lowest bits first."""
+    return bits.random_raw((count + 3) // 4).astype("<u8", copy=False).view("<u2")[:count]
