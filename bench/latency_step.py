@@ -27,7 +27,7 @@ TEXT = {"vocabulary": 5000, "width": 768, "depth": 4, "heads": 12}
 LENGTH = 128
 WARM = 3
 SESSIONS = 3
-LOADS = 12
+LOADS = 40
 
 
 class Logits(torch.nn.Module):
