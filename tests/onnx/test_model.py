@@ -80,6 +80,14 @@ def test_names_are_those_of_the_spec() -> None:
     assert not proto.graph.value_info  # it makes ONNX Runtime slower
 
 
+def test_shapes_of_residual_connections() -> None:
+    """They are the only ones within an optimized model: a balance of the time to load it and the time to run it."""
+    proto = netc.compile("input [T, 4] -> repeat 2 { h = in + (in -> dense 4); h -> layer_norm }").onnx()
+    shapes = {v.name: axes(v) for v in proto.graph.value_info}
+    assert sorted(shapes) == sorted(node.output[0] for node in proto.graph.node if node.op_type == "Sum")
+    assert list(shapes.values()) == [["N", "T", 4]] * 2
+
+
 def test_inner_shapes() -> None:
     proto = netc.compile("block b { dense 4 relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head").onnx(optimize=False)
     assert {v.name: axes(v) for v in proto.graph.value_info}["layers.0.relu1"] == ["N", 4]
