@@ -1,7 +1,7 @@
 """Random bits for one parameter after the other.
 
-In: a seed, and the name of each. Out: three generators of bits, independent of each other. Always: the bits depend on the seed and the
-name alone.
+In: a seed, and the name of each. Out: three generators of bits, independent of each other. Always: what a generator gives depends on the
+seed, the name, and how much was taken from it alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from ..ir.elements import Array
 
 
 class Bits:
-    """The generators, which are made once and keyed anew for every name, since making one asks the system for randomness that nobody wants.
-    All three have the name's key; they count from places that are 2**192 apart."""
+    """The generators: of uniform numbers and the parts of a distribution, of places in a part, and of numbers at the ends.
+
+    They are made once and keyed anew for every name, since making one asks the system for randomness that nobody wants. All three have the
+    name's key; they count from places that are 2**192 apart."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -24,22 +26,22 @@ class Bits:
         self._fresh: Any = self._generators[0].state
         self._keyed = [False] * 3
 
-    def name(self, name: str) -> None:
-        """Begins with the bits of the name."""
+    def begin(self, name: str) -> None:
+        """From here on the bits are those of the name."""
         key = blake2b(f"{self._seed}:{name}".encode(), digest_size=16).digest()
         self._fresh["state"]["key"] = np.frombuffer(key, "<u8")
         self._keyed = [False] * 3
 
     @property
-    def first(self) -> np.random.BitGenerator:
+    def parts(self) -> np.random.BitGenerator:
         return self._at(0)
 
     @property
-    def second(self) -> np.random.BitGenerator:
+    def places(self) -> np.random.BitGenerator:
         return self._at(1)
 
     @property
-    def third(self) -> np.random.BitGenerator:
+    def ends(self) -> np.random.BitGenerator:
         return self._at(2)
 
     def _at(self, number: int) -> np.random.BitGenerator:
@@ -52,5 +54,5 @@ class Bits:
 
 
 def sixteens(bits: np.random.BitGenerator, count: int) -> Array:
-    """Numbers of 16 bits, four of each word, its lowest bits first."""
+    """Numbers of 16 bits, four of each word, its lowest bits first. What is left of the last word is dropped."""
     return bits.random_raw((count + 3) // 4).astype("<u8", copy=False).view("<u2")[:count]

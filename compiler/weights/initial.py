@@ -23,7 +23,8 @@ from .quantiles import PARTS, fill_normal, half_normal, half_uniform
 from .rooms import Rooms
 
 _PART = 1 << 15
-"""Values that are drawn at once: what fits into the caches. It is a multiple of four, as in `quantiles`."""
+"""Values that are drawn at once: what fits into the caches. It is a multiple of four, so that no bits are left over in between; truncated
+values depend on it."""
 Draw = Callable[..., Array]
 """What draws the values of one parameter: given what is known of it, what to draw from, and the values of the initialiser's arguments."""
 
@@ -102,11 +103,11 @@ class _Source:
 
     @property
     def generator(self) -> np.random.Generator:
-        return np.random.Generator(self.bits.first)
+        return np.random.Generator(self.bits.parts)
 
     def named(self, name: str) -> _Source:
         """The source of the name, good until the next is asked for."""
-        self.bits.name(name)
+        self.bits.begin(name)
         return self
 
 

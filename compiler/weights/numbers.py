@@ -16,8 +16,10 @@ Empty = Callable[[int, NumpyType], Array]
 """An array of a size and a type whose values are not set."""
 _PART = 1 << 20
 """Elements."""
+_LEAST = 1 << 16
+"""Elements of a matrix that is transposed in blocks, and below which the caches have it whole."""
 _ROWS, _COLUMNS = 64, 4096
-"""Of a matrix, what is transposed at once."""
+"""Of a matrix, what is transposed at once: more would not fit, and for less, threads would wait for each other more often."""
 _APART = 32
 """Elements by which the rows of a copy are further apart, so that they are not a power of two from each other."""
 _EXPONENTS = {"float16": 0x7C00, "bfloat16": 0x7F80}
@@ -52,7 +54,7 @@ def contiguous(array: Array, empty: Empty = np.empty) -> Array:
 
     Of transposed matrices NumPy's own copy reads one element of each row after the other; rows that are a power of two apart share a few
     lines of the caches, and are read from memory each time. Blocks that are copied first are transposed 6 to 12 times as fast."""
-    if array.ndim != 2 or array.size <= _ROWS * _COLUMNS or array.strides[0] != array.itemsize:
+    if array.ndim != 2 or array.size <= _LEAST or array.strides[0] != array.itemsize:
         return np.ascontiguousarray(array)
     columns, rows = array.shape
     made = empty(array.size, array.dtype).reshape(array.shape)

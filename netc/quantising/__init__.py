@@ -102,7 +102,7 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
         folder = Path(inner)
         source = folder / "float.onnx"
         whole = separated(artefact.made)
-        replace(artefact, made=whole.made).save(str(source))
+        replace(artefact, made=whole.made).save(str(source), lasting=False)
         before = _size(folder) - whole.copied
         session = _session(source)
         samples = [drawn(program)] if arrays is None else list(batches(program, session, arrays))

@@ -34,6 +34,8 @@ HALF = [
     for width in (7, 13_200)
 ]
 """Texts whose numbers are of 16 bits: the many of the larger parameter are drawn otherwise."""
+DRAWN = ["input 5 -> dense 3 init=normal(2)", "input 700 -> dense 400"]
+"""A normal distribution, and values for which memory is kept."""
 QUESTIONS = """
 import json, sys, netc_page
 assert "numpy" not in sys.modules
@@ -88,6 +90,10 @@ def compare(texts: list[str], path: str) -> None:
             assert model == wanted, text
             for name in names:
                 np.testing.assert_allclose(numbers[name], right[name], rtol=1e-5, atol=1e-6, err_msg=text)
+
+
+def test_drawn_values_of_a_page_are_those_of_netc(stand_ins: str) -> None:
+    compare(DRAWN, stand_ins)
 
 
 @pytest.mark.long

@@ -1,5 +1,5 @@
 """Files of gigabytes, written without the system's cache: for pages of the cache the system can take longer than the disk does, and files
-of this size only drive out what others have there.
+of this size drive out what others have there.
 
 In: a path, then bytes. Out: the file. Always: where the system has no such writing, or the file system refuses it, the file is written
 as others are.
@@ -26,6 +26,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _DIRECT = getattr(os, "O_DIRECT", 0)
+_REFUSED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems say that do not write so."""
 _BLOCK = 1 << 24
 """Bytes that are written at once, from an address, to a place and of a length that are multiples of a page."""
 
@@ -36,16 +38,16 @@ class DirectFile:
     def __init__(self, path: Path) -> None:
         from concurrent.futures import ThreadPoolExecutor  # most models are written without
 
-        self._file = path.open("wb", buffering=0)
         self._blocks = [memoryview(mmap(-1, _BLOCK)) for _ in range(2)]
         self._filled = 0
         self._size = 0
         self._thread = ThreadPoolExecutor(1)
         self._written: Future[None] | None = None
-        self._set(_DIRECT)
+        self._file = path.open("wb", buffering=0)
+        self._set_direct(True)
 
     def write(self, content: bytes | memoryview) -> None:
-        left = memoryview(content)
+        left = memoryview(content).cast("B")
         self._size += len(left)
         while left:
             some, left = left[: _BLOCK - self._filled], left[_BLOCK - self._filled :]
@@ -85,17 +87,17 @@ class DirectFile:
         try:
             return self._file.write(content)
         except OSError as error:
-            if error.errno != errno.EINVAL or not self._set(0):
+            if error.errno not in _REFUSED or not self._set_direct(False):
                 raise
             return self._file.write(content)
 
-    def _set(self, direct: int) -> bool:
-        """Says how the file is written; whether that is otherwise than before."""
+    def _set_direct(self, direct: bool) -> bool:
+        """Whether that was changed."""
         if fcntl is None or not _DIRECT:
             return False
         with suppress(OSError):
             before = fcntl.fcntl(self._file, fcntl.F_GETFL)
-            after = before & ~_DIRECT | direct
+            after = before | _DIRECT if direct else before & ~_DIRECT
             fcntl.fcntl(self._file, fcntl.F_SETFL, after)
             return after != before
         return False

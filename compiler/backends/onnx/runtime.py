@@ -129,7 +129,7 @@ class OnnxSession:
         path = str(Path(self._folder.name, "model.onnx"))
         self._whole = lambda: load(path, load_external_data=False)
         try:
-            artefact.save(path)
+            artefact.save(path, lasting=False)
         except OSError as error:
             self._folder.cleanup()
             error.filename = error.filename or gettempdir()  # which says where the room is missing

@@ -45,7 +45,7 @@ Opened = Callable[[Path], BinaryIO | DirectFile]
 """A new file, to write to."""
 
 
-def _opened(path: Path) -> BinaryIO:
+def _buffered(path: Path) -> BinaryIO:
     return path.open("wb", _BUFFER)
 
 
@@ -67,12 +67,13 @@ class OnnxArtefact(Record):
         check_memory(2 * message.size, "the model takes")
         return b"".join(message.chunks())
 
-    def save(self, path: str) -> None:
+    def save(self, path: str, lasting: bool = True) -> None:
+        """`lasting` is False for a file that is read at once, and removed."""
         whole = Path(path)
         largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.made.tensors.values()))
         check_memory(max(2 * max(largest, default=0), sum(largest)), "its largest parameters take")
         if self.is_large:
-            self._save_apart(whole)
+            self._save_apart(whole, DirectFile if lasting else _buffered)
         else:
             message = self._message()
             self._write(whole, message.chunks(), message.size)
@@ -84,13 +85,13 @@ class OnnxArtefact(Record):
     def _message(self) -> Message:
         return Message(self.made.proto, [inside(name, stored) for name, stored in self.made.tensors.items()])
 
-    def _save_apart(self, path: Path) -> None:
+    def _save_apart(self, path: Path, opened: Opened) -> None:
         """Large tensors to a file of their own."""
         apart = {name: stored for name, stored in self.made.tensors.items() if stored.nbytes >= _ALIGNMENT}
         digest = blake2b(digest_size=8)
         unnamed = path.with_name(path.name + ".data")
         size = sum(s.nbytes + _padding(s.nbytes) for s in apart.values())
-        self._write(unnamed, _digested(_padded(apart.values()), digest), size, DirectFile)
+        self._write(unnamed, _digested(_padded(apart.values()), digest), size, opened)
         data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
         os.replace(unnamed, data)
         message = Message(self.made.proto, list(self._pieces(apart, data.name)))
@@ -105,7 +106,7 @@ class OnnxArtefact(Record):
             yield outside(name, stored, location, offset)
             offset += stored.nbytes + _padding(stored.nbytes)
 
-    def _write(self, path: Path, chunks: Iterable[Chunk], size: int, opened: Opened = _opened) -> None:
+    def _write(self, path: Path, chunks: Iterable[Chunk], size: int, opened: Opened = _buffered) -> None:
         check_disk(path.parent, size)
         write_atomically(path, chunks if self.progress is None else _counted(chunks, size, self.progress), opened)
 
@@ -129,7 +130,7 @@ def of_proto(proto: ModelProto) -> GraphAndTensors:
     return GraphAndTensors(light, {tensor.name: stored(tensor) for tensor in proto.graph.initializer})
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk], opened: Opened = _opened) -> None:
+def write_atomically(path: Path, chunks: Iterable[Chunk], opened: Opened = _buffered) -> None:
     """Writes a file under another name and moves it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -153,7 +154,7 @@ def _counted(chunks: Iterable[Chunk], total: int, progress: Progress) -> Iterato
     done = 0
     for chunk in chunks:
         yield chunk
-        done += len(chunk)
+        done += memoryview(chunk).nbytes
         progress(done, total)
 
 

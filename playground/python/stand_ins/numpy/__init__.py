@@ -120,8 +120,11 @@ def array_equal(a, b, equal_nan=False):
     return a.shape == b.shape and all(x == y or (equal_nan and x != x and y != y) for x, y in zip(a.flat, b.flat, strict=True))
 
 
-def take(values, at, out, mode):
-    out[:] = Array.make([values.flat[place] for place in at.flat], at.shape, values.dtype)
+def take(values, at, out=None, mode="raise"):
+    taken = Array.make([values.flat[place] for place in at.flat], at.shape, values.dtype)
+    if out is not None:
+        out[:] = taken
+    return taken
 
 
 def pad(values, width):
@@ -231,6 +234,9 @@ class finfo:  # noqa: N801
         }[dtype(kind).name]
 
 
-def frombuffer(content, kind):
+def frombuffer(content, kind, count=None):
+    """Numbers of 64 bits, or an array whose values are not set."""
+    if count is not None:
+        return zeros(count, kind)
     assert kind == "<u8"
     return [int.from_bytes(content[n : n + 8], "little") for n in range(0, len(content), 8)]
