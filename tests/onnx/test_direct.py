@@ -152,8 +152,3 @@ def test_a_disk_that_becomes_full_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         written_on(tmp_path / "a", [2 * PAGESIZE, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))])
     assert threading.active_count() == before
-
-
-def test_arrays_of_two_axes(tmp_path: Path) -> None:
-    written(tmp_path / "a", [np.arange(3000, dtype=np.uint8).reshape(3, 1000).data])
-    assert (tmp_path / "a").read_bytes() == bytes(n % 256 for n in range(3000))

@@ -25,7 +25,7 @@ from netc.cli import cli
 from netc.compiler.backends.onnx import save
 from netc.compiler.backends.onnx.ahead import MOST_AT_ONCE, ahead
 from netc.compiler.backends.onnx.save import of_proto
-from netc.compiler.backends.onnx.stream import Message, inside
+from netc.compiler.backends.onnx.stream import Message, contents, inside
 from netc.compiler.weights import room
 from netc.compiler.weights.initial import initial
 from netc.compiler.weights.numbers import all_finite, converted
@@ -70,6 +70,15 @@ def test_lengths_of_all_sizes(sizes: list[int], name: str, more: bool) -> None:
         proto.metadata_props.add(key="k", value=name)
         proto.graph.node.add(op_type="Relu", name=name)
     assert written(proto) == proto.SerializeToString(deterministic=True)
+
+
+def test_chunks_are_bytes_without_axes() -> None:
+    """So that their length is their number of bytes, for who counts them and who writes them."""
+    array = np.arange(1500 * 1600, dtype=np.float32).reshape(1500, 1600).T
+    chunks = list(contents(array))
+    assert len(chunks) > 1
+    assert sum(len(chunk) for chunk in chunks) == array.nbytes
+    assert b"".join(chunks) == array.tobytes()
 
 
 def test_a_graph_without_anything() -> None:

@@ -47,7 +47,7 @@ class DirectFile:
         self._set_direct(True)
 
     def write(self, content: bytes | memoryview) -> None:
-        left = memoryview(content).cast("B")
+        left = memoryview(content)
         self._size += len(left)
         while left:
             some, left = left[: _BLOCK - self._filled], left[_BLOCK - self._filled :]

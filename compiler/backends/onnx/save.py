@@ -154,7 +154,7 @@ def _counted(chunks: Iterable[Chunk], total: int, progress: Progress) -> Iterato
     done = 0
     for chunk in chunks:
         yield chunk
-        done += memoryview(chunk).nbytes
+        done += len(chunk)
         progress(done, total)
 
 

@@ -68,9 +68,9 @@ def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piec
 
 
 def contents(array: Array) -> Iterator[Chunk]:
-    """The elements, little-endian."""
+    """The elements, little-endian, in bytes without axes."""
     for part in contiguous_parts(array):
-        yield (part if byteorder == "little" else part.byteswap()).view(np.uint8).data
+        yield (part if byteorder == "little" else part.byteswap()).reshape(-1).view(np.uint8).data
 
 
 class Message:
