@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from itertools import product
 from typing import Any
 
 import pytest
@@ -144,3 +145,37 @@ def test_conditions_that_arguments_do_not_say(test: str) -> None:
     model = netc.compile(f'{text}; input 3 -> cell 4 "a" -> cell 5 "b" -> cell 4 "b" -> cell 5 "a"')
     assert len(classes(model)) == 3
     agree(model)
+
+
+INNER = {
+    "residual": "{ y = in -> dense 4 as a -> dense 4 as b; if flag { in + y } else { y } }",
+    "one operator": "{ in -> if flag { dense 4 as a -> tanh -> dense 4 as b } else { dense 4 as a } }",
+    "nothing": "{ in -> if flag { dense 4 as a -> relu -> dense 4 as b } }",
+    "two": "{ if flag { (in -> dense 4 as a) * (in -> dense 4 as b) } else { in -> dense 4 as a -> tanh } }",
+}
+LOOPS = {
+    "collecting": "{ (_, more[]) = in -> repeat times as m { y = in -> part flag as _; out y, y }; "
+    "(in, more) -> concat axis=1 -> dense 4 as e }",
+    "collecting, written": "{ (_, more[]) = in -> repeat times as m { y = in -> part flag as q; out y, y }; "
+    "more -> concat axis=1 -> dense 4 as e }",
+    "plain": "{ in -> repeat times as m { part flag as _ } -> dense 4 as e }",
+    "with more": "{ in -> repeat times as m { part flag as q -> tanh } -> dense 4 as e }",
+    "each": "{ parts = in -> each i in range(times) as m { part flag as _ }; parts -> concat axis=1 -> dense 4 as e }",
+}
+
+
+@pytest.mark.parametrize(("inner", "loop"), list(product(INNER, LOOPS)))
+def test_ifs_in_loops(inner: str, loop: str) -> None:
+    """An `if` in the body of a loop, decided otherwise in each use of the block around: the loop's members are of one kind or of two."""
+    blocks = f"block part(flag) {INNER[inner]}\nblock cell(flag, times) {LOOPS[loop]}\n"
+    agree(netc.compile(f"{blocks}input 4 -> cell true 2 -> cell false 2 -> cell true 1 -> cell false 1"))
+
+
+@pytest.mark.parametrize("uses", ["true 1 -> cell false 1", "true 2 -> cell false 1", "false 1 -> cell true 3 -> cell true 1"])
+def test_residual_layers_in_a_loop(uses: str) -> None:
+    """YOLO's C2f: one class for the layer, and one for the block around, which passes its parameter on even to layers that only the uses
+    with a residual connection have."""
+    model = netc.compile(f"block part(flag) {INNER['residual']}\nblock cell(flag, times) {LOOPS['collecting']}\ninput 4 -> cell {uses}")
+    assert classes(model) == ["MLayer", "Cell", "Net"]
+    agree(model)
+    assert "True" not in re.findall(r"class Cell.*?class Net", model.source(), re.DOTALL)[0]

@@ -29,7 +29,7 @@ from .code.simplify import simplified
 from .code.tree import parts
 from .errors import MissingEmitter
 from .forward.roles import Roles
-from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms
+from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms, fits
 from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
@@ -127,6 +127,11 @@ class _Build:
             found = {constructions[id(g)] for g in several}
             if len(found) > 1:
                 constructions.update({id(g): None for g in several})
+        branched = {family(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
+        for graph in layer:
+            # The body of a loop that an `if` makes a class in one use of a block and a row of modules in another: one class of both
+            if family(graph) in branched and constructions.get(id(graph)) is not None and not fits(graph.nodes):
+                constructions[id(graph)] = None
         pending: list[Graph] = []
         chains: list[ClassBody] = []
         for graph in layer:

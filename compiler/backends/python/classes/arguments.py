@@ -90,6 +90,10 @@ class Arguments:
         known = [p.values for p in self._known.values() if not any(has_origin(v) for v in p.values)]
         return any(_equal(given, values, unused) for given in (*known, *self.given.values()))
 
+    def is_parameter(self, name: str, values: Sequence[object], unused: Container[int]) -> bool:
+        """Whether the values are the block's parameter of this name, but for the bodies where they are `unused`."""
+        return name in self.given and _equal(self.given[name], values, unused)
+
     def add(
         self, values: Sequence[object], name: str, keyword: KeywordCode | None = None, *, unneeded: bool = False
     ) -> ConstructorArgument:

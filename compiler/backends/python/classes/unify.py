@@ -202,7 +202,7 @@ class Unifier:
                     return self._split(values, lits[0].hint)
                 self.relations.lose(used)
                 return Lit(plain(used[0]), lits[0].hint)
-        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0]):
+        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0], values, hint):
             return Lit(used[0], lits[0].hint)
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
             return self._as_input_size(lits) or self._as_forward_argument(lits)
@@ -235,8 +235,11 @@ class Unifier:
             return RepeatStar(item, Lit(plain(counts[0])))
         return RepeatStar(item, Argument(self.arguments.add([c + 1 for c in counts], COUNT).name, 1, -1))
 
-    def _is_own(self, lit: Lit) -> bool:
-        """Whether it is a size that other bodies, had they taken this branch, might have another of: one computed from what is fixed."""
+    def _is_own(self, lit: Lit, values: Sequence[object], hint: str) -> bool:
+        """Whether other bodies might have another value, had they taken this branch: a size computed from what is fixed. Or had they more
+        iterations: the block's own parameter of this name. (In YOLO's C2f, only uses with a residual connection repeat their layer.)"""
+        if self.unused and not self.absent and self.arguments.is_parameter(hint, values, self.unused):
+            return True
         return bool(self.absent) and is_integer(lit.value) and id(lit) in self.wide_places and self.relations.is_pinned
 
     def _conflicts(self, values: Sequence[object]) -> bool:

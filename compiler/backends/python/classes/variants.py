@@ -172,6 +172,7 @@ class _Alignment:
 
     def _field(self, values: Column) -> Column:
         first = next(iter(values.values()))
+        _equal(isinstance(value, Code) for value in values.values())  # a call's function is a dotted name or code
         if isinstance(first, Code):
             return self._codes(values)
         if isinstance(first, KeywordCode):
