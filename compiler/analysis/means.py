@@ -19,18 +19,19 @@ from ..ir.training import MODEL, Training
 from ..ir.types import BATCH
 from ..ir.values import Value
 from ..ir.walk import needed
-from ..ops.base import Operator
+from ..ops.base import Operator, OpInputs
 from ..ops.reduction import Sum
 from .mixing import mixing
+from .varying import batches, has_sizes, varying
 
 LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""
-SCALED = ("mul", "div")
-"""Operators that are linear in the first input, if the others are the same for all samples."""
 
 
 SUM = 0
 """The count of what is a sum: it is divided by nothing, in however many parts it is computed."""
+ONCE = 1
+"""The count of what is the same for all samples: each part has it whole, so that it is averaged over the parts."""
 
 
 class NotDecomposable(Exception):
@@ -58,11 +59,27 @@ class Means(Record):
     as much as the part has samples."""
     scaled: tuple[bool, ...]
     """Which totals are such results, to be multiplied by their count."""
+    constant: tuple[bool, ...]
+    """Which totals are the same for all samples, such as a penalty on weights: every part has them whole."""
 
     @property
     def is_sum(self) -> tuple[bool, ...]:
         """Which totals are sums, which are divided by nothing."""
         return tuple(is_size and count == SUM for count, is_size in zip(self.counts, self.is_size, strict=True))
+
+
+class _CutAt(Record):
+    """A value at which the objective is cut. `why`: it is no mean, but has to be taken for one."""
+
+    value: Value
+    node: Node
+    constant: bool = False
+    why: str = ""
+
+    @property
+    def is_total(self) -> bool:
+        """Whether the value is a sum or a mean over samples."""
+        return not self.constant and not self.why
 
 
 def means_of(training: Training) -> Means:
@@ -75,38 +92,40 @@ class _Cut:
         self.training = training
         self.main = training.program.main
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
-        self.cuts: list[Node] = []
-        self.whole: dict[int, str] = {}
-        """By the id of a node that is no mean but has to be taken for one: why."""
+        self.cuts: dict[int, _CutAt] = {}
+        """By the id of the value."""
         self.inside: set[int] = set()
         """The ids of the nodes that compute loss and metrics of the means."""
-        self.varying = self._varying()
+        self.varying = varying(self.main)
+        self.computed = self._computed()
 
     def run(self) -> Means:
         for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
             self._find(name, value)
-        places = {id(n): i for i, n in enumerate(self.main.nodes)}
-        self.cuts = sorted({id(n): n for n in self.cuts}.values(), key=lambda n: places[id(n)])
-        totals = [node if id(node) in self.whole else _total(node) for node in self.cuts]
+        places = {id(v): i for i, v in enumerate(v for n in self.main.nodes for v in n.outputs)}
+        self.cuts = {key: self.cuts[key] for key in sorted(self.cuts, key=lambda key: places.get(key, -1))}
+        cuts = list(self.cuts.values())
         counts = _Counts(self)
-        for node in self.cuts:
-            counts.add(node)
+        for cut in cuts:
+            counts.add(cut)
         return Means(
-            self._program("totals", self._with(totals), [t.outputs[0] for t in totals]),
+            self._totals(cuts),
             tuple(counts.found),
             tuple(counts.is_size),
             counts.program(),
-            self._finish(),
+            self._finish(cuts),
             tuple(self.main.output_names),
             self._not_additive(),
-            tuple(id(n) in self.whole for n in self.cuts),
+            tuple(bool(cut.why) for cut in cuts),
+            tuple(cut.constant for cut in cuts),
         )
 
-    def _varying(self) -> set[int]:
-        """The ids of the values that differ between samples, or between batches."""
+    def _computed(self) -> set[int]:
+        """The ids of the values that need the data, the model, or a size, which loss and metrics of means do not have."""
         found = {id(v) for v in self.main.inputs}
         for node in self.main.nodes:
-            if any(id(v) in found for v in node.inputs):
+            sized = isinstance(node, OpNode) and has_sizes(node)
+            if sized or node.label == MODEL or any(id(v) in found for v in node.inputs):
                 found.update(id(v) for v in node.outputs)
         return found
 
@@ -115,33 +134,52 @@ class _Cut:
         stack = [value]
         while stack:
             at = stack.pop()
-            node = self.maker.get(id(at))
-            if node is None or id(at) not in self.varying:
-                if node is not None and id(node) not in self.inside:
-                    self.inside.add(id(node))
-                    stack += node.inputs
+            node = self.maker[id(at)]
+            if id(at) in self.cuts or (id(node) in self.inside and len(node.outputs) == 1):
                 continue
-            if isinstance(node, OpNode) and self._is_cut(node) and id(node) not in self.whole:
-                self.cuts.append(node)
-            elif isinstance(node, OpNode) and at.type.rank == 0 and all(v.type.rank == 0 for v in node.inputs if id(v) in self.varying):
+            if id(at) not in self.varying and id(at) in self.computed:
+                self.cuts[id(at)] = _CutAt(at, node, constant=True)
+            elif id(at) not in self.varying or self._is_of_means(node, at):
                 self.inside.add(id(node))
                 stack += node.inputs
+            elif isinstance(node, OpNode) and self._is_cut(node):
+                self.cuts[id(at)] = _CutAt(at, node)
             else:
-                what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
-                self.whole[id(node)] = f"`{name}` is made by {what}, not by a mean or a sum over the samples"
-                self.cuts.append(node)
+                self.cuts[id(at)] = _CutAt(at, node, why=self._why_no_mean(name, node))
+
+    def _why_no_mean(self, name: str, node: Node) -> str:
+        """Why the loss or metric `name` is no mean at this node."""
+        meeting = self._meeting(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
+        what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
+        return meeting or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
+
+    def _is_of_means(self, node: Node, value: Value) -> bool:
+        """Whether a number is computed of numbers, each of which may be a mean, and of nothing that only the data say."""
+        if not isinstance(node, OpNode) or value.type.rank or has_sizes(node):
+            return False
+        return all(v.type.rank == 0 and id(v) in self.maker for v in node.inputs if id(v) in self.varying)
 
     def _is_cut(self, node: OpNode) -> bool:
-        """Whether the node is a sum, or a mean with a divisor: some losses average averages."""
+        """Whether the node is a sum over samples, or a mean with a divisor: some losses average averages. A sum of what was averaged over
+        the samples before is none."""
         op: Any = node.op
-        if not is_total(op) or not getattr(op, "is_mean", False):
-            return is_total(op)
-        return op.count(op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)) is not None
+        if not is_total(op) or not all(batches(v.type.shape) for v in node.inputs if id(v) in self.varying):
+            return False
+        return not getattr(op, "is_mean", False) or op.count(self._bound(node)) is not None
 
-    def _with(self, last: list[Node]) -> list[Node]:
-        """These nodes after those that they depend on."""
-        before = needed(self.main.nodes, [v for n in last for v in n.inputs])
-        return [*(n for n in before if all(n is not one for one in last)), *last]
+    def _bound(self, node: OpNode) -> OpInputs:
+        return node.op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)
+
+    def _totals(self, cuts: list[_CutAt]) -> Program:
+        """What computes the totals: sums in place of means, each after what it depends on."""
+        last = {id(cut.value): _total(cut.node) for cut in cuts if cut.is_total}
+        outputs = [last[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
+        taken = [v for node in last.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
+        before = needed(self.main.nodes, taken)
+        for node in last.values():
+            if any(node.label == other.label for other in before):  # the mean itself is needed too
+                node.label = f"{node.label}_total"
+        return self._program("totals", [*before, *last.values()], outputs)
 
     def _program(self, name: str, nodes: list[Node], outputs: list[Value], inputs: list[Value] | None = None) -> Program:
         whole = self.training.program
@@ -153,14 +191,14 @@ class _Cut:
         graph.size = sum(n.graph.size if isinstance(n, CallNode) else 1 for n in nodes)
         return Program(graph, whole.facts, whole.symbols, whole.conditions, whole.dims)
 
-    def _finish(self) -> Program | None:
-        means = [c.outputs[0] for c in self.cuts]
+    def _finish(self, cuts: list[_CutAt]) -> Program | None:
+        means = [c.value for c in cuts]
         if [id(v) for v in self.main.outputs] == [id(v) for v in means]:
             return None
         nodes = [n for n in self.main.nodes if id(n) in self.inside]
         program = self._program("finish", nodes, list(self.main.outputs), means)
-        for index, value in enumerate(means):
-            value.name = value.name or f"mean{index}"
+        for index, cut in enumerate(cuts):
+            cut.value.name = cut.value.name or f"{'term' if cut.constant else 'mean'}{index}"
         return program
 
     def _not_additive(self) -> str:
@@ -169,21 +207,35 @@ class _Cut:
         stack = [self.main.outputs[0]]
         while stack:
             value = stack.pop()
-            node = self.maker.get(id(value))
-            if node is not None and id(node) in self.whole:
-                return self.whole[id(node)]
-            if id(value) not in self.varying or node is None or any(node is c for c in self.cuts):
-                terms += node.inputs if node is not None else ()
+            if id(value) not in self.varying:
                 continue
+            cut = self.cuts.get(id(value))
+            if cut is not None and cut.why:
+                return cut.why
+            if cut is not None:
+                terms += cut.node.inputs
+                continue
+            node = self.maker[id(value)]
             assert isinstance(node, OpNode)
-            others = [v for v in node.inputs[1:] if id(v) in self.varying]
-            reverse = node.op.args.get("reverse")
-            if node.op.name in LINEAR or (node.op.name in SCALED and not others and not (reverse and node.op.name == "div")):
-                stack += node.inputs
-            else:
+            if not self._is_linear(node):
                 return f"`{node.op.name}` is computed of the mean"
+            stack += node.inputs
+        return self._meeting(terms)
+
+    def _meeting(self, terms: list[Value]) -> str:
+        """Where samples meet in what is computed before the mean; empty if they do not."""
         meeting = mixing(self._program("terms", list(needed(self.main.nodes, terms)), terms).main)
         return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
+
+    def _is_linear(self, node: OpNode) -> bool:
+        """Whether an operator is linear in what differs between samples: a sum, or one factor or numerator."""
+        different = [v for v in node.inputs if id(v) in self.varying]
+        match node.op.name:
+            case "mul":
+                return len(different) == 1
+            case "div":
+                return different == [node.inputs[0]] and not node.op.number_first
+        return node.op.name in LINEAR
 
 
 class _Counts:
@@ -196,10 +248,10 @@ class _Counts:
         self.made: list[OpNode] = []
         self.outputs: list[Value] = []
 
-    def add(self, node: Node) -> None:
-        facts = self.cut.training.program.facts
-        if id(node) in self.cut.whole or not isinstance(node, OpNode):
-            self.found.append(symbol(BATCH))
+    def add(self, cut: _CutAt) -> None:
+        facts, node = self.cut.training.program.facts, cut.node
+        if not cut.is_total or not isinstance(node, OpNode):
+            self.found.append(ONCE if cut.constant else symbol(BATCH))
             self.is_size.append(True)
             return
         op: Any = node.op
@@ -239,12 +291,9 @@ def is_total(op: Operator) -> bool:
     return isinstance(op, Sum) or bool(getattr(op, "is_mean", False)) or getattr(op, "reduction", "") == "sum"
 
 
-def _total(node: Node) -> Node:
-    """The node that sums what another averages."""
-    if not isinstance(node, OpNode):
-        return node
+def _total(node: Node) -> OpNode:
+    """A node that sums what another averages, or sums."""
+    assert isinstance(node, OpNode)
     op: Any = node.op
-    if not getattr(op, "is_mean", False):
-        return node
-    result = Value(node.outputs[0].type, node.span)
-    return OpNode(op.total(), node.inputs, (result,), node.label, node.span, node.specs, node.tie, node.shared, node.parts, node.frozen)
+    result, own = Value(node.outputs[0].type, node.span), op.total() if getattr(op, "is_mean", False) else op
+    return OpNode(own, node.inputs, (result,), node.label, node.span, node.specs, node.tie, node.shared, node.parts, node.frozen)

@@ -7,10 +7,10 @@ rows that `index_select` takes of it, do not show.
 
 from __future__ import annotations
 
-from ..dims import symbols
 from ..ir.flat import FlatGraph, FlatNode
 from ..ir.graph import Graph, OpNode
-from ..ir.types import BATCH, Shape, TensorType
+from ..ir.types import TensorType
+from .varying import batches
 
 
 def mixing(graph: Graph) -> OpNode | None:
@@ -29,14 +29,9 @@ def mixing(graph: Graph) -> OpNode | None:
 
 
 def _mixes(node: OpNode, inputs: list[TensorType]) -> bool:
-    before = max(_batches(t.shape) for t in inputs)
-    after = [_batches(value.type.shape) for value in node.outputs]
+    before = max(batches(t.shape) for t in inputs)
+    after = [batches(value.type.shape) for value in node.outputs]
     return before > 0 and (max(after) == 0 or max(after) > before or _along_batch(node))
-
-
-def _batches(shape: Shape) -> int:
-    """The number of axes that are the batch, or have it as a factor."""
-    return sum(BATCH in map(str, symbols(size)) for size in shape)
 
 
 def _along_batch(node: OpNode) -> bool:
@@ -45,4 +40,4 @@ def _along_batch(node: OpNode) -> bool:
     if node.outputs[0].type.shape != shape:
         return False
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return any(isinstance(one, int) and _batches((shape[one],)) for one in axes)
+    return any(isinstance(one, int) and batches((shape[one],)) for one in axes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from .frames import Frame
 from .graph import CallNode, Graph, OpNode
@@ -77,6 +77,10 @@ class FlatGraph:
     def results(self) -> list[int]:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
+
+    def ids(self, keys: Container[int]) -> set[int]:
+        """The ids of the main graph's values that have these keys, once all nodes have been asked for."""
+        return {value for value, key in self._top.items() if key in keys}
 
     def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str], frame: Frame | None) -> Iterator[FlatItem]:
         if graph.declares:

@@ -157,6 +157,20 @@ class Objective(nn.Module):
             return list(counts)
         return [1.0 if is_sum else count for count, is_sum in zip(counts, self._is_sum, strict=True)]
 
+    def terms(self, totals: Sequence[Tensor], divisors: Sequence[float]) -> list[Tensor]:
+        """What one of several parts adds to each mean of the whole batch, whose divisors are given; what is the same for all samples is
+        whole in each part."""
+        pairs = zip(totals, divisors, self.means.constant, strict=True)
+        return [t if constant else t / torch.tensor(c, dtype=t.dtype) for t, c, constant in pairs]
+
+    def loss_of_part(self, terms: Sequence[Tensor], parts: int) -> Tensor:
+        """What one of so many parts adds to the loss: terms that are the same for all samples are added once."""
+        loss = self.of_quotients(terms)[LOSS]
+        if parts == 1 or self.of_means is None:
+            return loss
+        same = [t if constant else torch.zeros_like(t) for t, constant in zip(terms, self.means.constant, strict=True)]
+        return loss - self.of_quotients(same)[LOSS] * (1 - 1 / parts)
+
     def of_quotients(self, means: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of means."""
         made = list(means) if self.of_means is None else _several(self.of_means(*means))

@@ -130,7 +130,7 @@ class Step:
             self._backward(found[self.place], self.replicas / count)
             values = numbers(found)
             return values, values[self.place] / count
-        term = self._loss(found, counts, parts)
+        term = self.objective.loss_of_part(self.objective.terms(found, counts), parts)
         self._backward(term, float(self.replicas))
         return numbers(found), term.item()
 
@@ -139,14 +139,6 @@ class Step:
             place = self.objective.training_section.loss_span
             raise CompileError((diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
         self.precision.backward(value, scale)
-
-    def _loss(self, totals: list[Tensor], counts: list[float], parts: int) -> Tensor:
-        """What a part adds to the loss: terms that are the same for all samples are added once."""
-        loss = self.objective.of_quotients([t / torch.tensor(c, dtype=t.dtype) for t, c in zip(totals, counts, strict=True)])[LOSS]
-        if parts == 1 or self.objective.of_means is None:
-            return loss
-        nothing = self.objective.of_quotients([torch.zeros_like(t) for t in totals])[LOSS]
-        return loss - nothing * (1 - 1 / parts)
 
     def synchronised(self, last: bool) -> AbstractContextManager[Any]:
         if self.ranks.world == 1:
