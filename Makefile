@@ -79,8 +79,9 @@ fuzz-import: $(READY) ## random PyTorch modules, imported and proved: make fuzz-
 	$(BIN)/python -m tests.fuzz.modules --count $(N) --seed $(SEED)
 
 fuzz-specs: N ?= 1000
-fuzz-specs: $(READY) ## random specs that compile, run, written and imported: make fuzz-specs N=10_000 SEED=0
+fuzz-specs: $(READY) ## random specs and train sections that compile, run, written and imported: make fuzz-specs N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz.train --count $(N) --seed $(SEED)
 
 fuzz-text: N ?= 10_000
 fuzz-text: $(READY) ## mangled texts, checked and formatted: make fuzz-text N=1_000_000 SEED=0

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from ..dims import evaluate, symbols
+from ..dims import evaluate
 from .graph import CallNode, Graph, Node, OpNode, Program, Scan
-from .origins import TracedInt
+from .origins import TracedInt, is_lost, names_in
+from .symbols import numbers
 from .types import TensorType
 from .values import Value, ValueTuple, flat
 from .walk import symbol_values
@@ -68,6 +69,8 @@ class _Check:
         for value in graph.inputs:
             self._define(value, "an input")
         values = symbol_values(graph)
+        for name in {name for value in numbers(graph) for name in names_in(value)} - values.keys():
+            self._fail(f"a number in it is computed from {name}, which is no symbol of it or of the graphs around it")
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
             self._origins(value, values)
         for node in graph.nodes:
@@ -87,7 +90,7 @@ class _Check:
     def _origins(self, value: Value, values: Mapping[str, int]) -> None:
         """Formulas have the values of the sizes that they are of."""
         for size in value.type.shape:
-            if isinstance(size, TracedInt) and symbols(size.origin) <= values.keys():
+            if isinstance(size, TracedInt) and not is_lost(size.origin):
                 found = evaluate(size.origin, values)
                 if found != size:
                     self._fail(f"{value} has a size {int(size)} whose formula {size.origin} is {found}")

@@ -9,3 +9,10 @@ class MissingEmitter(Exception):
     def __init__(self, what: object, why: str) -> None:
         super().__init__(f"{what!r} cannot be written: {why}")
         self.what = what
+
+
+class UnknownSymbol(AssertionError):
+    """A number is computed from a symbol that neither its graph nor a graph around it has. A bug of netc: no value may stand for it."""
+
+    def __init__(self, name: str, graph: object) -> None:
+        super().__init__(f"{graph} has a number that is computed from {name!r}, which has no value there")

@@ -16,7 +16,7 @@ from ...ir.values import TupleSlice, Value, as_list, flat
 from ..index import Recorder
 from ..limits import check_tuple
 from ..scopes.failures import AlreadyReported, Failure
-from ..scopes.scope import Binding, Entity, Scope, name_tensor, name_tuple
+from ..scopes.scope import UNNEEDED, Binding, Entity, Scope, name_tensor, name_tuple
 from ..scopes.values import (
     UNKNOWN,
     Flow,
@@ -193,14 +193,14 @@ def _name(name: str, value: Flow, node: ast.Assign) -> None:
 
 
 def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
-    """Binds a name in the innermost scope; a second time is an error, but for `_`, which is for what nobody needs."""
+    """Binds a name in the innermost scope; a second time is an error, but for `_`."""
     if name.name == BATCH:
         scope.names.setdefault(BATCH, Binding(UNKNOWN, name.span))
         raise Failure(ReservedName(BATCH, "it is the batch dimension"), name.span)
     earlier = scope.earlier(name.name)
     if earlier is not None and earlier.value is UNKNOWN and earlier.span is not None and earlier.span.start > name.span.start:
         raise AlreadyReported  # a statement below did not parse
-    if earlier is not None and name.name != "_":
+    if earlier is not None and name.name != UNNEEDED:
         scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "defined here"),) if earlier.declared else ())
     index.bound(name, scope.bind(name.name, value, name.span))

@@ -160,6 +160,8 @@ class _Iterations(Part):
         self.steady = False
         """Whether any further iteration is like the last one: it gets what that got, and does not ask which one it is."""
         self._reported = len(self.session.diagnostics)
+        self._given_tensors = False
+        """Whether the iterations of an `each` have a tensor of their own, of a list: they need no other input."""
 
     def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
         """Each iteration on what the one before passes on: all of its results that are not collected."""
@@ -216,6 +218,7 @@ class _Iterations(Part):
     def _add(self, item: Any, flow: Flow) -> Flow:
         scope = Scope(self._scope, self._frame) if self._node.binders.parts else self._scope
         for name, value in self._bindings(item):
+            self._given_tensors |= isinstance(value, (Value, TensorTuple)) and isinstance(self._node, ast.Each)
             self.session.index.bound(name, scope.bind(name.name, value, name.span))
         if self._inline:
             inner = Scope(scope, self._frame)
@@ -235,7 +238,8 @@ class _Iterations(Part):
 
     def _run_body(self, inner: Scope) -> Flow:
         body = self._node.body
-        return warn_unused_input(inner, self.interpreter.body(body, inner, "the repeated body"), body.span, self.session)
+        result = self.interpreter.body(body, inner, "the repeated body")
+        return result if self._given_tensors else warn_unused_input(inner, result, body.span, self.session)
 
     def _entry(self, flow: Flow, scope: Scope) -> Entry:
         """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""

@@ -32,9 +32,13 @@ def literal_value(expr: ast.Expr | None) -> Any:
     return None
 
 
+UNTRACED = ""
+"""The owner of parameters that get no symbols."""
+
+
 class BoundParameters(Record):
     """The parameters of a block at one of its uses: their values, the symbols of the integers among them, and what each of these is where
-    the block is used. Symbols begin with `owner`; if it is empty, integers stay what they are."""
+    the block is used. Symbols begin with `owner`; if it is `UNTRACED`, numbers stay what they are."""
 
     owner: str
     values: dict[str, Any]

@@ -71,7 +71,7 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
         yield from _body(loose, lambda: {*_mentioned(nodes), *(name for item in items for name in item.mentioned)}, lets=False)
     for other in others:
         if isinstance(other, (ast.ModelDecl, ast.TrainDecl)):
-            yield from _parameters(other, frozenset(mentions((other, *(sections if isinstance(other, ast.TrainDecl) else ())))))
+            yield from _parameters(other, frozenset(mentions((other, *sections))))
     seen_by_sections = {id(i.body) for i in others if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
     purposes = {LOSS, *_inputs(nodes)} if sections else set()
     for body, states in _bodies(nodes):
@@ -142,6 +142,8 @@ def _last_pipeline(statements: tuple[ast.Statement, ...]) -> ast.Statement | Non
 
 def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str]]:
     match statement:
+        case ast.Assign(value=ast.Pipeline(head=ast.Scalar(), stages=())):
+            return  # an error of its own: a number is no tensor
         case ast.Assign(targets=targets):
             yield from ((t, "name") for t in targets)
         case ast.Let(name=name) if lets:

@@ -10,7 +10,7 @@ from ...errors.files import CannotUse, NotInFile, UseCycle
 from ...errors.names import BoundTwice, ReservedName
 from ...ir.types import BATCH
 from ..scopes.failures import Failure
-from ..scopes.scope import Binding, BlockDef, FnDef, LazyLet, Scope, distinct
+from ..scopes.scope import UNNEEDED, Binding, BlockDef, FnDef, LazyLet, Scope, distinct
 from ..scopes.values import UNKNOWN
 from ..session import CannotLoad, ElaborationSession
 
@@ -44,7 +44,7 @@ def _define(item: ast.Item, scope: Scope, session: ElaborationSession) -> None:
 
 def _bind(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, session: ElaborationSession) -> None:
     earlier = scope.names.get(name.name)
-    if earlier is not None:
+    if earlier is not None and name.name != UNNEEDED:
         raise _bound_twice(name, earlier, scope)
     parameters = value.node.parameters if isinstance(value, (BlockDef, FnDef)) else ()
     if parameters:
@@ -68,7 +68,7 @@ def _use(node: ast.Use, scope: Scope, session: ElaborationSession) -> None:
         chain = (*session.loading[session.loading.index(source.name) :], source.name)
         raise Failure(UseCycle(chain), node.path.span)
     theirs = session.files.get(source.name) or _load(source, session)
-    wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if not _is_model(b))
+    wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if n != UNNEEDED and not _is_model(b))
     for name in wanted:
         with session.catching(()):
             _import(name, node, theirs, scope)

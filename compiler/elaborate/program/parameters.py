@@ -17,9 +17,9 @@ from ...errors.values import NotANumber
 from ...ir.origins import Origin
 from ...ir.types import DType
 from ..interpreter.elaborator import Elaborator
-from ..interpreter.parameters import ModelParameters, literal_value
+from ..interpreter.parameters import BoundParameters, ModelParameters, literal_value
 from ..scopes.failures import Failure
-from ..scopes.scope import BlockDef, LazyLet, Scope, StageClosure
+from ..scopes.scope import UNNEEDED, BlockDef, LazyLet, Scope, StageClosure
 from ..scopes.show import show_value
 from ..scopes.values import UNKNOWN, OperatorRef
 from ..session import ElaborationSession
@@ -34,7 +34,7 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
     that are set or literals, and the symbols of the integers among them."""
     session = elaborator.session
     bound = ModelParameters.empty(selected.name)
-    lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let)}
+    lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let) and s.name.name != UNNEEDED}
     reject_unknown(params, list(lets), session)
     for name, let in lets.items():
         if name in files.names and isinstance(files.names[name].value, LazyLet):
@@ -50,10 +50,12 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
     return bound
 
 
-def bind_parameters(model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> dict[str, Origin]:
-    """Binds a model's parameters in `scope`; gives the symbols of the integers among them."""
+def bind_parameters(
+    model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator, bound: BoundParameters | None = None
+) -> dict[str, Origin]:
+    """Binds a model's parameters in `scope`; gives the symbols of the integers among them. `bound` names these, if not the model."""
     session = elaborator.session
-    bound = ModelParameters.empty(model.name.name)
+    bound = bound or ModelParameters.empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
     reject_unknown(params, constants, session)
     for parameter in model.parameters:

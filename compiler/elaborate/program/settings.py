@@ -1,7 +1,8 @@
 """The settings of a train section: their words are checked, their arguments evaluated.
 
 In: the statements of a section, and its scope. Out: `Setting`s, in their order. A name that is bound is its value; one that is not stands
-for itself, such as `adamw`, and so does the first word after `optimizer`, and after each `->` of `schedule`.
+for itself, such as `adamw`, and so does the first word after `optimizer`, and after each `->` of `schedule`. After `validate`, the first
+word is a format unless it is the only one and is bound to a number.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from ..names.setting_words import NAMED, OF_OPTIMIZERS, REPEATED, SETTINGS, arit
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
+
+SHARE = "validate"
+"""The setting that takes a number in place of a name and its arguments."""
 
 
 def without_mistaken(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
@@ -88,12 +92,19 @@ def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: E
     if first:
         name = ""
         lead = positional[0] if positional else None
-        if word in NAMED and isinstance(lead, ast.Name):
+        only = lead if len(positional) == 1 and not node.keywords else None
+        if word in NAMED and isinstance(lead, ast.Name) and not (word == SHARE and only is lead and _is_number(lead, scope)):
             positional = positional[1:]
             name, name_span = lead.name, lead.span
     given = tuple(SettingArgument("", _value(one, scope, elaborator), one.span, one.span) for one in positional)
     named = tuple(SettingArgument(k.name, _value(k.value, scope, elaborator), k.value.span, k.name_span) for k in node.keywords)
     return SettingStage(name, name_span, given, named, node.span)
+
+
+def _is_number(name: ast.Name, scope: Scope) -> bool:
+    """Whether a name is bound to a number, and is not the name of a format."""
+    found = scope.find(name.name)
+    return found is not None and isinstance(found[0].value, (int, float, LazyLet))
 
 
 def _value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:

@@ -2,7 +2,8 @@
 
 In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors
 of the model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and
-computes the loss and the metrics of its outputs and of the section's own inputs.
+computes the loss and the metrics of its outputs and of the section's own inputs. Always: the objective's numbers have no symbols, as no
+class has the section's parameters or the model's as arguments of its objective: a name and the number that it means are the same.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from ...errors.training import (
     WrongModelInput,
 )
 from ...ir.graph import CallNode, Graph, OpNode, Program
+from ...ir.symbols import write_out_symbols
 from ...ir.training import FIELDS, LOSS, MODEL, Training
 from ...ir.types import FLOAT32
 from ...ir.values import Value
-from ...ir.walk import graphs, needed
+from ...ir.walk import graphs, needed, symbol_values
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
-from ..interpreter.parameters import ModelParameters
+from ..interpreter.parameters import UNTRACED, BoundParameters
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope, copied
@@ -58,7 +60,9 @@ def build_training(
     reject_unknown(params, known, session)
     _refuse_shared_names(section, session)
     given = {name: value for name, value in params.items() if name in of_model and name not in of_section}
-    _bind_sections(section, {name: value for name, value in params.items() if name in of_section}, outside, elaborator)
+    own = {name: value for name, value in params.items() if name in of_section}
+    if section.model.node is not None:
+        _bind_sections(section, own, outside, elaborator)
     for keyword in section.model_call.keywords if section.model_call is not None else ():
         with session.catching(()):
             given.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
@@ -66,6 +70,8 @@ def build_training(
     made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
     if made is None or made.results.flow is UNKNOWN:
         return None
+    if section.model.node is None:  # its defaults may be in terms of the file's `let`s, which are the model's parameters
+        _bind_sections(section, own, outside, elaborator)
     return _objective(section, statements, outside, made, given, session)
 
 
@@ -101,7 +107,8 @@ def _without_out(statements: tuple[ast.Statement, ...], session: ElaborationSess
 
 def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
     """Binds the parameters of a section, and through its arguments those of the sections it is derived from, in one scope. What is set is
-    that of the first section with a parameter of the name, in place of the argument that it is given."""
+    that of the first section with a parameter of the name, in place of the argument that it is given. They have no symbols: the model may
+    have a parameter of the name, with another value."""
     left = dict(params)
     for index, one in enumerate(section.chain):
         constants = tuple(p for p in one.parameters if isinstance(p, ast.ParameterDecl))
@@ -114,7 +121,7 @@ def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: S
         _bind_set(one, section, tuple(p for p in constants if p.name.name in own), own, scope, elaborator)
         rest, arguments = tuple(p for p in constants if p.name.name not in own), _without(base, constants, own)
         with elaborator.session.catching(()):
-            elaborator.parameters.bind(base.name, rest, arguments, scope, scope, ModelParameters.empty(base.name))
+            elaborator.parameters.bind(base.name, rest, arguments, scope, scope, BoundParameters.empty(UNTRACED))
 
 
 def _bind_set(
@@ -127,7 +134,7 @@ def _bind_set(
 ) -> None:
     """Binds parameters of a section to what is set, and others to their defaults."""
     shown = ast.ModelDecl(one.span, one.name or ast.Name(section.span, section.name), constants, one.body)
-    bind_parameters(shown, params, scope, elaborator)
+    bind_parameters(shown, params, scope, elaborator, BoundParameters.empty(UNTRACED))
 
 
 def _without(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], names: Container[str]) -> ast.Apply:
@@ -155,9 +162,10 @@ def _objective(
         session.report(ReservedName(name, "it is a field of the metrics of a run"), spans[name])
     computed = tuple(_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
     session.in_training = True
-    made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
-    outputs = _results(section, scope, spans, session)
-    settings = evaluate_settings(statements, scope, made.elaborator)
+    with session.decisions.within(frame.graph.decisions):
+        made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
+        outputs = _results(section, scope, spans, session)
+        settings = evaluate_settings(statements, scope, made.elaborator)
     for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report(TrainedStage(node.op.name), node.span)
     if outputs is None or session.failed:
@@ -167,6 +175,7 @@ def _objective(
     main = None if session.failed else _call(model, frame, given, outputs, section, session)
     if main is None:
         return None
+    main = write_out_symbols(main, symbol_values(model), (model,))
     write_conversions(main, session.precision, session.untyped)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)

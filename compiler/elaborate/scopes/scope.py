@@ -40,6 +40,9 @@ from .values import (
     tensors,
 )
 
+UNNEEDED = "_"
+"""The name of what nobody needs, which may be bound any number of times."""
+
 GIVEN = "?"
 """At the end of a name: whether the optional tensor of that name is given. No text can contain such a name."""
 
@@ -359,7 +362,7 @@ def distinct(names: Iterable[ast.Name]) -> None:
     """Rejects a name that occurs twice among the parameters of one definition."""
     seen: dict[str, Span] = {}
     for name in names:
-        if name.name in seen and name.name != "_":
+        if name.name in seen and name.name != UNNEEDED:
             raise Failure(BoundTwice(name.name), name.span, ((seen[name.name], "defined here"),))
         seen[name.name] = name.span
 

@@ -21,6 +21,7 @@ from ....ir.values import JoinedTuple, Value, ValueTuple
 from ..code.classes import ClassBody
 from ..code.expressions import Lit
 from ..code.tree import StrictLiteral, parts
+from ..errors import UnknownSymbol
 from ..naming import singular
 from .sizes import axis_word, spec_name
 from .symbols import Symbols, common, origin, reduced
@@ -118,21 +119,31 @@ class Relations:
         return plain(value) if isinstance(value, RealSymbol) and value.name in self._pinned else value
 
     def values(self, name: str) -> list[Any]:
-        """The value of a symbol in each body."""
-        found = [origin(b.graph, name) for b in self.bodies]
-        return [0 if f is None else f.value for f in found]
+        """The value of a symbol in each body: 0 for the size of a tensor that only other bodies get. A symbol that is nobody's size or
+        parameter has no value, and nothing stands for it: raises `UnknownSymbol`."""
+        found = self._origins(name)
+        if all(one is None or one.input is None for one in found) and None in found:
+            raise UnknownSymbol(name, self.graph)
+        return [0 if one is None else one.value for one in found]
+
+    def _origins(self, name: str) -> list[Origin | None]:
+        return [origin(b.graph, name) for b in self.bodies]
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is a symbol of some body, and no size of a tensor that is known at run time."""
+        return any(one is not None for one in self._origins(name))
 
     # --- names -------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def named(self) -> dict[str, SymDim]:
-        """The formulas that the spec gives names to, those in the graphs around the body included."""
+        """The formulas that the spec gives names to, those in the graphs around the body included, but for sizes known at run time."""
         found: dict[str, Dim] = {}
         at: Graph | None = self.graph
         while at is not None:
             found = {**at.sizes, **found}
             at = at.around if at.kind not in ("block", "model") else None
-        formulas = {n: self.settled(s) for n, s in found.items()}
+        formulas = {n: self.settled(s) for n, s in found.items() if all(map(self._is_own, symbols(s)))}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
     def name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 
+from ....ir.copying import copy_graphs
 from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify
 from .conversions import convert
-from .graphs import copied
 from .hoisting import hoist
 from .levels import name_alike
 from .operators import expand
@@ -19,7 +19,7 @@ from .operators import expand
 
 def lowered(program: Program) -> Graph:
     """The main graph, ready to be written."""
-    order = copied(program.main)
+    order = copy_graphs(program.main)
     main = order[-1]
     name_alike(order)
     expand(order, program.facts)
