@@ -6,7 +6,7 @@ In: a PyTorch module or an ONNX file. Out: an `Imported`, or an `ImportFailed` t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
@@ -25,6 +25,8 @@ class Imported(Record):
     notes: tuple[str, ...] = ()
     tensors: Mapping[str, tuple[str, str]] = {}
     """For stages by their paths, the names that their input and their result have in the source, as far as they have any there."""
+    otherwise: Callable[[], Imported] | None = None
+    """Reads the source in another way, which gives a longer text: for when the text of this one is not the model."""
 
 
 SHOWN = 3

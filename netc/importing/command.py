@@ -16,7 +16,7 @@ from netc.compiler.backends.net.stored import content
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.ops.stored import LIMIT, TableArray
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ..analysis import Choice, analyse
 from ..api import model_of
@@ -81,6 +81,20 @@ class ImportedSpec(Record):
 def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "") -> ImportedSpec:
     """The spec of a model, proved unless `verify` is false. `name` is what its file is called. Raises `ImportFailed` for constants that are
     larger than the tables of a spec may be."""
+    try:
+        return _spec_as_read(origin, verify=verify, seed=seed, name=name)
+    except NotProved:
+        if origin.imported.otherwise is None:
+            raise
+        again = replace(origin, imported=origin.imported.otherwise())
+        try:
+            return _spec_as_read(again, verify=verify, seed=seed, name=name)
+        except NotProved:
+            pass
+        raise
+
+
+def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     begun = time.monotonic()
     program = origin.imported.program
     tidy(program)

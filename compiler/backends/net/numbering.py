@@ -33,6 +33,15 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
     return stage.label in (None, str(at))
 
 
+def _as_one_member(stage: Any, number: str, numbers: set[str]) -> Any:
+    """The stage, with a label if it is a group without one: each of its stages would take a number."""
+    if not isinstance(stage, Group) or stage.label:
+        return stage
+    label = number if number not in numbers else free("stages", numbers)
+    numbers.add(label)
+    return Group(stage.stages, label)
+
+
 def _is_one(body: Any) -> bool:
     """Whether an iteration is one member of the sequence around its loop: of several stages each would be one."""
     match body:
@@ -46,6 +55,7 @@ def _is_one(body: Any) -> bool:
 def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
     numbers = {label for stage in stages for label in _labels(stage)}
+    stages = [_as_one_member(stage, str(at), numbers) for at, stage in enumerate(stages)]
     found: list[Any] = []
     at = 0
     for stage in stages:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .numbering import without_numbers
-from .tree import Binary, Body, Chain, Choice, Given, Group, Hole, IfGiven, Inline, Loop, Ref, Stage, Tree, changed
+from .tree import Binary, Body, Chain, Choice, Given, Group, Hole, IfGiven, Inline, Loop, Ref, Stage, Tree, changed, is_within
 
 MOST_FLAGS = 3
 """The greatest number of choices that a block may have."""
@@ -41,6 +41,8 @@ def merged(body: Body, other: Body, variant: int) -> Body:
     common, differing = aligner.counted(made)
     flags = set(_flags(made))
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
+        raise Different
+    if flags and is_within(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
         raise Different
     return made
 

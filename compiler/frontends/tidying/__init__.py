@@ -6,10 +6,11 @@ no more than rounding, which the proof of the import compares with the original.
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Program
+from ...ir.graph import Program
 from ...ir.walk import graphs
-from .dead import without_dead
+from .dead import count_operators, without_dead
 from .masks import masks
+from .own_weights import give_weights
 from .patterns import PATTERNS
 from .positions import positions
 from .rotary import rotary
@@ -33,5 +34,5 @@ def tidy(program: Program) -> None:
     positions(program)
     without_dead(program.main)
     dissolved(program.main)
-    for graph in graphs(program.main):
-        graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
+    give_weights(program.main)
+    count_operators(program.main)

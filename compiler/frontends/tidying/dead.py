@@ -31,6 +31,12 @@ def without_dead(main: Graph) -> None:
         without_dead(main)
 
 
+def count_operators(main: Graph) -> None:
+    """Sets the sizes of the graphs, which nodes were dropped from."""
+    for graph in graphs(main):
+        graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
+
+
 def _drop_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
     if graph.tails or any(node.scan is not None or node.tails or node.shared is not None for node in calls):
         return  # the calls of a shared module have the same results

@@ -72,7 +72,13 @@ def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] |
     evaluation = _export(module, *called_with, notes)
     training = _export(module, *called_with, notes, train=True) if train else None
     found = read_program(evaluation, type(module).__name__, [*names, *named.values()], aliases_of(module), training)
-    return replace(found, notes=(*found.notes, *dict.fromkeys(notes)))
+    return _with_notes(found, notes)
+
+
+def _with_notes(found: Imported, notes: Sequence[str]) -> Imported:
+    otherwise = found.otherwise
+    again = None if otherwise is None else lambda: _with_notes(otherwise(), notes)
+    return replace(found, notes=(*found.notes, *dict.fromkeys(notes)), otherwise=again)
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:

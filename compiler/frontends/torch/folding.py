@@ -18,6 +18,7 @@ from ...ir.elements import array_of
 from ...ops.constants import TableOperator
 from ..builder import ImportRefused
 from ..constants import formula_of, is_exact, stored_table
+from .operators import is_empty
 
 _LARGEST = 2**26
 """Elements: larger tensors are left to the graph."""
@@ -92,7 +93,7 @@ class Constants:
 
     def _decide(self, node: Node) -> None:
         """Finds the formula of a constant that something else than a constant needs."""
-        if node not in self.values or all(self.is_folded(user) for user in node.users):
+        if node not in self.values or is_empty(node) or all(self.is_folded(user) or is_empty(user) for user in node.users):
             return
         value = self.values[node]
         if not isinstance(value, torch.Tensor):

@@ -42,9 +42,14 @@ class Keys:
     """Decides for each use of a parameter. `owned` has the path and the name of those that belong to an operator that was made, and the
     call in which it was."""
 
-    def __init__(self, tree: CallTree, stored: Mapping[Node, Stored]) -> None:
+    def __init__(self, tree: CallTree, stored: Mapping[Node, Stored], *, apart: bool = False) -> None:
+        """`apart`: a module whose calls compute differently is not shared as a whole, but its layers are."""
         self.tree = tree
         self.stored = stored
+        self.differing = self._differing()
+        """The calls of modules whose calls may not be uses of one stage."""
+        self.apart = self.differing if apart else frozenset()
+        """Those of them that are not shared as a whole. They have no label: the layers in them are declared around."""
         self.owned: dict[Node, tuple[ModuleCall, str]] = {}
         self.claimed: dict[tuple[ModuleCall, ModuleCall, str], Node] = {}
         """The operators that have the parameters below a prefix as their own, by the graph in which they are."""
@@ -64,23 +69,48 @@ class Keys:
 
     # --- modules that are called several times -------------------------------------------------------------------------------
 
+    def _differing(self) -> frozenset[ModuleCall]:
+        groups = _by_path(self.tree.root)
+        entered = set().union(*(self._entered(node) for node in self.stored))
+        several = [path for path, calls in groups.items() if len(calls) > 1 and self._holds(path) and self._differ(calls)]
+        return frozenset(call for path in (*several, *entered) for call in groups[path])
+
+    def _entered(self, node: Node) -> set[str]:
+        """The modules within which some uses of a parameter of theirs are, and others are not."""
+        keys = self.stored[node].keys
+        chains = [call.chain() for _, call in self._calls(node)]
+        paths = [{one.path for one in chain if one.path and any(map(one.owns, keys))} for chain in chains]
+        return {path for some in paths for path in some if not all(path in others for others in paths)}
+
+    def _differ(self, calls: Sequence[ModuleCall]) -> bool:
+        """Whether calls of a module are better not one stage: they compute differently, or have layers of modules around."""
+        foreign = any(not call.owns(inner.path) and self._holds(inner.path) for call in calls for inner in call.inside())
+        return foreign or len({call.signature(self.stored) for call in calls}) > 1
+
     def _find_shared(self, root: ModuleCall) -> None:
-        groups: dict[str, list[ModuleCall]] = {}
-        for call in root.inside():
-            groups.setdefault(call.path, []).append(call)
         claimed: set[ModuleCall] = set()
-        for path, calls in sorted(groups.items(), key=lambda group: group[0].count(".")):
+        for path, calls in sorted(_by_path(root).items(), key=lambda group: group[0].count(".")):
             free = [call for call in calls if claimed.isdisjoint(call.chain())]
-            elsewhere = any(call.parent is not None and not call.parent.owns(call.path) for call in free)
-            if not (len(free) > 1 or elsewhere) or not self._holds(path):
+            elsewhere = any(call.parent is not None and self._home_of(call.parent, path) is not call.parent for call in free)
+            # Calls within other shared modules that do not own it count too: it is declared around all of them.
+            if not free or not (len(calls) > 1 or elsewhere) or not self._holds(path):
                 continue
-            home = _owner(common(call.parent or root for call in free), path)
-            if any(home.relative(path).startswith(f"{home.relative(other.path)}.") for other in home.calls() if home.owns(other.path)):
+            home = self._home_of(common(call.parent or root for call in free), path)
+            others = [call for call in home.calls() if home.owns(call.path) and call not in self.apart]
+            if any(home.relative(path).startswith(f"{home.relative(other.path)}.") for other in others):
+                continue
+            if not self.apart.isdisjoint(free):
                 continue
             self.shared.update(dict.fromkeys(free, home))
             claimed.update(free)
             for call in free:
                 self._find_shared(call)
+
+    def _home_of(self, call: ModuleCall, key: str) -> ModuleCall:
+        """The innermost call around, or the call itself, that has a label and whose module the key is of."""
+        while call.parent is not None and (call in self.apart or not call.owns(key)):
+            call = call.parent
+        return call
 
     def _holds(self, path: str) -> bool:
         return any(key.startswith(f"{path}.") for one in self.stored.values() for key in one.keys)
@@ -143,14 +173,14 @@ class Keys:
         uses = [call for _, call in self.readers[node] if node in self.mixed or self.instance(call) is within]
         at = common(uses or [asking])
         key = max(keys, key=lambda key: len(_owner(at, key).path))
-        at = _owner(at, key)
+        at = self._home_of(at, key)
         return at, at.relative(key)
 
     def own(self, user: Node, slots: Mapping[str, Node], statistics: bool) -> Own | None:
         """Whether the operator that `user` becomes has these parameters as its own, under PyTorch's names for them. `statistics`: it
         keeps some of them, so that they cannot be tensors that are given to it."""
         call = self.tree.home[user]
-        if not slots or any(node not in self.stored for node in slots.values()):
+        if not slots or call in self.apart or any(node not in self.stored for node in slots.values()):
             return None
         for prefix in self._prefixes(next(iter(slots.items()))):
             named = all(join(prefix, name) in self.stored[node].keys for name, node in slots.items())
@@ -208,6 +238,14 @@ def _owner(call: ModuleCall, key: str) -> ModuleCall:
     while not call.owns(key) and call.parent is not None:
         call = call.parent
     return call
+
+
+def _by_path(root: ModuleCall) -> dict[str, list[ModuleCall]]:
+    """The calls inside by the paths of their modules."""
+    groups: dict[str, list[ModuleCall]] = {}
+    for call in root.inside():
+        groups.setdefault(call.path, []).append(call)
+    return groups
 
 
 def relative_path(call: ModuleCall, key: str) -> tuple[str, str]:

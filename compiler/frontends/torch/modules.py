@@ -6,10 +6,11 @@ nodes and further calls, in the order of computation. Always: every node is in o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import getitem
 from typing import Any
 
+import torch.fx
 from torch.fx import Node
 
 Item = "Node | ModuleCall"
@@ -46,6 +47,34 @@ class ModuleCall:
             yield call
             yield from call.inside()
 
+    def is_sequence(self) -> bool:
+        """Whether it calls its members in their order, each at most once. A class named Sequential may do something else."""
+        members = [self.relative(item.path) if isinstance(item, ModuleCall) and self.owns(item.path) else "" for item in self.items]
+        numbers = [int(member) if member.isdecimal() else -1 for member in members]
+        return self.name == "Sequential" and -1 not in numbers and numbers == sorted(set(numbers))
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes inside, in order."""
+        for item in self.items:
+            if isinstance(item, ModuleCall):
+                yield from item.nodes()
+            else:
+                yield item
+
+    def signature(self, stored: Collection[Node]) -> tuple[Any, ...]:
+        """What it computes: calls with the same one apply the same operators, with the same numbers, to the same of their inputs. `stored`
+        are the parameters of the model."""
+        places: dict[Node, Any] = {}
+        found: list[Any] = []
+
+        def place(node: Node) -> Any:
+            return node.name if node in stored else places.setdefault(node, ("input", len(places)))
+
+        for at, node in enumerate(self.nodes()):
+            found.append((str(node.target), repr(torch.fx.node.map_arg((node.args, dict(node.kwargs)), place))))
+            places[node] = ("node", at)
+        return tuple(found)
+
     def owns(self, key: str) -> bool:
         """Whether the key of a parameter begins with its path."""
         return not self.path or key.startswith(f"{self.path}.")
@@ -58,7 +87,7 @@ class ModuleCall:
 class CallTree:
     """The calls of an exported graph. `home` has the call that each node is in."""
 
-    def __init__(self, nodes: Iterable[Node], name: str, aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(self, nodes: Iterable[Node], name: str, aliases: Mapping[str, tuple[str, ...]] | None = None) -> None:
         nodes = list(nodes)
         self.root = ModuleCall("", name, None)
         self.home: dict[Node, ModuleCall] = {}
@@ -97,22 +126,43 @@ class CallTree:
         return active
 
 
-def aliases_of(module: Any) -> dict[str, str]:
-    """For each path of a module that has several, the shortest of them."""
+def aliases_of(module: Any) -> dict[str, tuple[str, ...]]:
+    """For each path of a module that has several, all of them. A module without parameters and buffers is left out: one ReLU that is two
+    members of a Sequential is two stages, since no weights are shared."""
     paths: dict[int, list[str]] = {}
     for path, inner in module.named_modules(remove_duplicate=False):
-        paths.setdefault(id(inner), []).append(path)
-    return {path: min(own, key=lambda one: one.count(".")) for own in paths.values() if len(own) > 1 for path in own}
+        if _has_state(inner):
+            paths.setdefault(id(inner), []).append(path)
+    return {path: tuple(names) for names in paths.values() if len(names) > 1 for path in names}
 
 
-def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Those of modules that are called by several of their paths."""
-    called: dict[str, set[str]] = {}
+def _has_state(module: Any) -> bool:
+    return any(True for tensors in (module.parameters(), module.buffers()) for _ in tensors)
+
+
+def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """For each path of a module that is called by several paths, the one that it is known by."""
+    called: dict[tuple[str, ...], dict[str, None]] = {}
+    around: dict[tuple[str, ...], set[str]] = {}
+    active: set[str] = set()
     for node in nodes:
-        for _, path, _ in _stack(node, {}) or ():
+        stack = [path for _, path, _ in _stack(node, {}) or ()]
+        active.update(stack)
+        for path in stack:
             if path in aliases:
-                called.setdefault(aliases[path], set()).add(path)
-    return {path: name for path, name in aliases.items() if len(called.get(name, ())) > 1}
+                names = aliases[path]
+                called.setdefault(names, {})[path] = None
+                around[names] = around.get(names, set(stack)) & set(stack)
+    several = {names: paths for names, paths in called.items() if len(paths) > 1}
+    known = {names: _known_by(names, paths, active - around[names]) for names, paths in several.items()}
+    return {path: name for names, name in known.items() for path in names}
+
+
+def _known_by(names: Iterable[str], called: Iterable[str], elsewhere: Collection[str]) -> str:
+    """The shortest path by which all calls reach the module: none of the modules in it is `elsewhere`, active in some calls alone. If each
+    path has such a module, it is the shortest that is called, since there the parameters are declared."""
+    reached = [name for name in names if not any(name.startswith(f"{path}.") for path in elsewhere)]
+    return min(reached or called, key=lambda name: name.count("."))
 
 
 def _stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, str, str]] | None:

@@ -23,6 +23,12 @@ def operator_name(node: Node) -> str:
     return name[:-1] if name.endswith("_") and not name.startswith("__") else name
 
 
+def is_empty(node: Node) -> bool:
+    """Whether it makes a tensor without elements, such as the rest after a slice of all. A spec has none: they are left out of `concat`."""
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and any(isinstance(size, int) and size == 0 for size in value.shape)
+
+
 def dtype_of(dtype: torch.dtype) -> DType:
     """The element type by PyTorch's name."""
     name = str(dtype).removeprefix("torch.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from string import ascii_uppercase
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ...analysis.parameters import parameters
 from ...dims import Condition, declare
@@ -29,6 +30,7 @@ from ...ir.verify import verify
 from ...ir.walk import graphs
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused, nowhere
+from ..tidying.dead import count_operators, without_dead
 from . import aten as _aten  # noqa: F401  # registers the readers
 from .definitions import with_definitions
 from .flat import flat_nodes
@@ -36,7 +38,7 @@ from .folding import Constants
 from .keys import Keys, Stored, keys_of
 from .modules import CallTree
 from .naming import input_name, output_names
-from .operators import dtype_of
+from .operators import dtype_of, is_empty
 from .reader import CallReader
 from .scope import ModelContext, UnknownValue
 from .sizes import Axis, Sizes, axis_of, conditions_of
@@ -52,25 +54,26 @@ def read_program(
     program: ExportedProgram,
     name: str,
     axes: Sequence[Any] | None,
-    aliases: Mapping[str, str] | None = None,
+    aliases: Mapping[str, tuple[str, ...]] | None = None,
     training: ExportedProgram | None = None,
 ) -> Imported:
     """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
-    `aliases` has, for the paths of modules that have several, the one that they are known by. `training` is what it does in training,
+    `aliases` has, for the paths of modules that have several, all of them. `training` is what it does in training,
     if the graph is to have that too."""
     conditions = list(dict.fromkeys(found for one in (program, training) if one is not None for found in _conditions(one, axes)))
     frozen = frozenset() if training is None else _frozen_statistics(training)
     reading = _Reading(name, axes, aliases, conditions, frozen)
-    made, notes = reading.graph(program)
-    if training is not None:
+    apart = replace(reading, apart=True) if reading.differ(program) else None
+    try:
+        found = reading.imported(program, training)
+    except ImportFailed as failed:
+        if apart is None:
+            raise
         try:
-            learning, _ = reading.graph(training, train=True)
-        except ImportFailed as failed:
-            raise failed.in_training() from None
-        made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
-        verify(made)
-        notes = (*notes, *_detached(training))
-    return _with_weights(made, program, notes)
+            return apart.imported(program, training)
+        except ImportFailed:
+            raise failed from None
+    return found if apart is None else replace(found, otherwise=partial(apart.imported, program, training))
 
 
 class _Reading(Record):
@@ -78,10 +81,30 @@ class _Reading(Record):
 
     name: str
     axes: Sequence[Any] | None
-    aliases: Mapping[str, str] | None
+    aliases: Mapping[str, tuple[str, ...]] | None
     conditions: list[Condition]
     frozen: frozenset[str]
     """The names of running means that training does not change."""
+    apart: bool = False
+    """A module whose calls compute differently is not shared as a whole, but its layers are."""
+
+    def imported(self, program: ExportedProgram, training: ExportedProgram | None) -> Imported:
+        made, notes = self.graph(program)
+        if training is not None:
+            try:
+                learning, _ = self.graph(training, train=True)
+            except ImportFailed as failed:
+                raise failed.in_training() from None
+            made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
+            verify(made)
+            notes = (*notes, *_detached(training))
+        return _with_weights(made, program, notes)
+
+    def differ(self, program: ExportedProgram) -> bool:
+        """Whether a module computes something else in another call."""
+        flat_nodes(program.graph_module)
+        tree = CallTree(_body(with_definitions(program.graph_module)), self.name, self.aliases)
+        return bool(Keys(tree, _stored(program)).differing)
 
     def graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
@@ -92,9 +115,9 @@ class _Reading(Record):
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
         declared = declare(symbols, self.conditions, {})
         counting = _counting(program, nodes) if train else set[Node]()
-        body = [node for node in nodes if node.op == "call_function" and _computes(node) and node not in counting]
+        body = [node for node in _body(nodes) if node not in counting]
         tree = CallTree(body, self.name, self.aliases)
-        keys, constants = Keys(tree, _stored(program)), Constants(body, *_constants(program))
+        keys, constants = Keys(tree, _stored(program), apart=self.apart), Constants(body, *_constants(program))
         sizes = Sizes(names, declared.dims)
         frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
         reader = ModelContext(tree, keys, constants, sizes, declared.facts, nowhere(self.name), train, frozen)
@@ -102,13 +125,14 @@ class _Reading(Record):
         _declare_inputs(main, inputs)
         main.run()
         _finish(main, program, nodes)
+        _check_arbitrary(reader, main.builder.graph)
         reader.obstacles += _bad_labels(main.builder.graph) + _divided(main.builder.graph) + (_unheld(program) if train else [])
         if reader.obstacles:
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
         made = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
         verify(made)
-        return made, reader.constants.notes()
+        return made, (*reader.constants.notes(), *dict.fromkeys(reader.notes))
 
 
 def _conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
@@ -145,6 +169,11 @@ def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
         if is_in_place(node) and node.args[0] in counters:
             counters.add(node)
     return counters
+
+
+def _body(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes that compute."""
+    return [node for node in nodes if node.op == "call_function" and _computes(node) and not is_empty(node)]
 
 
 def _computes(node: Node) -> bool:
@@ -343,6 +372,18 @@ def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
         return ()
     some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
     return (f"{len(keys)} keys of the state dict {why}, and are left out: {some}.",)
+
+
+def _check_arbitrary(model: ModelContext, main: Graph) -> None:
+    """Reports tensors of any numbers of which something is read that nothing has written."""
+    if not model.arbitrary:
+        return
+    without_dead(main)
+    count_operators(main)
+    left = {id(value) for graph in graphs(main) for node in graph.nodes for value in node.outputs}
+    for node, value in model.arbitrary:
+        if id(value) in left:
+            model.report(node, ImportRefused("makes a tensor of any numbers, which a spec does not have, and not all of it is overwritten"))
 
 
 def _divided(main: Graph) -> list[Obstacle]:

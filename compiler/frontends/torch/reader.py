@@ -92,13 +92,13 @@ class CallReader(GraphScope):
         if is_in_place(node):
             self._change(node, found)
 
-    def _bind(self, node: Node, found: Value | tuple[Value, ...] | None) -> None:
+    def _bind(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
         self.env[node] = found
         for user in node.users:
             if user.target is getitem:
                 self.env[user] = found[user.args[1]] if isinstance(found, tuple) else None  # type: ignore[index]
 
-    def _change(self, node: Node, found: Value | tuple[Value, ...] | None) -> None:
+    def _change(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
         """What is read under the old name from now on is what the operator made of it; so are the tensors of which that is a part."""
         old = node.args[0]
         assert isinstance(old, Node)
@@ -109,7 +109,7 @@ class CallReader(GraphScope):
             found = replaced(view, found, self) if isinstance(found, Value) else None
             self._rebind(whole, found)
 
-    def _rebind(self, node: Node, found: Value | tuple[Value, ...] | None) -> None:
+    def _rebind(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
         if node not in self.env and self.model.tree.home.get(node) is not self.call:
             self.value(node)
         self.env[node] = found
@@ -166,6 +166,8 @@ class CallReader(GraphScope):
 
     def _label(self, parent: CallReader) -> str:
         if not (self.holds or parent.builder.graph.kind == "sequence") or not parent.call.owns(self.call.path):
+            return ""
+        if self.call in self.model.keys.apart:
             return ""
         return parent.call.relative(self.call.path)
 

@@ -23,7 +23,7 @@ from ..builder import GraphBuilder, ImportRefused
 from .folding import Constants
 from .keys import Keys, relative_path
 from .modules import CallTree, ModuleCall, common
-from .operators import dtype_of, is_operator, operator_name
+from .operators import dtype_of, is_empty, is_operator, operator_name
 from .sizes import Sizes
 from .views import Views
 
@@ -57,6 +57,9 @@ class ModelContext:
         self.views = Views(tree.home)
         self.results = keys.results()
         self.obstacles: list[Obstacle] = []
+        self.notes: list[str] = []
+        self.arbitrary: list[tuple[Node, Value]] = []
+        """Tensors of any numbers, as of `torch.empty`: nothing may read them in the end."""
 
     def constant_home(self, node: Node) -> ModuleCall:
         """The call in whose graph a constant is a table: where it was computed, or around all that read it."""
@@ -84,9 +87,9 @@ class GraphScope:
         self.model = model
         self.call = call
         self.parent = parent
-        kind = "model" if parent is None else "sequence" if call.name == "Sequential" else "block"
+        kind = "model" if parent is None else "sequence" if call.is_sequence() else "block"
         self.builder = GraphBuilder(call.name, kind, model.facts, model.span)  # type: ignore[arg-type]
-        self.env: dict[Node, Value | tuple[Value, ...] | None] = {}
+        self.env: dict[Node, Value | tuple[Value | None, ...] | None] = {}
         self.taken: dict[Node, tuple[Value, Value]] = {}
         """What comes from the call around, by the nodes that it is there: as it is there, and the input here."""
         self.changed: set[Node] = set()
@@ -100,7 +103,7 @@ class GraphScope:
 
     # --- values --------------------------------------------------------------------------------------------------------------
 
-    def value(self, node: Node) -> Value | tuple[Value, ...]:
+    def value(self, node: Node) -> Value | tuple[Value | None, ...]:
         """The tensor that a node is in this graph; from the graph around, it becomes an input."""
         if node not in self.env:
             self.env[node] = self._made_here(node) if self._is_home(node) else self._from_around(node)
@@ -117,7 +120,7 @@ class GraphScope:
             return self.model.keys.home(node, self.call)[0] is self.call
         return node in self.model.constants.values and self.model.constant_home(node) is self.call
 
-    def _made_here(self, node: Node) -> Value | tuple[Value, ...] | None:
+    def _made_here(self, node: Node) -> Value | tuple[Value | None, ...] | None:
         constants, keys = self.model.constants, self.model.keys
         if node in constants.values:
             made = self.builder.put(constants.table(node))[0]
@@ -125,6 +128,8 @@ class GraphScope:
             return made
         if node in keys.stored:
             return self._parameter(node)
+        if is_empty(node):
+            raise ImportRefused("makes a tensor without elements, which a spec does not have")
         raise ImportRefused("it is given a tensor that was made after it")
 
     def _parameter(self, node: Node) -> Value:
@@ -141,7 +146,7 @@ class GraphScope:
         operator = ParamOperator(shape=shape, dtype=dtype, trainable=not stored.is_buffer)
         return self.builder.put(operator, label=label, frozen=stored.frozen)[0]
 
-    def _from_around(self, node: Node) -> Value | tuple[Value, ...] | None:
+    def _from_around(self, node: Node) -> Value | tuple[Value | None, ...] | None:
         assert self.parent is not None
         try:
             outer = self.parent.value(node)

@@ -22,7 +22,7 @@ from ...ops.formula import Const
 from ..builder import ImportRefused
 from ..constants import formula_of
 from .keys import relative_path
-from .operators import dtype_of, operator_name
+from .operators import dtype_of, is_empty, operator_name
 from .scope import GraphScope
 
 Number = Dim | float | bool
@@ -66,8 +66,8 @@ class AtenSite:
         return self.tensor(name) if self.has(name) else None
 
     def tensors(self, name: str) -> list[Value]:
-        """A list of tensors."""
-        return [self._tensor(one) for one in self.args[name]]
+        """A list of tensors, without those that have no elements."""
+        return [self._tensor(one) for one in self.args[name] if not is_empty(one)]
 
     def element_of(self, given: Any) -> Value:
         """A tensor that is an element of a list among the arguments."""
@@ -76,9 +76,11 @@ class AtenSite:
     def from_front(self, node: Node, size: Dim) -> Value:
         """A tensor of indices; constant ones count from the front."""
         values = self.scope.model.constants.values.get(node)
-        if isinstance(size, int) and isinstance(values, torch.Tensor) and bool((values < 0).any()):
+        if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
+            return self._tensor(node)
+        if isinstance(size, int):
             return self.scope.builder.put(formula_of(array_of(values % size)))[0]
-        return self._tensor(node)
+        return self.one("remainder", self._tensor(node), other=size)
 
     def reads_result(self, at: int) -> bool:
         """Whether anything reads the result of this number."""
@@ -91,6 +93,8 @@ class AtenSite:
     def _tensor(self, given: Any) -> Value:
         if not isinstance(given, Node):
             raise ImportRefused("it is given a number where netc needs a tensor")
+        if is_empty(given):
+            raise ImportRefused("it is given a tensor without elements, which a spec does not have")
         if isinstance(fake := given.meta.get("val"), torch.Tensor) and fake.is_complex():
             raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
         value = self.scope.value(given)

@@ -13,7 +13,8 @@ from ...ir.values import Value
 if TYPE_CHECKING:
     from .site import AtenSite
 
-Result = Value | tuple[Value, ...]
+Result = Value | tuple[Value | None, ...]
+"""A tensor, or several; None for one without elements."""
 AtenReader = Callable[["AtenSite"], Result]
 READERS: dict[str, AtenReader] = {}
 

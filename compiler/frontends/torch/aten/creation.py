@@ -47,7 +47,10 @@ def full(site: AtenSite) -> Value:
 
 @reads("empty", "new_empty", "empty_like")
 def empty(site: AtenSite) -> Value:
-    raise ImportRefused("makes a tensor of any numbers, which a spec does not have")
+    """Zeros, of which nothing may be left in the end: what is allocated like this is usually filled part by part."""
+    value = filled(site, site.shape(), 0)
+    site.scope.model.arbitrary.append((site.node, value))
+    return value
 
 
 @reads("bernoulli", "rand", "randn", "rand_like", "randn_like", "normal", "uniform", "randint", "randperm")

@@ -8,9 +8,11 @@ from math import copysign
 import torch
 from torch.fx import Node
 
-from ....dims import Dim
+from ....dims import Dim, bounds
 from ....ir.elements import array_of
+from ....ir.graph import OpNode
 from ....ir.values import Value
+from ....ops.joining import Concat
 from ...builder import ImportRefused
 from ...constants import formula_of
 from ..ranges import NO_AXIS, counted_axis, is_natural
@@ -85,21 +87,68 @@ def index(site: AtenSite) -> Value:
         counted = _counted(site, x, axes[0], nodes)
         if counted is not None:
             return counted
+    else:
+        values = site.scope.model.constants.values.get(nodes[0])
+        run = _run(values.tolist()) if isinstance(values, torch.Tensor) and values.dim() == 1 else None
+        if run is not None:
+            return site.one("slice", x, axis=axes[0], start=run[0], stop=run[1])
     return _by_numbers(site, x, axes[0], nodes)
+
+
+def _run(numbers: Sequence[int]) -> tuple[int, int | None] | None:
+    """The bounds of the slice that has the elements of these numbers: `x[:, [-1]]` is `x[:, -1:]`. None if they are no run."""
+    if not numbers or list(numbers) != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] < 0 <= numbers[-1]:
+        return None
+    return numbers[0], numbers[-1] + 1 or None
 
 
 @reads("index_put")
 def index_put(site: AtenSite) -> Value:
-    """One number where a mask is true, or values by tensors of numbers along the first axes."""
-    nodes = [one for one in site.args["indices"] if one is not None]
-    if nodes != site.args["indices"][: len(nodes)]:
-        raise ImportRefused("writes by tensors along axes that are not the first")
+    """One number where a mask is true, or values by tensors of numbers along neighbouring axes."""
+    axes = [axis for axis, one in enumerate(site.args["indices"]) if one is not None]
+    nodes = [site.args["indices"][axis] for axis in axes]
+    if axes != list(range(axes[0], axes[0] + len(axes))):
+        raise ImportRefused("writes by tensors along axes that are no neighbours")
     x, masks = site.tensor(), [node.meta["val"].dtype in (torch.bool, torch.uint8) for node in nodes]
-    if len(nodes) == 1 and masks[0]:
+    if len(nodes) == 1 and masks[0] and axes == [0]:
         return _put_by_mask(site, x, nodes[0])
     if any(masks):
-        raise ImportRefused("writes by masks and by numbers at once")
-    return _put_by_numbers(site, x, nodes)
+        raise ImportRefused(
+            "writes by masks and by numbers at once" if not all(masks) else "writes by masks along axes that are not the first"
+        )
+    values = site.cast(site.tensor("values"), x.type.dtype)
+    if axes[0] == 0:
+        return _put_by_numbers(site, x, nodes, values)
+    return _put_behind(site, x, nodes, values, axes[0])
+
+
+def _put_behind(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
+    """The same along axes behind others: these change places with the ones in front."""
+    rank = x.type.rank
+    moved, back = _rotations(rank, first, len(nodes))
+    before, after = x.type.shape[:first], x.type.shape[first + len(nodes) :]
+    shape = tuple(_known(size) for size in _index_shape(nodes))
+    values = site.one("expand", values, shape=(*before, *shape, *after))
+    ahead, _ = _rotations(values.type.rank, first, len(shape))
+    found = _put_by_numbers(site, site.one("permute", x, axes=moved), nodes, site.one("permute", values, axes=ahead))
+    return site.one("permute", found, axes=back)
+
+
+def _rotations(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The order of axes that brings some to the front, and the order that brings them back."""
+    order = (*range(first, first + count), *range(first), *range(first + count, rank))
+    return order, tuple(order.index(axis) for axis in range(rank))
+
+
+def _index_shape(nodes: list[Node]) -> Sequence[object]:
+    shape: Sequence[object] = torch.broadcast_tensors(*(node.meta["val"] for node in nodes))[0].shape  # type: ignore[no-untyped-call]
+    return shape
+
+
+def _known(size: object) -> int:
+    if not isinstance(size, int):
+        raise ImportRefused("writes as many elements as the input is long along axes that are not the first")
+    return size
 
 
 def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
@@ -116,10 +165,9 @@ def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
     return site.one("where", mask, value, x)
 
 
-def _put_by_numbers(site: AtenSite, x: Value, nodes: list[Node]) -> Value:
+def _put_by_numbers(site: AtenSite, x: Value, nodes: list[Node], values: Value) -> Value:
     """By the number of each element among those of the first axes."""
     whole, rest = _numbers(site, x.type.shape[: len(nodes)], nodes), x.type.shape[len(nodes) :]
-    values = site.cast(site.tensor("values"), x.type.dtype)
     values = site.one("expand", values, shape=(*whole.type.shape, *rest))
     at = site.one("reshape", whole, shape=(-1,))
     for _ in rest:
@@ -178,7 +226,8 @@ def _numbers(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) -> Value:
     whole: Value | None = None
     for node, size in zip(nodes, sizes, strict=True):
         one = site.from_front(node, size)
-        if len(nodes) > 1 and not is_natural(node, site.scope.model.constants):
+        constants = site.scope.model.constants
+        if len(nodes) > 1 and node not in constants.values and not is_natural(node, constants):
             one = site.one("remainder", one, other=size)
         whole = one if whole is None else site.one("add", site.one("mul", whole, other=size), one)
     assert whole is not None
@@ -188,25 +237,42 @@ def _numbers(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) -> Value:
 def with_part(site: AtenSite, part: Value) -> Value:
     """What a slice or an element was taken from, with `part` in its place."""
     x, axis = site.tensor(), site.integer("dim")
+    size = x.type.shape[axis]
     if site.name == "select":
-        start, stop = site.size("index"), site.size("index") + 1
-        if site.integer("index") < 0:
-            start, stop = start + x.type.shape[axis], stop + x.type.shape[axis]
+        start = site.size("index")
+        start = start + size if isinstance(start, int) and start < 0 else start
+        stop: Dim = start + 1
         part = site.one("unsqueeze", part, axis=axis)
+    elif site.integer("step") != 1:
+        return _with_every(site, x, part, axis)
     else:
-        start, end = site.start(), site.end("end")
-        size = x.type.shape[axis]
-        stop = size if end is None else end
-        if site.integer("step") != 1:
-            return _with_every(site, x, part, axis)
-        if not all(isinstance(n, int) and n >= 0 for n in (start, stop) if n != size):
-            raise ImportRefused("is changed in a part whose bounds are not known")
-    pieces = [part]
-    if start != 0:
-        pieces.insert(0, site.one("slice", x, axis=axis, stop=start))
-    if stop != x.type.shape[axis]:
-        pieces.append(site.one("slice", x, axis=axis, start=stop))
-    return part if len(pieces) == 1 else site.one("concat", *pieces, axis=axis)
+        end = site.end("end")
+        start, stop = _from_front(site.start(), size), size if end is None else _from_front(end, size)
+    if not all(n == size or (bounds(n)[0] or 0) >= 0 for n in (start, stop)) or bounds(start)[0] is None:
+        raise ImportRefused("is changed in a part whose bounds are not known")
+    front = [] if start == 0 else _pieces(site, x, axis, 0, start)
+    back = [] if stop == size else _pieces(site, x, axis, stop, size)
+    return site.one("concat", *front, part, *back, axis=axis) if front or back else part
+
+
+def _from_front(end: Dim, size: Dim) -> Dim:
+    """A bound of a slice as PyTorch counts it, within an axis of this size where both are known."""
+    if isinstance(end, int) and end < 0:
+        end = end + size
+    return max(0, min(end, size)) if isinstance(end, int) and isinstance(size, int) else end
+
+
+def _pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
+    """A slice of a tensor: where it was put together of others, those of them that are between these bounds."""
+    made = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
+    if isinstance(made, OpNode) and isinstance(made.op, Concat) and made.op.args["axis"] % x.type.rank == axis % x.type.rank:
+        ends: list[Dim] = [0]
+        for one in made.inputs:
+            ends.append(ends[-1] + one.type.shape[axis])
+        if start in ends and stop in ends:
+            return list(made.inputs[ends.index(start) : ends.index(stop)])
+    end = None if stop == x.type.shape[axis] else stop
+    return [site.one("slice", x, axis=axis, start=start, stop=end)]
 
 
 def _with_every(site: AtenSite, x: Value, part: Value, axis: int) -> Value:

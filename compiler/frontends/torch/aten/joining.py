@@ -10,7 +10,7 @@ from ..table import reads
 
 @reads("cat", "concat", "concatenate")
 def cat(site: AtenSite) -> Value:
-    tensors = [value for value in site.tensors("tensors") if value.type.shape != (0,)]
+    tensors = site.tensors("tensors")
     return tensors[0] if len(tensors) == 1 else site.one("concat", *tensors, axis=site.integer("dim"))
 
 
@@ -29,12 +29,12 @@ def hstack(site: AtenSite) -> Value:
 
 
 @reads("split", "split_with_sizes")
-def split(site: AtenSite) -> tuple[Value, ...]:
+def split(site: AtenSite) -> tuple[Value | None, ...]:
     pieces = tuple(fake.shape[site.integer("dim")] for fake in site.result)
-    sizes = tuple(site.scope.model.sizes.dim(piece) for piece in pieces)
-    if len(sizes) == 1:
-        return (site.tensor(),)
-    return site.apply("split", site.tensor(), sizes=sizes, axis=site.integer("dim"))
+    sizes = [site.scope.model.sizes.dim(piece) for piece in pieces]
+    kept = tuple(size for size in sizes if size != 0)
+    made = iter((site.tensor(),) if len(kept) == 1 else site.apply("split", site.tensor(), sizes=kept, axis=site.integer("dim")))
+    return tuple(None if size == 0 else next(made) for size in sizes)
 
 
 @reads("chunk")

@@ -31,7 +31,12 @@ def batch_norm(site: AtenSite) -> Value:
         bias="bias" in names or not affine,
         **arguments,
     )
-    return own[0] if own is not None else _by_parts(site, x)
+    if own is not None:
+        return own[0]
+    site.scope.model.notes.append(
+        f"A batch normalization of `{site.scope.call.path or 'the module'}` is arithmetic here: training does not change its statistics."
+    )
+    return _by_parts(site, x)
 
 
 def _of_batch(site: AtenSite, x: Value, names: list[str]) -> Value:

@@ -1,0 +1,45 @@
+"""Operators whose parameters lie directly below the name of a module that computes more than that.
+
+In: the main graph of a program. Out: the same graph, in which such an operator is given its parameters as tensors. Always: keys stay.
+
+A block may have one level of names for its only stage, which `_` writes: `dense 8 as _`. Next to other stages that is an error, so a
+hand-written RMSNorm with a gate is `weight = param [8] as weight` and `rms_norm weight=weight`.
+"""
+
+from __future__ import annotations
+
+from ...dims import Facts
+from ...ir.graph import Graph, Node, OpNode
+from ...ir.types import TensorType
+from ...ir.values import Value
+from ...ir.walk import graphs
+from ...ops.base import ParameterSpec
+from ...ops.constants import ParamOperator
+from ...ops.operand import NAMED
+from ...ops.parametric import Parametric
+
+
+def give_weights(main: Graph) -> None:
+    """Makes parameters of the graph of the weights of such operators."""
+    for graph in graphs(main):
+        if graph.kind != "block" or len(graph.nodes) > 1:
+            graph.nodes = [part for node in graph.nodes for part in _with_parameters(node)]
+
+
+def _with_parameters(node: Node) -> list[Node]:
+    if not isinstance(node, OpNode) or node.label or node.shared is not None or node.tie is not None or not node.specs:
+        return [node]
+    op = node.op
+    names = [spec.name for spec in node.specs]
+    if not isinstance(op, Parametric) or not set(names) <= set(op.as_tensors):
+        return [node]
+    parameters = [_parameter(spec, node) for spec in node.specs]
+    given = type(op)(**{**op.args, NAMED: (*op.args.get(NAMED, ()), *names)})
+    inputs = (*node.inputs, *(parameter.outputs[0] for parameter in parameters))
+    return [*parameters, OpNode(given, inputs, node.outputs, "", node.span, ())]
+
+
+def _parameter(spec: ParameterSpec, node: OpNode) -> OpNode:
+    op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
+    value = Value(TensorType(spec.dtype, spec.shape), node.span)
+    return OpNode(op, (), (value,), spec.name, node.span, op.parameters(op.bind((), Facts())), frozen=node.frozen)
