@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import complete_models, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate import Definitions, complete_models, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.elaborate.precision import FULL, Precision
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netc.compiler.elaborate import Index
-    from netc.compiler.elaborate.names.unused import Known
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.training import Training
     from netc.dsl.source import SourceFile
@@ -91,6 +90,14 @@ class Spec(Record):
         return analyse(self.source, spec.choice, self.path), spec
 
 
+class WholeFile:
+    """What is found once for all models and train sections of a file."""
+
+    def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
+        self.loader = Loader(source, path, choice.allow_paths)
+        self.definitions = Definitions(file, source)
+
+
 class TrainingAnalysis(Record):
     """What is known of a train section. `diagnostics` and `sources` are as those of an `Analysis`."""
 
@@ -118,17 +125,29 @@ def read_and_analyse_training(
 
 
 def elaborate_section(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str | None
+    file: ast.File,
+    source: SourceFile,
+    problems: list[Diagnostic],
+    choice: Choice,
+    path: str | None,
+    section: str | None,
+    whole: WholeFile | None = None,
 ) -> TrainingAnalysis:
     """The second half of `analyse_training`, for a text that has been parsed."""
-    found = _elaborated_section(file, source, problems, choice, path, section)
-    return _elaborated_section(file, source, problems, choice, path, section) if load_unknown(found.diagnostics) else found
+    found = _elaborated_section(file, source, problems, choice, path, section, whole)
+    return _elaborated_section(file, source, problems, choice, path, section, whole) if load_unknown(found.diagnostics) else found
 
 
 def _elaborated_section(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None, section: str | None
+    file: ast.File,
+    source: SourceFile,
+    problems: list[Diagnostic],
+    choice: Choice,
+    path: str | None,
+    section: str | None,
+    whole: WholeFile | None,
 ) -> TrainingAnalysis:
-    loader = Loader(source, path, choice.allow_paths)
+    loader = Loader(source, path, choice.allow_paths) if whole is None else whole.loader
     made = elaborate_training(
         file,
         source,
@@ -140,6 +159,7 @@ def _elaborated_section(
         params=choice.params,
         dims=choice.dims,
         precision=choice.precision,
+        definitions=None if whole is None else whole.definitions,
     )
     if made.training is not None:
         _verify(made.training.program)
@@ -172,12 +192,12 @@ def elaborate_file(
     path: str | None = None,
     *,
     index: bool = False,
-    names: Known | None = None,
+    whole: WholeFile | None = None,
 ) -> Analysis:
-    """The second half of `analyse`, for a text that has been parsed with these `problems`. `names` is what was found of the names in it,
-    for another model. Only a name that is unknown makes netc look for the plugins of installed packages."""
-    found = _elaborated(file, source, problems, choice, path, index, names)
-    return _elaborated(file, source, problems, choice, path, index, names) if load_unknown(found.diagnostics) else found
+    """The second half of `analyse`, for a text that has been parsed with these `problems`. `whole` has what other models of the file have
+    found. Only a name that is unknown makes netc look for the plugins of installed packages."""
+    found = _elaborated(file, source, problems, choice, path, index, whole)
+    return _elaborated(file, source, problems, choice, path, index, whole) if load_unknown(found.diagnostics) else found
 
 
 def _elaborated(
@@ -187,9 +207,9 @@ def _elaborated(
     choice: Choice,
     path: str | None,
     index: bool,
-    names: Known | None,
+    whole: WholeFile | None,
 ) -> Analysis:
-    loader = Loader(source, path, choice.allow_paths)
+    loader = Loader(source, path, choice.allow_paths) if whole is None else whole.loader
     made = elaborate(
         file,
         source,
@@ -201,7 +221,7 @@ def _elaborated(
         dims=choice.dims,
         index=index,
         precision=choice.precision,
-        names=names,
+        definitions=None if whole is None else whole.definitions,
     )
     found = made.diagnostics
     if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
@@ -230,21 +250,26 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     file, problems = parse(source)
     names = complete_models(file)
     wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
-    known: Known = {}
+    whole = WholeFile(file, source, choice, path)
     return [
-        *(elaborate_file(file, source, problems, one, path, names=known) for one in wanted),
-        *check_sections(file, source, problems, choice, path),
+        *(elaborate_file(file, source, problems, one, path, whole=whole) for one in wanted),
+        *check_sections(file, source, problems, choice, path, whole),
     ]
 
 
 def check_sections(
-    file: ast.File, source: SourceFile, problems: list[Diagnostic], choice: Choice, path: str | None = None
+    file: ast.File,
+    source: SourceFile,
+    problems: list[Diagnostic],
+    choice: Choice,
+    path: str | None = None,
+    whole: WholeFile | None = None,
 ) -> Iterator[Analysis]:
     """What is wrong with each train section, its settings included. PyTorch, which knows the optimizers, is imported only if there is
     one."""
     for section in sections_of(file):
         from .training.session import check_section
 
-        made = elaborate_section(file, source, problems, choice, path, section_name(section))
+        made = elaborate_section(file, source, problems, choice, path, section_name(section), whole)
         found = [] if made.training is None else check_section(made.training)
         yield Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)

@@ -28,14 +28,17 @@ def followed(graph: Graph) -> dict[int, Followed]:
         return {}
     makers = {id(value): node for node in nodes for value in node.outputs}
     labelled = {node.label: node for node in nodes}
-    found = {id(node): _parameter(labelled.get(label) if label else makers.get(id(node.inputs[0]))) for node, label in following}
+    found = {
+        id(node): _parameter(labelled.get(label) if label or not node.inputs else makers.get(id(node.inputs[0])))
+        for node, label in following
+    }
     return {node: where for node, where in found.items() if where is not None}
 
 
 def unfollowed(graph: Graph) -> list[OpNode]:
     """The nodes whose first values would be computed from their first input, which is no parameter."""
     found = followed(graph)
-    return [node for node in graph.nodes if isinstance(node, OpNode) and _label(node) == "" and id(node) not in found]
+    return [node for node in graph.nodes if isinstance(node, OpNode) and node.inputs and _label(node) == "" and id(node) not in found]
 
 
 def _label(node: OpNode) -> str | None:

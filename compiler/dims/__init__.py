@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .conditions import Stated
 from .division import maximum, minimum, ratio, substitute
+from .effort import Effort, EffortSpent, limited
 from .evaluation import evaluate
 from .exact import exact_products
 from .facts import Condition, Facts, OneOf
@@ -23,6 +24,8 @@ __all__ = [
     "Condition",
     "Declared",
     "Dim",
+    "Effort",
+    "EffortSpent",
     "Facts",
     "OneOf",
     "Stated",
@@ -35,6 +38,7 @@ __all__ = [
     "exact_products",
     "fold",
     "invert",
+    "limited",
     "maximum",
     "minimum",
     "ratio",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import gcd
 
+from .effort import spend_effort
 from .intervals import bounds, floor_bounds, min_max_bounds
 from .polynomial import (
     Atom,
@@ -57,6 +58,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
 
 
 def _floor_by_int(terms: Terms, k: int) -> Dim:
+    spend_effort(len(terms))
     whole: Terms = {}
     rest: Terms = {}
     common = k
@@ -207,6 +209,7 @@ def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     whole: Terms = {}
     rest: Terms = {}
     while left:
+        spend_effort(len(left))
         m = leading(left) if len(divisor) > 1 else next(iter(left))
         c = left[m]
         factor = cofactor(m, head)

@@ -13,6 +13,7 @@ from math import gcd, prod
 from netc.dsl.record import Record
 
 from .division import cofactor, floordiv, polynomial_divmod, replace_atoms, substitute
+from .effort import spend_effort
 from .intervals import bounds, ceil_div, relaxations
 from .polynomial import Atom, Dim, FloorQuotient, MinMax, Monomial, Terms, constant_of, make, of_atom, symbols, terms_of
 from .text import show
@@ -243,6 +244,7 @@ def _differs(d: Dim) -> bool:
 def _useful(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
     """Multiples of facts that cancel a term of d."""
     found: dict[Dim, None] = {}
+    spend_effort(sum(len(terms_of(fact)) for fact in nonnegatives) * len(terms_of(d)))
     for fact in nonnegatives:
         for n, e in terms_of(fact).items():
             for m, c in terms_of(d).items():
@@ -302,6 +304,7 @@ def _canonical_floor(top: Dim, k: int) -> Dim:
     """`top // k` with coefficients within -k/2..k/2, the first positive, and (for small k) the constant less than k - 1."""
     whole: Terms = {}
     rest: Terms = {}
+    spend_effort(len(terms_of(top)))
     for m, c in terms_of(top).items():
         part = c % k
         if m and 2 * part > k:

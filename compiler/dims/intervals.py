@@ -13,6 +13,8 @@ from .polynomial import Dim, FloorQuotient, Interval, Monomial, Terms, add_terms
 
 _RELAXATIONS = 16
 _LONGEST = 32
+_SHIFTED = 1024
+"""The most terms that writing each symbol as its least value plus something may make: 2 ** n of a product of n."""
 
 
 def bounds(d: Dim) -> Interval:
@@ -87,7 +89,7 @@ def _shifted_lower(terms: Terms) -> int | None:
 
 def _polynomial_lower(terms: Terms) -> int | None:
     lo = _interval_lower(terms)
-    if lo is None and len(terms) <= _LONGEST and any(1 < len(m) <= 4 for m in terms):
+    if lo is None and any(1 < len(m) <= 4 for m in terms) and sum([1 << len(m) for m in terms]) <= _SHIFTED:
         return _shifted_lower(terms)
     return lo
 

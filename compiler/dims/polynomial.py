@@ -14,6 +14,8 @@ from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
+from .effort import spend_effort
+
 Interval = tuple[int | None, int | None]
 Monomial = tuple["Atom", ...]
 Terms = dict[Monomial, int]
@@ -196,6 +198,7 @@ class SymDim:
     def __mul__(self, other: Dim) -> Dim:
         if isinstance(other, int):
             other = int(other)
+            spend_effort(len(self.terms))
             return SymDim({m: c * other for m, c in self.terms.items()}) if other else 0
         if not isinstance(other, SymDim):
             return NotImplemented
@@ -280,6 +283,7 @@ def constant_of(d: Dim) -> int:
 
 
 def _plus_constant(terms: Terms, constant: int) -> SymDim:
+    spend_effort(len(terms))
     terms = dict(terms)
     constant += terms.pop((), 0)
     if constant:
@@ -288,6 +292,7 @@ def _plus_constant(terms: Terms, constant: int) -> SymDim:
 
 
 def add_terms(a: Terms, b: Terms, sign: int) -> Terms:
+    spend_effort(len(a) + len(b))
     total = dict(a)
     for m, c in b.items():
         c = total.get(m, 0) + sign * c
@@ -299,6 +304,7 @@ def add_terms(a: Terms, b: Terms, sign: int) -> Terms:
 
 
 def multiply_terms(a: Terms, b: Terms) -> Terms:
+    spend_effort(len(b) * sum(map(len, a)) + len(a) * sum(map(len, b)) + len(a) * len(b))
     total: Terms = {}
     for m, c in a.items():
         for n, e in b.items():
@@ -363,6 +369,7 @@ def atoms_of(d: Dim) -> list[Atom]:
         atom, ready = stack.pop()
         if ready:
             order[atom] = None
+            spend_effort(1)
         elif atom not in order:
             stack.append((atom, True))
             stack += [(a, False) for p in atom.parts() for m in terms_of(p) for a in m if a not in order]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import gcd, lcm
 
+from .effort import spend_effort
 from .polynomial import Atom, Dim, Quotient, Symbol, terms_of
 
 Factor = str | Atom
@@ -76,6 +77,7 @@ def _expand(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bo
         if atom.rest != 0:
             together = True
             numerator.append((-atom.rest, {}))
+        spend_effort(len(parts) * len(numerator))
         parts = [(c * above * n, e * below, _merge(p, x, divisors)) for c, e, p in parts for n, x in numerator]
     total: _Rational = {}
     for c, e, p in parts:
@@ -108,6 +110,7 @@ def _reciprocal(step: Dim) -> tuple[int, int, Powers]:
 
 def in_symbols(d: Dim) -> SumOfTerms:
     """`d` with the user's symbols substituted for quotients."""
+    spend_effort(len(terms_of(d)))
     alone: _Rational = {}
     grouped: _Rational = {}
     for monomial, coefficient in terms_of(d).items():

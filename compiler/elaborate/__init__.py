@@ -13,7 +13,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import islice
 from typing import Any
 
 from netc.dsl import ast
@@ -22,20 +21,21 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
-from ..errors.limits import TooMuchNesting
+from ..dims import EffortSpent, limited
+from ..errors.limits import LargeFormulas, TooMuchNesting
 from ..errors.names import NoIn, UnusedResult
 from ..ir.graph import Program
 from ..ir.training import Training
 from .index import Index
 from .interpreter.elaborator import Elaborator
-from .limits import MAX_ERRORS
+from .limits import TERMS
 from .memory import Memory
-from .names.unused import Known, unused
+from .names.unused import Known
 from .precision import FULL, Precision
 from .program.build import build
-from .program.files import define
+from .program.definitions import Definitions, complete_models
 from .program.section_names import section_name, sections_of
-from .program.selection import complete_models, select
+from .program.selection import select
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
 from .session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loader, Parse
@@ -43,6 +43,7 @@ from .session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loade
 __all__ = [
     "ArrayLoader",
     "CannotLoad",
+    "Definitions",
     "Elaboration",
     "Failure",
     "Index",
@@ -85,31 +86,33 @@ def elaborate(
     memory: Memory | None = None,
     arrays: ArrayLoader | None = None,
     names: Known | None = None,
+    definitions: Definitions | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
     `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names
     one of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at
     least 1). `index` asks for the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations
-    of nearly the same text have found, and `names` what was found of the names in this one. `precision` is the element type of the model.
+    of nearly the same text have found, and `names` what was found of the names in this one; `definitions` has what other elaborations
+    of the same file have. `precision` is the element type of the model.
     A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any
     diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays)
+    definitions = definitions or Definitions(file, source, names)
+    session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays, definitions.budget())
     program: Program | None = None
-    with deep_stack(), suppress(LimitExceeded):
-        files = define(file, source, session)
-        selected = select(file, source, model, session)
+    with _elaborating(definitions, session):
+        files = definitions.scope(session)
+        selected = select(definitions, model, session)
         if selected is not None:
-            try:
+            with _within_stack(selected.span, session):
                 program = build(selected, files, params or {}, dims or {}, session)
-            except RecursionError:
-                session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     if session.failed:
         program = None
-    for problem, span in islice(unused(file, {} if names is None else names), MAX_ERRORS):
-        if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
-            session.report(problem, span)
+    with suppress(LimitExceeded):
+        for problem, span in definitions.unused():
+            if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
+                session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())
 
 
@@ -132,24 +135,22 @@ def elaborate_training(
     dims: Mapping[str, int] | None = None,
     precision: Precision = FULL,
     arrays: ArrayLoader | None = None,
+    definitions: Definitions | None = None,
 ) -> TrainingElaboration:
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
     from .program.sections import select_section
     from .program.training import build_training
 
-    session = ElaborationSession(loader, False, foreign, precision, arrays=arrays)
+    definitions = definitions or Definitions(file, source)
+    session = ElaborationSession(loader, False, foreign, precision, arrays=arrays, budget=definitions.budget())
     training: Training | None = None
-    with deep_stack():
-        files = define(file, source, session)
-        selected = select_section(file, source, section, model, session)
+    with _elaborating(definitions, session):
+        files = definitions.scope(session)
+        selected = select_section(definitions, section, model, session)
         if selected is not None:
-            try:
+            with _within_stack(selected.span, session):
                 training = build_training(selected, files, params or {}, dims or {}, session)
-            except LimitExceeded:
-                training = None
-            except RecursionError:
-                session.report(TooMuchNesting(_STACK, "expressions, functions and values"), selected.span)
     return TrainingElaboration(None if session.failed else training, session.diagnostics)
 
 
@@ -163,6 +164,27 @@ def _may_be_cause(unused_result: Span, diagnostics: list[Diagnostic]) -> bool:
 def evaluate_constant(expr: ast.Expr) -> object:
     """The value of an expression without names. Raises `Failure`."""
     return Elaborator(ElaborationSession()).evaluate(expr, Scope(None, None))
+
+
+@contextmanager
+def _elaborating(definitions: Definitions, session: ElaborationSession) -> Iterator[None]:
+    """An elaboration, from the definitions of the file on. What ends it early has been reported."""
+    try:
+        with deep_stack(), limited(session.budget.effort), suppress(LimitExceeded):
+            yield
+    finally:
+        definitions.finish(session)
+
+
+@contextmanager
+def _within_stack(span: Span, session: ElaborationSession) -> Iterator[None]:
+    """Reports what takes too much and was not caught where it is, at the model or section."""
+    try:
+        yield
+    except RecursionError:
+        session.report(TooMuchNesting(_STACK, "expressions, functions and values"), span)
+    except EffortSpent:
+        session.report(LargeFormulas(TERMS.limit), span)
 
 
 @contextmanager

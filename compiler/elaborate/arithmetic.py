@@ -17,7 +17,7 @@ from ..ir.origins import DIVIDES, TracedInt
 from ..ir.reals import real
 from ..ir.values import Value as Tensor
 from ..ops.base import strict_key
-from .limits import MAX_NODES, check_dimension, check_list, check_product
+from .limits import MAX_NODES, check_dimension, check_list, check_product, check_string
 from .scopes.failures import Failure
 from .scopes.scope import Scope
 from .scopes.show import show_value
@@ -233,6 +233,8 @@ def _join(op: str, left: Any, right: Any, node: ast.Binary, session: Elaboration
     if length > MAX_NODES:
         raise Failure(TooManyNodes(length, MAX_NODES, "list", "items"), node.span)
     session.count_items(length, node.span)
+    if isinstance(left, str):
+        return check_string(left + right, node.span)
     value = left + right if op == "+" else left * max(right, 0) if left else ()  # of an empty list, Python takes small numbers only
     check_list(value, node.span)
     return value

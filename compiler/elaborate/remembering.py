@@ -18,16 +18,16 @@ from netc.dsl.source import Span
 from ..dims import Dim, Facts
 from ..ops.base import strict_key
 from .index import Recorder
+from .limits import Budget
 from .memory import Memory, Recording, Trace
 from .scopes.memo import Entry, Memo
-
-_COUNTS = ("calls", "recursions", "iterations", "stages", "items")
 
 
 class Session(Protocol):
     """What is used of the state of an elaboration."""
 
     index: Recorder
+    budget: Budget
     diagnostics: list[Diagnostic]
     errors: int
     facts: Facts
@@ -89,7 +89,7 @@ class Remembering:
                 outer.lasting = outer.lasting and made.lasting
 
     def _counts(self) -> tuple[int, ...]:
-        return tuple([getattr(self._session, name) for name in _COUNTS])
+        return tuple(self._session.budget.spent.values())
 
     def _flush(self, recording: Recording | None, trace: Trace) -> None:
         """Gives a recording what was noted since the last time."""
@@ -133,8 +133,9 @@ class Remembering:
             made = replace(one, trace=(*one.trace[: len(one.trace) - around], *trace)) if around else one
             session.diagnostics.append(made)
             session.errors += made.severity == "error"
-        for name, count in zip(_COUNTS, recording.counts, strict=True):
-            setattr(session, name, getattr(session, name) + count)
+        spent = session.budget.spent
+        for resource, count in zip(spent, recording.counts, strict=True):
+            spent[resource] += count
         for inner, use in recording.inside:
             if id(inner) not in self._repeated:
                 self._repeat_inside(inner, (use, *trace) if use is not None else trace)
@@ -142,5 +143,5 @@ class Remembering:
     def _repeat_inside(self, recording: Recording, trace: Trace) -> None:
         before = self._counts()
         self._repeat(recording, trace)
-        for name, count in zip(_COUNTS, before, strict=True):  # the counts of a body include those of the bodies inside it
-            setattr(self._session, name, count)
+        spent = self._session.budget.spent
+        spent.update(zip(spent, before, strict=True))  # the counts of a body include those of the bodies inside it

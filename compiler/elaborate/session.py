@@ -16,20 +16,20 @@ from netc.dsl.source import SourceFile, Span
 from ..dims import Dim, Facts, Stated
 from ..errors.base import Advice, Problem
 from ..errors.limits import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
-from ..ir.graph import Graph
+from ..ir.graph import CallNode, Graph, Node
 from ..ir.types import FLOAT32, DType
 from ..ops.base import Operator
 from ..ops.stored import TableArray
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .inferences import Inferences
-from .limits import MAX_ERRORS, MAX_ITEMS, MAX_ITERATIONS, MAX_NESTING, MAX_NODES, MAX_RECURSION, MAX_STAGES
+from .limits import CHECKS, ITEMS, ITERATIONS, LETTERS, MAX_ERRORS, MAX_NESTING, MAX_NODES, RECURSIONS, STAGES, STEPS, Budget, Resource
 from .memory import Memory
 from .precision import FULL, Precision
 from .remembering import Remembering
 from .scopes.failures import AlreadyReported, Failure, LimitExceeded, Marks, changes
 from .scopes.memo import Memo
-from .scopes.scope import Scope
+from .scopes.scope import Binding, Scope
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
@@ -86,7 +86,9 @@ class ElaborationSession:
         parse: Parse = parse,
         memory: Memory | None = None,
         arrays: ArrayLoader | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget()
         self.loader = loader
         self.arrays = arrays
         self.parse = parse
@@ -98,7 +100,7 @@ class ElaborationSession:
         self.untyped: set[str] = set()
         """The names of the inputs without an element type."""
         self.memo = Memo()
-        self.index: Recorder = Recorder() if not index else IndexRecorder() if memory is None else IndexRecorder(MAX_STAGES)
+        self.index: Recorder = Recorder() if not index else IndexRecorder() if memory is None else IndexRecorder(STAGES.limit)
         self.decisions = Decisions()
         self.set_facts(Facts.nothing())
         self._owners: dict[tuple[int, int], str] = {}
@@ -115,18 +117,15 @@ class ElaborationSession:
         """The definitions being evaluated, outermost first: one that occurs twice is inside itself."""
         self.defaults: dict[str, dict[str, Any]] = {}
         """By operator, the arguments that the model's `default`s give it."""
-        self.calls = 0
         self.suggestions = 100
         self.shared_uses: list[Span] = []
         self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
         self.depth = 0
         self.in_training = False
         """Whether the statements of a train section are being elaborated."""
-        self.recursions = 0
-        self.iterations = 0
-        self.stages = 0
+        self.settled: list[tuple[Binding, Any]] = []
+        """The bindings that got another value at their first use, with what they were."""
         self.checked: set[tuple[int, int]] = set()
-        self.items = 0
         self.remembering = Remembering(self, memory) if memory is not None else None
 
     def set_facts(self, facts: Facts) -> None:
@@ -134,6 +133,11 @@ class ElaborationSession:
         self.facts = facts
         self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
         self.inferences = Inferences(self.deciding)
+
+    def settle(self, binding: Binding, value: Any) -> None:
+        """Binds what is evaluated at its first use to its value, in this elaboration."""
+        self.settled.append((binding, binding.value))
+        binding.value = value
 
     def owner(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
@@ -198,15 +202,20 @@ class ElaborationSession:
 
     def count_recursion(self, block: ast.Block) -> None:
         """Counts the bodies of blocks that are inside themselves, and rejects an excessive number of them."""
-        if self.levels(block) > 1:
-            self.recursions += 1
-        if self.recursions > MAX_RECURSION:
-            raise Failure(TooMuchRecursion(block.name.name, MAX_RECURSION), block.name.span, final=True)
+        if self.levels(block) > 1 and self.budget.exceeds(RECURSIONS, 1):
+            raise Failure(TooMuchRecursion(block.name.name, RECURSIONS.limit), block.name.span, final=True)
 
-    def grow(self, graph: Graph, amount: int, span: Span, trace: tuple[CallSite, ...]) -> None:
-        """Counts operators, and ends the elaboration when there are too many."""
-        graph.size += amount
+    def grow(self, graph: Graph, node: Node, span: Span, trace: tuple[CallSite, ...]) -> None:
+        """Adds a node. Counts its operators and the characters of their names, and ends the elaboration when there are too many."""
+        graph.nodes.append(node)
+        inside = node.graph if isinstance(node, CallNode) else None
+        operators = 1 if inside is None else inside.size
+        graph.size += operators
+        graph.letters += len(node.label) * operators + (0 if inside is None else inside.letters)
         self.check_size(graph.size, span, trace)
+        if graph.letters > LETTERS.limit:
+            self.report(TooManyNodes(graph.letters, LETTERS.limit, LETTERS.whole, LETTERS.parts), span, trace=trace)
+            raise LimitExceeded
 
     def check_size(self, size: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         if size > MAX_NODES:
@@ -215,28 +224,30 @@ class ElaborationSession:
 
     def count_iteration(self, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts iterations, whose bodies may be empty, and ends the elaboration when there are too many."""
-        self.iterations += 1
-        if self.iterations > MAX_ITERATIONS:
-            self.report(TooManyNodes(self.iterations, MAX_ITERATIONS, "network", "iterations"), span, trace=trace)
-            raise LimitExceeded
+        self._count(ITERATIONS, span, trace)
 
     def count_stage(self, span: Span, trace: tuple[CallSite, ...]) -> None:
-        """Counts stages that are checked again with other types or arguments, and ends the elaboration when there are too many. The first
+        """Counts stages, and ends the elaboration when there are too many that are checked again with other types or arguments. The first
         check of each takes time as the text is long, which has a limit of its own."""
+        self._count(CHECKS, span, trace)
         place = (id(span.file), span.start)
         if place not in self.checked:
             self.checked.add(place)
             return
-        self.stages += 1
-        if self.stages > MAX_STAGES:
-            self.report(TooManyNodes(self.stages, MAX_STAGES, "network", "different stages"), span, trace=trace)
+        self._count(STAGES, span, trace)
+
+    def _count(self, resource: Resource, span: Span, trace: tuple[CallSite, ...]) -> None:
+        if self.budget.exceeds(resource, 1):
+            self.report(self.budget.problem(resource), span, trace=trace)
             raise LimitExceeded
 
     def count_items(self, amount: int, span: Span) -> None:
-        """Counts the items of lists that are made, compared or given to functions, and ends the elaboration when there are too many."""
-        self.items += amount
-        if self.items > MAX_ITEMS:
-            raise Failure(TooManyNodes(self.items, MAX_ITEMS, "spec", "items in its lists"), span, final=True)
+        """Counts items and characters that are made, compared or given away, and ends the elaboration when there are too many."""
+        self.budget.spend(ITEMS, amount, span)
+
+    def count_step(self, span: Span) -> None:
+        """Counts the evaluation of an expression, and ends the elaboration when there are too many."""
+        self.budget.spend(STEPS, 1, span)
 
     def report(
         self,

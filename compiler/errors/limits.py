@@ -98,6 +98,19 @@ class LargeDimension(Problem):
         return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
 
 
+class LargeFormulas(Problem):
+    """Formulas that take too much to be computed and compared, each of which may be short."""
+
+    code: ClassVar[str] = "too-large"
+    limit: int
+
+    def message(self) -> str:
+        return f"the formulas of the dimensions up to here have more than {self.limit:_} terms together"
+
+    def help(self) -> tuple[str, ...]:
+        return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
+
+
 class TooMuchNesting(Problem):
     code: ClassVar[str] = "too-much-nesting"
     limit: int

@@ -235,6 +235,10 @@ class Graph:
         self.training_outputs: list[Value] | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
+        self.letters = 0
+        """The characters of the labels that lead to them."""
+        self.seen_from: object = None
+        """What its only stage is at the use that was added last: see elaborate/interpreter/calls.py."""
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.nodes)} nodes>"

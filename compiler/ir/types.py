@@ -9,6 +9,8 @@ from ..dims import Dim, show, symbols
 Shape = tuple[Dim, ...]
 BATCH = "N"
 """What the dimension is called that all inputs share."""
+MOST_AXES = 64
+"""The most axes of a tensor that PyTorch reduces."""
 UNNAMED_INPUT = "input"
 """The name of an input that the text gives none; of several, numbers follow."""
 

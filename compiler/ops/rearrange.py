@@ -25,7 +25,7 @@ from ..errors.rearrange import (
     PatternSizeOpen,
 )
 from ..errors.shape import UnprovableSize
-from ..ir.types import Shape, TensorType, show_shape
+from ..ir.types import MOST_AXES, Shape, TensorType, show_shape
 from .base import Arg, OperatorError, OpInputs, numel
 from .kinds import SIZE, STRING
 from .operand import Input
@@ -162,6 +162,8 @@ class Rearrange(Layout):
         sides = (pattern.left, pattern.right)
         left, right = ([ELLIPSIS if name == JOINED else name for group in side for name in group] for side in sides)
         for side, names in (("left", left), ("right", right)):
+            if len(names) > MOST_AXES:
+                raise self._unreadable(f"it names {len(names):_} axes on the {side}, and a tensor has at most {MOST_AXES}")
             for i, name in enumerate(names):
                 if name in names[:i]:
                     raise OperatorError(PatternAxisTwice(self.pattern, name, side), argument("pattern"))

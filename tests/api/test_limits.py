@@ -9,7 +9,7 @@ import pytest
 
 import netc
 from netc import files
-from netc.compiler.elaborate import session
+from netc.compiler.elaborate import limits
 from netc.dsl.grammar import tables
 
 
@@ -30,7 +30,7 @@ def test_numbers_have_at_most_4096_bits(value: str, fits: bool) -> None:
 
 WORK = {
     "iterations that make nothing": ("input 3 -> repeat i in 0..200 as _ { repeat j in 0..100 as _ { in } }", "iterations"),
-    "equal iterations": ("input 3 -> repeat 1000000 { relu }", "iterations"),
+    "equal iterations": ("input 3 -> repeat 1000001 { relu }", "iterations"),
     "items of comprehensions": ("let n = 400\nlet many = [[i * j for i in n] for j in n]\ninput 3 -> dense (len(many))", "iterations"),
     "iterations that differ": ("input 3 -> repeat i in 1000 { dense (3 + i % 2) }", "different stages"),
     "stages of blocks": ("block b(w) { dense w relu }\ninput 3 -> " + " -> ".join(f"b {n}" for n in range(3, 303)), "different stages"),
@@ -39,8 +39,8 @@ WORK = {
 
 @pytest.mark.parametrize(("text", "what"), WORK.values(), ids=WORK.keys())
 def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "MAX_ITERATIONS", 5_000)
-    monkeypatch.setattr(session, "MAX_STAGES", 500)
+    monkeypatch.setattr(limits.ITERATIONS, "limit", 5_000)
+    monkeypatch.setattr(limits.STAGES, "limit", 500)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
     found = [d for d in caught.value.diagnostics if d.severity == "error"]
@@ -49,12 +49,12 @@ def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_is_written_once_has_no_other_limit_than_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "MAX_STAGES", 500)
+    monkeypatch.setattr(limits.STAGES, "limit", 500)
     netc.compile("input 3" + " -> dense 3" * 1000)
 
 
 def test_equal_layers_are_one_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "MAX_STAGES", 500)
+    monkeypatch.setattr(limits.STAGES, "limit", 500)
     netc.compile("block b(w) { dense w relu }\ninput 3 -> repeat 3000 as layers { b 3 }")
 
 

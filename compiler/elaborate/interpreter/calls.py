@@ -11,10 +11,10 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
-from ...ir.origins import has_origin, moved
+from ...ir.origins import has_origin, moved, origin_key
 from ...ir.types import TensorType
 from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
-from ...ops.base import ParameterSpec
+from ...ops.base import Operator, ParameterSpec
 from ..scopes.memo import Entry
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
@@ -46,7 +46,7 @@ def emit_call(
     if shared is not None:
         check_shared(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
-    add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), graph.size, scope, session)
+    add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), scope, session)
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
     if tails:
@@ -71,15 +71,16 @@ def emit_inline(
     given = _given(entry, actual, bound, session, scope.frame)
     node = entry.graph.nodes[0]
     inputs = actual.outer(node.inputs)
-    outputs = tuple([Value(_moved_type(v.type, given), span or v.span, spatial=v.spatial, weak=v.weak) for v in node.outputs])
+    seen = _seen_from(node, given, entry.graph)
+    outputs = tuple([Value(t, span or v.span, spatial=v.spatial, weak=v.weak) for v, t in zip(node.outputs, seen.types, strict=True)])
     copy: Node
     if isinstance(node, OpNode):
-        tails, parts = tuple[ValueTuple, ...](), actual.outer_parts(node.parts)
-        specs = tuple([_moved_spec(s, given) for s in node.specs])
+        tails, parts, specs = tuple[ValueTuple, ...](), actual.outer_parts(node.parts), seen.specs
         if shared is not None:
             check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
-        op, at, shared = node.op.moved(given) if given else node.op, span or node.span, shared or node.shared
-        copy = OpNode(op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
+        at, shared = span or node.span, shared or node.shared
+        assert seen.op is not None
+        copy = OpNode(seen.op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
     else:
         tails = _tails_of(node.graph, outputs)
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
@@ -98,8 +99,22 @@ def emit_inline(
             node.scan,
             node.frozen,
         )
-    add_node(copy, entry.graph.size, scope, session)
+    add_node(copy, scope, session)
     return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
+
+
+def _seen_from(node: Node, given: Mapping[str, int], graph: Graph) -> SeenFrom:
+    """What a graph's only stage is where the symbols of the graph have these values. The last answer is kept: in a loop it is that of the
+    next iteration too, and thousands of nodes share their operators, shapes and types."""
+    key = tuple([(name, value, origin_key(value)) for name, value in given.items()])
+    last = graph.seen_from
+    if isinstance(last, SeenFrom) and last.key == key:
+        return last
+    types = tuple([_moved_type(v.type, given) for v in node.outputs])
+    specs = tuple([_moved_spec(s, given) for s in node.specs]) if isinstance(node, OpNode) else ()
+    op = (node.op.moved(given) if given else node.op) if isinstance(node, OpNode) else None
+    graph.seen_from = SeenFrom(key, types, specs, op)
+    return graph.seen_from
 
 
 def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
@@ -159,11 +174,19 @@ def _result(entry: Entry, parts: Parts) -> Flow:
     return TensorTuple(parts) if entry.many else flow_of(parts)
 
 
-def add_node(node: Node, size: int, scope: Scope, session: ElaborationSession) -> None:
+def add_node(node: Node, scope: Scope, session: ElaborationSession) -> None:
     frame = scope.frame
     assert frame is not None
-    frame.graph.nodes.append(node)
-    session.grow(frame.graph, size, node.span, frame.trace)
+    session.grow(frame.graph, node, node.span, frame.trace)
+
+
+class SeenFrom(Record):
+    """The only stage of a graph from outside: the types of its results, its parameters and its operator, if it is one."""
+
+    key: tuple[object, ...]
+    types: tuple[TensorType, ...]
+    specs: tuple[ParameterSpec, ...]
+    op: Operator | None
 
 
 class _Actual:

@@ -9,7 +9,7 @@ from netc.dsl import ast
 
 from ...errors.limits import TooManyNodes
 from ...errors.values import NotABool, NotANumber
-from ..limits import MAX_NODES, check_list
+from ..limits import MAX_NODES, check_list, check_string
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, distinct, trace_of
 from ..scopes.show import show_value
@@ -81,7 +81,9 @@ class Comprehensions(Part):
 
     def _text(self, expr: ast.Text, scope: Scope) -> str:
         """A text with the values of its expressions."""
-        return "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
+        made = "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
+        self.session.count_items(len(made), expr.span)
+        return check_string(made, expr.span)
 
     def _shown(self, part: ast.Expr, scope: Scope) -> str:
         value = self.interpreter.evaluate(part, scope)

@@ -95,8 +95,8 @@ class Conditionals(Part):
         weak = training.weak and evaluation.weak
         made = Value(type_, node.span, spatial=training.spatial and evaluation.spatial, weak=weak)
         taken = (type_.dtype, type_.dtype)
-        scope.frame.graph.nodes.append(OpNode(ByMode(), (training, evaluation), (made,), "", node.span, (), taken=taken))
-        self.session.grow(scope.frame.graph, 1, node.span, scope.frame.trace)
+        chosen = OpNode(ByMode(), (training, evaluation), (made,), "", node.span, (), taken=taken)
+        self.session.grow(scope.frame.graph, chosen, node.span, scope.frame.trace)
         return made
 
     def _noted(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> Flow:

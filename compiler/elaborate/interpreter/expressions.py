@@ -15,8 +15,8 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
-from ...dims import Dim, SymDim
-from ...errors.limits import TooManyNodes
+from ...dims import Dim, EffortSpent, SymDim
+from ...errors.limits import LargeFormulas, TooManyNodes
 from ...errors.names import NoIn, NotATensor, TensorNotGiven, UnknownName
 from ...errors.structure import TrainingMisplaced
 from ...errors.values import (
@@ -36,7 +36,7 @@ from ...ops.base import Operator
 from ...ops.initialisers import INIT
 from ..arithmetic import binary, negate
 from ..builtins import CONSTANTS
-from ..limits import MAX_NODES, check_list
+from ..limits import MAX_NODES, TERMS, check_list
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
 from ..scopes.show import describe, show_value
@@ -61,6 +61,13 @@ class Expressions(Part):
         self._comprehensions = Comprehensions(interpreter)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+        self.session.count_step(expr.span)
+        try:
+            return self._evaluate(expr, scope)
+        except EffortSpent:
+            raise Failure(LargeFormulas(TERMS.limit), expr.span, final=True) from None
+
+    def _evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
             case ast.NumberLiteral() | ast.String() | ast.Boolean() | ConstExpr():
                 return expr.value
@@ -95,7 +102,7 @@ class Expressions(Part):
         return self._comprehensions.evaluate(expr, scope)
 
     def _counted(self, value: Any, expr: ast.Expr) -> Any:
-        if isinstance(value, tuple):
+        if isinstance(value, (tuple, str)):
             self.session.count_items(len(value), expr.span)
         return value
 

@@ -18,7 +18,7 @@ from ...errors.values import NotAFunction
 from ...ops.base import Operator
 from ...ops.initialisers import INITIALISERS
 from ..builtins import BUILTINS, IS_GIVEN, OF_LAYERS, call_builtin, check_count
-from ..limits import MAX_CALLS, MAX_DEPTH, MAX_NESTING
+from ..limits import CALLS, MAX_DEPTH, MAX_NESTING
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GIVEN, Binding, FnDef, LazyLet, Scope
 from ..scopes.show import describe
@@ -105,9 +105,9 @@ class Functions(Part):
         check_depth(self.session, name.span)
         active.append(let.node)
         try:
-            binding.value = self.interpreter.evaluate(let.node.value, let.scope)
+            self.session.settle(binding, self.interpreter.evaluate(let.node.value, let.scope))
         except (Failure, AlreadyReported):
-            binding.value = UNKNOWN  # a further use must not report the failure again
+            self.session.settle(binding, UNKNOWN)  # a further use must not report the failure again
             raise
         finally:
             active.pop()
@@ -119,9 +119,8 @@ def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
     if session.levels(fn.node) == MAX_DEPTH:
         raise Failure(EndlessRecursion(fn.node.name.name, "function", MAX_DEPTH), expr.span)
     check_depth(session, expr.span)
-    session.calls += 1
-    if session.calls > MAX_CALLS:
-        raise Failure(TooManyCalls(MAX_CALLS), expr.span, final=True)
+    if session.budget.exceeds(CALLS, 1):
+        raise Failure(TooManyCalls(CALLS.limit), expr.span, final=True)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ...errors.values import NotANumber
 from ...ir.graph import Graph, Kind, SharedModule
 from ...ir.origins import is_integer, origin_key
 from ...ir.values import Value
-from ..limits import MAX_ITERATIONS, check_tuple
+from ..limits import CHECKS, MAX_NODES, check_tuple
 from ..names.unused import nodes_within
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
@@ -96,7 +96,7 @@ class Loops(Part):
         match node.over:
             case ast.Range(start=ast.NumberLiteral(value=0), stop=stop):
                 count = self.interpreter.evaluate(stop, scope)
-                if is_integer(count) and 0 <= count <= MAX_ITERATIONS:
+                if is_integer(count) and 0 <= count <= MAX_NODES:
                     return range(count), count
         value = self._evaluated.evaluate(node.over, scope)
         if isinstance(value, tuple):
@@ -113,8 +113,8 @@ class Loops(Part):
 
 def _check_count(count: int, node: Loop) -> None:
     """A loop that alone exceeds the limit is rejected before its first iteration."""
-    if count > MAX_ITERATIONS:
-        raise Failure(TooManyNodes(count, MAX_ITERATIONS, "network", "iterations"), node.over.span)
+    if count > MAX_NODES:
+        raise Failure(TooManyNodes(count, MAX_NODES, "network", "iterations"), node.over.span)
 
 
 def _asks(node: Loop) -> bool | None:
@@ -200,14 +200,18 @@ class _Iterations(Part):
         return any(d.severity == "error" for d in found)
 
     def _run_iteration(self, item: Any, flow: Flow) -> Flow:
-        """One iteration on its input. Its problems say which one it was."""
-        outer = self._frame.trace
-        self.session.count_iteration(self._node.over.span, outer)
+        """One iteration on its input. Its problems say which one it was. One that adds operators that are known already is limited by
+        their number."""
+        outer, graph, spent = self._frame.trace, self._frame.graph, self.session.budget.spent
+        size, checks = graph.size, spent[CHECKS]
         self._frame.trace = (*self._trace(item), *outer)
         try:
-            return self._add(item, flow)
+            result = self._add(item, flow)
         finally:
             self._frame.trace = outer
+        if graph.size == size or spent[CHECKS] != checks:
+            self.session.count_iteration(self._node.over.span, outer)
+        return result
 
     def _trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self._node.binders

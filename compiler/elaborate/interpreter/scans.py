@@ -195,7 +195,7 @@ class Scans(Part):
         outputs = tuple([Value(type_, node.span) for type_ in types])
         inputs = (*own, *taken.inputs)
         call = CallNode(graph, inputs, outputs, "", node.span, tuple(taken.modules), tuples=tuple(taken.tuples), scan=scan)
-        add_node(call, graph.size, scope, self.session)
+        add_node(call, scope, self.session)
         ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
         return TensorTuple(ordered, call, len(stacked))
 

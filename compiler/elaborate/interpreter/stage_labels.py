@@ -9,7 +9,7 @@ from netc.dsl.source import Span
 
 from ...errors.labels import NO_LEVEL, TAKEN_LABELS, BadLabel
 from ...errors.limits import TooMuchNesting
-from ..limits import MAX_NESTING
+from ..limits import MAX_NESTING, check_string
 from ..names.unused import mentions
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
@@ -27,7 +27,9 @@ class StageLabels(Part):
 
     def claim(self, label: ast.Label, scope: Scope, frame: GraphFrame) -> str:
         """The text of a label, which is then taken in the frame's graph. Its expressions are evaluated in `scope`."""
-        text = frame.labels.claim(self._text(label, scope), label.span)
+        text = self._text(label, scope)
+        self.session.count_items(len(text), label.span)
+        frame.labels.claim(text, label.span)
         self.session.index.name(label.span, text, None, label.span, "label")
         return text
 
@@ -53,7 +55,7 @@ class StageLabels(Part):
                 raise Failure(BadLabel(show_value(value), show_value(value)), part.span)
             self.session.decisions.pin(value)
             parts.append(str(value))
-        text = "".join(parts)
+        text = check_string("".join(parts), label.span)
         if text == NO_LEVEL:
             raise Failure(BadLabel(text, text), label.span)
         if text.count(".") >= MAX_NESTING:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from netc.dsl import ast
 from netc.dsl.record import replace
 
+from ...dims import EffortSpent
+from ...errors.limits import LargeFormulas
 from ...errors.names import NotAStage
 from ...ir.graph import SharedModule
 from ...ops.base import Operator
+from ..limits import TERMS
 from ..names.name_errors import not_a_stage, unbound
 from ..scopes.failures import AlreadyReported, Failure
-from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
+from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure, trace_of
 from ..scopes.values import Flow, OperatorRef, Unknown
 from .arguments import Arguments
 from .base import Interpreter, Part
@@ -59,7 +62,10 @@ class Stages(Part):
 
     def run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
         """The result of a stage on its input. `shared` is set for a use of a shared stage."""
-        result = self._run(node, flow, scope, shared)
+        try:
+            result = self._run(node, flow, scope, shared)
+        except EffortSpent:
+            raise Failure(LargeFormulas(TERMS.limit), node.span, final=True) from None
         self.session.index.stage(node.span, result)
         return result
 
@@ -67,6 +73,8 @@ class Stages(Part):
         match node:
             case ast.Apply():
                 return self._apply(node, flow, scope, shared)
+        self.session.count_stage(node.span, trace_of(scope))
+        match node:
             case ast.Group():
                 return self._groups.stage(node, flow, scope, shared)
             case ast.Repeat() | ast.Each():
@@ -101,8 +109,10 @@ class Stages(Part):
     ) -> Flow:
         match named:
             case BlockDef():
+                self.session.count_stage(node.span, trace_of(scope))
                 return self._blocks.apply(node, named, flow, scope, shared)
             case SharedDef():
+                self.session.count_stage(node.span, trace_of(scope))
                 return self._shared.use(node, named, flow, scope)
         return self._operators.apply(node, named, flow, scope, shared)
 

@@ -7,8 +7,10 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile
 
 from ...errors.files import CannotUse, NotInFile, UseCycle
+from ...errors.limits import TooMuchNesting
 from ...errors.names import BoundTwice, ReservedName
 from ...ir.types import BATCH
+from ..limits import MAX_DEPTH
 from ..scopes.failures import Failure
 from ..scopes.scope import UNNEEDED, Binding, BlockDef, FnDef, LazyLet, Scope, distinct
 from ..scopes.values import UNKNOWN
@@ -67,8 +69,11 @@ def _use(node: ast.Use, scope: Scope, session: ElaborationSession) -> None:
     if source.name in session.loading:
         chain = (*session.loading[session.loading.index(source.name) :], source.name)
         raise Failure(UseCycle(chain), node.path.span)
+    if len(session.loading) > MAX_DEPTH:
+        raise Failure(TooMuchNesting(MAX_DEPTH, "files that use others"), node.path.span)
     theirs = session.files.get(source.name) or _load(source, session)
     wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if n != UNNEEDED and not _is_model(b))
+    session.count_items(len(theirs.names), node.path.span)
     for name in wanted:
         with session.catching(()):
             _import(name, node, theirs, scope)

@@ -11,13 +11,14 @@ from netc.dsl.parser import parse_value
 from netc.dsl.source import SourceFile
 
 from ...errors.arguments import MissingArgument
-from ...errors.limits import Recursion
+from ...errors.limits import Recursion, TooMuchNesting
 from ...errors.structure import InputMisplaced, StrayStatement, UnknownModel, UnknownParameter
 from ...errors.values import NotANumber
 from ...ir.origins import Origin
 from ...ir.types import DType
 from ..interpreter.elaborator import Elaborator
 from ..interpreter.parameters import BoundParameters, ModelParameters, literal_value
+from ..limits import MAX_DEPTH
 from ..scopes.failures import Failure
 from ..scopes.scope import UNNEEDED, BlockDef, LazyLet, Scope, StageClosure
 from ..scopes.show import show_value
@@ -44,9 +45,10 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
                 with session.catching(()):
                     value = _as_default(params[name], name, let.value, files, scope, elaborator)
             if value is None:
-                files.names[name].value = LazyLet(let, scope)
+                session.settle(files.names[name], LazyLet(let, scope))
             else:
-                files.names[name].value = bound.values[name] = bound.name(name, value)
+                bound.values[name] = bound.name(name, value)
+                session.settle(files.names[name], bound.values[name])
     return bound
 
 
@@ -123,6 +125,8 @@ def resolve_base(
                 session.report(StrayStatement(name), statement.span)
         if any(target is m for m in seen):
             raise Failure(Recursion(name, "model"), model.base.name_span)
+        if len(seen) >= MAX_DEPTH:
+            raise Failure(TooMuchNesting(MAX_DEPTH, "models that are derived from others"), model.base.name_span)
         session.index.name(model.base.name_span, name, files.names.get(name))
         inner = Scope(files, None)
         constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))

@@ -10,15 +10,17 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
-from ...errors.limits import Recursion
+from ...errors.limits import Recursion, TooMuchNesting
 from ...errors.names import BoundTwice
 from ...errors.structure import UnknownModel
 from ...errors.training import NoSection, NoTrainedModel, SectionOfNoModel
+from ..limits import MAX_DEPTH
 from ..scopes.failures import Failure
 from ..session import ElaborationSession
+from .definitions import Definitions
 from .options import option_span
 from .section_names import UNNAMED, section_name, sections_of
-from .selection import SelectedModel, complete_models, select
+from .selection import SelectedModel, select
 
 LENGTHS = ("epochs", "steps")
 """Settings that say the same, so that each of them replaces the other."""
@@ -44,17 +46,15 @@ def _span_of(section: ast.TrainDecl) -> Span:
     return Span(section.span.file, section.span.start, section.span.start + len(UNNAMED))
 
 
-def select_section(
-    file: ast.File, source: SourceFile, wanted: str | None, model: str | None, session: ElaborationSession
-) -> SelectedSection | None:
+def select_section(definitions: Definitions, wanted: str | None, model: str | None, session: ElaborationSession) -> SelectedSection | None:
     """The section that is asked for: `wanted`, the only one, or the only one for `model`. None after a diagnostic."""
-    found = _by_name(file, session)
+    found = _by_name(definitions.file, session)
     if wanted is not None or len(found) != 1:
         names = tuple(found)
         if wanted is None and model in found:
             wanted = model
         if wanted not in found:
-            place = option_span("--section", wanted) if wanted is not None else Span(SourceFile(source.name, ""), 0, 0)
+            place = option_span("--section", wanted) if wanted is not None else Span(SourceFile(definitions.source.name, ""), 0, 0)
             session.report(NoSection(wanted or "", names), place)
             return None
         chosen = found[wanted]
@@ -63,12 +63,11 @@ def select_section(
     with session.catching(()):
         chain = _chain(chosen, found)
         call = next((s.model for s in chain if s.model is not None), None)
-        selected = _model_of(chain, call, file, source, session)
+        selected = _model_of(chain, call, definitions, session)
         if model is not None and selected.name != model:
             session.report(NoSection("", tuple(found), model), option_span("--model", model))
             return None
-        several = sum(isinstance(item, ast.ModelDecl) for item in file.items) > 1
-        return SelectedSection(section_name(chosen), chain, selected, call, several)
+        return SelectedSection(section_name(chosen), chain, selected, call, len(definitions.models) > 1)
     return None
 
 
@@ -92,14 +91,16 @@ def _chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tup
         if any(target is one for one in chain):
             raise Failure(Recursion(base.name, "train section"), base.name_span)
         chain.append(target)
+        if len(chain) > MAX_DEPTH:
+            raise Failure(TooMuchNesting(MAX_DEPTH, "train sections that are derived from others"), base.name_span)
     return tuple(chain)
 
 
 def _model_of(
-    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, file: ast.File, source: SourceFile, session: ElaborationSession
+    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, definitions: Definitions, session: ElaborationSession
 ) -> SelectedModel:
     """The model that a section is for: as it says, of its own name, or the one that a file without a choice has."""
-    models = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
+    models = definitions.models
     if call is not None:
         if call.name not in models:
             raise Failure(UnknownModel(call.name, tuple(near(call.name, list(models))), tuple(models)), call.name_span)
@@ -111,11 +112,11 @@ def _model_of(
     if models and own is not None:
         raise Failure(SectionOfNoModel(own.name, tuple(near(own.name, list(models))), tuple(models)), own.span)
     if models:
-        complete = complete_models(file)
+        complete = definitions.complete
         if len(complete) != 1:
             raise Failure(NoTrainedModel(tuple(complete)), _span_of(chain[0]))
         return _selected(models[complete[0]])
-    selected = select(file, source, None, session)
+    selected = select(definitions, None, session)
     if selected is None:
         raise Failure(NoTrainedModel(()), _span_of(chain[0]))
     return selected

@@ -8,8 +8,9 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import SourceFile, Span
 
-from ...errors.structure import MARKED, AmbiguousModel, ExpectMisplaced, StrayStatement, UnknownModel
+from ...errors.structure import MARKED, AmbiguousModel, ExpectMisplaced, UnknownModel
 from ..session import ElaborationSession
+from .definitions import Definitions
 from .options import option_span
 
 EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
@@ -25,25 +26,12 @@ class SelectedModel:
         self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
 
 
-def complete_models(file: ast.File) -> list[str]:
-    """The models of a file that can be elaborated as they are. One with a parameter without a default is a base for others; if there is
-    no complete one, all are returned."""
-    models = [item for item in file.items if isinstance(item, ast.ModelDecl)]
-    complete = [m for m in models if all(p.default is not None for p in m.parameters if isinstance(p, ast.ParameterDecl))]
-    return [m.name.name for m in complete or models]
-
-
-def select(file: ast.File, source: SourceFile, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
+def select(definitions: Definitions, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
     """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
-    models = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
-    statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
+    models, source, complete = definitions.models, definitions.source, definitions.complete
     stem = os.path.splitext(os.path.basename(source.name))[0]
     if not models:
-        return _select_statements(statements, source, stem, wanted, session)
-    for statement in statements:
-        if not isinstance(statement, (ast.Let, ast.Broken)):
-            session.report(StrayStatement(), statement.span)
-    complete = complete_models(file)
+        return _select_statements(definitions.statements, source, stem, wanted, session)
     if wanted is None and len(complete) > 1 and stem not in complete:
         first, *others = (models[n].name.span for n in complete[:MARKED])
         session.report(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
