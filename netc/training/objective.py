@@ -164,7 +164,7 @@ class Objective(nn.Module):
         return [t if constant else t / torch.tensor(c, dtype=t.dtype) for t, c, constant in pairs]
 
     def loss_of_part(self, terms: Sequence[Tensor], parts: int) -> Tensor:
-        """What one of so many parts adds to the loss: terms that are the same for all samples are added once."""
+        """What a part adds to the loss, by the number of `parts`: terms that are the same for all samples are added once."""
         loss = self.of_quotients(terms)[LOSS]
         if parts == 1 or self.of_means is None:
             return loss

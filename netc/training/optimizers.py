@@ -7,6 +7,7 @@ after each step, or None. Always: a parameter is in one group, and one that is f
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
@@ -93,8 +94,32 @@ def _warmup(length: int, stage: Named) -> Chosen:
     return lr_scheduler.LinearLR, {"start_factor": 1 / max(1, length), "total_iters": length}
 
 
+class CosineTo:
+    """The factor of the learning rate in a cosine that ends at the factor `to` and stays there. `text` is the same as Python."""
+
+    def __init__(self, to: float, length: int) -> None:
+        self._to, self._length = to, length
+
+    def __call__(self, step: int) -> float:
+        return self._to + (1 - self._to) * (1 + math.cos(math.pi * min(step / self._length, 1))) / 2
+
+    def text(self, length: str) -> str:
+        """A function with the length as it is written."""
+        steps = f"({length})" if " " in length else length
+        cosine = f"(1 + math.cos(math.pi * min(step / {steps}, 1))) / 2"
+        return f"lambda step: {self._to!r} + (1 - {self._to!r}) * {cosine}" if self._to else f"lambda step: {cosine}"
+
+    @property
+    def length(self) -> int:
+        """The steps that it takes."""
+        return self._length
+
+
 def _cosine(length: int, stage: Named) -> Chosen:
-    return lr_scheduler.CosineAnnealingLR, {"T_max": max(1, length), **_floor("eta_min", stage)}
+    """PyTorch's cosine ends at one rate for all groups, and rises again if the run goes on."""
+    if "to" not in stage.values and not stage.positional:
+        return lr_scheduler.CosineAnnealingLR, {"T_max": max(1, length)}
+    return lr_scheduler.LambdaLR, {"lr_lambda": CosineTo(float(stage.values.get("to", 0.0)), max(1, length))}
 
 
 def _linear(length: int, stage: Named) -> Chosen:
@@ -103,10 +128,6 @@ def _linear(length: int, stage: Named) -> Chosen:
 
 def _constant(length: int, stage: Named) -> Chosen:
     return lr_scheduler.ConstantLR, {"factor": 1.0, "total_iters": 1}
-
-
-def _floor(name: str, stage: Named) -> dict[str, float]:
-    return {name: float(stage.values["to"])} if "to" in stage.values else {}
 
 
 COMBINED = ("SequentialLR", "ChainedScheduler")
@@ -119,7 +140,8 @@ SHAPES: dict[str, Callable[[int, Named], Chosen]] = {
     "linear": _linear,
     "constant": _constant,
 }
-"""The schedules with names of their own: each runs for the steps that its first argument says, the last one for those that are left.
+"""The schedules with names of their own: each runs for the steps that its first argument says, the last one for those that are left. Rates
+are factors of the optimizer's: `to` is the one at the end.
 PyTorch's `LinearLR` and `ConstantLR` are `linear_lr` and `constant_lr`."""
 
 

@@ -27,13 +27,16 @@ from ..foreign_names import UNUSABLE
 from ..problems import diagnostic
 from .optimizers import SHAPES, Schedule, fill, key, keyword_options, optimizer_classes, scheduler_classes
 from .option_kinds import Kinds
-from .recipe import USUAL, Named, Recipe, found
+from .recipe import USUAL, Named, Recipe, found, is_number
 
 Make = Callable[[dict[str, Any]], object]
 Found = tuple[Problem, Span]
 PLATEAU = "reducelronplateau"
 """The schedule that is stepped once an epoch, with the metric that `keep` names."""
 NEEDS = "it needs"
+TO = "write `to=0.1` to end at a tenth of the learning rate"
+OF_SHAPES = {"cosine": {"eta_min": "cosine_annealing eta_min={}"}, "linear": {"end_factor": "to={}"}}
+"""By schedule, arguments of PyTorch's class, and how the same is written."""
 TRIED = 5
 """Steps of a schedule that are tried."""
 OF_FUNCTIONS = ("lambda", "multiplicative")
@@ -92,12 +95,9 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
             remedy = f"write `{stage.name} 1000 -> ...`"
             yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span
         if key(stage.name) in SHAPES:
-            yield from _arguments(stage.name, stage.options, ("to",) if name in ("cosine", "linear") else ())
-            for option in stage.options:
-                if option.name == "to" and (
-                    not isinstance(option.value, (int, float)) or isinstance(option.value, bool) or option.value < 0
-                ):
-                    yield WrongSetting("to", "must be a number of at least 0"), option.span
+            yield from _arguments(stage.name, stage.options, ("to",) if name in ("cosine", "linear") else (), OF_SHAPES.get(name, {}))
+            for option in (o for o in stage.options if o.name == "to" and not (is_number(o.value) and 0 <= o.value <= 1)):
+                yield WrongSetting("to", f"must be a factor of the rate, from 0 to 1, {found(option.value)}", TO), option.span
             continue
         cls = classes[name]
         taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
@@ -127,10 +127,16 @@ def _dummy() -> torch.optim.Optimizer:
     return torch.optim.SGD([nn.Parameter(torch.zeros(2, 2))], lr=0.1, momentum=0.9)
 
 
-def _arguments(owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...]) -> Iterable[tuple[Problem, Span]]:
+def _arguments(
+    owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], others: Mapping[str, str] = {}
+) -> Iterable[tuple[Problem, Span]]:
+    """Arguments that `owner` does not have, and those that are given twice. `others`: how some of PyTorch's are written."""
     seen: set[str] = set()
     for option in options:
-        if option.name not in taken:
+        if option.name in others:
+            remedy = f"write `{others[option.name].format(option.value)}`"
+            yield WrongSetting(owner, f"has no argument `{option.name}`", remedy), option.name_span
+        elif option.name not in taken:
             usual = OF_OPTIMIZERS.get(option.name)
             alike = (usual,) if usual in taken else tuple(near(option.name, taken))
             yield UnknownOption(owner, option.name, alike, taken), option.name_span

@@ -1,4 +1,4 @@
-"""A value of a train section and a name for it give the same source, loss, gradient and run; and the loss is the one that PyTorch computes."""
+"""A value of a train section and a name for it give the same source, loss, gradient and run; the loss is the one that PyTorch computes."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def rates(made: Recipe, steps: int) -> list[float]:
 
 
 def test_schedules_follow_each_other() -> None:
-    found = rates(recipe("optimizer sgd lr=0.1", "schedule warmup 5 -> constant 3 -> cosine to=0.01"), 20)
+    found = rates(recipe("optimizer sgd lr=0.1", "schedule warmup 5 -> constant 3 -> cosine to=0.1"), 20)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     parts: list[Any] = [
         lr_scheduler.LinearLR(optimizer, 1 / 5, 1.0, 5), lr_scheduler.ConstantLR(optimizer, 1.0, 1),
@@ -97,6 +98,28 @@ def test_schedules_follow_each_other() -> None:
     assert found == pytest.approx(wanted)
     assert found[0] == pytest.approx(0.02)
     assert found[5:9] == pytest.approx([0.1] * 4)
+
+
+@pytest.mark.parametrize("shape", ["cosine", "linear"])
+@pytest.mark.parametrize("to", [None, 0.0, 0.1, 1.0])
+def test_the_end_of_a_schedule_is_a_factor_of_each_groups_rate(shape: str, to: float | None) -> None:
+    """Whatever the rate is, it begins there, never rises, and ends at the factor, where it stays if the run goes on."""
+    for length in ("", " 10"):
+        made = recipe("optimizer sgd lr=0.02", 'group "head.*" lr=3.0', f"schedule {shape}{length}{'' if to is None else f' to={to}'}")
+        optimizer = make_optimizer(network(), made)
+        schedule = make_schedule(optimizer, made, 15 if length else 10)
+        assert schedule is not None
+        rates = [[group["lr"] for group in optimizer.param_groups]]
+        for _ in range(15 if length else 10):
+            optimizer.step()
+            schedule.step()
+            rates.append([group["lr"] for group in optimizer.param_groups])
+        factor = to or 0.0
+        for base, column in zip(rates[0], zip(*rates, strict=True), strict=True):
+            assert base in (0.02, 3.0)
+            assert column[5] == pytest.approx(base * (factor + (1 - factor) / 2))
+            assert column[10:] == pytest.approx([base * factor] * len(column[10:]), abs=1e-9)
+            assert all(after <= before + 1e-9 for before, after in pairwise(column))
 
 
 def test_groups_and_frozen_parameters() -> None:
@@ -153,6 +176,10 @@ def wrong(*lines: str, model: str = MODEL, loss: str = "y -> mean") -> list[str]
         ("schedule multi_step milestones=[2, 3.5]", "`milestones` must be a list of integers, found `[2, 3.5]`"),
         ("schedule one_cycle max_lr=1 anneal_strategy=cubic", "`anneal_strategy` must be `cos` or `linear`, and `cubic` is not defined"),
         ("schedule one_cycle max_lr=0.1 total_steps=1; steps 5", "`one_cycle` is 1 steps long, and there are 5"),
+        ("schedule cosine to=1.5", "`to` must be a factor of the rate, from 0 to 1, found `1.5`"),
+        ("schedule linear to=true", "`to` must be a factor of the rate, from 0 to 1, found `true`"),
+        ("schedule cosine eta_min=1e-5", "`cosine` has no argument `eta_min`"),
+        ("optimizer sgd lr=-1.0 momentum=-1.0", "`lr` is refused by PyTorch: invalid learning rate: -1.0"),
         ("optimizer adagrad; schedule cyclic base_lr=0.1 max_lr=1", "optimizer must support momentum"),
         ("optimizer adamw foreach=true differentiable=true maximize=true", "_foreach ops don't support autograd"),
         ("seed 18446744073709551616", "`seed` must be an integer of at least 0 and below 2**63"),

@@ -29,7 +29,7 @@ train {
   metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean
   optimizer adamw lr=2e-3 weight_decay=0.01 no_decay=["*.bias"]
   group "dense1.*" lr=1e-2
-  schedule warmup 5 -> cosine to=1e-5
+  schedule warmup 5 -> cosine to=0.05
   epochs 3
   batch 16 accumulate=3
   clip 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ import netc
 from netc.analysis import Choice, Spec
 from netc.compiler.ir.training import Training
 from netc.dsl.source import SourceFile
+from netc.training import command
+from netc.training.ranks import Ranks
 from netc.training.splitting import COLUMNS, HEADS, PACKED, ROWS, checked_splits, split_share, splits_of
 from netc.training.tensor_parallel import own_draws
+from tests.training import runs
 from tests.training.test_ranks import assert_close, begin, train, write_data
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -179,6 +183,15 @@ def test_what_cannot_be_divided() -> None:
     nothing = said("y = x -> layer_norm -> dense 4")
     assert "no layer of this model can be divided over 2 devices" in nothing
     assert "`dense1`: it is an output of the model" in nothing
+
+
+def test_a_run_of_what_cannot_be_divided_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is written; the two processes are not started, as they would only meet here."""
+    monkeypatch.setattr(command, "joined", lambda *_: nullcontext(Ranks(world=2, tensor=2)))
+    with pytest.raises(netc.CompileError) as caught:
+        runs.train(tmp_path / "run", tp=2)
+    assert [found.code for found in caught.value.diagnostics] == ["cannot-split"]
+    assert not (tmp_path / "run").exists()
 
 
 PUBLISHED = {

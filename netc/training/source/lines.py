@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..optimizers import CosineTo
+
 LONGEST = 100
 """The longest line."""
 
@@ -41,6 +43,8 @@ def literal(value: Any) -> str:
     """A value of a setting as Python: `0.02`, `1 / 300`, `True`, `"min"`, `(0.9, 0.95)`."""
     if isinstance(value, (Expression, Reciprocal)):
         return value.text
+    if isinstance(value, CosineTo):
+        return value.text(literal(value.length))
     if isinstance(value, (tuple, list)):
         inside = ", ".join(map(literal, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"
