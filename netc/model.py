@@ -219,9 +219,8 @@ class Model:
         """
         from functools import partial
 
+        from netc.compiler.analysis.sizes import check_sizes
         from netc.compiler.backends.onnx import BACKEND
-
-        from .conditions import check_sizes
 
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:

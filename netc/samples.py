@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netc.compiler.analysis.sizes import check_sizes
 from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate, show, symbols
 from netc.compiler.ir.elements import Array, numpy_dtype
 from netc.compiler.ir.walk import graphs
-
-from .conditions import check_sizes
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program

@@ -184,9 +184,8 @@ class ModelStream:
         """
         import numpy as np
 
+        from netc.compiler.analysis.sizes import check_sizes
         from netc.compiler.backends.onnx import BACKEND
-
-        from .conditions import check_sizes
 
         def runs(program: Program) -> Run:
             with unsupported_is_compile_error(program):

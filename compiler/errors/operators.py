@@ -244,12 +244,13 @@ class KernelTooLarge(Problem):
 
 
 class EmptyResult(Problem):
-    """A result with a size that can only be zero or negative."""
+    """A result with a size that can only be zero or negative. `needs_elements`: PyTorch refuses a size of zero too."""
 
     code: ClassVar[str] = "empty-result"
     operator: str
     result: Shape
     axis: int
+    needs_elements: bool = False
 
     def message(self) -> str:
         return f"`{self.operator}` would make a tensor of shape {show_shape(self.result)}: axis {self.axis} would be empty"

@@ -270,7 +270,7 @@ class Program:
 
     `symbols` are the symbolic dimensions that are free, `N` first if it is used. `conditions` are those of every `where`, in plain symbols,
     with their texts: what the proofs rest on, and what the sizes of real inputs must keep. `dims` says what each declared name is by the
-    conditions: of `S == 2 * T`, S is `2*T`.
+    conditions: of `S == 2 * T`, S is `2*T`. `derived` keeps what an analysis has found, by its class.
     """
 
     def __init__(
@@ -286,3 +286,4 @@ class Program:
         self.symbols = symbols
         self.conditions = conditions
         self.dims = dims or {}
+        self.derived: dict[type, Any] = {}

@@ -163,7 +163,7 @@ class ConvTranspose(_Convolution):
         result = (x.shape[0], self.channels, *sizes)
         for axis, size in enumerate(sizes, start=2):
             if given.facts.at_least(size, 1) is False:
-                raise OperatorError(EmptyResult(self.name, result, axis), argument("padding"))
+                raise OperatorError(EmptyResult(self.name, result, axis, needs_elements=True), argument("padding"))
         return (x.with_shape(result),)
 
     def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:

@@ -98,7 +98,7 @@ class Division(Layout):
 
     def _uniform(self, size: int, step: int, place: str) -> Shape:
         """Pieces of size `step`, the last one of the rest."""
-        count = int(-(-size // step))
+        count = int(-(-size // max(step, 1)))
         if count > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
         return (step,) * (count - 1) + (size - step * (count - 1),)

@@ -117,9 +117,8 @@ class Upsample(Operator):
         self._check_options()
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
         for axis, size in enumerate(sizes):
-            highest = bounds(size)[1]
-            if highest is not None and highest < 1:
-                raise OperatorError(EmptyResult(self.name, sizes, axis), argument("scale"))
+            if given.facts.at_least(size, 1) is False:
+                raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=True), argument("scale"))
         return (x.with_shape(sizes),)
 
     def _check_mode(self, x: TensorType) -> None:

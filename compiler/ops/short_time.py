@@ -139,7 +139,7 @@ class Istft(ShortTime):
         self._check_bins(given)
         size = self.whole(x) - 2 * self.edge()
         if given.facts.at_least(size, 1) is False:
-            raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3), argument("n_fft"))
+            raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3, needs_elements=True), argument("n_fft"))
         return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
 
     def whole(self, x: TensorType) -> Dim:

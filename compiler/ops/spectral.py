@@ -108,7 +108,8 @@ class Irfft(_OfPairs):
         require_pairs(self.name, given)
         found = self.replaced(given.x, self.length(given.x))
         if given.facts.at_least(self.length(given.x), 1) is False:
-            raise OperatorError(EmptyResult(self.name, found.shape[:-1], self.along(given.x)), argument("axis"))
+            problem = EmptyResult(self.name, found.shape[:-1], self.along(given.x), needs_elements=True)
+            raise OperatorError(problem, argument("axis"))
         return (found.with_shape(found.shape[:-1]),)
 
 

@@ -119,12 +119,6 @@ def _run(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
         results: Any = session(**arrays)
     except ValueError as error:
         raise Failed(str(error)) from None
-    except Exception as error:
-        from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
-
-        if not of_runtime(error):
-            raise
-        raise Failed(f"the model failed while it ran: {runtime_message(error)}") from None
     return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
 
 

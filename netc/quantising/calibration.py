@@ -44,9 +44,8 @@ def columns(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
 
 def batches(program: Program, session: OnnxSession, arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """The samples of the calibration, some at a time. Inputs that have no batch axis are the same for all."""
+    from netc.compiler.analysis.sizes import check_sizes
     from netc.compiler.backends.onnx.feeds import feed
-
-    from ..conditions import check_sizes
 
     names = list(session.inputs)
     _check_names(names, [name for name in names if name not in arrays], "lacks")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from netc.compiler.analysis.sizes import check_sizes
 from netc.compiler.errors.data import CannotReadData, SizesRefused
 from netc.compiler.errors.training import WrongSetting
 from netc.compiler.ir.training import Training
@@ -22,7 +23,6 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..conditions import check_sizes
 from ..problems import diagnostic
 from ..reach import OUTSIDE, why_no_data
 from .data.base import DataError, Source

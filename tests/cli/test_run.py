@@ -150,7 +150,7 @@ def test_what_fails_while_it_runs(netc: Netc) -> None:
     np.save("x.npy", np.array([[9]]))
     done = netc("run", "-e", "x = input [1] int64\nx -> embedding 5 2", "--input", "x=x.npy")
     assert done.exit_code == 1
-    assert done.stderr.startswith("error: the model failed while it ran: ")
+    assert done.stderr.startswith("error: `embedding1` fails in ONNX Runtime: indices element out of data bounds, idx=9 ")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA")

@@ -160,7 +160,6 @@ def test_other_texts_of_one_name_are_kept_apart() -> None:
 MISFITS = {
     "channels": ("input 3x8x8 -> conv 4 3", [torch.zeros(4, 1, 8, 8)], "`input` is float32 [N, 3, 8, 8], found the shape [4, 1, 8, 8]"),
     "no batch": ("x = input 3; x -> dense 2 -> flatten", [torch.zeros(3)], "[N, 3], found the shape [3], without the batch axis"),
-    "a symbol": ("x = input T; y = input T; x + y", [torch.zeros(1, 3), torch.zeros(1, 4)], "`T` is 3 in the input `x`, but 4 in `y`"),
     "floats": ("x = input [T] int64; x -> embedding 9 4", [torch.zeros(1, 3)], "the input `x` is int64 [N, T], found float32"),
     "integers": ("x = input 3; x -> dense 2", [torch.zeros(1, 3).long()], "the input `x` is float32 [N, 3], found int64"),
     "an array": ("x = input 3; x -> dense 2", [np.zeros((1, 3))], "found `numpy.ndarray`; make a tensor of it: `torch.as_tensor(x)`"),
@@ -175,6 +174,55 @@ def test_a_failing_call_names_the_input(text: str, given: list[Any], message: st
         with pytest.raises(ValueError, match=re.escape(message)) as caught:
             twin(*given)
         assert caught.value.__cause__ is not None
+
+
+REFUSED = {
+    "a symbol": ("x = input T; y = input T; x + y", [(1, 3), (1, 4)], "`T` is 3 in the input `x`, but 4 in `y`"),
+    "a symbol that broadcasts": ("x = input T; y = input T; x + y", [(1, 3), (1, 1)], "`T` is 3 in the input `x`, but 1 in `y`"),
+    "where": ("input 4xT where T % 4 == 0", [(1, 4, 6)], "`where T % 4 == 0` does not hold: T is 6"),
+    "where of two": ("x = input [T] where T > S; y = input [S]; out x, y", [(1, 3), (1, 3)], "`where T > S` does not hold: S is 3, T is 3"),
+    "a name of no axis": ("input [2 * S] where S % 3 == 0", [(1, 8)], "`where S % 3 == 0` does not hold: S is 4"),
+    "an empty axis": ("input 4xT -> relu", [(1, 4, 0)], "`T` must be at least 1, found 0; with `where T >= 0`, it may be empty"),
+    "a window": ("input 4xT -> max_pool 6", [(1, 4, 5)], "the kernel of `max_pool` covers 6 elements, but axis 2 of [1, 4, 5] has only 5"),
+    "a slice": (
+        "input T -> diff 3",
+        [(1, 2)],
+        "`diff` would make a tensor of shape [1, -1]: axis 1 would be negative, where N is 1, T is 2",
+    ),
+    "in a block": ("block b { in -> max_pool 6 }; input 4xT -> relu -> b -> b", [(1, 4, 35)], "but axis 2 of [1, 4, 5] has only 5"),
+    "nothing of a stage that needs elements": ("input 4xT -> upsample scale=0.5", [(1, 4, 1)], "would make a tensor of shape [1, 4, 0]"),
+}
+
+
+@pytest.mark.parametrize(("text", "shapes", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_sizes_are_refused_before_anything_runs(text: str, shapes: list[tuple[int, ...]], message: str) -> None:
+    """Also after pickling, by name, and by sessions with the same words."""
+    model = netc.compile(text)
+    module, given = model.module(), [torch.zeros(shape) for shape in shapes]
+    named = dict(zip(inspect.signature(module.forward).parameters, given, strict=True))
+    runs = [module, pickle.loads(pickle.dumps(module)), copy.deepcopy(module), model.session(), lambda *_: module(**named)]
+    for run in runs:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            run(*given)
+
+
+def test_a_size_of_zero_is_pytorchs_where_it_is_no_window() -> None:
+    model = netc.compile("input [T, T] -> diagonal 6 axis1=-2 axis2=-1")
+    for size in (6, 7):
+        x = torch.randn(2, size, size)
+        assert torch.equal(model.module()(x), torch.diagonal(x, 6, -2, -1))
+        assert np.array_equal(model.session()(x), torch.diagonal(x, 6, -2, -1))
+
+
+def test_compilers_trace_no_checks() -> None:
+    module = netc.compile("input [T, 4] where T % 4 == 0 -> cumsum axis=1 -> dense 3").module().eval()
+    compiled = torch.compile(module, backend="eager", fullgraph=True, dynamic=True)
+    exported = torch.export.export(module, (torch.zeros(2, 8, 4),), dynamic_shapes=({1: torch.export.Dim("T")},)).module()
+    traced = torch.jit.trace(module, torch.zeros(2, 8, 4))
+    for size in (8, 12):
+        x = torch.randn(2, size, 4)
+        for run in (compiled, exported, traced):
+            torch.testing.assert_close(run(x), module(x))
 
 
 def test_other_failures_are_as_they_were() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 FEW_KERNELS = {
     "bfloat16": "ONNX Runtime has few kernels for it on a CPU, where float16 runs; on CUDA both do",
@@ -12,14 +12,35 @@ FEW_KERNELS = {
 """What models of an element type meet."""
 
 
+_AT_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)
+_IN_CODE = re.compile(r"^\S+\.(?:cc|h|cpp|hpp):\d+ (?:(?:[\w:&<>*]+ )*[\w:]+\(.*?\)(?: const)?(?: \[with [^\]]*\])? |Compute )?")
+"""The position in ONNX Runtime's own code, and the function."""
+
+
+class RunFailed(ValueError):
+    """A model that ONNX Runtime stopped computing, because of its inputs: an index that is out of range, a division by 0."""
+
+
 def of_runtime(error: Exception) -> bool:
     """Whether ONNX Runtime raised it."""
-    return type(error).__module__.startswith("onnxruntime")
+    return isinstance(error, RunFailed) or type(error).__module__.startswith("onnxruntime")
+
+
+def run_failure(error: Exception, shapes: Mapping[str, tuple[int, ...]]) -> RunFailed:
+    """What an exception of ONNX Runtime says of inputs of these shapes, by name."""
+    empty = next((name for name, shape in shapes.items() if 0 in shape), None)
+    because = f"the input `{empty}` is {list(shapes[empty])}: without elements, " if empty is not None else ""
+    return RunFailed(f"{because}{runtime_message(error)}")
 
 
 def runtime_message(error: Exception) -> str:
-    """ONNX Runtime's message, on one line, without its codes."""
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    """ONNX Runtime's message, on one line, without its codes; of a model that ran, the stage and the reason."""
+    message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    at_node = _AT_NODE.search(message)
+    if at_node is None:
+        return message
+    kind, name, reason = at_node.groups()
+    return f"`{name.removesuffix(f'/{kind}') or kind}` fails in ONNX Runtime: {_IN_CODE.sub('', reason).strip()}"
 
 
 def kernel_hints(message: str, dtypes: Collection[str]) -> Iterator[str]:

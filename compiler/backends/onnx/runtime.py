@@ -7,7 +7,8 @@ fit the model's inputs are a `ValueError` before anything runs; a device that wa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
@@ -19,13 +20,25 @@ from ...ir.elements import Array
 from ...ir.ports import Port
 from .devices import DeviceUnavailable, check_used, providers
 from .endings import ends
+from .failures import RunFailed, of_runtime, run_failure
 from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
 from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
-__all__ = ["DeviceUnavailable", "OnnxSession", "Port", "UnknownPort"]
+__all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort"]
+
+
+@contextmanager
+def _explained(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
+    """Turns ONNX Runtime's exceptions into a `RunFailed`, which names the stage."""
+    try:
+        yield
+    except Exception as error:
+        if not of_runtime(error):
+            raise
+        raise run_failure(error, shapes) from error
 
 
 class OnnxSession:
@@ -64,11 +77,14 @@ class OnnxSession:
     def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]:
         """Runs the model on arrays, PyTorch tensors or lists. Returns the output, or all of them by name if there are several.
 
-        Floating-point numbers are converted to the input's type, integers where no number changes.
+        Floating-point numbers are converted to the input's type, integers where no number changes. Raises `ValueError` for arrays that do
+        not fit, and its kind `RunFailed` where ONNX Runtime cannot compute with the values, such as an index that is out of range.
         """
         feeds = feed(self.inputs, by_name(self.inputs, arrays, named))
-        self._check_shapes({name: array.shape for name, array in feeds.items()})
-        results = fetch(self._session, feeds, self.outputs)
+        shapes = {name: array.shape for name, array in feeds.items()}
+        self._check_shapes(shapes)
+        with _explained(shapes):
+            results = fetch(self._session, feeds, self.outputs)
         return next(iter(results.values())) if len(results) == 1 else results
 
     def keeping(self, values: Mapping[str, object], kept: Collection[str]) -> dict[str, Any]:
@@ -77,10 +93,10 @@ class OnnxSession:
         own = {name: value for name, value in values.items() if isinstance(value, onnxruntime.OrtValue)}
         arrays = {name: value for name, value in values.items() if name not in own}
         feeds = feed({name: self.inputs[name] for name in arrays}, arrays)
-        self._check_shapes(
-            {name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()}
-        )
-        return fetch_kept(self._session, feeds, own, kept, self.outputs)
+        shapes = {name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()}
+        self._check_shapes(shapes)
+        with _explained(shapes):
+            return fetch_kept(self._session, feeds, own, kept, self.outputs)
 
     def placement(self) -> Placement:
         """On which device the nodes run."""

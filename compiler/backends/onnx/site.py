@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dims import Dim
+from ...dims import Dim, symbols
 from ...ir.elements import numpy_dtype
 from ...ir.flat import FlatNode
 from ...ir.graph import OpNode
-from ...ir.types import DType, Shape, TensorType
+from ...ir.types import BATCH, DType, Shape, TensorType
 from ...ir.walk import join
 from ...ops.base import OpInputs
 from .builder import BuilderNode, GraphBuilder
@@ -96,9 +96,11 @@ class OnnxSite:
         return self._sizes.ints(tuple(values))
 
     def shape(self, shape: Shape) -> str:
-        """One symbolic size can be left to Reshape; of several, the first."""
+        """One symbolic size can be left to Reshape; of several, the batch, since a written 0 would be the size that the input has there."""
         symbolic = [axis for axis, d in enumerate(shape) if not isinstance(d, int)]
-        return self._sizes.ints(tuple(-1 if axis in symbolic[:1] else d for axis, d in enumerate(shape)))
+        batch = [axis for axis in symbolic if BATCH in symbols(shape[axis])]
+        open_ = (batch or symbolic)[:1]
+        return self._sizes.ints(tuple(-1 if axis in open_ else d for axis, d in enumerate(shape)))
 
     def cast(self, tensor: str, dtype: DType) -> str:
         return self.add("Cast", [tensor], to=dtype)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from math import inf
 
-from ....ir.types import BOOL, FLOAT32, INT64
+from ....ir.types import BOOL, FLOAT32, INT64, DType
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.base import Operator
 from ....ops.promotion import result_type
 from ....ops.scalars import cast_scalar
+from .. import integers
 from ..expressions import INT32, TensorExpr, wide_integer
 from ..table import Site, emits
 
@@ -48,17 +49,35 @@ def arithmetic(op: BinaryOperator, site: Site) -> str:
     return _settled(a.op(_ON_TRUTH[type(op)] if a.dtype == BOOL else _ARITHMETIC[type(op)], b), site)
 
 
-@emits(Pow, onnx="Pow")
+@emits(Pow, onnx="Pow, Sqrt, or Mul")
 def power(op: Pow, site: Site) -> str:
+    """PyTorch takes roots of floats by `sqrt`, which makes NaN of -infinity, where Pow makes infinity."""
     a, b = operands(op, site)
-    via = INT64 if a.dtype.is_integer and a.dtype.size < 4 else a.dtype
-    return _settled(a.within(via, lambda base: base.op("Pow", b.cast(via))), site)
+    number = known_number(op, a.dtype)
+    if a.dtype.is_integer:
+        via = INT64 if a.dtype.size < 4 else a.dtype
+        exponent = b.cast(via)
+        return _settled(
+            a.within(via, lambda x: integers.power(x, number) if isinstance(number, int) else integers.power_of_tensors(x, exponent)), site
+        )
+    if number in (0.5, -0.5):
+        root = a.op("Sqrt")
+        return _settled(root if number == 0.5 else root.op("Reciprocal"), site)
+    return _settled(a.op("Pow", b), site)
 
 
-def _remainder(a: TensorExpr, b: TensorExpr) -> TensorExpr:
+def known_number(op: BinaryOperator, dtype: DType) -> int | float | None:
+    """The number after the operator, if it is neither a tensor nor a size that is known at run time."""
+    number = op.number(dtype) if op.scalars and not op.number_first else None
+    return number if isinstance(number, (int, float)) else None
+
+
+def _remainder(op: BinaryOperator, a: TensorExpr, b: TensorExpr) -> TensorExpr:
     """With the sign of the divisor. ONNX's Mod of floats has that of the dividend."""
     if not a.dtype.is_float:
-        return a.op("Mod", b)
+        via = _for_division(a.dtype)
+        divisor = b.cast(via)
+        return a.within(via, lambda x: integers.floor_remainder(x, divisor, _known_integer(op, a.dtype)))
     rest = a.op("Mod", b, fmod=1)
     return _opposite(rest, b).choose(rest + b, rest)
 
@@ -70,18 +89,28 @@ def _opposite(rest: TensorExpr, b: TensorExpr) -> TensorExpr:
 
 @emits(Remainder, onnx="Mod")
 def remainder(op: Remainder, site: Site) -> str:
-    return _settled(_remainder(*operands(op, site)), site)
+    return _settled(_remainder(op, *operands(op, site)), site)
 
 
-@emits(FloorDiv, onnx="Mod, Sub and Div")
+def _for_division(dtype: DType) -> DType:
+    """int32 for smaller types, whose least number by -1 it holds."""
+    return INT32 if dtype.size < 4 else dtype
+
+
+def _known_integer(op: BinaryOperator, dtype: DType) -> int | None:
+    number = known_number(op, dtype)
+    return number if isinstance(number, int) else None
+
+
+@emits(FloorDiv, onnx="Mod, Sub and Div; of integers, Div, Mul, Greater and Sub")
 def floor_div(op: FloorDiv, site: Site) -> str:
     """Without the remainder that has its own sign, the dividend divides exactly, so that the quotient needs to be rounded only; where the
     signs differ it is one less. The remainder of an infinite divisor is the dividend itself."""
     a, b = operands(op, site)
     if a.dtype.is_integer:
-        via = INT32 if a.dtype.size < 4 else a.dtype
+        via = _for_division(a.dtype)
         wide = b.cast(via)
-        return a.within(via, lambda x: (x - _remainder(x, wide)) / wide).name
+        return a.within(via, lambda x: integers.floor_quotient(x, wide, _known_integer(op, a.dtype))).name
     rest = a.op("Mod", b, fmod=1)
     towards_zero = ((a - rest) / b).op("Round")
     exact = _opposite(rest, b).choose(towards_zero - 1.0, towards_zero)

@@ -8,6 +8,7 @@ from math import inf, pi
 from ....ops.arithmetic import Pair
 from ....ops.base import Operator
 from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
+from .. import integers
 from ..expressions import INT32, TensorExpr, log1p, precise
 from ..table import Site, emits
 
@@ -65,7 +66,7 @@ def pair(op: Pair, site: Site) -> str:
     return precise(site.x.cast(dtype), steps).name
 
 
-@emits(Fmod, onnx="Mod")
+@emits(Fmod, onnx="Mod; of integers, Div, Mul and Sub")
 def fmod(op: Fmod, site: Site) -> str:
     dtype = site.results[0].dtype
     x = site.x.cast(dtype)
@@ -73,7 +74,9 @@ def fmod(op: Fmod, site: Site) -> str:
         return precise(x, lambda y: y.op("Mod", _divisor(op, site, y), fmod=1)).name
     via = INT32 if dtype.size < 4 else dtype
     divisor = _divisor(op, site, x).cast(via)
-    return x.within(via, lambda y: y.op("Mod", divisor, fmod=1)).name
+    number = op.number(x.dtype) if op.scalars else None
+    known = number if isinstance(number, int) else None
+    return x.within(via, lambda y: integers.remainder_towards_zero(y, divisor, known)).name
 
 
 def _divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:

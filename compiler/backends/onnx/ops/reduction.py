@@ -29,9 +29,10 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
+from .. import integers
 from ..expressions import INT32, TensorExpr, precise, wide_integer
 from ..nan import position, reduced
-from ..norms import p_norm
+from ..norms import deviations, p_norm
 from ..table import Site, emits
 
 
@@ -77,7 +78,21 @@ def reduction(op: Reduction, site: Site) -> str:
     if isinstance(op, Mean) and site.results[0].dtype.size >= FLOAT32.size and _may_be_empty(op, site):
         x = site.x.cast(site.results[0].dtype)
         return (_reduce(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count(op, site), x.dtype), x.dtype)).name
+    exact = _of_integers(op, site)
+    if exact is not None:
+        return exact.name
     return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
+
+
+def _of_integers(op: Reduction, site: Site) -> TensorExpr | None:
+    """Sums and products beyond 2**53, in int64; None if there are none, or no exact form."""
+    x = site.given.x
+    if site.results[0].dtype != INT64 or not x.rank or not x.dtype.is_integer:
+        return None
+    made = site.x.cast(INT64), x.shape, op.axes(x), site.results[0].shape
+    if isinstance(op, Prod):
+        return integers.whole_product(*made)
+    return integers.total(*made) if x.dtype == INT64 else None
 
 
 @emits(Logsumexp, onnx="ReduceLogSumExp, IsNaN and Where")
@@ -124,7 +139,7 @@ def place(op: ArgReduction, site: Site) -> str:
 @emits(Var, Std, onnx={Var: "ReduceMean, Sub, Mul, ReduceSum and Div", Std: "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"})
 def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
-        away = x - _reduce(site, x, "ReduceMean", op, keepdim=True)
+        away = deviations(x, op.axes(site.given.x))
         variance = _reduce(site, away * away, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 

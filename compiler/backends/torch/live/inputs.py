@@ -1,28 +1,40 @@
-"""Calls that fail because of what they are given: the input and both shapes, instead of the product of matrices that did not fit.
+"""Inputs that a model does not take: sizes that its conditions exclude, and the input and both shapes where a call fails.
 
-In: a class of a model, and the inputs that the spec declares. Out: the same class; a call that raises is a `ValueError` if its arguments do
-not fit these. Always: a call that PyTorch can compute is as it was, and costs nothing more; nothing is added to what compilers trace.
+In: a class of a model, the inputs that the spec declares, and the checks of their sizes. Out: the same class; a call is a ValueError if the
+sizes break a `where` or a stage, and a call that raises is one if its arguments do not fit the declared inputs. Always: the same sizes are
+checked once; nothing is added to what compilers trace.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ....ir.ports import Port, Sizes, check_shape
+from ....analysis.sizes import SizeChecks
+from ....ir.ports import Port, Sizes, check_shape, fits
+
+_REMEMBERED = 4096
+"""The number of shapes that are known to fit. A model that meets more of them checks some again."""
 
 
-def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...]) -> None:
-    """Changes what a failing call of the class's instances raises."""
+def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeChecks | None = None) -> None:
+    """Changes which calls of the class's instances raise, and what a failing one says."""
+    fitting: set[object] = set()
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or _is_tracing():
             return nn.Module.__call__(self, *args, **kwargs)
+        if checks is not None:
+            key = _key(args, kwargs)
+            if key is not None and key not in fitting:
+                _check_sizes(self, inputs, checks, args, kwargs)
+                if len(fitting) < _REMEMBERED:
+                    fitting.add(key)
         try:
             return nn.Module.__call__(self, *args, **kwargs)
         except Exception as error:
@@ -37,12 +49,50 @@ def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...]) -> None:
         cls.__call__ = own  # type: ignore[method-assign]
 
 
-def _misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """What does not fit; empty if everything does, or if there is another number of tensors."""
+def _is_tracing() -> bool:
+    """Whether `torch.jit.trace` records the call: then sizes are tensors."""
+    return torch._C._get_tracing_state() is not None
+
+
+def _key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+    """The shapes of the arguments; None if some are no numbers, as those of a model that is traced with symbols, or no tensors."""
+    shapes = []
+    for value in _flat((*args, *kwargs.values())):
+        if not isinstance(value, Tensor):
+            return None
+        shapes.append(value.shape)
+    key = (*shapes, *kwargs)
     try:
-        given = list(_flat(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
+        hash(key)
+    except TypeError:  # a size that is a symbol has no hash
+        return None
+    return key
+
+
+def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raises ValueError for sizes that the model cannot be computed with. What else does not fit, the call finds."""
+    given = _bound(module, args, kwargs)
+    if len(given) != len(inputs):
+        return
+    shapes = {port.name: tuple(value.shape) for value, port in zip(given, inputs, strict=True)}
+    if all(fits(port.shape, shapes[port.name]) for port in inputs):
+        sizes: Sizes = {}
+        for port in inputs:
+            check_shape(port, shapes[port.name], sizes)
+        checks.check(shapes)
+
+
+def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+    """The tensors in the order of the declared inputs; none if the arguments are others."""
+    try:
+        return list(_flat(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
     except TypeError:
-        return ""
+        return []
+
+
+def _misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """What does not fit; empty if everything does, or if there is another number of tensors."""
+    given = _bound(module, args, kwargs)
     if len(given) != len(inputs):
         return ""
     sizes: Sizes = {}

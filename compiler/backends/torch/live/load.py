@@ -20,30 +20,38 @@ from torch import nn
 
 from netc.dsl.record import Record
 
-from ....ir.ports import Port
+from ....analysis.sizes import SizeChecks, size_checks
+from ....ir.graph import Program
+from ....ir.ports import Port, inputs_of
 from .inputs import explain_inputs
 
 
 class Emitted(Record):
-    """A text, and what tracebacks call it: `<netc mlp.py>`. Its class `main` is that of the model, which takes `inputs`."""
+    """A text, and what tracebacks call it: `<netc mlp.py>`. Its class `main` is the class of the model, which takes `inputs`, of sizes that
+    pass the `checks`."""
 
     text: str
     name: str
     main: str
     inputs: tuple[Port, ...] = ()
+    checks: SizeChecks | None = None
+
+    def digest(self) -> str:
+        """Equal for texts that behave the same."""
+        return sha256(f"{self.text}{self.inputs}{self.checks}".encode()).hexdigest()
 
 
-def live(text: str, class_name: str, name: str = "", inputs: tuple[Port, ...] = ()) -> nn.Module:
-    """An instance of the class, which explains inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
-    module: nn.Module = getattr(load(Emitted(text, name or class_name.lower(), class_name, inputs)), class_name)()
+def live(text: str, class_name: str, name: str = "", program: Program | None = None) -> nn.Module:
+    """An instance of the class, which refuses inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
+    inputs, checks = (inputs_of(program), size_checks(program)) if program is not None else ((), None)
+    module: nn.Module = getattr(load(Emitted(text, name or class_name.lower(), class_name, inputs, checks)), class_name)()
     return module
 
 
 def load(emitted: Emitted) -> ModuleType:
     """The text as an imported module. The same text is the same module."""
     text = emitted.text
-    digest = sha256(f"{text}{emitted.inputs}".encode()).hexdigest()
-    title = f"netc_live_{digest[:16]}"
+    title = f"netc_live_{emitted.digest()[:16]}"
     if title in sys.modules:
         return sys.modules[title]
     filename = _filename(emitted.name, text)
@@ -59,7 +67,7 @@ def load(emitted: Emitted) -> ModuleType:
     for cls in vars(module).values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == title:
             copyreg.pickle(cls, lambda instance: _reduced(instance, emitted))
-    explain_inputs(getattr(module, emitted.main), emitted.inputs)
+    explain_inputs(getattr(module, emitted.main), emitted.inputs, emitted.checks)
     return module
 
 

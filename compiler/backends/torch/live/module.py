@@ -14,7 +14,6 @@ from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from ....ir.elements import Array
-from ....ir.ports import inputs_of
 from ..emit import class_name, source
 from .load import live
 
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
 
 def fresh(program: Program, name: str) -> torch.nn.Module:
     """The module with parameters that PyTorch's generator draws."""
-    return live(source(program, name), class_name(program, name), name, inputs_of(program))
+    return live(source(program, name), class_name(program, name), name, program)
 
 
 def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
     """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
     text = source(program, name)
     with torch.random.fork_rng(devices=[]), _Uninitialised(redrawing="nn.init.trunc_normal_" in text):
-        module = live(text, class_name(program, name), name, inputs_of(program))
+        module = live(text, class_name(program, name), name, program)
     for name, target in module.state_dict().items():  # one after the other, so that nothing is in memory three times
         target.copy_(tensor(arrays[name]))
     return module
