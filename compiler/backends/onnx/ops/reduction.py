@@ -32,7 +32,7 @@ from ....ops.reduction import (
 from .. import integers
 from ..expressions import INT32, TensorExpr, precise, wide_integer
 from ..nan import position, reduced
-from ..norms import deviations, p_norm
+from ..norms import deviations, over, p_norm
 from ..table import Site, emits
 
 
@@ -139,8 +139,10 @@ def place(op: ArgReduction, site: Site) -> str:
 @emits(Var, Std, onnx={Var: "ReduceMean, Sub, Mul, ReduceSum and Div", Std: "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"})
 def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
-        away = deviations(x, op.axes(site.given.x))
-        variance = _reduce(site, away * away, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
+        axes = op.axes(site.given.x)
+        away = deviations(x, axes)
+        rows = over(away * away, "ReduceSum", axes[-1:], keepdims=True) if len(axes) > 1 else away * away
+        variance = _reduce(site, rows, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
     return precise(site.x, steps).name
