@@ -43,7 +43,7 @@ def test_no_less_exact_than_pytorch(text: str) -> None:
                 truth = module.double()(x.double())
                 error = (module.float()(x).double() - truth).abs().max()
             found = torch.from_numpy(np.array(run(x))).double()
-            allowed = max(2 * float(error), 2e-4 * max(1.0, float(truth.abs().max())))
+            allowed = max(2 * float(error), 4e-4 * max(1.0, float(truth.abs().max())))
             assert (found - truth).abs().max() <= allowed, (size, x.flatten()[0])
 
 
