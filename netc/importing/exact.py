@@ -1,9 +1,10 @@
 """An ONNX file evaluated in float64, by the reference implementation of the onnx package.
 
-In: a model in float32 or float16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed is what the
-file says, operator by operator, two of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for files on
-which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type off, up or
-down: the outputs move as far as rounding errors of that size move them.
+In: a model in float32, float16 or bfloat16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed
+is what the file says, operator by operator, two of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for
+files on which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type
+off, up or down: the outputs move as far as rounding errors of that size move them. `referenced` is the same in the file's own types, for
+files that ONNX Runtime cannot run.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
+from netc.compiler.ir.elements import is_float
+
 if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
-_FLOATS = {TensorProto.FLOAT: 2.0**-24, TensorProto.FLOAT16: 2.0**-11}
+_FLOATS = {TensorProto.FLOAT: 2.0**-24, TensorProto.FLOAT16: 2.0**-11, TensorProto.BFLOAT16: 2.0**-8}
 """Half of the last digit of each type, relative to the number."""
 _TYPED = ("to", "dtype")
 """Attributes that are element types."""
@@ -59,13 +62,35 @@ def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], *, rounded: b
     for function in double.functions:
         for node in function.node:
             numbers.node(node)
-    given = {name: numbers.array(array) for name, array in inputs.items()}
+    return referenced(double, {name: numbers.array(array) for name, array in inputs.items()})
+
+
+def referenced(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
+    """The outputs, in the model's own types. Raises `NotEvaluated`."""
     try:
         with np.errstate(all="ignore"):
-            made = ReferenceEvaluator(double, new_ops=[BatchNormalization, GlobalMaxPool]).run(None, given)
+            made = ReferenceEvaluator(model, new_ops=[BatchNormalization, GlobalMaxPool]).run(None, dict(inputs))
     except Exception as error:  # it raises whatever its operators do
         raise NotEvaluated(f"{type(error).__name__}: {str(error)[:200]}") from None
     return [np.asarray(array) for array in made]
+
+
+def invalid(model: onnx.ModelProto) -> str:
+    """What ONNX's checker has against a model, in short; nothing if that is only what every runtime can do without."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graphs = [copy.graph]
+    for graph in graphs:
+        graphs += [inner for node in graph.node for a in node.attribute for inner in (a.g, *a.graphs) if a.type in (a.GRAPH, a.GRAPHS)]
+        for info in (*graph.input, *graph.output, *graph.value_info):
+            info.type.tensor_type.shape.SetInParent()  # which the checker requires, and no runtime
+    try:
+        onnx.checker.check_model(copy)
+    except onnx.checker.ValidationError as error:
+        return " ".join(str(error).split())[:300]
+    except ValueError:  # a model of more than 2 GiB, which protobuf does not write
+        return ""
+    return ""
 
 
 class Numbers:
@@ -76,7 +101,7 @@ class Numbers:
 
     def array(self, array: Array) -> Array:
         """The array, if it is of floats; others as they are."""
-        if array.dtype.kind != "f":
+        if not is_float(array):
             return array
         exact = array.astype(np.float64)
         half = _FLOATS.get(helper.np_dtype_to_tensor_dtype(array.dtype), 0.0)

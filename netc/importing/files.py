@@ -1,22 +1,25 @@
-"""ONNX files as origins, run by ONNX Runtime."""
+"""ONNX files as origins, run by ONNX Runtime, or where it cannot by the reference implementation of the onnx package."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 
+from .onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess, RuntimeFailure
 from .origin import Calls, Origin
 from .stages import Call
 
 if TYPE_CHECKING:
     import onnx
 
+    from netc.compiler.frontends.base import Imported
     from netc.compiler.ir.elements import Array
+
+UNVERIFIED = "`--no-verify` imports it without a comparison"
 
 
 def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False) -> Origin:
@@ -29,50 +32,72 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
     seconds = time.monotonic() - begun
     own = _Run(lambda: path, fixed)
     if not dequantize:
-        return Origin(path, imported, own, False, own.calls(imported.tensors), seconds, exact=own.exact, moved=own.moved)
-    floats = _Run(lambda: float_model(path).SerializeToString(), fixed)
-    return Origin(path, imported, floats, False, floats.calls(imported.tensors), seconds, own, floats.exact, floats.moved)
+        return _origin(path, imported, own, seconds)
+    # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds what it multiplies
+    floats = _Run(lambda: float_model(path).SerializeToString(), fixed, optimize=False)
+    return _origin(path, imported, floats, seconds, own)
+
+
+def _origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:
+    calls = run.calls(imported.tensors)
+    return Origin(path, imported, run, False, calls, seconds, rounded, run.exact, run.moved, judge=lambda: run.judge)
 
 
 class _Run:
-    """Runs a file, or the bytes of one, as it is."""
+    """Runs a file, or the bytes of one, as it is. `judge` says who runs it, if it is not ONNX Runtime."""
 
-    def __init__(self, source: Callable[[], str | bytes], fixed: Mapping[str, object]) -> None:
-        self.source, self.fixed = source, fixed
+    def __init__(self, source: Callable[[], str | bytes], fixed: Mapping[str, object], *, optimize: bool = True) -> None:
+        self.source, self.fixed, self.optimize = source, fixed, optimize
+        self.judge = ""
+        self.why = ""
 
     @cached_property
-    def session(self) -> Any:
-        return self._session(self.source())
-
-    def _session(self, source: str | bytes) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    def process(self) -> OnnxProcess:
+        return OnnxProcess(self.source(), optimize=self.optimize)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         feeds = self._feeds(inputs)
+        if self.judge:
+            return self._referenced(feeds)
         try:
-            return list(self.session.run(None, feeds))
-        except Exception as error:
-            if not of_runtime(error):
-                raise
+            return self.process.run(feeds)
+        except CannotRun as error:
             shapes = ", ".join(f"`{name}` {list(array.shape)}" for name, array in feeds.items())
-            why = f"fails in ONNX Runtime on inputs of the shapes {shapes}: {runtime_message(error)[:300]}"
-            raise ImportFailed((Obstacle("the file", why, ""),)) from error
+            raise ImportFailed((Obstacle("the file", f"fails in ONNX Runtime on inputs of the shapes {shapes}: {error}", ""),)) from error
+        except (CannotLoad, Crashed) as error:
+            self._refuse_invalid(error)
+            self.why = str(error)
+            self.judge = f"the file was run by the reference implementation of onnx, since ONNX Runtime cannot run it: {error}"
+        return self._referenced(feeds)
+
+    def _refuse_invalid(self, error: RuntimeFailure) -> None:
+        """Raises `ImportFailed` for a file that ONNX's own checker refuses too: it has no meaning that could be compared."""
+        from .exact import invalid
+
+        why = invalid(self._model)
+        if why:
+            raise ImportFailed((Obstacle("the file", f"is no valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
+
+    def _referenced(self, feeds: Mapping[str, Array]) -> list[Array]:
+        from .exact import NotEvaluated, referenced
+
+        try:
+            return referenced(self._model, feeds)
+        except NotEvaluated as error:
+            why = f"cannot be run, so it cannot be compared: ONNX Runtime says {self.why}; the reference implementation says {error}"
+            raise ImportFailed((Obstacle("the file", why, "", UNVERIFIED),)) from error
 
     def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         """What the file says, in float64. Raises `NotEvaluated`."""
         from .exact import evaluated
 
-        return evaluated(self._model(), self._feeds(inputs))
+        return evaluated(self._model, self._feeds(inputs))
 
     def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         """The same with all numbers half a digit off. Raises `NotEvaluated`."""
         from .exact import evaluated
 
-        return evaluated(self._model(), self._feeds(inputs), rounded=True)
+        return evaluated(self._model, self._feeds(inputs), rounded=True)
 
     def calls(self, tensors: Mapping[str, tuple[str, str]]) -> Calls:
         """What stages take and make, as tensors that the file has: `tensors` are their names by the paths of the stages."""
@@ -88,28 +113,39 @@ class _Run:
     def _tensors(self, names: Sequence[str], inputs: Sequence[Array]) -> dict[str, Array]:
         """The tensors with these names; none if the file does not run with all of them as outputs."""
         import onnx
-        import onnxruntime
 
-        model, feeds = self._model(), self._feeds(inputs)
+        model, feeds = onnx.ModelProto(), self._feeds(inputs)
+        model.CopyFrom(self._model)
         known = {info.name for info in (*model.graph.input, *model.graph.output)}
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
         wanted = [name for name in names if name not in feeds]
         if not wanted:  # ONNX Runtime takes an empty list for all outputs
             return feeds
         try:
-            made = self._session(model.SerializeToString()).run(wanted, feeds)
-        except (ValueError, RuntimeError, onnxruntime.capi.onnxruntime_pybind11_state.Fail):
+            made = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run(wanted=wanted, feeds=feeds)
+        except (ValueError, RuntimeFailure):  # a ValueError: protobuf writes no more than 2 GiB
             return {}
         return {**feeds, **dict(zip(wanted, made, strict=True))}
 
+    @cached_property
     def _model(self) -> onnx.ModelProto:
         import onnx
 
         source = self.source()
         return onnx.load(source) if isinstance(source, str) else onnx.ModelProto.FromString(source)
 
+    @cached_property
+    def _inputs(self) -> list[str]:
+        """The names of what must be given, in order."""
+        import onnx
+
+        source = self.source()
+        model = onnx.load(source, load_external_data=False) if isinstance(source, str) else self._model
+        stored = {tensor.name for tensor in model.graph.initializer}
+        return [info.name for info in model.graph.input if info.name not in stored]
+
     def _feeds(self, inputs: Sequence[Array]) -> dict[str, Array]:
         import numpy as np
 
-        given, kinds = iter(inputs), self.session.get_inputs()
-        return {i.name: np.asarray(self.fixed[i.name]) if i.name in self.fixed else next(given) for i in kinds}
+        given = iter(inputs)
+        return {name: np.asarray(self.fixed[name]) if name in self.fixed else next(given) for name in self._inputs}

@@ -31,7 +31,7 @@ class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
     so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantised
     model that it was made of, `exact` the same model in float64, `moved` that with all its numbers half a digit off. `step` is a step of
-    training, if the import has that."""
+    training, if the import has that. `judge` says, after a run, who ran the model if it is not the runtime that it is made for."""
 
     what: str
     imported: Imported
@@ -43,3 +43,4 @@ class Origin(Record):
     exact: Run | None = None
     moved: Run | None = None
     step: Steps | None = None
+    judge: Callable[[], str] | None = None

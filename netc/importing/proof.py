@@ -19,6 +19,7 @@ from netc.dsl.record import Record
 
 from ..samples import random_array, several_shapes
 from .differences import LIMIT, difference
+from .onnx_process import CRASHED
 
 if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
@@ -41,7 +42,7 @@ class Proof(Record):
     `rounded` is that of the quantised model, if the origin is the float model that it represents. `inexact`: how far the origin is from
     itself in float64, where that was needed. `training` is the largest difference in a step of training, of the outputs and of the buffers
     after it, if the import has what the model does there. `skipped` says why ONNX Runtime is not among the targets, if it has no
-    kernels for the model's types."""
+    kernels for the model's types. `judge` says who ran the original, if its own runtime cannot."""
 
     sizes: tuple[Mapping[str, int], ...]
     differences: Mapping[str, float]
@@ -49,6 +50,7 @@ class Proof(Record):
     inexact: float = 0.0
     training: float | None = None
     skipped: str = ""
+    judge: str = ""
 
 
 class NoKernel(Exception):
@@ -71,13 +73,9 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     if origin.redrawn:
         weights = {key: _redrawn(key, array, generator) for key, array in weights.items()}
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
-    targets = {"PyTorch": _torch(model, weights)}
+    targets: dict[str, Callable[[list[Array]], list[Array]]] = {}
     skipped = ""
-    try:
-        targets["ONNX Runtime"] = _onnx(model, weights)
-    except NoKernel as error:
-        skipped = str(error)
-    largest = dict.fromkeys(targets, 0.0)
+    largest: dict[str, float] = {}
     used: list[Mapping[str, int]] = []
     rounded: float | None = None
     inexact = 0.0
@@ -85,6 +83,8 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
     for found, shapes in several_shapes(model.program, sizes):
         inputs, expected = _run(model, origin, shapes, weights, generator)
         used.append(found)
+        if not targets:  # after the origin ran: what ends ONNX Runtime there would end it here too
+            targets, skipped = _targets(model, weights, origin)
         if origin.rounded is not None:
             rounded = max(rounded or 0.0, _apart(origin.rounded(inputs, weights), expected))
         judge = _Judge(origin, inputs, weights, expected, found)
@@ -94,11 +94,26 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
                 most = judge.difference(target, made, list(model.outputs))
             except NotProved as error:
                 raise _with_stage(error, model, origin, inputs, weights) from None
-            largest[target] = max(largest[target], most)
+            largest[target] = max(largest.get(target, 0.0), most)
         inexact = max(inexact, judge.inexact)
         if origin.step is not None:
             training = max(training or 0.0, _in_training(model, origin.step(inputs, weights), inputs, weights))
-    return Proof(tuple(used), largest, rounded, inexact, training, skipped)
+    return Proof(tuple(used), largest, rounded, inexact, training, skipped, _judge_of(origin))
+
+
+def _targets(model: Model, weights: Mapping[str, Array], origin: Origin) -> tuple[dict[str, Callable[[list[Array]], list[Array]]], str]:
+    """What the model is run by, and why ONNX Runtime is not among it."""
+    targets = {"PyTorch": _torch(model, weights)}
+    if CRASHED in _judge_of(origin):
+        return targets, "it ends its process on the original"
+    try:
+        return {**targets, "ONNX Runtime": _onnx(model, weights)}, ""
+    except NoKernel as error:
+        return targets, str(error)
+
+
+def _judge_of(origin: Origin) -> str:
+    return "" if origin.judge is None else origin.judge()
 
 
 def _made(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[Array]) -> list[Array]:

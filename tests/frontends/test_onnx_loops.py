@@ -74,6 +74,49 @@ def test_loop_of_two_tensors(count: int | None) -> None:
     assert set(made.weights) == {"dense1.weight"}
 
 
+def states_only(count: int | None) -> onnx.ModelProto:
+    """Each step makes the second tensor the first, and the sum of both the second; nothing is stacked."""
+    given = [info("i", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), info("a"), info("b")]
+    nodes = [node("Identity", ["c"], ["c2"]), node("Identity", ["b"], ["a2"]), node("Add", ["a", "b"], ["b2"])]
+    body = helper.make_graph(nodes, "body", given, [info("c2", TensorProto.BOOL, []), info("a2"), info("b2")])
+    outer = [node("Loop", ["M", "", "x", "z"], ["p", "q"], body=body)]
+    if count is None:
+        sizes = [node("Shape", ["w"], ["sizes"]), node("Gather", ["sizes", "one"], ["M"])]
+        inputs: dict[str, Any] = {"x": ["N", 4], "z": ["N", 4], "w": ["N", "T"]}
+        return model([*sizes, *outer], inputs, ["p", "q"], {"one": np.array(1)})
+    return model(outer, {"x": ["N", 4], "z": ["N", 4]}, ["p", "q"], {"M": np.array(count)})
+
+
+@pytest.mark.parametrize("count", [6, 3000, None])
+def test_loops_of_which_only_the_last_states_are_used(count: int | None) -> None:
+    """As a script of PyTorch exports `for _ in range(n)`. The text gives its states what the file gives them."""
+    given = states_only(count)
+    if count == 3000:  # sums of 3,000 steps overflow, means do not
+        given.graph.node[0].attribute[0].g.node[2].op_type = "Mean"
+    text = netc.Model(same(given).program).spec()
+    assert "(_, p, q) = " in text
+    again = netc.compile(text)
+    x, z = (np.random.default_rng(k).standard_normal((2, 4)).astype(np.float32) for k in range(2))
+    if count == 6:
+        found = again.session({})(x, z, *([np.zeros((2, 5), np.float32)] if count is None else []))
+        np.testing.assert_allclose(found["p"], 5 * x + 8 * z, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found["q"], 8 * x + 13 * z, rtol=1e-5, atol=1e-5)
+
+
+def test_a_scan_of_which_only_the_last_state_is_used() -> None:
+    """Its state has fewer axes than the one before the axis that is scanned."""
+    nodes = [node("ReduceSum", ["xt"], ["s"], keepdims=0), node("Add", ["h", "s"], ["h2"])]
+    body = helper.make_graph(nodes, "body", [info("h", shape=[]), info("xt", shape=[None, 3])], [info("h2", shape=[])])
+    outer = [node("Scan", ["h0", "x"], ["y"], body=body, num_scan_inputs=1, scan_input_axes=[1])]
+    made = same(model(outer, {"x": ["N", "T", 3]}, ["y"], {"h0": np.float32(0)}))
+    netc.compile(netc.Model(made.program).spec())
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_loop_without_a_step_gives_what_its_states_start_with(count: int) -> None:
+    same(states_only(count))
+
+
 def test_loop_whose_state_grows_is_written_step_by_step() -> None:
     made = same(loop(3, grows=True))
     assert not any(isinstance(n, CallNode) for n in made.program.main.nodes)

@@ -10,11 +10,15 @@ import onnx
 import pytest
 import torch
 from frontends.onnx_models import model, node
+from frontends.onnx_parity import session
 from onnx import numpy_helper
 
+from netc.compiler.frontends.base import ImportFailed
+from netc.importing import files
 from netc.importing.command import ImportedSpec, spec_of
 from netc.importing.exact import evaluated
 from netc.importing.files import onnx_origin
+from netc.importing.onnx_process import CannotRun, Crashed, OnnxProcess
 from netc.importing.proof import NotProved
 
 WEIGHT = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
@@ -105,3 +109,90 @@ def test_numbers_that_are_half_a_digit_off_move_the_result_as_rounding_errors_do
     whole = model([node("Mul", ["x", "three"], ["y"])], {"x": ["N", 64]}, ["y"], {"three": np.float32(3)})
     (found,) = evaluated(whole, {"x": np.round(x)}, rounded=True)
     assert np.array_equal(found, np.round(x) * 3)
+
+
+# --- files that ONNX Runtime cannot run ---------------------------------------------------------------------------------------
+
+
+def relu(**of_model: object) -> onnx.ModelProto:
+    given = model([node("Relu", ["x"], ["y"], name="relu")], {"x": ["N", 3]}, ["y"])
+    for name, value in of_model.items():
+        setattr(given, name, value)
+    return given
+
+
+def test_a_file_that_is_too_new_for_onnx_runtime_is_run_by_the_reference_implementation(tmp_path: Path) -> None:
+    """Its version of the format is one that onnx knows, and ONNX Runtime does not yet."""
+    given = relu(ir_version=onnx.IR_VERSION)
+    given.opset_import[0].version = onnx.defs.onnx_opset_version()
+    with pytest.raises(Exception, match=r"opset|IR version"):
+        session(given)
+    made = proved(given, tmp_path)
+    assert "reference implementation of onnx" in made.report()
+    with pytest.raises(NotProved):
+        proved(with_opset(chain(), onnx.defs.onnx_opset_version()), tmp_path, "second.weight")
+
+
+def with_opset(given: onnx.ModelProto, version: int) -> onnx.ModelProto:
+    given.opset_import[0].version = version
+    return given
+
+
+@pytest.mark.parametrize("what", ["names", "inputs"])
+def test_a_file_that_is_no_onnx_is_refused_with_the_reason(tmp_path: Path, what: str) -> None:
+    given = relu()
+    if what == "names":
+        given.graph.node.append(node("Neg", ["x"], ["y"]))
+    else:
+        given.graph.node[0].input.extend(["x", "x"])
+    with pytest.raises(ImportFailed) as caught:
+        proved(given, tmp_path)
+    assert "`--no-verify`" in str(caught.value)
+
+
+def test_the_end_of_the_process_of_onnx_runtime_is_not_the_end_of_netc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending(OnnxProcess):
+        def run(self, *given: Any, **named: Any) -> Any:
+            self._process.kill()
+            self._process.wait()
+            return super().run(*given, **named)
+
+    with pytest.raises(Crashed, match="SIGKILL"):
+        Ending(relu().SerializeToString()).run({"x": np.zeros((2, 3), np.float32)})
+    monkeypatch.setattr(files, "OnnxProcess", Ending)
+    made = proved(relu(), tmp_path)
+    assert made.proof is not None
+    assert "ended with SIGKILL" in made.proof.judge
+    assert set(made.proof.differences) == {"PyTorch"}
+
+
+def test_arrays_of_a_process_are_those_of_a_session() -> None:
+    """All element types that have no text, sizes 0, and an output alone."""
+    for dtype in (np.float32, np.float64, np.float16, np.int8, np.uint64, np.bool_):
+        kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        given = model([node("Identity", ["x"], ["y"]), node("Transpose", ["x"], ["z"])], {"x": ["N", 3]}, ["y", "z"], types={"x": kind})
+        for info in given.graph.output:
+            info.type.tensor_type.elem_type = kind
+        process = OnnxProcess(given.SerializeToString())
+        for size in (2, 0):
+            x = (np.arange(size * 3).reshape(size, 3) % 2).astype(dtype)
+            y, z = process.run({"x": x})
+            assert (y.dtype, y.tolist()) == (x.dtype, x.tolist())
+            assert (z.shape, z.tolist()) == ((3, size), x.T.tolist())
+            assert process.run({"x": x}, ["z"])[0].tolist() == x.T.tolist()
+        with pytest.raises(CannotRun):
+            process.run({"x": np.zeros((2, 7), dtype)})
+
+
+@pytest.mark.parametrize("axis", [None, 1], ids=["one scale", "a scale for each column"])
+def test_a_product_with_quantised_weights(tmp_path: Path, axis: int | None) -> None:
+    """ONNX Runtime makes a product of integers of it, unless it is told not to, and rounds what is multiplied."""
+    generator = np.random.default_rng(0)
+    weight = generator.integers(-128, 128, (64, 8)).astype(np.int8)
+    scale = np.float32(0.01) if axis is None else (generator.random(8) * 0.01 + 0.001).astype(np.float32)
+    nodes = [node("DequantizeLinear", ["q", "s"], ["w"], **({} if axis is None else {"axis": axis})), node("MatMul", ["x", "w"], ["y"])]
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(nodes, {"x": ["N", 64]}, ["y"], {"q": weight, "s": scale}).SerializeToString())
+    made = spec_of(onnx_origin(str(path), {}, dequantize=True))
+    assert made.proof is not None
+    assert max(made.proof.differences.values()) < 1e-6

@@ -208,3 +208,54 @@ def test_quantised_graphs() -> None:
     assert "quantised numbers" in refused(given)
     made = same(given, dequantize=True)
     assert [a.tolist() for a in made.weights.values()] == [[[-1.0], [2.0]]]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        node("Transpose", ["x"], ["y"], perm=[0, 1, 5]),
+        node("Concat", ["x", "x"], ["y"], axis="first"),
+        node("Unsqueeze", ["x"], ["y"], axes=[2**63 - 1]),
+        node("Conv", ["x", "w"], ["y"], strides=7),
+        node("Split", ["x"], ["y", "z"], axis=[1, 2]),
+        node("Gemm", ["x", "w"], ["y"], alpha=[1.0]),
+        node("Resize", ["x", "", "w"], ["y"]),
+        node("Softmax", ["x"], ["y"], axis=RELU.graph),
+    ],
+    ids=lambda broken: str(broken.op_type),
+)
+def test_a_node_whose_attributes_do_not_fit_is_an_obstacle(broken: onnx.NodeProto) -> None:
+    assert refused(model([broken], {"x": ["N", 3]}, ["y"], {"w": np.ones((3, 4), np.float32)}, opset=11))
+
+
+def test_an_index_beyond_a_shape() -> None:
+    nodes = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "five"], ["d"]), node("Reshape", ["x", "d"], ["y"])]
+    assert "Gather has attributes or inputs that do not fit it" in refused(model(nodes, {"x": ["N", 3]}, ["y"], {"five": np.array([5])}))
+
+
+@pytest.mark.parametrize("element", [TensorProto.UINT4, TensorProto.INT4, TensorProto.FLOAT8E4M3FN, TensorProto.FLOAT4E2M1])
+def test_cast_like_of_an_element_type_that_netc_does_not_have(element: int) -> None:
+    given = model([node("CastLike", ["x", "t"], ["y"])], {"x": ["N", 3]}, ["y"], opset=24)
+    given.graph.initializer.append(helper.make_tensor("t", element, [2], [1, 1]))
+    assert "netc has no tensors of" in refused(given)
+
+
+def test_a_file_without_outputs_or_inputs() -> None:
+    assert "has no output" in refused(model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, []))
+    assert "has no input" in refused(model([node("Relu", ["c"], ["y"])], {}, ["y"], {"c": np.ones((2, 3), np.float32)}))
+
+
+def test_constants_that_double_with_each_node() -> None:
+    """A file of 2 kB that asks for terabytes, of numbers and of sizes."""
+    doubled = [node("Concat", [f"c{k}", f"c{k}"], [f"c{k + 1}"], axis=0) for k in range(40)]
+    add = node("Add", ["x", "c40"], ["y"])
+    assert "MiB together" in refused(model([*doubled, add], {"x": ["N", 1]}, ["y"], {"c0": np.ones((8, 1), np.float32)}))
+    shape = [node("Shape", ["x"], ["c0"]), *doubled, node("Reshape", ["x", "c40"], ["y"])]
+    assert "more than 4096" in refused(model(shape, {"x": ["N", 1]}, ["y"]))
+
+
+@pytest.mark.parametrize("version", [0, -1, 999, 2**40])
+def test_an_operator_set_that_does_not_exist(version: int) -> None:
+    given = model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, ["y"])
+    given.opset_import[0].version = version
+    assert f"is of operator set {version}" in refused(given)

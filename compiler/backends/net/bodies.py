@@ -119,7 +119,8 @@ class GraphBody:
             states, own = node.scan.states, node.scan.own
             loop = scanned(self, node)
             head = self._head(node.inputs[states:own])
-            self._define((*node.outputs[states:], *node.outputs[:states]), Chain(head, (loop,)))
+            unread = [None] * (len(loop.results) - len(node.outputs) + states)
+            self._define((*node.outputs[states:], *unread, *node.outputs[:states]), Chain(head, (loop,)))
             return
         if isinstance(node, CallNode) and (passed := self.callees.optional(node)) is not None:
             self._call(node, *passed)

@@ -43,9 +43,9 @@ def identifier(wanted: str, otherwise: str) -> str:
     return name if _NAME.fullmatch(name) and name not in tables().keywords and name.strip("_") else otherwise
 
 
-def free(wanted: str, taken: Collection[str]) -> str:
-    """The name, with a number if it is taken."""
-    name, number = wanted, 2
+def free(wanted: str, taken: Collection[str], number: int = 2) -> str:
+    """The name, with a number, of at least `number`, if it is taken."""
+    name = wanted
     while name in taken:
         name, number = f"{wanted}{number}", number + 1
     return name
@@ -56,6 +56,10 @@ class Names:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self.taken = {"in", *taken}
+        self._makers: dict[int, dict[int, Node]] = {}
+        """For each graph, what makes each of its tensors, by identity."""
+        self._numbers: dict[str, int] = {}
+        """The number after the last that each name was given with."""
 
     def exactly(self, name: str) -> str:
         """A name that is an output's, if it can be one."""
@@ -67,7 +71,9 @@ class Names:
 
     def of(self, value: Value, graph: Graph, hint: str = "") -> str:
         """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
-        node = next((n for n in _nodes(graph) if any(v is value for v in n.outputs)), None)
+        if id(graph) not in self._makers:
+            self._makers[id(graph)] = {id(made): node for node in _nodes(graph) for made in node.outputs}
+        node = self._makers[id(graph)].get(id(value))
         if node is None:
             return self.fresh(value, identifier(hint, "x"))
         word = node.op.name if isinstance(node, OpNode) else "h"
@@ -77,7 +83,9 @@ class Names:
         return self.fresh(value, identifier(label, identifier(hint, identifier(general, "h"))))
 
     def _fresh(self, wanted: str) -> str:
-        name = free(wanted, self.taken)
+        name = free(wanted, self.taken, self._numbers.get(wanted, 2))
+        if name != wanted:
+            self._numbers[wanted] = int(name.removeprefix(wanted)) + 1
         self.taken.add(name)
         return name
 

@@ -1,7 +1,7 @@
 """Loops at run time: the statements of a step, and the new values of its states.
 
 In: a call that is a scan, and the body that it is in. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it; the
-states get their new values last, so that all else sees those of before.
+states get their new values last, so that all else sees those of before. A loop of which only the last states are used gives a state.
 """
 
 from __future__ import annotations
@@ -53,13 +53,24 @@ def scanned(around: StepBody, node: CallNode) -> Scanned:
     states = [step.number(value) for value in graph.inputs[: scan.states]]
     _declare(step, scan.states, scan.own)
     step.nodes()
-    new = [step.named(value) for value in graph.outputs[: scan.states]]
+    new = [_kept(step, step.named(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
     results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
     results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
     statements, results, last = _renamed(step.statements, results, states, [ref.number for ref in new])
+    if not results:  # a body has a result: nothing reads it, so no backend computes it
+        results = (Ref(next(n for n, v in zip(states, graph.inputs, strict=False) if v.type.rank >= scan.axes[0])),)
     axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
     made = tuple(zip(states, starts, strict=True))
     return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
+
+
+def _kept(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:
+    """The new value of a state; if it is another state as it was, under a name of its own, since that state gets a new value too."""
+    if ref.number == state or ref.number not in states:
+        return ref
+    number = step.number(Value(value.type, value.span, value.name))
+    step.statements.append(Assign((number,), ref))
+    return Ref(number)
 
 
 def _before(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
@@ -91,8 +102,6 @@ def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], n
                 last.append(Assign((state,), Ref(value)))
         else:
             whole = changed(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
-    if last and any(_reads(one.value, state) for one in last[1:] for state in states):
-        raise UnsupportedByTarget(SpecUnsupported("a loop at run time whose states change places"))
     return whole[0], whole[1], tuple(last)
 
 

@@ -33,7 +33,7 @@ def run_failure(error: Exception, shapes: Mapping[str, tuple[int, ...]]) -> RunF
     return RunFailed(f"{because}{runtime_message(error)}")
 
 
-def runtime_message(error: Exception) -> str:
+def runtime_message(error: Exception | str) -> str:
     """ONNX Runtime's message, on one line, without its codes; of a model that ran, the stage and the reason."""
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     at_node = _AT_NODE.search(message)

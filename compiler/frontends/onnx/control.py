@@ -132,9 +132,11 @@ class Control:
         reverse = all(ways)
         parts = [(site.x(states + n), site.axis(axis, site.x(states + n).type.rank)) for n, axis in enumerate(axes)]
         parts = [(v if bool(way) == reverse else site.one("flip", v, axis=a), a) for (v, a), way in zip(parts, ways, strict=True)]
-        if any(axis != parts[0][1] for axis in made):
+        starts = [site.x(n) for n in range(states)]
+        deepest = max((v.type.rank for v in starts), default=0)
+        if any(axis != parts[0][1] for axis in made) or (not made and deepest < parts[0][1]):
             parts = [(_moved(site, value, axis, 0), 0) for value, axis in parts]
-        last, stacked = looped(self.emit, [site.x(n) for n in range(states)], parts, self._step(states, body), reverse=reverse)
+        last, stacked = looped(self.emit, starts, parts, self._step(states, body), reverse=reverse)
         first = parts[0][1]
         turned = [v if bool(end) == reverse else site.one("flip", v, axis=first) for v, end in zip(stacked, ends, strict=True)]
         placed = [_moved(site, v, first, site.axis(axis, v.type.rank)) for v, axis in zip(turned, made, strict=True)]
@@ -160,17 +162,18 @@ class Control:
         found = dims_of(site.item(0)) if site.has(0) else None
         if found is None:
             raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
-        if isinstance(found[0], int) and found[0] > MOST_STEPS:
-            raise ImportRefused(f"runs {found[0]} times, more than {MOST_STEPS}")
+        count = found[0] if isinstance(found[0], SymDim) else max(found[0], 0)
+        if isinstance(count, int) and count > MOST_STEPS:
+            raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
         starts = [site.item(n) for n in range(2, len(self.node.input))]
         before = self.importer.remembered()
         try:
-            return self._at_run_time(body, found[0], starts)
+            return self._at_run_time(body, count, starts)
         except ImportRefused:
-            if not isinstance(found[0], int) or not 0 <= found[0] <= MOST_COPIES:
+            if not isinstance(count, int) or count > MOST_COPIES:
                 raise
         before.take_back()
-        return self._copied(body, int(found[0]), starts)
+        return self._copied(body, count, starts)
 
     def _at_run_time(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item]) -> Sequence[Item]:
         """As a loop of netc, which scans the numbers of its steps."""

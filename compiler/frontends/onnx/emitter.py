@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import reduce
 from math import lcm
 from typing import Any
@@ -23,6 +22,7 @@ from ...ir.values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ..builder import GraphBuilder, ImportRefused, nowhere
+from .journal import Journal
 from .names import Labels, is_made_up, levels
 from .values import Filled, Known, Part, Sizes
 
@@ -36,7 +36,9 @@ class Emitter:
     def __init__(self, name: str, facts: Facts) -> None:
         self.builder = GraphBuilder(name, "model", facts, nowhere(name))
         self.outermost = self.builder
-        self.labels = Labels()
+        self.journal = Journal()
+        """What labels and weights are used for: a node that is refused after all gives them back."""
+        self.labels = Labels(self.journal)
         self.weights: dict[str, Array] = {}
         self.scope: tuple[str, ...] = ()
         self.scopes: dict[int, tuple[str, ...]] = {}
@@ -110,14 +112,6 @@ class Emitter:
             yield
         finally:
             self.builder = before
-
-    def names(self) -> tuple[Labels, Mapping[tuple[str, str], tuple[str, str]], Mapping[object, tuple[Known, Value]]]:
-        """What labels and weights are used for."""
-        return deepcopy(self.labels), dict(self._owners), dict(self._tensors)
-
-    def forget(self, names: tuple[Labels, Mapping[tuple[str, str], tuple[str, str]], Mapping[object, tuple[Known, Value]]]) -> None:
-        """Uses labels and weights as they were: for what was made since, there is no use."""
-        self.labels, self._owners, self._tensors = names[0], dict(names[1]), dict(names[2])
 
     # --- parameters ----------------------------------------------------------------------------------------------------------
 
@@ -210,10 +204,14 @@ class Emitter:
             known = weights[spec.name]
             array = known.array
             if known.name:
-                self._owners.setdefault((known.name, known.layout), (label, spec.name))
+                self._own((known.name, known.layout), (label, spec.name))
             if array.shape != tuple(spec.shape):
                 raise ImportRefused(f"its {spec.name} has the shape {list(array.shape)}, and {list(spec.shape)} is needed")
             self.weights[prefix + spec.name] = np.ascontiguousarray(array.astype(numpy_dtype(spec.dtype), copy=False)).reshape(array.shape)
+
+    def _own(self, numbers: tuple[str, str], parameter: tuple[str, str]) -> None:
+        if numbers not in self._owners:
+            self.journal.put(self._owners, numbers, parameter)
 
     def bias_axis(self, value: Value) -> int | None:
         """The axis of the bias of the operator that made a tensor, if it can have one."""
@@ -245,7 +243,7 @@ class Emitter:
         key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
         if key not in self._tensors:
             made = self._table(known.array) if is_made_up(known.name) else None
-            self._tensors[key] = known, made or self._parameter(known)
+            self.journal.put(self._tensors, key, (known, made or self._parameter(known)))
         return self._tensors[key][1]
 
     def _parameter(self, known: Known) -> Value:
@@ -296,13 +294,8 @@ class Emitter:
     def table(self, shape: Sequence[Any], formula: Formula, dtype: DType) -> Value:
         indices = tuple(f"i{n + 1}" for n in range(len(shape)))
         op = TableOperator(indices=indices, shape=tuple(shape), formula=formula, dtype=dtype)
-        given = op.bind((), self.facts)
-        results = op.infer(given)
-        value = Value(results[0], self.builder.span)
         with self._outside():
-            graph = self.builder.graph
-            graph.nodes.append(OpNode(op, (), (value,), "", self.builder.span, op.parameters(given)))
-            graph.size += 1
+            (value,) = self.builder.put(op)
             self.note((value,))
         return value
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from ...errors.operators import Unprovable, UnprovableMultiple
-from ...ir.elements import numpy_dtype
+from ...ir.elements import Array, numpy_dtype
 from ...ir.types import TensorType
 from ...ir.values import Value
 from ..base import Obstacle
@@ -40,9 +40,13 @@ from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""
+_MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What importers and NumPy raise where a node is not what its operator's definition says."""
 CONTROL = ("If", "Scan", "Loop")
 MOST = 200_000
 """The most nodes that are imported, those of functions counted at each use."""
+MOST_FOLDED = 2**29
+"""The most bytes of constants that are computed at import, unless the file itself has an eighth of them."""
 
 
 class Importer:
@@ -67,6 +71,10 @@ class Importer:
         self.takers: dict[str, onnx.NodeProto] = {}
         """For each name, one of the nodes that take it."""
         self.count = 0
+        self.stored = 0
+        """Bytes of the file's own constants."""
+        self.folded = 0
+        """Bytes of the constants that were computed of them."""
 
     @property
     def version(self) -> int:
@@ -87,7 +95,9 @@ class Importer:
     def initialisers(self, graph: onnx.GraphProto, names: Names) -> None:
         for tensor in graph.initializer:
             try:
-                names[tensor.name] = initialiser(array(tensor, self.folder), tensor.name)
+                numbers = array(tensor, self.folder)
+                self.stored += numbers.nbytes
+                names[tensor.name] = initialiser(numbers, tensor.name)
             except Unreadable as error:
                 self._obstacle("the file", str(error), tensor.name)
                 names[tensor.name] = BROKEN
@@ -168,7 +178,7 @@ class Importer:
             if self.count > MOST:
                 raise ImportRefused(f"there are more than {MOST} nodes")
             try:
-                made = self._node(node, names, depth)
+                made = self._guarded(node, names, depth)
             except ImportRefused as refused:
                 if not isinstance(refused, AlreadyAnObstacle):
                     self._refused(node, refused)
@@ -201,6 +211,15 @@ class Importer:
         """A name for a text, where the file has one that says something."""
         if isinstance(item, Value) and not item.name and len(name) < 40 and name.isidentifier() and not any(c.isdigit() for c in name):
             item.name = Identifiers().unique(name, "")
+
+    def _guarded(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
+        """The node's results. A file may have attributes of any type and indices that fit nothing, and the standard's rules are many: where
+        an importer fails on what no file should have, that is an obstacle as well."""
+        try:
+            return self._node(node, names, depth)
+        except _MALFORMED as error:
+            why = " ".join(str(error).split())[:200]
+            raise ImportRefused(f"has attributes or inputs that do not fit it: {why or type(error).__name__}") from error
 
     def _node(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
         if depth > DEEPEST:
@@ -253,6 +272,7 @@ class Importer:
             arrays = [item.array if isinstance(item, Known) else None for item in given]
             made = folded(node, arrays, self.version)
             if made is not None:
+                self._count_folded(made)
                 return [derived(node, given, a, n) for n, a in enumerate(made)]
         used = [self.used.get(name, 0) > 0 for name in node.output]
         alone = [self.used.get(name, 0) == 1 for name in node.input]
@@ -270,6 +290,13 @@ class Importer:
         if unknown:
             raise ImportRefused(f"has the attribute `{unknown[0]}`, which is not known here")
         return list(results) if isinstance(results, Sequence) else [results]
+
+    def _count_folded(self, arrays: Sequence[Array]) -> None:
+        """Refuses to compute more constants than memory may have: each node may double them, so a file of 2 kB may ask for terabytes."""
+        self.folded += sum(array.nbytes for array in arrays if array.base is None)
+        most = max(MOST_FOLDED, 8 * self.stored)
+        if self.folded > most:
+            raise ImportRefused(f"is computed of constants, which are more than {most >> 20} MiB together")
 
     def _arranged(self, node: onnx.NodeProto, site: Site) -> Item:
         value = site.attributes.get("value")
@@ -294,7 +321,9 @@ class Importer:
         found = attributes(node)
         match found:
             case {"value": onnx.TensorProto() as tensor}:
-                return Known(self._array(tensor), tensor.name if "." in tensor.name else "")
+                numbers = self._array(tensor)
+                self.stored += numbers.nbytes
+                return Known(numbers, tensor.name if "." in tensor.name else "")
             case {"value_float": value}:
                 return Known(np.array(value, dtype=np.float32))
             case {"value_floats": value}:
@@ -325,12 +354,12 @@ class Attempt:
     def __init__(self, importer: Importer) -> None:
         self.importer = importer
         self.obstacles, self.wanted = len(importer.obstacles), len(importer.wanted)
-        self.names = importer.emit.names()
+        self.point = importer.emit.journal.point
 
     def take_back(self) -> None:
         """Forgets what was made since, which nothing may take."""
         del self.importer.obstacles[self.obstacles :], self.importer.wanted[self.wanted :]
-        self.importer.emit.forget(self.names)
+        self.importer.emit.journal.take_back(self.point)
 
 
 def _problem(refused: ImportRefused) -> object:

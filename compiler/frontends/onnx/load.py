@@ -28,7 +28,7 @@ from .loops import bodies, operators
 from .normal_forms import NORMALISATIONS
 from .patterns import ACTIVATIONS, fold_patterns
 from .quantized import refuse
-from .reading import Unreadable, require_text
+from .reading import Unreadable, require_known_versions, require_text
 from .spread import adaptive_pool
 from .structure import nested
 
@@ -40,8 +40,9 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
     """See the module's docstring."""
     try:
         require_text(model)
+        require_known_versions(model)
     except Unreadable as error:
-        raise ImportFailed((Obstacle("the file", str(error), "its names"),)) from None
+        raise ImportFailed((Obstacle("the file", str(error), ""),)) from None
     notes: tuple[str, ...] = ()
     if dequantize:
         model, notes = dequantized(model, folder)
@@ -53,6 +54,7 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
         importer, conditions = (importer, conditions) if again.obstacles else (again, others)
     dimensions = importer.dimensions
     _check_fixed(model, dimensions, fixed, importer.obstacles)
+    _check_ports(importer)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
     return _imported(importer, conditions, notes)
@@ -114,6 +116,15 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
         if name not in inputs and name not in dimensions.used:
             known = ", ".join([*(i.name for i in model.graph.input), *dimensions.names])
             obstacles.append(Obstacle(f"`{name}`", "is no input and no size of the model", "the values given", f"there are {known}"))
+
+
+def _check_ports(importer: Importer) -> None:
+    """A spec has an input and an output at least; a file may compute constants, or nothing."""
+    main, name = importer.emit.builder.graph, importer.model.graph.name
+    if not importer.model.graph.output:
+        importer.obstacles.append(Obstacle("the graph", "has no output", name))
+    elif not main.inputs and not importer.obstacles:
+        importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants, which no spec is needed for", name))
 
 
 def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from ...ir.unique import unique
+from .journal import Journal
 
 _LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
@@ -94,9 +95,10 @@ def identifier(text: str) -> str:
 
 
 class Labels:
-    """The labels of one graph."""
+    """The labels of one graph. `journal` gets what is given, so that it can be given back."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._taken: set[str] = set()
         self._levels: set[str] = set()
         """Beginnings of labels that are taken."""
@@ -127,7 +129,7 @@ class Labels:
         self._mend(before, last=False)
         counter = ".".join([*before, kind])
         while True:
-            self._counts[counter] = self._counts.get(counter, 0) + 1
+            self._journal.put(self._counts, counter, self._counts.get(counter, 0) + 1)
             path = [*before, f"{kind}{self._counts[counter]}"]
             if self._open(path, last=True):
                 return self._take(".".join(path))
@@ -143,8 +145,9 @@ class Labels:
 
     def _take(self, label: str) -> str:
         parts = label.split(".")
-        self._taken.add(label)
-        self._levels.update(".".join(parts[:n]) for n in range(1, len(parts)))
+        self._journal.add(self._taken, label)
+        for n in range(1, len(parts)):
+            self._journal.add(self._levels, ".".join(parts[:n]))
         return label
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, defs, helper, numpy_helper
 
 from ...ir.elements import Array
 
@@ -69,6 +69,14 @@ def require_text(model: ModelProto) -> None:
             graphs += [inner for a in node.attribute for inner in (a.g, *a.graphs)]
     if not all(isinstance(name, str) for name in names):
         raise Unreadable("has names that are no text")
+
+
+def require_known_versions(model: ModelProto) -> None:
+    """Refuses operator sets that do not exist, or that are newer than the installed onnx: what their operators mean is not known."""
+    newest = defs.onnx_opset_version()
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx") and not 1 <= entry.version <= newest:
+            raise Unreadable(f"is of operator set {entry.version}, and the installed onnx knows 1 to {newest}")
 
 
 def array(tensor: TensorProto, folder: Path | None) -> Array:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...dims import Dim, Facts, SymDim, bounds, maximum, minimum
+from ..builder import ImportRefused
 from .values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
 
 FINEST = 2**12
@@ -160,6 +161,8 @@ def _compared(op: str, facts: Facts, a: Any, b: Any) -> bool | None:
 
 def finished(items: Objects, dtype: Any) -> Item:
     """The result as `Known` where nothing in it is symbolic; whole parts stay parts of a float."""
+    if items.size > LARGEST:
+        raise ImportRefused(f"computes with {items.size} sizes, more than {LARGEST}")
     if np.dtype(dtype).kind == "f":
         if all(isinstance(_part(p).top, int) for p in items.flat):
             numbers = [p.top / p.bottom for p in map(_part, items.flat) if isinstance(p.top, int)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from onnx import helper
 
 from ....ir.elements import numpy_dtype
-from ....ir.types import DTYPES, FLOAT64, DType
+from ....ir.types import FLOAT64, DType
 from ....ir.values import Value
 from ...builder import ImportRefused
 from ..names import is_made_up
@@ -144,7 +145,7 @@ def pow_(site: Site) -> Value:
 
 
 def element_of_array(known: Known) -> DType:
-    return DTYPES[known.array.dtype.name]
+    return element_of(helper.np_dtype_to_tensor_dtype(known.array.dtype))
 
 
 @imports("Max", "Min", "Sum", "Mean", to=("maximum, or clamp", "minimum, or clamp", "add", "add and div"))

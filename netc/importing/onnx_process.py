@@ -1,0 +1,100 @@
+"""ONNX Runtime on a file that anyone may have written, in a process of its own.
+
+In: the path of a file or the bytes of a model, and arrays by name. Out: its outputs, or `CannotLoad`, `CannotRun` or `Crashed`. Always:
+what ends ONNX Runtime does not end netc: it divides by zero in some kernels, and reads beyond arrays in others (an LSTM of float16).
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from netc.compiler.backends.onnx.failures import runtime_message
+
+from . import onnx_worker
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.elements import Array
+
+
+CRASHED = "its process ended with"
+
+
+class RuntimeFailure(Exception):
+    """What ONNX Runtime says of a file; the text is a reason, on one line."""
+
+
+class CannotLoad(RuntimeFailure):
+    """The file is refused."""
+
+
+class CannotRun(RuntimeFailure):
+    """The file was loaded, and fails on these inputs."""
+
+
+class Crashed(RuntimeFailure):
+    """The process of ONNX Runtime ended."""
+
+
+class OnnxProcess:
+    """A file that is loaded. Raises `CannotLoad` or `Crashed`."""
+
+    def __init__(self, source: str | bytes, *, optimize: bool = True) -> None:
+        # -P: the folder that netc is called in is no place for modules to come from
+        command = [sys.executable, "-P", onnx_worker.__file__]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        weakref.finalize(self, _end, self._process)
+        header = {"path": source if isinstance(source, str) else "", "bytes": len(source), "optimize": optimize}
+        try:
+            onnx_worker.write(self._stdin, header, *([source] if isinstance(source, bytes) else []))
+        except BrokenPipeError:
+            raise self._crash() from None
+        self._answer(CannotLoad)
+
+    def run(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> list[Array]:
+        """The outputs, or those that are wanted, in order. Raises `CannotRun` or `Crashed`."""
+        try:
+            onnx_worker.write_arrays(self._stdin, dict(feeds), wanted=wanted)
+        except BrokenPipeError:
+            raise self._crash() from None
+        return list(onnx_worker.read_arrays(self._stdout, self._answer(CannotRun)).values())
+
+    @property
+    def _stdin(self) -> Any:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
+    def _stdout(self) -> Any:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def _answer(self, failure: type[RuntimeFailure]) -> dict[str, Any]:
+        line = self._stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._crash()
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise failure(runtime_message(answer["error"])[:300])
+        return answer
+
+    def _crash(self) -> Crashed:
+        code = self._process.wait()
+        if code < 0:
+            return Crashed(f"{CRASHED} {signal.Signals(-code).name}")
+        return Crashed(f"{CRASHED} exit code {code}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what was not written yet is for nobody
+                stream.close()

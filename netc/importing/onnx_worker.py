@@ -1,0 +1,85 @@
+"""A process that runs one ONNX file in ONNX Runtime, which may end the process that it is in.
+
+In: on standard input, a line of JSON and the bytes that it announces: first the model, then arrays, again and again. Out: on standard
+output, a line of JSON and bytes for each. Always: it imports nothing of netc, and ends when its input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, BinaryIO
+
+import numpy as np
+
+
+def write(stream: BinaryIO, header: dict[str, Any], *bodies: Any) -> None:
+    """A line with the header, then the bytes."""
+    stream.write(json.dumps(header).encode() + b"\n")
+    for body in bodies:
+        stream.write(body)
+    stream.flush()
+
+
+def write_arrays(stream: BinaryIO, arrays: dict[str, Any], **more: Any) -> None:
+    """Arrays by name."""
+    kept = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
+    listed = [[name, array.dtype.name, array.shape] for name, array in kept.items()]
+    write(stream, {"arrays": listed, **more}, *(array.tobytes() for array in kept.values()))
+
+
+def read_arrays(stream: BinaryIO, header: dict[str, Any]) -> dict[str, Any]:
+    """The arrays that a header announces."""
+    found: dict[str, Any] = {}
+    for name, dtype, shape in header["arrays"]:
+        kind = dtype_of(dtype)
+        count = int(np.prod(shape, dtype=np.int64)) if shape else 1
+        found[name] = np.frombuffer(bytearray(stream.read(count * kind.itemsize)), kind).reshape(shape)
+    return found
+
+
+def dtype_of(name: str) -> Any:
+    """The type with that name, also one that NumPy itself does not have."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+
+
+def main() -> None:
+    """Loads, then runs until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    requests = sys.stdin.buffer
+    first = json.loads(requests.readline())
+    try:
+        session = _session(first["path"] or requests.read(first["bytes"]), first["optimize"])
+    except Exception as error:
+        write(answers, {"error": str(error)})
+        return
+    write(answers, {})
+    for line in requests:
+        header = json.loads(line)
+        feeds = read_arrays(requests, header)
+        try:
+            made = session.run(header["wanted"], feeds)
+            write_arrays(answers, {str(number): np.asarray(array) for number, array in enumerate(made)})
+        except Exception as error:
+            write(answers, {"error": str(error)})
+
+
+def _session(source: str | bytes, optimize: bool) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # its errors are raised as well
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+if __name__ == "__main__":
+    main()
