@@ -27,7 +27,7 @@ from .options import (
 )
 from .program import compiled, note_drawn
 from .reading import reader
-from .terminal import expect_no_garbage, expect_no_products
+from .terminal import expect_no_garbage, expect_no_products, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -135,8 +135,8 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
             _quantised(given, output, quantize, calibration)
         else:
             save(given, backend, output)
-    for note in backend.notes(given.program):
-        click.echo(f"note: {note}", err=True)
+    for one in backend.notes(given.program):
+        note(f"note: {one}")
 
 
 def _refuse_for_target(
@@ -224,15 +224,15 @@ def _decoder(
         notes = made.stream(dimension).save_for(runtime, folder, weights, seed, options)
     except CompileError as error:
         give_up_on(error.diagnostics)
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+    for one in notes:
+        note(f"note: {one}")
 
 
 def _quantised(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
     from ..quantising import save_quantised
 
     for line in save_quantised(given, output, method, calibration).lines():
-        click.echo(f"note: {line}", err=True)
+        note(f"note: {line}")
 
 
 def _as_given(graph: Iterable[str]) -> list[str]:
@@ -266,8 +266,8 @@ def _stream(
     if found.start is not None and output is not None:
         refuse_overwriting(start_path(output, backend))
     written = found.save(output or "-", backend, weights, seed, options)
-    for note in (*found.notes(written), *backend.notes(found.step)):
-        click.echo(f"note: {note}", err=True)
+    for one in (*found.notes(written), *backend.notes(found.step)):
+        note(f"note: {one}")
 
 
 def _backend(target: str | None, output: str | None) -> Backend:

@@ -10,6 +10,7 @@ import click
 from .completion import FileName
 from .failures import Failed, no_file
 from .options import named_words, refuse_overwriting
+from .terminal import note
 
 if TYPE_CHECKING:
     from ..importing.origin import Origin
@@ -75,9 +76,9 @@ def command(
         write_bytes(output, made.text.encode())
     else:
         made.save(output)
-    click.echo(made.report(), err=True)
-    for note in origin.imported.notes:
-        click.echo(f"note: {note}", err=True)
+    note(made.report())
+    for one in origin.imported.notes:
+        note(f"note: {one}")
 
 
 def _check_output(output: str, kept: str | None, force: bool) -> None:

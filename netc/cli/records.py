@@ -32,7 +32,15 @@ def form_options(function: F) -> F:
 
 
 def as_json(data: object) -> str:
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    """Letters of all languages as they are; what would control a terminal is escaped, also where JSON does not ask for it."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    return text if text.isascii() and "\x7f" not in text else "".join(map(_in_json, text))
+
+
+def _in_json(character: str) -> str:
+    if character.isprintable() or character == "\n":
+        return character
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def as_csv(rows: Sequence[Mapping[str, object]]) -> str:

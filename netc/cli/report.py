@@ -17,15 +17,14 @@ def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None
 
     ordered = sort_and_dedupe(diagnostics)
     if form == "json":
-        import json
+        from .records import as_json
 
-        stream.write(json.dumps(to_json(ordered), indent=2, ensure_ascii=False) + "\n")
+        stream.write(as_json(to_json(ordered)) + "\n")
     elif form == "sarif":
-        import json
-
         from .annotations import sarif
+        from .records import as_json
 
-        stream.write(json.dumps(sarif(ordered), indent=2, ensure_ascii=False) + "\n")
+        stream.write(as_json(sarif(ordered)) + "\n")
     elif form == "github":
         from .annotations import github
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -37,12 +38,14 @@ def columns(stream: TextIO) -> int:
 
 
 def write(text: str) -> None:
-    """Writes to standard output, with a newline at the end."""
+    """Writes to standard output, with a newline at the end. Names and strings in it cannot control the terminal."""
+    text = without_controls(text, coloured(sys.stdout))
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def note(text: str) -> None:
-    """Writes to standard error what accompanies the output."""
+    """Writes to standard error what accompanies the output. Names and strings in it cannot control the terminal."""
+    text = without_controls(text, coloured(sys.stderr))
     sys.stdout.flush()
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
     sys.stderr.flush()
@@ -52,8 +55,20 @@ def visible(text: str) -> str:
     """The text with escapes in place of characters that would control the terminal, and no longer than a screen; lines stay lines."""
     from netc.dsl.diagnostics.render.cells import brief
 
-    text = brief(text)
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+    return without_controls(brief(text))
+
+
+_COLOR = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+def without_controls(text: str, colors: bool = False) -> str:
+    """The text with escapes in place of characters that would control the terminal; lines stay lines. `colors`: those that netc has put
+    there stay, which can do no more than paint."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    if colors:
+        return "".join(part if _COLOR.fullmatch(part) else without_controls(part) for part in _COLOR.split(text))
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = "") -> None:

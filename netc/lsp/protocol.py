@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidRequest
 from pygls.protocol import LanguageServerProtocol
 
 _NOT_INITIALIZED = types.ResponseError(types.ErrorCodes.ServerNotInitialized.value, "the first request must be `initialize`")
@@ -23,6 +23,11 @@ class AnsweringProtocol(LanguageServerProtocol):
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The record of a message."""
+        if isinstance(data, dict) and not isinstance(data.get("id"), int | str | None):
+            refused = JsonRpcInvalidRequest("the id of a request is a number or a string")
+            # The protocol asks for `null` if the id cannot be read.
+            self._send_response(None, error=refused.to_response_error())  # type: ignore[arg-type]
+            raise refused
         try:
             return super().structure_message(data)
         except JsonRpcException as error:

@@ -29,7 +29,7 @@ from ..service.diagnostics import diagnostics
 from ..service.workspace import Workspace
 from .convert import Converter
 from .positions import Positions
-from .protocol import AnsweringProtocol
+from .protocol import AnsweringProtocol, Refused
 
 PAUSE = 0.003
 """Seconds after a change until the text is checked: as long as it takes to read the changes that have arrived with it."""
@@ -52,7 +52,10 @@ class NetServer(LanguageServer):
 
     def path(self, uri: str) -> str:
         """The path of a text. One that is not a file's, such as a new one or an old version of a file, has a path of its own next to it."""
-        return uris.to_fs_path(uri) or _elsewhere(uri)
+        path = uris.to_fs_path(uri) or _elsewhere(uri)
+        if "\0" in path:
+            raise Refused("no file can have this address")
+        return path
 
     def uri(self, real: str) -> str:
         """The URI of a path, as the editor wrote it if it did."""

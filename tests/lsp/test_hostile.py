@@ -46,6 +46,7 @@ MISTAKES = {
     "no such request": message("textDocument/nothing", 3),
     "a line before the first": message("textDocument/hover", 3, textDocument={"uri": URI}, position={"line": -1, "character": 0}),
     "an address that is none": message("textDocument/hover", 3, textDocument={"uri": "file:///%00"}, position={"line": 0, "character": 0}),
+    "an id that is none": framed(b'{"jsonrpc": "2.0", "id": {}, "method": "shutdown"}'),
     "a change outside of the text": change(40, 50) + change(9, 0),
     "a request that is cancelled": message("$/cancelRequest", id=777),
     "a document that is not open": message("textDocument/didClose", textDocument={"uri": "untitled:b.net"}),
@@ -77,6 +78,8 @@ def test_the_next_request_is_answered(mistake: str) -> None:
     refused = [answer["id"] for answer in answers if "error" in answer and answer.get("id") is not None]
     assert refused == ([3] if mistake in REFUSED else [])
     assert "Traceback" not in log
+    assert "ValueError" not in log + str(answers)
+    assert "TypeError" not in log + str(answers)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from netc.training.data.base import DataError
-from netc.training.data.csv import open_csv
+from netc.training.data.csv import _table, open_csv
 from tests.training.opened import arrays, numbers, said, spec
 
 X, TARGET = numbers(7, 2), np.arange(7)
@@ -288,3 +288,32 @@ def test_a_list_that_is_missing(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"x": [[1.0, 2.0], None, [3.0, 4.0]], "target": [1.0, 2.0, 3.0]}), tmp_path / "a.parquet")
     found = said(spec(), f"parquet:{tmp_path}/a.parquet")[0][1]
     assert found.endswith("sample 1 of the column `x` is missing, where others are lists")
+
+
+def test_what_only_python_reads_as_a_number_is_text(tmp_path: Path) -> None:
+    """`int` reads `1_0` as 10 and `١` as 1; in a table neither is a number."""
+    columns = open_csv(csv(tmp_path, "a,b,c,d\n1_0,\u0661,1e5,12\n2,3,\u0662.5,-3\n")).columns
+    assert [None if c.dtype is None else c.dtype.name for c in columns.values()] == [None, None, None, "int64"]
+    assert columns["a"].kind == "text (`1_0` in sample 0)"
+    assert columns["c"].kind == "text (`\u0662.5` in sample 1)"
+
+
+def test_reading_a_wide_table_is_linear(tmp_path: Path) -> None:
+    """Tables of genes have 20,000 columns. Function calls are counted, not seconds; comparisons of strings in a list would not be calls,
+    so the names are objects that count how often they are compared."""
+    compared = [0]
+
+    class Name(str):
+        __slots__ = ()
+
+        def strip(self, _: str | None = None) -> Name:  # type: ignore[override]
+            return self
+
+        def __eq__(self, other: object) -> bool:
+            compared[0] += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    _table(iter([[Name(f"c{i}") for i in range(2000)], ["1"] * 2000]), True)
+    assert compared[0] < 2000

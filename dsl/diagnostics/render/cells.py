@@ -19,7 +19,11 @@ def brief(text: str) -> str:
 
 def safe(text: str) -> str:
     """`text` on one line, no longer than a screen, with what cannot be shown written as `\\u{1b}`."""
-    text = brief(text)
+    return printable(brief(text))
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with what cannot be shown written as `\\u{1b}`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(shown for shown, _ in cells(text))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -57,7 +58,7 @@ def _table(rows: Any, header: bool) -> CsvSource:
     if first is None:
         raise DataError("it is empty")
     names = [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise DataError(f"two of its columns are called `{twice}`", "" if header else "say `header=false` if the first line is a row")
     pieces: list[list[Array | str]] = [[] for _ in names]
@@ -84,7 +85,7 @@ def _checked(rows: Any, width: int) -> Iterator[list[str]]:
 
 def _converted(cells: tuple[str, ...], before: int) -> Array | str:
     """Integers, booleans, or floats if that is what all cells are; else what there is, and where. `before`: the samples before these."""
-    for convert in _CONVERSIONS:
+    for convert in _CONVERSIONS if _is_plain(cells) else ():
         try:
             return convert(cells)
         except (ValueError, KeyError, OverflowError):
@@ -98,7 +99,15 @@ def _shortened(cell: str) -> str:
     return text if len(text) < _SHOWN else f"{text[:_SHOWN]}..."
 
 
+def _is_plain(cells: tuple[str, ...]) -> bool:
+    """Whether they may be numbers. Python reads more as such: `1_0`, and the digits of every script."""
+    text = "\n".join(cells)
+    return text.isascii() and "_" not in text
+
+
 def _is_number(cell: str) -> bool:
+    if not _is_plain((cell,)):
+        return False
     try:
         _floats((cell,))
     except ValueError:
