@@ -18,35 +18,38 @@ def docs(text: str) -> dict[str, str]:
 SAMPLES = {
     "what differs is a letter, or an argument": (
         "block b(w) { in -> conv w 3 stride=2 -> relu }; input 3x9x9 -> b 4 -> b 5",
-        {"B": "x: [N, in_channels, H, W] -> [N, w, (H - 1)//2, (W - 1)//2].", "Net": "x: [N, 3, 9, 9] -> [N, 5, 1, 1]."},
+        {"B": "x: [N, in_channels, H, W] -> [N, w, (H - 1)//2, (W - 1)//2].", "Net": "input: [N, 3, 9, 9] -> [N, 5, 1, 1]."},
     ),
     "a multiple": (
         "block b(w) { in -> dense (4 * w) -> dense w }; input 8 -> b 8 -> (dense 16 -> b 16)",
-        {"B": "x: [N, in_features] -> [N, w].", "Net": "x: [N, 8] -> [N, 16]."},
+        {"B": "x: [N, in_features] -> [N, w].", "Net": "input: [N, 8] -> [N, 16]."},
     ),
     "formulas in the model only": (
         "block b { in -> conv 4 3 -> relu }; input 4xHxW where H > 9 and W > 9 -> b -> max_pool 2 -> conv 4 1 -> is [N, 4, _, _]",
-        {"B": "x: [N, 4, H, W] -> [N, 4, H - 2, W - 2].", "Net": "x: [N, 4, H, W] -> [N, 4, H//2 - 1, W//2 - 1]."},
+        {"B": "x: [N, 4, H, W] -> [N, 4, H - 2, W - 2].", "Net": "input: [N, 4, H, W] -> [N, 4, H//2 - 1, W//2 - 1]."},
     ),
     "one letter, one axis": (
         "block b { in -> permute [0, 2, 3, 1] -> dense in.channels }; input [5, 5, 7] -> b -> b",
-        {"B": "x: [N, 5, H, W] -> [N, H, W, 5].", "Net": "x: [N, 5, 5, 7] -> [N, 7, 5, 5]."},
+        {"B": "x: [N, 5, H, W] -> [N, H, W, 5].", "Net": "input: [N, 5, 5, 7] -> [N, 7, 5, 5]."},
     ),
     "rounded up": (
         "block b(w, s=1) { in -> conv w 3 stride=s padding=1 -> relu }; input 3xHxW -> b 4 -> b 5 s=2",
-        {"B": "x: [N, in_channels, H, W] -> [N, w, ceil(H/s), ceil(W/s)].", "Net": "x: [N, 3, H, W] -> [N, 5, (H + 1)//2, (W + 1)//2]."},
+        {
+            "B": "x: [N, in_channels, H, W] -> [N, w, ceil(H/s), ceil(W/s)].",
+            "Net": "input: [N, 3, H, W] -> [N, 5, (H + 1)//2, (W + 1)//2].",
+        },
     ),
     "rounded down": (
         "block b { in -> conv in.channels 3 padding=1 -> max_pool 2 -> relu }; input 3xHxW where H > 4, W > 4 -> b -> b",
-        {"B": "x: [N, 3, H, W] -> [N, 3, H//2, W//2].", "Net": "x: [N, 3, H, W] -> [N, 3, H//4, W//4]."},
+        {"B": "x: [N, 3, H, W] -> [N, 3, H//2, W//2].", "Net": "input: [N, 3, H, W] -> [N, 3, H//4, W//4]."},
     ),
     "channels that are concatenated": (
         "block b(g) { x = in; (x, x -> conv g 1, x -> conv 7 1) -> concat axis=1 }; input 3x4x4 -> b 5 -> b 6",
-        {"B": "x: [N, in_channels, 4, 4] -> [N, g + in_channels + 7, 4, 4].", "Net": "x: [N, 3, 4, 4] -> [N, 28, 4, 4]."},
+        {"B": "x: [N, in_channels, 4, 4] -> [N, g + in_channels + 7, 4, 4].", "Net": "input: [N, 3, 4, 4] -> [N, 28, 4, 4]."},
     ),
     "channels first": (
         "block b { in -> batch_norm -> sin }; input [3, H, 5] -> b -> conv 4 2 -> b",
-        {"B": "x: [N, num_features, H, W] -> [N, num_features, H, W].", "Net": "x: [N, 3, H, 5] -> [N, 4, H - 1, 4]."},
+        {"B": "x: [N, num_features, H, W] -> [N, num_features, H, W].", "Net": "input: [N, 3, H, 5] -> [N, 4, H - 1, 4]."},
     ),
     "channels last": (
         "block b { in -> layer_norm -> sin }; x = input [4, 5, 6]; y = input [5, 4, 7]; out x -> b, y -> b",
@@ -62,7 +65,7 @@ SAMPLES = {
     "the names of a pattern": (
         "block b(x: [N, rows, _, D], y: [..., S]) { sin(x) + y }; input [4, 5, 6] -> "
         "((in, param [5, 6]) -> b) -> permute [0, 2, 3, 1] -> ((in, param [4]) -> b)",
-        {"B": "x: [N, rows, ..., D], y: [..., D] -> [N, rows, ..., D].", "Net": "x: [N, 4, 5, 6] -> [N, 5, 6, 4]."},
+        {"B": "x: [N, rows, ..., D], y: [..., D] -> [N, rows, ..., D].", "Net": "input: [N, 4, 5, 6] -> [N, 5, 6, 4]."},
     ),
 }
 

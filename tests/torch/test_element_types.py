@@ -15,7 +15,7 @@ from tests.parity import inputs_for, sizes_of, tensor
 
 FOLLOWING = {
     "input [4] int64 -> (cast float32 -> dense 2) as head": 'self["1"](x.to(self["1"].weight.dtype))',
-    "input [4] int64 -> cast float32 -> repeat 3 as layers { dense 4 relu }": "self.layers(x.to(self.layers[0][0].weight.dtype))",
+    "input [4] int64 -> cast float32 -> repeat 3 as layers { dense 4 relu }": "self.layers(input.to(self.layers[0][0].weight.dtype))",
     "i = input [4] int64; i -> cast float32 -> each k in [2, 3] as heads { dense k } -> concat axis=-1": "i.to(self.heads[0].weight.dtype)",
     "shared e = dense 4; i = input [4] int64; j = input [4]; out cast(i, float32) -> e, j -> e": "self.e(i.to(j.dtype)), self.e(j)",
     "block net { sin -> dense 4 }; shared e = net; i = input [T, 4] int64; j = input [S, 4]; out cast(i, float32) -> e, j -> e": (
@@ -39,7 +39,7 @@ FOLLOWING = {
     "(x, cast(m, float32)) -> repeat 3 as layers { (h, k) = in; out (h, k) -> b, k }": "k = m.to(x.dtype)",
     "x = input [4]; cast(x, float32) -> dense 3": "self.dense1(x)",
     "input [T, 8] -> multihead_attention 2 causal=true": "attn_mask=mask, is_causal=True",
-    "(y, w) = input [T, 8] -> multihead_attention 2 causal=true add_bias_kv=true; out y, w": "device=x.device, dtype=x.dtype",
+    "(y, w) = input [T, 8] -> multihead_attention 2 causal=true add_bias_kv=true; out y, w": "device=input.device, dtype=input.dtype",
 }
 """A model, and how the type of the model is written in it."""
 
@@ -75,7 +75,7 @@ def test_follows(text: str) -> None:
 
 def test_what_is_of_no_type_stays() -> None:
     """The model has no tensor whose type it could be."""
-    assert "torch.sin(x.float())" in netc.compile("input [4] int64 -> cast float32 -> sin").source()
+    assert "torch.sin(input.float())" in netc.compile("input [4] int64 -> cast float32 -> sin").source()
 
 
 TIMES = "step = input [] int64; f = table (k) [4] = 10.0 ** -k; a = (step -> cast float32 -> unsqueeze 1) * f; sin(a) -> {}"

@@ -20,7 +20,7 @@ def forward(text: str) -> str:
 
 SAMPLES = {
     "layer, normalisation and activation": (
-        "input 3x8x8 -> conv 4 3 as conv -> batch_norm relu as bn -> max_pool 2 -> conv 8 1 as last -> flatten -> dense 2 as head",
+        "x = input 3x8x8; x -> conv 4 3 as conv -> batch_norm relu as bn -> max_pool 2 -> conv 8 1 as last -> flatten -> dense 2 as head",
         """
         x = F.relu(self.bn(self.conv(x)))
         x = F.max_pool2d(x, 2)
@@ -29,7 +29,7 @@ SAMPLES = {
         """,
     ),
     "equal layers each have a line": (
-        "input 4 -> dense 4 as a -> dense 4 as b -> dense 4 relu as c",
+        "x = input 4; x -> dense 4 as a -> dense 4 as b -> dense 4 relu as c",
         """
         x = self.a(x)
         x = self.b(x)
@@ -70,27 +70,27 @@ SAMPLES = {
         """,
     ),
     "results that are taken apart": (
-        "(a, b) = input [T, 8] -> chunk 2 axis=-1; a * (b -> sigmoid)",
+        "x = input [T, 8]; (a, b) = x -> chunk 2 axis=-1; a * (b -> sigmoid)",
         """
         a, b = x.chunk(2, dim=-1)
         return a * torch.sigmoid(b)
         """,
     ),
     "results that are passed on whole": (
-        "input [T, 8] -> chunk 2 axis=-1 -> concat axis=1",
+        "x = input [T, 8]; x -> chunk 2 axis=-1 -> concat axis=1",
         """
         return torch.cat(x.chunk(2, dim=-1), dim=1)
         """,
     ),
     "results of which one is not used": (
-        "(a, b) = input [T, 8] -> chunk 2 axis=-1; a -> dense 2 as a",
+        "x = input [T, 8]; (a, b) = x -> chunk 2 axis=-1; a -> dense 2 as a",
         """
         a, _ = x.chunk(2, dim=-1)
         return self.a(a)
         """,
     ),
     "equal statements": (
-        "shared f = dense 4; input 4 -> f -> f -> f -> f",
+        "shared f = dense 4; x = input 4; x -> f -> f -> f -> f",
         """
         for _ in range(3):
             x = self.f(x)
@@ -172,7 +172,7 @@ SAMPLES = {
         """,
     ),
     "another form of the same": (
-        "(q, k, v) = input [T, 12] -> chunk 3 axis=-1; h = k; "
+        "x = input [T, 12]; (q, k, v) = x -> chunk 3 axis=-1; h = k; "
         "(q -> unflatten (-1) [2, 2] -> transpose 1 2, h -> unflatten (-1) [2, 2] -> transpose 1 2, "
         "v -> unflatten (-1) [2, 2] -> transpose 1 2) -> attention -> transpose 1 2 -> flatten 2 -> dense 2 as out",
         """
@@ -185,7 +185,7 @@ SAMPLES = {
         """,
     ),
     "state that nothing takes": (
-        "(y, h, c) = input [T, 4] -> lstm 3 as lstm; y -> dense 2 as out",
+        "x = input [T, 4]; (y, h, c) = x -> lstm 3 as lstm; y -> dense 2 as out",
         """
         y, _ = self.lstm(x)
         return self.out(y)

@@ -127,7 +127,7 @@ def test_masks_and_tables_are_computed_once() -> None:
 
 def test_what_is_needed_once_stays_where_it_is() -> None:
     signatures = re.findall(r"def forward\((.*)\) ->", netc.compile(LAYERS["a table of the first layer"]).source())
-    assert set(signatures) == {"self, x: Tensor"}
+    assert set(signatures) == {"self, x: Tensor", "self, input: Tensor"}
 
 
 def test_positions_that_nothing_else_needs_are_not_passed_on() -> None:

@@ -6,11 +6,11 @@ import netc
 
 
 def test_states_are_unpacked_as_the_module_gives_them() -> None:
-    assert "y, (h, _) = self.lstm1(x)" in netc.compile("(y, h) = input [T, 5] -> lstm 4; out y, h").source()
-    assert "y, h = self.gru1(x)" in netc.compile("(y, h) = input [T, 5] -> gru 4; out y, h").source()
-    assert "x, _ = self.rnn1(x)\n        return x" in netc.compile("input [T, 5] -> rnn 4").source()
+    assert "y, (h, _) = self.lstm1(input)" in netc.compile("(y, h) = input [T, 5] -> lstm 4; out y, h").source()
+    assert "y, h = self.gru1(input)" in netc.compile("(y, h) = input [T, 5] -> gru 4; out y, h").source()
+    assert "x, _ = self.rnn1(input)\n        return x" in netc.compile("input [T, 5] -> rnn 4").source()
     nested = netc.compile("input [T, 5] -> lstm 4 -> dense 3 relu").source()
-    assert "x, _ = self.lstm1(x)\n        return F.relu(self.dense1(x))" in nested
+    assert "x, _ = self.lstm1(input)\n        return F.relu(self.dense1(x))" in nested
 
 
 def test_weights_of_attention_are_asked_for_where_they_are_taken() -> None:

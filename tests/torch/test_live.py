@@ -127,7 +127,7 @@ def test_tracebacks_show_the_text() -> None:
         module(torch.zeros(2, 5))
     assert isinstance(caught.value.__cause__, RuntimeError)
     frames = [f for f in traceback.extract_tb(caught.value.__cause__.__traceback__) if f.filename.startswith("<netc")]
-    assert [f.line for f in frames] == ["x = F.relu(self.first(x))"]
+    assert [f.line for f in frames] == ["x = F.relu(self.first(input))"]
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
@@ -144,7 +144,7 @@ def test_source_can_be_inspected() -> None:
     module = netc.compile("input 4 -> dense 2 as only").module()
     assert inspect.getsource(type(module)).startswith("class Net(nn.Module):")
     linecache.checkcache()
-    assert "self.only(x)" in inspect.getsource(type(module).forward)
+    assert "self.only(input)" in inspect.getsource(type(module).forward)
 
 
 def test_other_texts_of_one_name_are_kept_apart() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import netc
@@ -87,7 +91,7 @@ def test_the_class_of_a_file_is_the_one_in_its_source(name: str, tmp_path: Path)
 def test_helpers() -> None:
     assert [TORCH.local(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
         "x",
-        "x",
+        "input",
         "lambda_",
         "print_",
         "self_",
@@ -106,3 +110,40 @@ def test_helpers() -> None:
     ]
     assert [unique("x", {"x", "x2"}), unique("bn1", {"bn1"}), unique("y", set())] == ["x3", "bn1_2", "y"]
     assert [TORCH.plain(n) for n in ("conv1", "0", "train", "in", "__a", "T")] == [True, False, False, False, False, True]
+
+
+INPUTS = [
+    "input 3 -> dense 4",
+    "x = input 3 -> dense 4 -> relu\nx -> dense 2",
+    "x = input 3 -> dense 4\nout x",
+    "h = input 3 -> sin\nx = input 3\nh * x",
+    "(input 3, input 4) -> concat axis=1 -> dense 2",
+    "input 3 -> repeat 2 { dense 3 relu } -> (dense 3 -> tanh) as head",
+    "image = input 3 -> sin\nimage + input 3",
+    "input for i in [2, 3] -> concat axis=1".replace("input", "input 3"),
+    "block b(x: [N, D]) { x -> dense 3 }\ninput 3 -> b as b",
+]
+
+
+@pytest.mark.parametrize("text", INPUTS)
+def test_an_input_has_one_name(text: str) -> None:
+    """In the description of the model, the module and its source, the ONNX file and the session."""
+    model = netc.compile(text)
+    names = [name.split(".")[0] for name in model.inputs]
+    module = model.module(seed=0).eval()
+    scope: dict[str, Any] = {}
+    exec(model.source(), scope)
+    for forward in (module.forward, scope["Net"]().forward):
+        assert list(inspect.signature(forward).parameters) == list(dict.fromkeys(names))
+    given = {name: torch.randn(2, *(int(n) for n in type_.shape[1:])) for name, type_ in model.inputs.items()}
+    assert [i.name for i in model.onnx().graph.input] == list(given)
+    passed: dict[str, Any] = {}
+    for name, value in given.items():
+        whole = name.split(".")[0]
+        passed[whole] = value if name == whole else (*passed.get(whole, ()), value)
+    results = module(**passed)
+    judge = model.session(weights=module.state_dict())(**{name: value.numpy() for name, value in given.items()})
+    for result, expected in zip(
+        results if isinstance(results, tuple) else (results,), judge if isinstance(judge, tuple) else (judge,), strict=True
+    ):
+        np.testing.assert_allclose(result.detach().numpy(), expected, atol=1e-5)

@@ -46,7 +46,7 @@ def test_one_attribute_and_one_class() -> None:
 def test_is_an_argument_of_forward() -> None:
     text = netc.compile(SHARED["handed to a sequence"]).source()
     assert "def forward(self, x: Tensor, f: nn.Module) -> Tensor:" in text
-    assert "self.inner(x, self.f)" in text
+    assert "self.inner(input, self.f)" in text
 
 
 TIES = {

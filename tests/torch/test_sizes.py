@@ -64,7 +64,7 @@ def test_one_class_for_two_resolutions() -> None:
 def test_docstrings() -> None:
     text = netc.compile("block b(w) { in -> conv w 3 stride=2 padding=1 }; input 3xHxW where H % 4 == 0, W % 4 == 0 -> b 4 -> b 8").source()
     assert '"""x: [N, in_channels, H, W] -> [N, w, H/2, W/2]."""' in text
-    assert '"""x: [N, 3, H, W] -> [N, 8, H/4, W/4]."""' in text
+    assert '"""input: [N, 3, H, W] -> [N, 8, H/4, W/4]."""' in text
     long = (
         "; ".join(f"a_long_name_{i} = input [T, 64]" for i in range(4)) + "; a_long_name_0 + a_long_name_1 + a_long_name_2 + a_long_name_3"
     )

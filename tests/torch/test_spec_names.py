@@ -128,7 +128,7 @@ UNNAMED = {
         "keys = (x, y) -> concat axis=1; h = x + ((x -> dense 4 as q_proj -> unsqueeze 1, keys -> unsqueeze 1, keys -> unsqueeze 1) "
         "-> attention -> squeeze 1); h * y",
         """
-        x, y = x.chunk(2, dim=-1)
+        x, y = input.chunk(2, dim=-1)
         keys = torch.cat((x, y), dim=1)
         q = self.q_proj(x).unsqueeze(1)
         keys = keys.unsqueeze(1)

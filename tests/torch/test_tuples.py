@@ -156,8 +156,8 @@ CLASSES = {
             return self.last(torch.cat((x, *y), dim=1))
         """,
     ("captured, in a group and in branches", "Net"): """
-        def forward(self, x: Tensor) -> Tensor:
-            x, y, z = self.gathered(x)
+        def forward(self, input: Tensor) -> Tensor:
+            x, y, z = self.gathered(input)
             return torch.cat((x, y, *z), dim=-1)
         """,
 }

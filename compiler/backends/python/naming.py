@@ -11,7 +11,9 @@ import re
 from collections.abc import Container, Iterable
 from keyword import iskeyword, issoftkeyword
 
-UNNAMED = frozenset({"", "in", "input"})
+from ...ir.types import UNNAMED_INPUT
+
+UNNAMED = frozenset({"", "in", UNNAMED_INPUT})
 """Names of tensors that the spec does not name."""
 RESERVED = frozenset({"math", "self"})
 """The names that any emitted class may use: no variable has them."""
@@ -53,8 +55,10 @@ def singular(label: str) -> str:
 
 
 def local(name: str, imported: Container[str] = ()) -> str:
-    """`name` as a variable: an input that has no name of its own is `x`; what Python or the imports use gets an underscore."""
+    """`name` as a variable: the input of a block that has no name of its own is `x`; what Python or the imports use gets an underscore."""
     name = re.sub(r"\W", "_", name)
+    if name == UNNAMED_INPUT:  # also a built-in function, but `model.inputs`, ONNX and the modules of PyTorch have this name
+        return name
     if name in UNNAMED:
         return "x"
     if name[0].isdigit():
