@@ -123,7 +123,7 @@ class StageExpr(Expr):
 
 
 class OfPipeline(Expr):
-    """`(a -> b)` as an argument: a tensor. The group has one member, and neither label nor arguments."""
+    """`(a -> b)` in an expression, or `a -> b` as an argument of a call: a tensor, or a tuple. The group has no label and no arguments."""
 
     group: Group
 

@@ -5,7 +5,7 @@ In: tokens. Out: facts about their brackets, for the token filter. Always: brack
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .tokens import Token
 
@@ -14,35 +14,53 @@ CLOSER_OF = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRAC
 OPENER_OF = {"RPAR": ("LPAR", "("), "RBRACK": ("LBRACK", "["), "RBRACE": ("LBRACE", "{")}
 
 
+_ONLY_IN_PIPELINES = frozenset(("ARROW", "INPUT", "PARAM", "TABLE", "REPEAT", "EACH", "SCAN", "LABEL", "LBRACE"))
+"""Tokens that no compile-time expression has."""
+_HEADERS = frozenset(("BLOCK", "MODEL", "FN", "TRAIN"))
+
+
 class OpenBracket:
-    """An open bracket, whether it has the arguments of a call, and the counts of nesting outside it."""
+    """An open bracket, and the counts of nesting outside it. `call`: it has the arguments of a call; `expression`: its content is a
+    compile-time expression, unless the argument it is at is a pipeline (`flow`)."""
 
-    __slots__ = ("token", "call", "line", "chain", "choices", "outer")
+    __slots__ = ("token", "call", "expression", "flow", "line", "chain", "choices", "outer")
 
-    def __init__(self, token: Token, call: bool, line: int, chain: int, choices: int, outer: int) -> None:
-        self.token, self.call, self.line, self.chain, self.choices, self.outer = token, call, line, chain, choices, outer
-
-
-def with_arrows(tokens: Iterable[Token]) -> frozenset[int]:
-    """Where the brackets begin that have an arrow directly inside."""
-    found: set[int] = set()
-    opened: list[int] = []
-    for token in tokens:
-        if token.type == "ARROW" and opened:
-            found.add(opened[-1])
-        elif token.type in OPENERS or token.type == "LBRACE":
-            opened.append(token.start)
-        elif token.type in OPENER_OF and opened:
-            opened.pop()
-    return frozenset(found)
+    def __init__(self, token: Token, call: bool, expression: bool, line: int, chain: int, choices: int, outer: int) -> None:
+        self.token, self.call, self.expression, self.flow = token, call, expression, False
+        self.line, self.chain, self.choices, self.outer = line, chain, choices, outer
 
 
-def holds_argument(before: Sequence[Token], in_call: bool) -> bool:
-    """Whether a bracket after these tokens has the value of an argument: `mask=(`, and in a call `f((`, `f(a, (`."""
+class Pipelines:
+    """Where brackets begin that directly contain what only a pipeline has, an arrow, a `param` or a label, and where arguments begin that
+    do."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.brackets: set[int] = set()
+        self.arguments: set[int] = set()
+        opened: list[list[int]] = []  # for each open bracket, its position and that of the current argument
+        for index, token in enumerate(tokens):
+            if opened and opened[-1][1] < 0 and token.type != "NL":
+                opened[-1][1] = token.start
+            if token.type in _ONLY_IN_PIPELINES and opened:
+                self.brackets.add(opened[-1][0])
+                self.arguments.add(opened[-1][1])
+            if token.type in OPENERS or token.type == "LBRACE":
+                opened.append([token.start, -1])
+            elif token.type in OPENER_OF and opened:
+                opened.pop()
+            elif opened and (token.type == "COMMA" or (token.type == "EQUALS" and tokens[index - 1].start == opened[-1][1])):
+                opened[-1][1] = -1  # the next token begins an argument, or the value of one
+
+
+def is_call(before: Sequence[Token]) -> bool:
+    """Whether a tight bracket after these tokens has the arguments of a call, rather than the parameters of a definition."""
+    return not (len(before) > 1 and before[-2].type in _HEADERS)
+
+
+def is_argument(before: Sequence[Token]) -> bool:
+    """Whether a bracket after these tokens has the value of an argument: `mask=(`."""
     kinds = [token.type for token in before[-3:]]
-    if kinds[-1:] == ["EQUALS"]:
-        return kinds[-2:-1] in (["NAME"], ["NAME_AFTER"]) and kinds[0] not in ("LET", "SHARED")
-    return in_call and kinds[-1:] in (["LPAR_TIGHT"], ["COMMA"])
+    return kinds[-1:] == ["EQUALS"] and kinds[-2:-1] in (["NAME"], ["NAME_AFTER"]) and kinds[0] not in ("LET", "SHARED")
 
 
 def end_of_names(tokens: Sequence[Token], index: int, rest: bool = False) -> int:

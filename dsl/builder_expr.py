@@ -98,8 +98,12 @@ class ExpressionBuilder:
         return ast.Boolean(self._token_span(c[0]), False)
 
     def of_pipeline(self, c: Children) -> ast.OfPipeline:
-        span = self._between(c[0], c[2])
-        return ast.OfPipeline(span, ast.Group(span, (c[1],)))
+        span = self._between(c[0], c[-1])
+        return ast.OfPipeline(span, ast.Group(span, tuple(c[1])))
+
+    def of_argument(self, c: Children) -> ast.OfPipeline:
+        """A pipeline that is an argument without brackets of its own."""
+        return ast.OfPipeline(c[1].span, ast.Group(c[1].span, (c[1],)))
 
     def list_expr(self, c: Children) -> ast.ListExpr:
         return ast.ListExpr(self._between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())

@@ -173,10 +173,7 @@ def expected(stop: Stop) -> Diagnostic:
         return errors.syntax(stop.span, f"expected {_after(stop, previous)}, found {found(stop)}", help=(NUMBERS,) if numbers else ())
     if previous is not None and previous.type in _OPENERS and previous.type != "LBRACE":
         what = "a value or a stage" if previous.type == "LPAR" and "ARROW" not in stop.possible and "INPUT" in stop.possible else "a value"
-        help: tuple[str, ...] = ()
-        if previous.type == "LPAR_TIGHT" and stop.token.type in ("INPUT", "PARAM", "TABLE"):
-            help = (f"name the tensor first, `x = {stop.token.text} ...`, and use its name here",)
-        return errors.syntax(stop.span, f"expected {what} after `{previous.text}`, found {found(stop)}", help=help)
+        return errors.syntax(stop.span, f"expected {what} after `{previous.text}`, found {found(stop)}")
     inside = stop.opener is not None
     unlikely = {"ASSIGN"} if "EQUALS" in stop.possible else set()
     unlikely |= set() if inside else {"RPAR", "RBRACK"}

@@ -80,7 +80,7 @@ def group(source: SourceFile) -> Braces:
 class _Grouping:
     def __init__(self, source: SourceFile, tokens: list[Token], comments: list[Token]) -> None:
         self.text = source.text
-        self.tokens = [token for token in tokens if token.type != "NL"]
+        self.tokens = [token for token in tokens if token.type not in ("NL", "FLOW")]
         self.starts = {after.start for before, after in pairwise(tokens) if before.type in ("NL", "LBRACE")}
         self.comments: dict[int, list[Token]] = {}
         starts = [token.start for token in self.tokens]

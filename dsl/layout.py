@@ -3,9 +3,11 @@
 In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
-- decides by looking at neighbouring tokens what the grammar cannot: tight brackets, those of an argument that is a pipeline (an arrow is
-  in them), `=` that binds a name, the names of `(a, b) = ` and of a `repeat`, the `=` of the states of a `scan`, the commas between the
-  conditions of an input, numbers and keywords in a path of labels;
+- decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and
+  of a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input, numbers and keywords in a path of
+  labels;
+- finds the pipelines among compile-time expressions, by what only a pipeline has, such as an arrow: a bracket around one becomes LPAR_FLOW,
+  and a FLOW is inserted before an argument of a call that is one;
 - balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
   a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
 """
@@ -15,7 +17,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from . import errors
-from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, end_of_names, end_of_pattern, holds_argument, with_arrows
+from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, Pipelines, end_of_names, end_of_pattern, is_argument, is_call
 from .diagnostics.model import Diagnostic
 from .grammar import END
 from .library_names import joined
@@ -37,6 +39,11 @@ _STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
 _LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
+_BEFORE_ARGUMENT = frozenset(("LPAR_TIGHT", "COMMA", "EQUALS"))
+_BEFORE_VALUE_IN_BRACKETS = frozenset(("NAME", "NUMBER", "DIMS", "STRING"))
+"""What an argument without a name follows."""
+_BEFORE_VALUE = frozenset(("LET", "IF", "EXPECT", "REPEAT", "EACH"))
+"""Keywords that compile-time expressions follow."""
 # What labels consist of: words, keywords too, and numbers
 _IN_PATH = _STATEMENT_WORDS | frozenset(
     (
@@ -65,6 +72,7 @@ class _Filter:
         self.at_line_start = True
         self.cut_line = -1  # the line on which a string without an end swallowed the rest
         self.where = -1  # the number of brackets open at the current `where`
+        self.value = False  # whether the statement has come to a compile-time expression
         self.chain = self.choices = self.outer = 0  # nesting: of `-a ** -b`, `not`, `a.b`; of `if else`; of the brackets around
         self.nesting_reported = self.brackets_reported = False
 
@@ -79,6 +87,8 @@ class _Filter:
                 self._line_start(token)
             if self.newline is not None:
                 self._flush_newline(index, kind)
+            if self.open and self.open[-1].call and out[-1].type in _BEFORE_ARGUMENT:
+                self._argument(token)
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
                     self._statement_start(index)
@@ -116,6 +126,7 @@ class _Filter:
             return
         self.out.append(Token("NL", token.text, token.start, token.end))
         self.where = -1
+        self.value = False
         self.chain = self.choices = 0
         self.nesting_reported = False
 
@@ -180,6 +191,8 @@ class _Filter:
             self.where = -1
         elif token.type == "COMMA" and self.where == len(self.open):
             token.type = "COMMA_WHERE"
+        elif token.type == "COMMA" and self.open:
+            self.open[-1].flow = False
         elif token.type == "EQUALS" and self.out and self.out[-1].text == "tie":
             self._path(index + 1)
 
@@ -214,6 +227,8 @@ class _Filter:
         if last in _STARTS:
             self._statement_start(index)
         kind = token.type
+        if kind in _BEFORE_VALUE and (not self.open or self.open[-1].token.type == "LBRACE"):
+            self.value = True
         if self._is_in_path(index, token, last):
             token.type = "NAME"
         elif kind == "BAD_NUMBER":
@@ -272,27 +287,44 @@ class _Filter:
     def _opener(self, token: Token, last: str) -> None:
         kind = "LPAR" if token.type == "LPAR_NAMES" else token.type
         previous = self.out[-1] if self.out else None
-        in_call = bool(self.open) and self.open[-1].call
-        if token.type == "LPAR" and holds_argument(self.out, in_call) and token.start in self._with_arrows:
-            token.type = "LPAR_FLOW"
+        in_expression = self._in_expression()
         if previous is not None and previous.end == token.start:
-            if token.type == "LPAR" and last == "NAME":
+            if token.type == "LPAR" and (last == "NAME" or (last == "WHERE" and self.where != len(self.open))):
                 token.type = "LPAR_TIGHT"
             elif token.type == "LBRACK" and last in ("NAME", "RPAR", "RBRACK"):
                 token.type = "LBRACK_TIGHT"
                 self.chain += 1
                 self._check_nesting(token)
+        if token.type == "LPAR":
+            as_value = in_expression or last in _BEFORE_VALUE_IN_BRACKETS or is_argument(self.out)
+            if as_value and token.start in self._pipelines.brackets:
+                token.type = "LPAR_FLOW"
+            in_expression = as_value or last in _ENDS_VALUE
         if len(self.open) >= MAX_BRACKETS and not self.brackets_reported:
             self.brackets_reported = True
             self._report(errors.too_much_nesting(self._span(token), "brackets", MAX_BRACKETS), token)
         plain = Token(kind, token.text, token.start, token.end)
-        self.open.append(OpenBracket(plain, token.type == "LPAR_TIGHT", self.line, self.chain, self.choices, self.outer))
+        call = token.type == "LPAR_TIGHT" and is_call(self.out)
+        expression = token.type in ("LPAR_TIGHT", "LBRACK", "LBRACK_TIGHT") or (token.type == "LPAR" and in_expression)
+        self.value = False
+        self.open.append(OpenBracket(plain, call, expression, self.line, self.chain, self.choices, self.outer))
         self.outer += self.chain + self.choices + 1
         self.chain = self.choices = 0
 
+    def _in_expression(self) -> bool:
+        """Whether this is a compile-time expression, in which a bracket around a pipeline is no group."""
+        top = self.open[-1] if self.open else None
+        return self.value if top is None or top.token.type == "LBRACE" else top.expression and not top.flow
+
+    def _argument(self, token: Token) -> None:
+        """Marks an argument that is a pipeline."""
+        if token.start in self._pipelines.arguments:
+            self.open[-1].flow = True
+            self.out.append(Token("FLOW", "", token.start, token.start))
+
     @cached_property
-    def _with_arrows(self) -> frozenset[int]:
-        return with_arrows(self.tokens)
+    def _pipelines(self) -> Pipelines:
+        return Pipelines(self.tokens)
 
     def _closer(self, token: Token) -> None:
         opener, text = OPENER_OF[token.type]

@@ -169,6 +169,13 @@ def _arrow(stop: Stop) -> Diagnostic | None:
     at_arrow = stop.token.type == "ARROW" and stop.previous is not None and stop.previous.type in VALUES
     if stop.token.type != "LPAR_FLOW" and not at_arrow:
         return None
+    if stop.opener is not None and stop.opener.type.startswith("LBRACK"):
+        return errors.syntax(
+            stop.span,
+            "a list cannot contain a pipeline",
+            "its items are compile-time values",
+            help=("several tensors are a tuple, in parentheses: `(a -> b, c) -> stage`",),
+        )
     if stop.opener is not None or not at_arrow:
         return errors.syntax(
             stop.span,

@@ -158,28 +158,36 @@ class NotAConstant(Problem):
 
 
 class PipelineAsValue(Problem):
-    """A pipeline as an argument that is no tensor."""
+    """A pipeline where a compile-time value is needed. `bound`: the name that a `let` gives the value; `hint`: how the stage takes it."""
 
     code: ClassVar[str] = "wrong-value"
+    text: str
+    bound: str = ""
+    hint: str = ""
 
     def message(self) -> str:
         return "expected a compile-time value, found a pipeline"
 
     def help(self) -> tuple[str, ...]:
-        return ("a tensor is passed to a stage with an arrow, `(a, b) -> stage`, or by the name of one of its inputs",)
+        if self.bound:
+            return (f"name a tensor without `let`: `{self.bound} = {self.text}`",)
+        return (self.hint or f"name the tensor first, `h = {self.text}`, and use one of its attributes, such as `h.shape` and `h.rank`",)
 
 
 class TensorAsValue(Problem):
-    """A tensor where a compile-time value is needed. `bound`: the name that a `let` gives the value."""
+    """A tensor where a compile-time value is needed. `bound`: the name that a `let` gives the value; `hint`: how the stage takes it."""
 
     code: ClassVar[str] = "wrong-value"
     name: str
     bound: str = ""
+    hint: str = ""
 
     def message(self) -> str:
         return f"expected a compile-time value, found the tensor `{self.name}`"
 
     def help(self) -> tuple[str, ...]:
+        if self.hint:
+            return (self.hint,)
         tensors = (f"name a tensor without `let`: `{self.bound} = ...`",) if self.bound else ()
         return (
             *tensors,

@@ -19,9 +19,7 @@ module.exports = grammar({
   conflicts: ($) => [
     [$.metric, $._callee],
     [$.binders, $._plain],
-    [$.name_pattern, $._plain],
     [$._target, $._callee],
-    [$.stage_expr, $._plain],
     [$.collected_target, $._callee],
     [$.value, $.attribute],
     [$._head, $._plain],
@@ -29,6 +27,9 @@ module.exports = grammar({
     [$._callee, $._plain, $.stage_expr],
     [$._callee, $.stage_expr],
     [$.apply, $._postfix],
+    [$.of_pipeline, $.group],
+    [$._callee, $.name_pattern, $._plain],
+    [$._callee, $.name_pattern],
   ],
   rules: {
     source_file: ($) => seq(optional(/\ufeff/), repeat($._end), $._item, repeat(seq(repeat1($._end), $._item)), repeat($._end)),
@@ -108,7 +109,7 @@ module.exports = grammar({
           choice(
             field("operator", $._callee),
             seq(field("operator", $._callee), alias($._tight_list, $.list)),
-            seq(field("operator", $.identifier), token.immediate("("), optionalList($._call_argument), ")"),
+            seq(field("operator", choice($.identifier, alias("where", $.identifier))), token.immediate("("), optionalList($._call_argument), ")"),
           ),
           repeat($._argument),
           optional($.label),
@@ -118,13 +119,14 @@ module.exports = grammar({
     _argument: ($) => choice($._postfix, $.keyword, $._reserved),
     keyword: ($) =>
       choice(
-        seq(field("name", $.identifier), "=", choice($._postfix, $.negative, $.of_pipeline)),
+        seq(field("name", $.identifier), "=", choice($._postfix, $.negative)),
         seq("tie", "=", choice($.path, $._postfix)),
       ),
     negative: ($) => seq("-", $._postfix),
-    _call_argument: ($) => choice($._expr, $.of_pipeline, alias($._named, $.keyword)),
-    _named: ($) => seq(field("name", $.identifier), "=", choice($._expr, $.of_pipeline)),
-    of_pipeline: ($) => seq("(", $._source, repeat1(seq("->", $._stage)), ")"),
+    // what could be either is an expression
+    _call_argument: ($) => choice($._expr, prec.dynamic(-1, $.pipeline), alias($._named, $.keyword)),
+    _named: ($) => seq(field("name", $.identifier), "=", choice($._expr, prec.dynamic(-1, $.pipeline))),
+    of_pipeline: ($) => prec.dynamic(-1, seq("(", list($.pipeline), ")")),
 
     group: ($) => prec.right(seq("(", list($.pipeline), ")", repeat($.keyword), optional($.label))),
     repeat: ($) => seq("repeat", optional($.binders), $._expr, optional($.label), $.body),
@@ -173,8 +175,8 @@ module.exports = grammar({
     _postfix: ($) => choice($._plain, "in"),
     _plain: ($) =>
       choice(
-        $.identifier, $.number, $.dims, $.string, $.true, $.false, $.list, $.comprehension, $.parenthesised, $.stage_expr, $.call,
-        $.attribute, $.index,
+        $.identifier, $.number, $.dims, $.string, $.true, $.false, $.list, $.comprehension, $.parenthesised, $.of_pipeline, $.stage_expr,
+        $.call, $.attribute, $.index,
       ),
     parenthesised: ($) => seq("(", $._expr, ")"),
     stage_expr: ($) => seq("(", field("operator", $.identifier), $._lead, repeat($._argument), ")"),

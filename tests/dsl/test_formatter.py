@@ -29,7 +29,7 @@ CASES = {
     "x -> a as   b{ i+1 }": "x -> a as b{ i+1 }\n",
     "repeat (i,w) in z as l{i} {relu}": "repeat (i, w) in z as l{i} { relu }\n",
     "table (i) [3]=where (i>1,2,3)+(where(i>2, 1,2))": "table (i) [3] = where(i > 1, 2, 3) + (where(i > 2, 1, 2))\n",
-    "x=input [T] where (T>3),T<9;(c,x)->where(-1)": "x = input [T] where (T > 3), T < 9\n(c, x) -> where (-1)\n",
+    "x=input [T] where (T>3),T<9;(c,x)->where(-1)": "x = input [T] where (T > 3), T < 9\n(c, x) -> where(-1)\n",
     "block f(x:[N],m ? :[N,T] , rest ... ,k = 2) {x}": "block f(x: [N], m?: [N, T], rest..., k=2) { x }\n",
     "block f( in : none ) {g (a in . features) as _}": "block f(in: none) { g (a in.features) as _ }\n",
     "block f(rest ... : [N , ...]) {rest}": "block f(rest...: [N, ...]) { rest }\n",

@@ -33,6 +33,21 @@ CONDITIONS = (
     "let a = [i for i in xs if t else ys]",
     "let a = [i for i in xs if t if u else v]",
 )
+PIPELINES = (
+    "exp(x -> dense 3 as a)",
+    "relu((x -> dense 3) + x, y)",
+    "maximum(x, (x -> dense 3) * x, other=2)",
+    "relu((x, x) -> add -> sin)",
+    "x -> mul other=(x + param [3] as b)",
+    "relu(x @ param [3, 3] as b)",
+    "relu(if k > 2 { x -> sin } else { x })",
+    "where(x > 0, x -> sin, (x, y) -> add)",
+    "concat(x -> repeat i in 3 { dense i }, ys, axis=1)",
+    "let a = (x -> sin).rank + [(x -> f), 2][0]",
+    "x -> mul (y -> sin)",
+    "relu(x -> )",
+    "relu(-> x)",
+)
 NEOVIM = """
 vim.treesitter.language.add("net", {{ path = "{library}" }})
 vim.treesitter.query.set("net", "highlights", table.concat(vim.fn.readfile("{queries}"), "\\n"))
@@ -100,8 +115,8 @@ def test_a_spec_has_no_errors(path: Path, language: Any) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("text", CONDITIONS)
-def test_a_condition_belongs_to_what_netc_says(text: str, language: Any) -> None:
+@pytest.mark.parametrize("text", [*CONDITIONS, *PIPELINES])
+def test_the_errors_are_those_of_netc(text: str, language: Any) -> None:
     ours = parse(SourceFile("text", text))[1]
     assert bool([*errors(tree(language, text).root_node)]) == any(one.severity == "error" for one in ours)
 

@@ -20,6 +20,7 @@ from ..scopes.show import show_value
 from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
 from .argument_edits import Hint, moved_last, removed, rewritten
 from .parameters import extra_argument_hint, is_activation
+from .tensor_arguments import pipeline_text, tensor_hint
 
 _NAMES_OF_TYPES = {
     "float16": ("half", "f16", "fp16"), "bfloat16": ("bf16",), "float32": ("float", "single", "f32", "fp32"),
@@ -161,6 +162,8 @@ def example_of(cls: type[Operator]) -> str:
 def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope) -> Hint:
     """For an argument too many that is an activation or a tensor."""
     expr, rest = node.positional[at], node.positional[at + 1 :]
+    if isinstance(expr, ast.OfPipeline):
+        return tensor_hint(cls, None, expr) or Hint(f"pass the tensor with an arrow: `{pipeline_text(expr)} -> {cls.name}`")
     if not isinstance(expr, ast.Name):
         return Hint()
     if cls.takes_activation and is_activation(expr.name):

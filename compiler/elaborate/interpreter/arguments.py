@@ -30,6 +30,7 @@ from .argument_hints import example_of, known_sizes, meant_hint, near_word, rela
 from .base import Part
 from .expressions import MISSPELT
 from .parameters import did_you_mean, extra_argument_hint, is_activation, surplus_argument
+from .tensor_arguments import refuse_tensors
 
 
 class BoundArguments(Record):
@@ -72,6 +73,7 @@ class Arguments(Part):
             sizes = sizes_of(flow, self.session.sizes_first(cls))
             hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes, self.session.foreign_order(cls))
             raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
+        refuse_tensors(cls, slots, positional, scope)
         args: dict[str, Any] = {}
         spans: dict[str, Span] = {}
         for arg, expr in zip(slots, positional, strict=False):

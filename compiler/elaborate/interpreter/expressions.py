@@ -44,6 +44,7 @@ from ..scopes.values import CONST_TYPES, Absent, Const, ConstExpr, OperatorRef, 
 from .base import Interpreter, Part
 from .comprehensions import Comprehensions
 from .functions import Functions
+from .tensor_arguments import pipeline_text
 
 MISSPELT = ("True", "False")
 """Names for which the parser has reported the right spelling."""
@@ -98,7 +99,7 @@ class Expressions(Part):
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
             case ast.OfPipeline():
-                raise Failure(PipelineAsValue(), expr.span)
+                raise Failure(PipelineAsValue(pipeline_text(expr)), expr.span)
         return self._comprehensions.evaluate(expr, scope)
 
     def _counted(self, value: Any, expr: ast.Expr) -> Any:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.arguments import ArgumentTwice
 from ...errors.names import UnknownStage
 from ...errors.structure import DefaultMisplaced, ExpectMisplaced, NoResult, OutTwice
-from ...errors.values import TensorAsValue
+from ...errors.values import PipelineAsValue, TensorAsValue
 from ...ops.base import Operator
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, LazyLet, Scope, trace_of
@@ -81,17 +82,17 @@ class Statements(Part):
     def _let(self, node: ast.Let, scope: Scope) -> None:
         found = scope.find(node.name.name)
         if found is not None and found[0].span == node.name.span:
-            self._force(node.name.name, found[0], scope)
+            self._force(found[0], scope)
             return
-        value = self.recover(scope, _named, node.name.name, self.interpreter.evaluate, node.value, scope)
+        value = self.recover(scope, _named, node, self.interpreter.evaluate, node.value, scope)
         if scope.frame is not None:
             scope.frame.name_size(node.name.name, value)
         self.recover(scope, bind, node.name, value, scope, self.session.index)
 
-    def _force(self, name: str, binding: Binding, scope: Scope) -> None:
+    def _force(self, binding: Binding, scope: Scope) -> None:
         """A file's own `let`, which is bound already: it is evaluated here at the latest."""
         if isinstance(binding.value, LazyLet):
-            binding.value = self.recover(scope, _named, name, self._functions.value_of, binding)
+            binding.value = self.recover(scope, _named, binding.value.node, self._functions.value_of, binding)
 
     def _declare_shared(self, node: ast.Shared, scope: Scope) -> None:
         if node.name.name in scope.names:
@@ -120,13 +121,15 @@ class Statements(Part):
             self.session.report(ExpectMisplaced(), node.span, (), trace_of(scope))
 
 
-def _named(name: str, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """The value that a `let` gives a name."""
     try:
         return evaluate(*args, **kwargs)
     except Failure as failure:
-        if isinstance(failure.problem, TensorAsValue):
-            failure.problem = replace(failure.problem, bound=name)
+        whole = failure.span == node.value.span
+        if isinstance(failure.problem, TensorAsValue) or (isinstance(failure.problem, PipelineAsValue) and whole):
+            failure.problem = replace(failure.problem, bound=node.name.name)
+            failure.edits = (Edit(Span(node.span.file, node.span.start, node.name.span.start), "", safe=False),)
         raise
 
 

@@ -1,0 +1,58 @@
+"""Tensors among the arguments of an operator that have no names, `x -> mul w`, where compile-time values are needed.
+
+In: an operator class and its arguments. Out: a `Failure` whose help gives the tensor as the operator takes it, or nothing. Always: what has
+failed before is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.record import replace
+from netc.dsl.source import Span
+
+from ...errors.values import PipelineAsValue, TensorAsValue
+from ...ir.values import Value
+from ...ops.base import Arg, Operator
+from ..scopes.failures import Failure
+from ..scopes.scope import Scope
+from ..scopes.values import TensorTuple
+from .argument_edits import Hint
+
+
+def refuse_tensors(cls: type[Operator], slots: Sequence[Arg[Any]], positional: Sequence[ast.Expr], scope: Scope) -> None:
+    """Raises a failure for the first argument that is a tensor."""
+    for arg, expr in zip(slots, positional, strict=False):
+        match expr:
+            case ast.OfPipeline():
+                problem: PipelineAsValue | TensorAsValue = PipelineAsValue(pipeline_text(expr))
+                marks: tuple[tuple[Span, str], ...] = ()
+            case ast.Name(name=name) if (found := scope.find(name)) is not None and isinstance(found[0].value, (Value, TensorTuple)):
+                problem, marks = TensorAsValue(name), ((found[0].span, "defined here"),) if found[0].span else ()
+            case _:
+                continue
+        hint = tensor_hint(cls, arg, expr)
+        raise Failure(replace(problem, hint=hint.help), expr.span, marks, edits=hint.edits)
+
+
+def tensor_hint(cls: type[Operator], arg: Arg[Any] | None, expr: ast.Expr) -> Hint:
+    """How the operator takes this tensor: by the name of one of its inputs, or as one of several with an arrow."""
+    text = expr.span.text
+    names = {name for operand in cls.operands.values() for name in (operand.name, operand.alias) if name and not operand.many}
+    if arg is not None and arg.name in names:
+        edits = (Edit(expr.span.before(), f"{arg.name}=", safe=True),)
+        return Hint(f"give the tensor by its name: `{cls.name} {arg.name}={text}`", edits)
+    least, most = cls.arity()
+    if least > 1 or most is None:
+        return Hint(f"pass several tensors with an arrow: `(..., {text}) -> {cls.name}`")
+    return Hint()
+
+
+def pipeline_text(expr: ast.OfPipeline) -> str:
+    """The pipeline without the brackets around it, short enough for a help."""
+    members = expr.group.members
+    text = members[0].span.text if len(members) == 1 else expr.span.text
+    return text if len(text) <= 60 and "\n" not in text else "..."
