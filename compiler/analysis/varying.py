@@ -1,7 +1,7 @@
 """Which tensors of a graph depend on the samples, and which are the same for any batch.
 
 In: the main graph of a program, whose inputs are data. Out: the ids of its own values that depend on an input, or on the number of samples.
-Always: calls are opened, so that a model's learned scale is told apart from the scores that the same call gives; of a loop that takes
+Always: calls are opened, so that a model's learned scale and the scores that the same call gives are distinct; of a loop that takes
 anything that depends on the samples, all results do.
 """
 

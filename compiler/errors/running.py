@@ -16,6 +16,10 @@ class RunError(ValueError):
         super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[RunError], tuple[Problem]]:
+        """The other processes of a run get it from the first one."""
+        return RunError, (self.problem,)
+
 
 class RunExists(Problem):
     """A new run in the folder of another one."""
@@ -28,6 +32,23 @@ class RunExists(Problem):
 
     def help(self) -> tuple[str, ...]:
         return (f"continue it by `netc train --resume {quote(self.path)}`, or give another folder",)
+
+
+class RunLocked(Problem):
+    """A run that a process is training already: `process` is its number, 0 if that is not known, `host` its machine if it is another."""
+
+    code: ClassVar[str] = "run-locked"
+    path: str
+    process: int
+    host: str = ""
+
+    def message(self) -> str:
+        who = f"process {self.process}" if self.process else "another process"
+        return f"{who}{f' on `{self.host}`' if self.host else ''} is training the run in `{self.path}`"
+
+    def help(self) -> tuple[str, ...]:
+        stop = f"`kill {self.process}`" if self.process and not self.host else "SIGTERM"
+        return (f"wait until it ends, or stop it by {stop}, after which it can be continued; for a second run, give another folder",)
 
 
 class FolderNotEmpty(Problem):

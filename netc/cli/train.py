@@ -99,12 +99,20 @@ def _check_usage(output: str | None, resume: str | None, own: Mapping[str, Any])
         raise click.UsageError("the folder of a run has a name, and `''` is none")
     if (output is None) == (resume is None):
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
-    changed = next((OPTIONS.get(name, name) for name in OF_THE_RUN if own[name]), None)
+    changed = next((OPTIONS.get(name, name) for name in OF_THE_RUN if own[name]), "validation" if _is_share(own["validation"]) else None)
     if resume is not None and changed is not None:
         remedy = f"start a new run with its weights: `--weights {quote(f'{resume}/last.safetensors')} -o RUN`"
         raise click.UsageError(f"`--{changed}` is what the run was started with, and `--resume` does not change it; {remedy}")
     if BATCH in own["dims"]:
         raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
+
+
+def _is_share(validation: str | None) -> bool:
+    """Whether it is a share of the data, and not where others are, which may have been moved."""
+    try:
+        return validation is not None and float(validation) == float(validation)
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from shlex import quote
 from typing import Any
 
@@ -36,6 +37,7 @@ from .ranks import Ranks, joined
 from .recipe import SEEDS, Recipe
 from .run_files import CONFIG
 from .run_folder import RunFolder
+from .run_lock import locked
 from .session import Prepared, Wishes, prepare, versions
 from .splitting import checked_splits
 
@@ -93,7 +95,8 @@ def train_file(
     computing = {name: value for name, value in engine.items() if value is not None}
     run = RunFolder(folder)
     if resume:
-        if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights)):
+        share = asked.validation if isinstance(asked.validation, (int, float)) else None
+        if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights, share)):
             raise ValueError("a run is continued with the settings that it was started with")
         before = run.config()
         arguments = from_json(before, folder, computing, data, asked.validation)
@@ -126,7 +129,8 @@ def train_or_continue(
     if different is not None:
         raise RunError(RunDiffers(folder, f"it was started with another `{different}`", "take another folder, or remove this one"))
     if not any(one.name.startswith("checkpoint") for one in run.path.iterdir()):
-        run.forget()
+        with locked(run.path):  # it may be another process that has not come to its first checkpoint
+            run.forget()
         return train_file(path, text, choice, section, folder, False, on_report, **rest)
     return train_file(None, None, Choice(), None, folder, True, on_report, note=rest.get("note", lambda text: None), **engine)
 
@@ -214,16 +218,15 @@ def _run(
 ) -> tuple[dict[str, float], int]:
     """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; None for a run that
     goes on."""
-    with joined(engine.device, engine.strategy, engine.tp) as ranks:
+    with joined(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as held:
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         check_part_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
-        if described is not None:
-            ranks.once(run.check_new)
+        ranks.once(run.check_new if described is not None else lambda: held.enter_context(locked(run.path)))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
         if described is not None:  # weights that do not fit leave no folder
-            ranks.once(lambda: run.create(described))
+            ranks.once(lambda: held.enter_context(run.created(described)))
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
         for line in (*prepared.notes, *trainer.notes) if ranks.first else ():
             note(line)

@@ -76,7 +76,10 @@ def from_json(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any],
 def check_contents(contents: Mapping[str, Content], config: Mapping[str, Any], folder: str) -> None:
     """A run goes on with the data that it was started with. Raises `RunError`."""
     try:
-        changes = [content.change(config["content"][name]) for name, content in contents.items()]
+        known = config["content"]
+        if "training" in known and contents.keys() - known.keys():
+            raise RunError(RunDiffers(folder, "it was started without other data to validate on"))
+        changes = [content.change(known[name]) for name, content in contents.items()]
     except (KeyError, TypeError, AttributeError):
         raise RunError(RunUnreadable(folder, DAMAGED)) from None
     change = next(filter(None, changes), None)

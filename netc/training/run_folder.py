@@ -5,6 +5,7 @@
     checkpoint.pt        all that resuming needs, see checkpoints.py
     best.safetensors     the parameters with the best metric, under the keys of the spec
     last.safetensors     the newest ones
+    .lock                who trains, see run_lock.py
 
 Always: a file is written whole or not at all, so that a run that is killed can be resumed from what is there.
 """
@@ -15,7 +16,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from netc.compiler.errors.running import FolderNotEmpty, RunError, RunExists, Ru
 from ..writing import write_files
 from .curves import curves_svg
 from .run_files import CONFIG, CURVES, METRICS, metrics_line, read_metrics
+from .run_lock import locked
 
 
 class RunFolder:
@@ -47,11 +50,14 @@ class RunFolder:
         if other is not None:
             raise RunError(FolderNotEmpty(os.fspath(self.path), other))
 
-    def create(self, config: Mapping[str, Any]) -> None:
-        """Makes the folder. Raises `RunError` as `check_new` does."""
+    @contextmanager
+    def created(self, config: Mapping[str, Any]) -> Iterator[None]:
+        """Makes the folder, and holds its lock. Raises `RunError` as `check_new` does, and if another process is about to train there."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self.check_new()
-        self.write_json(CONFIG, config)
+        with locked(self.path):
+            self.check_new()
+            self.write_json(CONFIG, config)
+            yield
 
     def config(self) -> dict[str, Any]:
         """What the run was started with. Raises `RunError`."""

@@ -5,6 +5,8 @@ made/CASE.err is what the command writes on standard error; `--update` writes it
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +160,28 @@ def run_exists() -> Words:
     return words
 
 
+HOLDER = """
+import fcntl, json, os, socket, sys
+with open("run/.lock", "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX, 1, 1 << 20)
+    file.truncate(0)
+    file.write(json.dumps({"process": 4321, "host": socket.gethostname()}).encode())
+    file.flush()
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+"""A process that has the lock of a run, and says that it is another, until its input ends."""
+HOLDERS: list[subprocess.Popen[bytes]] = []
+
+
+def run_locked() -> Words:
+    CliRunner().invoke(cli, _training("--steps", "1"), prog_name="netc")
+    HOLDERS.append(subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+    assert HOLDERS[-1].stdout is not None
+    assert HOLDERS[-1].stdout.readline() == b"locked\n"
+    return ["train", "--resume", "run"]
+
+
 def folder_not_empty() -> Words:
     return [*_training()[:-1], "."]
 
@@ -192,7 +216,7 @@ CASES: list[Callable[[], Words]] = [
     not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
     no_model,
-    loss_not_finite, batch_too_small, run_exists, folder_not_empty, run_unreadable, run_differs, no_device,
+    loss_not_finite, batch_too_small, run_exists, run_locked, folder_not_empty, run_unreadable, run_differs, no_device,
     cannot_split,
 ]  # fmt: skip
 

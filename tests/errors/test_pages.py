@@ -33,6 +33,7 @@ SHOWN = {
     "refused-by-plugin": "the operator is one of a plugin",
     "run-differs": "it is of a run of training",
     "run-exists": "it is of a run of training",
+    "run-locked": "it is of a run of training",
     "run-unreadable": "it is of a run of training",
     "cannot-split": "the spec is right, its layers cannot be divided",
     "cannot-import": "it is of a file of another tool",
