@@ -62,7 +62,7 @@ def _named(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> dict[str,
 def _check_each(conditions: Sequence[tuple[Stated, str]], sizes: Mapping[str, int]) -> None:
     for condition, text in conditions:
         used = symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
-        if used <= set(sizes) and not _holds(condition, sizes):
+        if used <= set(sizes) and not holds(condition, sizes):
             raise ValueError(f"`where {text}` does not hold: {list_sizes(sorted(used), sizes)}")
 
 
@@ -75,7 +75,8 @@ def _check_bounds(dims: Mapping[str, Dim], sizes: Mapping[str, int]) -> None:
             raise ValueError(f"`{name}` must be at least {least}, found {sizes[name]}{remedy}")
 
 
-def _holds(condition: Stated, sizes: Mapping[str, int]) -> bool:
+def holds(condition: Stated, sizes: Mapping[str, int]) -> bool:
+    """Whether the condition holds for these sizes of its symbols."""
     try:
         if isinstance(condition, OneOf):
             return evaluate(condition.left, sizes) in condition.values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,7 @@ WEIGHTS = ".safetensors"
 @click.argument("source", metavar="SOURCE")
 @click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="The spec, or `-` for standard output.")
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help="An input, as a spec declares it: `3x224x224`, `[T] int64`.")
+@click.option("--example", "examples", metavar="H=224,W=320", help="Sizes of symbolic axes with which the module is traced.")
 @click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the class or function.")
 @click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
@@ -34,6 +36,7 @@ def command(
     source: str,
     output: str,
     inputs: tuple[str, ...],
+    examples: str | None,
     arguments: dict[str, str],
     fixed: dict[str, str],
     values: dict[str, str],
@@ -62,7 +65,7 @@ def command(
     for path in (output, *([kept] if kept is not None else [])):
         check_place(path)
     try:
-        origin = _origin(source, inputs, arguments, fixed, values, train, dequantize)
+        origin = _origin(source, inputs, examples, arguments, fixed, values, train, dequantize)
         made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
@@ -77,7 +80,7 @@ def command(
     else:
         made.save(output)
     note(made.report())
-    for one in origin.imported.notes:
+    for one in made.notes:
         note(f"note: {one}")
 
 
@@ -92,6 +95,7 @@ def _check_output(output: str, kept: str | None, force: bool) -> None:
 def _origin(
     source: str,
     inputs: tuple[str, ...],
+    examples: str | None,
     arguments: dict[str, str],
     fixed: dict[str, str],
     values: dict[str, str],
@@ -111,7 +115,7 @@ def _origin(
             return _onnx(source, values, dequantize)
         case ".pt2":
             return exported_origin(source)
-    return _module(source, inputs, arguments, fixed, train)
+    return _module(source, inputs, examples, arguments, fixed, train)
 
 
 def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
@@ -120,7 +124,9 @@ def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
     return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize)
 
 
-def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fixed: dict[str, str], train: bool) -> Origin:
+def _module(
+    source: str, inputs: tuple[str, ...], examples: str | None, arguments: dict[str, str], fixed: dict[str, str], train: bool
+) -> Origin:
     from ..importing.declared import WrongInput, declared_inputs
     from ..importing.modules import NoModule, declared_origin, named_module
 
@@ -130,12 +136,26 @@ def _module(source: str, inputs: tuple[str, ...], arguments: dict[str, str], fix
         raise click.UsageError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
         declared = declared_inputs(inputs)
+        sizes = _sizes(examples or "", declared.symbols)
         module = named_module(source, {name: value_of(text) for name, text in arguments.items()})
-        return declared_origin(module, declared, source, {name: value_of(text) for name, text in fixed.items()}, train=train)
+        forward = {name: value_of(text) for name, text in fixed.items()}
+        return declared_origin(module, declared, source, forward, train=train, sizes=sizes)
     except WrongInput as error:
         raise click.BadParameter(str(error), param_hint="--input") from None
     except NoModule as error:
         raise Failed(str(error)) from None
+
+
+def _sizes(text: str, names: Sequence[str]) -> dict[str, int]:
+    """The sizes of `--example`."""
+    found: dict[str, int] = {}
+    for part in filter(None, text.split(",")):
+        name, _, size = (one.strip() for one in part.partition("="))
+        if name not in names or not size.isdecimal() or not int(size):
+            known = " or ".join(f"`{one}=224`" for one in names) or "nothing, as no axis is symbolic"
+            raise click.BadParameter(f"`{part.strip()}` is no size of a symbolic axis; expected {known}", param_hint="--example")
+        found[name] = int(size)
+    return found
 
 
 def value_of(text: str) -> Any:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.parameters import count
 from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.emit import text_of
 from netc.compiler.backends.net.stored import content
+from netc.compiler.dims import Stated
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 from netc.compiler.frontends.tidying import tidy
+from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored import LIMIT, TableArray
 from netc.dsl.record import Record, replace
 
@@ -22,6 +25,7 @@ from ..analysis import Choice, analyse
 from ..api import model_of
 from ..stored import SUFFIX, TextWithArrays
 from ..writing import write_files
+from .domain import domain_of
 from .proof import NotProved, Proof, prove
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ class ImportedSpec(Record):
     proof: Proof | None
     seconds: tuple[float, float, float]
     arrays: tuple[TableArray, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What users should know, in whole sentences."""
 
     @property
     def files(self) -> dict[str, dict[str, TableArray]]:
@@ -98,24 +104,64 @@ def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "
 
 def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     begun = time.monotonic()
-    program = origin.imported.program
-    tidy(program)
-    comments = [f"Imported by netc from {printable(origin.what)}" + ("." if verify else ", and not compared with it.")]
-    comments += [printable(note) for note in origin.imported.notes]
-    name = name or f"{program.main.name}.net"
-    stored = stored_names(program, name)
-    if sum(len(array.data) for array in stored.arrays) > LIMIT:
-        raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
-    text = text_of(program, comments, stored)
-    analysis = analyse(TextWithArrays(name, text, {stored.file: {array.name: array for array in stored.arrays}}), Choice())
-    errors = [d for d in analysis.diagnostics if d.severity == "error"]
-    if errors:
-        raise NotProved(f"the text that was made does not compile: {errors[0].message}: `{errors[0].span.text[:80]}`")
-    model = model_of(analysis, Choice())
-    model.weights = origin.imported.weights
+    tidy(origin.imported.program)
+    writer = _Writer(origin, name, verify=verify)
+    made = writer.compiled(origin.imported.program.conditions)
+    domain = None
+    if verify and origin.imported.widened:
+        domain = domain_of(origin, made.model, lambda conditions: writer.compiled(conditions).model, seed)
+        made = writer.compiled(domain.conditions, domain.notes)
     compiled = time.monotonic()
-    proof = prove(model, origin, seed) if verify else None
-    return ImportedSpec(text, model, proof, (origin.seconds, compiled - begun, time.monotonic() - compiled), tuple(stored.arrays))
+    proof = None
+    if verify:
+        try:
+            proof = prove(made.model, origin, seed, at=() if domain is None else domain.sizes)
+        except NotProved:
+            if domain is None or not domain.is_wider:
+                raise
+            made = writer.compiled(origin.imported.program.conditions, domain.all_notes)
+            proof = prove(made.model, origin, seed)
+    made.model.weights = origin.imported.weights
+    seconds = (origin.seconds, compiled - begun, time.monotonic() - compiled)
+    return ImportedSpec(made.text, made.model, proof, seconds, writer.arrays, made.notes)
+
+
+class _Made(Record):
+    """A text, the model that it compiles to, and what users should know."""
+
+    text: str
+    model: Model
+    notes: tuple[str, ...]
+
+
+class _Writer:
+    """Writes the text of an origin. Raises `ImportFailed` for constants that are larger than the tables of a spec may be."""
+
+    def __init__(self, origin: Origin, name: str, *, verify: bool) -> None:
+        self.origin, self.verify = origin, verify
+        program = origin.imported.program
+        self.name = name or f"{program.main.name}.net"
+        self.stored = stored_names(program, self.name)
+        if sum(len(array.data) for array in self.stored.arrays) > LIMIT:
+            raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
+
+    @property
+    def arrays(self) -> tuple[TableArray, ...]:
+        return tuple(self.stored.arrays)
+
+    def compiled(self, conditions: Sequence[tuple[Stated, str]], notes: Sequence[str] = ()) -> _Made:
+        """The text with these conditions in its `where`. Raises `NotProved` if it does not compile."""
+        read = self.origin.imported.program
+        program = Program(read.main, read.facts, read.symbols, tuple(conditions), read.dims)
+        known = (*self.origin.imported.notes, *notes)
+        comments = [f"Imported by netc from {printable(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
+        text = text_of(program, [*comments, *map(printable, known)], self.stored)
+        arrays = {self.stored.file: {array.name: array for array in self.stored.arrays}}
+        analysis = analyse(TextWithArrays(self.name, text, arrays), Choice())
+        errors = [d for d in analysis.diagnostics if d.severity == "error"]
+        if errors:
+            raise NotProved(f"the text that was made does not compile: {errors[0].message}: `{errors[0].span.text[:80]}`")
+        return _Made(text, model_of(analysis, Choice()), known)
 
 
 def printable(text: str) -> str:

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 from netc.dsl.record import Record
 
 if TYPE_CHECKING:
+    from netc.compiler.dims import Condition, Dim
     from netc.compiler.ir.elements import Array
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
 
+IMAGES = (64, 128, 224)
+SEQUENCES = (8, 64, 224)
+SOUNDS = (1024, 16000)
 _NAMED = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.+)", re.DOTALL)
 
 
@@ -34,23 +38,87 @@ class DeclaredInputs(Record):
     def types(self) -> list[TensorType]:
         return [value.type for value in self.program.main.inputs]
 
-    def examples(self, seed: int = 0) -> list[Array]:
-        """An array for each."""
+    @property
+    def conditions(self) -> list[Condition]:
+        """What a `where` states. Raises `WrongInput` for a list of sizes."""
+        from netc.compiler.dims import Condition
+
+        found = [condition for condition, _ in self.program.conditions]
+        if not all(isinstance(condition, Condition) for condition in found):
+            raise WrongInput("a `where` compares sizes here, it has no list of them")
+        return [condition for condition in found if isinstance(condition, Condition)]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbolic sizes but for the batch."""
+        from netc.compiler.dims import symbols
+
+        from ..samples import BATCH
+
+        used = {name: None for type_ in self.types for size in type_.shape for name in sorted(symbols(size))}
+        return tuple(name for name in used if name != BATCH)
+
+    def example_sizes(self, given: Mapping[str, int]) -> list[Mapping[str, int]]:
+        """The sizes to try as examples, one after the other: those that are given, or usual ones of images and of sequences."""
+        from ..samples import several_shapes
+
+        free = [name for name in self.symbols if name not in given]
+        smallest = {**several_shapes(self.program, 1)[0][0], **given}
+        ladders = {name: self._ladder(name) for name in free}
+        rungs = range(max(map(len, ladders.values()), default=0))
+        found = [{**smallest, **{name: ladder[min(rung, len(ladder) - 1)] for name, ladder in ladders.items()}} for rung in rungs]
+        return [sizes for sizes in found if self._allows(sizes)] or [smallest]
+
+    def _ladder(self, name: str) -> list[int]:
+        """Usual sizes of a dimension, no two dimensions the same. Networks of images halve them five times and more, those of sound look at
+        hundreds of samples."""
+        from netc.compiler.dims import SymDim, symbols
+
+        at = self.symbols.index(name)
+        for type_ in self.types:
+            own, named = type_.shape[1:], [size for size in type_.shape[1:] if isinstance(size, SymDim)]
+            if not type_.dtype.is_float or not any(name in symbols(size) for size in named):
+                continue
+            if len(named) > 1:
+                return [first + at * first // 2 for first in IMAGES]
+            if len(own) <= 2:
+                return [first + at * first // 8 for first in (*SEQUENCES, *SOUNDS)]
+        return [first + at * first // 8 for first in SEQUENCES]
+
+    def _allows(self, sizes: Mapping[str, int]) -> bool:
+        from netc.compiler.analysis.where_checks import holds
+        from netc.compiler.dims import evaluate, symbols
+
+        known = dict(sizes)
+        known |= {name: evaluate(dim, sizes) for name, dim in self.program.dims.items() if name not in sizes and symbols(dim) <= set(sizes)}
+        return all(holds(condition, known) for condition, _ in self.program.conditions)
+
+    def examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
+        """An array for each, with these symbolic sizes."""
         import numpy as np
 
-        from ..samples import random_array, several_shapes
+        from netc.compiler.dims import evaluate
+
+        from ..samples import random_array
 
         generator = np.random.default_rng(seed)
-        ((_, shapes),) = several_shapes(self.program, 1)
-        return [random_array(value.type.dtype, shapes[value.name], generator) for value in self.program.main.inputs]
+        shapes = [tuple(evaluate(size, sizes) for size in shape) for shape in self._raw_shapes()]
+        return [random_array(type_.dtype, shape, generator) for type_, shape in zip(self.types, shapes, strict=True)]
+
+    def _raw_shapes(self) -> list[tuple[Dim, ...]]:
+        """The shapes with the names of the declaration, where a `where` makes another size of some."""
+        from netc.compiler.dims import SymDim, symbol
+
+        named = {dim: symbol(name) for name, dim in self.program.dims.items() if isinstance(dim, SymDim) and not str(dim).isidentifier()}
+        return [tuple(named.get(size, size) if isinstance(size, SymDim) else size for size in type_.shape) for type_ in self.types]
 
     def dims(self) -> list[Mapping[int, str]]:
         """The names of the symbolic axes of each. Raises `WrongInput` for a size that is computed."""
         from netc.compiler.dims import SymDim
 
         found: list[Mapping[int, str]] = []
-        for type_ in self.types:
-            symbolic = {axis: str(size) for axis, size in enumerate(type_.shape) if isinstance(size, SymDim)}
+        for shape in self._raw_shapes():
+            symbolic = {axis: str(size) for axis, size in enumerate(shape) if isinstance(size, SymDim)}
             computed = next((size for size in symbolic.values() if not size.isidentifier()), None)
             if computed is not None:
                 raise WrongInput(f"the size of an axis is a number or a name, not `{computed}`")
@@ -68,7 +136,8 @@ def declared_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None
     lines: list[str] = []
     for at, (_, text) in enumerate(named):
         words = text.strip().removeprefix("input ").strip()
-        if any(sign in words.replace("batch=false", "") for sign in ("\n", ";", "->", "#", "{", "=")):
+        declaration = words.partition(" where ")[0].replace("batch=false", "")
+        if "=" in declaration or any(sign in words for sign in ("\n", ";", "->", "#", "{")):
             raise WrongInput(f"`{text}` is no shape and element type, such as `3x224x224` or `[T] int64`")
         lines.append(f"input_{at} = input {words}")
     lines.append("out " + ", ".join(f"input_{at}" for at in range(len(named))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -18,6 +19,7 @@ import numpy as np
 
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 from netc.compiler.ir.elements import array_of, is_float, tensor_of
+from netc.dsl.record import replace
 
 from .origin import Origin
 from .stages import Call, calls_of, tensors_in
@@ -25,6 +27,7 @@ from .stages import Call, calls_of, tensors_in
 if TYPE_CHECKING:
     import torch
 
+    from netc.compiler.dims import Condition
     from netc.compiler.ir.elements import Array
 
     from .declared import DeclaredInputs
@@ -69,9 +72,19 @@ def _imported(place: str, name: str) -> Any:
 
     try:
         with foreign_code():
-            return _file(place) if place.endswith(".py") else import_module(place)
+            return _file(place) if place.endswith(".py") else _module(place)
     except Exception as error:  # importing runs code
         raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _module(name: str) -> Any:
+    """The module of this name: installed, or a file or package of the working directory, as for `python -m`."""
+    here = os.getcwd()
+    sys.path.append(here)
+    try:
+        return import_module(name)
+    finally:
+        sys.path.remove(here)
 
 
 def _file(path: str) -> Any:
@@ -91,15 +104,61 @@ def _near(found: object, name: str) -> str:
     return f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
 
 
-def declared_origin(module: torch.nn.Module, inputs: DeclaredInputs, what: str, fixed: Mapping[str, Any], *, train: bool = False) -> Origin:
-    """The module as an origin, with inputs as a spec declares them; `fixed` are its other arguments. Raises `ImportFailed`."""
+def declared_origin(
+    module: torch.nn.Module,
+    inputs: DeclaredInputs,
+    what: str,
+    fixed: Mapping[str, Any],
+    *,
+    train: bool = False,
+    sizes: Mapping[str, int] | None = None,
+) -> Origin:
+    """The module as an origin, with inputs as a spec declares them; `fixed` are its other arguments, `sizes` the examples of symbolic
+    sizes. Without those, usual ones are tried, smaller ones first. Raises `ImportFailed`."""
+    origin: Origin | None = None
+    failures: list[ImportFailed] = []
+    for one in inputs.example_sizes(sizes or {}):
+        if len(failures) > 1 and str(failures[-1]) == str(failures[-2]) and failures[-1].obstacles[0].what != "torch.export":
+            break  # larger examples change nothing
+        try:
+            found = _declared_origin(module, inputs, what, fixed, one, train)
+        except ImportFailed as failed:
+            failures.append(failed)
+            continue
+        if origin is None or _uppers(found) < _uppers(origin):
+            origin = found
+        if not _uppers(origin):
+            break
+    if origin is None:
+        raise failures[0] if sizes else _with_example(failures[0], inputs)
+    return origin
+
+
+def _uppers(origin: Origin) -> int:
+    """The number of sizes with an upper bound, which may be that of the example."""
+    return sum(getattr(condition, "op", "") == "<=" for condition, _ in origin.imported.program.conditions)
+
+
+def _with_example(failed: ImportFailed, inputs: DeclaredInputs) -> ImportFailed:
+    """The failure; where torch.export is the one that fails, with the option that gives other examples."""
+    if not inputs.symbols:
+        return failed
+    names = ",".join(f"{name}=..." for name in inputs.symbols)
+    help_ = f"give sizes that the module takes with `--example {names}`"
+    return ImportFailed(tuple(replace(one, help=one.help or help_) if one.what == "torch.export" else one for one in failed.obstacles))
+
+
+def _declared_origin(
+    module: torch.nn.Module, inputs: DeclaredInputs, what: str, fixed: Mapping[str, Any], sizes: Mapping[str, int], train: bool
+) -> Origin:
     import torch
 
-    tensors = [torch.from_numpy(array) for array in inputs.examples()]
+    tensors = [torch.from_numpy(array) for array in inputs.examples(sizes)]
     positional = tuple(t for name, t in zip(inputs.names, tensors, strict=True) if name is None)
     named: dict[str, Any] = {name: t for name, t in zip(inputs.names, tensors, strict=True) if name is not None}
     keys = [at if name is None else name for at, name in enumerate(inputs.names)]
-    return module_origin(module, positional, {**named, **fixed}, dict(zip(keys, inputs.dims(), strict=True)), what, train=train)
+    dims = dict(zip(keys, inputs.dims(), strict=True))
+    return module_origin(module, positional, {**named, **fixed}, dims, what, train=train, stated=inputs.conditions, implied_batch=True)
 
 
 def module_origin(
@@ -110,13 +169,15 @@ def module_origin(
     what: str,
     *,
     train: bool = False,
+    stated: Sequence[Condition] = (),
+    implied_batch: bool | None = None,
 ) -> Origin:
     """The module as an origin: its arguments are example tensors, and values that stay as they are. `dims` are the names of symbolic axes.
-    With `train` it is also what the module does in training. Raises `ImportFailed`."""
+    With `train` it is also what the module does in training. `stated` and `implied_batch`: see `from_module`. Raises `ImportFailed`."""
     from netc.compiler.frontends.torch import from_module
 
     begun = time.monotonic()
-    imported = from_module(module, (tuple(positional), dict(named)), dims, train=train)
+    imported = from_module(module, (tuple(positional), dict(named)), dims, train=train, stated=stated, implied_batch=implied_batch)
     run = _Run(module, positional, named)
     seconds = time.monotonic() - begun
     moved = None if run.is_rounded else run.moved

@@ -8,7 +8,7 @@ the origin can be given other weights, with some in which no two tensors are ali
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -65,51 +65,75 @@ class NotProved(Exception):
         self.what = what
 
 
-def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2) -> Proof:
-    """Compares. Raises `NotProved`."""
+Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
+"""Sizes of the symbolic dimensions, and the shapes of the inputs with them."""
+
+
+def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Sequence[Sizes] = ()) -> Proof:
+    """Compares, for so many sizes and for those that are given. Raises `NotProved`."""
     _compare_keys(model, origin)
     generator = np.random.default_rng(seed)
+    weights = drawn_weights(model, origin, generator)
+    cases = [_Case(model, origin, one, weights, generator) for one in at or several_shapes(model.program, sizes)]
+    rounded = None if origin.rounded is None else max(_apart(origin.rounded(one.inputs, weights), one.expected) for one in cases)
+    judges = [_Judge(origin, one.inputs, weights, one.expected, one.sizes) for one in cases]
+    largest: dict[str, float] = {}
+    skipped = ""
+    for target, made_of in (("PyTorch", _torch), ("ONNX Runtime", _onnx)):  # one after the other, as each has the weights once more
+        if target == "ONNX Runtime" and CRASHED in _judge_of(origin):
+            skipped = "it ends its process on the original"
+            continue
+        try:
+            run = made_of(model, weights)
+        except NoKernel as error:
+            skipped = str(error)
+            continue
+        for one, judge in zip(cases, judges, strict=True):
+            made = _made(target, run, one.inputs)
+            try:
+                most = judge.difference(target, made, list(model.outputs))
+            except NotProved as error:
+                raise _with_stage(error, model, origin, one.inputs, weights) from None
+            largest[target] = max(largest.get(target, 0.0), most)
+        del run
+    inexact = max(judge.inexact for judge in judges)
+    steps = () if origin.step is None else [_in_training(model, origin.step(one.inputs, weights), one.inputs, weights) for one in cases]
+    return Proof(tuple(one.sizes for one in cases), largest, rounded, inexact, max(steps, default=None), skipped, _judge_of(origin))
+
+
+class Comparison:
+    """A model and its origin at further sizes, in PyTorch alone. `inputs_of` is a model with the same inputs."""
+
+    def __init__(self, origin: Origin, inputs_of: Model, model: Model | None, seed: int) -> None:
+        self.origin, self.inputs_of, self.model = origin, inputs_of, model
+        self.generator = np.random.default_rng(seed)
+        self.weights = drawn_weights(inputs_of, origin, self.generator)
+        self.run = None if model is None else _torch(model, self.weights)
+
+    def at(self, sizes: Sizes) -> None:
+        """Raises `ImportFailed` if the origin fails at these sizes, `NotProved` if the model differs, or there is none."""
+        case = _Case(self.inputs_of, self.origin, sizes, self.weights, self.generator)
+        if self.run is None:
+            raise NotProved("the text does not compile without the condition")
+        judge = _Judge(self.origin, case.inputs, self.weights, case.expected, case.sizes)
+        judge.difference("PyTorch", _made("PyTorch", self.run, case.inputs), list(self.inputs_of.outputs))
+
+
+def drawn_weights(model: Model, origin: Origin, generator: np.random.Generator) -> dict[str, Array]:
+    """The weights with which both are compared: where the origin takes others than its own, no two tensors of them are alike."""
     weights = dict(origin.imported.weights)
     if origin.redrawn:
         weights = {key: _redrawn(key, array, generator) for key, array in weights.items()}
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
-    targets: dict[str, Callable[[list[Array]], list[Array]]] = {}
-    skipped = ""
-    largest: dict[str, float] = {}
-    used: list[Mapping[str, int]] = []
-    rounded: float | None = None
-    inexact = 0.0
-    training: float | None = None
-    for found, shapes in several_shapes(model.program, sizes):
-        inputs, expected = _run(model, origin, shapes, weights, generator)
-        used.append(found)
-        if not targets:  # after the origin ran: what ends ONNX Runtime there would end it here too
-            targets, skipped = _targets(model, weights, origin)
-        if origin.rounded is not None:
-            rounded = max(rounded or 0.0, _apart(origin.rounded(inputs, weights), expected))
-        judge = _Judge(origin, inputs, weights, expected, found)
-        for target, run in targets.items():
-            made = _made(target, run, inputs)
-            try:
-                most = judge.difference(target, made, list(model.outputs))
-            except NotProved as error:
-                raise _with_stage(error, model, origin, inputs, weights) from None
-            largest[target] = max(largest.get(target, 0.0), most)
-        inexact = max(inexact, judge.inexact)
-        if origin.step is not None:
-            training = max(training or 0.0, _in_training(model, origin.step(inputs, weights), inputs, weights))
-    return Proof(tuple(used), largest, rounded, inexact, training, skipped, _judge_of(origin))
+    return weights
 
 
-def _targets(model: Model, weights: Mapping[str, Array], origin: Origin) -> tuple[dict[str, Callable[[list[Array]], list[Array]]], str]:
-    """What the model is run by, and why ONNX Runtime is not among it."""
-    targets = {"PyTorch": _torch(model, weights)}
-    if CRASHED in _judge_of(origin):
-        return targets, "it ends its process on the original"
-    try:
-        return {**targets, "ONNX Runtime": _onnx(model, weights)}, ""
-    except NoKernel as error:
-        return targets, str(error)
+class _Case:
+    """Inputs of some sizes, and what the origin makes of them."""
+
+    def __init__(self, model: Model, origin: Origin, at: Sizes, weights: Mapping[str, Array], generator: np.random.Generator) -> None:
+        self.sizes, shapes = at
+        self.inputs, self.expected = _run(model, origin, shapes, weights, generator)
 
 
 def _judge_of(origin: Origin) -> str:

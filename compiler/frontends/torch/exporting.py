@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from netc.dsl.record import replace
 
+from ...dims import Condition, symbols
 from ..base import Imported, ImportFailed, Obstacle
 from .foreign import foreign_code
 from .modules import aliases_of
@@ -50,35 +51,106 @@ Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
 
-def from_module(module: nn.Module, inputs: Any, dims: Mapping[str | int, Axes] | None = None, *, train: bool = False) -> Imported:
+def from_module(
+    module: nn.Module,
+    inputs: Any,
+    dims: Mapping[str | int, Axes] | None = None,
+    *,
+    train: bool = False,
+    stated: Sequence[Condition] = (),
+    implied_batch: bool | None = None,
+) -> Imported:
     """The typed graph of a module: of what it does in evaluation, and with `train` also of what it does in training.
 
     `inputs` are example tensors: one, a tuple of them by position, a mapping by name, or a pair of both. `dims` names symbolic axes of
     inputs, by the name of the input or its position; of an input that it does not have, axis 0 is the batch. Other arguments than tensors
-    are fixed. Raises `ImportFailed` with everything that has no counterpart.
+    are fixed. `stated` are conditions on the sizes that the user stated. `implied_batch`: nobody asked for a symbolic batch, so that it
+    may be fixed where the module's code does that; by default, unless `dims` names it. Raises `ImportFailed` with everything that has no
+    counterpart.
     """
     args, kwargs = call_arguments(inputs)
-    shared: dict[str, Any] = {}
-    called = list(inspect.signature(module.forward).parameters)
-    names = [_axes(dims, (at, *called[at : at + 1]), one) for at, one in enumerate(args)]
-    named = {name: _axes(dims, (name,), one) for name, one in kwargs.items()}
-    spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
-    examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
-    keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
-    sizes: dict[str, int] = {}
-    tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
-    called_with = tuple(examples), keywords, _bound(module, *spec), sizes
-    notes: list[str] = []
-    evaluation = _export(module, *called_with, notes)
-    training = _export(module, *called_with, notes, train=True) if train else None
-    found = read_program(evaluation, type(module).__name__, [*names, *named.values()], aliases_of(module), training)
-    return _with_notes(found, notes)
+    implied = not any(BATCH in _numbered(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
+    call = _Call(module, args, kwargs, dims)
+    try:
+        return call.imported(train, stated)
+    except FixedSize as fixed:
+        if fixed.name != BATCH or not implied:
+            raise
+        note = f"The module's code depends on the number of samples: the batch is fixed at {fixed.size}, and `batch=false` says so."
+        return _with_notes(_Call(module, args, kwargs, dims, batch=False).imported(train, stated), [note])
+
+
+class FixedSize(ImportFailed):
+    """torch.export finds that the size `name` can only be `size`."""
+
+    def __init__(self, obstacle: Obstacle, name: str, size: int, *, train: bool = False) -> None:
+        failed = ImportFailed((obstacle,))
+        super().__init__((failed.in_training() if train else failed).obstacles)
+        self.name, self.size = name, size
+
+
+class _Call:
+    """A module with the arguments of its call. Without `batch`, the number of samples is that of the examples."""
+
+    def __init__(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dims: Mapping[str | int, Axes] | None, *, batch: bool = True
+    ) -> None:
+        self.module, self.args, self.kwargs = module, args, kwargs
+        self.notes: list[str] = []
+        called = list(inspect.signature(module.forward).parameters)
+        keys: list[tuple[str | int, ...]] = [(at, *called[at : at + 1]) for at in range(len(args))]
+        samples = next((one.shape[0] for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.dim()), None)
+        self.names = [self._axes(dims, key, one, samples) for key, one in zip(keys, args, strict=True)]
+        self.named = {name: self._axes(dims, (name,), one, samples) for name, one in kwargs.items()}
+        if not batch:
+            self.names, self.named = tree_map(_without_batch, (self.names, self.named), is_leaf=_is_axes)
+
+    def _axes(self, dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any, samples: int | None) -> Any:
+        """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name. By default axis 0 is
+        the batch, if it has as many `samples` as that of the first tensor."""
+        given = next((dims[key] for key in keys if dims and key in dims), None)
+        if given is not None:
+            by_number = _numbered(given)
+            return tree_map_only(torch.Tensor, lambda _: by_number, example)
+
+        def usual(tensor: torch.Tensor) -> dict[int, str]:
+            if not tensor.dim():
+                return {}
+            if tensor.shape[0] == samples:
+                return {0: BATCH}
+            self.notes.append(
+                f"Axis 0 of `{keys[-1]}` is no batch, as the first input has {samples} samples: it is fixed at {tensor.shape[0]}."
+            )
+            return {}
+
+        return tree_map_only(torch.Tensor, usual, example)
+
+    def imported(self, train: bool, stated: Sequence[Condition]) -> Imported:
+        """The typed graph. Raises `ImportFailed`."""
+        shared: dict[str, Any] = {}
+        names, named = self.names, self.named
+        spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
+        examples = [_example(one, axes) for one, axes in zip(self.args, names, strict=True)]
+        keywords = {name: _example(one, named[name]) for name, one in self.kwargs.items()}
+        sizes: dict[str, int] = {}
+        tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
+        called_with = tuple(examples), keywords, _bound(self.module, *spec), sizes
+        evaluation = _export(self.module, *called_with, self.notes)
+        training = _export(self.module, *called_with, self.notes, train=True) if train else None
+        known = [one for one in stated if symbols(one.left) | symbols(one.right) <= set(sizes)]
+        axes = [*names, *named.values()]
+        found = read_program(evaluation, type(self.module).__name__, axes, aliases_of(self.module), training, known)
+        return _with_notes(found, self.notes)
+
+
+def _without_batch(axes: Any) -> Any:
+    return {axis: name for axis, name in axes.items() if name != BATCH} if _is_axes(axes) else axes
 
 
 def _with_notes(found: Imported, notes: Sequence[str]) -> Imported:
     otherwise = found.otherwise
     again = None if otherwise is None else lambda: _with_notes(otherwise(), notes)
-    return replace(found, notes=(*found.notes, *dict.fromkeys(notes)), otherwise=again)
+    return replace(found, notes=tuple(dict.fromkeys((*found.notes, *notes))), otherwise=again)
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
@@ -96,13 +168,6 @@ def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         case tuple() | list():
             return tuple(inputs), {}
     return (inputs,), {}
-
-
-def _axes(dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any) -> Any:
-    """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name."""
-    given = next((dims[key] for key in keys if dims and key in dims), None)
-    by_number = None if given is None else _numbered(given)
-    return tree_map_only(torch.Tensor, lambda tensor: by_number if by_number is not None else ({0: BATCH} if tensor.dim() else {}), example)
 
 
 def _numbered(given: Axes) -> dict[int, str]:
@@ -174,7 +239,11 @@ def _export(
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
-        failed = ImportFailed((_failure(error, module),))
+        fixed = _FIXED.search(_fixes(str(error)))
+        obstacle = _fixed(fixed[1], fixed[2], _running(error, module)) if fixed else _failure(error, module)
+        if fixed:
+            raise FixedSize(obstacle, fixed[1], int(fixed[2]), train=train) from error
+        failed = ImportFailed((obstacle,))
         raise (failed.in_training() if train else failed) from error
     finally:
         for inner, mode in modes.items():
@@ -242,19 +311,23 @@ def _fixes(message: str) -> str:
     return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
 
 
+def _fixed(name: str, size: str, where: str) -> Obstacle:
+    why = f"finds that {name} can only be {size}: the model's code depends on the number"
+    if name == BATCH:
+        return Obstacle("torch.export", why, where, f'fix it: `--input "{size}x... batch=false"`, in Python `dims={{0: [None, ...]}}`')
+    return Obstacle("torch.export", why, where, f"fix it: write {size} in place of {name} in `--input`, in Python None in `dims`")
+
+
 def _failure(error: Exception, module: nn.Module) -> Obstacle:
     """What torch.export says, or which line of the model's code it cannot follow, and the module that was running."""
-    fixed = _FIXED.search(_fixes(str(error)))
-    if fixed:
-        why = f"finds that {fixed[1]} can only be {fixed[2]}: the model's code depends on the number"
-        return Obstacle("torch.export", why, _running(error, module), f"leave {fixed[1]} out of `dims`, with an example of that size")
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     said = lines[1] if _VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
     unknown = _UNKNOWN.search(said)
     if unknown:
         why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
         help_ = f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict"
-        return Obstacle("torch.export", why, "", f"give `forward` the argument `use_cache=false`, or {help_}" if "Cache" in name else help_)
+        cache = "give `forward` the argument `use_cache=false` (`--call use_cache=false`), or " if "Cache" in name else ""
+        return Obstacle("torch.export", why, "", cache + help_)
     if "data-dependent" in said:
         line = _line(error)
         why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"

@@ -56,13 +56,15 @@ def read_program(
     axes: Sequence[Any] | None,
     aliases: Mapping[str, tuple[str, ...]] | None = None,
     training: ExportedProgram | None = None,
+    stated: Sequence[Condition] = (),
 ) -> Imported:
     """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
     `aliases` has, for the paths of modules that have several, all of them. `training` is what it does in training,
-    if the graph is to have that too."""
-    conditions = list(dict.fromkeys(found for one in (program, training) if one is not None for found in _conditions(one, axes)))
+    if the graph is to have that too. `stated` are conditions of the user's."""
+    guards = [found for one in (program, training) if one is not None for found in _conditions(one, axes)]
+    conditions = list({str(one): one for one in (*stated, *guards)}.values())
     frozen = frozenset() if training is None else _frozen_statistics(training)
-    reading = _Reading(name, axes, aliases, conditions, frozen)
+    reading = _Reading(name, axes, aliases, conditions, frozen, tuple(map(str, stated)))
     apart = replace(reading, apart=True) if reading.differ(program) else None
     try:
         found = reading.imported(program, training)
@@ -85,6 +87,8 @@ class _Reading(Record):
     conditions: list[Condition]
     frozen: frozenset[str]
     """The names of running means that training does not change."""
+    stated: tuple[str, ...] = ()
+    """The conditions of the user's."""
     apart: bool = False
     """A module whose calls compute differently is not shared as a whole, but its layers are."""
 
@@ -98,7 +102,7 @@ class _Reading(Record):
             made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
             verify(made)
             notes = (*notes, *_detached(training))
-        return _with_weights(made, program, notes)
+        return replace(_with_weights(made, program, notes), widened=True, stated=self.stated)
 
     def differ(self, program: ExportedProgram) -> bool:
         """Whether a module computes something else in another call."""

@@ -1,0 +1,164 @@
+"""The sizes for which an imported spec is the model: which conditions of torch.export its `where` needs.
+
+In: an origin whose conditions may be narrower than the module, and the models that its text compiles to with fewer of them. Out: a
+`Domain`: the conditions that stay, the sizes outside of the others, and notes. Always: a condition is left out only if the text without it
+compiles and agrees with the module at sizes that break it; of each one that stays although the module runs outside of it, there is a note.
+
+torch.export notes every comparison of sizes that some code made, as of kernels that a max-pool would choose among. So
+`nn.MaxPool2d(2, 2, ceil_mode=True)` alone has `H % 2 == 0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from netc.compiler.analysis.where_checks import holds
+from netc.compiler.dims import Condition, Stated, symbols
+from netc.compiler.frontends.base import ImportFailed
+from netc.dsl.record import Record
+
+from ..samples import several_shapes
+from .proof import Comparison, NotProved, Sizes
+
+if TYPE_CHECKING:
+    from ..model import Model
+    from .origin import Origin
+
+Stating = tuple[Stated, str]
+_ORDER = {"==": 0, "<=": 1, ">=": 2}
+_FARTHEST = 1024
+"""The largest size that is tried beyond an upper bound, and the bound again beyond that."""
+
+
+class Domain(Record):
+    """`sizes` are those for the proof. `is_wider`: conditions were left out, so that some of these sizes break them; `all_notes` are those
+    for a text in which all conditions stay."""
+
+    conditions: tuple[Stating, ...]
+    sizes: tuple[Sizes, ...]
+    notes: tuple[str, ...]
+    is_wider: bool
+    all_notes: tuple[str, ...]
+
+
+class _Found(Enum):
+    AGREES = auto()
+    DIFFERS = auto()
+    ORIGINAL_FAILS = auto()
+
+
+def domain_of(origin: Origin, model: Model, compiled: Callable[[Sequence[Stating]], Model], seed: int = 0) -> Domain:
+    """What a model needs of its conditions. `compiled` has the model of the text with some of them, and raises `NotProved` without it."""
+    return _Search(origin, model, compiled, seed).domain()
+
+
+class _Search:
+    def __init__(self, origin: Origin, model: Model, compiled: Callable[[Sequence[Stating]], Model], seed: int) -> None:
+        self.origin, self.model, self.compiled, self.seed = origin, model, compiled, seed
+        self.usual = several_shapes(model.program, 2)
+        self.stated = origin.imported.program.conditions
+        self.outside: list[Sizes] = []
+        self.notes: list[str] = []
+        self.comparison: tuple[Model | None, Comparison] | None = None
+
+    def domain(self) -> Domain:
+        kept = list(self.stated)
+        least = self._model(())
+        for one in sorted(self.stated, key=lambda one: _ORDER.get(getattr(one[0], "op", ""), 0)):
+            if one[1] in self.origin.imported.stated:
+                continue
+            rest = [other for other in kept if other is not one]
+            at = kept.index(one)
+            kept[at : at + 1] = self._needed(one, rest, self._model(rest) if least is None else least)
+        everything = tuple(_note(text) for _, text in self.stated if text not in self.origin.imported.stated)
+        if self._model(kept) is None:
+            return Domain(self.stated, tuple(self.usual), everything, False, everything)
+        wider = [text for _, text in kept] != [text for _, text in self.stated]
+        sizes = (*self.usual, *(one for one in self.outside if all(holds(condition, one[0]) for condition, _ in kept)))
+        return Domain(tuple(kept), sizes, tuple(self.notes), wider, everything)
+
+    def _model(self, conditions: Sequence[Stating]) -> Model | None:
+        try:
+            return self.compiled(conditions)
+        except NotProved:
+            return None
+
+    def _needed(self, one: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
+        """What is needed of a condition, next to the others that stay: nothing, or itself, or a lower bound."""
+        condition, text = one
+        agreeing: list[Sizes] = []
+        for sizes in self._breaking(condition, rest):
+            found = self._compare(model, sizes)
+            if found is not _Found.AGREES:
+                break
+            agreeing.append(sizes)
+        else:
+            self.outside += agreeing[-1:]
+            return [] if model is not None else [one]
+        if agreeing and isinstance(condition, Condition) and condition.op == ">=":
+            least = self._least(str(condition.left), agreeing[-1], sizes, model)
+            self.outside.append(least)
+            condition = Condition(">=", condition.left, least[0][str(condition.left)])
+            text = str(condition)
+        if found is _Found.DIFFERS or (agreeing and condition is one[0]):
+            self.notes.append(_note(text))
+        return [(condition, text)]
+
+    def _least(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
+        """The least size of a dimension, between two, at which the model agrees."""
+        below = fails[0][name]
+        while works[0][name] - below > 1:
+            middle = (works[0][name] + below) // 2
+            sizes = self._with(name, middle)
+            if sizes is not None and self._compare(model, sizes) is _Found.AGREES:
+                works = sizes
+            else:
+                below = middle
+        return works
+
+    def _breaking(self, condition: Stated, rest: Sequence[Stating]) -> list[Sizes]:
+        """Sizes that break a condition and keep the others, near the usual ones first."""
+        names = sorted(symbols(condition.left))
+        if len(names) != 1 or not isinstance(condition, Condition) or not isinstance(condition.right, int):
+            return []
+        made = [self._with(names[0], size) for size in _sizes(condition, condition.right, self.usual[0][0][names[0]])]
+        return [one for one in made if one is not None and not holds(condition, one[0]) and all(holds(other, one[0]) for other, _ in rest)]
+
+    def _with(self, name: str, size: int) -> Sizes | None:
+        """The usual sizes with another one of a dimension; None if an input has no such shape."""
+        program = self.model.program
+        (usual, shapes), changed = self.usual[0], {}
+        names = {dim: one for one, dim in program.dims.items()}
+        for value in program.main.inputs:
+            axes = zip(value.type.shape, shapes[value.name], strict=True)
+            changed[value.name] = tuple(size if names.get(dim) == name or str(dim) == name else old for dim, old in axes)
+        return ({**usual, name: size}, changed) if changed != shapes else None
+
+    def _compare(self, model: Model | None, sizes: Sizes) -> _Found:
+        """Whether the model agrees with the module at these sizes; without a model, it differs if the module runs."""
+        if self.comparison is None or self.comparison[0] is not model:
+            self.comparison = None  # before the next one has its weights
+            self.comparison = model, Comparison(self.origin, self.model, model, self.seed)
+        try:
+            self.comparison[1].at(sizes)
+        except ImportFailed:
+            return _Found.ORIGINAL_FAILS
+        except NotProved:
+            return _Found.DIFFERS
+        return _Found.AGREES
+
+
+def _sizes(condition: Condition, right: int, usual: int) -> list[int]:
+    """Sizes of the only dimension of a condition that may break it, nearest first."""
+    match condition.op:
+        case ">=":
+            return list(dict.fromkeys(size for size in (right - 1, right * 3 // 4, right // 2, right // 4, right // 8, 2, 1) if size > 0))
+        case "<=":
+            return [right + 1, *([2 * right] if 2 * right <= _FARTHEST else [])]
+    return [usual + 1, usual + 2, usual + 3]
+
+
+def _note(text: str) -> str:
+    return f"torch.export found `{text}`, and the spec is not proved without it. The module itself also runs at other sizes."

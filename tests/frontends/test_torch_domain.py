@@ -1,0 +1,127 @@
+"""The sizes for which an imported module holds: conditions of torch.export that the text does not need are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from click.testing import CliRunner
+from frontends.written import Of
+from torch import Tensor, nn
+
+import netc
+from netc.cli import cli
+
+IMAGE = {0: ["N", None, "H", "W"]}
+SEQUENCE = {0: ["N", "T"]}
+MODULE = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1), nn.MaxPool2d(2, 2, ceil_mode=True), nn.Flatten(2))
+
+def deep():
+    return nn.Sequential(nn.Conv2d(1, 2, 5, 3), nn.MaxPool2d(3), nn.Flatten(2))
+
+def sound():
+    return nn.Sequential(nn.Conv1d(1, 2, 300, 100), nn.ReLU())
+
+class Two(nn.Module):
+    def forward(self, x):
+        assert x.shape[0] == 2
+        return x * 2
+"""
+
+
+def where_of(text: str) -> str:
+    """What the text states of the sizes of its last input."""
+    line = next(line for line in reversed(text.splitlines()) if " = input " in line)
+    return line.partition(" where ")[2]
+
+
+def test_a_pool_that_rounds_up_takes_all_sizes() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(2, 2, ceil_mode=True))
+    model = netc.from_torch(module, torch.randn(2, 3, 16, 24), IMAGE)
+    assert where_of(model.spec()) == ""
+    x = torch.randn(1, 3, 5, 7)
+    torch.testing.assert_close(model.module().eval()(x), module.eval()(x))
+
+
+def test_a_lower_bound_is_the_least_size_that_the_module_takes() -> None:
+    layers = nn.ModuleList(nn.Conv2d(2, 2, 3, padding=1) for _ in range(3))
+
+    def function(m: Any, x: Tensor) -> Tensor:
+        for layer in m.layers:
+            x = F.max_pool2d(layer(x), 2)
+        return x
+
+    module = Of(function, layers=layers).eval()
+    model = netc.from_torch(module, torch.randn(2, 2, 64, 96), IMAGE)
+    assert where_of(model.spec()) == "H >= 8, W >= 8"
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        module(torch.randn(2, 2, 7, 8))
+
+
+def test_an_upper_bound_of_the_module_stays_without_a_note() -> None:
+    module = Of(lambda m, x: m.fc(x + m.place(torch.arange(x.shape[1]))), place=nn.Embedding(40, 8), fc=nn.Linear(8, 8))
+    text = netc.from_torch(module, torch.randn(2, 9, 8), SEQUENCE).spec()
+    assert where_of(text) == "T <= 40"
+    assert "torch.export found" not in text
+
+
+def test_a_condition_that_the_text_needs_and_the_module_does_not_is_noted() -> None:
+    def function(_: Any, x: Tensor) -> Tensor:
+        return F.pad(x, (0, 0, 0, -x.shape[1] % 4)).unflatten(1, (-1, 4)).mean(2)
+
+    text = netc.from_torch(Of(function), torch.randn(2, 12, 8), SEQUENCE).spec()
+    if where_of(text):
+        assert "torch.export found `T % 4 == 0`" in text
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    (tmp_path / "nets.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli, ["import", *words, "-o", "-"])
+
+
+@pytest.mark.parametrize("name", ["nets.py:net", "nets:net"])
+def test_symbolic_sizes_of_images(imported: Callable[..., Any], name: str) -> None:
+    result = imported(name, "--input", "3xHxW")
+    assert result.exit_code == 0, result.output
+    assert "input 3xHxW\n" in result.output
+
+
+def test_examples_grow_until_the_module_takes_them(imported: Callable[..., Any]) -> None:
+    assert imported("nets.py:deep", "--input", "1xHxW").exit_code == 0
+    result = imported("nets.py:sound", "--input", "1xT")
+    assert result.exit_code == 0, result.output
+    assert "T <= " not in result.output
+
+
+def test_conditions_and_examples_of_the_user(imported: Callable[..., Any]) -> None:
+    result = imported("nets.py:net", "--input", "3xHxW where H >= 16, W % 4 == 0", "--example", "H=40,W=48")
+    assert result.exit_code == 0, result.output
+    assert "input 3xHxW where H >= 16, W % 4 == 0" in result.output
+    assert (
+        "`Q=3` is no size of a symbolic axis; expected `H=224` or `W=224`"
+        in imported("nets.py:net", "--input", "3xHxW", "--example", "Q=3").output
+    )
+
+
+def test_a_batch_that_the_module_fixes(imported: Callable[..., Any]) -> None:
+    result = imported("nets.py:Two", "--input", "8")
+    assert result.exit_code == 0, result.output
+    assert "input 2x8 batch=false" in result.output
+    assert "note: The module's code depends on the number of samples: the batch is fixed at 2" in result.output
+
+
+def test_axis_0_of_an_input_of_another_length_is_no_batch() -> None:
+    module = Of(lambda m, x, edges: x + (x.index_select(0, edges[0]) * 2).sum(0))
+    model = netc.from_torch(module, (torch.randn(5, 4), torch.randint(0, 5, (2, 7))))
+    assert "is no batch, as the first input has 5 samples: it is fixed at 2" in model.spec()
