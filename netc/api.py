@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from netc.dsl.source import SourceFile
 
 from .analysis import Analysis, Choice, Spec, analyse
+from .argument_types import checks_arguments
 from .arguments import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_precision, checked_text
 from .errors import CompileError
 from .files import Unreadable, read_file
@@ -45,6 +46,7 @@ class TrainOptions(TypedDict, total=False):
     checkpoint_activations: bool | None
 
 
+@checks_arguments
 def compile(
     text: str,
     *,
@@ -67,6 +69,7 @@ def compile(
     return model_of(analyse(source, choice), choice)
 
 
+@checks_arguments
 def compile_file(
     path: str | os.PathLike[str],
     *,
@@ -87,6 +90,7 @@ def compile_file(
     return model_of(analyse(source, choice, where), choice, where)
 
 
+@checks_arguments
 def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[str, int] | None = None) -> Model:
     """Compiles one of the specs that are part of netc, by the name of the model or the file: `netc.zoo("resnet50")`.
 
@@ -100,6 +104,7 @@ def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[
     return compile_file(real(path), model=model, params=params, dims=dims)
 
 
+@checks_arguments
 def train(
     path: str | os.PathLike[str] | None = None,
     *,

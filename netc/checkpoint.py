@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .argument_types import checks_methods
 from .arguments import checked_name, checked_path
 from .training.run_files import weights_of
 
@@ -30,6 +31,7 @@ class Described(Protocol):
     def parameters(self) -> Mapping[str, ParameterInfo]: ...
 
 
+@checks_methods
 class Checkpoint:
     """Weights, and which part of them is meant.
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
-from netc.compiler.backends.base import USUAL
+from netc.compiler.backends.base import USUAL, GraphOptions
 
+from .argument_types import checks_methods
 from .arguments import checked_name, checked_options, checked_path, checked_precision
 from .backend_input import Weights, reported
 from .errors import CompileError, unsupported_is_compile_error
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from netc.compiler.analysis.parameters import ParameterInfo
-    from netc.compiler.backends.base import BackendInput, GraphOptions
+    from netc.compiler.backends.base import BackendInput
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
@@ -52,6 +53,7 @@ class ParameterTable(dict[str, "ParameterInfo"]):
         raise TypeError("`Model.parameters` is a table, not a method; the tensors are those of a module: `model.module().parameters()`")
 
 
+@checks_methods
 class Model:
     """A checked model. Making something of it with PyTorch, NumPy or ONNX imports them."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.base import USUAL
+from netc.compiler.backends.base import USUAL, Backend, GraphOptions
 from netc.compiler.dims import Dim, evaluate, invert, show, symbol, symbols
 from netc.compiler.ir.types import BATCH
 from netc.compiler.ops.base import numel
@@ -19,13 +19,14 @@ from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
+from .argument_types import checks_methods
 from .arguments import checked_name, checked_path
 from .backend_input import Weights, backend_input, part_of, reported
 from .errors import CompileError, unsupported_is_compile_error
 from .problems import diagnostic
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.base import Backend, BackendInput, GraphOptions
+    from netc.compiler.backends.base import BackendInput
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
 
@@ -88,6 +89,8 @@ class Pieces:
 
     def __call__(self, state: Remembered, **pieces: Any) -> tuple[dict[str, Any], Remembered]:
         """The outputs for the next positions by name, and what is remembered after them."""
+        if not isinstance(state, Remembered):
+            raise TypeError(f"the first argument is what `begin` or the piece before returned, not {type(state).__name__}")
         stream = self._stream
         states = {s.name: s for s in stream.states}
         own = [name for name in _names(stream.step) if name not in states and name not in stream.fixed]
@@ -105,6 +108,7 @@ class Pieces:
         return self._full(shape, float(state.start or 0), state.type.dtype.name)
 
 
+@checks_methods
 class ModelStream:
     """A model in pieces along one dimension: what `Model.stream` returns. `step` and `start` are its programs, `start` None if there is
     nothing to compute before the first piece. Raises `CompileError` with the operator that looks ahead, or that has no rule."""
@@ -200,7 +204,9 @@ class ModelStream:
             return Pieces(self.stream, runs(self.step), None if self.start is None else runs(self.start), full)
 
     def notes(self, written: list[str]) -> tuple[str, ...]:
-        """What users should know of the files of a stream: texts without a full stop."""
+        """What users should know of the files of a stream, as `save` returns them: texts without a full stop."""
+        if not written:
+            raise ValueError("the notes are about the files that `save` returned, and there are none")
         others = [f"`{s.name}` begins with {s.start}" for s in self.states if s.start]
         first = "the first `past_...` are zeros, empty where their size is the number of positions"
         if self.stream.rate > 1:
@@ -317,7 +323,9 @@ def _sizes(program: Program, given: Mapping[str, Any], rate: int) -> dict[str, i
     for value in program.main.inputs:
         if value.name not in given:
             continue
-        found = given[value.name].shape
+        found = getattr(given[value.name], "shape", None)
+        if found is None:
+            raise TypeError(f"the input `{value.name}` must be an array or a tensor, not {type(given[value.name]).__name__}")
         shape = found() if callable(found) else found
         if len(shape) != value.type.rank:
             raise ValueError(f"the input `{value.name}` is {value.type}, found an array with {len(shape)} axes")

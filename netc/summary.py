@@ -15,6 +15,7 @@ from netc.compiler.analysis.cost import summary as cost_of
 from netc.compiler.dims import Dim, show
 from netc.dsl.record import Record, replace
 
+from .argument_types import checks_methods
 from .figures import number, size, type_words
 from .table import align, fitted, wrapped
 
@@ -49,6 +50,7 @@ COSTS = (
 )
 
 
+@checks_methods
 class SpecSummary(Record):
     """The stages of a model, in order and nested, and its totals. `str()` is the table.
 

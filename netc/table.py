@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Sequence
 
 GAP = "  "
+NARROWEST = 10
+"""The columns that words have where the front takes all of the width."""
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
@@ -20,7 +22,7 @@ def wrapped(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
     gap = sum(max(len(row[i]) for row in rows) + len(GAP) for i in range(len(rows[0]) - 1))
     lines: list[str] = []
     for *front, last in rows:
-        first, *rest = textwrap.wrap(last, width - gap, break_on_hyphens=False) or [""]
+        first, *rest = textwrap.wrap(last, max(width - gap, NARROWEST), break_on_hyphens=False) or [""]
         widths = (max(len(row[i]) for row in rows) for i in range(len(front)))
         lines.append(GAP.join([*(_cell(c, w, False) for c, w in zip(front, widths, strict=True)), first]).rstrip())
         lines += [" " * gap + line for line in rest]
@@ -29,7 +31,7 @@ def wrapped(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
 
 def fitted(line: str, width: int) -> str:
     """The line, with dots in place of what would be wider."""
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+    return line if len(line) <= width else f"{line[: max(width - 3, 0)]}..."
 
 
 def _cell(text: str, width: int, right: bool) -> str:

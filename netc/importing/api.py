@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import checked_path
+from ..argument_types import checks_arguments
+from ..arguments import checked_path, checked_seed
 from .command import spec_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Axes = Mapping[int, str] | Sequence[str | None]
 
 
+@checks_arguments
 def from_torch(
     module: torch.nn.Module,
     inputs: Any,
@@ -44,9 +46,12 @@ def from_torch(
     from .modules import module_origin
 
     positional, named = call_arguments(inputs)
-    return spec_of(module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=seed).model
+    return spec_of(
+        module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=checked_seed(seed)
+    ).model
 
 
+@checks_arguments
 def from_onnx(
     path: str | os.PathLike[str], *, fixed: Mapping[str, object] | None = None, dequantize: bool = False, verify: bool = True, seed: int = 0
 ) -> Model:
@@ -60,4 +65,4 @@ def from_onnx(
     """
     from .files import onnx_origin
 
-    return spec_of(onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize), verify=verify, seed=seed).model
+    return spec_of(onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize), verify=verify, seed=checked_seed(seed)).model

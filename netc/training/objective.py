@@ -21,6 +21,7 @@ from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training import LOSS, MODEL, Training
 from netc.compiler.ir.types import BATCH
 
+from ..argument_types import checks_arguments
 from ..backend_input import Weights, backend_input, reported
 from ..errors import CompileError
 from .counting import count_labels, ignored_labels
@@ -79,6 +80,7 @@ class Objective(nn.Module):
         """A new optimizer of the section over the parameters of `model`, in groups; frozen ones no longer require gradients."""
         return make_optimizer(self.model, self.recipe)
 
+    @checks_arguments
     def schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> Schedule | None:
         """The scheduler of the section for a training of that many steps, stepped after each of them; None for a constant learning rate."""
         return make_schedule(optimizer, self.recipe, _positive(steps, "steps"))

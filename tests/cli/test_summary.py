@@ -73,3 +73,11 @@ def test_one_form_at_a_time(netc: Netc, words: tuple[str, ...]) -> None:
         done = netc(*words, "-e", TEXT, *forms)
         assert (done.exit_code, done.stdout) == (2, "")
         assert "give `--json` or `--csv`, not both" in done.stderr
+
+
+@pytest.mark.parametrize("width", [1, 5, 20])
+def test_a_terminal_of_a_few_columns(width: int) -> None:
+    """The front of the totals takes more than that: words then have ten columns."""
+    summary = package.compile("input 3x8x8 -> conv 4 3x3 -> flatten -> dense 2").summary()
+    assert max(map(len, summary.shapes(width).splitlines())) <= max(width, 3)
+    assert "sample" in summary.render(width)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Any
+from typing import Any, NoReturn
 
 import onnxruntime
 from onnx import ModelProto, load
@@ -39,6 +39,12 @@ def _explained(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
         if not of_runtime(error):
             raise
         raise run_failure(error, shapes) from error
+
+
+def _require_names(values: object) -> None:
+    """Rejects what is no mapping of the inputs' names."""
+    if not isinstance(values, Mapping):
+        raise TypeError(f"`values` must be a mapping of the names of inputs to arrays, not {type(values).__name__}")
 
 
 class OnnxSession:
@@ -87,9 +93,17 @@ class OnnxSession:
             results = fetch(self._session, feeds, self.outputs)
         return next(iter(results.values())) if len(results) == 1 else results
 
+    def __reduce__(self) -> NoReturn:
+        """Raises `TypeError`, which says what another process can have."""
+        raise TypeError("a session cannot be pickled; save the model, `model.save('model.onnx')`, and open the file in the other process")
+
     def keeping(self, values: Mapping[str, object], kept: Collection[str]) -> dict[str, Any]:
         """Runs the model in a loop. The outputs `kept` are values of ONNX Runtime, which may be inputs of the next run, without a copy; all
         others are arrays, by name, and so may the inputs be."""
+        _require_names(values)
+        by_name(self.inputs, (), values)
+        if isinstance(kept, str) or not isinstance(kept, Collection) or not all(isinstance(name, str) for name in kept):
+            raise TypeError(f"`kept` must be names of outputs, not {type(kept).__name__}")
         own = {name: value for name, value in values.items() if isinstance(value, onnxruntime.OrtValue)}
         arrays = {name: value for name, value in values.items() if name not in own}
         feeds = feed({name: self.inputs[name] for name in arrays}, arrays)
@@ -105,6 +119,7 @@ class OnnxSession:
 
     def bound(self, values: Mapping[str, object]) -> Callable[[], None]:
         """A function that runs the model once on these inputs and waits for the end; inputs and outputs stay on the device."""
+        _require_names(values)
         feeds = feed(self.inputs, by_name(self.inputs, (), values))
         binding = self._session.io_binding()
         for name, array in feeds.items():

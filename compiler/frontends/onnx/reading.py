@@ -35,6 +35,8 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
         data = Path(path).read_bytes()
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror or error}") from None
+    except ValueError:  # a NUL, a surrogate
+        raise Unreadable("cannot be read: no file can have this name") from None
     model = ModelProto()
     try:
         model.ParseFromString(data)

@@ -1,0 +1,187 @@
+"""Every public function and method, given what it does not take: `netc`'s own errors, or a `TypeError` or `ValueError` with a sentence.
+
+The functions are found, not listed: `netc.__all__`, the public methods of the classes there, and of what these return. The arguments come
+from the annotations; each is replaced by each of the values below, one at a time. An error counts as clear if netc raises it: an exception
+of Python's own, from an attribute that is not there or an index, is none.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import netc
+
+ROOT = Path(netc.__file__).resolve().parents[1]
+SPEC = "x = input [T, 4] -> dense 4\nx -> cumsum axis=1"
+TRAINED = """model m {
+  x = input 4
+  y = x -> dense 1
+}
+train for m {
+  target = input 1
+  loss = (y, target) -> mse_loss
+  optimizer sgd lr=0.1
+  batch 2
+  epochs 1
+}
+"""
+BAD: tuple[Any, ...] = (None, True, 5, -1, 1.5, float("nan"), "", "\0", "nonsense", "\ud800", b"x", [], [None], {}, {5: 5}, {"a": object()})
+BAD += (object(), print, torch.ones(2), np.ones(2), np.array(["a"]), 2**70, Path("missing"), range(3))
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Objects of each public class, and values for arguments without a default, by name."""
+    folder = tmp_path_factory.mktemp("misuse")
+    model = netc.compile(SPEC)
+    (folder / "m.net").write_text(TRAINED)
+    model.save(folder / "m.onnx")
+    np.savez(folder / "data.npz", x=np.zeros((4, 4), np.float32), target=np.zeros((4, 1), np.float32))
+    trained = netc.compile_file(folder / "m.net", model="m")
+    stream, objective = model.stream("T"), trained.training()
+    pieces = stream.session()
+    return {
+        "Model": model,
+        "ModelStream": stream,
+        "Pieces": pieces,
+        "OnnxSession": model.session(),
+        "Objective": objective,
+        "Checkpoint": netc.Checkpoint(dict(model.module().state_dict())),
+        "SpecSummary": model.summary(),
+        "folder": folder,
+        "values": {
+            "text": SPEC,
+            "path": str(folder / "m.onnx"),
+            "name": "resnet18",
+            "module": torch.nn.Linear(4, 4),
+            "inputs": {"x": torch.ones(2, 4), "target": torch.ones(2, 1)},
+            "dimension": "T",
+            "runtime": "onnxruntime-genai",
+            "folder": str(folder / "genai"),
+            "source": {"a": np.ones(2)},
+            "model": model,
+            "state": pieces.begin(),
+            "optimizer": torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], 0.1),
+            "steps": 5,
+            "values": {"input": np.ones((1, 2, 4), np.float32)},
+            "kept": (),
+            "infos": model.parameters,
+            "seed": 0,
+            "written": ["a.onnx"],
+            "totals": objective.totals({"x": torch.ones(2, 4), "target": torch.ones(2, 1)}),
+            "counts": objective.counts({"x": torch.ones(2, 4), "target": torch.ones(2, 1)}),
+            "depth": 1,
+        },
+    }
+
+
+GRAPH = ("opset", "optimize", "metadata", "functions")
+"""What `**options` takes."""
+STEPS = (
+    "compute_by",
+    "count_values",
+    "totals",
+    "counts",
+    "results",
+    "quotients",
+    "divisors",
+    "forward",
+    "terms",
+    "loss_of_part",
+    "of_quotients",
+)
+"""Of an objective, what a step of training calls: nothing is checked there again."""
+SKIPPED = (*STEPS, "matched")
+
+
+def own_methods(cls: type) -> Iterator[str]:
+    """The public methods that netc itself defines, and the call."""
+    for name, value in vars(cls).items():
+        if inspect.isfunction(value) and (not name.startswith("_") or name == "__call__"):
+            yield name
+
+
+CLASSES = ("Model", "ModelStream", "Pieces", "OnnxSession", "Objective", "Checkpoint", "SpecSummary")
+FUNCTIONS = [name for name in netc.__all__ if callable(getattr(netc, name)) and name not in ("CompileError", "Model", "train", "zoo")]
+
+
+def is_clear(error: BaseException) -> bool:
+    """Whether netc raised the error on purpose, in words."""
+    if type(error).__module__.startswith("netc") or isinstance(error, OSError):
+        return bool(str(error))
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    raised = "raise" in linecache.getline(frame.filename, frame.lineno or 0)
+    binding = "argument" in str(error) and str(error).partition("(")[0].isprintable() and isinstance(error, TypeError)
+    inside = Path(frame.filename).resolve().is_relative_to(ROOT) and "site-packages" not in frame.filename
+    if isinstance(error, TypeError) and Path(frame.filename).name == "test_misuse.py":
+        return binding  # wrong names of arguments: what Python says is clear
+    return isinstance(error, (TypeError, ValueError)) and inside and raised and " " in str(error)
+
+
+def arguments(function: Callable[..., Any], values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Valid values for what has no default, and the names of all arguments."""
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return {p.name: values[p.name] for p in named if p.default is p.empty}, [p.name for p in named]
+
+
+def misuse(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
+    """Where the errors of wrong arguments are not clear."""
+    valid, names = arguments(function, values)
+    extra = GRAPH if "**options" in str(inspect.signature(function)) else ()
+    found = []
+    for name in (*names, *extra):
+        for bad in BAD:
+            try:
+                function(**{**valid, name: bad})
+            except Exception as error:
+                if not is_clear(error):
+                    where = traceback.extract_tb(error.__traceback__)[-1]
+                    found.append(
+                        f"{name}={bad!r:.30}: {type(error).__name__}: {str(error)[:80]} ({Path(where.filename).name}:{where.lineno})"
+                    )
+    return found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name: str, places: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(places["folder"])
+    assert misuse(getattr(netc, name), places["values"]) == []
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_methods(name: str, places: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(places["folder"])
+    one = places[name]
+    found = {method: misuse(getattr(one, method), places["values"]) for method in own_methods(type(one)) if method not in SKIPPED}
+    assert {method: wrong for method, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("name", ["session", "stream"])
+def test_arrays_that_are_none(name: str, places: dict[str, Any]) -> None:
+    """A session and a stream, called with anything for an array."""
+    pieces, state = places["Pieces"], places["values"]["state"]
+    call: Callable[[Any], object] = places["OnnxSession"] if name == "session" else lambda x: pieces(state, input=x)
+    found = []
+    for bad in BAD:
+        try:
+            call(bad)
+        except Exception as error:
+            if not is_clear(error):
+                found.append(f"{bad!r:.30}: {error!r:.200}")
+    assert found == []
+
+
+def test_a_session_cannot_be_pickled(places: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="save the model"):
+        pickle.dumps(places["OnnxSession"])
