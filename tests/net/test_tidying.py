@@ -220,7 +220,7 @@ class Residual(nn.Module):
 def test_a_residual_that_some_have(drop: bool) -> None:
     text = "".join(spec(nn.Sequential(*(Residual(a, b, drop) for a, b in ((4, 8), (8, 8), (8, 6), (6, 6)))), 4).split())
     assert text.count("blockresidual") == 1
-    assert ("->ifwith_dropout{(in->dropout0.25)+input_}" if drop else "->ifwith_residual{in+input_}") in text
+    assert ("->ifwith_dropout{(in->dropout0.25)+x}" if drop else "->ifwith_residual{in+x}") in text
 
 
 # --- masks -------------------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def free(wanted: str, taken: Collection[str], number: int = 2) -> str:
     """The name, with a number, of at least `number`, if it is taken."""
     name = wanted
     while name in taken:
-        name, number = f"{wanted}{number}", number + 1
+        name, number = f"{wanted}_{number}" if wanted[-1].isdecimal() else f"{wanted}{number}", number + 1
     return name
 
 

@@ -116,10 +116,16 @@ class CallReader(GraphScope):
         if self.model.tree.home.get(node) is not self.call:
             self.changed.add(node)
 
+    def name_values(self) -> None:
+        """Names what the call computed as its module's code does."""
+        given = {node: inner for node, (_, inner) in self.taken.items()}
+        self.model.source_names.name(self.builder.graph, self.call, self.env, given)
+
     # --- the end of the call -------------------------------------------------------------------------------------------------
 
     def close(self, parent: CallReader) -> None:
         """Puts what the call computes into the graph around."""
+        self.name_values()
         outputs: dict[Node, Value] = {}
         passed = {id(inner): outer for outer, inner in self.taken.values()}
         for node in self._wanted():

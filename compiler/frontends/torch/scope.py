@@ -25,6 +25,7 @@ from .keys import Keys, relative_path
 from .modules import CallTree, ModuleCall, common
 from .operators import dtype_of, is_empty, is_operator, operator_name
 from .sizes import Sizes
+from .source_names import SourceNames
 from .views import Views
 
 
@@ -33,7 +34,8 @@ class UnknownValue(Exception):
 
 
 class ModelContext:
-    """What all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there."""
+    """What all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there.
+    `read_source`: the stack traces of the nodes name files of code that runs here, and names of tensors are read from them."""
 
     def __init__(
         self,
@@ -45,6 +47,8 @@ class ModelContext:
         span: Span,
         training: bool = False,
         frozen_statistics: Collection[Node] = (),
+        *,
+        read_source: bool = False,
     ) -> None:
         self.tree = tree
         self.keys = keys
@@ -55,6 +59,7 @@ class ModelContext:
         self.training = training
         self.frozen_statistics = frozen_statistics
         self.views = Views(tree.home)
+        self.source_names = SourceNames(tree, read=read_source)
         self.results = keys.results()
         self.obstacles: list[Obstacle] = []
         self.notes: list[str] = []

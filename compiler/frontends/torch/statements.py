@@ -1,0 +1,120 @@
+"""What the Python source assigns to: the statements of a file and their targets, parsed and never run.
+
+In: a line of a stack trace, and whether its file may be read. Out: the statement at that line with the names that it binds, as
+`q, k, v = qkv.chunk(3)` binds q, k and v. Always: a file that has changed since, or is no Python, has no statements; a line with several
+assignments has no targets.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from netc.dsl.record import Record
+
+_FRAME = re.compile(r'File "([^"\n]+)", line (\d+), in ([^\n]+)\n(?: {4}([^\n]*))?')
+
+
+class Statement(Record):
+    """A statement by its first line. `targets` are the names that it binds, empty for one that is no variable; no targets: it binds none.
+    `parameters` are those of the function around it that it reads as they were passed, in the order of the text."""
+
+    line: int
+    targets: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+
+class Frame(Record):
+    """A function that was running, and the statement at which it was."""
+
+    file: str
+    function: str
+    statement: Statement
+
+
+@lru_cache(maxsize=20_000)
+def frames_of(trace: str, *, read: bool) -> tuple[Frame, ...]:
+    """The frames of a stack trace, the outermost first. Without `read` no file is opened, and only the lines that it quotes are known."""
+    found: list[Frame] = []
+    for file, line, function, text in _FRAME.findall(trace):
+        statement = _in_file(file, int(line), text) if read else None
+        found.append(Frame(file, function, statement or Statement(int(line), _targets_of_line(text))))
+    return tuple(found)
+
+
+def _in_file(file: str, line: int, text: str) -> Statement | None:
+    """The statement, None where the file has another text at that line."""
+    if linecache.getline(file, line).strip() != text.strip():
+        return None
+    return _statements(file).get(line)
+
+
+@lru_cache(maxsize=200)
+def _statements(file: str) -> dict[int, Statement]:
+    """The innermost statement of each line."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    found: dict[int, Statement] = {}
+    for statement, passed in _in_order(tree, frozenset()):
+        made = Statement(statement.lineno, _targets(statement), tuple(_read(statement, passed)))
+        for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
+            found[line] = _together(found[line], made) if line in found and _is_simple(statement) else made
+    return found
+
+
+def _together(before: Statement, made: Statement) -> Statement:
+    """The statement of a line that may have others: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` to no one name."""
+    if made.line != before.line:
+        return made
+    several = {targets for targets in (before.targets, made.targets) if targets}
+    return Statement(made.line, several.pop() if len(several) == 1 else (), tuple(dict.fromkeys(before.parameters + made.parameters)))
+
+
+def _in_order(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
+    """All statements, each after those that it is in, with the parameters of its function that no statement before it has bound."""
+    left = passed
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.stmt):
+            yield child, left
+        yield from _in_order(child, _parameters(child) if isinstance(child, ast.FunctionDef) else left)
+        left -= {node.id for node in ast.walk(child) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _parameters(function: ast.FunctionDef) -> frozenset[str]:
+    arguments = function.args
+    return frozenset(one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs) if one.arg != "self")
+
+
+def _read(statement: ast.stmt, passed: frozenset[str]) -> Iterator[str]:
+    """The parameters that a statement reads; of a compound one only its head is a statement of its own."""
+    parts = [statement] if _is_simple(statement) else [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)]
+    names = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    yield from dict.fromkeys(node.id for node in sorted(names, key=lambda node: (node.lineno, node.col_offset)) if node.id in passed)
+
+
+def _is_simple(statement: ast.stmt) -> bool:
+    return not hasattr(statement, "body")
+
+
+def _targets_of_line(text: str) -> tuple[str, ...]:
+    """The targets of a line that is a statement by itself."""
+    try:
+        body = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    return _targets(body[0]) if len(body) == 1 else ()
+
+
+def _targets(statement: ast.stmt) -> tuple[str, ...]:
+    """The names that an assignment binds. Of `a = b = x` it is the first."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=items) | ast.List(elts=items), *_]):
+            return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)
+        case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            return (target.id,) if isinstance(target, ast.Name) else ()
+    return ()
