@@ -122,3 +122,23 @@ class BatchBroadcast(Problem):
             "give the operands the same axes, with `-> squeeze` or `-> unsqueeze`",
             "if all pairs are meant, write them out with `-> expand` before",
         )
+
+
+class IndexOverBatch(Problem):
+    """The index of the largest or smallest element among all samples of the batch together."""
+
+    code: ClassVar[str] = "index-over-batch"
+    severity: ClassVar[Severity] = "warning"
+    error_in_training: ClassVar[bool] = True
+    operator: str
+    found: Shape
+
+    def message(self) -> str:
+        return f"`{self.operator}` without `axis` gives one index for the whole batch, {show_shape(self.found)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("an index among the elements of all samples depends on which samples are in the batch",)
+
+    def help(self) -> tuple[str, ...]:
+        each = f"for an index in each sample, give the axis: `{self.operator} axis=1`"
+        return (each, f"if one index is meant, write `reshape [-1] -> {self.operator} axis=0`")

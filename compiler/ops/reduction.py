@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import Dim
-from ..errors.base import argument
+from ..errors.arithmetic import IndexOverBatch
+from ..errors.base import STAGE, Location, Problem, argument
 from ..errors.operators import BadArgument
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
@@ -158,6 +159,10 @@ class ArgReduction(OverAxis):
 
     def element(self, dtype: DType) -> DType:
         return INT64
+
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        over_batch = self.axis is None and given.x.is_batch and given.x.rank > 1
+        return ((IndexOverBatch(self.name, given.x.shape), STAGE),) if over_batch else ()
 
 
 class Argmax(ArgReduction):
