@@ -7,10 +7,12 @@ evaluation mode, and if asked for once in training, on inputs that torch.export 
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,7 +34,6 @@ from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
 from .quiet import quiet
-from .traces import OURS, whole_traces
 
 BATCH = "N"
 _TRIES = 6
@@ -43,6 +44,8 @@ _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Where it says that a size is a case of its own."""
 _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
+_OURS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[3]))
+"""Code that is not the model's: that of PyTorch and of netc."""
 _LONGEST_LINE = 80
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
@@ -66,7 +69,6 @@ def from_module(
     counterpart.
     """
     args, kwargs = call_arguments(inputs)
-<<<<<<< HEAD
     implied = not any(BATCH in _numbered(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
     call = _Call(module, args, kwargs, dims)
     try:
@@ -143,24 +145,6 @@ class _Call:
 
 def _without_batch(axes: Any) -> Any:
     return {axis: name for axis, name in axes.items() if name != BATCH} if _is_axes(axes) else axes
-=======
-    shared: dict[str, Any] = {}
-    called = list(inspect.signature(module.forward).parameters)
-    names = [_axes(dims, (at, *called[at : at + 1]), one) for at, one in enumerate(args)]
-    named = {name: _axes(dims, (name,), one) for name, one in kwargs.items()}
-    spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
-    examples = [_example(one, axes) for one, axes in zip(args, names, strict=True)]
-    keywords = {name: _example(one, named[name]) for name, one in kwargs.items()}
-    sizes: dict[str, int] = {}
-    tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
-    called_with = tuple(examples), keywords, _bound(module, *spec), sizes
-    notes: list[str] = []
-    evaluation = _export(module, *called_with, notes)
-    training = _export(module, *called_with, notes, train=True) if train else None
-    axes = [*names, *named.values()]
-    found = read_program(evaluation, type(module).__name__, axes, aliases_of(module), training, read_source=True)
-    return _with_notes(found, notes)
->>>>>>> 8226d6de (Name imported tensors after the variables of the module's source)
 
 
 def _with_notes(found: Imported, notes: Sequence[str]) -> Imported:
@@ -250,7 +234,7 @@ def _export(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with opaque_modules(module), foreign_code(), quiet(), whole_traces():
+        with opaque_modules(module), foreign_code(), quiet():
             return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
@@ -360,7 +344,7 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
 
 def _line(error: BaseException) -> str:
     """The line of the model's code that was running, and where it is; nothing if that is not known."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *_OURS))]
     if not frames:
         return ""
     code = " ".join((frames[-1].line or "").split())[:_LONGEST_LINE]
