@@ -9,7 +9,7 @@ from . import errors
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import Stop, found
 from .grammar import END
-from .habits import HABITS, LIBRARIES
+from .habits import HABITS, LIBRARIES, METHODS, TAKE_LISTS
 from .source import SourceFile
 from .tokens import Token
 
@@ -102,14 +102,28 @@ def _method(stop: Stop) -> Diagnostic | None:
         return _of_a_library(stop, owner, first, name, f"{name.text}{arguments if short else ''}")
     if name.text in _ATTRIBUTES:
         return errors.syntax(stop.span, f"`{owner}{name.text}` is an attribute, not a method", help=(f"write `{owner}{name.text}`",))
-    stage = name.text + (arguments if short and arguments != "()" else "")
+    stage = METHODS.get(name.text, name.text) + (arguments if short and arguments != "()" else "")
+    if name.text in TAKE_LISTS and short and arguments[1:-1].strip(" []()"):
+        stage = f"{METHODS.get(name.text, name.text)} [{arguments[1:-1].strip(' []()')}]"
     if first.text == "model":
         help = "training is a section of the spec, `train { ... }`: see `netc ops train`; `netc run` runs the model"
         return errors.syntax(stop.between(first.start, name.end), "a spec has no object `model`", help=(help,))
     if first.text == "self":
         help = f"the layers of a model are not defined before they are used: write its operator, `x -> dense 10 as {name.text}`"
         return errors.syntax(stop.between(first.start, name.end), "there is no `self`", help=(help,))
-    return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{owner[:-1]} -> {stage}`",))
+    written = f"{owner[:-1]} -> {stage}"
+    edits = _as_stage(stop, first, end, written) if short else ()
+    return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{written}`",), edits=edits)
+
+
+def _as_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:
+    """The call of a method as a pipeline, in brackets where something is computed with it; none if another method follows."""
+    after = next((token for token in stop.tokens[stop.at :] if token.start >= end), stop.tokens[-1])
+    if after.type == "DOT":
+        return ()
+    before = stop.tokens[max(stop.tokens.index(first) - 1, 0)]
+    alone = after.type in ("NL", "ARROW", "RBRACE", END) and (before is first or before.type in ("NL", "ASSIGN", "LBRACE", "OUT"))
+    return (Edit(stop.between(first.start, end), written if alone else f"({written})", safe=False),)
 
 
 def _of_a_library(stop: Stop, owner: str, first: Token, name: Token, rest: str) -> Diagnostic:
@@ -197,17 +211,50 @@ def _compared(stop: Stop) -> Diagnostic | None:
 def _annotated(stop: Stop) -> Diagnostic | None:
     """`x: input 3`, `x := input 3`, `let n: int = 3`."""
     before = [token.type for token in stop.before]
-    if stop.token.type == "COLON" and before == ["INPUT"]:
-        return errors.syntax(stop.span, "`input` has no colon after it", help=("write `input 10`",), edits=(Edit(stop.span, ""),))
+    if stop.token.type == "COLON" and before[-1:] == ["INPUT"]:
+        help = (f"leave out the colon: `input {_value_after(stop, '10')}`",)
+        return errors.syntax(stop.span, "`input` has no colon after it", help=help, edits=(Edit(stop.span, ""),))
     if stop.token.type != "COLON" or before not in (["NAME"], ["LET", "NAME"]):
         return None
     name = stop.before[-1].text
     if before == ["LET", "NAME"]:
         return errors.syntax(stop.span, "a `let` has no type", help=(f"write `let {name} = ...`",))
     after = stop.tokens[stop.at + 1]
+    if after.type in ("NUMBER", "NAME", "STRING") and _in_section(stop) and not _goes_on(stop):
+        help = (f"leave out the colon: `{name} {_value_after(stop, '...')}`",)
+        return errors.syntax(stop.span, "a setting has no colon", help=help, edits=(Edit(stop.span, ""),))
     whole = stop.between(stop.token.start, after.end)
     edits = (Edit(whole, "="),) if whole.text == ":=" else ()
     return errors.syntax(stop.span, "a tensor is named with `=`, not with `:`", help=(f"write `{name} = ...`",), edits=edits)
+
+
+def _value_after(stop: Stop, example: str) -> str:
+    """The value after a colon, a word or a list; an example where it is neither, or long."""
+    after = stop.tokens[stop.at + 1]
+    end = after.end
+    if after.type == "LBRACK":
+        end = next((token.end for token in stop.tokens[stop.at + 1 :] if token.type in ("RBRACK", "NL", END)), end)
+    text = stop.source.text[after.start : end]
+    return text if after.type in ("NUMBER", "DIMS", "NAME", "STRING", "LBRACK") and len(text) <= _LONGEST and "\n" not in text else example
+
+
+def _in_section(stop: Stop) -> bool:
+    """Whether the position is directly in a train section."""
+    depth, at = 0, stop.first_index - 1
+    while at >= 0:
+        depth += (stop.tokens[at].type == "RBRACE") - (stop.tokens[at].type == "LBRACE")
+        if depth < 0:
+            break
+        at -= 1
+    while at > 0 and stop.tokens[at - 1].type != "NL":
+        at -= 1
+    return at >= 0 and stop.tokens[at].type == "TRAIN"
+
+
+def _goes_on(stop: Stop) -> bool:
+    """Whether the statement is a pipeline, which has an arrow."""
+    end = next((at for at in range(stop.at, len(stop.tokens)) if stop.tokens[at].type in ("NL", "RBRACE", END)), len(stop.tokens))
+    return any(token.type == "ARROW" for token in stop.tokens[stop.at : end])
 
 
 def _logic(stop: Stop) -> Diagnostic | None:

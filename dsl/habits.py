@@ -25,5 +25,13 @@ HABITS = {
 NUMBERS = "numbers are a tensor as a table: `numbers = table (i) [3] = [1, 2, 3][i]`"
 """For a list in arithmetic with tensors."""
 
-LIBRARIES = ("F", "K", "functional", "jax", "jnp", "keras", "layers", "nn", "np", "numpy", "onnx", "tf", "timm", "torch", "torchvision")
+METHODS = {"view": "reshape", "mm": "matmul", "swapaxes": "transpose", "bmm": "matmul", "clip": "clamp"}
+"""Methods of PyTorch's tensors, and the stages that they are here."""
+
+TAKE_LISTS = ("view", "reshape", "permute", "expand", "flip")
+"""Methods that take several numbers where the stage takes a list."""
+
+LIBRARIES = (
+    "F", "K", "functional", "jax", "jnp", "keras", "layers", "math", "nn", "np", "numpy", "onnx", "tf", "timm", "torch", "torchvision",
+)  # fmt: skip
 """What precedes the dot in the names that other libraries give to operators."""

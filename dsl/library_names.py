@@ -1,4 +1,4 @@
-"""Stages that are called as in another library: `-> nn.Linear(3, 2)`.
+"""Stages and functions with the names of another library: `-> nn.Linear(3, 2)`, `torch.mm(x, w)`.
 
 In: all tokens of a text. Out: the same, where such a name is one token. Always: what it is here, and with which arguments, the elaboration
 knows.
@@ -18,10 +18,14 @@ def joined(tokens: list[Token]) -> list[Token]:
     at = 0
     while at < len(tokens):
         token, end = tokens[at], at + 1
-        if token.type == "NAME" and token.text in LIBRARIES and out and out[-1].type == "ARROW":
+        if token.type == "NAME" and token.text in LIBRARIES and not (out and out[-1].type == "DOT"):
             while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
                 end += 2
-            token = Token("NAME", "".join(one.text for one in tokens[at:end]), token.start, tokens[end - 1].end)
+            is_called = end > at + 1 and tokens[end].type == "LPAR" and tokens[end].start == tokens[end - 1].end
+            if is_called or (out and out[-1].type == "ARROW"):
+                token = Token("NAME", "".join(one.text for one in tokens[at:end]), token.start, tokens[end - 1].end)
+            else:
+                end = at + 1
         out.append(token)
         at = end
     return out

@@ -147,6 +147,20 @@ def _equals(stop: Stop) -> Diagnostic | None:
     return None
 
 
+def _declared_in(stop: Stop) -> Diagnostic | None:
+    """`block f(in, width)`."""
+    previous = stop.previous
+    if previous is None or previous.type != "IN" or stop.token.type not in ("COMMA", "RPAR"):
+        return None
+    if not stop.in_header or stop.first.type != "BLOCK":
+        return None
+    end = stop.tokens[stop.at + 1].start if stop.token.type == "COMMA" else previous.end
+    help = "leave it out: a block that declares no tensors takes one, called `in`; for one that takes none, write `in: none`"
+    span = stop.between(previous.start, previous.end)
+    edits = (Edit(stop.between(previous.start, end), ""),)
+    return errors.syntax(span, "`in` is not declared", "every block has it", help=(help,), edits=edits)
+
+
 def _equals_after_table(stop: Stop) -> Diagnostic | None:
     """`table [3] = ...`."""
     at = next((n for n, token in enumerate(stop.before) if token.type == "TABLE"), None)
@@ -378,6 +392,6 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 _SPECIAL = (
     _lexical, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
-    _value_as_pipeline, _operator_first, *comma_errors.EXPLAINED, _state, _equals, _arrow, _operator, _body,
+    _value_as_pipeline, _operator_first, *comma_errors.EXPLAINED, _declared_in, _state, _equals, _arrow, _operator, _body,
     _space_before_index, _missing_arrow,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from numbers import Integral, Real
 
 from netc.compiler.backends.base import OPSETS, GraphOptions
 from netc.compiler.elaborate.precision import FULL, Precision
-from netc.compiler.ir.types import DTYPES
+from netc.compiler.ir.types import DTYPES, TYPE_ALIASES
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
@@ -85,7 +85,7 @@ def checked_precision(dtype: object, keep_io: object = False) -> Precision:
     if dtype is None:
         return FULL
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
-    found = DTYPES.get(name)
+    found = DTYPES.get(TYPE_ALIASES.get(name, name))
     if found is None or not found.is_float:
         raise ValueError(f"dtype must be one of {', '.join(FLOAT_NAMES)}, not {dtype!r}")
     return Precision(found, keep_io)

@@ -6,12 +6,15 @@ that the PyTorch backend prints for its operators, and the tables here, which th
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.errors.base import Advice, Replacement
+from netc.data import folder
 
 if TYPE_CHECKING:
     from netc.compiler.ops import Operator
@@ -107,7 +110,8 @@ STAGES = {
 
 SHORT = {
     "bce": "binary_cross_entropy", "bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "gn": "group_norm", "ln": "layer_norm",
-    "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss",
+    "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss", "rope": "rotary",
+    "selfattention": "multihead_attention",
 }  # fmt: skip
 """Abbreviations that models call their layers and losses by."""
 
@@ -115,9 +119,37 @@ SHORT = {
 _FORMULA = "write a table by its formula, as in "
 _NUMBER = "write a number: with a tensor it is taken for all positions"
 _DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
+_OF_OUTPUTS = "it is no mean over samples: compute it from the outputs of `netc run`, for example with scikit-learn"
+_AUGMENTED = "images are augmented where they are read: give netc a data set of torchvision with `--data python:FILE:FUNCTION`"
+_PARAMETER = "declare a parameter with its shape: `param [5, 1] as weight`"
+_GATED = 'it is a block of the standard library: write `use "std/mlp.net": gated_mlp` at the top of the file'
 _KIND = "write what kind of layer it is, such as `dense 20`: `netc ops` lists them"
 SENTENCES = {
-    "arange": f"{_FORMULA}`table (i) [N] int64 = i`",
+    "accuracy": "write it with operators: `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`",
+    "arange": f"{_FORMULA}`table (i) [5] int64 = i`",
+    "auc": _OF_OUTPUTS,
+    "auroc": _OF_OUTPUTS,
+    "confusion_matrix": _OF_OUTPUTS,
+    "f1": _OF_OUTPUTS,
+    "f1_score": _OF_OUTPUTS,
+    "precision": _OF_OUTPUTS,
+    "recall": _OF_OUTPUTS,
+    "roc_auc": _OF_OUTPUTS,
+    "roc_auc_score": _OF_OUTPUTS,
+    "geglu": f"{_GATED}, then `gated_mlp 32 activation=gelu`",
+    "swiglu": f"{_GATED}, then `gated_mlp 32`",
+    "color_jitter": _AUGMENTED,
+    "horizontal_flip": _AUGMENTED,
+    "random_crop": _AUGMENTED,
+    "random_flip": _AUGMENTED,
+    "random_horizontal_flip": _AUGMENTED,
+    "random_resized_crop": _AUGMENTED,
+    "random_rotation": _AUGMENTED,
+    "random_vertical_flip": _AUGMENTED,
+    "weight": _PARAMETER,
+    "weights": _PARAMETER,
+    "bias": _PARAMETER,
+    "parameter": _PARAMETER,
     "eye": f"{_FORMULA}`table (i, j) [4, 4] = 1 if i == j else 0`",
     "full_like": _NUMBER,
     "linspace": f"{_FORMULA}`table (i) [5] = i / 4`",
@@ -230,6 +262,9 @@ def stage(name: str) -> Advice:
         if own is not None:
             same = _targets().get(name.lower()) == own
             return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own), same_arguments=same)
+    path = _standard_blocks().get(name)
+    if path is not None:
+        return Advice(f'it is a block of the standard library: write `use "{path}": {name}` at the top of the file', use=path)
     if name in SETTINGS:
         return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
     short = SHORT.get(plain(name))
@@ -265,6 +300,16 @@ def order(operator: str) -> tuple[str, ...]:
 def sizes_first(operator: str) -> tuple[int, ...]:
     """The sizes of inputs that PyTorch's module takes before its other arguments: the axis of each."""
     return SIZES_FIRST.get(operator, ())
+
+
+@cache
+def _standard_blocks() -> dict[str, str]:
+    """The blocks of the standard library, each with the path of its file in a `use`."""
+    found: dict[str, str] = {}
+    for path in sorted((Path(folder("specs", "specs")) / "std").glob("*.net")):
+        for name in re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(name, f"std/{path.name}")
+    return found
 
 
 @cache

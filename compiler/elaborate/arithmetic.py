@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, advice, advice_divides, symbols
@@ -153,7 +154,11 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
         return quotient
     marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
     if session.facts.divides(right, left) is False:
-        raise Failure(NotExact(left, right, _plural(node.left), _plural(node.right)), symbol_span(node), marks)
+        problem, symbol = NotExact(left, right, _plural(node.left), _plural(node.right)), symbol_span(node)
+        edits: tuple[Edit, ...] = (Edit(symbol, "//", safe=False),)
+        if problem.is_fraction:
+            edits = (Edit(node.left.span, f"{left}.0", safe=False),) if isinstance(node.left, ast.NumberLiteral) else ()
+        raise Failure(problem, symbol, marks, edits=edits)
     raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), symbol_span(node), marks)
 
 

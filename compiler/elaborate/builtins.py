@@ -164,6 +164,8 @@ BUILTINS: dict[str, Builtin] = {
 
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
+INFINITE = "inf"
+"""A number in arithmetic with tensors alone: compile-time arithmetic has finite numbers only."""
 """Numbers with a name, unless the name is defined otherwise."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from .base import Problem
@@ -29,19 +30,25 @@ class LabelWithin(Problem):
 
 
 class LabelTwice(Problem):
+    """Two stages with one label. `written`: the label in the text, if it is one text that is repeated."""
+
     code: ClassVar[str] = "label-twice"
     name: str
-    repeated: bool = False
+    written: str = ""
     given: bool = False
 
     def message(self) -> str:
         return f"two stages of one body have the {'name' if self.given else 'label'} `{self.name}`"
 
     def label(self) -> str:
-        return "repeated in another iteration or use" if self.repeated else ""
+        return "repeated in another iteration or use" if self.written else ""
 
     def help(self) -> tuple[str, ...]:
-        if self.repeated:
+        braces = re.findall(r"\{([^{}]*)\}", self.written)
+        if braces and all(one.strip().isidentifier() for one in braces):
+            again = f"it is the same in each iteration of a loop around: write its variable into the label, as in `as {self.written}.{{j}}`"
+            return (again, "a label in a block that is used several times `as _` is the same in each use: give the uses labels")
+        if self.written:
             begin = self.name.rstrip("0123456789")
             return (f"make the label different in each iteration of `repeat i in ...`: `as {begin}{{i}}`",)
         if self.given:
@@ -69,4 +76,7 @@ class BadLabel(Problem):
         return f"invalid label `{self.found}`: a label has letters, digits, `_` and, not at the start, `-`"
 
     def help(self) -> tuple[str, ...]:
+        if self.operator:
+            numbered = "`repeat i in 3 { dense 8 relu as fc.{i} }`"
+            return (f"remove it; to number the operators of a loop, write its variable into a label: {numbered}",)
         return ("remove it",) if self.found == NO_LEVEL else ()

@@ -42,7 +42,15 @@ class NotExact(Problem):
         return "`/` must divide exactly"
 
     def help(self) -> tuple[str, ...]:
-        return ("use `//` to round down, or change one of the operands",)
+        if self.left_text or not isinstance(self.left, int):
+            return ("use `//` to round down, or change one of the operands",)
+        fraction = f"for a fraction, write a number with a decimal point: `{self.left}.0 / ...`"
+        return (fraction,) if self.is_fraction else ("use `//` to round down", fraction)
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether the quotient, rounded down, would be nothing: 0 or -1."""
+        return isinstance(self.left, int) and isinstance(self.right, int) and abs(self.left) < abs(self.right)
 
 
 class UnprovableDivision(Problem):

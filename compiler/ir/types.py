@@ -65,6 +65,13 @@ DTYPES = {
         ("bool", "bool", 1),
     )
 }
+_NAMES_OF_TYPES = {
+    "float16": ("half", "f16", "fp16"), "bfloat16": ("bf16",), "float32": ("float", "single", "f32", "fp32"),
+    "float64": ("double", "f64", "fp64"), "uint8": ("byte", "u8"), "int8": ("char", "i8"), "int16": ("short", "i16"),
+    "int32": ("int", "i32"), "int64": ("long", "i64"), "bool": ("boolean",),
+}  # fmt: skip
+"""What they are called in PyTorch, in C, and for short."""
+TYPE_ALIASES = {name: own for own, names in _NAMES_OF_TYPES.items() for name in names}
 FLOAT32 = DTYPES["float32"]
 FLOAT64 = DTYPES["float64"]
 INT64 = DTYPES["int64"]

@@ -42,6 +42,20 @@ COMMANDS = (
 )
 """Names of the modules here that hold a command of that name, in the order of `netc --help`."""
 
+_RUNS = "`netc run FILE.net --weights RUN --input NAME=X.npy` computes the outputs of a model"
+_WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
+_VALIDATES = "`netc train` reports the loss and the metrics of the `validate` share; `netc run` computes the outputs"
+ELSEWHERE = {
+    "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them", "deploy": _WRITES, "eval": _VALIDATES,
+    "evaluate": _VALIDATES, "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
+    "generate": _RUNS, "infer": _RUNS, "lint": "`netc check` checks files",
+    "list": "`netc zoo` lists the published models, `netc ops` the operators",
+    "models": "`netc zoo` lists the published models", "predict": _RUNS, "show": "`netc summary` shows the layers, `netc draw` a picture",
+    "test": _VALIDATES, "validate": "`netc check` checks files",
+    "view": "`netc draw` draws a picture", "visualize": "`netc draw` draws a picture",
+}  # fmt: skip
+"""What other tools call commands, and which command does it here."""
+
 _MODULES = {"import": "importing"}
 """The modules of commands whose names Python cannot import."""
 
@@ -70,7 +84,9 @@ class Commands(click.Group):
         if name == "help":
             raise click.UsageError("there is no command `help`; `netc --help` lists the commands, `netc check --help` explains one", ctx)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
-        if not names and os.path.exists(name):
+        if name in ELSEWHERE:
+            hint = f"; {ELSEWHERE[name]}"
+        elif not names and os.path.exists(name):
             from shlex import quote
 
             hint = f"; to check the file: `netc check {quote(name)}`"

@@ -9,7 +9,7 @@ import click
 
 from .completion import FileName
 from .options import checkpoint_options, choose, precision_options, spec_options
-from .reading import reader
+from .reading import reader, spec_files
 from .report import report
 from .terminal import expect_no_garbage, note, write
 
@@ -53,7 +53,7 @@ def command(
     keep_io: bool,
     weights: Checkpoint | None,
 ) -> None:
-    """Check specs. `-` reads standard input.
+    """Check specs. `-` reads standard input, and of a folder all files `*.net` are checked.
 
     A file with several models is checked model by model.
     """
@@ -65,6 +65,7 @@ def command(
         raise click.UsageError("--fix changes files; give files")
     from ..analysis import analyse_models
 
+    files = spec_files(files)
     expect_no_garbage()
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:

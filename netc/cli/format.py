@@ -8,7 +8,7 @@ import click
 
 from .completion import FileName
 from .program import give_up_on
-from .reading import reader
+from .reading import reader, spec_files
 from .terminal import note, write
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Change nothing; list the files that would change, and exit with 1 if there are any.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
-    """Format specs in place. `-` formats standard input to standard output.
+    """Format specs in place, of a folder all files `*.net`. `-` formats standard input to standard output.
 
     A file with syntax errors is left unchanged.
     """
@@ -28,6 +28,7 @@ def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
 
     from ..files import Unreadable
 
+    files = spec_files(files)
     wrong: list[Diagnostic] = []
     changed: list[str] = []
     for path in files:

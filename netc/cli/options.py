@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from netc.compiler.backends.base import OPSET, OPSETS
+from netc.compiler.ir.types import TYPE_ALIASES
 
 from ..arguments import FLOAT_NAMES, checked_metadata, checked_precision
 from .completion import FileName, FolderName, models
@@ -97,11 +98,18 @@ def graph_options(function: F) -> F:
     return cast("F", command)
 
 
+class FloatName(click.Choice):  # type: ignore[type-arg]
+    """An element type by its name, or by another one that people know it by: `fp16`, `half`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(TYPE_ALIASES.get(value, value), param, ctx)
+
+
 def precision_options(function: F) -> F:
     """`--dtype`, `--keep-io`."""
     keep = click.option("--keep-io", is_flag=True, help="With --dtype: inputs and outputs stay float32.")
     dtype = click.option(
-        "--dtype", type=click.Choice(FLOAT_NAMES), help="The element type of everything that the spec gives none; float32 without it."
+        "--dtype", type=FloatName(FLOAT_NAMES), help="The element type of everything that the spec gives none; float32 without it."
     )
     return dtype(keep(function))
 

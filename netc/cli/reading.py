@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
 Reader = "Callable[[], tuple[SourceFile, str | None]]"
+
+
+def spec_files(paths: Sequence[str]) -> tuple[str, ...]:
+    """The files of these paths: of a folder, all specs in it and in the folders below, but for hidden ones."""
+    found: list[str] = []
+    for path in paths:
+        if path == "-" or not os.path.isdir(path):
+            found.append(path)
+            continue
+        inside: list[str] = []
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            specs = sorted(name for name in names if name.endswith(".net") and not name.startswith("."))
+            inside += [os.path.normpath(os.path.join(folder, name)) for name in specs]
+        found += inside or [path]  # which is then refused as no file
+    return tuple(dict.fromkeys(found))
 
 
 def reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile, str | None]]:

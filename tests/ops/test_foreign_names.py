@@ -89,7 +89,7 @@ def test_optimizer(name: str) -> None:
 
 
 TABLES = {
-    "arange": torch.arange(4),
+    "arange": torch.arange(5),
     "eye": torch.eye(4),
     "linspace": torch.linspace(0, 1, 5),
     "ones": torch.ones(5),

@@ -11,6 +11,7 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import show
+from ...ir.types import TYPE_ALIASES
 from ...ir.values import Value
 from ...ops.base import Arg, Operator
 from ...ops.initialisers import ALIASES, INIT, INITIALISERS
@@ -21,14 +22,6 @@ from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
 from .argument_edits import Hint, moved_last, removed, rewritten
 from .parameters import extra_argument_hint, is_activation
 from .tensor_arguments import pipeline_text, tensor_hint
-
-_NAMES_OF_TYPES = {
-    "float16": ("half", "f16", "fp16"), "bfloat16": ("bf16",), "float32": ("float", "single", "f32", "fp32"),
-    "float64": ("double", "f64", "fp64"), "uint8": ("byte", "u8"), "int8": ("char", "i8"), "int16": ("short", "i16"),
-    "int32": ("int", "i32"), "int64": ("long", "i64"), "bool": ("boolean",),
-}  # fmt: skip
-"""What they are called in PyTorch, in C, and for short."""
-_TYPES = {name: own for own, names in _NAMES_OF_TYPES.items() for name in names}
 
 
 def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
@@ -215,7 +208,7 @@ def _is_of(kind: Kind[Any], value: object) -> bool:
 
 def near_word(kind: Kind[Any], name: str) -> list[str]:
     """The words of the kind that may be meant: that of PyTorch's or Keras' name, or similar ones."""
-    names = {DTYPE: _TYPES, INIT: ALIASES}.get(kind, {})
+    names = {DTYPE: TYPE_ALIASES, INIT: ALIASES}.get(kind, {})
     meant = names.get(name, names.get(name.lower()))
     if meant is not None:
         return [meant]

@@ -25,7 +25,7 @@ from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
 from ..scopes.values import UNKNOWN, Flow, TrailingActivation
-from .argument_edits import Hint, labelled, moved_last, removed
+from .argument_edits import Hint, labelled, moved_last, removed, rewritten
 from .argument_hints import example_of, known_sizes, meant_hint, near_word, relative_hint, sizes_of, surplus_hint
 from .base import Part
 from .expressions import MISSPELT
@@ -134,7 +134,10 @@ class Arguments(Part):
     def _unknown(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
         hint, advice = labelled(node, keyword), self.session.foreign_argument(cls, keyword.name)
         quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
-        if cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
+        own = self._activation_with(cls, node, keyword)
+        if own:
+            hint = own
+        elif cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
             bare = quoted or keyword.value.span.text
             sentence = f"write the activation without a name, after the other arguments: `{bare}`"
             hint = Hint(sentence, moved_last(node, keyword.span, bare))
@@ -148,6 +151,18 @@ class Arguments(Part):
         tensors = tuple(name for name in others if name not in cls.signature)
         problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice, tensors)
         return Failure(problem, keyword.name_span, edits=edits)
+
+    def _activation_with(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword) -> Hint:
+        """For an argument of the activation, `dense 4 gelu approximate=tanh`: it is in parentheses with it."""
+        last = node.positional[-1] if node.positional else None
+        if not cls.takes_activation or node.called or not isinstance(last, ast.Name) or not is_activation(last.name):
+            return Hint()
+        if keyword.name not in Operator.registry[last.name].aliases:
+            return Hint()
+        written = f"({last.name} {keyword.span.text})"
+        between = [k for k in node.keywords if last.span.end <= k.span.start < keyword.span.start]
+        edits = () if between else rewritten(last.span, keyword.span, written)
+        return Hint(f"it is an argument of `{last.name}`: write `{written}`", edits)
 
     def _split_activation(
         self, cls: type[Operator], node: ast.Apply, scope: Scope

@@ -5,17 +5,20 @@ The arguments that are tensors come first and are the input of the stage; the ot
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 
 from ...errors.arguments import NotForTensors
 from ...errors.names import NotATensor
 from ...ir.values import Value
-from ..builtins import OF_TENSORS
+from ..builtins import INFINITE, OF_TENSORS
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
+from .argument_edits import Hint
 from .base import Interpreter, Part
 from .stage_parameters import StageParameters, is_parameter
 from .tensor_arithmetic import infix, prefix
@@ -37,7 +40,8 @@ class CallSyntax(Part):
         count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
         late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
         if late is not None:
-            raise Failure(NotATensor("a compile-time value", _tensors_first(node, count)), node.positional[count].span)
+            hint = _tensors_first(node, count, scope)
+            raise Failure(NotATensor("a compile-time value", hint.help), node.positional[count].span, edits=hint.edits)
         flows = [self.mixed(a, scope) for a in node.positional[:count]]
         stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
         found = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
@@ -48,7 +52,7 @@ class CallSyntax(Part):
     def mixed(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
         if not has_tensor(expr, scope):
-            return self.interpreter.evaluate(expr, scope)
+            return self._number(expr, scope)
         match expr:
             case ast.Name(span, name):
                 return self.interpreter.operand(ast.Apply(span, name, span, (), ()), scope)
@@ -64,6 +68,15 @@ class CallSyntax(Part):
                 call = ast.Apply(span, function.name, function.span, arguments, keywords, called=True)
                 return self.interpreter.operand(call, scope)
         raise Failure(NotForTensors(*_reason(expr)), expr.span)
+
+    def _number(self, expr: ast.Expr, scope: Scope) -> Any:
+        """The value of an expression without tensors; next to a tensor it may be infinite."""
+        match expr:
+            case ast.Name(name=name) if name == INFINITE and scope.find(name) is None:
+                return inf
+            case ast.Unary(op="-", operand=ast.Name(name=name)) if name == INFINITE and scope.find(name) is None:
+                return -inf
+        return self.interpreter.evaluate(expr, scope)
 
     def _chain(self, expr: ast.Binary, scope: Scope) -> Any:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
@@ -146,8 +159,13 @@ def _reason(expr: ast.Expr) -> tuple[str, str]:
     return "such an expression cannot contain tensors", ""
 
 
-def _tensors_first(node: ast.Apply, count: int) -> str:
-    """Help for a tensor after other arguments, such as Keras's `Dense(64)(x)`."""
+def _tensors_first(node: ast.Apply, count: int, scope: Scope) -> Hint:
+    """Help for a tensor after other arguments, such as Keras's `Dense(64)(x)`, and `where(c, 0, x)`."""
     *others, last = (e.span.text for e in node.positional)
+    short = len(node.span.text) <= _LONGEST and "\n" not in node.span.text
+    if node.name == "where" and short and len(node.positional) == 3 and not node.keywords and has_tensor(node.positional[2], scope):
+        written = f"where({others[0]}, {last}, {others[1]}, reverse=true)"
+        return Hint(f"tensors come first: `{written}`", (Edit(node.span, written),))
     written = f"{last.strip('()')} -> {' '.join((node.name, *others))}"
-    return f"tensors come first: `{written}`" if count == 0 and len(written) <= _LONGEST and "\n" not in written else "tensors come first"
+    shown = count == 0 and len(written) <= _LONGEST and "\n" not in written
+    return Hint(f"tensors come first: `{written}`" if shown else "tensors come first")

@@ -57,7 +57,9 @@ class Functions(Part):
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
-        candidates = self.session.near(name, [*BUILTINS, *OF_LAYERS, *INITIALISERS, *functions])
+        own = name.rpartition(".")[2]  # of `np.sqrt`
+        known = [*BUILTINS, *OF_LAYERS, *INITIALISERS, *functions]
+        candidates = (own,) if own != name and own in known else self.session.near(name, known)
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else _HABITS.get(name, "")
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 
 from ...dims import Dim, bounds
 from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
+from ...errors.names import UnknownName
 from ...errors.structure import InputMisplaced
 from ...errors.values import NonPositive, NotANumber
 from ...ir.types import BATCH, DTYPES, UNNAMED_INPUT, DType, TensorType, show_shape
@@ -79,7 +81,10 @@ class InputDeclarations(Part):
     def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
         self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
-        sizes = self._expressions.sizes(node.shape, scope)
+        try:
+            sizes = self._expressions.sizes(node.shape, scope)
+        except Failure as failure:
+            raise _as_dimension(failure) from None
         _check_positive(sizes)
         shape, items = tuple([size for size, _ in sizes]), tuple([item for _, item in sizes])
         batched = self._batched(node, scope)
@@ -110,6 +115,16 @@ class InputDeclarations(Part):
             batched = self._arguments.flag("input", keyword, scope)
             self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
         return batched
+
+
+def _as_dimension(failure: Failure) -> Failure:
+    """The failure of a name in a shape, `input [seq]`: in capitals it is a dimension of any size."""
+    match failure.problem:
+        case UnknownName(name=name, near=(), hint="", later=False) if name.isidentifier() and not name.isupper():
+            problem = UnknownName(name, (), f"a dimension that may have any size is written in capitals: `{name.upper()}`")
+            edits = () if name.upper() == BATCH else (Edit(failure.span, name.upper(), safe=False),)
+            return Failure(problem, failure.span, failure.marks, edits=edits)
+    return failure
 
 
 def _check_batch(shape: ast.Expr, scope: Scope) -> None:

@@ -6,7 +6,9 @@ In: the name, and its binding if there is one. Out: a `Failure` that says what i
 from __future__ import annotations
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.habits import HABITS
+from netc.dsl.source import Span
 
 from ...errors.base import Advice
 from ...errors.names import NotAStage, UnknownName, UnknownStage
@@ -17,6 +19,7 @@ from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.values import TensorTuple
 from ..session import ElaborationSession
+from .tensor_forms import form_edit, tensor_form
 
 
 def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
@@ -54,6 +57,9 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
         raise AlreadyReported
     if name in HABITS:
         return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
+    form = tensor_form(node)
+    if form:
+        return Failure(UnknownStage(node.name, elsewhere=Advice(f"write `{form}`")), node.name_span, edits=(form_edit(node, form),))
     visible = [n for n in scope.visible() if n != "in"]
     elsewhere = session.foreign_stage(name)
     own = elsewhere.replacement.text if elsewhere.replacement is not None else ""
@@ -63,7 +69,13 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
     candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
     if not node.positional and not node.keywords and any(n in visible for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
-    return Failure(UnknownStage(node.name, candidates, Advice() if alike else elsewhere), node.name_span)
+    problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)
+    return Failure(problem, node.name_span, edits=_with_use(name, elsewhere, node) if not alike else ())
+
+
+def _with_use(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
+    """The `use` of a block of the standard library, at the beginning of the file."""
+    return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),) if elsewhere.use else ()
 
 
 def plain(name: str) -> str:

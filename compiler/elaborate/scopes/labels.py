@@ -52,7 +52,7 @@ class LabelAllocator:
             raise Failure(LabelTwice(label, given=True), span, ((place, f"this one has no label and is called `{label}`"),))
         if other != label:
             raise Failure(LabelWithin(*sorted((label, other), key=len)), span, ((place, f"this is `{other}`"),))
-        raise Failure(LabelTwice(label, place == span), span, ((place, "first here"),))
+        raise Failure(LabelTwice(label, span.text if place == span else ""), span, ((place, "first here"),))
 
     def _register(self, label: str, span: Span) -> tuple[str, Span] | None:
         """Registers the label, or returns the label that it conflicts with."""

@@ -1,0 +1,67 @@
+"""Functions that make a tensor in other libraries, `arange(T)`, `zeros(2, 3)`, `weight [5, 1]`, as tables or parameters.
+
+In: a stage as it is written. Out: the text to write instead, empty if its arguments do not say it. Always: the arguments are those that are
+written, never an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.source import Span
+
+_INDICES = "ijkl"
+_PARAMETERS = ("weight", "weights", "bias", "parameter", "variable")
+_FILLED = {"zeros": "0", "ones": "1"}
+_SIMPLE = (ast.NumberLiteral, ast.Name, ast.Attribute, ast.IndexExpr)
+
+
+def tensor_form(node: ast.Apply) -> str:
+    """What is written instead of the stage."""
+    name, arguments = node.name.rpartition(".")[2].lower(), node.positional
+    if node.keywords or node.label is not None or not arguments:
+        return ""
+    if name in _PARAMETERS and not node.called:
+        return f"param {arguments[0].span.text} as {name}" if len(arguments) == 1 else ""
+    sizes = _sizes(arguments)
+    if name in _FILLED and 0 < len(sizes) <= len(_INDICES):
+        return _table(sizes, "float32", _FILLED[name])
+    if name == "eye" and len(sizes) == 1:
+        return _table(sizes * 2, "float32", "1 if i == j else 0")
+    if name == "arange" and len(sizes) == len(arguments):
+        return _counted(sizes)
+    return ""
+
+
+def _sizes(arguments: Sequence[ast.Expr]) -> list[str]:
+    """The numbers, also those of one list; none if an argument is anything else."""
+    first = arguments[0]
+    items = first.items if len(arguments) == 1 and isinstance(first, ast.ListExpr) else arguments
+    return [item.span.text for item in items] if all(isinstance(item, _SIMPLE) for item in items) else []
+
+
+def _table(sizes: Sequence[str], dtype: str, formula: str) -> str:
+    return f"table ({', '.join(_INDICES[: len(sizes)])}) [{', '.join(sizes)}] {dtype} = {formula}"
+
+
+def _counted(bounds: Sequence[str]) -> str:
+    """`arange(stop)`, `arange(start, stop)` and `arange(start, stop, step)`, the last of literals."""
+    match bounds:
+        case [stop]:
+            return _table([stop], "int64", "i")
+        case [start, stop]:
+            return _table([f"{stop} - {start}" if start != "0" else stop], "int64", f"i + {start}" if start != "0" else "i")
+        case [start, stop, step] if all(bound.isdecimal() for bound in bounds) and int(step):
+            count = len(range(int(start), int(stop), int(step)))
+            return _table([str(count)], "int64", f"{step} * i" + (f" + {start}" if start != "0" else ""))
+    return ""
+
+
+def form_edit(node: ast.Apply, written: str) -> Edit:
+    """The form in place of the stage: in brackets, unless it is a whole pipeline or its head."""
+    text, span = node.span.file.text, node.span
+    before, after = text[: span.start].rstrip(" \t"), text[span.end :].lstrip(" \t")
+    alone = before[-1:] in ("", "\n", "=", ";", "{") and (after[:1] in ("", "\n", ";", "}", "#") or after.startswith("->"))
+    return Edit(Span(span.file, span.start, span.end), written if alone else f"({written})", safe=False)

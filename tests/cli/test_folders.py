@@ -1,0 +1,72 @@
+"""`netc check FOLDER` and `netc format FOLDER`: the specs in a folder and below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from netc.cli import cli
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, text in {
+        "a.net": "input 3 -> dense 2\n",
+        "below/b.net": "input 3->dense 2 -> nothing\n",
+        "below/.hidden.net": "not a spec",
+        ".venv/c.net": "not a spec",
+        "notes.txt": "not a spec",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_all_specs_are_checked(folder: Path) -> None:
+    result = CliRunner().invoke(cli, ["check", "."])
+    assert result.exit_code == 1
+    assert "below/b.net:1:" in result.output.replace("\\", "/")
+    assert "1 error" in result.output
+    (folder / "below/b.net").write_text("input 3 -> relu\n")
+    result = CliRunner().invoke(cli, ["check", ".", "a.net"])
+    assert (result.exit_code, "no errors in 2 files" in result.output + result.stderr) == (0, True)
+
+
+def test_all_specs_are_formatted(folder: Path) -> None:
+    assert CliRunner().invoke(cli, ["format", "below"]).exit_code == 0
+    assert (folder / "below/b.net").read_text() == "input 3 -> dense 2 -> nothing\n"
+    assert (folder / "below/.hidden.net").read_text() == "not a spec"
+
+
+@pytest.mark.parametrize("word", ["export", "predict", "eval", "generate", "show", "list", "fit"])
+def test_words_of_other_tools(word: str) -> None:
+    from netc.cli import COMMANDS, ELSEWHERE
+
+    result = CliRunner().invoke(cli, [word])
+    if word in COMMANDS:
+        return
+    assert result.exit_code == 2
+    assert ELSEWHERE[word] in " ".join(result.output.split())
+
+
+def test_what_the_words_of_other_tools_name_exists() -> None:
+    import re
+
+    from netc.cli import COMMANDS, ELSEWHERE
+
+    named = {command for text in ELSEWHERE.values() for command in re.findall(r"`netc (\w+)", text)}
+    assert named <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(("alias", "name"), [("fp16", "float16"), ("half", "float16"), ("bf16", "bfloat16"), ("double", "float64")])
+def test_element_types_by_other_names(alias: str, name: str, folder: Path) -> None:
+    """As `--precision` of `netc train` calls them, and PyTorch."""
+    import netc
+
+    shown = [CliRunner().invoke(cli, ["compile", "a.net", "--target", "torch", "--dtype", one]).output for one in (alias, name)]
+    assert shown[0] == shown[1]
+    model = netc.compile("input 3 -> dense 2")
+    assert model.source(dtype=alias) == model.source(dtype=name)
