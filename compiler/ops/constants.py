@@ -29,7 +29,7 @@ from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
 from .formula import BinaryFormula, Const, Formula, ItemFormula, StoredList, depth, is_static, list_shape, moved_formula, parts
 from .formula_bounds import interval, kind_of, may_be_zero
-from .formula_values import evaluate, valueless
+from .formula_values import evaluate, fold, valueless
 from .initialisers import INIT, check_init
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
 
@@ -144,6 +144,7 @@ class TableOperator(Operator):
         for part in parts(self.formula):
             if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > _LARGEST:
                 raise OperatorError(LargeNumber(part.value, _LARGEST), argument("formula"))
+        for part in parts(fold(self.formula)):  # `i % (2 * 2 // 2)` is `i % 2`, whose divisor is known
             if isinstance(part, ItemFormula):
                 self._check_item(part)
             if isinstance(part, BinaryFormula) and part.op in ("//", "%") and self._may_divide_by_zero(part):

@@ -15,6 +15,7 @@ from ..ir.values import Value
 from ..ir.walk import join
 from ..ops.base import Operator
 from ..ops.formula import Formula, plain_formula
+from ..ops.parameter_of import ParameterOf
 from .items import Refused
 
 
@@ -61,5 +62,7 @@ class _Copy:
             inner = self.graph(node.graph, "")
             return CallNode(inner, inputs, outputs, label, node.span, node.modules, node.shared, scan=node.scan, frozen=node.frozen)
         op = plain_operator(node.op)
+        if isinstance(op, ParameterOf):
+            op = ParameterOf(**{**op.args, "path": join(path, op.path)})
         specs = op.parameters(op.bind(tuple(v.type for v in inputs), self.facts))
         return OpNode(op, inputs, outputs, label, node.span, specs, node.tie, node.shared, frozen=node.frozen)

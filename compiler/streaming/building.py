@@ -16,8 +16,10 @@ from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ..ir.types import TensorType
 from ..ir.values import Value
-from ..ir.walk import join, needed
+from ..ir.walk import join, needed, route
 from ..ops.base import Operator
+from ..ops.constants import ParamOperator
+from ..ops.parameter_of import ParameterOf
 
 
 class Home(Record):
@@ -88,11 +90,30 @@ class Building:
             graph.output_names.append(name)
             graph.outputs.append(value)
         graph.nodes = needed(graph.nodes, graph.outputs)
+        self._own_parameters()
         graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
         used = {id(n.shared) for n in graph.nodes if n.shared is not None}
         graph.declares = [module for module in graph.declares if id(module) in used]
         _label(graph)
         return graph
+
+    def _own_parameters(self) -> None:
+        """Parameters of stages that are not in this graph, `embed.weight` where only the start of the stream embeds, are its own, under
+        the keys that they have in the whole."""
+        bodies = [node.graph for node in self.graph.nodes if isinstance(node, CallNode)]
+        found: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
+        for node in [node for graph in (self.graph, *bodies) for node in graph.nodes]:
+            match node:
+                case OpNode(op=ParameterOf() as op) if not route(self.graph, op.path):
+                    found.setdefault(join(op.path, op.parameter), []).append((node, op))
+        for key, nodes in found.items():
+            module = SharedModule(key, nodes[0][0].span) if len(nodes) > 1 else None
+            if module is not None:
+                self.graph.declares.append(module)
+            for node, op in nodes:
+                node.label, node.shared = key, module
+                node.op = ParamOperator(shape=op.shape, dtype=op.dtype, trainable=op.dtype.is_float)
+                node.specs = node.op.parameters(node.op.bind((), self.facts))
 
     def untied(self) -> dict[str, str]:
         """Parameters that were tied to a stage that is not in this graph: their names, and those that they have in the whole."""

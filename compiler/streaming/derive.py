@@ -13,14 +13,16 @@ from typing import Any
 from ..dims import Dim, SymDim, symbol, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
-from ..ir.graph import CallNode, Graph, OpNode, Program, Scan, Tie
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
 from ..ir.types import BATCH, BOOL, INT64, TensorType
 from ..ir.values import Value
 from ..ir.walk import join, needed
 from ..ops.constants import ParamOperator, TableOperator
-from ..ops.formula import Const, Formula, UnaryFormula
+from ..ops.formula import Const, Formula
+from ..ops.formula_values import fold
 from ..ops.joining import Concat
 from ..ops.mode import ByMode
+from ..ops.parameter_of import ParameterOf
 from . import rules as rules
 from .bodies import plain_operator, plain_type
 from .building import Building, Home
@@ -111,7 +113,7 @@ class _Derivation:
     def _walk(self, graph: Graph, path: str, known: Known, homes: dict[int, str], frozen: bool, frame: Frame | None) -> None:
         """The nodes of a graph. Nests as deep as blocks do, which is bounded."""
         homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
-        for node in graph.nodes:
+        for node in _streamed_nodes(graph):
             self.memory.step.frame = self.memory.start.frame = frame
             own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
             items = [known[id(v)] for v in node.inputs]
@@ -140,7 +142,7 @@ class _Derivation:
     def _operator(self, node: OpNode, items: list[Item], home: Home) -> Sequence[Item]:
         if isinstance(node.op, ByMode):
             return items[1:]
-        node = _plain(node, home.path.removesuffix(node.label))
+        node = _plain(node, home.path)
         for item in items:
             if isinstance(item, Withheld):
                 raise self._at_the_end(item)
@@ -277,20 +279,27 @@ def _vector(size: Dim) -> TensorType:
 
 def _number(formula: Formula) -> Number | None:
     """The number that all elements of a table are."""
-    match formula:
+    match fold(formula):
         case Const(value) if not isinstance(value, SymDim):
             return value
-        case UnaryFormula("-", Const(value)) if not isinstance(value, SymDim):
-            return -value
     return None
 
 
 def _plain(node: OpNode, path: str) -> OpNode:
-    """The node without formulas of the graph that it was in, at `path`, and with the label of another node in the whole."""
-    op = plain_operator(node.op)
+    """The node at `path`, without formulas of the graph that it was in, and with the full paths of other nodes in the whole."""
+    op, around = plain_operator(node.op), path.removesuffix(node.label)
     if isinstance(op, ParamOperator) and op.norms_of is not None:
-        op = ParamOperator(**{**op.args, "norms_of": path + op.norms_of})
+        op = ParamOperator(**{**op.args, "norms_of": around + op.norms_of})
+    if isinstance(op, ParameterOf):
+        op = ParameterOf(**{**op.args, "path": path if node.shared is not None else around + op.path})
     return OpNode(op, node.inputs, node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
+
+
+def _streamed_nodes(graph: Graph) -> list[Node]:
+    """The nodes that the outputs need: a stage whose result is unused is no reason to refuse a stream. Calls and nodes with parameters
+    stay, since others may read these parameters."""
+    kept = [v for node in graph.nodes if isinstance(node, CallNode) or node.specs for v in node.outputs]
+    return needed(graph.nodes, [*graph.outputs, *kept])
 
 
 def _needed_states(memory: Memory, outputs: Iterable[Value]) -> list[Remembered]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..ir.types import BOOL, DType, Shape
 from ..ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
 from ..ops.formula_bounds import interval
+from ..ops.formula_values import fold
 
 HIDDEN = -1e4
 """A score that no other outweighs."""
@@ -17,7 +18,7 @@ HIDDEN = -1e4
 def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
     """What a table of that shape has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are
     the numbers of their indices."""
-    proof = _Later(shape, query, key)
+    proof, formula = _Later(shape, query, key), fold(formula)
     if element == BOOL:
         return proof.truth(formula)
     most = proof.most(formula)
@@ -26,7 +27,7 @@ def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DTyp
 
 def least_in(formula: Formula, shape: Shape) -> float | None:
     """A number above 0 that no element of a table is below, if one is known."""
-    low, _ = interval(formula, shape)
+    low, _ = interval(fold(formula), shape)
     return low if low is not None and low > 0 else None
 
 

@@ -106,8 +106,9 @@ class Assignments(Part):
         return BodyResult(flow_of(tuple(part for parts in flows if parts is not None for part in parts)), tuple(names))
 
     def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
-        """A pipeline by itself."""
-        flow = self._pipelines.tensors(node.pipeline, scope)
+        """A pipeline by itself. What a body gives of an operator with secondary results is the main one, also where the body is inlined:
+        the names below drop the others from the node."""
+        flow = main_result(self._pipelines.tensors(node.pipeline, scope))
         if differs(flow):
             return BodyResult(flow, ())
         return BodyResult(flow, _names(bare_name(node.pipeline), flow))
