@@ -29,6 +29,7 @@ from netc.dsl.record import replace
 
 from ...dims import Condition, symbols
 from ..base import Imported, ImportFailed, Obstacle
+from .experts import static_experts
 from .foreign import foreign_code
 from .modules import aliases_of
 from .opaque import opaque_modules
@@ -234,7 +235,7 @@ def _export(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with opaque_modules(module), foreign_code(), quiet():
+        with opaque_modules(module), static_experts(module), foreign_code(), quiet():
             return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
