@@ -25,6 +25,8 @@ from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runti
 from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
+_IN_MEMORY = 1 << 26
+"""The most bytes of weights that ONNX Runtime gets as a message, of which it makes two further copies. It maps a file into memory."""
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
 __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort"]
@@ -154,7 +156,7 @@ class OnnxSession:
         proto, names = artefact.made.proto, tuple(artefact.made.tensors)
         self._nodes = lambda: (proto, names)
         self._whole = artefact.made.whole
-        if not artefact.is_large:
+        if artefact.nbytes <= _IN_MEMORY and not artefact.is_large:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
@@ -163,6 +165,8 @@ class OnnxSession:
             artefact.save(path, lasting=False)
         except OSError as error:
             self._folder.cleanup()
+            if not artefact.is_large:
+                return artefact.to_bytes()
             error.filename = error.filename or gettempdir()  # which says where the room is missing
             raise
         return path

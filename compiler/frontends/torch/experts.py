@@ -22,7 +22,8 @@ def static_experts(model: nn.Module) -> Iterator[None]:
     """See the module's docstring. A model that cannot switch stays as it is: torch.export says what it cannot follow."""
     before: list[tuple[Any, Any]] = []
     try:
-        for module in model.modules():
+        modules: list[Any] = list(model.modules())
+        for module in modules:
             if hasattr(module, "set_experts_implementation") and hasattr(module, "get_experts_implementation"):
                 current = module.get_experts_implementation()
                 try:

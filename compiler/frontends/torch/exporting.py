@@ -156,7 +156,8 @@ def _with_notes(found: Imported, notes: Sequence[str]) -> Imported:
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
     """The typed graph of what torch.export made, as of a `.pt2` file. Its symbols are called N, and then A, B, C..."""
-    return read_program(program, "Model" if module is None else type(module).__name__, None)
+    found = read_program(program, "Model" if module is None else type(module).__name__, None)
+    return replace(found, widened=False)  # the program itself refuses sizes outside of its conditions
 
 
 def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
