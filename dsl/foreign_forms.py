@@ -257,6 +257,14 @@ def _goes_on(stop: Stop) -> bool:
     return any(token.type == "ARROW" for token in stop.tokens[stop.at : end])
 
 
+def _unnamed_section(stop: Stop) -> Diagnostic | None:
+    """`train (beta=0.1) {`."""
+    if stop.token.type != "LPAR" or [token.type for token in stop.before] != ["TRAIN"]:
+        return None
+    help = "write `train name(...) {`; in a file with models the name is the model's, or `train name(...) for model {`"
+    return errors.syntax(stop.span, "a train section with parameters needs a name", help=(help,))
+
+
 def _logic(stop: Stop) -> Diagnostic | None:
     """`x and y` of tensors."""
     if stop.token.type not in ("AND", "OR") or "ARROW" not in stop.possible:
@@ -302,6 +310,7 @@ EXPLAINED = (
     _incremented,
     _compared,
     _annotated,
+    _unnamed_section,
     _logic,
     _list_of_stages,
     _repeat_of_einops,

@@ -31,6 +31,8 @@ class LossNotScalar(Problem):
         return f"`{self.what}` must be one number, found {self.found}"
 
     def help(self) -> tuple[str, ...]:
+        if self.found.dtype.kind != "float":
+            return ("end it with `-> cast float32 -> mean`",)
         return ("end it with `-> mean`, or give the loss function `reduction=mean`",)
 
 
@@ -63,9 +65,7 @@ class UnknownSetting(Problem):
     def help(self) -> tuple[str, ...]:
         if self.remedy:
             return (self.remedy,)
-        if self.near:
-            return (f"did you mean `{self.near[0]}`?",)
-        return (f"give the tensor a name: `{self.name} = ...`",)
+        return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
     def replacement(self) -> Replacement | None:
         return Replacement(self.near[0]) if self.near and not self.remedy else None
@@ -201,12 +201,13 @@ class UnknownOption(Problem):
 
 
 class NothingMatches(Problem):
-    """A pattern that is meant for parameters. `some` are the first ones of the model."""
+    """A pattern that is meant for parameters. `some` are the first ones of the model. `is_stage`: it is the name of a stage with some."""
 
     code: ClassVar[str] = "pattern-without-match"
     pattern: str
     near: tuple[str, ...]
     some: tuple[str, ...]
+    is_stage: bool = False
 
     def message(self) -> str:
         return f"no parameter of the model is called `{self.pattern}`"
@@ -215,6 +216,8 @@ class NothingMatches(Problem):
         return ("the first ones are " + ", ".join(f"`{name}`" for name in self.some) if self.some else "it has no parameters",)
 
     def help(self) -> tuple[str, ...]:
+        if self.is_stage:
+            return (f'for all parameters of the stage, write `"{self.pattern}.*"`',)
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
 

@@ -89,7 +89,8 @@ def _without_match(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     names = [name.removeprefix(f"{MODEL}.") for name, info in parameters(training.program).items() if info.trainable]
     for pattern in (*recipe.freeze, *(rule.pattern for rule in recipe.groups)):
         if not any(fnmatchcase(name, pattern.text) for name in names):
-            yield diagnostic(NothingMatches(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5])), pattern.span)
+            is_stage = any(fnmatchcase(name, f"{pattern.text}.*") for name in names)
+            yield diagnostic(NothingMatches(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span)
 
 
 def check_section(training: Training) -> list[Diagnostic]:

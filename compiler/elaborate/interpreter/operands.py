@@ -17,6 +17,7 @@ from ...errors.values import BadListIndex, NotANumber
 from ...ir.values import Value
 from ...ops.base import Operator
 from ..builtins import BUILTINS, CONSTANTS, INFINITE
+from ..names.name_errors import hint_in_training
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, BlockDef, FnDef, Scope
 from ..scopes.show import show_value
@@ -162,7 +163,8 @@ class Operands(Part):
         if later is not None:
             return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
         known = [n for n in scope.visible() if n != "in"]
-        return Failure(UnknownName(node.name, self.session.near(node.name, [*Operator.registry, *known])), node.name_span)
+        candidates = self.session.near(node.name, [*Operator.registry, *known])
+        return Failure(UnknownName(node.name, candidates, hint_in_training(node.name, candidates, self.session)), node.name_span)
 
     def _on_in(self, node: ast.Apply, scope: Scope) -> Flow:
         """A stage without a head, on the input of the body."""

@@ -5,6 +5,8 @@ In: the name, and its binding if there is one. Out: a `Failure` that says what i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 from netc.dsl.habits import HABITS
@@ -82,3 +84,10 @@ def plain(name: str) -> str:
     """A name without what differs between styles of writing it: `conv2d`, `Conv2d`, `max_pool`, `MaxPool1d`."""
     word = name.lower().replace("_", "")
     return word[:-2] if word.endswith(("1d", "2d", "3d")) else word
+
+
+def hint_in_training(name: str, near: Sequence[str], session: ElaborationSession) -> str:
+    """The help for the name of a tensor in a train section, if none is similar: it may be what the data provide."""
+    if not session.in_training or near:
+        return ""
+    return f"declare in the section what the data have in addition: `{name} = input SHAPE`, with `int64` for class numbers"

@@ -6,6 +6,7 @@ In: statements of a section, as they are written. Out: what is found in them. Al
 from __future__ import annotations
 
 from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
 from netc.dsl.source import Span
 
 from ...ops import Operator
@@ -14,6 +15,38 @@ NAMED = ("optimizer", "schedule", "data", "validate")
 """What is followed by a name: an optimizer, a schedule, a format of data."""
 OF_OPTIMIZERS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
 """Words that are often taken for settings, with the argument of the optimizer that is meant."""
+OF_OTHERS = {
+    "batch": ("batch_size", "batchsize", "bs", "train_batch_size", "per_device_train_batch_size"),
+    "epochs": ("epoch", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs"),
+    "steps": ("step", "num_steps", "max_steps", "total_steps", "iterations", "max_iters"),
+    "clip": ("grad_clip", "gradient_clip", "gradient_clip_val", "clip_norm", "clip_grad_norm", "max_norm", "max_grad_norm"),
+    "schedule": ("scheduler", "lr_scheduler", "lr_schedule"),
+    "validate": ("validation", "val", "valid", "validation_split", "val_split", "validation_data"),
+    "seed": ("random_seed", "manual_seed", "random_state"),
+}
+"""By setting, what it is called elsewhere."""
+REMEDIES = {
+    ("accumulate", "accumulation", "grad_accum", "gradient_accumulation", "gradient_accumulation_steps", "accumulate_grad_batches"): (
+        "it is an argument of the batch: write `batch 32 accumulate={value}`"
+    ),
+    ("early_stopping", "early_stop", "stop", "patience"): (
+        "a run has all of its steps, and the best weights are kept: write `keep best loss`, or the name of a metric in place of `loss`"
+    ),
+    ("checkpoint", "save_best", "save_best_only", "monitor"): (
+        "the best weights are kept: write `keep best loss`, or the name of a metric in place of `loss`"
+    ),
+    ("shuffle",): "remove it: the samples are in another order in each epoch",
+    ("criterion", "loss_fn", "loss_function", "objective"): "name what is minimised: `loss = ...`",
+    ("metric", "metrics", "accuracy", "precision", "recall", "f1", "auc", "roc_auc"): (
+        "a metric has a formula, such as `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`"
+    ),
+    ("device", "gpu", "cuda", "amp", "fp16", "bf16", "num_workers"): (
+        "remove it: how a run is computed is said on the command line, `netc train --device cuda --precision bf16`"
+    ),
+    ("warmup", "warmup_steps", "num_warmup_steps"): "it is a part of the schedule: write `schedule warmup {value} -> cosine`",
+    ("ema_decay", "swa"): "write `ema {value}`",
+}
+"""Help for other words; `{value}` is the first argument."""
 REPEATED = ("group", "freeze", "keep", "draw")
 SETTINGS = (
     "optimizer",
@@ -32,6 +65,25 @@ SETTINGS = (
     "seed",
 )
 """All of them, in the order of the documentation."""
+
+
+def similar(word: str) -> tuple[str, ...]:
+    """The settings that may be meant by another word."""
+    own = tuple(setting for setting, others in OF_OTHERS.items() if word in others)
+    return own or tuple(near(word, SETTINGS))
+
+
+def remedy(word: str, value: str) -> str:
+    """How what is no setting is written, with its first argument; empty if that is not known."""
+    if word in OF_OPTIMIZERS:
+        return of_an_optimizer(word, value)
+    return next((text.format(value=value) for words, text in REMEDIES.items() if word in words), "")
+
+
+def of_an_optimizer(word: str, value: str) -> str:
+    """How an argument of the optimizer is written, if this is one."""
+    name = OF_OPTIMIZERS.get(word)
+    return f"it is an argument of the optimizer: write `optimizer adamw {name}={value}`" if name is not None else ""
 
 
 def arithmetic(head: ast.Tensor) -> tuple[str, Span] | None:
@@ -56,8 +108,15 @@ def assigned(statement: ast.Statement) -> tuple[str, str] | None:
     """The setting, or the argument of an optimizer, that is written as a tensor, `epochs = 3`, and what it is set to."""
     match statement:
         case ast.Assign(targets=(name,), unpack=False, value=ast.Pipeline(head=head, stages=())):
-            return (name.name, head.span.text) if _is_set(name.name, head) else None
+            return (name.name, _written(head)) if _is_set(name.name, head) else None
     return None
+
+
+def _written(head: ast.Tensor) -> str:
+    """The arguments of a setting: those of a call, `adam(lr=0.1)`, without its parentheses."""
+    if not isinstance(head, ast.Apply) or not head.called:
+        return head.span.text
+    return " ".join((head.name, *(a.span.text for a in head.positional), *(f"{k.name}={k.value.span.text}" for k in head.keywords)))
 
 
 def _is_set(word: str, head: ast.Tensor) -> bool:
@@ -65,6 +124,6 @@ def _is_set(word: str, head: ast.Tensor) -> bool:
     match head:
         case ast.Scalar():
             return word in SETTINGS or word in OF_OPTIMIZERS
-        case ast.Apply(called=False):
+        case ast.Apply():
             return word in NAMED and bool(head.positional or head.keywords) and head.name not in Operator.registry
     return False

@@ -53,6 +53,8 @@ def select_section(definitions: Definitions, wanted: str | None, model: str | No
         names = tuple(found)
         if wanted is None and model in found:
             wanted = model
+        if not found and any(isinstance(item, ast.Broken) for item in definitions.file.items):
+            return None  # it may be what did not parse, which is reported
         if wanted not in found:
             place = option_span("--section", wanted) if wanted is not None else Span(SourceFile(definitions.source.name, ""), 0, 0)
             session.report(NoSection(wanted or "", names), place)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
 
 from ...errors.training import SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
 from ...ir.origins import plain
 from ...ir.training import Setting, SettingArgument, SettingStage, Word
+from ...ops.base import Operator
 from ..interpreter.elaborator import Elaborator
-from ..names.setting_words import NAMED, OF_OPTIMIZERS, REPEATED, SETTINGS, arithmetic, assigned
+from ..names.setting_words import NAMED, REPEATED, SETTINGS, arithmetic, assigned, of_an_optimizer, remedy, similar
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
@@ -35,25 +35,18 @@ def without_mistaken(statements: tuple[ast.Statement, ...], session: Elaboration
             session.report(SettingArithmetic(word, span.text), span)
         elif (setting := assigned(statement)) is not None:
             word, value = setting
-            session.report(SettingAssigned(word, value, _of_an_optimizer(word, value)), statement.span)
+            session.report(SettingAssigned(word, value, of_an_optimizer(word, value)), statement.span)
         else:
             made.append(statement)
     return tuple(made)
 
 
-def _of_an_optimizer(word: str, value: str) -> str:
-    """How an argument of the optimizer is written, if this is one."""
-    name = OF_OPTIMIZERS.get(word)
-    return f"it is an argument of the optimizer: write `optimizer adamw {name}={value}`" if name is not None else ""
-
-
-def _remedy(node: ast.Setting) -> str:
+def _remedy(node: ast.Setting, scope: Scope) -> str:
     """How what is no setting is written, where that is known."""
-    name = node.word.name
-    if name == "metric":
-        return "write `metric name = ...`"
-    stage = node.stages[0]
-    return _of_an_optimizer(name, stage.positional[0].span.text if isinstance(stage, ast.Apply) and stage.positional else "...")
+    name, stage = node.word.name, node.stages[0]
+    arguments = (*stage.positional, *(k.value for k in stage.keywords)) if isinstance(stage, ast.Apply) else ()
+    is_stage = name in Operator.registry or scope.find(name) is not None
+    return remedy(name, arguments[0].span.text if arguments else "...") or (f"give the tensor a name: `{name} = ...`" if is_stage else "")
 
 
 def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elaborator: Elaborator) -> tuple[Setting, ...]:
@@ -66,7 +59,7 @@ def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elabo
             continue
         word = statement.word
         if word.name not in SETTINGS:
-            session.report(UnknownSetting(word.name, tuple(near(word.name, SETTINGS)), SETTINGS, _remedy(statement)), word.span)
+            session.report(UnknownSetting(word.name, similar(word.name), SETTINGS, _remedy(statement, scope)), word.span)
             continue
         if word.name in first and word.name not in REPEATED:
             session.report(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))

@@ -163,7 +163,8 @@ def _objective(
     computed = tuple(_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
     session.in_training = True
     with session.decisions.within(frame.graph.decisions):
-        made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
+        if computed:
+            made.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
         outputs = _results(section, scope, spans, session)
         settings = evaluate_settings(statements, scope, made.elaborator)
     for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
