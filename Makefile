@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,8 +75,12 @@ fuzz-weights: $(READY) ## damaged files of weights, which must be refused: make 
 	$(BIN)/python -m tests.fuzz.weights --count $(N) --seed $(SEED)
 
 fuzz-import: N ?= 1000
-fuzz-import: $(READY) ## random PyTorch modules, imported and proved: make fuzz-import N=10_000 SEED=0
+fuzz-import: $(READY) ## random PyTorch modules and changed ONNX files, imported and proved: make fuzz-import N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.modules --count $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz.onnx_files --count $(N) --seed $(SEED)
+
+onnx-suite: $(READY) ## ONNX's own backend suite, imported, proved and run; writes docs/import.md
+	PYTHONPATH=tests $(BIN)/python -W ignore -m onnx_suite --update
 
 fuzz-specs: N ?= 1000
 fuzz-specs: $(READY) ## random specs and train sections that compile, run, written and imported: make fuzz-specs N=10_000 SEED=0

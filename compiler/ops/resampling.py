@@ -116,9 +116,9 @@ class Upsample(Operator):
         self._check_mode(x)
         self._check_options()
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
-        for axis, size in enumerate(sizes):
+        for axis, size in enumerate(sizes[2:], start=2):
             if given.facts.at_least(size, 1) is False:
-                raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=True), argument("scale"))
+                raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=self.mode != "area"), argument("scale"))
         return (x.with_shape(sizes),)
 
     def _check_mode(self, x: TensorType) -> None:

@@ -108,7 +108,7 @@ def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> Impo
     writer = _Writer(origin, name, verify=verify)
     made = writer.compiled(origin.imported.program.conditions)
     domain = None
-    if verify and origin.imported.widened:
+    if verify and origin.imported.widened and origin.imported.program.conditions:
         domain = domain_of(origin, made.model, lambda conditions: writer.compiled(conditions).model, seed)
         made = writer.compiled(domain.conditions, domain.notes)
     compiled = time.monotonic()

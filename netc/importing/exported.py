@@ -50,7 +50,7 @@ class _Run:
 
         module = self.program.module()
         with torch.no_grad():
-            fill(module, {key: tensor_of(value) for key, value in weights.items()})
+            fill(module, weights)
             given: list[Any] = list(map(tensor_of, inputs))
             spec = self.program.call_spec.in_spec
             assert spec is not None

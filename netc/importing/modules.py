@@ -10,7 +10,8 @@ import copy
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -216,7 +217,9 @@ class _Run:
             raise NotEvaluated(f"{type(error).__name__}: {error}") from None
         try:
             torch.set_default_dtype(torch.float64)
-            return _Run(double, self.positional, self.named)(wide, weights)
+            with torch.no_grad():
+                fill(double, weights)
+            return _Run(double, self.positional, self.named)(wide, {})
         except ImportFailed as error:
             raise NotEvaluated(str(error)) from None
         finally:
@@ -227,7 +230,7 @@ class _Run:
         from .exact import Numbers
 
         off = Numbers(rounded=True).array
-        return self.exact([off(array) for array in inputs], {key: off(array) for key, array in weights.items()})
+        return self.exact([off(array) for array in inputs], _Moved(weights))
 
     def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
         """The calls of the modules inside."""
@@ -242,32 +245,94 @@ class _Run:
     def _with(self, inputs: Sequence[Array], weights: Mapping[str, Array], use: Callable[[Callable[[], Any]], T]) -> T:
         """What `use` makes of a function that runs the module."""
         import torch
-        from torch.utils._pytree import tree_map_only
 
         from netc.compiler.frontends.torch.foreign import foreign_code
 
         module = self.module
-        before = {key: value.clone() for key, value in module.state_dict().items()}
         modes = {inner: inner.training for inner in module.modules()}
-        given = iter(inputs)
-        positional, named = tree_map_only(torch.Tensor, lambda _: tensor_of(next(given)), (self.positional, self.named))
+        positional, named = self._arguments(inputs)
         try:
             module.eval()
-            with foreign_code(), torch.no_grad():
-                fill(module, {key: tensor_of(value) for key, value in weights.items()})
+            with foreign_code(), torch.no_grad(), exchanged(module, weights):
                 return use(lambda: module(*positional, **named))
         except Exception as error:  # it is the user's code
             why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"
             raise ImportFailed((Obstacle("the module", why, ""),)) from error
         finally:
-            with torch.no_grad():
-                fill(module, before)
             for inner, mode in modes.items():
                 inner.training = mode
 
+    def _arguments(self, inputs: Sequence[Array]) -> tuple[Any, Any]:
+        import torch
+        from torch.utils._pytree import tree_map_only
 
-def fill(module: torch.nn.Module, values: Mapping[str, torch.Tensor]) -> None:
-    """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints."""
-    for key, tensor in module.state_dict().items():
+        given = iter(inputs)
+        positional, named = tree_map_only(torch.Tensor, lambda _: tensor_of(next(given)), (self.positional, self.named))
+        return positional, named
+
+
+@contextmanager
+def exchanged(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
+    """A module with these weights, which is as it was afterwards. Parameters change places with the arrays that they are given, so that
+    large models are in memory twice and not four times. Buffers are copied, since the module may change them while it runs."""
+
+    from netc.compiler.backends.torch.live.module import tensor
+
+    names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    places: list[tuple[torch.Tensor, torch.Tensor]] = []
+    kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+    seen: set[int] = set()
+
+    def exchange(one: torch.Tensor, other: torch.Tensor) -> None:
+        before = one.clone()
+        one.copy_(other)
+        other.copy_(before)
+
+    try:
+        for key, target in module.state_dict().items():
+            if key not in weights:
+                continue
+            array = weights[key]
+            given = tensor(array)
+            is_own = array.flags.writeable and array.flags.c_contiguous and given.dtype == target.dtype
+            alone = target.numel() and target.data_ptr() not in seen and given.data_ptr() not in seen
+            if key in names and is_own and alone and given.data_ptr() != target.data_ptr():
+                exchange(target, given)
+                places.append((target, given))
+                seen.update((target.data_ptr(), given.data_ptr()))
+            elif target.data_ptr() not in seen:
+                kept.append((target, target.clone()))
+                target.copy_(given)
+        yield
+    finally:
+        for target, before in reversed(kept):
+            target.copy_(before)
+        for target, given in reversed(places):
+            exchange(target, given)
+
+
+def fill(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
+    """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints; one after the other, as each is converted."""
+    from netc.compiler.backends.torch.live.module import tensor
+
+    for key, target in module.state_dict().items():
         if key in values:
-            tensor.copy_(values[key])
+            target.copy_(tensor(values[key]))
+
+
+class _Moved(Mapping[str, "Array"]):
+    """Weights of which all numbers are half a digit of float32 off, each made when it is read: float64 takes twice the memory."""
+
+    def __init__(self, weights: Mapping[str, Array]) -> None:
+        from .exact import Numbers
+
+        self.weights, self.numbers = weights, Numbers(rounded=True)
+
+    def __getitem__(self, key: str) -> Array:
+        return self.numbers.array(self.weights[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.weights)
+
+    def __len__(self) -> int:
+        return len(self.weights)

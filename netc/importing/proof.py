@@ -88,14 +88,14 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Seque
         except NoKernel as error:
             skipped = str(error)
             continue
-        for one, judge in zip(cases, judges, strict=True):
-            made = _made(target, run, one.inputs)
+        results = [_made(target, run, one.inputs) for one in cases]
+        del run  # before anything is evaluated in float64
+        for one, judge, made in zip(cases, judges, results, strict=True):
             try:
                 most = judge.difference(target, made, list(model.outputs))
             except NotProved as error:
                 raise _with_stage(error, model, origin, one.inputs, weights) from None
             largest[target] = max(largest.get(target, 0.0), most)
-        del run
     inexact = max(judge.inexact for judge in judges)
     steps = () if origin.step is None else [_in_training(model, origin.step(one.inputs, weights), one.inputs, weights) for one in cases]
     return Proof(tuple(one.sizes for one in cases), largest, rounded, inexact, max(steps, default=None), skipped, _judge_of(origin))

@@ -140,6 +140,61 @@ def test_loops_that_are_refused(given: onnx.ModelProto, why: str) -> None:
     assert why in obstacle.why
 
 
+def counted(
+    bound: int | str = "T", start: int = 0, step: int = 1, op: str = "Less", trips: str = "", *, both: bool = False
+) -> onnx.ModelProto:
+    """`while i < n`, as converters from TensorFlow write recurrent layers: `i` begins at `start`, `n` is an axis of `x`."""
+    pair = ["i2", "n"] if op.startswith("Less") else ["n", "i2"]
+    nodes = [node("Add", ["i", "step"], ["i2"]), node(op, pair, ["l"]), node("Gather", ["x", "i"], ["xi"], axis=1)]
+    nodes += [node("Less", ["k", "n"], ["lk"]), node("And", ["l", "lk"], ["c2"])] if both else [node("Identity", ["l"], ["c2"])]
+    nodes += [node("Add", ["h", "xi"], ["h2"]), node("Identity", ["h2"], ["o"])]
+    given = [info("k", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), info("i", TensorProto.INT64, []), info("h")]
+    made = [info("c2", TensorProto.BOOL, []), info("i2", TensorProto.INT64, []), info("h2"), info("o")]
+    outer = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "one"], ["n"]), node("Less", ["i0", "n"], ["c0"])]
+    outer.append(node("Loop", [trips, "c0", "i0", "h0"], ["last", "h", "ys"], body=helper.make_graph(nodes, "body", given, made)))
+    numbers = {"one": np.array(1), "i0": np.array(start), "step": np.array(step), "most": np.array(2**62), "three": np.array(3)}
+    return model(outer, {"x": ["N", bound, 3], "h0": ["N", 3]}, ["h", "ys"], numbers)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"step": 2},
+        {"op": "Greater"},
+        {"both": True},
+        {"trips": "most"},
+        {"bound": 5},
+        {"bound": 5, "step": 2},
+        {"bound": 6, "start": 1, "step": 2},
+        {"bound": 5, "start": 4},
+        {"bound": 5, "trips": "three"},
+        {"bound": 2, "trips": "three"},
+    ],
+    ids=str,
+)
+def test_a_loop_that_counts_to_a_size(options: dict[str, Any]) -> None:
+    """ONNX Runtime looks at the condition after each step; here the number of steps is known before."""
+    made = same(counted(**options))
+    assert any(isinstance(n, CallNode) and n.scan is not None for n in made.program.main.nodes)
+
+
+@pytest.mark.parametrize("wrong", ["step", "product", "data"])
+def test_a_loop_that_does_not_count_is_refused(wrong: str) -> None:
+    """Its number stays, doubles, or is made of the data."""
+    given = counted(step=0 if wrong == "step" else 1, start=1)
+    add = given.graph.node[-1].attribute[0].g.node[0]
+    if wrong == "product":
+        add.op_type = "Mul"
+    elif wrong == "data":
+        del given.graph.initializer[1]
+        given.graph.input.append(info("i0", TensorProto.INT64, []))
+        del given.graph.node[2]
+        given.graph.node[-1].input[1] = ""
+    with pytest.raises(ImportFailed):
+        from_model(given)
+
+
 def test_a_loop_that_runs_as_long_as_an_input_says() -> None:
     given = loop(3)
     del given.graph.initializer[-1]

@@ -29,10 +29,6 @@ from netc.compiler.ir.verify import verify
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 DIFFERENT = {
-    # PyTorch counts no index from the end
-    "test_gather_negative_indices",
-    "test_gather_elements_negative_indices",
-    "test_scatter_elements_with_negative_indices",
     # which of equal elements comes first
     "test_top_k_same_values",
     "test_top_k_same_values_2d",

@@ -259,3 +259,21 @@ def test_an_operator_set_that_does_not_exist(version: int) -> None:
     given = model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, ["y"])
     given.opset_import[0].version = version
     assert f"is of operator set {version}" in refused(given)
+
+
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        (("/层/卷积", "/层/块"), {"u5c42.u5377_u79ef.weight", "u5c42.u5757.weight"}),
+        (("/блок/а", "/блок/б"), {"u431_u43b_u43e_u43a.u430.weight", "u431_u43b_u43e_u43a.u431.weight"}),
+        (("/étage/a", "/étage/b"), {"etage.a.weight", "etage.b.weight"}),
+        (("/!!/a", "/?/b"), {"a.weight", "b.weight"}),
+    ],
+)
+def test_names_of_other_scripts_are_labels(tmp_path: Path, names: tuple[str, str], keys: set[str]) -> None:
+    """They had no label, so that no file with them could be imported."""
+    weight = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
+    nodes = [node("MatMul", ["x", "v"], ["h"], name=f"{names[0]}/MatMul"), node("MatMul", ["h", "w"], ["y"], name=f"{names[1]}/MatMul")]
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(nodes, {"x": ["N", 4]}, ["y"], {"v": weight, "w": weight.T.copy()}).SerializeToString())
+    assert set(netc.from_onnx(path).parameters) == keys

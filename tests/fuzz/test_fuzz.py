@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from tests.fuzz import modules, spec_texts, specs, texts, weights
+from tests.fuzz import modules, onnx_files, spec_texts, specs, texts, weights
 from tests.fuzz.damage import damaged
 
 
@@ -72,3 +72,13 @@ def test_random_specs(count: int, tmp_path: Path) -> None:
     assert one is not None
     assert other is not None
     assert one.text == other.text
+
+
+def test_changed_onnx_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the files alone: to make the suite's other models takes longer than to import them."""
+    monkeypatch.setattr(onnx_files, "KINDS", ("simple", "pytorch-operator"))
+    onnx_files.originals.cache_clear()
+    found = [onnx_files.check(Random(f"0 {n}"), str(tmp_path / "m")) for n in range(60)]
+    onnx_files.originals.cache_clear()
+    assert [one for one in found if one.what] == []
+    assert {one.kind for one in found} >= {"read", "refused"}

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 
 import netc
 
@@ -122,3 +123,41 @@ def test_products_beyond_floats(dtype: str, count: int) -> None:
         given = x if "axis=1" in text else x.transpose(1, 2).contiguous()
         model = netc.compile(text)
         _assert_same(model.module()(given), model.session()(given), text)
+
+
+@pytest.mark.parametrize(("text", "function"), [("lgamma", torch.lgamma), ("digamma", torch.digamma)])
+def test_gamma_functions_next_to_a_pole(text: str, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    x = torch.tensor([[-1e-20, 1e-20, -1e-5, -1.0 - 1e-3, -2.5, -3.0 + 1e-4, 0.5, 1e-30]])
+    wanted = function(x.double()).float()
+    torch.testing.assert_close(torch.from_numpy(np.array(netc.compile(f"input T -> {text}").session()(x))), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("exponent", ["0.5", "-0.5", "2", "3.0", "-1", "0"])
+def test_powers_of_floats_at_the_ends(exponent: str) -> None:
+    """PyTorch takes roots, which of -infinity are NaN."""
+    x = torch.tensor([[-torch.inf, torch.inf, -0.0, 0.0, 2.25, torch.nan]])
+    model = netc.compile(f"x = input T; x ** {exponent}")
+    torch.testing.assert_close(torch.from_numpy(np.array(model.session()(x))), torch.pow(x, float(exponent)), equal_nan=True)
+
+
+NEGATIVE = (
+    "input [T, 4] where T >= 3 -> pad [1, -2, -1, 2]",
+    "input [T, 4] -> pad [0, 0, -1, -1] value=3",
+    "input 2xT where T >= 5, T <= 8 -> pad [1, T - 8]",
+)
+
+
+@pytest.mark.parametrize("text", NEGATIVE)
+@pytest.mark.parametrize("mode", ["constant", "circular"])
+def test_negative_padding_is_a_slice(text: str, mode: str) -> None:
+    """Of Pad itself, the reference implementation of ONNX takes no negative amounts."""
+    if "value" in text and mode == "circular":
+        return
+    model = netc.compile(f"{text} mode={mode}" if mode == "circular" else text)
+    name = model.onnx().graph.input[0].name
+    for size in (5, 7, 8):
+        x = torch.randn(2, *((size, 4) if "T, 4" in text else (2, size)))
+        wanted = model.module()(x).numpy()
+        assert np.array_equal(wanted, model.session()(x))
+        if mode == "constant":
+            assert np.array_equal(wanted, ReferenceEvaluator(model.onnx()).run(None, {name: x.numpy()})[0])

@@ -35,7 +35,7 @@ class Case:
     @cached_property
     def data(self) -> list[tuple[list[Any], list[Any]]]:
         if self._test.data_sets is not None:
-            return [(list(inputs), list(outputs)) for inputs, outputs in self._test.data_sets]
+            return [(list(map(_array, inputs)), list(map(_array, outputs))) for inputs, outputs in self._test.data_sets]
         folders = sorted(Path(self._test.model_dir).glob("test_data_set_*"))
         return [(_stored(folder, "input"), _stored(folder, "output")) for folder in folders]
 
@@ -51,13 +51,13 @@ class Case:
         return all(_is_numbers(value) for inputs, outputs in self.data for value in (*inputs, *outputs))
 
 
-def cases() -> list[Case]:
-    """All tests. The name of one that is a copy of another, with the operator by its definition, ends in `_expanded`."""
+def cases(kinds: Sequence[str] = KINDS) -> list[Case]:
+    """All tests of these kinds. The name of one that is a copy of another, with the operator by its definition, ends in `_expanded`."""
     from onnx.backend.test.loader import load_model_tests
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # casts that overflow on purpose
-        return [Case(test) for kind in KINDS for test in load_model_tests(kind=kind)]
+        return [Case(test) for kind in kinds for test in load_model_tests(kind=kind)]
 
 
 def _stored(folder: Path, what: str) -> list[Any]:
@@ -73,6 +73,13 @@ def _read(folder: Path, what: str) -> Iterator[Any]:
             yield numpy_helper.to_array(tensor)
         except Exception:  # a sequence or an optional value, which is another message
             yield None
+
+
+def _array(value: Any) -> Any:
+    """A tensor as an array: what NumPy has no type for is a message in the suite."""
+    if isinstance(value, onnx.TensorProto) and value.data_type != onnx.TensorProto.STRING:
+        return numpy_helper.to_array(value)
+    return value
 
 
 def _is_numbers(value: object) -> bool:

@@ -85,7 +85,7 @@ class Names:
     def _fresh(self, wanted: str) -> str:
         name = free(wanted, self.taken, self._numbers.get(wanted, 2))
         if name != wanted:
-            self._numbers[wanted] = int(name.removeprefix(wanted)) + 1
+            self._numbers[wanted] = int(name.removeprefix(wanted).lstrip("_")) + 1
         self.taken.add(name)
         return name
 

@@ -1,4 +1,5 @@
-"""Where ONNX Runtime's kernels compute something else than PyTorch's: of NaN and infinite numbers, and where no key is visible.
+"""Where ONNX Runtime's kernels compute something else than PyTorch's: of NaN and infinite numbers, of integers that float64 does not hold,
+and where no key is visible.
 
 In: an operator, or a program. Out: what differs, for the operators' pages, and the operators that differ, for the note of `netc compile`.
 Always: what nodes could mend is mended by the emitters; here is what kernels do inside, and what PyTorch's own kernels do not agree about.
@@ -13,12 +14,15 @@ from math import isinf
 from netc.dsl.record import Record
 
 from ...ir.graph import OpNode, Program
-from ...ir.types import FLOAT64
+from ...ir.types import BOOL, FLOAT64, INT64
 from ...ir.walk import graphs
 from ...ops.base import Operator
+from ...ops.reduction import Prod
 
 NAN, INFINITE = "nan", "infinite"
+LARGE_INTEGERS = "large integers"
 USUAL = "of NaN and infinite numbers"
+BEYOND_FLOATS = "for integers beyond 2**53"
 
 
 class Difference(Record):
@@ -53,6 +57,23 @@ def _masked(node: OpNode) -> bool:
 def _resized(node: OpNode) -> bool:
     """By Resize, with weights."""
     return not str(node.op.args["mode"]).startswith("nearest") and node.op.args["mode"] not in ("area", "lanczos")
+
+
+def _counted_at_run_time(node: OpNode) -> bool:
+    """A product of integers, whose number is no constant."""
+    op, x = node.op, node.inputs[0].type
+    axes = op.axes(x) if isinstance(op, Prod) else (op.args["axis"],)
+    return node.outputs[0].type.dtype == INT64 and x.dtype != BOOL and not all(isinstance(x.shape[axis], int) for axis in axes if x.rank)
+
+
+def _of_long_integers(node: OpNode) -> bool:
+    return node.outputs[0].type.dtype == INT64
+
+
+def _to_an_integer_power(node: OpNode) -> bool:
+    """The exponent is a tensor."""
+    op = node.op
+    return node.outputs[0].type.dtype.is_integer and (not op.scalars or op.number_first)
 
 
 DIFFERENCES = (
@@ -117,6 +138,29 @@ DIFFERENCES = (
         (NAN, INFINITE),
         ("fft", "ifft", "rfft", "irfft", "stft", "istft"),
         "A fast transform spreads what is not finite as its steps have it, and those of PyTorch and ONNX Runtime differ.",
+    ),
+    Difference(
+        (LARGE_INTEGERS,),
+        ("prod", "cumprod"),
+        "If the number of factors is known only when the model runs, ONNX Runtime computes products of integers in float64, which is exact "
+        "up to 2**53, and does not wrap around.",
+        _counted_at_run_time,
+        BEYOND_FLOATS,
+    ),
+    Difference(
+        (LARGE_INTEGERS,),
+        ("einsum",),
+        "ONNX Runtime adds up int64 in float64, which is exact up to 2**53, and does not wrap around.",
+        _of_long_integers,
+        BEYOND_FLOATS,
+    ),
+    Difference(
+        (LARGE_INTEGERS,),
+        ("pow",),
+        "If the exponent of an integer is a tensor, powers above the 63rd differ, but for the bases -1, 0 and 1: they are beyond the range "
+        "of the type, where PyTorch wraps around.",
+        _to_an_integer_power,
+        "for integer exponents above 63",
     ),
 )
 

@@ -5,7 +5,7 @@ In: tensors of the graph that is being written. Out: nodes. Always: half types a
 
 from __future__ import annotations
 
-from ...ir.types import FLOAT64
+from ...ir.types import FLOAT64, INT64
 from ...ops.loss import Loss
 from ...ops.scalars import computed
 from .expressions import TensorExpr, log1p
@@ -24,7 +24,8 @@ def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> T
             return each
         case "sum":
             return over(each, "ReduceSum")
-    return over(each, "ReduceMean") if count is None else over(each, "ReduceSum") / count
+    # Of no samples the mean is NaN, as 0 / 0 is; ReduceMean makes 0.
+    return over(each, "ReduceSum") / (each.op("Size", to=INT64).cast(each.dtype) if count is None else count)
 
 
 def log_softmax(x: TensorExpr, axis: int) -> TensorExpr:

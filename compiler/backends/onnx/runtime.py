@@ -17,7 +17,7 @@ import onnxruntime
 from onnx import ModelProto, load
 
 from ...ir.elements import Array
-from ...ir.ports import Port
+from ...ir.ports import Port, fits
 from .devices import DeviceUnavailable, check_used, providers
 from .endings import ends
 from .failures import RunFailed, of_runtime, run_failure
@@ -25,6 +25,8 @@ from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runti
 from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
+_IN_MEMORY = 1 << 26
+"""The most bytes of weights that ONNX Runtime gets as a message, of which it makes two further copies. It maps a file into memory."""
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
 __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort"]
@@ -45,6 +47,15 @@ def _require_names(values: object) -> None:
     """Rejects what is no mapping of the inputs' names."""
     if not isinstance(values, Mapping):
         raise TypeError(f"`values` must be a mapping of the names of inputs to arrays, not {type(values).__name__}")
+
+
+def _check_results(outputs: Mapping[str, Port], results: Mapping[str, Array]) -> None:
+    """Some kernels, such as ReduceSum of the last axis, keep an axis that they should remove, where there are no elements."""
+    for name, result in results.items():
+        if not fits(outputs[name].shape, result.shape):
+            raise RunFailed(
+                f"the output `{name}` is {outputs[name]}: without elements, ONNX Runtime makes one of shape {list(result.shape)}"
+            )
 
 
 class OnnxSession:
@@ -91,6 +102,8 @@ class OnnxSession:
         self._check_shapes(shapes)
         with _explained(shapes):
             results = fetch(self._session, feeds, self.outputs)
+        if any(0 in shape for shape in shapes.values()):
+            _check_results(self.outputs, results)
         return next(iter(results.values())) if len(results) == 1 else results
 
     def __reduce__(self) -> NoReturn:
@@ -154,7 +167,7 @@ class OnnxSession:
         proto, names = artefact.made.proto, tuple(artefact.made.tensors)
         self._nodes = lambda: (proto, names)
         self._whole = artefact.made.whole
-        if not artefact.is_large:
+        if artefact.nbytes <= _IN_MEMORY and not artefact.is_large:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
@@ -163,6 +176,8 @@ class OnnxSession:
             artefact.save(path, lasting=False)
         except OSError as error:
             self._folder.cleanup()
+            if not artefact.is_large:
+                return artefact.to_bytes()
             error.filename = error.filename or gettempdir()  # which says where the room is missing
             raise
         return path

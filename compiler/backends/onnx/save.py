@@ -56,9 +56,14 @@ class OnnxArtefact(Record):
     progress: Progress | None = None
 
     @property
+    def nbytes(self) -> int:
+        """The bytes of its initialisers."""
+        return sum(stored.nbytes for stored in self.made.tensors.values())
+
+    @property
     def is_large(self) -> bool:
         """Whether the model is too large for one message."""
-        return sum(stored.nbytes for stored in self.made.tensors.values()) > LARGEST
+        return self.nbytes > LARGEST
 
     def to_bytes(self) -> bytes:
         if self.is_large:
@@ -68,11 +73,11 @@ class OnnxArtefact(Record):
         return b"".join(message.chunks())
 
     def save(self, path: str, lasting: bool = True) -> None:
-        """`lasting` is False for a file that is read at once, and removed."""
+        """`lasting` is False for a file that is read at once, and removed: weights are in a file next to it, to be mapped into memory."""
         whole = Path(path)
         largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.made.tensors.values()))
         check_memory(max(2 * max(largest, default=0), sum(largest)), "its largest parameters take")
-        if self.is_large:
+        if self.is_large or not lasting:
             self._save_apart(whole, DirectFile if lasting else _buffered)
         else:
             message = self._message()

@@ -78,9 +78,9 @@ def erfinv(x: TensorExpr) -> TensorExpr:
 
 
 def _reflected(x: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
-    """Whether the argument is below 1/2; it or else `1 - x`, and the distance of `x` from the integer below."""
+    """Whether the argument is below 1/2; it or else `1 - x`, and how far `x` is from the nearest integer, which is exact for -1e-20."""
     low = x.less(0.5)
-    return low, low.choose(-x + 1.0, x), x - x.op("Floor")
+    return low, low.choose(-x + 1.0, x), x - x.op("Round")
 
 
 def lgamma(x: TensorExpr) -> TensorExpr:

@@ -6,16 +6,17 @@ both branches are computed, and one is chosen; loops run a number of times that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import onnx
 
-from ...dims import Dim, SymDim
+from ...dims import Dim, SymDim, minimum
 from ...ir.types import BOOL, INT64
 from ...ir.values import Value
 from ..builder import ImportRefused
+from .counted import Counting
 from .dimensions import Dimensions
 from .emitter import Emitter, ranged
 from .loops import looped
@@ -156,45 +157,78 @@ class Control:
 
     def _loop(self) -> Sequence[Item]:
         site, body = self.site, self._graph("body")
+        if len(body.input) < 2 or len(body.output) < 1 or len(body.input) < len(self.node.input):
+            raise ImportRefused("its body does not have the inputs and outputs of a loop")
         goes = site.item(1)
         if goes is not None and not (isinstance(goes, Known) and bool(goes.array.reshape(-1)[0])):
             raise ImportRefused("stops when data say so", _decided_by(self.importer, self.node))
-        found = dims_of(site.item(0)) if site.has(0) else None
-        if found is None:
-            raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
-        count = found[0] if isinstance(found[0], SymDim) else max(found[0], 0)
+        starts = [site.item(n) for n in range(2, len(self.node.input))]
+        further = Counting(body, starts, self._evaluated, self.emit.facts).steps()
+        count = self._count(None if further is None else further + 1)
         if isinstance(count, int) and count > MOST_STEPS:
             raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
-        starts = [site.item(n) for n in range(2, len(self.node.input))]
         before = self.importer.remembered()
         try:
-            return self._at_run_time(body, count, starts)
+            return self._at_run_time(body, count, starts, further is not None)
         except ImportRefused:
             if not isinstance(count, int) or count > MOST_COPIES:
                 raise
         before.take_back()
-        return self._copied(body, count, starts)
+        return self._copied(body, count, starts, further is not None)
 
-    def _at_run_time(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item]) -> Sequence[Item]:
+    def _count(self, counted: Dim | None) -> Dim:
+        """The number of steps: that which is given, or which the condition of the body allows, if that is fewer."""
+        given = dims_of(self.site.item(0)) if self.site.has(0) else None
+        if given is None and (self.site.has(0) or counted is None):
+            raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
+        if given is None:
+            assert counted is not None
+            return counted
+        most = given[0] if isinstance(given[0], SymDim) else max(given[0], 0)
+        if counted is None:
+            return most
+        if isinstance(most, int) and most >= MOST_STEPS:  # as files say that only the condition counts
+            return counted
+        return minimum(most, counted)
+
+    def _evaluated(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
+        """What names of the body are in a step; what is computed for that is taken back."""
+        body = self._graph("body")
+        inner = Names(self.names)
+        for info in body.input:
+            inner[info.name] = states.get(info.name, BROKEN)
+        inner[body.input[0].name] = number
+        self.importer.initialisers(body, inner)
+        before = self.importer.remembered()
+        self.importer.nodes(body.node, wanted, inner, self.depth + 1)
+        before.take_back()
+        return [inner[name] for name in wanted]
+
+    def _at_run_time(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
         """As a loop of netc, which scans the numbers of its steps."""
         numbers = self.emit.table((count,), ranged(0, 0, 1), INT64)
 
         def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
-            goes, *made = self._results(body, [parts[0], Known(np.asarray(True)), *before])
-            _require_going(goes)
-            tensors = self._tensors(made)
+            tensors = self._tensors(self._steps(body, [parts[0], Known(np.asarray(True)), *before], counted))
             return tensors[: len(starts)], tensors[len(starts) :]
 
         last, stacked = looped(self.emit, [site_tensor(self.site, item) for item in starts], [(numbers, 0)], step)
         return [*last, *stacked]
 
-    def _copied(self, body: onnx.GraphProto, count: int, starts: Sequence[Item]) -> Sequence[Item]:
+    def _steps(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
+        """What a step gives. Its condition is not computed where the number of steps says what it is."""
+        if counted:
+            return self._results(body, given, slice(1, None))
+        goes, *made = self._results(body, given)
+        _require_going(goes)
+        return made
+
+    def _copied(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
         """Its steps one after the other."""
         states, collected = list(starts), list[list[Value]]()
         for number in range(count):
-            goes, *made = self._results(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states])
-            _require_going(goes)
-            states = made[: len(starts)]
+            made = self._steps(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
+            states = list(made[: len(starts)])
             collected.append(self._tensors(made[len(starts) :]))
         if not collected and len(body.output) > 1 + len(starts):
             raise ImportRefused("has no step, and stacks what its steps give")

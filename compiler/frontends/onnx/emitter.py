@@ -36,6 +36,8 @@ class Emitter:
     def __init__(self, name: str, facts: Facts) -> None:
         self.builder = GraphBuilder(name, "model", facts, nowhere(name))
         self.outermost = self.builder
+        self.producer = ""
+        """The program that wrote the file."""
         self.journal = Journal()
         """What labels and weights are used for: a node that is refused after all gives them back."""
         self.labels = Labels(self.journal)

@@ -7,6 +7,7 @@ need are not looked at; what an obstacle should have made breaks only what depen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class Importer:
         self.wanted: list[str] = []
         """Conditions that would decide what could not be proved."""
         self.emit = Emitter(_title(model.graph.name), dimensions.declared.facts)
+        self.emit.producer = model.producer_name
         self.modules = Modules()
         self.used: dict[str, int] = {}
         self.takers: dict[str, onnx.NodeProto] = {}
@@ -132,6 +134,8 @@ class Importer:
             raise ImportRefused("its number of axes is not known")
         if 0 in self.dimensions.shapes[info.name]:
             raise ImportRefused("it has an axis of size 0")
+        if prod(d for d in self.dimensions.shapes[info.name] if isinstance(d, int)) >= 2**62:
+            raise ImportRefused(f"its shape is {list(self.dimensions.shapes[info.name])}, which no memory holds")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
         value = self.emit.builder.input(type_, taken.unique(info.name, "input"))
         self.emit.called[id(value)] = info.name

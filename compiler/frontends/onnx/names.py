@@ -7,6 +7,7 @@ comes out has only letters, digits, `_`, `-` and, in a label, dots.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from ...ir.unique import unique
@@ -77,8 +78,19 @@ def first_of(name: str) -> str:
 
 
 def _mended(level: str) -> str:
-    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", level).strip("-")
+    """The level in letters, digits, `_` and `-`; nothing if it has no letter and no digit."""
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", _in_ascii(level)).strip("-")
+    if not any(c.isalnum() for c in kept):
+        return ""
     return f"{kept}_" if kept in _TAKEN else kept
+
+
+def _in_ascii(text: str) -> str:
+    """Letters without their accents, and of other scripts their numbers in Unicode: `é` is `e`, `层` is `u5c42`, and two names stay two."""
+    if text.isascii():
+        return text
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return "".join(c if c.isascii() or not c.isalnum() else f"_u{ord(c):x}_" for c in plain).replace("__", "_").strip("_")
 
 
 def is_made_up(name: str) -> bool:

@@ -29,6 +29,7 @@ from netc.dsl.record import replace
 
 from ...dims import Condition, symbols
 from ..base import Imported, ImportFailed, Obstacle
+from .experts import static_experts
 from .foreign import foreign_code
 from .modules import aliases_of
 from .opaque import opaque_modules
@@ -155,7 +156,8 @@ def _with_notes(found: Imported, notes: Sequence[str]) -> Imported:
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
     """The typed graph of what torch.export made, as of a `.pt2` file. Its symbols are called N, and then A, B, C..."""
-    return read_program(program, "Model" if module is None else type(module).__name__, None)
+    found = read_program(program, "Model" if module is None else type(module).__name__, None)
+    return replace(found, widened=False)  # the program itself refuses sizes outside of its conditions
 
 
 def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -234,7 +236,7 @@ def _export(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with opaque_modules(module), foreign_code(), quiet():
+        with opaque_modules(module), static_experts(module), foreign_code(), quiet():
             return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....dims import Dim, bounds, maximum
-from ....ir.types import BOOL, FLOAT32, INT64, DType
+from ....dims import Dim, bounds, maximum, symbols
+from ....ir.types import BATCH, BOOL, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.base import Operator, numel
 from ....ops.reduction import (
@@ -56,8 +56,10 @@ def _count(op: Reduction, site: Site) -> Dim:
 
 
 def _may_be_empty(op: Reduction, site: Site) -> bool:
-    least, _ = bounds(_count(op, site))
-    return least is not None and least < 1
+    """A batch may have no samples, though its bound is 1."""
+    count = _count(op, site)
+    least, _ = bounds(count)
+    return BATCH in symbols(count) or (least is not None and least < 1)
 
 
 def _keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
@@ -74,14 +76,17 @@ _REDUCTIONS: dict[type[Operator], str] = {
 
 @emits(*_REDUCTIONS, onnx=_REDUCTIONS)
 def reduction(op: Reduction, site: Site) -> str:
-    """Of no elements, the mean is NaN, as 0 / 0 is, where ONNX Runtime's ReduceMean gives 0. Sums of half types could be too large."""
-    if isinstance(op, Mean) and site.results[0].dtype.size >= FLOAT32.size and _may_be_empty(op, site):
-        x = site.x.cast(site.results[0].dtype)
-        return (_reduce(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count(op, site), x.dtype), x.dtype)).name
+    """Of no elements, the mean is NaN, as 0 / 0 is, where ONNX Runtime's ReduceMean gives 0."""
+    if isinstance(op, Mean) and _may_be_empty(op, site):
+        return precise(site.x.cast(site.results[0].dtype), lambda x: _quotient(op, site, x)).name
     exact = _of_integers(op, site)
     if exact is not None:
         return exact.name
     return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
+
+
+def _quotient(op: Mean, site: Site, x: TensorExpr) -> TensorExpr:
+    return _reduce(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count(op, site), x.dtype), x.dtype)
 
 
 def _of_integers(op: Reduction, site: Site) -> TensorExpr | None:
@@ -151,7 +156,7 @@ def spread(op: Spread, site: Site) -> str:
 def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
     shape = site.given.x.shape
     count = numel(tuple(shape[axis] for axis in op.axes(site.given.x)))
-    if isinstance(op.correction, int):
+    if isinstance(op.correction, int) and not _may_be_empty(op, site):
         return TensorExpr(site, site.scalar(maximum(count - op.correction, 0), dtype), dtype)
     return (TensorExpr(site, site.scalar(count, dtype), dtype) - op.correction).op("Max", 0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.types import INT64
+from ....ir.types import INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.base import numel
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
@@ -44,15 +44,17 @@ def pad(op: Pad, site: Site) -> str:
 
 
 def _ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
-    """With more at the ends of these axes, or less where the amount is negative."""
-    if op.mode == "constant":
-        return _padded(op, site, x, amounts)
+    """With more at the ends of these axes, or less where the amount is negative: Pad takes such amounts, but not every runtime does."""
+    shape = site.given.x.shape
     split = {axis: [op.split(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
-    if op.mode == "circular":
-        return _padded(op, site, TensorExpr(site, _cropped(site, x.name, less), x.dtype), more)
-    return _cropped(site, _padded(op, site, x, more), less)
+    if op.mode in ("constant", "circular"):
+        return _padded(op, site, TensorExpr(site, _cropped(site, x.name, shape, less), x.dtype), more)
+    padded = tuple(
+        size + before + after for size, (before, after) in zip(shape, (more.get(a, (0, 0)) for a in range(len(shape))), strict=True)
+    )
+    return _cropped(site, _padded(op, site, x, more), padded, less)
 
 
 def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
@@ -66,11 +68,12 @@ def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Di
     return site.add("Pad", [x.name, pads, *fill], mode=_MODES[op.mode])
 
 
-def _cropped(site: Site, tensor: str, amounts: dict[int, tuple[Dim, Dim]]) -> str:
-    """Without that many elements at the ends."""
+def _cropped(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+    """Without that many elements at the ends. An end that may be 0 when the model runs is counted from the front."""
     for axis, (before, after) in amounts.items():
         if (before, after) != (0, 0):
-            tensor = _slice(site, tensor, before, -after if after != 0 else _END, axis)
+            stop: Dim = -after if isinstance(after, int) else shape[axis] - after
+            tensor = _slice(site, tensor, before, stop if stop != 0 else _END, axis)
     return tensor
 
 

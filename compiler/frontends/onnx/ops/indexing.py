@@ -10,6 +10,7 @@ from ....dims import Dim
 from ....ir.types import INT64
 from ....ir.values import Value
 from ...builder import ImportRefused
+from ..counting import from_beginning
 from ..emitter import ranged
 from ..site import Site
 from ..table import imports
@@ -29,7 +30,9 @@ def gather(site: Site) -> Value:
         rows, width = data.array.shape
         dtype = data.array.dtype.name
         return site.emit.learned("embedding", [where], {"weight": data}, num=rows, dim=width, dtype=dtype)[0]
-    return by_index(site, site.x(0), site.axis(axis, site.x(0).type.rank), where)
+    x = site.x(0)
+    axis = site.axis(axis, x.type.rank)
+    return by_index(site, x, axis, from_beginning(site, where, x.type.shape[axis]))
 
 
 def by_index(site: Site, x: Value, axis: int, where: Value) -> Value:
@@ -74,17 +77,18 @@ def gather_elements(site: Site) -> Value:
 
 
 def _positive(site: Site, index: int) -> Value:
-    """Known indices count from the beginning; others are taken to."""
+    """Indices that count from the beginning."""
     item = site.item(index)
     x = site.x(0)
-    if isinstance(item, Known):
-        axis = site.axis(int(site.attr("axis", 0)), x.type.rank)
-        size = x.type.shape[axis]
-        if (item.array < 0).any() and not isinstance(size, int):
-            raise ImportRefused("counts indices from the end of an axis whose size is not known")
-        if isinstance(size, int) and (item.array < 0).any():
-            return site.tensor(Known(np.where(item.array < 0, item.array + size, item.array)))
-    return site.x(index)
+    axis = site.axis(int(site.attr("axis", 0)), x.type.rank)
+    size = x.type.shape[axis]
+    if not isinstance(item, Known):
+        return from_beginning(site, site.x(index), size, torch_counts=True)
+    if not (item.array < 0).any():
+        return site.x(index)
+    if not isinstance(size, int):
+        raise ImportRefused("counts indices from the end of an axis whose size is not known")
+    return site.tensor(Known(np.where(item.array < 0, item.array + size, item.array)))
 
 
 _REDUCE = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim, SymDim
+from ....ir.types import BOOL
 from ....ir.values import Value
+from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ...builder import ImportRefused
-from ..site import Site
+from ..emitter import ranged
+from ..site import Site, element_of
 from ..table import imports
-from ..values import Item
+from ..values import Filled, Item
 
 FAR = 2**31 - 1
 
@@ -272,9 +275,25 @@ def trilu(site: Site) -> Value:
     return site.one("triu" if site.attr("upper", 1) else "tril", site.x(), diagonal=diagonal)
 
 
-@imports("ConstantOfShape", "Range", "EyeLike", to="table")
+@imports("ConstantOfShape", "Range", to="table")
 def made(site: Site) -> Value:
     raise ImportRefused("its size depends on data")
+
+
+@imports("EyeLike", to="table")
+def eye_like(site: Site) -> Value:
+    """Ones on a diagonal, in the shape of a tensor whose numbers do not count."""
+    item = site.item(0)
+    shape = item.shape if isinstance(item, Filled) else site.x().type.shape
+    if len(shape) != 2:
+        raise ImportRefused(f"is of a tensor of {len(shape)} axes, and a matrix is needed")
+    code = site.attr("dtype")
+    dtype = element_of(int(code)) if code is not None else site.x().type.dtype
+    row = ranged(0, int(site.attr("k", 0)), 1)
+    formula: Formula = BinaryFormula("==", IndexFormula(1), row)
+    if dtype != BOOL:
+        formula = CallFormula("where", (formula, Const(1), Const(0)))
+    return site.emit.table(shape, formula, dtype)
 
 
 @imports("CenterCropPad", to="slice, pad")

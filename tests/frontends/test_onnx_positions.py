@@ -1,0 +1,85 @@
+"""Indices of ONNX files, which may count from the end: ONNX Runtime is the judge, of the module and of the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from frontends.onnx_models import model, node
+from frontends.onnx_parity import imported, session
+from onnx import TensorProto
+
+import netc
+
+X = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64
+
+
+def equal(given: onnx.ModelProto, *inputs: Any) -> netc.Model:
+    """Compares on these inputs."""
+    made = imported(given)
+    compiled = netc.Model(made.program)
+    wanted = session(given).run(None, dict(zip((i.name for i in given.graph.input), inputs, strict=True)))
+    module = compiled.module(dict(made.weights)).eval()
+    found = module(*map(torch.from_numpy, inputs))
+    for own, other in zip(found if isinstance(found, tuple) else [found], wanted, strict=True):
+        assert np.array_equal(own.detach().numpy(), other)
+    again = compiled.session(dict(made.weights))(*inputs)
+    for own, other in zip(again.values() if isinstance(again, dict) else [again], wanted, strict=True):
+        assert np.array_equal(own, other)
+    return compiled
+
+
+@pytest.mark.parametrize("kind", [INT32, INT64], ids=["int32", "int64"])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("index", [-1, [0, -1], [[-3, 1], [2, -2]]], ids=str)
+def test_gather(kind: int, axis: int, index: Any) -> None:
+    dtype = np.int32 if kind == INT32 else np.int64
+    array = np.array(index, dtype)
+    given = model([node("Gather", ["x", "i"], ["y"], axis=axis)], {"x": ["N", 4, 5], "i": list(array.shape)}, ["y"], types={"i": kind})
+    equal(given, X, array)
+
+
+def test_gather_and_scatter_of_elements() -> None:
+    index = np.array([[[-1, 0, 2, -4, 3]], [[1, -2, 0, 0, -1]], [[-3, -3, 2, 1, 0]]])
+    shapes: Any = {"x": ["N", 4, 5], "i": ["N", 1, 5]}
+    equal(model([node("GatherElements", ["x", "i"], ["y"], axis=1)], shapes, ["y"], types={"i": INT64}), X, index)
+    scatter = node("ScatterElements", ["x", "i", "u"], ["y"], axis=1)
+    update = np.ones((3, 1, 5), np.float32)
+    equal(model([scatter], {**shapes, "u": ["N", 1, 5]}, ["y"], types={"i": INT64}), X, index, update)
+
+
+def test_positions_that_cannot_be_negative_stay_as_they_are() -> None:
+    """What an argmax gives, and what PyTorch's own operator would refuse too."""
+    nodes = [
+        node("ArgMax", ["x"], ["i"], axis=1, keepdims=0),
+        node("Cast", ["i"], ["j"], to=INT32),
+        node("Gather", ["w", "j"], ["y"], axis=1),
+    ]
+    given = model(nodes, {"x": ["N", 4], "w": [2, 4]}, ["y"])
+    assert "%" not in equal(given, X[:, :, 0], X[:2, :, 1]).spec()
+    given = model([node("GatherElements", ["x", "i"], ["y"], axis=1)], {"x": ["N", 4], "i": ["N", 2]}, ["y"], types={"i": INT64})
+    index = np.array([[0, 1], [2, 3], [3, 0]])
+    assert "%" in equal(given, X[:, :, 0], index).spec()
+    given.producer_name = "pytorch"
+    assert "%" not in equal(given, X[:, :, 0], index).spec()
+
+
+@pytest.mark.parametrize("k", [0, 1, -2, 9])
+@pytest.mark.parametrize("element", [None, INT64, TensorProto.FLOAT])
+def test_eye_like(k: int, element: int | None) -> None:
+    eye = node("EyeLike", ["x"], ["e"], k=k, **({} if element is None else {"dtype": element}))
+    nodes = [eye, node("Cast", ["e"], ["c"], to=TensorProto.FLOAT), node("Add", ["x", "c"], ["y"])]
+    compiled = equal(model(nodes, {"x": ["N", 4]}, ["y"]), X[:, :, 0])
+    assert "table" in compiled.spec()
+
+
+def test_numbers_between_which_a_condition_chooses_are_no_parameters() -> None:
+    """Optimizers make constants initializers, which are the parameters of a model otherwise."""
+    nodes = [node("Less", ["x", "zero"], ["c"]), node("Where", ["c", "low", "high"], ["y"])]
+    numbers = {"zero": np.float32(0), "low": np.float32(-np.inf), "high": np.float32(2)}
+    given = model(nodes, {"x": ["N", 4]}, ["y"], numbers)
+    assert not equal(given, X[:, :, 0]).parameters
