@@ -124,7 +124,6 @@ NO_KERNEL: dict[tuple[str, str], str] = {
     ("deform_conv", "float64"): f"DeformConv: {_NOT_THERE}",
     ("roi_align", "float64"): f"AveragePool: {_NOT_THERE}",
     ("istft", "float64"): f"Col2Im: {_NOT_THERE}",
-    ("instance_norm", "float64"): f"InstanceNormalization: {_NOT_THERE}",
     ("lp_pool", "float64"): f"AveragePool: {_NOT_THERE}",
     ("local_response_norm", "float64"): f"LRN and AveragePool: {_NOT_THERE}",
     **dict.fromkeys(

@@ -254,3 +254,43 @@ def test_a_batch_without_samples(stage: str) -> None:
     made = model.session(seed=0)(none)
     assert isinstance(made, np.ndarray)
     assert made.shape == tuple(wanted.shape)
+
+
+EMPTY = {
+    "attention": "q = input 4xTx8; (q, q, q) -> attention",
+    "multihead_attention": "input [T, 16] -> multihead_attention 4",
+    "gru": "input [T, 4] -> gru 3",
+    "lstm": "input [T, 4] -> lstm 3",
+    "sort": "input [T] -> sort",
+    "argsort": "input [T] -> argsort",
+    "topk": "input [5] -> topk 2",
+    "einsum": 'a = input [3, 4]; b = input [4, 5]; (a, b) -> einsum "bij,bjk->bik"',
+    "logsumexp": "input [T] -> logsumexp axis=0",
+    "pad": "input 2x4 -> pad [1, 1] mode=circular",
+    "conv": "input 2x4 -> conv 3 3 padding=1 padding_mode=circular",
+    "bucketize": "x = input [T]; b = input [5] batch=false; (x, b) -> bucketize",
+    "rearrange": 'input 2xHxW -> rearrange "n c h w -> n (h w) c"',
+    "flatten": "input 2xHxW -> flatten 2",
+    "unfold": "input 2xHxW -> unfold 3",
+    "diagonal": "input [T, T] -> diagonal axis1=1 axis2=2",
+}
+
+
+def test_kernels_that_take_no_empty_batch() -> None:
+    """Those of the table in docs/onnx.md, and no message but netc's."""
+    page = Path(__file__).parents[2].joinpath("docs/onnx.md").read_text()
+    rows = page.partition("| operators | kernel |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)[^`]*`", rows)) - {"reduction"} == EMPTY.keys()
+    for text in EMPTY.values():
+        model = netc.compile(text)
+        shapes = [(0, *(d if isinstance(d, int) else 8 for d in t.shape[1:])) if t.is_batch else (5,) for t in model.inputs.values()]
+        refused(model.session(), "without elements", *(np.zeros(shape, np.float32) for shape in shapes))
+
+
+def test_means_of_an_empty_batch() -> None:
+    none = np.ones((0, 3), np.float32)
+    for text in ("input 3 -> mean axis=0", "input 3 -> var axis=0", "input 3 -> std", "x = input 3; t = input 3; (x, t) -> mse_loss"):
+        model = netc.compile(text)
+        found = model.session()(*[none] * len(model.inputs))
+        wanted = model.module()(*[torch.from_numpy(none)] * len(model.inputs))
+        np.testing.assert_array_equal(found, wanted.numpy())
