@@ -7,12 +7,10 @@ evaluation mode, and if asked for once in training, on inputs that torch.export 
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -35,6 +33,7 @@ from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
 from .quiet import quiet
+from .traces import OURS, whole_traces
 
 BATCH = "N"
 _TRIES = 6
@@ -45,8 +44,6 @@ _FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Where it says that a size is a case of its own."""
 _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
-_OURS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[3]))
-"""Code that is not the model's: that of PyTorch and of netc."""
 _LONGEST_LINE = 80
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
@@ -140,7 +137,7 @@ class _Call:
         training = _export(self.module, *called_with, self.notes, train=True) if train else None
         known = [one for one in stated if symbols(one.left) | symbols(one.right) <= set(sizes)]
         axes = [*names, *named.values()]
-        found = read_program(evaluation, type(self.module).__name__, axes, aliases_of(self.module), training, known)
+        found = read_program(evaluation, type(self.module).__name__, axes, aliases_of(self.module), training, known, read_source=True)
         return _with_notes(found, self.notes)
 
 
@@ -236,7 +233,7 @@ def _export(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with opaque_modules(module), static_experts(module), foreign_code(), quiet():
+        with opaque_modules(module), static_experts(module), foreign_code(), quiet(), whole_traces():
             return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
@@ -346,7 +343,7 @@ def _failure(error: Exception, module: nn.Module) -> Obstacle:
 
 def _line(error: BaseException) -> str:
     """The line of the model's code that was running, and where it is; nothing if that is not known."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *_OURS))]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
     if not frames:
         return ""
     code = " ".join((frames[-1].line or "").split())[:_LONGEST_LINE]

@@ -57,14 +57,17 @@ def read_program(
     aliases: Mapping[str, tuple[str, ...]] | None = None,
     training: ExportedProgram | None = None,
     stated: Sequence[Condition] = (),
+    *,
+    read_source: bool = False,
 ) -> Imported:
     """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
     `aliases` has, for the paths of modules that have several, all of them. `training` is what it does in training,
-    if the graph is to have that too. `stated` are conditions of the user's."""
+    if the graph is to have that too. `stated` are conditions of the user's. `read_source`: the code of the module runs here, so
+    that its files may be read for names."""
     guards = [found for one in (program, training) if one is not None for found in _conditions(one, axes)]
     conditions = list({str(one): one for one in (*stated, *guards)}.values())
     frozen = frozenset() if training is None else _frozen_statistics(training)
-    reading = _Reading(name, axes, aliases, conditions, frozen, tuple(map(str, stated)))
+    reading = _Reading(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
     apart = replace(reading, apart=True) if reading.differ(program) else None
     try:
         found = reading.imported(program, training)
@@ -89,6 +92,7 @@ class _Reading(Record):
     """The names of running means that training does not change."""
     stated: tuple[str, ...] = ()
     """The conditions of the user's."""
+    read_source: bool = False
     apart: bool = False
     """A module whose calls compute differently is not shared as a whole, but its layers are."""
 
@@ -124,10 +128,11 @@ class _Reading(Record):
         keys, constants = Keys(tree, _stored(program), apart=self.apart), Constants(body, *_constants(program))
         sizes = Sizes(names, declared.dims)
         frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
-        reader = ModelContext(tree, keys, constants, sizes, declared.facts, nowhere(self.name), train, frozen)
+        reader = ModelContext(tree, keys, constants, sizes, declared.facts, nowhere(self.name), train, frozen, read_source=self.read_source)
         main = CallReader(reader, tree.root, None)
         _declare_inputs(main, inputs)
         main.run()
+        main.name_values()
         _finish(main, program, nodes)
         _check_arbitrary(reader, main.builder.graph)
         reader.obstacles += _bad_labels(main.builder.graph) + _divided(main.builder.graph) + (_unheld(program) if train else [])
