@@ -9,6 +9,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 import netc
+from netc.compiler.backends.net.names import Names
+from netc.compiler.frontends.builder import nowhere
+from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.ir.values import Value
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -130,3 +134,11 @@ def test_a_shared_module_with_the_name_of_its_class() -> None:
     text = spec(Gated(), torch.randn(2, 4))
     assert "shared gate2 = gate as gate" in text
     assert "shared gate2 = gate as gate" in spec(nn.Sequential(Gated(), Gated()), torch.randn(2, 4))
+
+
+def test_names_that_end_in_a_digit_are_told_apart() -> None:
+    """The number of another tensor of the name is no part of it: `e1` and `e1_2`, where `e12` would be a twelfth."""
+    names = Names(())
+    span = nowhere("x")
+    values = [Value(TensorType(FLOAT32, (2,)), span, name) for name in ("e1", "e1", "e1", "e", "e", "e1_2")]
+    assert [names.fresh(value, "x") for value in values] == ["e1", "e1_2", "e1_3", "e", "e2", "e1_2_2"]
