@@ -43,8 +43,8 @@ from .splitting import checked_splits
 
 
 class Result(Record):
-    """How a run ended. `results` are those of the last validation, or of training without one. `spec` is words of the shell, `parameters`
-    the number of the model's learned ones."""
+    """How a run ended. `results` are those of the last validation, or without one the means over the last epoch of training. `spec` is
+    words of the shell, `parameters` the number of the model's learned ones, `remark` what to know of the results."""
 
     folder: str
     results: dict[str, float]
@@ -54,12 +54,14 @@ class Result(Record):
     diagnostics: tuple[Diagnostic, ...] = ()
     failed: bool = False
     parameters: int = 0
+    remark: str = ""
 
     def summary(self) -> str:
         """What was reached, and the command to go on with."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
         command = f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
-        return f"{self.steps} step{'s' if self.steps != 1 else ''}: {shown}\n{command}"
+        remark = f" ({self.remark})" if self.remark else ""
+        return f"{self.steps} step{'s' if self.steps != 1 else ''}: {shown}{remark}\n{command}"
 
 
 def train_file(
@@ -107,10 +109,19 @@ def train_file(
         arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**computing))
     ready = _ready(arguments, before, folder)
     described = None if resume else ready.described | _began_with(weights)
-    results, made = _run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
+    results, made, remark = _run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
     training = ready.prepared.training
     learned = count(parameters(training.program))
-    return Result(folder, results, made, _chosen(training, arguments.path or "FILE"), training.model, ready.diagnostics, parameters=learned)
+    return Result(
+        folder,
+        results,
+        made,
+        _chosen(training, arguments.path or "FILE"),
+        training.model,
+        ready.diagnostics,
+        parameters=learned,
+        remark=remark,
+    )
 
 
 def train_or_continue(
@@ -215,9 +226,9 @@ def _run(
     weights: Any,
     on_report: Callable[[Report], None],
     note: Callable[[str], None],
-) -> tuple[dict[str, float], int]:
-    """The results of the last validation, and the number of steps. `described` is what a new run's folder says of it; None for a run that
-    goes on."""
+) -> tuple[dict[str, float], int, str]:
+    """The results of the last validation, the number of steps, and what to know of the results. `described` is what a new run's folder
+    says of it; None for a run that goes on."""
     with joined(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as held:
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
@@ -233,7 +244,7 @@ def _run(
         try:
             if described is None:
                 trainer.resume()
-            return trainer.run(), trainer.step
+            return trainer.run(), trainer.step, trainer.remark
         finally:
             trainer.close()
             if ranks.first:

@@ -119,7 +119,7 @@ class Trainer:
         self.trained = Trained(self.model, optimizer, average)
         self.checkpoints = Checkpoints(folder.path, ranks)
         self.step = 0
-        self.best = -math.inf if recipe.keep.higher else math.inf
+        self.best, self.best_step = -math.inf if recipe.keep.higher else math.inf, 0
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
         self.unsaved_best: dict[str, Tensor] | None = None
@@ -144,6 +144,16 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         return float(self.trained.optimizer.param_groups[0]["lr"])
+
+    @property
+    def remark(self) -> str:
+        """What the results are not: those of the best weights, or of the last step alone."""
+        if self.validation is None:
+            since = (self.step - 1) % self.plan.per_epoch + 1  # the beginning of the epoch
+            return f"the mean over the last {since} steps" if since > 1 else ""
+        if not self.best_step or self.results[self.recipe.keep.metric] == self.best:
+            return ""
+        return f"the best {self.recipe.keep.metric} was {self.best:.4g}, at step {self.best_step}"
 
     def run(self) -> dict[str, float]:
         """The steps that are left; the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
@@ -234,7 +244,7 @@ class Trainer:
         self.stepper.end_epoch(value)
         due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + BETWEEN_SAVES
         if value > self.best if self.recipe.keep.higher else value < self.best:
-            self.best = value
+            self.best, self.best_step = value, self.step
             weights = whole_tensors(self.weights, self.shapes)
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
         if due:
@@ -317,6 +327,7 @@ class Trainer:
             "step": self.step,
             "epoch_ends": self.epoch_ends,
             "best": self.best,
+            "best_step": self.best_step,
             "results": self.results,
             "schedule": None if schedule is None else schedule.state_dict(),
             "scaler": self.precision.state(),
@@ -330,6 +341,7 @@ class Trainer:
         """Goes on from the newest checkpoint of the folder. Raises `RunError`."""
         state = self.checkpoints.load(self.trained)
         self.step, self.best = int(state["step"]), float(state["best"])
+        self.best_step = int(state.get("best_step", 0))
         self.epoch_ends, self.results = bool(state["epoch_ends"]), dict(state["results"])
         if self.stepper.schedule is not None:
             self.stepper.schedule.load_state_dict(state["schedule"])

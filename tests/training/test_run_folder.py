@@ -165,3 +165,20 @@ def test_commands_of_the_command_line_are_quoted() -> None:
         (("check", "width=[1, 2]"), "--set 'width=[1, 2]'"),
     ):
         assert said in CliRunner().invoke(cli, words).output
+
+
+def test_the_last_line_says_what_the_results_are(tmp_path: Path) -> None:
+    """The best weights are often not the last ones; and without validation, the results are a mean over the steps of the last epoch."""
+    validated = train(tmp_path / "validated", SPEC.replace("keep best accuracy", "keep best loss max"))
+    losses = {e["step"]: e["validation"]["loss"] for e in read_metrics(str(tmp_path / "validated")) if "validation" in e}
+    best = max(losses, key=lambda step: losses[step])
+    assert best < 20
+    assert validated.summary().splitlines()[0].endswith(f" (the best loss was {losses[best]:.4g}, at step {best})")
+    assert train(tmp_path / "last", SPEC.replace("keep best accuracy", "keep best loss")).remark == ""
+    plain = SPEC.replace("  validate 0.2\n", "").replace("  keep best accuracy\n", "")
+    result = train(tmp_path / "plain", plain, steps=8)
+    losses = [entry["loss"] for entry in read_metrics(str(tmp_path / "plain"))]
+    assert len(losses) == 8
+    assert result.summary().splitlines()[0].endswith(" (the mean over the last 2 steps)")  # the epoch has 6 steps
+    assert result.results["loss"] == pytest.approx(sum(losses[-2:]) / 2, rel=1e-5)
+    assert train(tmp_path / "one", plain, steps=7).remark == ""
