@@ -237,6 +237,8 @@ class Graph:
         """Operators inside, those of called graphs counted at each call."""
         self.letters = 0
         """The characters of the labels that lead to them."""
+        self.makers: tuple[dict[int, Node], int] = ({}, 0)
+        """By the ids of values, the nodes that made them, and how many nodes are in there: see elaborate/interpreter/sources.py."""
         self.seen_from: object = None
         """What its only stage is at the use that was added last: see elaborate/interpreter/calls.py."""
 

@@ -64,7 +64,17 @@ def comments(n: int) -> str:
     return "# a comment\n" * (20 * n) + "block b { dense 4 }\ninput 4 -> b"
 
 
-TEXTS = [models, derived, duplicates, blocks, lets, statements, iterations, comments]
+def sections(n: int) -> str:
+    own = "target = input 1\n loss = (y, target) -> mse_loss\n optimizer sgd lr=0.1\n batch 2\n epochs 1"
+    return "model m { x = input 4\n y = x -> dense 1 }\n" + "".join(f"train t{i} for m {{ {own} }}\n" for i in range(n // 4))
+
+
+def unpacked(n: int) -> str:
+    names = [f"a{i}" for i in range(n)]
+    return f"let ({', '.join(names)}) = [{', '.join(['1'] * n)}]\ninput 4 -> dense ({' + '.join(names)})"
+
+
+TEXTS = [sections, unpacked, models, derived, duplicates, blocks, lets, statements, iterations, comments]
 
 
 @pytest.mark.parametrize("text", TEXTS)

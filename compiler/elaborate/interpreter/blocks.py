@@ -13,7 +13,6 @@ from ...errors.arguments import MissingArgument
 from ...errors.structure import ModelAsStage
 from ...ir.graph import OpNode, SharedModule
 from ...ir.values import Value
-from ..limits import weight
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
 from ..scopes.scope import GIVEN, BlockDef, Scope, name_tensor, with_named_sizes
@@ -54,7 +53,6 @@ class Blocks(Part):
         counts = None if given is None else given.counts
         syntax = BodySyntax(definition, lambda inner: self._run(definition, given, inner), name, "block", use, arguments, counts)
         flow = UNKNOWN if given is None else given.flow
-        self.session.count_items(sum([weight(value) for value in arguments.values.values()]), node.span)
         with self._active(definition):
             entry = elaborate_body(syntax, flow, outside, self.session)
         if entry.alone:

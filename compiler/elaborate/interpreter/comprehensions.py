@@ -13,11 +13,16 @@ from ..limits import MAX_NODES, check_list, check_string
 from ..scopes.failures import Failure
 from ..scopes.scope import Scope, distinct, trace_of
 from ..scopes.show import show_value
-from .base import Part
+from .base import Interpreter, Part
 from .unpacking import unpack
 
 
 class Comprehensions(Part):
+    def __init__(self, interpreter: Interpreter) -> None:
+        super().__init__(interpreter)
+        self._unpacked: dict[tuple[int, int], tuple[Scope, dict[int, Any]]] = {}
+        """By list and scope, which are kept alive: the values of the names."""
+
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
             case ast.Comprehension():
@@ -93,7 +98,11 @@ class Comprehensions(Part):
         return value if isinstance(value, str) else show_value(value)
 
     def _part(self, expr: ast.Unpacked, scope: Scope) -> Any:
-        """The part of a list that a name of `let (a, b) = ...` means."""
-        distinct(expr.pattern.names)
-        value = self.interpreter.evaluate(expr.value, scope)
-        return next(part for name, part in unpack(expr.pattern, value) if name is expr.name)
+        """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated for the first of its names."""
+        key = (id(expr.value), id(scope))
+        if key not in self._unpacked:
+            distinct(expr.pattern.names)
+            value = self.interpreter.evaluate(expr.value, scope)
+            parts = {id(name): part for name, part in unpack(expr.pattern, value)}
+            self._unpacked[key] = (scope, parts)
+        return self._unpacked[key][1][id(expr.name)]

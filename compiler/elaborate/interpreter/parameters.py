@@ -14,6 +14,7 @@ from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments
 from ...ir.origins import Decided, Origin, has_origin, moved, plain
 from ...ir.reals import named
 from ...ops.base import Operator
+from ..limits import weight
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
 from .argument_edits import Hint, labelled, rewritten, separated
@@ -34,6 +35,10 @@ def literal_value(expr: ast.Expr | None) -> Any:
 
 UNTRACED = ""
 """The owner of parameters that get no symbols."""
+
+
+_TRACED = 8
+"""How many items each item of an argument counts as, since each integer in it becomes a symbol of the block."""
 
 
 class BoundParameters(Record):
@@ -90,6 +95,7 @@ class Parameters(Part):
                 raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             seen_from = inner if written is None else scope
             value = self.session.decisions.about(bound.given, bound.decisions, self.interpreter.evaluate, expr, seen_from)
+            self.session.count_items(_TRACED * weight(value), expr.span)
             bound.values[name] = bound.name(name, value, parameter.default)
             if isinstance(parameter.default, ast.Boolean):
                 bound.flags[name] = parameter.default.value
@@ -114,7 +120,7 @@ def match_arguments(
     if node.activation is not None:
         raise surplus_argument(owner, len(parameters), node.activation, extra_argument_hint(node.activation, node))
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
-    names = [p.name.name for p in parameters]
+    names = dict.fromkeys(p.name.name for p in parameters)
     for keyword in node.keywords:
         if keyword.name not in names:
             hint = advise(node, keyword)

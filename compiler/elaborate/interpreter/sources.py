@@ -35,8 +35,12 @@ def source_of(value: Value, frame: GraphFrame) -> Operator | None:
 
 
 def _maker(value: Value, graph: Graph) -> Node | None:
-    """The last nodes are the nearest."""
-    return next((node for node in reversed(graph.nodes) if any(made is value for made in node.outputs)), None)
+    """The node that made a value. Of a graph, the nodes that came since the last question are looked at."""
+    known, count = graph.makers
+    for node in graph.nodes[count:]:
+        known.update((id(made), node) for made in node.outputs)
+    graph.makers = (known, len(graph.nodes))
+    return known.get(id(value))
 
 
 def _position(value: Value, node: CallNode) -> int:

@@ -69,17 +69,25 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
     loose = tuple(i for i in others if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.ModelDecl) for i in file.items):
         yield from _body(loose, lambda: {*_mentioned(nodes), *(name for item in items for name in item.mentioned)}, lets=False)
+    of_sections = frozenset(mentions(sections))  # those of all, found once: a section may be derived from any other
     for other in others:
         if isinstance(other, (ast.ModelDecl, ast.TrainDecl)):
-            yield from _parameters(other, frozenset(mentions((other, *sections))))
-    seen_by_sections = {id(i.body) for i in others if isinstance(i, (ast.ModelDecl, ast.TrainDecl))}
+            own = mentions((other,)) if isinstance(other, ast.ModelDecl) and other.parameters else ()
+            yield from _parameters(other, of_sections.union(own))
+    of_section_bodies = {id(section.body) for section in sections}
+    of_model_bodies = {id(i.body) for i in others if isinstance(i, ast.ModelDecl)}
     purposes = {LOSS, *_inputs(nodes)} if sections else set()
     for body, states in _bodies(nodes):
-        text = (*body.statements, *states, *(sections if id(body) in seen_by_sections else ()))
-        statements, of_section = body.statements, any(body is section.body for section in sections)
+        text = (*body.statements, *states)
+        statements, of_section = body.statements, id(body) in of_section_bodies
         if of_section:  # what only looks like a setting is an error
             statements = tuple(s for s in statements if not mistaken(s))
-        found = _body(statements, partial(mentions, text))
+        if of_section:
+            found = _body(statements, partial(iter, of_sections))
+        elif id(body) in of_model_bodies:
+            found = _body(statements, partial(of_sections.union, mentions(text)))
+        else:
+            found = _body(statements, partial(mentions, text))
         if of_section:
             found = ((problem, span) for problem, span in found if not isinstance(problem, UnusedName) or problem.name not in purposes)
         yield from found
@@ -173,10 +181,16 @@ def _mentioned(everything: Iterable[ast.Node]) -> Iterator[str]:
 def nodes_within(root: object) -> Iterator[ast.Node]:
     """All nodes but the names that they bind."""
     stack = [root]
+    unpacked: set[int] = set()  # the lists of `let (a, b) = ...`, which the parts of all their names have
     while stack:
         found = stack.pop()
         if isinstance(found, tuple):
             stack += found
+        elif isinstance(found, ast.Unpacked):
+            yield found
+            if id(found.value) not in unpacked:
+                unpacked.add(id(found.value))
+                stack.append(found.value)
         elif isinstance(found, ast.Node):
             yield found
             stack += _contents(type(found))(found)
