@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .diagnostics.model import Diagnostic, Edit, Mark
 from .source import Span
@@ -80,6 +80,10 @@ LOOKALIKES = {
 """By what looks like one, the character that is meant; those that Unicode says are wide or styled forms are not among them."""
 
 
+SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""A power, which the plain digit is not."""
+
+
 def _plain(character: str) -> str:
     """The ASCII character that a wide or styled one is a form of; empty for all others."""
     from unicodedata import normalize  # 100 KB of tables, for this alone
@@ -88,25 +92,31 @@ def _plain(character: str) -> str:
     return plain if plain != character and plain.isascii() and plain.isprintable() and len(plain) == 1 else ""
 
 
-def stray_character(span: Span, character: str) -> Diagnostic:
-    """`character`: also `&&` and `||`."""
+def stray_character(span: Span, character: str, words: Collection[str] = ()) -> Diagnostic:
+    """`character`: also `&&` and `||`. `words`: the keywords that may be there instead."""
     shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
     wanted = LOOKALIKES.get(character) or _plain(character)
     word = {"&&": "and", "||": "or"}.get(character, "")
+    raised = character in SUPERSCRIPTS
     help: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     if wanted == "a plain space":
         help, edits = ("replace this character, which looks like a space, with a plain space",), (Edit(span, " "),)
     elif word:
         help, edits = (f"write `{word}` in a condition, `(a, b) -> logical_{word}` for tensors",), (Edit(span, word),)
+        edits = edits if word.upper() in words else ()
+    elif raised:
+        help, edits = (f"write a power with `**`: `** {wanted}`",), (Edit(span, f" ** {wanted}", safe=False),) if "POWER" in words else ()
     elif wanted:
         help, edits = (f"did you mean `{wanted}`?",), (Edit(span, wanted),)
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
         help, edits = ("write `not` in a condition, `a -> logical_not` for a tensor",), (Edit(span, "not ", safe=False),)
+        edits = edits if "NOT" in words else ()
     elif character == "&":
         help, edits = ("write `and` in a condition, `(a, b) -> logical_and` for tensors",), (Edit(span, "and", safe=False),)
+        edits = edits if "AND" in words else ()
     elif character == "|":
         help = ("write `or` in a condition, `(a, b) -> logical_or` for tensors, `->` between stages",)
     elif character == "?":
@@ -118,20 +128,34 @@ def stray_character(span: Span, character: str) -> Diagnostic:
     return Diagnostic("error", "stray-character", f"{unexpected} `{shown}`", span, notes=note, help=help, edits=edits)
 
 
+_FRACTION = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][+-]?[0-9]+)?")
+"""`.5`, a number but for its first digit."""
+
+
 def bad_number(span: Span, text: str) -> Diagnostic:
     why, help = _number_trouble(text)
-    digit = f"0{text}" if text.startswith(".") else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
-    return Diagnostic("error", "bad-number", why, span, help=help, edits=(Edit(span, digit, safe=text.startswith(".")),) if digit else ())
+    digit = f"0{text}" if _FRACTION.fullmatch(text) else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
+    edits = (Edit(span, digit, safe=text.startswith(".")),) if digit else ()
+    sizes = _sizes(text)
+    if sizes:
+        edits = (Edit(span, sizes, safe=False),)
+    return Diagnostic("error", "bad-number", why, span, help=help, edits=edits)
+
+
+def _sizes(text: str) -> str:
+    """`3Xh` as `3xH`: sizes whose names are in small letters, or that a capital separates; else empty."""
+    sizes = re.split("[xX]", text)
+    known = len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes)
+    return "x".join(part if part.isdigit() else part.upper() for part in sizes) if known else ""
 
 
 def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
     sizes = re.split("[xX]", text)
-    if text.startswith("."):
+    if _FRACTION.fullmatch(text):
         return f"`{text}` is missing a digit before the point", (f"write `0{text}`",)
     if text.endswith(".") and text[:-1].isdigit():
         return f"`{text}` is missing a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for an integer",)
-    if len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes):
-        upper = "x".join(part if part.isdigit() else part.upper() for part in sizes)
+    if upper := _sizes(text):
         if "X" in text and all(part.isdigit() for part in sizes):
             return f"the sizes in `{text}` are separated by a small `x`", (f"write `{upper}`",)
         return f"the names of dimensions in `{text}` are not in capitals", (f"write `{upper}`, or a list: `[{', '.join(sizes)}]`",)

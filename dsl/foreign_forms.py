@@ -101,7 +101,9 @@ def _method(stop: Stop) -> Diagnostic | None:
     if first.text in LIBRARIES:
         return _of_a_library(stop, owner, first, name, f"{name.text}{arguments if short else ''}")
     if name.text in _ATTRIBUTES:
-        return errors.syntax(stop.span, f"`{owner}{name.text}` is an attribute, not a method", help=(f"write `{owner}{name.text}`",))
+        edits = (Edit(stop.between(stop.token.start, end), ""),) if not arguments[1:-1].strip() else ()
+        message = f"`{owner}{name.text}` is an attribute, not a method"
+        return errors.syntax(stop.span, message, help=(f"write `{owner}{name.text}`",), edits=edits)
     stage = METHODS.get(name.text, name.text) + (arguments if short and arguments != "()" else "")
     if name.text in TAKE_LISTS and short and arguments[1:-1].strip(" []()"):
         stage = f"{METHODS.get(name.text, name.text)} [{arguments[1:-1].strip(' []()')}]"
@@ -112,8 +114,8 @@ def _method(stop: Stop) -> Diagnostic | None:
         help = f"the layers of a model are not defined before they are used: write its operator, `x -> dense 10 as {name.text}`"
         return errors.syntax(stop.between(first.start, name.end), "there is no `self`", help=(help,))
     written = f"{owner[:-1]} -> {stage}"
-    edits = _as_stage(stop, first, end, written) if short else ()
-    return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{written}`",), edits=edits)
+    changed = _as_stage(stop, first, end, written) if short else ()
+    return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{written}`",), edits=changed)
 
 
 def _as_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:

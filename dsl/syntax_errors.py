@@ -7,11 +7,13 @@ cause. Special cases, most of them common mistakes, come first; the rest is "exp
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from . import comma_errors, errors, foreign_forms
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import STATEMENTS, VALUES, Stop, expected, found
 from .grammar import END, tables
+from .record import replace
 from .source import SourceFile
 from .tokens import Token
 
@@ -39,15 +41,31 @@ def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozense
     return expected(stop)
 
 
+_MEANT = {"SINGLE_QUOTED": {"STRING"}, "BAD_ARROW": {"ARROW"}}
+"""What text that is no token is meant as."""
+
+
 def _lexical(stop: Stop) -> Diagnostic | None:
-    """Text that is not a token of the language."""
+    """Text that is not a token of the language. It has an edit where what is meant may be."""
+    problem, meant, previous = _no_token(stop), _MEANT.get(stop.token.type), stop.previous
+    apart = previous is None or previous.end < stop.token.start or not previous.text.isidentifier()
+    following = stop.tokens[min(stop.at + 1, len(stop.tokens) - 1)]
+    apart = apart and not (following.type.endswith(("DOT", "NUMBER")) and following.start == stop.token.end)
+    if stop.token.type == "BAD_NUMBER":
+        meant = {"DIMS"} if "x" in stop.token.text.lower() else {"NUMBER"}
+    if problem is None or meant is None or (apart and meant & stop.possible):
+        return problem
+    return replace(problem, edits=())
+
+
+def _no_token(stop: Stop) -> Diagnostic | None:
     token, span = stop.token, stop.span
     match token.type:
         case "STRAY" | "QUESTION":
-            again = stop.tokens[stop.at + 1]
+            again, words = stop.tokens[stop.at + 1], stop.possible if "ARROW" not in stop.possible else ()
             if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
-                return errors.stray_character(stop.between(token.start, again.end), token.text + again.text)
-            return errors.stray_character(span, token.text)
+                return errors.stray_character(stop.between(token.start, again.end), token.text + again.text, words)
+            return errors.stray_character(span, token.text, words)
         case "UNTERMINATED_STRING":
             return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))
         case "SINGLE_QUOTED":
@@ -92,7 +110,8 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
         return errors.syntax(stop.span, "expected a name after `as`", help=help)
     if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
         what = f"write `{previous.text}` alone for all tensors of the tuple"
-        return errors.syntax(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,))
+        edits = (Edit(stop.span, ""),)
+        return errors.syntax(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,), edits=edits)
     if kind == "ELLIPSIS":
         return errors.syntax(
             stop.span,
@@ -270,7 +289,7 @@ def _shape(stop: Stop) -> Diagnostic | None:
     start, end = stop.opener.start, stop.closing
     items = stop.source.text[start + 1 : end - 1]
     written = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
-    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items else ()
+    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items and "->" not in items else ()
     return errors.syntax(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{written}`",), edits=edits)
 
 
@@ -332,9 +351,12 @@ def _operator_first(stop: Stop) -> Diagnostic | None:
         return None
     while at > 0 and stop.tokens[at].type == "NL":
         at -= 1
+    above = takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: at + 1]))
     end = stop.tokens[at].end
     after = stop.tokens[stop.at + 1].start
-    edits = (Edit(stop.between(end, end), f" {text}"), Edit(stop.between(stop.token.start, after), ""))
+    edits: tuple[Edit, ...] = (Edit(stop.between(end, end), f" {text}"), Edit(stop.between(stop.token.start, after), ""))
+    if any(token.type == "ARROW" for token in above):
+        edits = ()  # the result of a pipeline needs brackets
     help = f"a line is continued by an operator at its end: move the `{text}` to the line above"
     return errors.syntax(stop.span, f"a statement cannot begin with {found(stop)}", help=(help,), edits=edits)
 
@@ -343,7 +365,8 @@ def _space_before_index(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.token.type != "LBRACK" or "PLUS" not in stop.possible:
         return None
     if stop.previous.type in ("NAME", "RPAR", "RBRACK"):
-        return errors.syntax(stop.span, "unexpected space before an index", help=(f"write `{stop.previous.text}[`",))
+        edits = (Edit(stop.between(stop.previous.end, stop.token.start), ""),)
+        return errors.syntax(stop.span, "unexpected space before an index", help=(f"write `{stop.previous.text}[`",), edits=edits)
     return None
 
 
@@ -361,8 +384,10 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
             return None
         if [token.type for token in stop.before[-2:]] == ["INPUT", "NAME"]:
             named = f"{stop.previous.text} = input {stop.token.text}"
-            return errors.syntax(stop.span, "the name of an input comes before it", help=(f"write `{named}`",))
-        if [token.type for token in stop.before[-2:]] == ["INPUT", "NUMBER"] and stop.token.type == "NUMBER":
+            begins = stop.first is stop.before[-2] and len(stop.before) == 2 and stop.token.type != "LBRACK"
+            moved = (Edit(stop.between(stop.first.start, stop.token.end), named),) if begins else ()
+            return errors.syntax(stop.span, "the name of an input comes before it", help=(f"write `{named}`",), edits=moved)
+        if [token.type for token in stop.before[-2:]] == ["INPUT", "NUMBER"] and stop.token.text.isdecimal():
             sizes = f"{stop.previous.text}x{stop.token.text}"
             span = stop.between(stop.previous.start, stop.token.end)
             return errors.syntax(span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),))
@@ -376,7 +401,9 @@ def _argument_of_no_stage(stop: Stop, previous: Token) -> Diagnostic:
     if previous.type != "NAME" or not stop.statement_has("INPUT"):
         return errors.syntax(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
-    edits = (Edit(stop.between(previous.start, previous.start), "-> ", safe=False),)
+    edits: tuple[Edit, ...] = (Edit(stop.between(previous.start, previous.start), "-> ", safe=False),)
+    if any(token.type == "WHERE" for token in stop.before):
+        edits = ()  # a condition, perhaps
     return errors.syntax(stop.span, message, help=(help,), edits=edits)
 
 

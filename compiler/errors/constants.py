@@ -172,7 +172,8 @@ class ItemIndexCount(Problem):
         return f"a number in a list with {levels} needs an index for each, found {counted}"
 
     def help(self) -> tuple[str, ...]:
-        return (f"write `{''.join(f'[{name}]' for name in 'ijklmnpqrstuvw'[: len(self.sizes)])}` after the list",)
+        indices = "".join(f"[{name}]" for name in "ijklmnpqrstuvw"[: len(self.sizes)])
+        return (f"give an index for each axis of the list, as in `{indices}` after it",)
 
 
 class ListTooLong(Problem):

@@ -56,6 +56,7 @@ class ColumnShape(Problem):
     path: str
     found: tuple[int, ...] | None
     declared: Shape
+    dtype: str = "float32"
 
     def message(self) -> str:
         if self.found is None:
@@ -69,14 +70,18 @@ class ColumnShape(Problem):
         if self.found is None:
             return ("make them equally long, by padding for example",)
         if len(self.found) == 0 and self.declared == (1,):
-            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: `{self.input} = input []`",)
+            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: `{self.input} = input []{self._dtype}`",)
         if len(self.found) == 0 and len(self.declared) == 1:
             return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
         if self.found == (1,) and not self.declared:
-            return (f"declare it as it is, `{self.input} = input 1`, and remove the axis: `{self.input} -> squeeze 1`",)
+            return (f"declare it as it is, `{self.input} = input 1{self._dtype}`, and remove the axis: `{self.input} -> squeeze 1`",)
         if len(self.found) == len(self.declared):
-            return (f"declare it as it is: `{self.input} = input {_written(self.found)}`",)
-        return (f"declare it as it is, `{self.input} = input {_written(self.found)}`, and change its shape where it is used",)
+            return (f"declare it as it is: `{self.input} = input {_written(self.found)}{self._dtype}`",)
+        return (f"declare it as it is, `{self.input} = input {_written(self.found)}{self._dtype}`, and change its shape where it is used",)
+
+    @property
+    def _dtype(self) -> str:
+        return "" if self.dtype == "float32" else f" {self.dtype}"
 
 
 class ColumnType(Problem):

@@ -23,10 +23,11 @@ class DenseAfterSpatial(Problem):
         return f"`dense` applies to the last axis only: {self.found} becomes {self.result}"
 
     def label(self) -> str:
-        return "the channel axis and the other spatial axes are kept"
+        return "the channel axis and the other spatial axes are kept" if self.found.rank > 3 else "the other axes are kept"
 
     def help(self) -> tuple[str, ...]:
-        return ("to use the whole image, insert `-> flatten` or `-> global_avg_pool` before it",)
+        pool = " or `-> global_avg_pool`" if self.found.rank > 3 else ""
+        return (f"to use the whole image, insert `-> flatten`{pool} before it",)
 
     def replacement(self) -> Replacement | None:
         return Replacement("flatten -> ", before=True)

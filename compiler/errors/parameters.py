@@ -131,7 +131,7 @@ class NormsMismatch(Problem):
         return f"the norms of the rows of `{self.target}`, {self.target_shape}, are a float tensor {self.wanted}, not {self.own}"
 
     def help(self) -> tuple[str, ...]:
-        return (f"write `param {self.wanted}`",)
+        return (f"declare it with their shape: `param {self.wanted}`",)
 
 
 class NoTie(Problem):

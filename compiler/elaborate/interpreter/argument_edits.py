@@ -7,6 +7,7 @@ whole arguments, and what separates them, so that what is left is a stage again.
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
@@ -26,6 +27,16 @@ class Hint(Record):
 
     def __bool__(self) -> bool:
         return bool(self.help)
+
+
+def unwrapped(text: str) -> str:
+    """An expression without the brackets around all of it: `(-1)` is `-1`, and `(a) + (b)` stays."""
+    while text[:1] == "(" and text[-1:] == ")" and '"' not in text:
+        depths = list(accumulate((character == "(") - (character == ")") for character in text))
+        if 0 in depths[:-1]:
+            break
+        text = text[1:-1].strip()
+    return text
 
 
 def arguments_of(node: ast.Apply) -> list[Span]:

@@ -18,7 +18,7 @@ from ..builtins import INFINITE, OF_TENSORS
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
-from .argument_edits import Hint
+from .argument_edits import Hint, unwrapped
 from .base import Interpreter, Part
 from .stage_parameters import StageParameters, is_parameter
 from .tensor_arithmetic import infix, prefix
@@ -166,6 +166,6 @@ def _tensors_first(node: ast.Apply, count: int, scope: Scope) -> Hint:
     if node.name == "where" and short and len(node.positional) == 3 and not node.keywords and has_tensor(node.positional[2], scope):
         written = f"where({others[0]}, {last}, {others[1]}, reverse=true)"
         return Hint(f"tensors come first: `{written}`", (Edit(node.span, written),))
-    written = f"{last.strip('()')} -> {' '.join((node.name, *others))}"
+    written = f"{unwrapped(last)} -> {' '.join((node.name, *others))}"
     shown = count == 0 and len(written) <= _LONGEST and "\n" not in written
     return Hint(f"tensors come first: `{written}`" if shown else "tensors come first")

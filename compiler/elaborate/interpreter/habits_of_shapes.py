@@ -6,6 +6,7 @@ patch, gives none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from netc.dsl.record import replace
@@ -19,6 +20,9 @@ from ...ir.values import Value
 from ...ops.base import Operator
 from ..scopes.scope import GraphFrame
 
+_SQUARE = re.compile(r"\binput\s+([0-9]{1,9})x\1\b(?!x)")
+_SMALLEST_IMAGE = 8
+
 _CONVOLUTIONS = ("conv", "conv_transpose")
 """By name, so that models without them do not import them."""
 _CHANNELS = 8
@@ -27,7 +31,7 @@ _CHANNELS = 8
 
 def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
     """The problems of one stage; those of the first input are marked there."""
-    if not inputs or not (op.spatial or inputs[0].spatial):
+    if not inputs or not (op.spatial or inputs[0].spatial or op.name == "dense"):
         return
     x = inputs[0]
     if looks_channels_last(x.type) and _slides_over_an_input(op, x, frame):
@@ -36,7 +40,7 @@ def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: Graph
         yield BatchTakenForChannels(op.name, x.type), STAGE
     if _order_of_pytorch(op, x.type):
         yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument("kernel")
-    if _is_dense_of_an_image(op, x):
+    if _is_dense_of_an_image(op, x) or (op.name == "dense" and x in frame.graph.inputs and _is_square(x)):
         yield DenseAfterSpatial(x.type, result), STAGE
 
 
@@ -58,6 +62,12 @@ def _slides_over_an_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
 
 def _is_dense_of_an_image(op: Operator, x: Value) -> bool:
     return x.spatial and x.type.rank >= 3 and op.name == "dense"
+
+
+def _is_square(x: Value) -> bool:
+    """Whether an input is written as a square, `input 28x28`: an image without channels, rather than a sequence of features."""
+    written = _SQUARE.search(x.span.text)
+    return written is not None and x.type.rank == 3 and int(written[1]) >= _SMALLEST_IMAGE
 
 
 def _order_of_pytorch(op: Operator, x: TensorType) -> bool:

@@ -221,10 +221,10 @@ def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[
             return ColumnType(value.name, column.name, path, kind, type_.dtype.name, _missing_number(source, column, type_.dtype))
     declared, found = type_.shape[1:], _shape(source, joined)
     if found is None or len(found) != len(declared):
-        return ColumnShape(value.name, str(joined), path, found, declared)
+        return ColumnShape(value.name, str(joined), path, found, declared, str(value.type.dtype))
     for size, actual in zip(declared, found, strict=True):
         if isinstance(size, int) and size != actual:
-            return ColumnShape(value.name, str(joined), path, found, declared)
+            return ColumnShape(value.name, str(joined), path, found, declared, str(value.type.dtype))
         if isinstance(size, SymDim) and str(size).isidentifier():
             known = sizes.setdefault(str(size), (actual, value.name))
             if known[0] != actual:

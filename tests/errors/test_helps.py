@@ -1,0 +1,95 @@
+"""Following a help never leads to the next error: every edit, of the cases in this folder, of the syntax errors, and of random mutations.
+
+In: a text with diagnostics. Out: the text with the edits of one of them. Always: what is reported then was there before, or is elsewhere in
+the text, where an error had hidden it. Helps that show a replacement have an edit; others are examples, which are found by their words.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from netc.dsl.diagnostics import Diagnostic, Edit
+from tests.dsl.test_syntax_errors import CASES as SYNTAX
+from tests.errors.test_edits import TEXTS, analysed
+from tests.fuzz.texts import mangled
+
+SYNTAX_CODES = frozenset(("syntax", "stray-character", "bad-number", "missing-bracket", "unexpected-bracket"))
+"""Of texts without a model, in which names are not defined, only these count."""
+WRITE = re.compile(r"write `([^`]*)`")
+WORD = re.compile(r"[A-Za-z_]\w*")
+MANGLED = 400
+
+
+def applied(text: str, edits: list[Edit]) -> tuple[str, list[tuple[int, int]]]:
+    """The text after the edits, and where they are in it."""
+    places: list[tuple[int, int]] = []
+    shift = 0
+    for edit in sorted(edits, key=lambda one: one.span.start):
+        start, end = edit.span.start + shift, edit.span.end + shift
+        text = text[:start] + edit.text + text[end:]
+        places.append((start, start + len(edit.text)))
+        shift += len(edit.text) - (edit.span.end - edit.span.start)
+    return text, places
+
+
+def caused(path: Path, text: str, one: Diagnostic, before: list[Diagnostic]) -> list[Diagnostic]:
+    """The errors that only come with the edits of a diagnostic, within what they wrote, or the same error as before."""
+    changed, places = applied(text, [edit for edit in one.edits if edit.span.file.name == "a.net"])
+    known = {(d.code, d.message) for d in before if d is not one}
+    return [
+        d
+        for d in analysed(path, changed).diagnostics
+        if d.severity == "error" and d.span.file.name == "a.net" and (d.code, d.message) not in known
+        if any(d.span.start < end and d.span.end > start for start, end in places)
+    ]
+
+
+def with_edits(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    return [d for d in diagnostics if any(edit.span.file.name == "a.net" for edit in d.edits)]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_edits_lead_to_no_error(name: str) -> None:
+    path, text = TEXTS[name]
+    before = list(analysed(path, text).diagnostics)
+    for one in with_edits(before):
+        left = caused(path, text, one, before)
+        wrong = [d for d in left if name not in SYNTAX or d.code in SYNTAX_CODES]
+        assert [(d.code, d.message) for d in wrong] == [], one.help
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_replacements_are_edits(name: str) -> None:
+    """A help "write `...`" that has only words of the text, or of the language, is an edit too, unless it has two alternatives."""
+    path, text = TEXTS[name]
+    for one in analysed(path, text).diagnostics:
+        for help in () if one.edits or one.span.file.name != "a.net" else one.help:
+            shown = WRITE.findall(help)
+            if len(shown) != 1 or "..." in shown[0] or " or " in help or not shown[0].strip():
+                continue
+            words = set(WORD.findall(shown[0]))
+            assert not words or not words <= set(WORD.findall(text)), help
+
+
+def test_random_texts() -> None:
+    _check_random(range(MANGLED))
+
+
+@pytest.mark.long
+def test_many_random_texts() -> None:
+    _check_random(range(MANGLED, 20 * MANGLED))
+
+
+def _check_random(numbers: range) -> None:
+    """Values are random, so that many are refused whatever is written around them: the form counts."""
+    for number in numbers:
+        text = mangled(Random(f"helps {number}"))
+        text = re.sub(r"^# netc .*", "", text)  # options, which are no part of the text
+        before = list(analysed(Path("a.net"), text).diagnostics)
+        for one in with_edits(before):
+            wrong = [d for d in caused(Path("a.net"), text, one, before) if d.code in SYNTAX_CODES]
+            assert [(d.code, d.message) for d in wrong] == [], (text, one.help)
