@@ -74,7 +74,7 @@ class OnnxBackend(Backend):
 
 def _difference(about: str, names: tuple[str, ...]) -> str:
     where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
-    return f"{about}, ONNX Runtime may compute something else than PyTorch in {where}; `netc ops {names[0]}` says more"
+    return f"{about}, {where} in ONNX Runtime may give other results than PyTorch; `netc ops {names[0]}` says more"
 
 
 def held_types(program: Program) -> frozenset[str]:

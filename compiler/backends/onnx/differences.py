@@ -21,7 +21,7 @@ from ...ops.reduction import Prod
 
 NAN, INFINITE = "nan", "infinite"
 LARGE_INTEGERS = "large integers"
-USUAL = "of NaN and infinite numbers"
+USUAL = "for NaN or infinite inputs"
 BEYOND_FLOATS = "for integers beyond 2**53"
 
 
