@@ -27,6 +27,9 @@ WEIGHTS = ".safetensors"
 @click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the class or function.")
 @click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
+@click.option(
+    "--output-name", "outputs", multiple=True, metavar="NAME", help="A tensor of an ONNX file that is an output, instead of its own."
+)
 @click.option("--train", is_flag=True, help="Import what a PyTorch module does in training too.")
 @click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they represent.")
 @click.option("--weights", metavar="OUT.safetensors", type=FileName(), help="Keep the weights. Those of an ONNX file are kept in any case.")
@@ -40,6 +43,7 @@ def command(
     arguments: dict[str, str],
     fixed: dict[str, str],
     values: dict[str, str],
+    outputs: tuple[str, ...],
     train: bool,
     dequantize: bool,
     weights: str | None,
@@ -65,7 +69,7 @@ def command(
     for path in (output, *([kept] if kept is not None else [])):
         check_place(path)
     try:
-        origin = _origin(source, inputs, examples, arguments, fixed, values, train, dequantize)
+        origin = _origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
         made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
@@ -99,6 +103,7 @@ def _origin(
     arguments: dict[str, str],
     fixed: dict[str, str],
     values: dict[str, str],
+    outputs: tuple[str, ...],
     train: bool,
     dequantize: bool,
 ) -> Origin:
@@ -112,16 +117,16 @@ def _origin(
         case ".onnx" | ".pt2" if train:
             raise click.UsageError(f"--train is for modules: `{source}` has what was exported, not what the module does in training")
         case ".onnx":
-            return _onnx(source, values, dequantize)
+            return _onnx(source, values, outputs, dequantize)
         case ".pt2":
             return exported_origin(source)
     return _module(source, inputs, examples, arguments, fixed, train)
 
 
-def _onnx(path: str, values: dict[str, str], dequantize: bool) -> Origin:
+def _onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantize: bool) -> Origin:
     from ..importing.files import onnx_origin
 
-    return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize)
+    return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize, outputs=outputs)
 
 
 def _module(

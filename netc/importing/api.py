@@ -53,16 +53,25 @@ def from_torch(
 
 @checks_arguments
 def from_onnx(
-    path: str | os.PathLike[str], *, fixed: Mapping[str, object] | None = None, dequantize: bool = False, verify: bool = True, seed: int = 0
+    path: str | os.PathLike[str],
+    *,
+    fixed: Mapping[str, object] | None = None,
+    dequantize: bool = False,
+    outputs: Sequence[str] = (),
+    verify: bool = True,
+    seed: int = 0,
 ) -> Model:
     """The model of an ONNX file, with its weights.
 
     `fixed` has the values of inputs that are no inputs of the model then, and sizes of symbolic axes, by the names of the file. With
-    `dequantize`, weights that are stored as integers become the floats that they represent. It is compared with what ONNX Runtime computes
-    of the file, unless `verify` is false.
+    `dequantize`, weights that are stored as integers become the floats that they represent. `outputs` are names of tensors of the file,
+    which are the outputs of the model instead of the file's own.
+
+    It is compared with what ONNX Runtime computes of the file, unless `verify` is false.
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
     from .files import onnx_origin
 
-    return spec_of(onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize), verify=verify, seed=checked_seed(seed)).model
+    origin = onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
+    return spec_of(origin, verify=verify, seed=checked_seed(seed)).model

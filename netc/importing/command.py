@@ -16,6 +16,7 @@ from netc.compiler.backends.net.emit import text_of
 from netc.compiler.backends.net.stored import content
 from netc.compiler.dims import Stated
 from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.masked import NOTHING_LEFT, masked_attentions
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored import LIMIT, TableArray
@@ -104,7 +105,10 @@ def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "
 
 def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     begun = time.monotonic()
+    written = masked_attentions(origin.imported.program.main)
     tidy(origin.imported.program)
+    if masked_attentions(origin.imported.program.main) > written and NOTHING_LEFT not in origin.imported.notes:
+        origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, NOTHING_LEFT)))
     writer = _Writer(origin, name, verify=verify)
     made = writer.compiled(origin.imported.program.conditions)
     domain = None

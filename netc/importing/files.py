@@ -22,20 +22,32 @@ if TYPE_CHECKING:
 UNVERIFIED = "`--no-verify` imports it without a comparison"
 
 
-def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False) -> Origin:
-    """The file as an origin. `fixed` are values of inputs and sizes of axes. With `dequantize` the float model that it represents is the
-    origin, and the file what that is compared with. Raises `ImportFailed`."""
+def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False, outputs: Sequence[str] = ()) -> Origin:
+    """The file as an origin. `fixed` are values of inputs and sizes of axes, `outputs` the tensors that are its outputs instead of its own.
+    With `dequantize` the float model that it represents is the origin, and the file what that is compared with. Raises `ImportFailed`."""
     from netc.compiler.frontends.onnx import float_model, from_file
 
     begun = time.monotonic()
-    imported = from_file(path, fixed=fixed, dequantize=dequantize)
+    imported = from_file(path, fixed=fixed, dequantize=dequantize, outputs=outputs)
     seconds = time.monotonic() - begun
-    own = _Run(lambda: path, fixed)
+    own = _Run(lambda: _chosen(path, outputs) if outputs else path, fixed)
     if not dequantize:
         return _origin(path, imported, own, seconds)
     # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds what it multiplies
-    floats = _Run(lambda: float_model(path).SerializeToString(), fixed, optimize=False)
+    floats = _Run(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
     return _origin(path, imported, floats, seconds, own)
+
+
+def _chosen(path: str, outputs: Sequence[str]) -> bytes:
+    """The file with other outputs."""
+    import onnx
+
+    from netc.compiler.frontends.onnx import choose_outputs
+
+    model = onnx.load(path)
+    choose_outputs(model, outputs)
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:

@@ -19,6 +19,7 @@ from netc.dsl.record import Record
 
 from ..samples import random_array, several_shapes
 from .differences import LIMIT, difference
+from .divisors import divides_integers
 from .onnx_process import CRASHED
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _run(
     """Inputs, and what the origin makes of them. What it makes of masks that leave nothing is NaN, or is not, by the kernel that PyTorch
     chooses: so integers and booleans are drawn until the results are finite, the first ones otherwise."""
     inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
+    if not all(map(is_float, inputs)) and divides_integers(model.program):
+        inputs = [a + np.asarray(1, a.dtype) if a.dtype.kind in "iu" else a for a in inputs]
     expected = origin.run(inputs, weights)
     if all(map(is_float, inputs)):
         return inputs, expected

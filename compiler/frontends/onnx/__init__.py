@@ -7,7 +7,7 @@ that has no counterpart. Always: nothing of a file is run, nothing outside of it
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -15,28 +15,37 @@ import onnx
 from ..base import Imported, ImportFailed, Obstacle
 from .dequantized import dequantized
 from .load import load
-from .reading import Unreadable, read
+from .reading import Unreadable, choose_outputs, read
 
-__all__ = ["float_model", "from_file", "from_model"]
+__all__ = ["choose_outputs", "float_model", "from_file", "from_model"]
 
 
-def from_file(path: str | os.PathLike[str], *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:
+def from_file(
+    path: str | os.PathLike[str],
+    *,
+    fixed: Mapping[str, object] | None = None,
+    dequantize: bool = False,
+    outputs: Sequence[str] = (),
+) -> Imported:
     """The model of an ONNX file.
 
     `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, a
-    quantised file is the float model that was quantised.
+    quantised file is the float model that was quantised. `outputs` are the tensors that the model has as outputs, if not the file's own.
     """
-    return load(_read(path), Path(path).parent, fixed or {}, dequantize=dequantize)
+    return load(_read(path, outputs), Path(path).parent, fixed or {}, dequantize=dequantize)
 
 
-def float_model(path: str | os.PathLike[str]) -> onnx.ModelProto:
+def float_model(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
     """The float model of a quantised file, all tensors inside. Raises `ImportFailed`."""
-    return dequantized(_read(path), Path(path).parent)[0]
+    return dequantized(_read(path, outputs), Path(path).parent)[0]
 
 
-def _read(path: str | os.PathLike[str]) -> onnx.ModelProto:
+def _read(path: str | os.PathLike[str], outputs: Sequence[str]) -> onnx.ModelProto:
     try:
-        return read(path)
+        model = read(path)
+        if outputs:
+            choose_outputs(model, outputs)
+        return model
     except Unreadable as error:
         raise ImportFailed((Obstacle("the file", str(error), os.fspath(path)),)) from None
 

@@ -18,6 +18,7 @@ from ...ir.walk import graphs, needed
 from ...ops.constants import ParamOperator
 from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused
+from ..masked import NOTHING_LEFT, masked_attentions
 from . import ops as _ops
 from .affine import fold_affine
 from .dequantized import dequantized
@@ -129,9 +130,12 @@ def _check_ports(importer: Importer) -> None:
 
 def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
     graph = importer.emit.builder.graph
+    written = masked_attentions(graph)
     for each in reversed(bodies(graph)):
         _simplify(importer.emit, each)
     kept, notes = _keys(graph), (*first, *_notes(importer, conditions))
+    if masked_attentions(graph) > written:
+        notes = (*notes, NOTHING_LEFT)
     tensors = _tensors(importer.emit)
     graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in graphs(graph):

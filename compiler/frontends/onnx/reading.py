@@ -7,12 +7,12 @@ read, nothing larger than what the file holds is allocated.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, defs, helper, numpy_helper
+from onnx import ModelProto, TensorProto, ValueInfoProto, defs, helper, numpy_helper
 
 from ...ir.elements import Array
 
@@ -45,6 +45,18 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
     if not model.HasField("graph"):
         raise Unreadable("is no ONNX model: it has no graph")
     return model
+
+
+def choose_outputs(model: ModelProto, names: Sequence[str]) -> None:
+    """Makes these the outputs of a model, in this order: outputs that it has, or other tensors of its graph."""
+    own = {info.name: info for info in model.graph.output}
+    made = {name for node in model.graph.node for name in node.output if name}
+    for name in names:
+        if name not in own and name not in made:
+            raise Unreadable(f"makes no tensor `{name}`; its outputs are {', '.join(f'`{o}`' for o in own)}")
+    chosen = [own.get(name) or ValueInfoProto(name=name) for name in names]
+    del model.graph.output[:]
+    model.graph.output.extend(chosen)
 
 
 def require_text(model: ModelProto) -> None:

@@ -1,0 +1,18 @@
+"""Attention that a model writes out, and that becomes the operator: what differs where a mask leaves nothing.
+
+In: a graph, before and after its patterns are replaced. Out: the number of attentions with a mask; a note if there are more of them.
+"""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph, OpNode
+from ..ir.walk import graphs
+from ..ops.attention import Attention
+
+NOTHING_LEFT = "Where a mask leaves a query no key, `attention` gives 0, and the softmax of the original gives NaN."
+
+
+def masked_attentions(main: Graph) -> int:
+    """The number of attentions that take a mask, in all graphs."""
+    nodes = [node for graph in graphs(main) for node in graph.nodes]
+    return sum(isinstance(node, OpNode) and isinstance(node.op, Attention) and len(node.inputs) > 3 for node in nodes)

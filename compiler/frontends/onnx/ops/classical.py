@@ -1,0 +1,94 @@
+"""Operators of `ai.onnx.ml` that are arithmetic: what converters from scikit-learn write around linear models and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ....ir.types import FLOAT32
+from ....ir.values import Value
+from ...builder import ImportRefused
+from ..counting import from_beginning
+from ..site import Site
+from ..table import imports
+from ..values import Item, Known
+from .dense import layer
+
+_TRANSFORMS = {"NONE": None, "SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+
+
+@imports("ai.onnx.ml:ArrayFeatureExtractor", to="index_select")
+def array_feature_extractor(site: Site) -> Value:
+    """Elements of the last axis; a vector is a matrix of one row."""
+    x, item = site.x(0), site.item(1)
+    size = x.type.shape[-1]
+    index = site.tensor(Known(item.array.reshape(-1))) if isinstance(item, Known) else site.x(1)
+    index = index if index.type.rank == 1 else site.one("reshape", index, shape=(-1,))
+    index = index if isinstance(item, Known) else from_beginning(site, index, size)
+    taken = site.one("index_select", x, index, axis=-1)
+    return taken if x.type.rank > 1 else site.one("unsqueeze", taken, axis=0)
+
+
+@imports("ai.onnx.ml:Scaler", to="sub and mul")
+def scaler(site: Site) -> Value:
+    x = site.cast(site.x(), FLOAT32)
+    shifted = _with(site, "sub", x, site.attr("offset", []), 0.0)
+    return _with(site, "mul", shifted, site.attr("scale", []), 1.0)
+
+
+def _with(site: Site, operator: str, x: Value, numbers: Sequence[float], neutral: float) -> Value:
+    """The operator with one number, or with one for each feature."""
+    array = np.asarray(numbers, np.float32)
+    if (array == neutral).all():
+        return x
+    if (array == array[0]).all():
+        return site.one(operator, x, other=float(str(array[0])))
+    return site.one(operator, x, site.tensor(Known(array)))
+
+
+@imports("ai.onnx.ml:Normalizer", to="normalize")
+def normalizer(site: Site) -> Value:
+    norm = site.attr("norm", "MAX")
+    if norm not in ("L1", "L2"):
+        raise ImportRefused(f"has the norm {norm}, which has no counterpart")
+    return site.one("normalize", site.cast(site.x(), FLOAT32), p=float(norm[1]), axis=-1)
+
+
+@imports("ai.onnx.ml:LinearRegressor", to="dense")
+def linear_regressor(site: Site) -> Value:
+    site.require("post_transform", "NONE", default="NONE")
+    return _linear(site, int(site.attr("targets", 1)))
+
+
+@imports("ai.onnx.ml:LinearClassifier", to="dense, argmax, softmax or sigmoid")
+def linear_classifier(site: Site) -> list[Item]:
+    """The label is that of the largest score."""
+    transform = site.attr("post_transform", "NONE")
+    if transform not in _TRANSFORMS:
+        raise ImportRefused(f"has the transformation {transform}, which has no counterpart")
+    labels, words = site.attr("classlabels_ints", []), site.attr("classlabels_strings", [])
+    site.attr("multi_class")
+    count = len(labels) or len(words)
+    if count < 2 or len(site.attr("intercepts", [])) != count:
+        raise ImportRefused("has one row of coefficients for two classes, which has no counterpart")
+    scores = _linear(site, count)
+    operator = _TRANSFORMS[transform]
+    made = scores if operator is None else site.one(operator, scores, **({"axis": -1} if operator == "softmax" else {}))
+    return [_label(site, scores, labels) if site.used[0] else None, made]
+
+
+def _label(site: Site, scores: Value, labels: Sequence[int]) -> Value:
+    if not labels:
+        raise ImportRefused("gives labels that are strings, which netc does not have", "`--output-name` chooses other outputs")
+    best = site.one("argmax", scores, axis=-1)
+    if list(labels) == list(range(len(labels))):
+        return best
+    return site.one("index_select", site.tensor(Known(np.asarray(labels, np.int64))), best, axis=0)
+
+
+def _linear(site: Site, count: int) -> Value:
+    weight = np.asarray(site.attr("coefficients", []), np.float32).reshape(count, -1)
+    numbers = site.attr("intercepts")
+    bias = None if numbers is None else Known(np.asarray(numbers, np.float32))
+    return layer(site, site.cast(site.x(), FLOAT32), Known(weight), bias)

@@ -1,0 +1,32 @@
+"""Whether a model divides integers by integers: a divisor that is drawn must not be 0, for which each runtime does something else.
+
+In: a program. Out: whether a division, or a remainder, has a divisor of integers that is a tensor. Always: looks at all graphs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netc.compiler.ir.graph import Node, OpNode
+from netc.compiler.ir.walk import graphs
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.graph import Graph, Program
+
+_DIVISIONS = ("div", "floor_div", "remainder", "fmod")
+
+
+def divides_integers(program: Program) -> bool:
+    """See the module's docstring."""
+    return any(_divides(node, graph) for graph in graphs(program.main) for node in graph.nodes)
+
+
+def _divides(node: Node, graph: Graph) -> bool:
+    if not isinstance(node, OpNode) or node.op.name not in _DIVISIONS or len(node.inputs) < 2:
+        return False
+    divisor = node.inputs[1]
+    if not divisor.type.dtype.is_float:
+        return True
+    # integers are divided as float64
+    maker = next((one for one in graph.nodes if any(value is divisor for value in one.outputs)), None)
+    return isinstance(maker, OpNode) and maker.op.name == "cast" and maker.inputs[0].type.dtype.kind == "int"

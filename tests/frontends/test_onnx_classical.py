@@ -1,0 +1,102 @@
+"""Models of scikit-learn as its converter writes them, and chosen outputs: the proof compares with ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from frontends.onnx_models import model, node
+from onnx import TensorProto, helper
+
+import netc
+from netc.compiler.frontends.base import ImportFailed
+from netc.importing.command import spec_of
+from netc.importing.files import onnx_origin
+
+GENERATOR = np.random.default_rng(0)
+NUMBERS: dict[str, Any] = {"coefficients": GENERATOR.standard_normal(12).tolist(), "intercepts": GENERATOR.standard_normal(3).tolist()}
+
+
+def classical(op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(op, inputs, outputs, domain="ai.onnx.ml", **attributes)
+
+
+def written(folder: Path, nodes: Sequence[onnx.NodeProto], outputs: Mapping[str, int], **numbers: Any) -> Path:
+    given = model(nodes, {"x": ["N", 4]}, list(outputs), numbers)
+    given.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    for info in given.graph.output:
+        info.type.tensor_type.elem_type = outputs[info.name]
+    path = folder / "model.onnx"
+    path.write_bytes(given.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC"])
+@pytest.mark.parametrize("labels", [[0, 1, 2], [3, -7, 9]], ids=str)
+def test_a_classifier_with_scaled_and_normalized_features(tmp_path: Path, transform: str, labels: list[int]) -> None:
+    nodes = [
+        classical("Scaler", ["x"], ["s"], offset=[1.0, 2.0, 3.0, 4.0], scale=[0.5, 0.25, 0.5, 2.0]),
+        classical("Normalizer", ["s"], ["n"], norm="L1" if transform == "NONE" else "L2"),
+        classical("LinearClassifier", ["n"], ["label", "p"], **NUMBERS, classlabels_ints=labels, post_transform=transform),
+    ]
+    made = netc.from_onnx(written(tmp_path, nodes, {"label": TensorProto.INT64, "p": TensorProto.FLOAT}))
+    assert list(made.outputs) == ["label", "p"]
+
+
+def test_a_regressor(tmp_path: Path) -> None:
+    path = written(tmp_path, [classical("LinearRegressor", ["x"], ["y"], **NUMBERS, targets=3)], {"y": TensorProto.FLOAT})
+    x = GENERATOR.standard_normal((2, 4)).astype(np.float32)
+    weight = np.array(NUMBERS["coefficients"]).reshape(3, 4)
+    found = netc.from_onnx(path).session()(x)
+    np.testing.assert_allclose(found, x @ weight.T + NUMBERS["intercepts"], rtol=1e-5, atol=1e-5)
+
+
+def test_features_are_picked_and_labels_looked_up(tmp_path: Path) -> None:
+    picked = [classical("ArrayFeatureExtractor", ["x", "i"], ["y"])]
+    netc.from_onnx(written(tmp_path, picked, {"y": TensorProto.FLOAT}, i=np.array([[2, 0]])))
+    looked_up = [node("ArgMax", ["x"], ["i"], axis=1), classical("ArrayFeatureExtractor", ["c", "i"], ["y"])]
+    netc.from_onnx(written(tmp_path, looked_up, {"y": TensorProto.INT64}, c=np.array([5, 6, 7, 8])))
+
+
+def test_outputs_are_chosen(tmp_path: Path) -> None:
+    """Labels are strings, and probabilities in a list: neither can be imported, the tensor before the list can."""
+    words = ["a", "b", "c"]
+    nodes = [
+        classical("LinearClassifier", ["x"], ["label", "p"], **NUMBERS, classlabels_strings=words, post_transform="SOFTMAX"),
+        classical("ZipMap", ["p"], ["z"], classlabels_strings=words),
+    ]
+    path = written(tmp_path, nodes, {"label": TensorProto.STRING, "z": TensorProto.FLOAT})
+    with pytest.raises(ImportFailed, match="--output-name"):
+        netc.from_onnx(path)
+    assert list(netc.from_onnx(path, outputs=["p"]).outputs) == ["p"]
+    with pytest.raises(ImportFailed, match="makes no tensor `q`"):
+        netc.from_onnx(path, outputs=["q"])
+
+
+@pytest.mark.parametrize("op", ["Mod", "Div"])
+def test_integers_that_are_divided_are_drawn_without_0(tmp_path: Path, op: str) -> None:
+    """PyTorch raises an exception for a remainder by 0, and ONNX Runtime's division may end its process."""
+    int64 = TensorProto.INT64
+    given = model([node(op, ["x", "y"], ["z"])], {"x": ["N", 4], "y": ["N", 4]}, ["z"], types={"x": int64, "y": int64})
+    given.graph.output[0].type.tensor_type.elem_type = int64
+    path = tmp_path / "model.onnx"
+    path.write_bytes(given.SerializeToString())
+    netc.from_onnx(path)
+
+
+def test_attention_that_is_written_out_with_a_mask_has_a_note(tmp_path: Path) -> None:
+    nodes = [node("Transpose", ["k"], ["kt"], perm=[0, 1, 3, 2]), node("MatMul", ["q", "kt"], ["s"]), node("Mul", ["s", "half"], ["h"])]
+    nodes += [node("Where", ["m", "zero", "ninf"], ["b"]), node("Add", ["h", "b"], ["w"])]
+    nodes += [node("Softmax", ["w"], ["p"], axis=-1), node("MatMul", ["p", "v"], ["y"])]
+    shapes: Any = {name: ["N", 2, "T", 4] for name in "qkv"} | {"m": ["N", 1, "T", "T"]}
+    numbers = {"half": np.float32(0.5), "zero": np.float32(0), "ninf": np.float32(-np.inf)}
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(nodes, shapes, ["y"], numbers, types={"m": TensorProto.BOOL}).SerializeToString())
+    made = spec_of(onnx_origin(str(path), {}))
+    assert "-> attention" in made.text
+    assert any("no key" in note for note in made.notes)
+    assert "no key" in made.text
