@@ -29,7 +29,7 @@ WORDS = ("", "SAME_UPPER", "constant", "LEFT", "nearest", "é", "a" * 1000)
 LARGEST = 20_000
 """Bytes of a file that is changed."""
 COMPARED = 8
-"""One of so many is compared."""
+"""Of this number of files, one is compared."""
 
 
 @cache

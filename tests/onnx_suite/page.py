@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from onnx_suite.judged import CONSTANT, CRASHED, REFUSED, RIGHT, WRONG, Result, reason
+from onnx_suite.judged import CONSTANT, CRASHED, REFUSED, RIGHT, TIES, WRONG, Result, reason
 
 PART = "suite"
 SHOWN = 3
@@ -32,6 +32,7 @@ def lines(results: Sequence[Result]) -> Iterator[str]:
             for outcome, words in (
                 (RIGHT, "are right as they are"),
                 (CONSTANT, "are right with all inputs but the first as constants"),
+                (TIES, "are right but for the order of equal elements in `topk`"),
                 (REFUSED, "are refused"),
                 (WRONG, "are wrong"),
                 (CRASHED, "end in an error of another kind"),
@@ -50,7 +51,7 @@ def lines(results: Sequence[Result]) -> Iterator[str]:
             whole.append(operator)
             continue
         wrong = own[WRONG] + own[CRASHED]
-        yield f"| {operator} | {own.total()} | {own[RIGHT]} | {own[CONSTANT]} | {own[REFUSED]} | {wrong} |"
+        yield f"| {operator} | {own.total()} | {own[RIGHT] + own[TIES]} | {own[CONSTANT]} | {own[REFUSED]} | {wrong} |"
     yield ""
     yield f"All tests of these operators are right: {', '.join(whole)}."
 
