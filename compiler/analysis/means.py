@@ -14,7 +14,9 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, symbol
 from ..errors.training import NotMean
+from ..ir.copying import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
+from ..ir.opening import can_open, open_call
 from ..ir.training import MODEL, Training
 from ..ir.types import BATCH
 from ..ir.values import Value
@@ -90,7 +92,11 @@ def means_of(training: Training) -> Means:
 class _Cut:
     def __init__(self, training: Training) -> None:
         self.training = training
-        self.main = training.program.main
+        self.main = copy_graphs(training.program.main, (training.call.graph,))[-1]
+        self._look()
+
+    def _look(self) -> None:
+        """What there is to know of the graph before it is cut."""
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
         self.cuts: dict[int, _CutAt] = {}
         """By the id of the value."""
@@ -100,8 +106,9 @@ class _Cut:
         self.computed = self._computed()
 
     def run(self) -> Means:
-        for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
-            self._find(name, value)
+        while (block := self._find_all()) is not None:
+            open_call(self.main, block)
+            self._look()
         places = {id(v): i for i, v in enumerate(v for n in self.main.nodes for v in n.outputs)}
         self.cuts = {key: self.cuts[key] for key in sorted(self.cuts, key=lambda key: places.get(key, -1))}
         cuts = list(self.cuts.values())
@@ -128,6 +135,13 @@ class _Cut:
             if sized or node.label == MODEL or any(id(v) in found for v in node.inputs):
                 found.update(id(v) for v in node.outputs)
         return found
+
+    def _find_all(self) -> CallNode | None:
+        """Follows all outputs back to their means. A block that makes one is to be opened: the means are in it."""
+        for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
+            self._find(name, value)
+        nodes = (cut.node for cut in self.cuts.values() if cut.why)
+        return next((n for n in nodes if isinstance(n, CallNode) and n.label != MODEL and can_open(n)), None)
 
     def _find(self, name: str, value: Value) -> None:
         """Follows an output back to its means."""

@@ -115,6 +115,13 @@ EXPRESSIONS: dict[str, Use] = {
     "stage": Use(0.35, 0.1, "loss = c -> applied (leaky_relu {v}) -> mean", lambda t, v: (F.leaky_relu(t["c"], v) * 2).mean()),
     "metric": Use(1.25, 2.0, "loss = error\n  metric other = error * {v}", error),
     "penalty": Use(0.7, 0.1, "loss = error + {v} * (w -> square -> sum)", lambda t, v: t["error"] + v * t["w"].square().sum()),
+    "in a block of the loss": Use(
+        2,
+        0,
+        "loss = (c, y) -> judged {v}",
+        lambda t, v: F.cross_entropy(t["c"], t["y"], ignore_index=v) * 2 + t["c"].square().mean(),
+    ),
+    "in a block of a metric": Use(1, 2, "loss = error\n  metric other = (c, y) -> judged {v}", error),
     "of both": Use(2, 1, "loss = c -> reshape [N, {v} + 1] -> square -> mean", lambda t, v: t["c"].square().mean()),
 }
 """Values that the loss or a metric is computed with."""
@@ -144,6 +151,7 @@ SETTINGS: dict[str, Use] = {
 USES = {**EXPRESSIONS, **DRAWS, **SETTINGS}
 BLOCKS = """block scaled(k) { in * k -> tanh }
 block cut(k) { in -> reshape [N, k, 1] -> mul k }
+block judged(s: [N, _], t: [N], k) { ((s, t) -> cross_entropy ignore_index=k) * 2 + (s -> square -> mean) }
 block applied(stage) { in -> stage -> mul 2 }
 """
 SPEC = """{blocks}{top}model m{model} {{

@@ -28,6 +28,7 @@ from tests.training.test_ranks import train as train_ranks
 from tests.training.test_source import module_of
 
 SPEC = """
+block penalized(g: [N, 1], t: [N, 1], w: [3], k) {{ (g - t -> square -> mean) + k * (w -> square -> sum) }}
 x = input 6
 guess = x -> dense 8 tanh as hidden -> dense 1
 s = param [] init=0.3 as s
@@ -46,6 +47,7 @@ Parameters = dict[str, Tensor]
 CASES: dict[str, Any] = {
     "loss = error + (w -> square -> sum)": lambda e, p: e + p["w"].square().sum(),
     "loss = error + 0.1 * (w -> abs -> mean)": lambda e, p: e + 0.1 * p["w"].abs().mean(),
+    "loss = (guess, y, w) -> penalized 0.3": lambda e, p: e + 0.3 * p["w"].square().sum(),
     "loss = error + s": lambda e, p: e + p["s"],
     "loss = exp(-s) * error + s": lambda e, p: (-p["s"]).exp() * e + p["s"],
     "loss = error / exp(s) + s * 2 - 1": lambda e, p: e / p["s"].exp() + p["s"] * 2 - 1,
@@ -153,7 +155,7 @@ def test_numbers_of_a_batch_size_are_no_constants() -> None:
     assert with_numbers.item() == pytest.approx(without.item() + 8)
 
 
-def test_results_of_one_block_are_told_apart() -> None:
+def test_a_loss_may_be_the_second_result_of_a_block() -> None:
     """The loss is the second result of a block; the first one is no part of it."""
     block = "block two(g: [N, 1], t: [N, 1]) { m = g - t -> square -> mean; s = g -> abs -> mean; out m, s }\n"
     objective = netc.compile(block + text("(a, loss) = (guess, y) -> two\nmetric first = a", 8, 1)).training(seed=0)
