@@ -43,6 +43,7 @@ BOMBS = {
         "model m0(k=4) { input 4 -> dense k }\n" + "".join(f"model m{i}(k=4) = m{i - 1} k\n" for i in range(1, 200)) + "",
         "nested more than 100 levels",
     ),
+    "a long list as an argument": ("let big = [1] * 100000\nblock b(k) { dense 4 }\ninput 4 -> b big -> b big", "items in its lists"),
     "an axis for each word": ('input 4 -> rearrange "' + "a " * 20_000 + '-> a"', "at most 64"),
 }
 
@@ -85,3 +86,10 @@ def test_as_many_iterations_as_operators() -> None:
     found = analyse(SourceFile("a.net", "input 4 -> repeat 60_000 { relu }"), Choice())
     assert found.program is not None
     assert found.program.main.size == 60_000
+
+
+def test_more_errors_than_are_looked_for_and_an_unused_result() -> None:
+    """The warnings after the last error that is looked for are no reason to end otherwise."""
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile("".join(f"input {i + 1} -> unknwn{i}x\n" for i in range(1100)))
+    assert {d.code for d in caught.value.diagnostics} == {"unknown-operator"}
