@@ -111,7 +111,7 @@ STAGES = {
 SHORT = {
     "bce": "binary_cross_entropy", "bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "gn": "group_norm", "ln": "layer_norm",
     "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss", "rope": "rotary",
-    "selfattention": "multihead_attention",
+    "selfattention": "multihead_attention", "stopgradient": "detach",
 }  # fmt: skip
 """Abbreviations that models call their layers and losses by."""
 

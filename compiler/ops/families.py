@@ -41,7 +41,7 @@ FAMILIES = {
     "recurrent_cell": "rnn_cell gru_cell lstm_cell",
     "reduction": "mean sum prod max min argmax argmin var std norm normalize logsumexp any all cumsum cumprod",
     "regression_loss": "l1_loss mse_loss smooth_l1_loss huber_loss poisson_nll_loss gaussian_nll_loss",
-    "regularization": "identity dropout channel_dropout alpha_dropout drop_path rrelu",
+    "regularization": "identity detach dropout channel_dropout alpha_dropout drop_path rrelu",
     "resampling": "upsample grid_sample",
     "rotary": "rotary",
     "sequence_loss": "ctc_loss",

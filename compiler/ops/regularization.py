@@ -27,6 +27,16 @@ class Identity(Operator):
         return 0
 
 
+class Detach(Identity):
+    """Its input, through which no gradient flows: what computes `x` is not trained by what follows.
+
+    A self-supervised target, a straight-through estimator: `x + (quantized - x -> detach)`.
+    """
+
+    name = "detach"
+    examples = ("x = input 3; x + (round(x) - x -> detach)",)
+
+
 class Dropping(Operator):
     """Something is zero with probability `p`, in training."""
 

@@ -15,7 +15,7 @@ from ..ops.base import Operator
 from ..ops.comparison import LogicalAnd, LogicalOr, Where
 from ..ops.elementwise import Exp, LogicalNot
 from ..ops.indexing import MaskedFill
-from ..ops.regularization import Dropping, Identity
+from ..ops.regularization import Detach, Dropping, Identity
 from ..ops.shape import Cast
 from .items import Number
 from .masks import HIDDEN
@@ -125,5 +125,6 @@ RULES: dict[type[Operator], Callable[[Any, Sequence[Known]], Known]] = {
     Relu: _positive,
     Cast: _cast,
     Identity: _same,
+    Detach: _same,
     Dropping: _same,
 }

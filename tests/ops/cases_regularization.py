@@ -6,6 +6,9 @@ CASES = [
     "input 3 -> identity",
     "input [T, 3] int64 -> identity",
     "input [] batch=false -> identity",
+    "x = input [T, 3]; x + (round(x) - x -> detach)",
+    "input [T, 3] int64 -> detach",
+    "input 3 -> (dense 4 -> detach -> dense 2) as head",
     "input 3 -> dropout",
     "input [T, 3] -> dropout 0.1 -> dense 2",
     "input 3 -> dropout p=0",
@@ -46,4 +49,4 @@ REFUSED = [
     ("input [3] int64 -> rrelu", "needs-float"),
 ]
 
-REFERENCES = {"rrelu": lambda args, x: F.rrelu(x, args.lower, args.upper, args.training)}
+REFERENCES = {"detach": lambda args, x: x.detach(), "rrelu": lambda args, x: F.rrelu(x, args.lower, args.upper, args.training)}

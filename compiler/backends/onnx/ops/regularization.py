@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ....ops.base import Operator
-from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity, Rrelu
+from ....ops.regularization import AlphaDropout, ChannelDropout, Detach, Dropout, DropPath, Identity, Rrelu
 from ..table import Site, emits
 
 
-@emits(Identity, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")
+@emits(Identity, Detach, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")
 def nothing(op: Operator, site: Site) -> str:
     return site.x.name
 

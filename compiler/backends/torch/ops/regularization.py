@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....ops.regularization import AlphaDropout, ChannelDropout, Dropout, DropPath, Identity, Rrelu
-from ...python.code.expressions import Code, call, construct
+from ....ops.regularization import AlphaDropout, ChannelDropout, Detach, Dropout, DropPath, Identity, Rrelu
+from ...python.code.expressions import Code, call, construct, method
 from ..table import TorchSite, function, module
 from ..windows import ranked
 
@@ -16,6 +16,11 @@ def identity(op: Identity, site: TorchSite) -> Code:
 @function(Identity)
 def identity_function(op: Identity, site: TorchSite) -> Code:
     return site.x
+
+
+@function(Detach, torch="torch.Tensor.detach")
+def detach(op: Detach, site: TorchSite) -> Code:
+    return method(site.x, "detach")
 
 
 @module(Dropout, torch="torch.nn.Dropout")
