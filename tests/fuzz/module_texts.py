@@ -110,6 +110,8 @@ torch.take_along_dim({x}, {x}.argsort({d}), {d})
 torch.cat(list({x}.split(2, {d}))[::-1], {d})
 {x}.flip({d}).cumsum({d}).flip({d})
 torch.logcumsumexp({x}, {d})
+torch.cat([{x}, {x}.narrow({d}, 0, 0)], {d})
+torch.cat({x}.split([0, {x}.shape[{d}]], {d}), {d})
 ({x} > 0).sum({d})
 {x}.transpose(0, {d}).contiguous().transpose(0, {d})
 """.strip().splitlines()
@@ -119,6 +121,12 @@ SHAPED = """
 {x}[:, 1::2]
 {x}[..., -2:]
 {x}[:, [1, 0, 1]]
+{x}[:, [-1]]
+{x}[:, [0, -1]]
+{x}[..., [-2, -1]]
+torch.cat([{x}[:, :0] * 2, {x}, {x}[:, {x}.shape[1]:]], 1)
+{x}.new_empty({x}.shape).copy_({x}) * 2
+{x}.clone().index_put_((torch.arange(1),), torch.tensor(1.0))
 {x}[:, None, ..., None]
 {x}[:, [0, 1], [1, 0]]
 {x}[:1] + {x}
@@ -218,6 +226,8 @@ self.{m} - {x}
 F.linear({x}, self.{m}[None])
 F.layer_norm({x}, self.{m}.shape, self.{m})
 torch.where({x} > self.{m}, {x}, self.{m})
+self.{m} * ({x} * torch.rsqrt({x}.pow(2).mean(-1, keepdim=True) + 1e-6)) + {x}
+torch.tanh(self.{m} * ({x} * torch.rsqrt({x}.pow(2).mean(-1, keepdim=True) + 1e-6)))
 torch.cat([{x}, self.{m}.expand_as({x})], -1)
 {x} * F.softplus(self.{m})
 torch.stack([{x}, {x} * self.{m}]).sum(0)
@@ -263,6 +273,8 @@ def layers(shape: Sequence[int], width: int) -> list[str]:
         f"nn.RMSNorm({last})",
         f"nn.Sequential(nn.Linear({last}, {width}), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear({width}, {last}))",
         f"nn.utils.parametrizations.weight_norm(nn.Linear({last}, {width}))",
+        f"(lambda a: nn.Sequential(nn.Linear({last}, {width}), a, nn.Linear({width}, {last}), a))(nn.ReLU())",
+        f"(lambda a: nn.Sequential(a, nn.Linear({last}, {last}), a))(nn.Sequential(nn.Tanh(), nn.Dropout()))",
         "nn.Threshold(0.1, 20)",
         "nn.PReLU()",
     ]

@@ -38,7 +38,15 @@ CALLS = (
     "self.{m}({x}, {x}, {x})[0]",
     "self.{m}({x}, {x}, {x} * 2, need_weights=False)[0]",
 )
-IN_TURN = ("nn.ModuleList({c}() for _ in range({n}))", "nn.Sequential(*[{c}() for _ in range({n})])")
+IN_TURN = (
+    ("nn.ModuleList({c}() for _ in range({n}))", "nn.Sequential(*self.{m})({x})"),
+    ("nn.Sequential(*[{c}() for _ in range({n})])", "self.{m}({x})"),
+    ("nn.ModuleList(nn.ModuleList([{c}(), {c}()]) for _ in range({n}))", "nn.Sequential(*[b for a in self.{m} for b in a])({x})"),
+    ("nn.ModuleList({c}() for _ in range({n}))", "nn.Sequential(*[b for a in zip(self.{m}, self.{m}[::-1]) for b in a])({x})"),
+)
+"""Modules that are called one after the other, and how."""
+OPTIONAL = ("self.{m}(self.{m}({x}), {x})", "self.{m}(self.{m}({x}, {x} * 2))", "self.{m}({x}, {x}) + self.{m}({x} * 2)")
+"""Calls of a module that takes another tensor or does not."""
 
 
 class Written:
@@ -53,6 +61,8 @@ class Written:
         self.module = nn.Module()
         self.results: list[str] = []
         """Those that are returned, if they are others than the last."""
+        self.is_optional = False
+        """Whether `forward` may be given another tensor, which is added to the result."""
 
     def write(self, steps: int) -> None:
         for _ in range(10 * steps):
@@ -62,9 +72,14 @@ class Written:
 
     def text(self) -> str:
         """The class, and those that it needs."""
-        result = ", ".join(self.results or [list(self.values)[-1]])
+        last = list(self.values)[-1]
+        result = ", ".join(self.results or [f"{last} if y is None else {last} + y" if self.is_optional else last])
         begin = [f"class {self.name}(nn.Module):", "    def __init__(self):", "        super().__init__()"]
-        body = [*(f"        {line}" for line in self.initial), "    def forward(self, x):", *(f"        {line}" for line in self.lines)]
+        body = [
+            *(f"        {line}" for line in self.initial),
+            f"    def forward(self, x{', y=None' if self.is_optional else ''}):",
+            *(f"        {line}" for line in self.lines),
+        ]
         return "\n".join([*self.classes, *begin, *body, f"        return {result}", ""])
 
     def _step(self) -> None:
@@ -88,12 +103,16 @@ class Written:
     def _class(self, x: str, shape: tuple[int, ...]) -> None:
         inner = Written(self.random, shape, f"{self.name}{len(self.classes)}", self.depth + 1)
         inner.write(self.random.randint(1, 3))
+        inner.is_optional = self.random.random() < 0.3
         self.classes.append(inner.text())
+        if inner.is_optional:
+            self._layer(f"{inner.name}()", x, OPTIONAL)
+            return
         uses = ("self.{m}({x})", "self.{m}({x}) + self.{m}({x} * 2)", "(self.{m}({x}), self.{m}({x} * 2))[1]")
         result = list(inner.values.values())[-1][0]
         if result.shape == inner.values["x"][0].shape and self.random.random() < 0.6:
-            made = self.random.choice(IN_TURN).format(c=inner.name, n=self.random.randint(2, 4))
-            self._layer(made, x, ("nn.Sequential(*self.{m})({x})",))
+            made, use = self.random.choice(IN_TURN)
+            self._layer(made.format(c=inner.name, n=self.random.randint(2, 4)), x, (use,))
         else:
             self._layer(f"{inner.name}()", x, uses)
 
@@ -112,6 +131,8 @@ class Written:
 
     def _layer(self, made: str, x: str, uses: Sequence[str]) -> None:
         name = f"m{len(self.initial)}"
+        if made.startswith("nn.Parameter") and not hasattr(self.module, "weight"):
+            name = self.random.choice((name, "weight"))  # by which a norm that is written by hand is known
         try:
             layer = eval(made, self._names())
         except (TypeError, ValueError, RuntimeError):

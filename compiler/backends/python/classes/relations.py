@@ -121,10 +121,14 @@ class Relations:
     def values(self, name: str) -> list[Any]:
         """The value of a symbol in each body: 0 for the size of a tensor that only other bodies get. A symbol that is nobody's size or
         parameter has no value, and nothing stands for it: raises `UnknownSymbol`."""
-        found = self._origins(name)
-        if all(one is None or one.input is None for one in found) and None in found:
+        if not self.is_known(name):
             raise UnknownSymbol(name, self.graph)
-        return [0 if one is None else one.value for one in found]
+        return [0 if one is None else one.value for one in self._origins(name)]
+
+    def is_known(self, name: str) -> bool:
+        """Whether a symbol has a value in each body."""
+        found = self._origins(name)
+        return None not in found or any(one is not None and one.input is not None for one in found)
 
     def _origins(self, name: str) -> list[Origin | None]:
         return [origin(b.graph, name) for b in self.bodies]

@@ -285,6 +285,8 @@ class Unifier:
         for name in symbols(formula):
             if (self._joined(name) if self.relations.joined(name) else origin(self.bodies[0].graph, name)) is None:
                 return None  # the size of a tensor that not all bodies get
+            if not self.relations.is_known(name):
+                return None  # a parameter of a block that only some bodies are in, as of swinv2_cr's stages
         return self._written(formula)
 
     def _by_condition(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
