@@ -70,12 +70,22 @@ def from_module(
     implied = not any(BATCH in _numbered(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
     call = _Call(module, args, kwargs, dims)
     try:
-        return call.imported(train, stated)
+        return _with_samples(call, train, stated)
     except FixedSize as fixed:
         if fixed.name != BATCH or not implied:
             raise
         note = f"The module's code depends on the number of samples: the batch is fixed at {fixed.size}, and `batch=false` says so."
         return _with_notes(_Call(module, args, kwargs, dims, batch=False).imported(train, stated), [note])
+
+
+def _with_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
+    """The graph; with as many samples in the examples as torch.export needs, which are repeated."""
+    try:
+        return call.imported(train, stated)
+    except SmallExample as small:
+        if set(small.least) != {BATCH} or small.least[BATCH] > _FEW:
+            raise
+        return call.imported(train, stated, small.least[BATCH])
 
 
 class FixedSize(ImportFailed):
@@ -85,6 +95,14 @@ class FixedSize(ImportFailed):
         failed = ImportFailed((obstacle,))
         super().__init__((failed.in_training() if train else failed).obstacles)
         self.name, self.size = name, size
+
+
+class SmallExample(ImportFailed):
+    """torch.export needs sizes of at least `least`, by their names."""
+
+    def __init__(self, obstacle: Obstacle, least: Mapping[str, int]) -> None:
+        super().__init__((obstacle,))
+        self.least = least
 
 
 class _Call:
@@ -123,13 +141,13 @@ class _Call:
 
         return tree_map_only(torch.Tensor, usual, example)
 
-    def imported(self, train: bool, stated: Sequence[Condition]) -> Imported:
-        """The typed graph. Raises `ImportFailed`."""
+    def imported(self, train: bool, stated: Sequence[Condition], samples: int = 2) -> Imported:
+        """The typed graph, by examples with at least so many `samples`. Raises `ImportFailed`."""
         shared: dict[str, Any] = {}
         names, named = self.names, self.named
         spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
-        examples = [_example(one, axes) for one, axes in zip(self.args, names, strict=True)]
-        keywords = {name: _example(one, named[name]) for name, one in self.kwargs.items()}
+        examples = [_example(one, axes, samples) for one, axes in zip(self.args, names, strict=True)]
+        keywords = {name: _example(one, named[name], samples) for name, one in self.kwargs.items()}
         sizes: dict[str, int] = {}
         tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
         called_with = tuple(examples), keywords, _bound(self.module, *spec), sizes
@@ -190,12 +208,13 @@ def _dynamic(axes: Any, shared: dict[str, Any]) -> Any:
     return None
 
 
-def _example(value: Any, axes: Any) -> Any:
+def _example(value: Any, axes: Any, samples: int) -> Any:
     """The example with at least two of everything that is symbolic: torch.export takes a size of 1 for a special one."""
     if isinstance(value, torch.Tensor) and _is_axes(axes):
-        for axis in axes:
-            if value.shape[axis] == 1:
-                value = torch.cat([value, value], axis)
+        for axis, name in axes.items():
+            least, size = samples if name == BATCH else 2, value.shape[axis]
+            if 0 < size < least:
+                value = torch.cat([value] * -(-least // size), axis)
         return value
     return value
 
@@ -301,7 +320,7 @@ def _check_examples(dynamic: Any, sizes: Mapping[str, int]) -> None:
     small = [(name, one.min) for name, one in dims.items() if sizes.get(name, one.min) < one.min]
     if small:
         why = ", ".join(f"{name} of at least {least}, and the example has {sizes[name]}" for name, least in small)
-        raise ImportFailed((Obstacle("torch.export", f"needs {why}", "", "give larger examples"),))
+        raise SmallExample(Obstacle("torch.export", f"needs {why}", "", "give larger examples"), dict(small))
 
 
 def _fixes(message: str) -> str:
