@@ -38,6 +38,7 @@ for _name, _operator in _UNARY.items():
 
 def paired(site: Site, operator: str) -> Value:
     """An operator of two, one of which may be a number."""
+    align(site)
     a, b = site.item(0), site.item(1)
     if isinstance(a, Known) and isinstance(b, Known):
         weights = _next_to_number(a, b), _next_to_number(b, a)
@@ -53,6 +54,22 @@ def paired(site: Site, operator: str) -> Value:
     return site.one(operator, site.x(0), site.x(1))
 
 
+def align(site: Site) -> None:
+    """Before operator set 7, an attribute says that the second tensor is broadcast, and which axis of the first one it begins at."""
+    if site.version >= 7 or not site.attr("broadcast", 0) or site.attr("axis") is None:
+        return
+    item, rank = site.item(1), site.x(0).type.rank
+    own = item.array.ndim if isinstance(item, Known) else site.x(1).type.rank
+    missing = rank - site.axis(int(site.attr("axis")), rank) - own
+    if missing < 0:
+        raise ImportRefused(f"begins at axis {site.attr('axis')}, where a tensor of {own} axes does not fit")
+    if isinstance(item, Known):
+        site.inputs[1] = Known(item.array.reshape(item.array.shape + (1,) * missing), item.name, item.layout + "|" * (missing > 0))
+        return
+    for _ in range(missing):
+        site.inputs[1] = site.one("unsqueeze", site.tensor(site.inputs[1]), axis=-1)
+
+
 def _next_to_number(weight: Known, other: Known) -> bool:
     return weight.array.size > 1 and is_made_up(other.name)
 
@@ -65,6 +82,7 @@ def _exact(x: Value, other: object) -> bool:
 def _binary(name: str, operator: str) -> None:
     @imports(name, to=operator)
     def binary(site: Site) -> Value:
+        align(site)
         if site.op_type == "Add":
             biased = _as_bias(site, 0, 1) or _as_bias(site, 1, 0)
             if biased is not None:
@@ -95,6 +113,7 @@ def _as_bias(site: Site, tensor: int, constant: int) -> Value | None:
 def _logic(name: str, operator: str) -> None:
     @imports(name, to=operator)
     def logic(site: Site) -> Value:
+        align(site)
         return site.one(operator, site.x(0), site.x(1))
 
 
@@ -105,6 +124,7 @@ for _name, _operator in _LOGIC.items():
 @imports("Div", to="div; of integers, div and trunc")
 def div(site: Site) -> Value:
     """Integers are divided towards 0; float64 is exact for all that are not gigantic."""
+    align(site)
     dtype = _dtype(site)
     if dtype.is_float:
         return paired(site, "div")
@@ -132,6 +152,7 @@ def mod(site: Site) -> Value:
 @imports("Pow", to="pow")
 def pow_(site: Site) -> Value:
     """The result has the type of the base."""
+    align(site)
     base = site.item(0)
     dtype = _dtype(site) if not isinstance(base, Known) else element_of_array(base)
     x = site.x(0) if not isinstance(base, Known) else None

@@ -38,6 +38,7 @@ def layer(site: Site, x: Value, weight: Known, bias: Known | None) -> Value:
 def gemm(site: Site) -> Value:
     alpha, beta = plain(site.attr("alpha", 1.0)), plain(site.attr("beta", 1.0))
     a, b, c = site.item(0), site.item(1), site.item(2)
+    site.attr("broadcast")  # of operator sets before 7: the bias is broadcast in any case
     x = site.x(0)
     if site.attr("transA", 0):
         x = site.one("transpose", x, a=0, b=1)

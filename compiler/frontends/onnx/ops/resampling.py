@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ....dims import Dim
+import numpy as np
+
+from ....dims import Dim, SymDim
 from ....ir.values import Value
 from ...builder import ImportRefused
 from ..numbers import plain
 from ..site import Site
 from ..table import imports
-from ..values import Part, Sizes
+from ..values import Known, Part, Sizes
+from .nearest import nearest_indices
 from .shape import permuted
 
 
-@imports("Resize", "Upsample", to="upsample")
+@imports("Resize", "Upsample", to="upsample, index_select")
 def resize(site: Site) -> Value:
     x = site.x()
     old = site.op_type == "Upsample" or site.version < 11
@@ -57,6 +60,8 @@ def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, ol
     moved = [axis for axis, a in amounts.items() if not (site.facts.equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
     if not moved:
         return x
+    if site.attr("mode", "nearest") == "nearest" and _nearest(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None:
+        return _picked(site, x, {axis: amounts[axis] for axis in moved}, by_size=by_size)
     if min(moved) < 2 or rank < 3:
         return _elsewhere(site, x, amounts, moved, by_size=by_size, old=old)
     spatial = list(range(2, rank))
@@ -65,6 +70,19 @@ def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, ol
     if by_size:
         return site.one("upsample", x, size=target, **arguments)
     return site.one("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
+
+
+def _picked(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool) -> Value:
+    """Elements by their indices, axis by axis, which are known where the sizes are."""
+    for axis, amount in amounts.items():
+        size = x.type.shape[axis]
+        if not isinstance(size, int) or isinstance(amount, SymDim):
+            where, rounding = site.attr("coordinate_transformation_mode", "half_pixel"), site.attr("nearest_mode", "round_prefer_floor")
+            modes = f"`coordinate_transformation_mode={where}` and `nearest_mode={rounding}`"
+            raise ImportRefused(f"the mode nearest with {modes} has no counterpart for an axis whose size is not known")
+        indices = nearest_indices(site, size, amount, by_size=by_size)
+        x = site.one("index_select", x, site.tensor(Known(np.array(indices, np.int64))), axis=axis)
+    return x
 
 
 def _elsewhere(site: Site, x: Value, amounts: dict[int, Any], moved: list[int], *, by_size: bool, old: bool) -> Value:
@@ -96,7 +114,7 @@ def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: b
     if site.attr("antialias", 0) and (mode == "nearest" or site.attr("exclude_outside", 0) == 0):
         raise ImportRefused("`antialias` is netc's only with `exclude_outside=1`")
     if mode == "nearest":
-        return {"mode": _nearest(site, target, where, by_size=by_size, old=old)}
+        return {"mode": _nearest(site, target, by_size=by_size, old=old)}
     if where == "asymmetric" and not by_size and all(t == 1 for t in target):
         where = "half_pixel"
     if where not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
@@ -118,7 +136,9 @@ def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: b
     return {"mode": "bicubic", **found}
 
 
-def _nearest(site: Site, target: Sequence[Any], where: str, *, by_size: bool, old: bool) -> str:
+def _nearest(site: Site, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
+    """The mode of netc that reads the same elements at all sizes; None if there is none."""
+    where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding = site.attr("nearest_mode", "floor" if old else "round_prefer_floor")
     whole = not by_size and all(float(t).is_integer() for t in target)
     if where == "asymmetric" and rounding == "floor":
@@ -127,9 +147,10 @@ def _nearest(site: Site, target: Sequence[Any], where: str, *, by_size: bool, ol
         return "nearest"
     if whole and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
         return "nearest"
-    if where in ("half_pixel", "pytorch_half_pixel") and rounding == "round_prefer_ceil":
+    single = where == "pytorch_half_pixel" and (not by_size or 1 in target)  # which reads the first element for a single one
+    if where in ("half_pixel", "pytorch_half_pixel") and rounding == "round_prefer_ceil" and not single:
         return "nearest_exact"
-    raise ImportRefused(f"the mode nearest with `coordinate_transformation_mode={where}` and `nearest_mode={rounding}` has no counterpart")
+    return None
 
 
 @imports("GridSample", to="grid_sample")
