@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+import torch
 
+import netc
 from tests.fuzz import train
 from tests.fuzz.train_texts import EXPRESSIONS, SETTINGS, USES, batch, bindings, literal, section
 
@@ -50,6 +53,29 @@ def test_a_run_has_the_same_bits(name: str, tmp_path: Path) -> None:
     use = USES[name]
     made, plain = (section((use, one)) for one in (bindings(use)["parameter of the section, set"], literal(use)))
     assert train.run_of(made, tmp_path / "named") == train.run_of(plain, tmp_path / "plain")
+
+
+IN_THE_MODEL = """
+block drop(p) { dropout p }
+model m(rate=0.5) {
+  x = input 4
+  y = x -> dense 4 -> (dropout rate -> relu) as g -> drop rate -> drop (rate / 2) -> dropout rate
+}
+train {
+  target = input 4
+  loss = (y, target) -> mse_loss
+}
+"""
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.25])
+def test_a_float_of_the_model_is_what_it_is_in_the_model(rate: float) -> None:
+    """A float has a symbol as an integer has one, and the call of the model in the objective has to give it."""
+    objective = netc.compile(IN_THE_MODEL, params={"rate": rate}).training()
+    space: dict[str, Any] = {"__name__": "train"}
+    exec(objective.source(), space)
+    for model in (objective.model, space["M"]()):
+        assert [one.p for one in model.modules() if isinstance(one, torch.nn.Dropout)] == [rate, rate, rate / 2, rate]
 
 
 @pytest.mark.slow

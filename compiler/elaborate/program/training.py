@@ -293,7 +293,7 @@ def _call(
             session.report(ModelOfItself(tuple(given)), node.span)
             return None
     results = tuple(inner.get(id(v)) or Value(v.type, v.span, spatial=v.spatial, weak=v.weak) for v in model.outputs)
-    arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, int)}
+    arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, (int, float))}
     call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
     own = [v for v in graph.inputs if id(v) not in captured]
     taken = [v for v in inputs if all(v is not g for g in given.values()) and all(v is not o for o in own)]
