@@ -83,9 +83,10 @@ onnx-suite: $(READY) ## ONNX's own backend suite, imported, proved and run; writ
 	PYTHONPATH=tests $(BIN)/python -W ignore -m onnx_suite --update
 
 fuzz-specs: N ?= 1000
-fuzz-specs: $(READY) ## random specs and train sections that compile, run, written and imported: make fuzz-specs N=10_000 SEED=0
+fuzz-specs: $(READY) ## random specs, train sections, and equal texts in other forms: make fuzz-specs N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.train --count $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz.forms --count $(N) --seed $(SEED)
 
 fuzz-text: N ?= 10_000
 fuzz-text: $(READY) ## mangled texts, checked and formatted: make fuzz-text N=1_000_000 SEED=0

@@ -22,7 +22,6 @@ from typing import NamedTuple, NoReturn
 
 FOLDER = Path("build/fuzz")
 _CHUNK = 500
-_SHOWN = 20
 _ENDLESS = 60
 """Seconds of CPU time after which a check is interrupted."""
 
@@ -45,6 +44,7 @@ def main(check: Check, title: str) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--shown", type=int, default=20, help="how many of the wrong inputs are printed")
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     numbers = range(given.first, given.first + given.count)
@@ -55,7 +55,7 @@ def main(check: Check, title: str) -> int:
             counts[found.kind] += 1
             if found.what:
                 wrong += 1
-                if wrong <= _SHOWN:
+                if wrong <= given.shown:
                     sys.stdout.write(f"input {number} of seed {given.seed}: {found.kind}: {found.what}\n")
                     sys.stdout.flush()
     kinds = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())

@@ -102,6 +102,10 @@ CASES = {
     "x = input [T, 4]; z = table (n, i) [N, 4] float32 = 0; (z, (z, x) -> f as one) -> f as two",
     "in training": "x = input 3; a = x -> dense 4 as a; b = x -> dense 4 as b; if training { out a, b } else { (a + b) / 2 }",
     "one in training": "x = input 3; a = x -> dense 4; if training { out a } else { out a -> relu, a }",
+    "in training, in a sequence": "x = input 3; x -> (if training { dropout 0.3 } -> dense 5 -> relu -> dense 2) as g",
+    "in training, between numbers": (
+        "x = input 3; x -> (dense 3 -> if training { dropout 0.3 -> dropout 0.2 } -> relu -> dense 5 -> dropout 0.1 -> dense 4) as g"
+    ),
     "by mode": "x = input 8; h = x -> dense 8; h -> if training { dropout 0.5 } -> dense 2",
 }
 

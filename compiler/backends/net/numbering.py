@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .names import free
-from .tree import Chain, Choice, Group, IfFirst, ListOf, Literal, Loop, Stage, Tree
+from .tree import Chain, Choice, Given, Group, IfFirst, InTraining, ListOf, Literal, Loop, Stage, Tree
 
 
 def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
@@ -25,7 +25,7 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
 def _is_numbered(stage: Any, at: int, last: bool) -> bool:
     """Whether the stage needs no label to be the member number `at` of a sequence."""
     match stage:
-        case Group() | Choice():
+        case Group() | Choice() | InTraining():
             return False
         case Loop(over, _, body, label, start):
             counted = last or isinstance(over, (ListOf, Literal))
@@ -56,17 +56,31 @@ def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
     numbers = {label for stage in stages for label in _labels(stage)}
     stages = [_as_one_member(stage, str(at), numbers) for at, stage in enumerate(stages)]
-    found: list[Any] = []
-    at = 0
-    for stage in stages:
-        if isinstance(stage, Stage) and stage.label is None:
-            if str(at) in numbers and isinstance(stage.callee, str):
-                label = free(stage.callee, {getattr(s, "label", "") for s in found})
-                stage = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, label)
-            else:
-                at += 1
-        found.append(stage)
-    return found
+    return _Labelling(numbers).run(stages)
+
+
+class _Labelling:
+    """Labels for the stages of a sequence that would take the numbers of others. `if training` has its stages in the same sequence."""
+
+    def __init__(self, numbers: set[str]) -> None:
+        self._numbers = numbers
+        self._given: set[str] = set()
+        self._at = 0
+
+    def run(self, stages: Sequence[Any]) -> list[Any]:
+        return [self._labelled(stage) for stage in stages]
+
+    def _labelled(self, stage: Any) -> Any:
+        match stage:
+            case Stage(callee=str() as callee, label=None) if str(self._at) in self._numbers:
+                label = free(callee, self._numbers | self._given)
+                self._given.add(label)
+                return Stage(callee, stage.arguments, stage.tensors, stage.activation, label)
+            case Stage(label=None):
+                self._at += 1
+            case InTraining(Chain(Given() as head, stages)):
+                return InTraining(Chain(head, tuple(self.run(stages))))
+        return stage
 
 
 def _labels(stage: Any) -> Sequence[str]:
@@ -76,6 +90,8 @@ def _labels(stage: Any) -> Sequence[str]:
             return [label]
         case Loop(label="", start=start):
             return [str((start or 0) + i) for i in range(_members(stage))]
+        case InTraining(Chain(_, stages)):
+            return [label for inner in stages for label in _labels(inner)]
     return []
 
 
