@@ -1,0 +1,187 @@
+"""Loops over lists of modules whose members are lists themselves, or whose `forward` is called as a function: no call of a module is an
+iteration then, but its labels say which it is.
+
+    for attention, mlp in self.layers:           layers.0.0, layers.0.1, then layers.1.0, layers.1.1
+        x = attention(x) + x
+        x = mlp(x) + x
+
+In: a graph whose nodes have such labels. Out: the graph with a call of a graph of its own for each iteration, `layers.0` and so on, which
+is a `repeat` in the text. Always: keys stay as they are; all iterations are the same operators on what corresponds, and each gets one
+tensor of the one before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from netc.dsl.record import Record
+
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.values import Value
+from ...ir.walk import graphs
+from ...ops.parameter_of import ParameterOf
+
+LEAST = 3
+"""Two iterations are as long as a loop of them."""
+Place = tuple[int, int]
+"""Of a tensor in an iteration: the number of its node, and of its result."""
+
+
+def iterations(main: Graph) -> None:
+    """Makes calls of the iterations, in all graphs."""
+    waiting = list(graphs(main))
+    names = {graph.name.lower() for graph in waiting}
+    while waiting:
+        graph = waiting.pop()
+        for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _counted(node.label)}, key=len):
+            run = _run(graph, prefix)
+            if run is not None:
+                waiting += _put(graph, run, _name(prefix, names))
+
+
+class _Run(Record):
+    """Iterations of `length` nodes each from `start` on. `carried` is the place of the tensor that the next one gets, `before` what the
+    first one gets instead, and `outer` are the tensors that all of them read."""
+
+    prefix: str
+    start: int
+    length: int
+    count: int
+    carried: Place
+    before: Value
+    outer: tuple[Value, ...]
+
+
+def _counted(label: str) -> Iterator[tuple[str, int]]:
+    """What is before a number that is a part of a label with more parts after it, and the number."""
+    at = 0
+    for part in label.split(".")[:-1]:
+        if part.isdecimal() and str(int(part)) == part:
+            yield label[:at], int(part)
+        at += len(part) + 1
+
+
+def _run(graph: Graph, prefix: str) -> _Run | None:
+    """The iterations that the labels with this beginning count, None if their nodes are not alike."""
+    firsts: dict[int, int] = {}
+    for at, node in enumerate(graph.nodes):
+        for before, number in _counted(node.label):
+            if before == prefix:
+                firsts.setdefault(number, at)
+    count = len(firsts)
+    if count < LEAST or list(firsts) != list(range(count)):
+        return None
+    length = firsts[1] - firsts[0]
+    if length < 1 or any(firsts[i] - firsts[0] != i * length for i in range(count)):
+        return None
+    if any(re.fullmatch(re.escape(prefix) + r"\d+", node.label) for node in graph.nodes):
+        return None
+    runs = (_at(graph, prefix, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
+    return next((run for run in runs if run is not None), None)
+
+
+def _at(graph: Graph, prefix: str, start: int, length: int, count: int) -> _Run | None:
+    """The iterations from a node on, if they are alike."""
+    parts = [graph.nodes[start + i * length : start + (i + 1) * length] for i in range(count)]
+    if len(parts[-1]) < length or not all(_fits(part, f"{prefix}{i}.") for i, part in enumerate(parts)):
+        return None
+    if any(_kind(node) != _kind(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
+        return None
+    places = [{id(value): (at, k) for at, node in enumerate(part) for k, value in enumerate(node.outputs)} for part in parts]
+    carried: set[Place] = set()
+    before: dict[int, Value] = {}
+    outer: dict[int, Value] = {}
+    for i, part in enumerate(parts):
+        for node, first, second in zip(part, parts[0], parts[1], strict=True):
+            for value, in_first, in_second in zip(node.inputs, first.inputs, second.inputs, strict=True):
+                place = places[0].get(id(in_second))
+                if place is not None:
+                    expected = places[i - 1].get(id(value)) if i else place
+                    if i == 0:
+                        before[id(in_first)] = in_first
+                    carried.add(place)
+                else:
+                    place = places[1].get(id(in_second))
+                    expected = places[i].get(id(value))
+                    if place is None:
+                        outer[id(value)] = value
+                if expected != place:
+                    return None
+    if len(carried) != 1 or len(before) != 1 or any(key in places[i] for i in range(count) for key in (*before, *outer)):
+        return None
+    run = _Run(prefix, start, length, count, carried.pop(), next(iter(before.values())), tuple(outer.values()))
+    return run if _is_closed(graph, run, places) else None
+
+
+def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -> bool:
+    """Whether nothing else than the next iteration reads an iteration, but for the result of the last."""
+    inside = {id(node) for node in graph.nodes[run.start : run.start + run.length * run.count]}
+    read = [*graph.outputs, *(graph.training_outputs or ()), *(v for node in graph.nodes if id(node) not in inside for v in node.inputs)]
+    found = {(i, place[id(value)]) for value in read for i, place in enumerate(places) if id(value) in place}
+    return found <= {(run.count - 1, run.carried)}
+
+
+def _fits(nodes: Sequence[Node], own: str) -> bool:
+    """Whether all keys of the nodes are below their iteration's label, and none is of a module that is read elsewhere too."""
+    for node in nodes:
+        label = node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
+        if node.shared is not None or (_has_keys(node) and not label.startswith(own)):
+            return False
+        if (node.modules or node.scan is not None) if isinstance(node, CallNode) else node.tie is not None:
+            return False
+    return True
+
+
+def _has_keys(node: Node) -> bool:
+    return bool(node.label) or (isinstance(node, OpNode) and (isinstance(node.op, ParameterOf) or any(s.persistent for s in node.specs)))
+
+
+def _kind(node: Node) -> object:
+    """Equal for nodes that may be the same in two iterations."""
+    what = type(node.op) if isinstance(node, OpNode) else node.graph.name
+    return what, len(node.inputs), tuple((value.type.rank, value.type.dtype) for value in node.outputs)
+
+
+def _name(prefix: str, taken: set[str]) -> str:
+    """What an iteration is called: `layer` of `layers`."""
+    word = prefix.rstrip(".").rpartition(".")[2] or "step"
+    word = word.removesuffix("s") if len(word) > 2 and not word.isdecimal() else word
+    name = f"step_{word}" if not word[:1].isalpha() else f"{word}_step" if word.lower() in taken else word
+    taken.add(name.lower())
+    return name
+
+
+def _put(graph: Graph, run: _Run, name: str) -> list[Graph]:
+    """Puts the calls into the graph; the graphs of the iterations."""
+    calls: list[CallNode] = []
+    given = run.before
+    for i in range(run.count):
+        nodes = graph.nodes[run.start + i * run.length : run.start + (i + 1) * run.length]
+        made = _iteration(nodes, Graph(name, "block", graph.span), f"{run.prefix}{i}.", given, run)
+        result = made.outputs[0]
+        old, given = given, Value(result.type, result.span, result.name)
+        calls.append(CallNode(made, (calls[-1].outputs[0] if calls else old, *run.outer), (given,), f"{run.prefix}{i}", graph.span))
+        given = result
+    last, new = given, calls[-1].outputs[0]
+    graph.nodes[run.start : run.start + run.length * run.count] = calls
+    for node in graph.nodes:
+        node.inputs = tuple(new if value is last else value for value in node.inputs)
+    graph.outputs = [new if value is last else value for value in graph.outputs]
+    if graph.training_outputs is not None:
+        graph.training_outputs = [new if value is last else value for value in graph.training_outputs]
+    return [call.graph for call in calls]
+
+
+def _iteration(nodes: Sequence[Node], made: Graph, label: str, given: Value, run: _Run) -> Graph:
+    """The nodes as a graph of its own, with labels without the iteration's."""
+    inputs = {id(value): Value(value.type, value.span, value.name) for value in (given, *run.outer)}
+    made.inputs = list(inputs.values())
+    for node in nodes:
+        node.inputs = tuple(inputs.get(id(value), value) for value in node.inputs)
+        node.label = node.label.removeprefix(label)
+        if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
+            node.op = ParameterOf(**{**node.op.args, "path": node.op.path.removeprefix(label)})
+    at, number = run.carried
+    made.nodes, made.outputs = list(nodes), [nodes[at].outputs[number]]
+    return made
