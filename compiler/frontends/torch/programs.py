@@ -166,11 +166,8 @@ def _detached(program: ExportedProgram) -> list[str]:
     """What users should know of tensors that the module takes out of the computation of gradients."""
     nodes = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.detach.default"]
     count = sum(node.meta["val"].is_floating_point() for node in nodes)
-    return (
-        [f"The module detaches tensors, {count} in all. Gradients flow through them here: to train the spec, write `-> detach` there."]
-        if count
-        else []
-    )
+    advice = "Gradients flow through them here: to train the spec, write `-> detach` there."
+    return [f"The module detaches tensors, {count} in all. {advice}"] if count else []
 
 
 def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
