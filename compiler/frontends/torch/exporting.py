@@ -190,6 +190,8 @@ def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def _numbered(given: Axes) -> dict[int, str]:
     if isinstance(given, Mapping):
         return dict(given)
+    if not isinstance(given, Sequence):
+        raise TypeError(f"`dims` must name the axes of an argument in a list or a mapping, not {type(given).__name__}")
     return {axis: name for axis, name in enumerate(given) if name is not None}
 
 
