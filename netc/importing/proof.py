@@ -75,7 +75,7 @@ Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
 
 
 def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Sequence[Sizes] = ()) -> Proof:
-    """Compares, for so many sizes and for those that are given. Raises `NotProved`."""
+    """Compares, for this number of sizes, or for those that are given. Raises `NotProved`."""
     _compare_keys(model, origin)
     try:
         return _prove(model, origin, seed, sizes, at, NOISE)

@@ -123,7 +123,7 @@ def index_put(site: AtenSite) -> Value:
 
 
 def _put_behind(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
-    """The same along axes behind others: these change places with the ones in front."""
+    """The same along axes after others: these change places with the ones in front."""
     rank = x.type.rank
     moved, back = _rotations(rank, first, len(nodes))
     before, after = x.type.shape[:first], x.type.shape[first + len(nodes) :]
