@@ -142,7 +142,7 @@ class _Call:
         return tree_map_only(torch.Tensor, usual, example)
 
     def imported(self, train: bool, stated: Sequence[Condition], samples: int = 2) -> Imported:
-        """The typed graph, by examples with at least so many `samples`. Raises `ImportFailed`."""
+        """The typed graph, by at least `samples` examples. Raises `ImportFailed`."""
         shared: dict[str, Any] = {}
         names, named = self.names, self.named
         spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
