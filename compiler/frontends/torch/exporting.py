@@ -80,12 +80,14 @@ def from_module(
 
 def _with_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
     """The graph; with as many samples in the examples as torch.export needs, which are repeated."""
-    try:
-        return call.imported(train, stated)
-    except SmallExample as small:
-        if set(small.least) != {BATCH} or small.least[BATCH] > _FEW:
-            raise
-        return call.imported(train, stated, small.least[BATCH])
+    samples = 2
+    while True:
+        try:
+            return call.imported(train, stated, samples)
+        except SmallExample as small:
+            if set(small.least) != {BATCH} or samples >= _FEW:
+                raise
+            samples = max(2 * samples, small.least[BATCH])
 
 
 class FixedSize(ImportFailed):
