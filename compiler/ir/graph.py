@@ -122,7 +122,7 @@ class Scan(Record):
 
 class CallNode:
     """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
-    `graph.origins`, the integer that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
+    `graph.origins`, the number that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
     each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`:
     no parameter inside is trained. `frame` is as for an `OpNode`."""
 
@@ -151,7 +151,7 @@ class CallNode:
         span: Span,
         modules: tuple[SharedModule, ...] = (),
         shared: SharedModule | None = None,
-        arguments: Mapping[str, int] | None = None,
+        arguments: Mapping[str, int | float] | None = None,
         tuples: tuple[Parts, ...] = (),
         tails: tuple[ValueTuple, ...] = (),
         scan: Scan | None = None,
