@@ -157,6 +157,11 @@ def test_summary_counts_bytes() -> None:
     assert "16.64 kB" in str(model.summary())
 
 
+@pytest.mark.parametrize("alias", ["half", torch.half])
+def test_an_alias_of_pytorch_names_a_type(alias: object) -> None:
+    assert str(netc.compile("input 3 -> dense 2", dtype=alias).outputs["output"]) == "float16 [N, 2]"
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16])
 def test_ways_to_name_a_type(dtype: object) -> None:
     model = netc.compile("input 3 -> dense 2")
@@ -170,12 +175,12 @@ def test_ways_to_name_a_type(dtype: object) -> None:
 
 
 def test_wrong_arguments() -> None:
-    for dtype in ("int64", "half", 3, torch.int8):
+    for dtype in ("int64", "short", "float99", "Float16", "", 3, torch.int8):
         with pytest.raises(ValueError, match="dtype must be one of float32, float16, bfloat16, float64"):
             netc.compile("input 3 -> dense 2", dtype=dtype)
     with pytest.raises(ValueError, match="keep_io is for a dtype"):
         netc.compile("input 3 -> dense 2", keep_io=True)
-    with pytest.raises(TypeError, match="keep_io must be a bool"):
+    with pytest.raises(TypeError, match="`keep_io` must be a bool, not str"):
         netc.compile("input 3 -> dense 2", dtype="float16", keep_io="yes")
     with pytest.raises(ValueError, match="made of a program"):
         netc.Model(netc.compile("input 3 -> dense 2").program).module(dtype="float16")
