@@ -106,6 +106,10 @@ CASES = {
     "in training, between numbers": (
         "x = input 3; x -> (dense 3 -> if training { dropout 0.3 -> dropout 0.2 } -> relu -> dense 5 -> dropout 0.1 -> dense 4) as g"
     ),
+    "in evaluation, in a group": "x = input 4xT; x -> relu -> (if not training { sigmoid } -> group_norm 1 as norm) as g",
+    "in evaluation, in a sequence": "x = input 4; x -> relu -> (dense 4 -> if not training { tanh -> dense 4 } -> relu -> dense 2) as g",
+    "a step, in a group": "x = input [T, 4]; x -> relu -> (scan axis=1 { in -> tanh } -> dense 3) as g",
+    "names of a step, in a group": "x = input [T, 4]; x -> relu -> (scan axis=1 { a = in -> tanh; b = a * 2; a + b } -> dense 3) as g",
     "by mode": "x = input 8; h = x -> dense 8; h -> if training { dropout 0.5 } -> dense 2",
 }
 

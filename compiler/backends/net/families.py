@@ -33,6 +33,7 @@ from .tree import (
     Taken,
     Tree,
     changed,
+    is_within,
     without_literals,
 )
 from .variants import Slot, literal_of_slot
@@ -182,9 +183,13 @@ def _before(label: str) -> str:
 
 
 def _chain(body: Body) -> tuple[Any, ...] | None:
-    """The stages of a body that is one pipeline from its input to its result."""
+    """The stages of a body that is one pipeline from its input to its result.
+
+    None if a stage uses a tensor of the body by its name, as `if training { x }` does: a group has no names of its own, so the number would
+    name a tensor of the body around it. The statements of a `scan` are numbered too.
+    """
     match body:
-        case Body(1, (), (Chain(Ref(0), stages),)):
+        case Body(1, (), (Chain(Ref(0), stages),)) if not is_within(stages, lambda part: isinstance(part, (Ref, Scanned))):
             return stages
     return None
 
