@@ -70,7 +70,7 @@ def _operators(model: netc.Model) -> set[str]:
 
 def module(pair: Pair, random: Random) -> None:
     """The modules, in evaluation, and in training with their gradients."""
-    for fed in pair.fed:
+    for fed in (*pair.fed, *pair.smallest):
         results = [outcome(_run, pair.one, made, fed) for made in pair.modules]
         compare_results(pair, "module", *results)
     results = [outcome(_trained, pair.one, made, pair.fed[-1]) for made in pair.modules]
@@ -133,7 +133,7 @@ def onnx_file(pair: Pair, random: Random) -> None:
         sessions = [OnnxSession(proto) for proto in protos]
     except NoKernel:
         return
-    for fed in pair.fed:
+    for fed in (*pair.fed, *pair.smallest):
         results = [outcome(_session_results, made, fed) for made in sessions]
         compare_results(pair, f"ONNX with {options}", *results)
 

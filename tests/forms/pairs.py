@@ -13,6 +13,8 @@ from typing import Any
 import torch
 
 import netc
+from netc.compiler.analysis.sizes import check_sizes
+from netc.compiler.dims import evaluate, symbols
 from netc.samples import several_shapes
 from tests.forms.text import Form, Same
 from tests.parity import SEED, inputs_for, tensor
@@ -54,10 +56,22 @@ class Pair:
 
     @cached_property
     def fed(self) -> list[list[torch.Tensor]]:
-        """Inputs of two sizes, and of the smallest."""
-        sizes = [found for found, _ in several_shapes(self.one.program, 2)]
-        arrays = [inputs_for(self.one, found) for found in sizes]
-        return [[tensor(made[name], type_) for name, type_ in self.one.inputs.items()] for made in arrays]
+        """Inputs of two sizes."""
+        return [self._inputs(found) for found, _ in several_shapes(self.one.program, 2)]
+
+    @cached_property
+    def smallest(self) -> list[list[torch.Tensor]]:
+        """Inputs where each symbolic axis has size 1, if the conditions allow it."""
+        sizes = {name: 1 for type_ in self.one.inputs.values() for size in type_.shape for name in symbols(size)}
+        try:
+            check_sizes(self.one.program, {n: tuple(evaluate(d, sizes) for d in t.shape) for n, t in self.one.inputs.items()})
+        except ValueError:
+            return []
+        return [self._inputs(sizes)]
+
+    def _inputs(self, sizes: Mapping[str, int]) -> list[torch.Tensor]:
+        made = inputs_for(self.one, sizes)
+        return [tensor(made[name], type_) for name, type_ in self.one.inputs.items()]
 
 
 class Raised:

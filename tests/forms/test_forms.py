@@ -15,7 +15,7 @@ from tests.forms.text import Form, ParsedText, Same
 from tests.fuzz import spec_texts
 
 EACH = 2
-ARTEFACTS = 3
+ARTEFACTS = 2
 """Artefacts that are compared in addition to the types, the graph and the training. `make fuzz-specs` draws them for many more specs."""
 PROGRAMS = 60
 

@@ -144,21 +144,27 @@ def argument_of_block(source: ParsedText, random: Random) -> Form | None:
         return None
     block = _definition(literal)
     name = source.fresh(random)
-    edits = [_first_parameter(source, block, name), literal.becomes(name)]
+    edits = [_required_parameter(source, block, name), literal.becomes(name)]
     edits += [inserting(_end_of_arguments(use), f" {name}={_as_argument(literal.text)}") for use in _uses(source, block) or ()]
     return Form(f"`{name}={literal.text}`, an argument of `{block.name.name}`", source.edited(edits))
 
 
-def _first_parameter(source: ParsedText, block: ast.Block, name: str) -> Edit:
-    """A required one comes before those that have defaults; positional arguments stay those of the others if it is last."""
-    return _one_more_parameter(source, block, name)
+def _required_parameter(source: ParsedText, block: ast.Block, name: str) -> Edit:
+    """It comes before the parameters that have defaults."""
+    defaulted = _defaulted(block)
+    return inserting(defaulted[0].span.start, f"{name}, ") if defaulted else _one_more_parameter(source, block, name)
+
+
+def _defaulted(block: ast.Block) -> list[ast.ParameterDecl]:
+    return [one for one in block.parameters if isinstance(one, ast.ParameterDecl) and one.default is not None]
 
 
 def _uses(source: ParsedText, block: Any) -> list[ast.Apply] | None:
-    """The stages that use a block; None if it is used in any other way, or if a required parameter cannot be the last."""
-    if not isinstance(block, ast.Block) or any(isinstance(one, ast.ParameterDecl) and one.default is not None for one in block.parameters):
+    """The stages that use a block; None if it is used in any other way, or if a further required parameter would change the meaning of
+    positional arguments."""
+    if not isinstance(block, ast.Block) or block.takes_none:
         return None
-    if block.takes_none or any(isinstance(one, ast.TensorParameter) and (one.optional or one.many) for one in block.parameters):
+    if any(isinstance(one, ast.TensorParameter) and (one.optional or one.many) for one in block.parameters):
         return None
     name = block.name.name
     named = [place for place in source.all_of(ast.Name) if place.node.name == name and place.parent is not block]
@@ -166,7 +172,8 @@ def _uses(source: ParsedText, block: Any) -> list[ast.Apply] | None:
     inside = [place for place in source.all_of(ast.Apply) if place.node.name == name and block in place.above]
     if named or inside or any(one.called for one in stages):
         return None
-    return stages
+    required = sum(isinstance(one, ast.ParameterDecl) for one in block.parameters) - len(_defaulted(block))
+    return None if _defaulted(block) and any(len(one.positional) > required for one in stages) else stages
 
 
 def _end_of_arguments(use: ast.Apply) -> int:
