@@ -221,7 +221,7 @@ def training(pair: Pair, random: Random) -> None:
             continue
         one, other = made
         one.model.load_state_dict(pair.weights)
-        other.model.load_state_dict(pair.renamed(pair.weights, list(other.model.state_dict())))
+        other.model.load_state_dict(pair.renamed(pair.weights, list(pair.other.parameters)))
         assert list(one.inputs.values()) == list(other.inputs.values()), "other inputs of the section"
         fed = _section_inputs(one)
         results = [outcome(_objective_results, m, fed) for m in made]

@@ -44,10 +44,13 @@ class Pair:
         return dict(self.one.module(seed=SEED).state_dict())
 
     def renamed(self, state: Mapping[str, torch.Tensor], keys: Sequence[str]) -> dict[str, torch.Tensor]:
-        """The tensors of the first model's keys under those of the second."""
+        """The tensors of the first model's keys under those of the second, `keys`.
+
+        The order is that of the models, not of a `state_dict`, where PyTorch's parametrizations come after the other parameters.
+        """
         if self.form.same is not Same.ORDER:
             return {key: state[key] for key in keys}
-        return dict(zip(keys, state.values(), strict=True))
+        return dict(zip(keys, [state[key] for key in self.one.parameters], strict=True))
 
     @cached_property
     def modules(self) -> tuple[torch.nn.Module, torch.nn.Module]:

@@ -68,3 +68,10 @@ def test_a_difference_is_seen(case: str) -> None:
     text, old, new, same, artefact = OTHERS[case]
     with pytest.raises(Different, match=artefact):
         check_form(text, netc.compile(text), Form(case, text.replace(old, new), same), Random(0))
+
+
+def test_weights_are_matched_by_the_order_of_the_models() -> None:
+    """The parameters of `weight_norm` are the last ones of a `state_dict`."""
+    text = 'use "std/parametrizations.net": weight_norm\nx = input 3\na = x -> dense 4\ny = a -> weight_norm (dense 2)\n'
+    form = Form("another name", text.replace("a ->", "b ->").replace("a =", "b ="), Same.ORDER)
+    assert check_form(text, netc.compile(text), form, Random(0)) == "same"
