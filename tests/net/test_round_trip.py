@@ -108,6 +108,9 @@ CASES = {
     ),
     "in evaluation, in a group": "x = input 4xT; x -> relu -> (if not training { sigmoid } -> group_norm 1 as norm) as g",
     "in evaluation, in a sequence": "x = input 4; x -> relu -> (dense 4 -> if not training { tanh -> dense 4 } -> relu -> dense 2) as g",
+    "a group in evaluation": "x = input 4; x -> relu -> (if not training { (tanh -> sigmoid) as q } -> dense 3) as g",
+    "groups in training": "x = input 4; x -> (if training { (tanh -> sigmoid) as q -> (relu -> tanh) as r } -> dense 3 -> dense 2) as g",
+    "modes in modes": "x = input 4; x -> relu -> (if not training { (if training { tanh } -> sigmoid) as q } -> dense 3) as g",
     "a step, in a group": "x = input [T, 4]; x -> relu -> (scan axis=1 { in -> tanh } -> dense 3) as g",
     "names of a step, in a group": "x = input [T, 4]; x -> relu -> (scan axis=1 { a = in -> tanh; b = a * 2; a + b } -> dense 3) as g",
     "by mode": "x = input 8; h = x -> dense 8; h -> if training { dropout 0.5 } -> dense 2",
@@ -118,6 +121,11 @@ CASES = {
 def test_cases(case: str) -> None:
     model = netc.compile(CASES[case])
     assert_same(model, text_of(model.program))
+
+
+def test_stages_of_evaluation_stay_in_their_group() -> None:
+    text = "x = input 4xT\nx -> relu -> (if not training { sigmoid } -> group_norm 1 as norm) as g\n"
+    assert text_of(netc.compile(text).program) == text
 
 
 def test_blocks_take_what_differs() -> None:

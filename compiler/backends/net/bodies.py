@@ -168,8 +168,12 @@ class GraphBody:
         return Stage(SharedStage(node.shared.label))
 
     def _by_mode(self, node: OpNode) -> Any:
-        """What is evaluated, and in training something else, which may begin with the same tensor."""
+        """What is evaluated, and in training something else; where one of them begins with the other, `if` has its further stages."""
         training, evaluation = node.inputs
+        further = self.pending.get(id(evaluation))
+        if isinstance(further, Chain) and id(training) not in self.pending and further.head == Ref(self.numbers[id(training)]):
+            del self.pending[id(evaluation)]
+            return Chain(further.head, (InTraining(Chain(Given(), further.stages), negated=True),))
         found = self.pending.get(id(training))
         head = self.named(evaluation) if id(evaluation) in self.pending and found is not None else self.taken(evaluation)
         if isinstance(found, Chain) and found.head == head:

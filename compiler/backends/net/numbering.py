@@ -78,8 +78,9 @@ class _Labelling:
                 return Stage(callee, stage.arguments, stage.tensors, stage.activation, label)
             case Stage(label=None):
                 self._at += 1
-            case InTraining(Chain(Given() as head, stages)):
-                return InTraining(Chain(head, tuple(self.run(stages))))
+            case InTraining(Chain(Given() as head, stages), negated):
+                members = [_as_one_member(inner, "stages", self._numbers) for inner in stages]
+                return InTraining(Chain(head, tuple(self.run(members))), negated)
         return stage
 
 

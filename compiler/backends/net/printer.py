@@ -222,8 +222,8 @@ class Printer(Values):
                 return self._loop(stage)
             case Scanned():
                 return self._scan(stage)
-            case InTraining(value):
-                return f"if training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
+            case InTraining(value, negated):
+                return f"if {'not ' if negated else ''}training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
                 text = f"if {self.value(flag)} {{ {self._branch(stages)} }}"
                 return f"{text} else {{ {self._branch(others)} }}" if others else text

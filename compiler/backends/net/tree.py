@@ -267,9 +267,10 @@ class Inline(Tree):
 
 
 class InTraining(Tree):
-    """`if training { ... }`: an expression of which the head may be `Given`."""
+    """`if training { ... }`: an expression of which the head may be `Given`. `negated`: `if not training { ... }`."""
 
     value: Any
+    negated: bool = False
 
 
 class Assign(Tree):
