@@ -28,3 +28,24 @@ def test_reshape_with_a_size_that_follows(tmp_path: Path, sizes: list[int]) -> N
     result = spec.session()(x)
     assert isinstance(result, np.ndarray)
     np.testing.assert_array_equal(result, x.reshape(wanted))
+
+
+SLICES = ((0, 2, 1), (-100, 2, 1), (1, -1, 1), (1, -100, 1), (0, 2**31, 2), (2, 0, -1), (2, -3, -1), (2, -4, -1), (-1, -(2**63), -1))
+SLICES += ((100, -4, -2), (1, -100, -1))
+
+
+@pytest.mark.parametrize(("start", "end", "step"), SLICES)
+def test_slice_of_a_shape(tmp_path: Path, start: int, end: int, step: int) -> None:
+    """`Slice` clamps its ends as Python does: one in front of the first item lets a negative step take the first item too."""
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    constants = {"start": [start], "end": [end], "axes": [0], "step": [step], "rest": [-1]}
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Slice", ["shape", "start", "end", "axes", "step"], ["part"]),
+        node("Concat", ["part", "rest"], ["sizes"], axis=0),
+        node("Reshape", ["x", "sizes"], ["y"]),
+    ]
+    made = model(nodes, {"x": ["N", 3, 4]}, ["y"], {name: np.array(value) for name, value in constants.items()})
+    result = imported(tmp_path, made).session()(x)
+    assert isinstance(result, np.ndarray)
+    np.testing.assert_array_equal(result, x.reshape((*x.shape[start:end:step], -1)))

@@ -73,10 +73,7 @@ def _slice(site: Site) -> Item:
     steps = _ints(site, 4) if site.has(4) else [1]
     if starts is None or ends is None or steps is None or len(starts) != 1:
         return None
-    stop: int | None = ends[0]
-    if steps[0] < 0 and ends[0] < -items.size:
-        stop = None
-    return finished(items[starts[0] : stop : steps[0]], _dtype(site))
+    return finished(items[starts[0] : ends[0] : steps[0]], _dtype(site))
 
 
 def _concat(site: Site) -> Item:
