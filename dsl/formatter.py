@@ -5,7 +5,8 @@ and comments in the same order, parses to the same tree, and formats to itself.
 
 The style: two spaces a level, one space between tokens, none around the `=` of an argument, at most one empty line. A statement stays on
 one line if it fits and the text has no line break before an arrow; otherwise every arrow begins a line, and brackets that are still
-too wide are broken over several lines.
+too wide are broken over several lines. A line that is still wider than 120 columns, as much follows a bracket, is broken at its widest
+bracket. Inside brackets, a stage with many arguments goes on in the next line; outside, a line break would end the statement.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from .parser import parse
 from .source import SourceFile
 
 WIDTH = 100
+LONGEST = 120
+"""The width that no line passes if there is any place to break it."""
 INDENT = 2
+_MAY_BEGIN = frozenset(
+    (
+        *("NAME", "NUMBER", "DIMS", "STRING", "LABEL", "NAME_AFTER", "LPAR", "LPAR_FLOW", "LBRACK", "TRUE", "FALSE"),
+        *("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "IF", "ELSE", "FOR"),
+    )
+)
+"""The tokens that may begin a line in brackets."""
 
 
 def format_source(source: SourceFile) -> tuple[str | None, list[Diagnostic]]:
@@ -89,16 +99,17 @@ class _Printer:
 
     # --- several lines ------------------------------------------------------------------------------------------------
 
-    def _pipeline(self, items: list[Item], indent: int) -> list[str]:
-        """The items laid out from `indent` on; the first line comes without its indentation."""
+    def _pipeline(self, items: list[Item], indent: int, inside: bool = False) -> list[str]:
+        """The items laid out from `indent` on; the first line comes without its indentation. `inside`: brackets are around them, in which
+        a line may end anywhere."""
         parts = _split_at_arrows(items)
         if len(parts) == 1 or not self._arrow_begins_line(parts):
-            lines, opened = self._run(items, indent, indent + INDENT)
+            lines, opened = self._run(items, indent, indent + INDENT, inside and len(parts) == 1)
             if len(parts) == 1 or (not opened and all(len(line) <= WIDTH for line in [" " * indent + lines[0], *lines[1:]])):
                 return lines
-        lines, _ = self._run(parts[0], indent, indent + INDENT)
+        lines, _ = self._run(parts[0], indent, indent + INDENT, inside)
         for part in parts[1:]:
-            inner, _ = self._run(part, indent + INDENT, indent + 2 * INDENT)
+            inner, _ = self._run(part, indent + INDENT, indent + 2 * INDENT, inside)
             lines += [" " * (indent + INDENT) + inner[0], *inner[1:]]
         return lines
 
@@ -111,40 +122,88 @@ class _Printer:
                 return True
         return False
 
-    def _run(self, items: list[Item], indent: int, deeper: int) -> tuple[list[str], bool]:
-        """Items without line breaks between them; the contents of brackets and bodies are put on lines of their own where needed. The
-        second result: whether brackets were broken, or a comment ended the line."""
+    def _run(self, items: list[Item], indent: int, deeper: int, inside: bool) -> tuple[list[str], bool]:
+        """Items without line breaks between them, unless they are `inside` brackets; the contents of brackets and bodies are put on lines
+        of their own where needed. The second result: whether brackets were broken, or a comment ended the line."""
         flat = self._flat(items)
         if flat is not None and indent + len(flat) <= WIDTH:
             return [flat + "".join(f"  {comment}" for comment in _last_leaf(items).trailing)], False
-        pen = _Pen(indent, deeper)
-        for item in items:
+        pen = _Pen(indent, deeper, inside)
+        broken = set() if inside or any(_is_arrow(item) for item in items[1:]) else self._widest(items, pen)
+        for index, item in enumerate(items):
+            pen.ahead = self._joined(items, index) if inside else 0
             if isinstance(item, Leaf):
                 pen.write(item)
             elif isinstance(item, BracketText):
-                self._bracket(item, pen)
+                self._bracket(item, pen, index in broken)
             else:
-                self._braces(item, pen)
+                self._braces(item, pen, index in broken)
         return pen.finish(), pen.opened
 
-    def _bracket(self, bracket: BracketText, pen: _Pen) -> None:
-        flat = self._flat([bracket])
+    def _joined(self, items: list[Item], index: int) -> int:
+        """The width of what follows an item without a space: a line does not end before it. At least that, if it is long."""
+        width = 0
+        for at in range(index + 1, len(items)):
+            item = items[at]
+            if width > LONGEST or needs_space(_last_leaf(items[at - 1 : at]), item if isinstance(item, Leaf) else item.open):
+                break
+            text = word(item) if isinstance(item, Leaf) else self._flat([item])
+            if text is None or (len(text) > WIDTH // 2 and not isinstance(item, Leaf)):
+                return width + 1  # brackets that are broken
+            width += len(text)
+        return width
+
+    def _widest(self, items: list[Item], pen: _Pen) -> set[int]:
+        """The indices of the brackets to break although they fit into their lines, as what follows them does not."""
+        broken: set[int] = set()
+        fitting: dict[int, int] = {}
+        column, index, previous = pen.base, 0, None
+        while index < len(items):
+            item = items[index]
+            first, last = (item, item) if isinstance(item, Leaf) else (item.open, item.close)
+            flat = word(item) if isinstance(item, Leaf) else self._flat([item])
+            column += previous is not None and needs_space(previous, first)
+            if isinstance(item, Leaf) or (flat is not None and column + len(flat) <= WIDTH):
+                column += len(flat or "")
+                if not isinstance(item, Leaf) and not _is_empty(item):
+                    fitting[index] = len(flat or "")
+                after = column
+            else:
+                column, after = column + 1, pen.base + 1
+            if column > LONGEST and fitting:
+                index = max(fitting, key=lambda at: (fitting[at], at))
+                broken.add(index)
+                last, after = _last_leaf([items[index]]), pen.base + 1
+            if last.commented or after != column:
+                fitting = {}
+            column, previous, index = pen.deeper if last.commented else after, last, index + 1
+        return broken
+
+    def _bracket(self, bracket: BracketText, pen: _Pen, broken: bool) -> None:
+        flat = None if broken else self._flat([bracket])
+        if flat is not None and pen.inside and not pen.room(flat) and pen.deeper + len(flat) <= WIDTH and _is_single(bracket):
+            pen.continue_line(bracket.open)
         if (flat is not None and pen.room(flat)) or not (bracket.items or bracket.open.commented):
             pen.write_flat(bracket, flat or bracket.open.token.text + bracket.close.token.text)
             return
         pen.write(bracket.open)
         indent = pen.base + INDENT
+        contents = self._flat(bracket.items) if broken else None
+        if contents is not None and indent + len(contents) <= WIDTH and not _last_leaf(bracket.items).commented:
+            pen.open_lines([" " * indent + contents])
+            pen.write(bracket.close)
+            return
         lines: list[str] = []
         for piece, comma in _split_at_commas(bracket.items):
-            made = self._pipeline(piece, indent)
+            made = self._pipeline(piece, indent, inside=True)
             lines += [" " * indent + made[0], *made[1:]]
             if comma is not None:
                 lines = _with_comma(lines, piece, comma, indent)
         pen.open_lines(lines)
         pen.write(bracket.close)
 
-    def _braces(self, braces: Braces, pen: _Pen) -> None:
-        flat = self._flat([braces])
+    def _braces(self, braces: Braces, pen: _Pen, broken: bool) -> None:
+        flat = None if broken else self._flat([braces])
         if (flat is not None and pen.room(flat)) or not (braces.statements or braces.closing or braces.open.commented):
             pen.write_flat(braces, flat or "{ }")
             return
@@ -154,9 +213,13 @@ class _Printer:
 
 
 class _Pen:
-    """Writes tokens on the current line; `base` is the indentation of the line it began on, `deeper` that of a line continued."""
+    """Writes tokens on the current line; `base` is the indentation of the line it began on, `deeper` that of a line continued. `inside`
+    brackets, a line that is full is continued."""
 
-    def __init__(self, indent: int, deeper: int) -> None:
+    def __init__(self, indent: int, deeper: int, inside: bool) -> None:
+        self.inside = inside
+        self.ahead = 0
+        """The width of what must stand on the same line after the next token."""
         self.base = indent
         self.deeper = deeper
         self.lines: list[str] = []
@@ -181,9 +244,19 @@ class _Pen:
     def _put(self, leaf: Leaf, text: str) -> None:
         if self.previous is not None and self.previous.commented:
             self.opened = True
+        if self.inside and self.indent + len(self.current) + 1 + len(text) + self.ahead >= LONGEST:
+            self.continue_line(leaf)
         space = self.current and self.previous is not None and needs_space(self.previous, leaf)
         self.current += (" " if space else "") + text
         self.previous = leaf
+
+    def continue_line(self, leaf: Leaf) -> None:
+        """Goes on in the next line with this token, if a line may begin with it."""
+        previous = self.previous
+        if not self.current or previous is None or previous.token.type == "ARROW" or leaf.token.type not in _MAY_BEGIN:
+            return
+        if needs_space(previous, leaf):
+            self._end_line("", self.deeper)
 
     def _comments(self, leaf: Leaf) -> None:
         if not leaf.commented:
@@ -215,7 +288,7 @@ class _Pen:
 def _split_at_arrows(items: list[Item]) -> list[list[Item]]:
     parts: list[list[Item]] = [[]]
     for item in items:
-        if isinstance(item, Leaf) and item.token.type == "ARROW" and parts[-1]:
+        if _is_arrow(item) and parts[-1]:
             parts.append([])
         parts[-1].append(item)
     return parts
@@ -233,6 +306,20 @@ def _split_at_commas(items: list[Item]) -> list[tuple[list[Item], Leaf | None]]:
     if piece:
         pieces.append((piece, None))
     return pieces
+
+
+def _is_arrow(item: Item) -> bool:
+    return isinstance(item, Leaf) and item.token.type == "ARROW"
+
+
+def _is_single(bracket: BracketText) -> bool:
+    """Whether the brackets hold one value, without commas and arrows."""
+    return not any(isinstance(item, Leaf) and item.token.type in ("ARROW", "COMMA") for item in bracket.items)
+
+
+def _is_empty(item: BracketText | Braces) -> bool:
+    """Whether nothing is between the brackets."""
+    return not (item.items if isinstance(item, BracketText) else item.statements or item.closing)
 
 
 def _last_leaf(items: list[Item]) -> Leaf:

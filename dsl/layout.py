@@ -84,7 +84,7 @@ class _Filter:
                 self._newline(token)
                 continue
             if self.at_line_start:
-                self._line_start(token)
+                self._line_start(index, token)
             if self.newline is not None:
                 self._flush_newline(index, kind)
             if self.open and self.open[-1].call and out[-1].type in _BEFORE_ARGUMENT:
@@ -132,11 +132,13 @@ class _Filter:
 
     def _must_begin(self, index: int, kind: str) -> bool:
         """Whether a token can only begin a statement: then the line before it has ended, though it looks unfinished."""
-        return kind in _STATEMENT_WORDS or (kind == "NAME" and self.tokens[index + 1].type == "EQUALS")
+        if kind in _STATEMENT_WORDS:
+            return not self._is_label(index, self.tokens[index])
+        return kind == "NAME" and self.tokens[index + 1].type == "EQUALS"
 
-    def _line_start(self, token: Token) -> None:
+    def _line_start(self, index: int, token: Token) -> None:
         self.at_line_start = False
-        if not self.open or token.type not in _STATEMENT_WORDS:
+        if not self.open or token.type not in _STATEMENT_WORDS or self._is_label(index, token):
             return
         at_margin = token.start == 0 or self.file.text[token.start - 1] == "\n"
         if token.type in _TOP_LEVEL and at_margin:
@@ -256,8 +258,11 @@ class _Filter:
 
     def _is_in_path(self, index: int, token: Token, last: str) -> bool:
         """Whether a keyword is a label, `model.out.weight`, or the `in` of `(dense in.features)`."""
-        follows = token.type in _LABELS and self.tokens[self._next(index + 1)].type == "DOT"
-        return follows or (last == "DOT" and token.text.isidentifier())
+        return self._is_label(index, token) or (last == "DOT" and token.text.isidentifier())
+
+    def _is_label(self, index: int, token: Token) -> bool:
+        """Whether a keyword is the label with which a path begins, `out.weight`."""
+        return token.type in _LABELS and self.tokens[self._next(index + 1)].type == "DOT"
 
     def _number_in_path(self, index: int, token: Token) -> None:
         """Makes a dot and a name of the `.0` in `layers.0.weight`: a label may be a number."""

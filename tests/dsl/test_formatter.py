@@ -41,6 +41,10 @@ CASES = {
     "x = 0..4 if a else 1": None,
     "x->dense 4 . e h[0 .s] (2x3 .t)": "x -> dense 4 .e h[0 .s] (2x3 .t)\n",
     "x -> y\r\n": "x -> y\n",
+    f"a{'a' * 60} {'b' * 30} [2, 3] {'c' * 30} as d": f"a{'a' * 60} {'b' * 30} [\n  2, 3\n] {'c' * 30} as d\n",
+    f"let a = (b + c) * max(d, e, g) * {'f' * 100}": f"let a = (b + c) * max(\n  d, e, g\n) * {'f' * 100}\n",
+    f"(x -> relu) * {'a' * 120}": f"(\n  x -> relu\n) * {'a' * 120}\n",
+    f"(x, f {'a' * 100} {'b' * 30})": f"(\n  x,\n  f {'a' * 100}\n    {'b' * 30}\n)\n",
     "x = " + " -> ".join(["conv 64 3x3"] * 8): "x = conv 64 3x3\n" + "  -> conv 64 3x3\n" * 7,
 }
 
@@ -95,6 +99,29 @@ def test_long_texts() -> None:
     once, _ = format_source(SourceFile("a.net", text))
     assert once is not None
     assert once.count("\n") == 20_001
+
+
+WIDE = {
+    "a stage": "x -> f({0}, {1}) relu",
+    "arithmetic": "y = (x -> f {0}) * {1}",
+    "a list before arguments": "x -> f [{0}] a={1}",
+    "a stage in a tuple": "(x, x -> f (b + c) [1, 2] a={0} b={1} as d) -> concat 1",
+    "a loop": "block b {{ repeat (i, a) in enumerate([{0}]) as l{{i}} {{ relu; {1} }} }}",
+    "a label that is a keyword": "block b(x: [N]) {{ (out.weight + {0}, out.bias + {1} + out.bias, x) -> f }}",
+}
+
+
+@pytest.mark.parametrize("text", WIDE)
+@pytest.mark.parametrize("width", [1, 12, 30, 45, 60, 85])
+def test_no_line_is_over_120_columns(text: str, width: int) -> None:
+    """Whatever the widths of the names are; and nothing but the layout changes."""
+    for one, other in ((width, width), (width, 85), (85, width), (1, width)):
+        written = WIDE[text].format("a" * one, "b" * other)
+        once, problems = format_source(SourceFile("a.net", written))
+        assert once is not None, problems
+        assert plain(read(once)) == plain(read(written))
+        assert max(map(len, once.splitlines())) <= 120
+        assert format_source(SourceFile("a.net", once))[0] == once
 
 
 LAYOUTS = {

@@ -269,7 +269,11 @@ class GraphBody:
         return self.taken(value) if _is_arithmetic(self.pending.get(id(value), Given())) else self.named(value)
 
     def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
-        """The tensors side by side: if they are long together, those that are computed get names."""
+        """The tensors side by side: if they are long together, those that are computed get names. So does a pipeline that begins with a
+        tuple: tuples in tuples are hard to read, as the decoder of a U-Net shows."""
+        for value in inputs:
+            if _begins_with_tuple(self.pending.get(id(value))):
+                self.named(value)
         pending = [self.pending[id(value)] for value in inputs if id(value) in self.pending]
         if len(pending) > 1 and sum(map(_stages, pending)) > LONGEST:
             return tuple(self.named(value) if _stages(self.pending.get(id(value))) > 1 else self.taken(value) for value in inputs)
@@ -343,6 +347,10 @@ def _is_stage(part: Any, stage: str | SharedStage) -> bool:
         label = (getattr(part, "label", None) or "") if used is None else used.label
         return label != "" and stage.startswith(label)
     return used == stage
+
+
+def _begins_with_tuple(tree: Any) -> bool:
+    return isinstance(tree, Chain) and isinstance(tree.head, TupleOf)
 
 
 def is_short(tree: Any) -> bool:

@@ -61,6 +61,8 @@ _STRENGTH = {
     "**": 5,
 }
 _PIPELINE, _SIGN, _ATOM = 0, 4, 6
+LONGEST_STAGE = 80
+"""The width of a stage that is written without brackets: of the 100 columns of a line, some are its indentation and label."""
 
 
 class Printer(Values):
@@ -230,8 +232,8 @@ class Printer(Values):
         callee = stage.callee
         if isinstance(callee, (Literal, Parameter)):
             return self.value(callee).removeprefix("(").removesuffix(")")
-        words = [callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)]
-        words += self.arguments(stage.arguments, callee)
+        name = callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)
+        words = _with_arguments(name, self.arguments(stage.arguments, callee))
         words += [f"{name if isinstance(name, str) else name.name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
             words.append(self.value(stage.activation))
@@ -292,6 +294,15 @@ def _strength(text: str) -> int:
     while outside != (outside := _BRACKETS.sub("0", outside)):
         pass
     return min([*(_STRENGTH[symbol] for symbol in _OPERATOR.findall(outside)), _SIGN if text.startswith("-") else _ATOM])
+
+
+def _with_arguments(name: str, arguments: Sequence[str]) -> list[str]:
+    """The stage with its arguments, as words. A line may end only in brackets, so long arguments are given as a call's; a path after
+    `tie=` is read outside alone."""
+    if len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
+        return [name, *arguments]
+    after = [text for text in arguments if text.startswith("tie=")]
+    return [f"{name}({', '.join(text for text in arguments if text not in after)})", *after]
 
 
 def _iteration(stages: Sequence[Any]) -> Sequence[Any]:
