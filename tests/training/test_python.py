@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said(batch: dict[str, torch.Tensor]) -> None:
         objective(batch | {"target": [1]})
     with pytest.raises(ValueError, match=r"the input `target` must be int64 \[N\], found \[8, 1\]"):
         objective(batch | {"target": batch["target"][:, None]})
-    with pytest.raises(TypeError, match="steps must be an integer"):
+    with pytest.raises(TypeError, match="`steps` must be an integer, not float"):
         objective.schedule(objective.optimizer(), 1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="steps must be at least 1"):
         objective.schedule(objective.optimizer(), 0)
@@ -118,7 +118,7 @@ def test_sections() -> None:
         netc.compile(two, model="a").training("c")
     with pytest.raises(netc.CompileError, match="no-train-section"):
         netc.compile("input 3 -> dense 1").training()
-    with pytest.raises(TypeError, match="section must be a str"):
+    with pytest.raises(TypeError, match="`section` must be a str or None, not int"):
         netc.compile(two, model="a").training(1)  # type: ignore[arg-type]
     with pytest.raises(netc.CompileError, match="unknown"):
         netc.compile("y = input 3 -> dense 1\ntrain { loss = y -> mean; optimizer adam wd=1 }").training()

@@ -173,7 +173,7 @@ class OnnxSession:
         path = str(Path(self._folder.name, "model.onnx"))
         self._whole = lambda: load(path, load_external_data=False)
         try:
-            artefact.save(path, lasting=False)
+            artefact.save_for_mapping(path)
         except OSError as error:
             self._folder.cleanup()
             if not artefact.is_large:

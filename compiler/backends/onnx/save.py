@@ -73,15 +73,21 @@ class OnnxArtefact(Record):
         return b"".join(message.chunks())
 
     def save(self, path: str, lasting: bool = True) -> None:
-        """`lasting` is False for a file that is read at once, and removed: weights are in a file next to it, to be mapped into memory."""
-        whole = Path(path)
+        """`lasting` is False for a file that is read at once, and removed."""
+        if self.is_large:
+            self._save_apart(Path(path), DirectFile if lasting else _buffered)
+        else:
+            self._check_room()
+            message = self._message()
+            self._write(Path(path), message.chunks(), message.size)
+
+    def save_for_mapping(self, path: str) -> None:
+        """A file that is read at once, and removed. Its weights are in another file, which ONNX Runtime maps instead of copying it."""
+        self._save_apart(Path(path), _buffered)
+
+    def _check_room(self) -> None:
         largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.made.tensors.values()))
         check_memory(max(2 * max(largest, default=0), sum(largest)), "its largest parameters take")
-        if self.is_large or not lasting:
-            self._save_apart(whole, DirectFile if lasting else _buffered)
-        else:
-            message = self._message()
-            self._write(whole, message.chunks(), message.size)
 
     def products(self) -> list[Product]:
         """The products with weights."""
@@ -92,6 +98,7 @@ class OnnxArtefact(Record):
 
     def _save_apart(self, path: Path, opened: Opened) -> None:
         """Large tensors to a file of their own."""
+        self._check_room()
         apart = {name: stored for name, stored in self.made.tensors.items() if stored.nbytes >= _ALIGNMENT}
         digest = blake2b(digest_size=8)
         unnamed = path.with_name(path.name + ".data")
