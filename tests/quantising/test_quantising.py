@@ -246,7 +246,7 @@ def test_a_large_model_is_refused_before_it_is_made(run: Run, monkeypatch: pytes
 
 @pytest.mark.parametrize("wrong", [8, "int7", None])
 def test_other_methods(tmp_path: Path, wrong: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="quantize must be one of int8, int4|`quantize` must be a str or None, not int"):
+    with pytest.raises((TypeError, ValueError), match=r"quantize must be one of int8, int4|`quantize` must be a str or None, not int"):
         netc.compile(TEXT).save(tmp_path / "m.onnx", quantize=wrong, calibration={"input": samples()})
 
 
