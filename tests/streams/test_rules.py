@@ -22,6 +22,11 @@ RULES = {
     "conv_two_axes": "x = input 3xTx5; x -> pad [1, 1, 2, 0] -> conv 4 3x3",
     "conv_along_another_axis": "x = input 3xTx5; x -> conv 4 1x3 padding=0x1",
     "padding_through_a_bias": "x = input [T, 3]; x -> pad [0, 0, 3, 0] -> dense 4 relu -> transpose 1 2 -> conv 5 2 -> conv 4 3",
+    "cut_in_front_of_padding": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=1 -> pad [0, 0, 2, 0] value=3 -> slice 1 start=1 -> "
+    "transpose 1 2 -> conv 5 4",
+    "cut_in_front_of_a_bias": "x = input [T, 3]; x -> pad [0, 0, 4, 0] value=2 -> dense 2 -> pad [0, 0, -1, 0] -> transpose 1 2 -> conv 5 4",
+    "cut_in_front_of_two_paddings": "x = input [T, 3]; x -> pad [0, 0, 2, 0] -> dense 2 -> pad [0, 0, 2, 0] value=3 -> slice 1 start=3 -> "
+    "transpose 1 2 -> conv 5 2",
     "padding_with_a_number": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=0.5 -> transpose 1 2 -> conv 5 2 -> conv 4 2",
     "padding_twice": "x = input [3, T]; x -> pad [1, 0] value=2 -> conv 4 1 -> pad [2, 0] value=-3 -> conv 4 4",
     "shift": "x = input [T, 3]; x + (x -> pad [0, 0, 1, -1])",
@@ -157,3 +162,11 @@ def test_a_state_can_be_continued_twice() -> None:
     first, _ = run(after, x=x[:, 4:])
     second, _ = run(after, x=x[:, 4:])
     torch.testing.assert_close(first["output"], second["output"], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("equation", ["ntt->nt", "ntt->n", "nts->nst"])
+def test_two_axes_of_positions_are_refused(equation: str) -> None:
+    """A piece has more keys than queries, so that a diagonal of its scores means nothing."""
+    model = netc.compile(f'x = input [T, 4]\nx @ (x -> transpose 1 2) -> einsum "{equation}"')
+    with pytest.raises(netc.CompileError, match="two axes of its input are positions"):
+        model.stream("T")
