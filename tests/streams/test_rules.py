@@ -24,7 +24,8 @@ RULES = {
     "padding_through_a_bias": "x = input [T, 3]; x -> pad [0, 0, 3, 0] -> dense 4 relu -> transpose 1 2 -> conv 5 2 -> conv 4 3",
     "cut_in_front_of_padding": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=1 -> pad [0, 0, 2, 0] value=3 -> slice 1 start=1 -> "
     "transpose 1 2 -> conv 5 4",
-    "cut_in_front_of_a_bias": "x = input [T, 3]; x -> pad [0, 0, 4, 0] value=2 -> dense 2 -> pad [0, 0, -1, 0] -> transpose 1 2 -> conv 5 4",
+    "cut_in_front_of_a_bias": "x = input [T, 3]; x -> pad [0, 0, 4, 0] value=2 -> dense 2 -> pad [0, 0, -1, 0] -> "
+    "transpose 1 2 -> conv 5 4",
     "cut_in_front_of_two_paddings": "x = input [T, 3]; x -> pad [0, 0, 2, 0] -> dense 2 -> pad [0, 0, 2, 0] value=3 -> slice 1 start=3 -> "
     "transpose 1 2 -> conv 5 2",
     "padding_with_a_number": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=0.5 -> transpose 1 2 -> conv 5 2 -> conv 4 2",
