@@ -113,6 +113,12 @@ CASES = {
     "modes in modes": "x = input 4; x -> relu -> (if not training { (if training { tanh } -> sigmoid) as q } -> dense 3) as g",
     "a step, in a group": "x = input [T, 4]; x -> relu -> (scan axis=1 { in -> tanh } -> dense 3) as g",
     "names of a step, in a group": "x = input [T, 4]; x -> relu -> (scan axis=1 { a = in -> tanh; b = a * 2; a + b } -> dense 3) as g",
+    "an activation as an argument, and a tensor": (
+        "block b(n, act) { dense n -> act }; x = input 4; x -> if training { tanh -> tanh } else { tanh -> relu } -> b 8 relu -> b 9 tanh"
+    ),
+    "groups without labels": (
+        "block b(by) { in * by -> tanh }; x = input 7; x -> repeat 2 as l { b 2 -> b 3 } -> repeat 1 { if training { relu } }"
+    ),
     "by mode": "x = input 8; h = x -> dense 8; h -> if training { dropout 0.5 } -> dense 2",
 }
 

@@ -19,7 +19,7 @@ from ...ir.values import Value
 from ...ops import Operator
 from ..base import UnsupportedByTarget
 from .families import Families, Family, uses_input_inside
-from .hints import Roles, beginnings, hints_of
+from .hints import Roles, hints_of, operators_by_name
 from .names import Names, free, identifier, snake_case
 from .printer import Printer
 from .stored import StoredNames
@@ -63,7 +63,7 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
     hints = hints_of(family.body)
-    names = Names((*family.parameters, *blocks, *beginnings(family.body)))
+    names = Names((*family.parameters, *blocks, *operators_by_name(family.body)))
     if family.variadic:
         found = [names.fresh(inputs[0], "x")]
         heads = [f"{found[0]}...", *parameters]
@@ -93,7 +93,7 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
 
 def _main(program: Program, families: Families, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
     main = program.main
-    names = Names((*blocks, *beginnings(families.body)))
+    names = Names((*blocks, *operators_by_name(families.body)))
     outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
     wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
     exact = [names.exactly(name) if name else None for name in wanted]

@@ -56,9 +56,13 @@ def hints_of(body: Body) -> dict[int, str]:
     return found
 
 
-def beginnings(tree: Any) -> Iterator[str]:
-    """The operators that a branch, a group or an iteration begins with. There the name of a tensor would be that tensor."""
+def operators_by_name(tree: Any) -> Iterator[str]:
+    """The operators that are written where the name of a tensor would be that tensor.
+
+    That is at the beginning of a branch, a group or an iteration, and as an argument: `block 8 relu`.
+    """
     firsts: tuple[Any, ...] = ()
+    parts = tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ()
     match tree:
         case Chain(Given(), (first, *_)) | Loop(body=first) | InTraining(first):
             firsts = (first,)
@@ -66,12 +70,16 @@ def beginnings(tree: Any) -> Iterator[str]:
             firsts = stages[:1]
         case Choice(_, stages, others):
             firsts = stages[:1] + others[:1]
+        case Stage():  # its operator and its activation are no tensors, whatever their names
+            parts = tuple(part for part in parts if not isinstance(part, Literal))
+        case Literal(Activation(name)):
+            yield name
     for first in firsts:
         match first:
             case Stage(str() as name) | Stage(Literal(Activation(name))):
                 yield name
-    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
-        yield from beginnings(part)
+    for part in parts:
+        yield from operators_by_name(part)
 
 
 def _hints(tree: Any) -> Iterator[tuple[int, str]]:

@@ -19,6 +19,11 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
         if not _is_numbered(stage, at, stage is stages[-1]):
             return _labelled(stages)
         at += _members(stage)
+    return without_labels(stages)
+
+
+def without_labels(stages: Sequence[Any]) -> Sequence[Any]:
+    """Stages without keys, where no label is needed."""
     return [_unlabelled(stage) for stage in stages]
 
 

@@ -17,7 +17,7 @@ from .columns import Parameter, SizeOfInput
 from .families import Family
 from .formulas import IndexName, Term
 from .names import free, identifier
-from .numbering import has_first, without_numbers
+from .numbering import has_first, without_labels, without_numbers
 from .periods import folded
 from .stored import StoredNames
 from .tree import (
@@ -218,8 +218,10 @@ class Printer(Values):
         match stage:
             case Group((Loop(label="") as loop,), label) if not loop.start:
                 return self._loop(Loop(loop.over, loop.binders, loop.body, label))
+            case Group(stages, ""):  # without keys, and its stages are named by the body around it
+                return f"({' -> '.join(map(self._stage, folded(without_labels(stages))))})"
             case Group(stages, label):
-                return f"({' -> '.join(map(self._stage, folded(without_numbers(stages))))})" + (f" as {label}" if label else "")
+                return f"({' -> '.join(map(self._stage, folded(without_numbers(stages))))}) as {label}"
             case Loop():
                 return self._loop(stage)
             case Scanned():
