@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import netc
-from tests.forms.artefacts import chosen
+from tests.forms.artefacts import chosen, module
 from tests.forms.programs import program
 from tests.forms.run import RELATIONS, Different, Relation, check_form
 from tests.forms.text import Form, ParsedText, Same
@@ -74,4 +74,4 @@ def test_weights_are_matched_by_the_order_of_the_models() -> None:
     """The parameters of `weight_norm` are the last ones of a `state_dict`."""
     text = 'use "std/parametrizations.net": weight_norm\nx = input 3\na = x -> dense 4\ny = a -> weight_norm (dense 2)\n'
     form = Form("another name", text.replace("a ->", "b ->").replace("a =", "b ="), Same.ORDER)
-    assert check_form(text, netc.compile(text), form, Random(0)) == "same"
+    assert check_form(text, netc.compile(text), form, Random(0), [module]) == "same"
