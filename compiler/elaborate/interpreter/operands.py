@@ -162,8 +162,8 @@ class Operands(Part):
         later = scope.later(node.name, node.name_span)
         if later is not None:
             return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
-        known = [n for n in scope.visible() if n != "in"]
-        candidates = self.session.near(node.name, [*Operator.registry, *known])
+        names = (n for known in (Operator.registry, scope.visible()) for n in known if n != "in")
+        candidates = self.session.near(node.name, names)
         return Failure(UnknownName(node.name, candidates, hint_in_training(node.name, candidates, self.session)), node.name_span)
 
     def _on_in(self, node: ast.Apply, scope: Scope) -> Flow:

@@ -6,6 +6,7 @@ In: the name, and its binding if there is one. Out: a `Failure` that says what i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
@@ -62,14 +63,13 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
     form = tensor_form(node)
     if form:
         return Failure(UnknownStage(node.name, elsewhere=Advice(f"write `{form}`")), node.name_span, edits=(form_edit(node, form),))
-    visible = [n for n in scope.visible() if n != "in"]
     elsewhere = session.foreign_stage(name)
     own = elsewhere.replacement.text if elsewhere.replacement is not None else ""
-    alike = [n for n in Operator.registry if plain(n) == plain(name)]
+    alike = _by_plain_name(tuple(Operator.registry)).get(plain(name), [])
     if own in Operator.registry and own not in alike:  # PyTorch's `Dropout2d` is not `dropout`
         alike = []
-    candidates = tuple(alike) or session.near(name, [*Operator.registry, *visible])
-    if not node.positional and not node.keywords and any(n in visible for n in candidates):
+    candidates = tuple(alike) or session.near(name, (n for names in (Operator.registry, scope.visible()) for n in names if n != "in"))
+    if not node.positional and not node.keywords and any(scope.find(n) for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
     problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)
     return Failure(problem, node.name_span, edits=_with_use(name, elsewhere, node) if not alike else ())
@@ -78,6 +78,15 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
 def _with_use(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
     """The `use` of a block of the standard library, at the beginning of the file."""
     return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),) if elsewhere.use else ()
+
+
+@lru_cache(1)
+def _by_plain_name(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The names that are alike but for the style of writing them."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(plain(name), []).append(name)
+    return found
 
 
 def plain(name: str) -> str:

@@ -114,7 +114,7 @@ class Scope:
     `sibling` is an outer scope that belongs to the same body, such as a block's parameters: a name may not be bound in both.
     """
 
-    __slots__ = ("body", "frame", "incomplete", "names", "parent", "sibling")
+    __slots__ = ("_bound", "body", "frame", "incomplete", "names", "parent", "sibling")
 
     def __init__(self, parent: Scope | None, frame: GraphFrame | None) -> None:
         self.parent = parent
@@ -123,6 +123,8 @@ class Scope:
         self.body: ast.Body | None = None
         """The body whose statements bind the names."""
         self.names: dict[str, Binding] = {}
+        self._bound: tuple[ast.Body | None, dict[str, list[Span]]] = (None, {})
+        """A body, and where its statements bind each name, once an error has asked: a file may have thousands of unknown names."""
         self.incomplete = False
         """Whether it may lack names: a file that it uses could not be read."""
 
@@ -176,21 +178,29 @@ class Scope:
         """Where a statement below this use of an unknown name binds it."""
         scope: Scope | None = self
         while scope is not None:
-            for statement in scope.body.statements if scope.body is not None else ():
-                found = next((n for n in _names_of(statement) if n.name == name), None)
-                if found is not None and found.span.start > use.start:
-                    return found.span
+            found = next((span for span in scope._bindings().get(name, ()) if span.start > use.start), None)
+            if found is not None:
+                return found
             scope = scope.parent
         return None
 
-    def visible(self) -> list[str]:
-        """Every name that is visible from here."""
+    def _bindings(self) -> dict[str, list[Span]]:
+        if self._bound[0] is not self.body:
+            found: dict[str, list[Span]] = {}
+            for statement in self.body.statements if self.body is not None else ():
+                for name in _names_of(statement):
+                    found.setdefault(name.name, []).append(name.span)
+            self._bound = (self.body, found)
+        return self._bound[1]
+
+    def visible(self) -> Iterator[str]:
+        """Every name that is visible from here. They are collected when they are read."""
         names: dict[str, None] = {}
         scope: Scope | None = self
         while scope is not None:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
-        return [name for name in names if not name.endswith(GIVEN) and "." not in name]
+        yield from (name for name in names if not name.endswith(GIVEN) and "." not in name)
 
 
 def _names_of(statement: ast.Statement) -> tuple[ast.Name, ...]:

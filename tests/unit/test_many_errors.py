@@ -1,0 +1,37 @@
+"""A text with many unknown names: each error looks its name up, instead of reading the whole body again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from netc.analysis import Choice, analyse
+from netc.compiler.elaborate.scopes import scope as scopes
+from netc.dsl.source import SourceFile
+
+
+@pytest.mark.parametrize("unknown", ["x -> desne 8", "desne", "x -> dense desne"])
+def test_statements_are_read_once(unknown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    names_of: Callable[[Any], Any] = scopes._names_of
+
+    def counted(statement: Any) -> Any:
+        nonlocal read
+        read += 1
+        return names_of(statement)
+
+    monkeypatch.setattr(scopes, "_names_of", counted)
+    lines = ["x = input 8", *(f"y{i} = {unknown}" for i in range(200))]
+    found = analyse(SourceFile("a.net", "\n".join(lines)), Choice()).diagnostics
+    assert sum(one.severity == "error" for one in found) == 200
+    assert read <= 2 * len(lines)
+
+
+def test_a_name_that_a_later_statement_binds() -> None:
+    """The nearest statement below the use, not one above it."""
+    text = "x = input 8\nfirst = x + late\nlate = x -> dense 8\nsecond = first + missing\nmissing = second"
+    found = [one for one in analyse(SourceFile("a.net", text), Choice()).diagnostics if one.severity == "error"]
+    places = [(one.span.start, [mark.span.start for mark in one.marks]) for one in found]
+    assert places == [(text.index("late"), [text.index("late = ")]), (text.index("missing"), [text.index("missing = ")])]
