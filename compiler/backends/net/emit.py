@@ -6,6 +6,7 @@ In: a program. Out: the text, formatted. Always: it compiles to a program with t
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from netc.dsl.formatter import format_source
@@ -37,7 +38,7 @@ def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames 
         family.name = free("layers" if first.kind == "sequence" else snake_case(first.name), taken)
         taken.add(family.name)
     blocks = [family.name for family in families.found]
-    lines = [f"# {comment}" if comment else "#" for comment in comments]
+    lines = [f"# {line}" if line else "#" for comment in comments for line in _wrapped(comment)]
     roles = Roles(program.main)
     for family in families.found:
         lines += ["", *_block(family, blocks, stored, roles)]
@@ -47,6 +48,11 @@ def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames 
     if formatted is None:
         raise AssertionError(f"the text that was made does not parse: {problems[0].message}\n{text}")
     return formatted
+
+
+def _wrapped(comment: str) -> list[str]:
+    """The comment in lines of at most 120 columns with their `# `; paths are not divided."""
+    return textwrap.wrap(comment, 118, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _check(program: Program) -> None:
