@@ -8,10 +8,12 @@ everywhere are written as numbers.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import combinations_with_replacement, product
 from typing import Any
 
-from ...dims import Dim, SymDim
+from ...dims import Dim, SymDim, symbol
 from ...ir.graph import Graph
+from ...ir.types import BATCH
 from ...ir.values import Value
 from ...ops.argument import REQUIRED
 from ...ops.base import strict_key
@@ -23,6 +25,8 @@ SIZES = ("channels", "units", "groups", "dim", "shape")
 MULTIPLES = range(2, 17)
 """The factors that are looked for between two parameters."""
 Column = Sequence[Literal | None]
+Term = tuple[Any, Sequence[Dim]]
+"""What is written for a size, and its value at each use."""
 
 
 class Parameter(Tree):
@@ -88,7 +92,8 @@ class Columns:
         order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
-                known[key] = self._covered(key, known) or self.parameters.add(self.by_key[key], self.stages[key])
+                written = self._covered(key, known) or self._computed(key, known)
+                known[key] = written or self.parameters.add(self.by_key[key], self.stages[key])
         for key in self.varying:
             if key not in known:
                 known[key] = self._written(key, related, known)
@@ -101,6 +106,29 @@ class Columns:
             if all(k is None or k == o for k, o in zip(key, other, strict=True)):
                 return part
         return None
+
+    def _computed(self, key: Any, known: dict[Any, Any]) -> Any:
+        """A product or quotient of sizes of the inputs and of parameters before, which a size of a `reshape` is at every use; None if it is
+        none. The widths of layers stay parameters, as they are in the source: `down 64`."""
+        sizes = _sizes(self.by_key[key])
+        if sizes is None or any(literal is not None and literal.name != "shape" for literal in self.by_key[key]):
+            return None
+        axes = self._axes()
+        columns = [(part, _sizes(self.by_key[other])) for other, part in known.items() if isinstance(part, Parameter)]
+        return formula_of(sizes, axes, [(part, found) for part, found in columns if found is not None])
+
+    def _axes(self) -> list[Term]:
+        """The sizes of all axes of the inputs but the first."""
+        members = [graph.inputs for graph in self.parameters.members]
+        if len({len(inputs) for inputs in members}) > 1:
+            return []
+        columns = enumerate(zip(*members, strict=True))
+        alike = [(number, inputs) for number, inputs in columns if len({value.type.rank for value in inputs}) == 1]
+        return [
+            (SizeOfInput(number, axis, inputs[0].type.rank), [value.type.shape[axis] for value in inputs])
+            for number, inputs in alike
+            for axis in range(1, inputs[0].type.rank)
+        ]
 
     def _related(self, key: Any) -> Any:
         """The size of an input that it is at every use, or another literal with a factor; None for neither."""
@@ -145,6 +173,35 @@ def _key(column: Column) -> tuple[object, ...]:
     """Equal for literals that have the same values and are sizes, or arguments of one name."""
     name = next(literal.name for literal in column if literal is not None)
     return ("size" if name in SIZES else name, *(None if literal is None else strict_key(literal.value) for literal in column))
+
+
+def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[Term]) -> Binary | None:
+    """What is written for a size: `in.channels // 4`, `in.channels // heads`, `window * window`, `N * window * window`.
+
+    The sizes of all uses are compared as they are, symbols included, so that the formula holds for every size of the inputs.
+    """
+    for part, found in axes:
+        for factor in MULTIPLES:
+            if all(size * factor == of for size, of in zip(sizes, found, strict=True)):
+                return Binary("//", part, Literal(factor))
+            if all(of * factor == size for size, of in zip(sizes, found, strict=True)):
+                return Binary("*", Literal(factor), part)
+    for (part, found), (divisor, by) in product(axes, parameters):
+        if all(size * divided == of for size, divided, of in zip(sizes, by, found, strict=True)):
+            return Binary("//", part, divisor)
+    batch: Dim = symbol(BATCH)
+    for (left, first), (right, second) in combinations_with_replacement([*parameters, *axes], 2):
+        if all(size == a * b for size, a, b in zip(sizes, first, second, strict=True)):
+            return Binary("*", left, right)
+        if all(size == batch * a * b for size, a, b in zip(sizes, first, second, strict=True)):
+            return Binary("*", Binary("*", Literal(batch), left), right)
+    return None
+
+
+def _sizes(column: Column) -> list[Dim] | None:
+    """The values of a size that all members have; None if it is no such size."""
+    values = [literal.value for literal in column if literal is not None and literal.name in SIZES]
+    return values if len(values) == len(column) and all(_is_size(value) or value == 1 for value in values) else None
 
 
 def _integers(column: Column) -> list[int | None] | None:

@@ -286,6 +286,7 @@ class Printer(Values):
 
 
 _NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_FORMULA_IN_BRACKETS = re.compile(r"^(\w+=)?\(([^()]* (?:[-+*/%]|//|\*\*) [^()]*|-[\d.]+)\)$")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^][]*\]")
 _OPERATOR = re.compile(r"(?<=\w)\s*(\*\*|//|[-+*/%])")
 
@@ -299,12 +300,13 @@ def _strength(text: str) -> int:
 
 
 def _with_arguments(name: str, arguments: Sequence[str]) -> list[str]:
-    """The stage with its arguments, as words. A line may end only in brackets, so long arguments are given as a call's; a path after
+    """The stage with its arguments, as words. A line may end only in brackets, so many long arguments are given as a call's; a path after
     `tie=` is read outside alone."""
-    if len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
+    if len(arguments) <= 2 or len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
         return [name, *arguments]
     after = [text for text in arguments if text.startswith("tie=")]
-    return [f"{name}({', '.join(text for text in arguments if text not in after)})", *after]
+    inside = [_FORMULA_IN_BRACKETS.sub(r"\1\2", text) for text in arguments if text not in after]
+    return [f"{name}({', '.join(inside)})", *after]
 
 
 def _iteration(stages: Sequence[Any]) -> Sequence[Any]:
