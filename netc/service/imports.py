@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netc.compiler.elaborate import CannotLoad, Loader
+from netc.compiler.elaborate.limits import MAX_DEPTH
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import replace
@@ -16,18 +17,24 @@ Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 
 
 class Importer:
-    """The definitions that files export, each file read once: its blocks, functions and `let`s, and what it imports itself."""
+    """The definitions that files export, each file read once: its blocks, functions and `let`s, and what it imports itself. As for the
+    compiler, files use others at most `MAX_DEPTH` levels deep: deeper ones are not read."""
 
     def __init__(self, loader: Loader, parse: Parse) -> None:
         self._loader, self._parse = loader, parse
         self._known: dict[int, dict[str, Definition]] = {}
+        self._depth = 0
 
     def __call__(self, use: ast.Use) -> dict[str, Definition]:
+        if self._depth >= MAX_DEPTH:
+            return {}
+        self._depth += 1
         try:
-            source = self._loader(use.path.value, use.span.file)
+            return self._exports(self._loader(use.path.value, use.span.file))
         except CannotLoad:
             return {}
-        return self._exports(source)
+        finally:
+            self._depth -= 1
 
     def _exports(self, source: SourceFile) -> dict[str, Definition]:
         if id(source) not in self._known:

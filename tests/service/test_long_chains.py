@@ -1,0 +1,21 @@
+"""A long chain of files that use each other: only as many are read as the compiler reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netc.service.navigation import definition
+from netc.service.workspace import Workspace
+
+
+def test_a_definition_in_a_long_chain(tmp_path: Path) -> None:
+    for number in range(1200):
+        (tmp_path / f"f{number}.net").write_text(f'use "f{number + 1}.net"\nblock b{number} {{ relu }}\n')
+    path = str((tmp_path / "f0.net").resolve())
+    workspace = Workspace()
+    workspace.open(path, 'use "f1.net"\nx = input 3\nx -> b1\n')
+    checked = workspace.checked(path)
+    assert checked is not None
+    found = definition(checked, checked.source.text.index("b1"))
+    assert found is not None
+    assert Path(found.file.name).name == "f1.net"
