@@ -143,6 +143,7 @@ def declared_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None
     lines.append("out " + ", ".join(f"input_{at}" for at in range(len(named))))
     analysis = analyse(SourceFile("<input>", "\n".join(lines)), Choice(dims=dict(sizes or {})))
     if analysis.program is None:
-        said = next((d.message for d in analysis.diagnostics if d.severity == "error"), "it does not parse")
+        error = next((d for d in analysis.diagnostics if d.severity == "error"), None)
+        said = "it does not parse" if error is None else "; ".join((error.message, *error.help))
         raise WrongInput(f"`{', '.join(texts)}` declares no inputs: {said}")
     return DeclaredInputs(tuple(name for name, _ in named), analysis.program)

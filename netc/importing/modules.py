@@ -119,7 +119,7 @@ def declared_origin(
     origin: Origin | None = None
     failures: list[ImportFailed] = []
     for one in inputs.example_sizes(sizes or {}):
-        if len(failures) > 1 and str(failures[-1]) == str(failures[-2]) and failures[-1].obstacles[0].what != "torch.export":
+        if _fail_alike(failures):
             break  # larger examples change nothing
         try:
             found = _declared_origin(module, inputs, what, fixed, one, train)
@@ -133,6 +133,19 @@ def declared_origin(
     if origin is None:
         raise failures[0] if sizes else _with_example(failures[0], inputs)
     return origin
+
+
+def _fail_alike(failures: Sequence[ImportFailed]) -> bool:
+    """Whether the last two examples fail for one reason, which others will not change. A loop over time is written out for each length, so
+    that every example finds its own size to be the only one, and takes longer than the one before."""
+    from netc.compiler.frontends.torch.exporting import FixedSize
+
+    if len(failures) < 2:
+        return False
+    before, last = failures[-2:]
+    if isinstance(before, FixedSize) and isinstance(last, FixedSize):
+        return before.name == last.name and before.size != last.size
+    return str(before) == str(last) and last.obstacles[0].what != "torch.export"
 
 
 def _uppers(origin: Origin) -> int:

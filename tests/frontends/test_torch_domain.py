@@ -35,6 +35,19 @@ class Two(nn.Module):
     def forward(self, x):
         assert x.shape[0] == 2
         return x * 2
+
+class Steps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(2, 2)
+
+    def forward(self, x):
+        state = x.new_zeros(x.shape[0], 2)
+        for step in range(x.shape[1]):
+            state = self.cell(x[:, step], state)
+        with open("steps.txt", "w") as file:
+            print(step + 1, file=file)
+        return state
 """
 
 
@@ -125,3 +138,13 @@ def test_axis_0_of_an_input_of_another_length_is_no_batch() -> None:
     module = Of(lambda m, x, edges: x + (x.index_select(0, edges[0]) * 2).sum(0))
     model = netc.from_torch(module, (torch.randn(5, 4), torch.randint(0, 5, (2, 7))))
     assert "is no batch, as the first input has 5 samples: it is fixed at 2" in model.spec()
+
+
+def test_a_loop_over_time_is_not_tried_with_thousands_of_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.export writes the loop out, for longer and longer examples."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(MODULE, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["import", "net.py:Steps", "--input", "[T, 2]", "-o", "-"])
+    assert done.exit_code == 1
+    assert "T can only be 8" in done.stderr
+    assert Path("steps.txt").read_text(encoding="utf-8") == "64\n"
