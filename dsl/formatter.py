@@ -219,7 +219,7 @@ class _Pen:
     def __init__(self, indent: int, deeper: int, inside: bool) -> None:
         self.inside = inside
         self.ahead = 0
-        """The width of what must stand on the same line after the next token."""
+        """The width of the text that cannot be divided from the next token by a line break."""
         self.base = indent
         self.deeper = deeper
         self.lines: list[str] = []

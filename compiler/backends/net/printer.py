@@ -300,8 +300,8 @@ def _strength(text: str) -> int:
 
 
 def _with_arguments(name: str, arguments: Sequence[str]) -> list[str]:
-    """The stage with its arguments, as words. A line may end only in brackets, so many long arguments are given as a call's; a path after
-    `tie=` is read outside alone."""
+    """The stage with its arguments, as words. A line may end only in brackets, so long arguments are written in brackets, as those of a
+    call. A path after `tie=` is read outside of brackets alone."""
     if len(arguments) <= 2 or len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
         return [name, *arguments]
     after = [text for text in arguments if text.startswith("tie=")]
