@@ -14,7 +14,7 @@ from zoo.small import SPECS, Small
 import netc
 from netc.compiler.dims import SymDim, evaluate, symbols
 from netc.compiler.elaborate.program.build import build
-from netc.compiler.elaborate.program.files import define
+from netc.compiler.elaborate.program.definitions import Definitions
 from netc.compiler.elaborate.program.selection import select
 from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.elaborate.scopes.values import ConstExpr
@@ -41,8 +41,9 @@ class Elaborated:
         source = SourceFile(str(path), path.read_text(encoding="utf-8"))
         file, _ = parse(source)
         self._session = ElaborationSession(Loader(source, str(path)))
-        files = define(file, source, self._session)
-        selected = select(file, source, small.model, self._session)
+        definitions = Definitions(file, source)
+        files = definitions.scope(self._session)
+        selected = select(definitions, small.model, self._session)
         assert selected is not None
         program = build(selected, files, {n: _as_tuple(v) for n, v in small.params.items()}, {}, self._session)
         assert program is not None
@@ -69,7 +70,7 @@ class Elaborated:
         assert not problems, text
         session = ElaborationSession()
         session.defaults = dict(self._session.defaults)
-        selected = select(file, source, None, session)
+        selected = select(Definitions(file, source), None, session)
         assert selected is not None
         program = build(selected, scope, {}, {}, session)
         return None if program is None or session.failed else netc.Model(program)
