@@ -17,6 +17,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.utils.checkpoint import checkpoint
 
+from netc.compiler.errors.running import NoDevice, RunError
 from netc.compiler.ir.training import LOSS, MODEL
 
 from .batches import Part
@@ -86,7 +87,12 @@ def release(objective: Objective) -> None:
 
 
 def _shard(objective: Objective, mesh: DeviceMesh | None) -> None:
-    """FSDP2 over a mesh, or all processes: the blocks that repeat, then what is left."""
+    """FSDP2 over a mesh, or all processes: the blocks that repeat, then what is left. Raises `RunError` for a parameter without an axis,
+    which `fully_shard` does not take."""
+    scalar = next((name for name, parameter in objective.model.named_parameters() if not parameter.dim()), None)
+    if scalar is not None:
+        remedy = "declare it with an axis, `param [1]`, or pass `--strategy ddp`"
+        raise RunError(NoDevice(f"FSDP cannot shard the parameter `{scalar}`, which has no axis", remedy))
     # It warns of views as results, which a module that changes them in place would break: what netc emits does not.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
     for block in repeated_blocks(objective.model):

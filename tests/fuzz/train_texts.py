@@ -296,7 +296,7 @@ def _section(bound: Sequence[Bound], lines: list[str]) -> Section:
     call = "".join(f" {one.call}" for one in given if one.call)
     inner = {name: "".join(f"  {getattr(one, name)}\n" for one in given if getattr(one, name)) for name in ("of_model", "of_section")}
     derived = " ".join(one.derived for one in given if one.derived)
-    name, after = ("b", f"train t = b {derived} {{ seed 0 }}\n") if derived else ("t", "")
+    name, after = ("b", f"train t = b {derived}\n") if derived else ("t", "")
     fields = {"top": top, "model": model, "section": declared, "call": call, "name": name, "derived": after, **inner}
     return Section(SPEC.format(blocks=BLOCKS, lines=text, **fields), params)
 

@@ -170,8 +170,19 @@ def test_a_loss_may_be_the_second_result_of_a_block() -> None:
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_processes(strategy: str, tmp_path: Path) -> None:
     lines = "loss = exp(-s) * error + s + (w -> square -> sum)\nmetric penalty = w -> square -> sum\nvalidate 0.2"
-    (tmp_path / "spec.net").write_text(text(lines, 9, 2))
+    spec = text(lines, 9, 2)
+    if strategy == "fsdp":
+        spec = spec.replace("s = param [] init=0.3 as s", "scale = param [1] init=0.3 as s; s = scale -> sum")
+    (tmp_path / "spec.net").write_text(spec)
     np.savez(tmp_path / "data.npz", **data(50))  # type: ignore[arg-type]
     train_ranks(tmp_path, 1, "spec.net", "--data", "data.npz", "-o", "one", "--epochs", "3")
     train_ranks(tmp_path, 2, "spec.net", "--data", "data.npz", "-o", "two", "--epochs", "3", "--strategy", strategy)
     assert_close(tmp_path / "one", tmp_path / "two", 1e-5)
+
+
+@pytest.mark.long
+def test_fsdp_refuses_a_parameter_without_an_axis(tmp_path: Path) -> None:
+    (tmp_path / "spec.net").write_text(text("loss = exp(-s) * error + s", 9, 2))
+    np.savez(tmp_path / "data.npz", **data(50))  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match=r"FSDP cannot shard the parameter `s`, which has no axis"):
+        train_ranks(tmp_path, 2, "spec.net", "--data", "data.npz", "-o", "two", "--strategy", "fsdp")

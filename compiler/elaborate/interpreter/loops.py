@@ -87,7 +87,7 @@ class Loops(Part):
             made.result = made.branches(items, flow)
             return made
         collector = None if node.collected is None else Collector(node.collected)
-        last = made.chain(items, flow, collector)
+        last = made.chain(items, main_result(flow), collector)  # which no iterations give as it is
         made.result = last if collector is None else collector.result(last)
         return made
 
