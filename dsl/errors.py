@@ -246,16 +246,19 @@ def single_equals(span: Span) -> Diagnostic:
     return syntax(span, "`=` is not a comparison", help=("write `==` to compare",), edits=(Edit(span, "=="),))
 
 
-def double_equals(span: Span) -> Diagnostic:
-    return syntax(span, "`==` is a comparison, not an argument", help=("write `name=value`",), edits=(Edit(span, "="),))
+def double_equals(span: Span, is_argument: bool) -> Diagnostic:
+    """`softmax axis==1`; in `softmax ==1`, no argument is named."""
+    edits = (Edit(span, "="),) if is_argument else ()
+    return syntax(span, "`==` is a comparison, not an argument", help=("write `name=value`",), edits=edits)
 
 
-def negative_arguments(span: Span, numbers: Sequence[str]) -> Diagnostic:
-    """`sort -1`, `transpose -1 -2`."""
+def negative_arguments(span: Span, numbers: Sequence[str], apart: bool) -> Diagnostic:
+    """`sort -1`, `transpose -1 -2`. Not `apart`: directly after a list or a number, where parentheses would be a call."""
     first, written = numbers[0], " ".join(f"(-{number})" for number in numbers)
     others = "" if len(numbers) > 1 or first == "inf" else f", `[-{first}]` for a list, or name the argument: `axis=-{first}`"
     message = "a negative positional argument needs parentheses"
-    return syntax(span, message, f"this subtracts {first}", help=(f"write `{written}`{others}",), edits=(Edit(span, written),))
+    edits = (Edit(span, written),) if apart else ()
+    return syntax(span, message, f"this subtracts {first}", help=(f"write `{written}`{others}",), edits=edits)
 
 
 def python_constant(span: Span, text: str) -> Diagnostic:

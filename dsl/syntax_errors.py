@@ -234,12 +234,14 @@ def _operator(stop: Stop) -> Diagnostic | None:
             stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
         )
     if token.text == "==" and previous.type == "NAME":
-        return errors.double_equals(stop.span)
+        is_argument = stop.at > 1 and stop.tokens[stop.at - 2].type in VALUES  # otherwise the name is a stage's
+        return errors.double_equals(stop.span, is_argument)
     if "ARROW" not in stop.possible or token.type == "IN":
         return None
     following = stop.tokens[stop.at + 1]
     if numbers := _negative_numbers(stop):
-        return errors.negative_arguments(stop.between(token.start, numbers[-1].end), [number.text for number in numbers])
+        apart = previous.type == "NAME" or previous.end < token.start
+        return errors.negative_arguments(stop.between(token.start, numbers[-1].end), [number.text for number in numbers], apart)
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
         return errors.comment(stop.span, f"`{token.text}` cannot follow a stage")
     if token.type == following.type == "MINUS" and token.end == following.start:
@@ -289,7 +291,7 @@ def _shape(stop: Stop) -> Diagnostic | None:
     start, end = stop.opener.start, stop.closing
     items = stop.source.text[start + 1 : end - 1]
     written = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
-    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items and "->" not in items else ()
+    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items and "->" not in items and "..." not in items else ()
     return errors.syntax(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{written}`",), edits=edits)
 
 
@@ -355,8 +357,8 @@ def _operator_first(stop: Stop) -> Diagnostic | None:
     end = stop.tokens[at].end
     after = stop.tokens[stop.at + 1].start
     edits: tuple[Edit, ...] = (Edit(stop.between(end, end), f" {text}"), Edit(stop.between(stop.token.start, after), ""))
-    if any(token.type == "ARROW" for token in above):
-        edits = ()  # the result of a pipeline needs brackets
+    if stop.tokens[at].type not in VALUES or any(token.type == "ARROW" for token in above):
+        edits = ()  # nothing is there to continue, or the result of a pipeline, which needs brackets
     help = f"a line is continued by an operator at its end: move the `{text}` to the line above"
     return errors.syntax(stop.span, f"a statement cannot begin with {found(stop)}", help=(help,), edits=edits)
 

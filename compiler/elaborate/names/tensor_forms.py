@@ -63,5 +63,6 @@ def form_edit(node: ast.Apply, written: str) -> Edit:
     """The form in place of the stage: in brackets, unless it is a whole pipeline or its head."""
     text, span = node.span.file.text, node.span
     before, after = text[: span.start].rstrip(" \t"), text[span.end :].lstrip(" \t")
-    alone = before[-1:] in ("", "\n", "=", ";", "{") and (after[:1] in ("", "\n", ";", "}", "#") or after.startswith("->"))
+    begins = before[-1:] in ("", "\n", "=", ";", "{") and not before.endswith(("==", "!=", "<=", ">="))
+    alone = begins and (after[:1] in ("", "\n", ";", "}", "#") or after.startswith("->"))
     return Edit(Span(span.file, span.start, span.end), written if alone else f"({written})", safe=False)
