@@ -24,16 +24,16 @@ from ..ir.walk import needed
 from ..ops.base import Operator, OpInputs
 from ..ops.reduction import Sum
 from .mixing import mixing
-from .varying import batches, has_sizes, varying
+from .varying import count_batch_axes, find_varying, has_sizes
 
 LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""
 
 
 SUM = 0
-"""The count of what is a sum: it is divided by nothing, in however many parts it is computed."""
+"""The count of a sum: it is not divided, in however many parts it is computed."""
 ONCE = 1
-"""The count of what is the same for all samples: each part has it whole, so that it is averaged over the parts."""
+"""The count of a term that is the same for all samples: each part computes all of it, so it is averaged over the parts."""
 
 
 class NotDecomposable(Exception):
@@ -62,7 +62,7 @@ class Means(Record):
     scaled: tuple[bool, ...]
     """Which totals are such results, to be multiplied by their count."""
     constant: tuple[bool, ...]
-    """Which totals are the same for all samples, such as a penalty on weights: every part has them whole."""
+    """Which totals are the same for all samples, such as a penalty on weights: every part computes all of them."""
 
     @property
     def is_sum(self) -> tuple[bool, ...]:
@@ -71,7 +71,7 @@ class Means(Record):
 
 
 class _CutAt(Record):
-    """A value at which the objective is cut. `why`: it is no mean, but has to be taken for one."""
+    """A value at which the objective is cut. `why`: the reason why it is no mean, if it is treated as one although it is none."""
 
     value: Value
     node: Node
@@ -86,29 +86,29 @@ class _CutAt(Record):
 
 def means_of(training: Training) -> Means:
     """Cuts the objective. Raises `NotDecomposable` if what a mean is divided by depends on what the model gives."""
-    return _Cut(training).run()
+    return _Cut(training).cut_objective()
 
 
 class _Cut:
     def __init__(self, training: Training) -> None:
         self.training = training
         self.main = copy_graphs(training.program.main, (training.call.graph,))[-1]
-        self._look()
+        self._analyze()
 
-    def _look(self) -> None:
-        """What there is to know of the graph before it is cut."""
+    def _analyze(self) -> None:
+        """Collects the facts about the graph that cutting needs. Opening a call changes the graph, so this runs again after it."""
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
         self.cuts: dict[int, _CutAt] = {}
         """By the id of the value."""
         self.inside: set[int] = set()
         """The ids of the nodes that compute loss and metrics of the means."""
-        self.varying = varying(self.main)
+        self.varying = find_varying(self.main)
         self.computed = self._computed()
 
-    def run(self) -> Means:
+    def cut_objective(self) -> Means:
         while (block := self._find_all()) is not None:
             open_call(self.main, block)
-            self._look()
+            self._analyze()
         places = {id(v): i for i, v in enumerate(v for n in self.main.nodes for v in n.outputs)}
         self.cuts = {key: self.cuts[key] for key in sorted(self.cuts, key=lambda key: places.get(key, -1))}
         cuts = list(self.cuts.values())
@@ -128,7 +128,7 @@ class _Cut:
         )
 
     def _computed(self) -> set[int]:
-        """The ids of the values that need the data, the model, or a size, which loss and metrics of means do not have."""
+        """The ids of the values that need the data, the model or a size: the program that combines the means has none of these."""
         found = {id(v) for v in self.main.inputs}
         for node in self.main.nodes:
             sized = isinstance(node, OpNode) and has_sizes(node)
@@ -137,7 +137,7 @@ class _Cut:
         return found
 
     def _find_all(self) -> CallNode | None:
-        """Follows all outputs back to their means. A block that makes one is to be opened: the means are in it."""
+        """Follows all outputs back to their means. Returns a block that makes one of them, to be opened because the means are in it."""
         for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
             self._find(name, value)
         nodes = (cut.node for cut in self.cuts.values() if cut.why)
@@ -168,16 +168,16 @@ class _Cut:
         return meeting or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
 
     def _is_of_means(self, node: Node, value: Value) -> bool:
-        """Whether a number is computed of numbers, each of which may be a mean, and of nothing that only the data say."""
+        """Whether a number is computed from numbers that may be means, and not from the data themselves."""
         if not isinstance(node, OpNode) or value.type.rank or has_sizes(node):
             return False
         return all(v.type.rank == 0 and id(v) in self.maker for v in node.inputs if id(v) in self.varying)
 
     def _is_cut(self, node: OpNode) -> bool:
-        """Whether the node is a sum over samples, or a mean with a divisor: some losses average averages. A sum of what was averaged over
-        the samples before is none."""
+        """Whether the node is a sum over samples, or a mean with a divisor: some losses average averages. A sum of values that were
+        averaged over the samples before is no sum over samples."""
         op: Any = node.op
-        if not is_total(op) or not all(batches(v.type.shape) for v in node.inputs if id(v) in self.varying):
+        if not is_total(op) or not all(count_batch_axes(v.type.shape) for v in node.inputs if id(v) in self.varying):
             return False
         return not getattr(op, "is_mean", False) or op.count(self._bound(node)) is not None
 
@@ -185,7 +185,7 @@ class _Cut:
         return node.op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)
 
     def _totals(self, cuts: list[_CutAt]) -> Program:
-        """What computes the totals: sums in place of means, each after what it depends on."""
+        """The program that computes the totals: sums in place of means, each after the nodes that it depends on."""
         last = {id(cut.value): _total(cut.node) for cut in cuts if cut.is_total}
         outputs = [last[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
         taken = [v for node in last.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
@@ -237,12 +237,13 @@ class _Cut:
         return self._meeting(terms)
 
     def _meeting(self, terms: list[Value]) -> str:
-        """Where samples meet in what is computed before the mean; empty if they do not."""
+        """The stage before the mean at which samples of a batch meet, as a sentence; empty if there is none."""
         meeting = mixing(self._program("terms", list(needed(self.main.nodes, terms)), terms).main)
         return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
 
     def _is_linear(self, node: OpNode) -> bool:
-        """Whether an operator is linear in what differs between samples: a sum, or one factor or numerator."""
+        """Whether an operator is linear in its varying inputs: a sum, a product with one varying factor, or a quotient with a varying
+        numerator alone."""
         different = [v for v in node.inputs if id(v) in self.varying]
         match node.op.name:
             case "mul":
@@ -306,7 +307,7 @@ def is_total(op: Operator) -> bool:
 
 
 def _total(node: Node) -> OpNode:
-    """A node that sums what another averages, or sums."""
+    """A node that sums the terms that another node averages or sums."""
     assert isinstance(node, OpNode)
     op: Any = node.op
     result, own = Value(node.outputs[0].type, node.span), op.total() if getattr(op, "is_mean", False) else op

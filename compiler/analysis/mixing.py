@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..ir.flat import FlatGraph, FlatNode
 from ..ir.graph import Graph, OpNode
 from ..ir.types import TensorType
-from .varying import batches
+from .varying import count_batch_axes
 
 
 def mixing(graph: Graph) -> OpNode | None:
@@ -29,8 +29,8 @@ def mixing(graph: Graph) -> OpNode | None:
 
 
 def _mixes(node: OpNode, inputs: list[TensorType]) -> bool:
-    before = max(batches(t.shape) for t in inputs)
-    after = [batches(value.type.shape) for value in node.outputs]
+    before = max(count_batch_axes(t.shape) for t in inputs)
+    after = [count_batch_axes(value.type.shape) for value in node.outputs]
     return before > 0 and (max(after) == 0 or max(after) > before or _along_batch(node))
 
 
@@ -40,4 +40,4 @@ def _along_batch(node: OpNode) -> bool:
     if node.outputs[0].type.shape != shape:
         return False
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return any(isinstance(one, int) and batches((shape[one],)) for one in axes)
+    return any(isinstance(one, int) and count_batch_axes((shape[one],)) for one in axes)

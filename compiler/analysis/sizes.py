@@ -1,7 +1,7 @@
-"""The shapes of real inputs, checked before a model computes with them.
+"""Checks the shapes of real inputs before a model computes with them.
 
 In: a program; then shapes by input name. Out: nothing, or a ValueError with the condition or the stage that they break, and the sizes.
-Always: what is accepted has the shapes that the compiler says, in every backend; the same shapes have the same answer.
+Always: for shapes that pass, all backends give the shapes that the compiler has inferred; the same shapes have the same answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .where_checks import Shapes, check_conditions
 
 
 class SizeChecks:
-    """What the shapes of a program's inputs must be. It can be pickled, without the program."""
+    """The checks that the shapes of a program's inputs must pass. It is pickled without the program, so that modules stay small."""
 
     def __init__(self, program: Program) -> None:
         self.inputs = tuple((value.name, value.type) for value in program.main.inputs)
@@ -26,30 +26,30 @@ class SizeChecks:
 
     @cached_property
     def stages(self) -> tuple[SizedStage, ...]:
-        """Found when the first shapes come."""
+        """The stages that some sizes may break. They are collected at the first check, so that compiling alone does not pay for them."""
         assert self._program is not None
         found = sized_stages(self._program.main, self._program.facts)
         self._program = None
         return found
 
-    def check(self, shapes: Shapes) -> None:
+    def check_shapes(self, shapes: Shapes) -> None:
         """Raises ValueError for shapes that the model cannot be computed with."""
         sizes = check_conditions(self.inputs, self.dims, self.conditions, shapes)
         for stage in self.stages:
             if stage.is_open or not sizes.get(BATCH, 1):
-                stage.check(sizes)
+                stage.check_sizes(sizes)
 
     def __repr__(self) -> str:
-        """What it checks, but for the stages, which follow from the text of the model."""
+        """The checks without the stages, which follow from the model's source: the digest of a live module is made of both."""
         return f"SizeChecks({self.inputs}, {self.dims}, {self.conditions})"
 
     def __getstate__(self) -> dict[str, Any]:
-        assert self.stages is not None
+        assert self.stages is not None  # collects the stages and lets go of the program
         return vars(self)
 
 
 def size_checks(program: Program) -> SizeChecks:
-    """Those of a program, which are made once."""
+    """The size checks of a program, which are made once for it."""
     if SizeChecks not in program.derived:
         program.derived[SizeChecks] = SizeChecks(program)
     checks: SizeChecks = program.derived[SizeChecks]
@@ -57,5 +57,5 @@ def size_checks(program: Program) -> SizeChecks:
 
 
 def check_sizes(program: Program, shapes: Shapes) -> None:
-    """Raises ValueError for shapes, by input name, that break a `where`, or that a stage cannot be computed with."""
-    size_checks(program).check(shapes)
+    """Raises ValueError for shapes, by input name, that break a `where` or a stage."""
+    size_checks(program).check_shapes(shapes)

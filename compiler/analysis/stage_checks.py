@@ -1,12 +1,12 @@
-"""Stages that some sizes of the inputs break: a window that is longer than its axis, a slice of less than nothing.
+"""Checks the stages that some sizes of the inputs break: a window longer than its axis, a slice of negative length.
 
-A symbolic axis may be shorter than a stage needs, which the compiler cannot know: `input 4xT -> max_pool 6` is right for all T but those
-below 6. PyTorch refuses them when it runs, or makes something else of them, and ONNX Runtime has rules of its own. So the rule of the stage
-is asked again, with the sizes that came: what it refuses for numbers, it refuses here.
+A symbolic axis may be shorter than a stage needs, and the compiler cannot know: `input 4xT -> max_pool 6` is valid for every T from 6 on.
+For a smaller T, PyTorch raises an error or gives another result, and ONNX Runtime has rules of its own. So the type rule of the stage runs
+again with the sizes of the real inputs. Sizes that it refuses as literals in a text are refused here with the same message.
 
-In: the graphs of a program, with what is known of their sizes; then sizes. Out: nothing, or a ValueError with the message of the rule.
-Always: only stages are asked whose rule asked something that the facts do not answer; of an empty batch, which facts exclude, all stages
-that depend on sizes are.
+In: the graphs of a program, with the facts about their sizes; then sizes. Out: nothing, or a ValueError with the message of the rule.
+Always: a stage is checked only if its rule asked a question that the facts do not answer. For an empty batch, which the facts exclude, all
+stages that depend on sizes are checked.
 """
 
 from __future__ import annotations
@@ -48,31 +48,32 @@ class _WatchedFacts(Facts):
 
 
 class SizedStage(Record):
-    """A use of an operator whose types depend on sizes. `is_open`: some sizes within their bounds may break it."""
+    """A use of an operator whose types depend on sizes. `is_open`: sizes within their bounds may break it."""
 
     op: Operator
     inputs: Types
     outputs: Types
     is_open: bool
 
-    def symbols(self) -> frozenset[str]:
+    def used_symbols(self) -> frozenset[str]:
         return frozenset(n for type_ in (*self.inputs, *self.outputs) for d in type_.shape for n in symbols(d))
 
-    def check(self, sizes: Mapping[str, int]) -> None:
-        """Raises ValueError for sizes that the stage cannot be computed with. Of names that have no size, nothing is known."""
-        names = sorted(self.symbols())
+    def check_sizes(self, sizes: Mapping[str, int]) -> None:
+        """Raises ValueError for sizes that the stage cannot be computed with. It passes if some of its symbols have no size."""
+        names = sorted(self.used_symbols())
         if not sizes.keys() >= set(names):
             return
         inputs = tuple(_sized(type_, sizes) for type_ in self.inputs)
         if any(size < 0 for type_ in inputs for size in type_.shape):
-            return  # what made it is reported
+            return  # the stage that made this input is reported
         outputs = tuple(_sized(type_, sizes) for type_ in self.outputs)
-        why = self._refusal(inputs, sizes) or _negative(self.op.name, outputs)
+        why = self._refusal(inputs, sizes) or _negative_size(self.op.name, outputs)
         if why:
             raise ValueError(f"{why}, where {list_sizes(names, sizes)}")
 
     def _refusal(self, inputs: Types, sizes: Mapping[str, int]) -> str:
-        """What the rule says of numbers; empty if it accepts them."""
+        """The message of the rule for these sizes; empty if it accepts them. A result without elements is an error in a text, where nobody
+        means it, and none at run time unless PyTorch needs elements."""
         op = type(self.op)(**{name: _resolved(value, sizes) for name, value in self.op.args.items()})
         try:
             op.infer(op.bind(inputs, Facts.nothing()))
@@ -99,7 +100,7 @@ def _stage_of(node: OpNode, facts: Facts) -> SizedStage:
     watched = _WatchedFacts(*known, record=lambda: unanswered.append(None))
     try:
         node.op.infer(node.op.bind(inputs, watched))
-    except OperatorError:  # of a node whose inputs were converted
+    except OperatorError:  # conversions have changed the element types of the node's inputs since its rule accepted them
         return SizedStage(node.op, inputs, outputs, True)
     negative = any(facts.at_least(d, 0) is not True for type_ in outputs for d in type_.shape)
     return SizedStage(node.op, inputs, outputs, bool(unanswered) or negative)
@@ -114,13 +115,14 @@ def _sized(type_: TensorType, sizes: Mapping[str, int]) -> TensorType:
 
 
 def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
-    """An argument with numbers for sizes."""
+    """The argument with numbers in place of symbolic sizes."""
     if isinstance(value, SymDim):
         return evaluate(value, sizes) if symbols(value) <= sizes.keys() else value
     return tuple(_resolved(part, sizes) for part in value) if type(value) is tuple else value
 
 
-def _negative(operator: str, outputs: Iterable[TensorType]) -> str:
+def _negative_size(operator: str, outputs: Iterable[TensorType]) -> str:
+    """The message for the first axis of negative size; empty if there is none. Rules of slices do not look for one."""
     axes: Iterator[tuple[TensorType, int]] = (
         (t, axis) for t in outputs for axis, size in enumerate(t.shape) if isinstance(size, int) and size < 0
     )

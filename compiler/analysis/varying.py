@@ -1,8 +1,8 @@
-"""Which tensors of a graph depend on the samples, and which are the same for any batch.
+"""Finds the tensors of a graph that depend on the samples; all others are the same for any batch.
 
 In: the main graph of a program, whose inputs are data. Out: the ids of its own values that depend on an input, or on the number of samples.
-Always: calls are opened, so that a model's learned scale and the scores that the same call gives are distinct; of a loop that takes
-anything that depends on the samples, all results do.
+Always: the analysis looks into calls, so that a learned scale and the scores that one call returns are told apart. All results of a loop
+depend on the samples if any of its inputs does.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ..ir.graph import Graph, OpNode
 from ..ir.types import BATCH, Shape
 
 
-def varying(main: Graph) -> set[int]:
+def find_varying(main: Graph) -> set[int]:
     """The ids of the values that differ between samples, or between batches."""
     flat = FlatGraph(main)
     found = set(range(len(main.inputs)))
     loops: list[bool] = []
     for item in flat:
         if isinstance(item, FlatNode):
-            if any(key in found for key in item.inputs) or _of_size(item.node):
+            if any(key in found for key in item.inputs) or _has_batch(item.node):
                 found.update(item.outputs)
                 loops = [True] * len(loops)
         elif isinstance(item, FlatScan):
@@ -32,22 +32,23 @@ def varying(main: Graph) -> set[int]:
     return flat.ids(found)
 
 
-def batches(shape: Shape) -> int:
+def count_batch_axes(shape: Shape) -> int:
     """The number of axes that are the batch, or have it as a factor."""
     return sum(BATCH in sizes_in(size) for size in shape)
 
 
 def sizes_in(value: object) -> set[str]:
-    """The dimensions, known at run time only, in a number or a list of numbers."""
+    """The symbols in a size or a tuple of sizes."""
     if isinstance(value, tuple):
         return set().union(*map(sizes_in, value))
     return set(map(str, symbols(value))) if isinstance(value, SymDim) else set()
 
 
 def has_sizes(node: OpNode) -> bool:
-    """Whether an operator's numbers, or the shapes of its results, are known at run time only."""
+    """Whether an argument of the operator or the shape of a result is symbolic."""
     return any(sizes_in(value) for value in (*node.op.numbers, *(v.type.shape for v in node.outputs)))
 
 
-def _of_size(node: OpNode) -> bool:
+def _has_batch(node: OpNode) -> bool:
+    """Whether an argument of the operator or the shape of a result depends on the number of samples."""
     return any(BATCH in sizes_in(value) for value in (*node.op.numbers, *(v.type.shape for v in node.outputs)))

@@ -1,36 +1,39 @@
-"""The conditions of `where`, checked with the sizes of real inputs.
+"""Checks the conditions of `where` with the sizes of real inputs.
 
 In: the inputs' types, the declared names and the conditions of a program, and the shapes of the arrays for its inputs. Out: the sizes by
-name, or a ValueError that names the condition and the sizes. Always: the proofs of the compiler rest on these conditions; a backend that
-was given other sizes could compute numbers that mean nothing.
+name, or a ValueError that names the condition and the sizes. Always: no backend computes with sizes that break a condition. The compiler's
+proofs rest on the conditions, so the results would mean nothing.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from ..dims import Dim, OneOf, Stated, bounds, evaluate, invert, show, symbols
+from ..dims import Dim, Stated, bounds, evaluate, invert, is_met, show, stated_symbols, symbols
 from ..ir.types import BATCH, TensorType
 
-_HOLDS: Mapping[str, Callable[[int, int], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 Shapes = Mapping[str, tuple[int, ...]]
 Inputs = Sequence[tuple[str, TensorType]]
 
 
 def check_conditions(inputs: Inputs, dims: Mapping[str, Dim], conditions: Sequence[tuple[Stated, str]], shapes: Shapes) -> dict[str, int]:
-    """The size of each name that the shapes, by input name, determine. Raises ValueError if they break a `where`, or are no sizes that the
-    inputs' types can have."""
-    sizes = _named(inputs, dims, shapes)
+    """Checks the shapes of all inputs.
+
+    Args:
+        inputs: the name and the type of each input.
+        dims: the dimension that each declared name stands for.
+        conditions: the conditions of every `where`, with their texts.
+        shapes: the shape of each array, by input name.
+
+    Returns:
+        The size of each name that the shapes determine.
+
+    Raises:
+        ValueError: if the shapes break a `where`, or an input's type cannot have its shape.
+    """
+    sizes = _sizes_by_name(inputs, dims, shapes)
     _check_each(conditions, sizes)
-    # Names of no axis, such as S in `2 * S`, follow from those that are one.
+    # A name that is no axis itself, such as S in `2 * S`, follows from the axes, once these are known to meet their conditions.
     sizes |= {n: evaluate(d, sizes) for n, d in dims.items() if n not in sizes and _known(d, sizes)}
     _check_each(conditions, sizes)
     _check_bounds(dims, sizes)
@@ -47,8 +50,8 @@ def list_sizes(names: Sequence[str], sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} is {sizes[name]}" for name in names)
 
 
-def _named(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> dict[str, int]:
-    """The sizes of the names that are an axis of an input, and of those that one is computed from."""
+def _sizes_by_name(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> dict[str, int]:
+    """The sizes of the names that are an axis of an input, or that an axis is computed from."""
     axes = [pair for name, type_ in inputs for pair in zip(type_.shape, shapes[name], strict=True)]
     sizes = {name: size for dim, size in axes for name, declared in dims.items() if declared == dim}
     for dim, size in axes:
@@ -61,28 +64,19 @@ def _named(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> dict[str,
 
 def _check_each(conditions: Sequence[tuple[Stated, str]], sizes: Mapping[str, int]) -> None:
     for condition, text in conditions:
-        used = symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
-        if used <= set(sizes) and not holds(condition, sizes):
+        used = stated_symbols(condition)
+        if used <= set(sizes) and not is_met(condition, sizes):
             raise ValueError(f"`where {text}` does not hold: {list_sizes(sorted(used), sizes)}")
 
 
 def _check_bounds(dims: Mapping[str, Dim], sizes: Mapping[str, int]) -> None:
-    """Proofs take every size to be at least 1, where no `where` says otherwise. An empty batch has no samples to be wrong about."""
+    """Raises ValueError for a size below its least value, which is 1 unless a `where` says otherwise: the proofs rest on it. The batch may
+    be empty, since it then has no samples whose results could be wrong."""
     for name, dim in dims.items():
         least = bounds(dim)[0]
         if name in sizes and name != BATCH and least is not None and sizes[name] < least:
-            remedy = f"; with `where {name} >= 0`, it may be empty" if least == 1 and not sizes[name] else ""
+            remedy = f"; to allow 0, declare it with `where {name} >= 0`" if least == 1 and not sizes[name] else ""
             raise ValueError(f"`{name}` must be at least {least}, found {sizes[name]}{remedy}")
-
-
-def holds(condition: Stated, sizes: Mapping[str, int]) -> bool:
-    """Whether the condition holds for these sizes of its symbols."""
-    try:
-        if isinstance(condition, OneOf):
-            return evaluate(condition.left, sizes) in condition.values
-        return _HOLDS[condition.op](evaluate(condition.left, sizes), evaluate(condition.right, sizes))
-    except ZeroDivisionError:
-        return False
 
 
 def _known(dim: Dim, sizes: Mapping[str, int]) -> bool:

@@ -7,7 +7,7 @@ what is answered True or False holds for every allowed value of the symbols, and
 
 from __future__ import annotations
 
-from .conditions import Stated
+from .conditions import Stated, is_met, stated_symbols
 from .division import maximum, minimum, ratio, substitute
 from .effort import Effort, EffortSpent, limited
 from .evaluation import evaluate
@@ -38,12 +38,14 @@ __all__ = [
     "exact_products",
     "fold",
     "invert",
+    "is_met",
     "limited",
     "maximum",
     "minimum",
     "ratio",
     "show",
     "size",
+    "stated_symbols",
     "substitute",
     "symbol",
     "symbols",

@@ -12,6 +12,7 @@ from math import gcd
 from netc.dsl.record import replace
 
 from .division import cofactor, substitute
+from .evaluation import evaluate
 from .facts import Condition, Facts, OneOf
 from .intervals import bounds, ceil_div
 from .polynomial import Dim, FloorQuotient, Symbol, constant_of, of_atom, symbols, terms_of
@@ -21,7 +22,18 @@ Stated = Condition | OneOf
 
 
 def stated_symbols(c: Stated) -> frozenset[str]:
+    """The symbols on both sides of the condition."""
     return symbols(c.left) | (frozenset() if isinstance(c, OneOf) else symbols(c.right))
+
+
+def is_met(c: Stated, sizes: Mapping[str, int]) -> bool:
+    """Whether the condition holds for these sizes of its symbols. A condition that divides by zero does not."""
+    try:
+        if isinstance(c, OneOf):
+            return evaluate(c.left, sizes) in c.values
+        return holds(c.op, evaluate(c.left, sizes) - evaluate(c.right, sizes))
+    except ZeroDivisionError:
+        return False
 
 
 def comparisons(c: Stated) -> Iterable[Condition]:
@@ -92,6 +104,7 @@ def with_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None
 
 
 def holds(op: str, d: int) -> bool:
+    """Whether a comparison of two sides holds, by their difference."""
     return {"==": d == 0, "!=": d != 0, "<": d < 0, "<=": d <= 0, ">": d > 0, ">=": d >= 0}[op]
 
 

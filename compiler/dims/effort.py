@@ -1,18 +1,19 @@
-"""The effort that dimensions take, which a spec can make as great as it likes: each symbol doubles the terms of a product of sums.
+"""Limits the effort of arithmetic with dimensions, which grows without bound: each symbol may double the terms of a product of sums.
 
-In: an `Effort` with a limit, and `with limited(effort):` around what computes. Out: the terms that were made, or `EffortSpent` once they
-are more than the limit. Always: what makes or reads n terms spends n before it does so; without a limit around it, nothing is counted.
+In: an `Effort` with a limit, and `with limited(effort):` around the computation. Out: the number of terms that were made, or `EffortSpent`
+once there are more than the limit. Always: a function that makes or reads n terms spends n before it does so; outside of a `with limited`,
+nothing is counted.
 """
 
 from __future__ import annotations
 
-from _contextvars import ContextVar
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class EffortSpent(Exception):
-    """The dimensions have taken more than their limit."""
+    """The arithmetic has made more terms than its limit."""
 
 
 class Effort:
@@ -29,7 +30,7 @@ _current: ContextVar[Effort | None] = ContextVar("effort", default=None)
 
 
 def spend_effort(terms: int) -> None:
-    """Counts terms that are about to be made or read."""
+    """Counts terms before they are made or read."""
     effort = _current.get()
     if effort is not None:
         effort.spent += terms
@@ -39,7 +40,7 @@ def spend_effort(terms: int) -> None:
 
 @contextmanager
 def limited(effort: Effort) -> Iterator[None]:
-    """Within the `with` statement, terms are counted as part of this effort."""
+    """Counts the terms of the `with` statement's body as part of this effort."""
     token = _current.set(effort)
     try:
         yield

@@ -164,9 +164,9 @@ BUILTINS: dict[str, Builtin] = {
 
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
-INFINITE = "inf"
-"""A number in arithmetic with tensors alone: compile-time arithmetic has finite numbers only."""
 """Numbers with a name, unless the name is defined otherwise."""
+INFINITE = "inf"
+"""The name of infinity in arithmetic with tensors. It is no constant, since compile-time arithmetic has finite numbers only."""
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:

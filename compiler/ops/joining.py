@@ -98,7 +98,7 @@ class Division(Layout):
 
     def _uniform(self, size: int, step: int, place: str) -> Shape:
         """Pieces of size `step`, the last one of the rest."""
-        count = int(-(-size // max(step, 1)))
+        count = int(-(-size // max(step, 1)))  # `chunk` of an axis of size 0, as a real input may have, has steps of 0
         if count > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
         return (step,) * (count - 1) + (size - step * (count - 1),)

@@ -12,7 +12,7 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, declare, evaluate, substitute, symbol, symbols
+from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, declare, evaluate, stated_symbols, substitute, symbol, symbols
 from ..ir.graph import Program
 from ..ir.types import TensorType
 from ..ops.base import Operator
@@ -109,7 +109,7 @@ def facts_of(program: Program, length: Length) -> Facts:
         kept[field] = tuple(d for d in getattr(program.facts, field) if not length.has(d))
     kept["multiples"] = tuple((k, p) for k, p in program.facts.multiples if not length.has(k) and not length.has(p))
     kept["choices"] = tuple((name, values) for name, values in program.facts.choices if name != length.name)
-    limits = tuple(_room(condition) for condition, _ in conditions_of(program, length) if length.past_name in _names(condition))
+    limits = tuple(_room(condition) for condition, _ in conditions_of(program, length) if length.past_name in stated_symbols(condition))
     return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(d for d in limits if d is not None))})
 
 
@@ -118,7 +118,7 @@ def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str],
     found: list[tuple[Stated, str]] = []
     whole = {length.name: length.past + length.piece}
     for condition, text in program.conditions:
-        if length.name not in _names(condition) or _is_multiple(condition, length):
+        if length.name not in stated_symbols(condition) or _is_multiple(condition, length):
             found.append((condition, text))
         elif isinstance(condition, Condition) and _is_limit(condition, length.name):
             moved = Condition(condition.op, substitute(condition.left, whole), substitute(condition.right, whole))
@@ -126,13 +126,9 @@ def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str],
     return tuple(found)
 
 
-def _names(condition: Stated) -> frozenset[str]:
-    return symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
-
-
 def _is_multiple(condition: Stated, length: Length) -> bool:
     """Whether it says of the length alone what its being a multiple of the rate implies."""
-    if isinstance(condition, OneOf) or condition.op != "==" or _names(condition) != {length.name}:
+    if isinstance(condition, OneOf) or condition.op != "==" or stated_symbols(condition) != {length.name}:
         return False
     apart = condition.left - condition.right
     return all(evaluate(apart, {length.name: count * length.rate}) == 0 for count in (1, 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -108,9 +109,9 @@ def _check_usage(output: str | None, resume: str | None, own: Mapping[str, Any])
 
 
 def _is_share(validation: str | None) -> bool:
-    """Whether it is a share of the data, and not where others are, which may have been moved."""
+    """Whether the option is a share of the data, and not the path of another data set, which may change when files are moved."""
     try:
-        return validation is not None and float(validation) == float(validation)
+        return validation is not None and not math.isnan(float(validation))
     except ValueError:
         return False
 

@@ -86,12 +86,11 @@ class DeclaredInputs(Record):
         return [first + at * first // 8 for first in SEQUENCES]
 
     def _allows(self, sizes: Mapping[str, int]) -> bool:
-        from netc.compiler.analysis.where_checks import holds
-        from netc.compiler.dims import evaluate, symbols
+        from netc.compiler.dims import evaluate, is_met, symbols
 
         known = dict(sizes)
         known |= {name: evaluate(dim, sizes) for name, dim in self.program.dims.items() if name not in sizes and symbols(dim) <= set(sizes)}
-        return all(holds(condition, known) for condition, _ in self.program.conditions)
+        return all(is_met(condition, known) for condition, _ in self.program.conditions)
 
     def examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
         """An array for each, with these symbolic sizes."""

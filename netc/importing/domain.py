@@ -1,11 +1,11 @@
-"""The sizes for which an imported spec is the model: which conditions of torch.export its `where` needs.
+"""Decides which conditions of torch.export the `where` of an imported spec needs.
 
 In: an origin whose conditions may be narrower than the module, and the models that its text compiles to with fewer of them. Out: a
-`Domain`: the conditions that stay, the sizes outside of the others, and notes. Always: a condition is left out only if the text without it
-compiles and agrees with the module at sizes that break it; of each one that stays although the module runs outside of it, there is a note.
+`Domain`: the conditions that stay, sizes that break the others, and notes. Always: a condition is left out only if the text without it
+compiles and agrees with the module at sizes that break it. If a condition stays although the module runs without it, a note says so.
 
-torch.export notes every comparison of sizes that some code made, as of kernels that a max-pool would choose among. So
-`nn.MaxPool2d(2, 2, ceil_mode=True)` alone has `H % 2 == 0`.
+torch.export records every comparison of sizes that any code makes, even PyTorch's own choice of a kernel. So a module with nothing but
+`nn.MaxPool2d(2, 2, ceil_mode=True)` gets `H % 2 == 0`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from netc.compiler.analysis.where_checks import holds
-from netc.compiler.dims import Condition, Stated, symbols
+from netc.compiler.dims import Condition, Stated, is_met, symbols
 from netc.compiler.frontends.base import ImportFailed
 from netc.dsl.record import Record
 
@@ -29,12 +28,12 @@ if TYPE_CHECKING:
 Stating = tuple[Stated, str]
 _ORDER = {"==": 0, "<=": 1, ">=": 2}
 _FARTHEST = 1024
-"""The largest size that is tried beyond an upper bound, and the bound again beyond that."""
+"""The largest size, in elements, that is tried above an upper bound: the comparison runs the module at it."""
 
 
 class Domain(Record):
-    """`sizes` are those for the proof. `is_wider`: conditions were left out, so that some of these sizes break them; `all_notes` are those
-    for a text in which all conditions stay."""
+    """`sizes` are for the proof. `is_wider`: conditions were left out, so that some of these sizes break them. `all_notes` are for
+    a text in which all conditions stay."""
 
     conditions: tuple[Stating, ...]
     sizes: tuple[Sizes, ...]
@@ -50,7 +49,7 @@ class _Found(Enum):
 
 
 def domain_of(origin: Origin, model: Model, compiled: Callable[[Sequence[Stating]], Model], seed: int = 0) -> Domain:
-    """What a model needs of its conditions. `compiled` has the model of the text with some of them, and raises `NotProved` without it."""
+    """The conditions that a model needs. `compiled` compiles the text with some of them, and raises `NotProved` if it cannot."""
     return _Search(origin, model, compiled, seed).domain()
 
 
@@ -76,7 +75,7 @@ class _Search:
         if self._model(kept) is None:
             return Domain(self.stated, tuple(self.usual), everything, False, everything)
         wider = [text for _, text in kept] != [text for _, text in self.stated]
-        sizes = (*self.usual, *(one for one in self.outside if all(holds(condition, one[0]) for condition, _ in kept)))
+        sizes = (*self.usual, *(one for one in self.outside if all(is_met(condition, one[0]) for condition, _ in kept)))
         return Domain(tuple(kept), sizes, tuple(self.notes), wider, everything)
 
     def _model(self, conditions: Sequence[Stating]) -> Model | None:
@@ -86,7 +85,7 @@ class _Search:
             return None
 
     def _needed(self, one: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
-        """What is needed of a condition, next to the others that stay: nothing, or itself, or a lower bound."""
+        """The part of a condition that is needed in addition to those that stay: nothing, a smaller lower bound, or all of it."""
         condition, text = one
         agreeing: list[Sizes] = []
         for sizes in self._breaking(condition, rest):
@@ -107,7 +106,7 @@ class _Search:
         return [(condition, text)]
 
     def _least(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
-        """The least size of a dimension, between two, at which the model agrees."""
+        """The least size of a dimension, between two, at which the model agrees, by bisection."""
         below = fails[0][name]
         while works[0][name] - below > 1:
             middle = (works[0][name] + below) // 2
@@ -123,8 +122,9 @@ class _Search:
         names = sorted(symbols(condition.left))
         if len(names) != 1 or not isinstance(condition, Condition) or not isinstance(condition.right, int):
             return []
-        made = [self._with(names[0], size) for size in _sizes(condition, condition.right, self.usual[0][0][names[0]])]
-        return [one for one in made if one is not None and not holds(condition, one[0]) and all(holds(other, one[0]) for other, _ in rest)]
+        made = [self._with(names[0], size) for size in _breaking_sizes(condition, condition.right, self.usual[0][0][names[0]])]
+        broken = [sizes for sizes in made if sizes is not None and not is_met(condition, sizes[0])]
+        return [sizes for sizes in broken if all(is_met(other, sizes[0]) for other, _ in rest)]
 
     def _with(self, name: str, size: int) -> Sizes | None:
         """The usual sizes with another one of a dimension; None if an input has no such shape."""
@@ -139,7 +139,7 @@ class _Search:
     def _compare(self, model: Model | None, sizes: Sizes) -> _Found:
         """Whether the model agrees with the module at these sizes; without a model, it differs if the module runs."""
         if self.comparison is None or self.comparison[0] is not model:
-            self.comparison = None  # before the next one has its weights
+            self.comparison = None  # frees the weights before the next comparison draws its own
             self.comparison = model, Comparison(self.origin, self.model, model, self.seed)
         try:
             self.comparison[1].at(sizes)
@@ -150,7 +150,7 @@ class _Search:
         return _Found.AGREES
 
 
-def _sizes(condition: Condition, right: int, usual: int) -> list[int]:
+def _breaking_sizes(condition: Condition, right: int, usual: int) -> list[int]:
     """Sizes of the only dimension of a condition that may break it, nearest first."""
     match condition.op:
         case ">=":
@@ -161,4 +161,5 @@ def _sizes(condition: Condition, right: int, usual: int) -> list[int]:
 
 
 def _note(text: str) -> str:
+    """The note for a condition that stays although the module runs without it."""
     return f"torch.export found `{text}`, and the spec is not proved without it. The module itself also runs at other sizes."

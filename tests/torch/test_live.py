@@ -182,7 +182,7 @@ REFUSED = {
     "where": ("input 4xT where T % 4 == 0", [(1, 4, 6)], "`where T % 4 == 0` does not hold: T is 6"),
     "where of two": ("x = input [T] where T > S; y = input [S]; out x, y", [(1, 3), (1, 3)], "`where T > S` does not hold: S is 3, T is 3"),
     "a name of no axis": ("input [2 * S] where S % 3 == 0", [(1, 8)], "`where S % 3 == 0` does not hold: S is 4"),
-    "an empty axis": ("input 4xT -> relu", [(1, 4, 0)], "`T` must be at least 1, found 0; with `where T >= 0`, it may be empty"),
+    "an empty axis": ("input 4xT -> relu", [(1, 4, 0)], "`T` must be at least 1, found 0; to allow 0, declare it with `where T >= 0`"),
     "a window": ("input 4xT -> max_pool 6", [(1, 4, 5)], "the kernel of `max_pool` covers 6 elements, but axis 2 of [1, 4, 5] has only 5"),
     "a slice": (
         "input T -> diff 3",

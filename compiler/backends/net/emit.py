@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
-from ...dims import OneOf, Stated, symbols
+from ...dims import stated_symbols, symbols
 from ...errors.spec import SpecUnsupported
 from ...ir.graph import Program
 from ...ir.types import BATCH, FLOAT32, TensorType
@@ -108,7 +108,8 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
         name or names.of(value, main, hints.get(at, "")) for at, (name, value) in enumerate(zip(exact, families.main.values, strict=True))
     ]
     declared = [_declared(value.type) for value in main.inputs]
-    conditions = [str(condition) for condition, _ in program.conditions if _symbols(condition) <= set().union(*map(_used, main.inputs))]
+    used: set[str] = set().union(*map(_used, main.inputs))
+    conditions = [str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= used]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
     return Printer(found, (), declared, stored, blocks).lines(families.body)
@@ -117,10 +118,6 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
 def _used(value: Value) -> set[str]:
     """The symbols in a declaration."""
     return {name for size in value.type.shape for name in symbols(size)}
-
-
-def _symbols(condition: Stated) -> frozenset[str]:
-    return symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
 
 
 def _declared(type_: TensorType) -> str:

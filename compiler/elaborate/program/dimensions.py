@@ -12,7 +12,7 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.record import Record
 
-from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, symbol, symbols
+from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, stated_symbols, symbol
 from ...errors.checks import BadWhere, Contradiction
 from ...errors.structure import UnknownDimension
 from ...ir.origins import plain
@@ -72,7 +72,7 @@ def _report_contradiction(contradiction: Stated, wheres: list[_Where], known: Ma
     if where is None:
         return
     given = ", ".join(f"{n} is {s}" for n, s in known.items())
-    others = [w.text for w in wheres if w.text is not where and _symbols_of(w.condition) & _symbols_of(contradiction)]
+    others = [w.text for w in wheres if w.text is not where and stated_symbols(w.condition) & stated_symbols(contradiction)]
     marks = tuple((w.span, "this is also stated") for w in others)
     session.report(Contradiction(where.span.text, given), where.span, marks)
 
@@ -84,10 +84,6 @@ def _with_lets(body: ast.Body, scope: Scope) -> Scope:
         if isinstance(statement, ast.Let) and scope.find(statement.name.name) is None:
             inner.bind(statement.name.name, LazyLet(statement, inner), statement.name.span)
     return inner
-
-
-def _symbols_of(condition: Stated) -> frozenset[str]:
-    return symbols(condition.left) | (frozenset() if isinstance(condition, OneOf) else symbols(condition.right))
 
 
 def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Stated]:

@@ -79,7 +79,7 @@ def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks
         sizes: Sizes = {}
         for port in inputs:
             check_shape(port, shapes[port.name], sizes)
-        checks.check(shapes)
+        checks.check_shapes(shapes)
 
 
 def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
