@@ -136,13 +136,13 @@ def bad_number(span: Span, text: str) -> Diagnostic:
     why, help = _number_trouble(text)
     digit = f"0{text}" if _FRACTION.fullmatch(text) else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
     edits = (Edit(span, digit, safe=text.startswith(".")),) if digit else ()
-    sizes = _sizes(text)
+    sizes = _upper_sizes(text)
     if sizes:
         edits = (Edit(span, sizes, safe=False),)
     return Diagnostic("error", "bad-number", why, span, help=help, edits=edits)
 
 
-def _sizes(text: str) -> str:
+def _upper_sizes(text: str) -> str:
     """`3Xh` as `3xH`: sizes whose names are in small letters, or that a capital separates; else empty."""
     sizes = re.split("[xX]", text)
     known = len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes)
@@ -155,7 +155,7 @@ def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
         return f"`{text}` is missing a digit before the point", (f"write `0{text}`",)
     if text.endswith(".") and text[:-1].isdigit():
         return f"`{text}` is missing a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for an integer",)
-    if upper := _sizes(text):
+    if upper := _upper_sizes(text):
         if "X" in text and all(part.isdigit() for part in sizes):
             return f"the sizes in `{text}` are separated by a small `x`", (f"write `{upper}`",)
         return f"the names of dimensions in `{text}` are not in capitals", (f"write `{upper}`, or a list: `[{', '.join(sizes)}]`",)

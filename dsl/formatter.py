@@ -129,9 +129,9 @@ class _Printer:
         if flat is not None and indent + len(flat) <= WIDTH:
             return [flat + "".join(f"  {comment}" for comment in _last_leaf(items).trailing)], False
         pen = _Pen(indent, deeper, inside)
-        broken = set() if inside or any(_is_arrow(item) for item in items[1:]) else self._widest(items, pen)
+        broken = set() if inside or any(_is_arrow(item) for item in items[1:]) else self._brackets_to_break(items, pen)
         for index, item in enumerate(items):
-            pen.ahead = self._joined(items, index) if inside else 0
+            pen.ahead = self._joined_width(items, index) if inside else 0
             if isinstance(item, Leaf):
                 pen.write(item)
             elif isinstance(item, BracketText):
@@ -140,7 +140,7 @@ class _Printer:
                 self._braces(item, pen, index in broken)
         return pen.finish(), pen.opened
 
-    def _joined(self, items: list[Item], index: int) -> int:
+    def _joined_width(self, items: list[Item], index: int) -> int:
         """The width of what follows an item without a space: a line does not end before it. At least that, if it is long."""
         width = 0
         for at in range(index + 1, len(items)):
@@ -153,7 +153,7 @@ class _Printer:
             width += len(text)
         return width
 
-    def _widest(self, items: list[Item], pen: _Pen) -> set[int]:
+    def _brackets_to_break(self, items: list[Item], pen: _Pen) -> set[int]:
         """The indices of the brackets to break although they fit into their lines, as what follows them does not."""
         broken: set[int] = set()
         fitting: dict[int, int] = {}

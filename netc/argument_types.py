@@ -49,7 +49,7 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name, value in (*zip(first, args, strict=False), *((n, v) for n, v in kwargs.items() if n in names)):
             if name not in OWN:
-                _check(name, value, annotations.get(name, "Any"), function.__globals__)
+                _check_argument(name, value, annotations.get(name, "Any"), function.__globals__)
         return function(*args, **kwargs)
 
     return checked
@@ -63,15 +63,15 @@ def checks_methods(cls: C) -> C:
     return cls
 
 
-def _check(name: str, value: object, annotation: str, names: Mapping[str, object]) -> None:
-    parts = _parts(annotation)
-    if any(_is(value, part, names) for part in parts):
+def _check_argument(name: str, value: object, annotation: str, names: Mapping[str, object]) -> None:
+    parts = _split_union(annotation)
+    if any(_fits_part(value, part, names) for part in parts):
         return
     words = dict.fromkeys(WORDS[part][1] if part in WORDS else f"a `{part}`" for part in parts)
     raise TypeError(f"`{name}` must be {' or '.join(words)}, not {'None' if value is None else type(value).__name__}")
 
 
-def _is(value: object, part: str, names: Mapping[str, object]) -> bool:
+def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
     """Whether a value is what a part of an annotation says, as far as that is known."""
     if part in WORDS:
         return WORDS[part][0](value)
@@ -88,7 +88,7 @@ def _is(value: object, part: str, names: Mapping[str, object]) -> bool:
     return isinstance(value, found)
 
 
-def _parts(annotation: str) -> list[str]:
+def _split_union(annotation: str) -> list[str]:
     """The names in a union, without what is in brackets: `Mapping[str, int] | None` is `Mapping` and `None`."""
     parts, depth = [""], 0
     for character in annotation:

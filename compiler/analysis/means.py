@@ -103,7 +103,7 @@ class _Cut:
         self.inside: set[int] = set()
         """The ids of the nodes that compute loss and metrics of the means."""
         self.varying = find_varying(self.main)
-        self.computed = self._computed()
+        self.computed = self._find_computed()
 
     def cut_objective(self) -> Means:
         while (block := self._find_all()) is not None:
@@ -116,18 +116,18 @@ class _Cut:
         for cut in cuts:
             counts.add(cut)
         return Means(
-            self._totals(cuts),
+            self._totals_program(cuts),
             tuple(counts.found),
             tuple(counts.is_size),
             counts.program(),
-            self._finish(cuts),
+            self._finish_program(cuts),
             tuple(self.main.output_names),
             self._not_additive(),
             tuple(bool(cut.why) for cut in cuts),
             tuple(cut.constant for cut in cuts),
         )
 
-    def _computed(self) -> set[int]:
+    def _find_computed(self) -> set[int]:
         """The ids of the values that need the data, the model or a size: the program that combines the means has none of these."""
         found = {id(v) for v in self.main.inputs}
         for node in self.main.nodes:
@@ -163,7 +163,7 @@ class _Cut:
 
     def _why_no_mean(self, name: str, node: Node) -> str:
         """Why the loss or metric `name` is no mean at this node."""
-        meeting = self._meeting(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
+        meeting = self._find_meeting(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
         what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
         return meeting or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
 
@@ -179,14 +179,14 @@ class _Cut:
         op: Any = node.op
         if not is_total(op) or not all(count_batch_axes(v.type.shape) for v in node.inputs if id(v) in self.varying):
             return False
-        return not getattr(op, "is_mean", False) or op.count(self._bound(node)) is not None
+        return not getattr(op, "is_mean", False) or op.count(self._bind_inputs(node)) is not None
 
-    def _bound(self, node: OpNode) -> OpInputs:
+    def _bind_inputs(self, node: OpNode) -> OpInputs:
         return node.op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)
 
-    def _totals(self, cuts: list[_CutAt]) -> Program:
+    def _totals_program(self, cuts: list[_CutAt]) -> Program:
         """The program that computes the totals: sums in place of means, each after the nodes that it depends on."""
-        last = {id(cut.value): _total(cut.node) for cut in cuts if cut.is_total}
+        last = {id(cut.value): _total_node(cut.node) for cut in cuts if cut.is_total}
         outputs = [last[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
         taken = [v for node in last.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
         before = needed(self.main.nodes, taken)
@@ -205,7 +205,7 @@ class _Cut:
         graph.size = sum(n.graph.size if isinstance(n, CallNode) else 1 for n in nodes)
         return Program(graph, whole.facts, whole.symbols, whole.conditions, whole.dims)
 
-    def _finish(self, cuts: list[_CutAt]) -> Program | None:
+    def _finish_program(self, cuts: list[_CutAt]) -> Program | None:
         means = [c.value for c in cuts]
         if [id(v) for v in self.main.outputs] == [id(v) for v in means]:
             return None
@@ -234,9 +234,9 @@ class _Cut:
             if not self._is_linear(node):
                 return f"`{node.op.name}` is computed of the mean"
             stack += node.inputs
-        return self._meeting(terms)
+        return self._find_meeting(terms)
 
-    def _meeting(self, terms: list[Value]) -> str:
+    def _find_meeting(self, terms: list[Value]) -> str:
         """The stage before the mean at which samples of a batch meet, as a sentence; empty if there is none."""
         meeting = mixing(self._program("terms", list(needed(self.main.nodes, terms)), terms).main)
         return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
@@ -306,7 +306,7 @@ def is_total(op: Operator) -> bool:
     return isinstance(op, Sum) or bool(getattr(op, "is_mean", False)) or getattr(op, "reduction", "") == "sum"
 
 
-def _total(node: Node) -> OpNode:
+def _total_node(node: Node) -> OpNode:
     """A node that sums the terms that another node averages or sums."""
     assert isinstance(node, OpNode)
     op: Any = node.op

@@ -33,15 +33,15 @@ class _WatchedFacts(Facts):
     record: Callable[[], None] = lambda: None
 
     def equal(self, a: Dim, b: Dim) -> bool | None:
-        return self._watch(Facts.equal(self, a, b))
+        return self._note_unanswered(Facts.equal(self, a, b))
 
     def at_least(self, a: Dim, b: Dim) -> bool | None:
-        return self._watch(Facts.at_least(self, a, b))
+        return self._note_unanswered(Facts.at_least(self, a, b))
 
     def divides(self, k: Dim, a: Dim) -> bool | None:
-        return self._watch(Facts.divides(self, k, a))
+        return self._note_unanswered(Facts.divides(self, k, a))
 
-    def _watch(self, answer: bool | None) -> bool | None:
+    def _note_unanswered(self, answer: bool | None) -> bool | None:
         if answer is None:
             self.record()
         return answer
@@ -63,18 +63,18 @@ class SizedStage(Record):
         names = sorted(self.used_symbols())
         if not sizes.keys() >= set(names):
             return
-        inputs = tuple(_sized(type_, sizes) for type_ in self.inputs)
+        inputs = tuple(_resolve_type(type_, sizes) for type_ in self.inputs)
         if any(size < 0 for type_ in inputs for size in type_.shape):
             return  # the stage that made this input is reported
-        outputs = tuple(_sized(type_, sizes) for type_ in self.outputs)
-        why = self._refusal(inputs, sizes) or _negative_size(self.op.name, outputs)
+        outputs = tuple(_resolve_type(type_, sizes) for type_ in self.outputs)
+        why = self._rule_message(inputs, sizes) or _negative_size(self.op.name, outputs)
         if why:
             raise ValueError(f"{why}, where {list_sizes(names, sizes)}")
 
-    def _refusal(self, inputs: Types, sizes: Mapping[str, int]) -> str:
+    def _rule_message(self, inputs: Types, sizes: Mapping[str, int]) -> str:
         """The message of the rule for these sizes; empty if it accepts them. A result without elements is an error in a text, where nobody
         means it, and none at run time unless PyTorch needs elements."""
-        op = type(self.op)(**{name: _resolved(value, sizes) for name, value in self.op.args.items()})
+        op = type(self.op)(**{name: _resolve_sizes(value, sizes) for name, value in self.op.args.items()})
         try:
             op.infer(op.bind(inputs, Facts.nothing()))
         except OperatorError as error:
@@ -110,15 +110,15 @@ def _is_symbolic(type_: TensorType) -> bool:
     return any(not isinstance(d, int) for d in type_.shape)
 
 
-def _sized(type_: TensorType, sizes: Mapping[str, int]) -> TensorType:
+def _resolve_type(type_: TensorType, sizes: Mapping[str, int]) -> TensorType:
     return type_.with_shape(tuple(evaluate(d, sizes) for d in type_.shape))
 
 
-def _resolved(value: Any, sizes: Mapping[str, int]) -> Any:
+def _resolve_sizes(value: Any, sizes: Mapping[str, int]) -> Any:
     """The argument with numbers in place of symbolic sizes."""
     if isinstance(value, SymDim):
         return evaluate(value, sizes) if symbols(value) <= sizes.keys() else value
-    return tuple(_resolved(part, sizes) for part in value) if type(value) is tuple else value
+    return tuple(_resolve_sizes(part, sizes) for part in value) if type(value) is tuple else value
 
 
 def _negative_size(operator: str, outputs: Iterable[TensorType]) -> str:

@@ -1,8 +1,8 @@
 """Finds the tensors of a graph that depend on the samples; all others are the same for any batch.
 
 In: the main graph of a program, whose inputs are data. Out: the ids of its own values that depend on an input, or on the number of samples.
-Always: the analysis looks into calls, so that a learned scale and the scores that one call returns are told apart. All results of a loop
-depend on the samples if any of its inputs does.
+Always: the analysis looks into calls, so that it separates a learned scale from the scores that the same call returns. All results of a
+loop depend on the samples if any of its inputs does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def find_varying(main: Graph) -> set[int]:
         elif loops.pop():
             found.update(item.outputs)
             loops = [True] * len(loops)
-    return flat.ids(found)
+    return flat.ids_of(found)
 
 
 def count_batch_axes(shape: Shape) -> int:

@@ -34,12 +34,12 @@ def check_conditions(inputs: Inputs, dims: Mapping[str, Dim], conditions: Sequen
     sizes = _sizes_by_name(inputs, dims, shapes)
     _check_each(conditions, sizes)
     # A name that is no axis itself, such as S in `2 * S`, follows from the axes, once these are known to meet their conditions.
-    sizes |= {n: evaluate(d, sizes) for n, d in dims.items() if n not in sizes and _known(d, sizes)}
+    sizes |= {n: evaluate(d, sizes) for n, d in dims.items() if n not in sizes and _is_known(d, sizes)}
     _check_each(conditions, sizes)
     _check_bounds(dims, sizes)
     for name, type_ in inputs:
         for axis, (dim, size) in enumerate(zip(type_.shape, shapes[name], strict=True)):
-            if _known(dim, sizes) and evaluate(dim, sizes) != size:
+            if _is_known(dim, sizes) and evaluate(dim, sizes) != size:
                 needed = f"{show(dim)}, which is {evaluate(dim, sizes)}"
                 raise ValueError(f"the input `{name}` is {type_}: its axis {axis} must be {needed}, found {size}")
     return sizes
@@ -79,5 +79,5 @@ def _check_bounds(dims: Mapping[str, Dim], sizes: Mapping[str, int]) -> None:
             raise ValueError(f"`{name}` must be at least {least}, found {sizes[name]}{remedy}")
 
 
-def _known(dim: Dim, sizes: Mapping[str, int]) -> bool:
+def _is_known(dim: Dim, sizes: Mapping[str, int]) -> bool:
     return not isinstance(dim, int) and symbols(dim) <= set(sizes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .conditions import Stated, is_met, stated_symbols
 from .division import maximum, minimum, ratio, substitute
-from .effort import Effort, EffortSpent, limited
+from .effort import Effort, EffortSpent, limit_effort
 from .evaluation import evaluate
 from .exact import exact_products
 from .facts import Condition, Facts, OneOf
@@ -39,7 +39,7 @@ __all__ = [
     "fold",
     "invert",
     "is_met",
-    "limited",
+    "limit_effort",
     "maximum",
     "minimum",
     "ratio",

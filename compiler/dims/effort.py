@@ -1,8 +1,8 @@
 """Limits the effort of arithmetic with dimensions, which grows without bound: each symbol may double the terms of a product of sums.
 
-In: an `Effort` with a limit, and `with limited(effort):` around the computation. Out: the number of terms that were made, or `EffortSpent`
-once there are more than the limit. Always: a function that makes or reads n terms spends n before it does so; outside of a `with limited`,
-nothing is counted.
+In: an `Effort` with a limit, and `with limit_effort(effort):` around the computation. Out: the number of terms that were made, or
+`EffortSpent` once there are more than the limit. Always: a function that makes or reads n terms spends n before it does so; outside of a
+`with limit_effort`, nothing is counted.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def spend_effort(terms: int) -> None:
 
 
 @contextmanager
-def limited(effort: Effort) -> Iterator[None]:
+def limit_effort(effort: Effort) -> Iterator[None]:
     """Counts the terms of the `with` statement's body as part of this effort."""
     token = _current.set(effort)
     try:

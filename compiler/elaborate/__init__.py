@@ -21,7 +21,7 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
-from ..dims import EffortSpent, limited
+from ..dims import EffortSpent, limit_effort
 from ..errors.limits import LargeFormulas, TooMuchNesting
 from ..errors.names import NoIn, UnusedResult
 from ..ir.graph import Program
@@ -99,10 +99,10 @@ def elaborate(
     diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
     definitions = definitions or Definitions(file, source, names)
-    session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays, definitions.budget())
+    session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays, definitions.next_budget())
     program: Program | None = None
     with _elaborating(definitions, session):
-        files = definitions.scope(session)
+        files = definitions.file_scope(session)
         selected = select(definitions, model, session)
         if selected is not None:
             with _within_stack(selected.span, session):
@@ -110,7 +110,7 @@ def elaborate(
     if session.failed:
         program = None
     with suppress(LimitExceeded):
-        for problem, span in definitions.unused():
+        for problem, span in definitions.unused_names():
             if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
                 session.report(problem, span)
     return Elaboration(program, session.diagnostics, session.index.finish())
@@ -143,10 +143,10 @@ def elaborate_training(
     from .program.training import build_training
 
     definitions = definitions or Definitions(file, source)
-    session = ElaborationSession(loader, False, foreign, precision, arrays=arrays, budget=definitions.budget())
+    session = ElaborationSession(loader, False, foreign, precision, arrays=arrays, budget=definitions.next_budget())
     training: Training | None = None
     with _elaborating(definitions, session):
-        files = definitions.scope(session)
+        files = definitions.file_scope(session)
         selected = select_section(definitions, section, model, session)
         if selected is not None:
             with _within_stack(selected.span, session):
@@ -170,10 +170,10 @@ def evaluate_constant(expr: ast.Expr) -> object:
 def _elaborating(definitions: Definitions, session: ElaborationSession) -> Iterator[None]:
     """An elaboration, from the definitions of the file on. What ends it early has been reported."""
     try:
-        with deep_stack(), limited(session.budget.effort), suppress(LimitExceeded):
+        with deep_stack(), limit_effort(session.budget.effort), suppress(LimitExceeded):
             yield
     finally:
-        definitions.finish(session)
+        definitions.record_elaboration(session)
 
 
 @contextmanager

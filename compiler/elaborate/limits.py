@@ -84,12 +84,12 @@ class Budget:
         self.limits = {one: min(one.limit, MODELS * one.limit - taken.get(one, 0)) for one in RESOURCES}
         self.effort = Effort(self.limits[TERMS])
 
-    def exceeds(self, resource: Resource, amount: int) -> bool:
-        """Whether this amount more is more than the limit. It is counted."""
+    def try_spend(self, resource: Resource, amount: int) -> bool:
+        """Counts this amount, and tells whether the limit allows it."""
         count = self.spent[resource] = self.spent[resource] + amount
-        return count > self.limits[resource]
+        return count <= self.limits[resource]
 
-    def problem(self, resource: Resource) -> TooManyNodes:
+    def limit_problem(self, resource: Resource) -> TooManyNodes:
         """That a limit is exceeded."""
         count, limit = self.spent[resource], self.limits[resource]
         if limit < resource.limit:
@@ -99,21 +99,21 @@ class Budget:
 
     def spend(self, resource: Resource, amount: int, span: Span) -> None:
         """Counts this amount, and ends the elaboration if it is too much."""
-        if self.exceeds(resource, amount):
-            raise Failure(self.problem(resource), span, final=True)
+        if not self.try_spend(resource, amount):
+            raise Failure(self.limit_problem(resource), span, final=True)
 
-    def finish(self) -> dict[Resource, int]:
+    def total_spent(self) -> dict[Resource, int]:
         """What was taken of each resource, at the end."""
         return {**self.spent, TERMS: self.effort.spent}
 
 
-def weight(value: Any) -> int:
+def size_of_value(value: Any) -> int:
     """The items and characters of a value, which takes no more than this to be copied or written."""
     match value:
         case str():
             return len(value)
         case tuple():
-            return len(value) + sum(weight(item) for item in value if item.__class__ in (tuple, str))
+            return len(value) + sum(size_of_value(item) for item in value if item.__class__ in (tuple, str))
     return 0
 
 

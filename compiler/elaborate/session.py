@@ -134,7 +134,7 @@ class ElaborationSession:
         self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
         self.inferences = Inferences(self.deciding)
 
-    def settle(self, binding: Binding, value: Any) -> None:
+    def settle_binding(self, binding: Binding, value: Any) -> None:
         """Binds what is evaluated at its first use to its value, in this elaboration."""
         self.settled.append((binding, binding.value))
         binding.value = value
@@ -202,10 +202,10 @@ class ElaborationSession:
 
     def count_recursion(self, block: ast.Block) -> None:
         """Counts the bodies of blocks that are inside themselves, and rejects an excessive number of them."""
-        if self.levels(block) > 1 and self.budget.exceeds(RECURSIONS, 1):
+        if self.levels(block) > 1 and not self.budget.try_spend(RECURSIONS, 1):
             raise Failure(TooMuchRecursion(block.name.name, RECURSIONS.limit), block.name.span, final=True)
 
-    def grow(self, graph: Graph, node: Node, span: Span, trace: tuple[CallSite, ...]) -> None:
+    def append_node(self, graph: Graph, node: Node, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Adds a node. Counts its operators and the characters of their names, and ends the elaboration when there are too many."""
         graph.nodes.append(node)
         inside = node.graph if isinstance(node, CallNode) else None
@@ -224,21 +224,21 @@ class ElaborationSession:
 
     def count_iteration(self, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts iterations, whose bodies may be empty, and ends the elaboration when there are too many."""
-        self._count(ITERATIONS, span, trace)
+        self._count_resource(ITERATIONS, span, trace)
 
     def count_stage(self, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Counts stages, and ends the elaboration when there are too many that are checked again with other types or arguments. The first
         check of each takes time as the text is long, which has a limit of its own."""
-        self._count(CHECKS, span, trace)
+        self._count_resource(CHECKS, span, trace)
         place = (id(span.file), span.start)
         if place not in self.checked:
             self.checked.add(place)
             return
-        self._count(STAGES, span, trace)
+        self._count_resource(STAGES, span, trace)
 
-    def _count(self, resource: Resource, span: Span, trace: tuple[CallSite, ...]) -> None:
-        if self.budget.exceeds(resource, 1):
-            self.report(self.budget.problem(resource), span, trace=trace)
+    def _count_resource(self, resource: Resource, span: Span, trace: tuple[CallSite, ...]) -> None:
+        if not self.budget.try_spend(resource, 1):
+            self.report(self.budget.limit_problem(resource), span, trace=trace)
             raise LimitExceeded
 
     def count_items(self, amount: int, span: Span) -> None:

@@ -69,19 +69,17 @@ class ColumnShape(Problem):
     def help(self) -> tuple[str, ...]:
         if self.found is None:
             return ("make them equally long, by padding for example",)
+        dtype = "" if self.dtype == "float32" else f" {self.dtype}"
+        declaration = f"`{self.input} = input {_written(self.found)}{dtype}`"
         if len(self.found) == 0 and self.declared == (1,):
-            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: `{self.input} = input []{self._dtype}`",)
+            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: {declaration}",)
         if len(self.found) == 0 and len(self.declared) == 1:
             return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
         if self.found == (1,) and not self.declared:
-            return (f"declare it as it is, `{self.input} = input 1{self._dtype}`, and remove the axis: `{self.input} -> squeeze 1`",)
+            return (f"declare it as it is, {declaration}, and remove the axis: `{self.input} -> squeeze 1`",)
         if len(self.found) == len(self.declared):
-            return (f"declare it as it is: `{self.input} = input {_written(self.found)}{self._dtype}`",)
-        return (f"declare it as it is, `{self.input} = input {_written(self.found)}{self._dtype}`, and change its shape where it is used",)
-
-    @property
-    def _dtype(self) -> str:
-        return "" if self.dtype == "float32" else f" {self.dtype}"
+            return (f"declare it as it is: {declaration}",)
+        return (f"declare it as it is, {declaration}, and change its shape where it is used",)
 
 
 class ColumnType(Problem):

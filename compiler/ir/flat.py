@@ -78,7 +78,7 @@ class FlatGraph:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
 
-    def ids(self, keys: Container[int]) -> set[int]:
+    def ids_of(self, keys: Container[int]) -> set[int]:
         """The ids of the main graph's values that have these keys, once all nodes have been asked for."""
         return {value for value, key in self._top.items() if key in keys}
 

@@ -30,17 +30,17 @@ def open_call(graph: Graph, call: CallNode) -> None:
     inside: dict[int, Value] = {id(inner): outer for inner, outer in zip(call.graph.inputs, call.inputs, strict=True)}
     for inner, outer in zip(call.graph.outputs, call.outputs, strict=True):
         inside.setdefault(id(inner), outer)
-    nodes = [_moved(node, call, inside) for node in call.graph.nodes]
+    nodes = [_move_node(node, call, inside) for node in call.graph.nodes]
     at = next(i for i, node in enumerate(graph.nodes) if node is call)
     graph.nodes[at : at + 1] = nodes
     results = zip(call.graph.outputs, call.outputs, strict=True)
     substitute(graph, {id(outer): inside[id(inner)] for inner, outer in results if inside[id(inner)] is not outer})
 
 
-def _moved(node: Node, call: CallNode, inside: dict[int, Value]) -> Node:
+def _move_node(node: Node, call: CallNode, inside: dict[int, Value]) -> Node:
     made = copy(node)
     made.inputs = tuple(inside[id(v)] for v in node.inputs)
-    made.outputs = tuple(inside.setdefault(id(v), _value(v, call)) for v in node.outputs)
+    made.outputs = tuple(inside.setdefault(id(v), _move_value(v, call)) for v in node.outputs)
     made.label, made.frozen = join(call.label, node.label), node.frozen or call.frozen
     if isinstance(made, OpNode):
         made.op = made.op.moved(call.arguments)
@@ -53,7 +53,7 @@ def _moved(node: Node, call: CallNode, inside: dict[int, Value]) -> Node:
     return made
 
 
-def _value(value: Value, call: CallNode) -> Value:
+def _move_value(value: Value, call: CallNode) -> Value:
     made = copy(value)
     made.type = replace(value.type, shape=moved(value.type.shape, call.arguments))
     return made

@@ -42,8 +42,8 @@ def inputs_of(program: Program) -> tuple[Port, ...]:
 
 def check_shape(declared: Port, shape: tuple[int, ...], sizes: Sizes) -> None:
     """Raises ValueError for a shape that does not fit; adds the sizes of its symbolic axes to `sizes`."""
-    if not fits(declared.shape, shape):
-        missing = ", without the batch axis" if declared.shape[:1] == ("N",) and fits(declared.shape[1:], shape) else ""
+    if not shape_fits(declared.shape, shape):
+        missing = ", without the batch axis" if declared.shape[:1] == ("N",) and shape_fits(declared.shape[1:], shape) else ""
         raise ValueError(f"the input `{declared.name}` is {declared}, found the shape {list(shape)}{missing}")
     for d, size in zip(declared.shape, shape, strict=True):
         if not isinstance(d, str) or not d:
@@ -53,6 +53,6 @@ def check_shape(declared: Port, shape: tuple[int, ...], sizes: Sizes) -> None:
             raise ValueError(f"`{d}` is {known} in the input `{where}`, but {size} in `{declared.name}`")
 
 
-def fits(declared: tuple[int | str, ...], shape: tuple[int, ...]) -> bool:
+def shape_fits(declared: tuple[int | str, ...], shape: tuple[int, ...]) -> bool:
     """Whether a shape has the declared number of axes, and the sizes that are numbers."""
     return len(declared) == len(shape) and all(isinstance(d, str) or d == size for d, size in zip(declared, shape, strict=True))

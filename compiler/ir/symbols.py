@@ -23,7 +23,7 @@ Places = Mapping[str, Any]
 """What takes the place of each symbol: a number, with or without a formula of its own."""
 
 
-def numbers(graph: Graph) -> Iterator[Any]:
+def symbolic_numbers(graph: Graph) -> Iterator[Any]:
     """All in which there may be symbols."""
     for node in graph.nodes:
         yield from node.op.numbers if isinstance(node, OpNode) else node.arguments.values()
@@ -52,7 +52,7 @@ def substitute_symbols(graph: Graph, places: Places) -> None:
     sizes = {name: substituted(size, places) for name, size in graph.sizes.items()}
     graph.sizes = {name: size for name, size in sizes.items() if isinstance(size, SymDim)}
     graph.decisions = dict.fromkeys(seen for d in graph.decisions if (seen := moved_decision(d, places)) is not None)
-    graph.choices = [_choice(choice, places, twins) for choice in graph.choices]
+    graph.choices = [_substitute_in_choice(choice, places, twins) for choice in graph.choices]
     graph.count = moved(graph.count, places)
     graph.origins = {n: replace(o, value=moved(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
 
@@ -62,7 +62,7 @@ def write_out_symbols(main: Graph, places: Places, kept: Sequence[Graph] = ()) -
     settled = {name: plain(value) for name, value in places.items()}
     order = copy_graphs(main, kept)
     for graph in order:
-        if graph.decisions or any(names_in(value) & settled.keys() for value in numbers(graph)):
+        if graph.decisions or any(names_in(value) & settled.keys() for value in symbolic_numbers(graph)):
             substitute_symbols(graph, settled)
     return order[-1]
 
@@ -72,7 +72,7 @@ class _Twins:
 
     def __init__(self, graph: Graph, places: Places) -> None:
         made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
-        self._values = {id(v): _value(v, places) for v in made}
+        self._values = {id(v): _substitute_in_value(v, places) for v in made}
         self._tuples: dict[int, ValueTuple] = {}
 
     def one(self, value: Value) -> Value:
@@ -93,24 +93,24 @@ class _Twins:
         return self.whole(value) if isinstance(value, ValueTuple) else value and self.one(value)
 
 
-def _value(value: Value, places: Places) -> Value:
+def _substitute_in_value(value: Value, places: Places) -> Value:
     twin = copy(value)
     twin.type = replace(value.type, shape=moved(value.type.shape, places))
     return twin
 
 
-def _choice(choice: Choice, places: Places, twins: _Twins) -> Choice:
-    inner = tuple(_choice(one, places, twins) for one in choice.inner)
+def _substitute_in_choice(choice: Choice, places: Places, twins: _Twins) -> Choice:
+    inner = tuple(_substitute_in_choice(one, places, twins) for one in choice.inner)
     given, results = twins.parts(choice.given), twins.parts(choice.results)
-    return replace(choice, test=_test(choice.test, places), inner=inner, given=given, results=results)
+    return replace(choice, test=_substitute_in_test(choice.test, places), inner=inner, given=given, results=results)
 
 
-def _test(test: Test, places: Places) -> Test:
+def _substitute_in_test(test: Test, places: Places) -> Test:
     match test:
         case Comparison(op, left, right):
             return Comparison(op, moved(left, places), moved(right, places))
         case Junction(op, left, right):
-            return Junction(op, _test(left, places), _test(right, places))
+            return Junction(op, _substitute_in_test(left, places), _substitute_in_test(right, places))
         case Negation(operand):
-            return Negation(_test(operand, places))
+            return Negation(_substitute_in_test(operand, places))
     return test

@@ -11,7 +11,7 @@ from typing import NoReturn
 from ..dims import evaluate
 from .graph import CallNode, Graph, Node, OpNode, Program, Scan
 from .origins import TracedInt, is_lost, names_in
-from .symbols import numbers
+from .symbols import symbolic_numbers
 from .types import TensorType
 from .values import Value, ValueTuple, flat
 from .walk import symbol_values
@@ -69,7 +69,7 @@ class _Check:
         for value in graph.inputs:
             self._define(value, "an input")
         values = symbol_values(graph)
-        for name in {name for value in numbers(graph) for name in names_in(value)} - values.keys():
+        for name in {name for value in symbolic_numbers(graph) for name in names_in(value)} - values.keys():
             self._fail(f"a number in it is computed from {name}, which is no symbol of it or of the graphs around it")
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
             self._origins(value, values)

@@ -141,7 +141,7 @@ def _module(
         raise click.UsageError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
         declared = declared_inputs(inputs)
-        sizes = _sizes(examples or "", declared.symbols)
+        sizes = _parse_sizes(examples or "", declared.symbols)
         module = named_module(source, {name: value_of(text) for name, text in arguments.items()})
         forward = {name: value_of(text) for name, text in fixed.items()}
         return declared_origin(module, declared, source, forward, train=train, sizes=sizes)
@@ -151,7 +151,7 @@ def _module(
         raise Failed(str(error)) from None
 
 
-def _sizes(text: str, names: Sequence[str]) -> dict[str, int]:
+def _parse_sizes(text: str, names: Sequence[str]) -> dict[str, int]:
     """The sizes of `--example`."""
     found: dict[str, int] = {}
     for part in filter(None, text.split(",")):

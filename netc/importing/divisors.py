@@ -18,10 +18,10 @@ _DIVISIONS = ("div", "floor_div", "remainder", "fmod")
 
 def divides_integers(program: Program) -> bool:
     """See the module's docstring."""
-    return any(_divides(node, graph) for graph in graphs(program.main) for node in graph.nodes)
+    return any(_has_integer_divisor(node, graph) for graph in graphs(program.main) for node in graph.nodes)
 
 
-def _divides(node: Node, graph: Graph) -> bool:
+def _has_integer_divisor(node: Node, graph: Graph) -> bool:
     if not isinstance(node, OpNode) or node.op.name not in _DIVISIONS or len(node.inputs) < 2:
         return False
     divisor = node.inputs[1]

@@ -50,7 +50,7 @@ class _Found(Enum):
 
 def domain_of(origin: Origin, model: Model, compiled: Callable[[Sequence[Stating]], Model], seed: int = 0) -> Domain:
     """The conditions that a model needs. `compiled` compiles the text with some of them, and raises `NotProved` if it cannot."""
-    return _Search(origin, model, compiled, seed).domain()
+    return _Search(origin, model, compiled, seed).find_domain()
 
 
 class _Search:
@@ -62,33 +62,33 @@ class _Search:
         self.notes: list[str] = []
         self.comparison: tuple[Model | None, Comparison] | None = None
 
-    def domain(self) -> Domain:
+    def find_domain(self) -> Domain:
         kept = list(self.stated)
-        least = self._model(())
+        least = self._compile_model(())
         for one in sorted(self.stated, key=lambda one: _ORDER.get(getattr(one[0], "op", ""), 0)):
             if one[1] in self.origin.imported.stated:
                 continue
             rest = [other for other in kept if other is not one]
             at = kept.index(one)
-            kept[at : at + 1] = self._needed(one, rest, self._model(rest) if least is None else least)
-        everything = tuple(_note(text) for _, text in self.stated if text not in self.origin.imported.stated)
-        if self._model(kept) is None:
+            kept[at : at + 1] = self._needed_part(one, rest, self._compile_model(rest) if least is None else least)
+        everything = tuple(_condition_note(text) for _, text in self.stated if text not in self.origin.imported.stated)
+        if self._compile_model(kept) is None:
             return Domain(self.stated, tuple(self.usual), everything, False, everything)
         wider = [text for _, text in kept] != [text for _, text in self.stated]
         sizes = (*self.usual, *(one for one in self.outside if all(is_met(condition, one[0]) for condition, _ in kept)))
         return Domain(tuple(kept), sizes, tuple(self.notes), wider, everything)
 
-    def _model(self, conditions: Sequence[Stating]) -> Model | None:
+    def _compile_model(self, conditions: Sequence[Stating]) -> Model | None:
         try:
             return self.compiled(conditions)
         except NotProved:
             return None
 
-    def _needed(self, one: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
+    def _needed_part(self, one: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
         """The part of a condition that is needed in addition to those that stay: nothing, a smaller lower bound, or all of it."""
         condition, text = one
         agreeing: list[Sizes] = []
-        for sizes in self._breaking(condition, rest):
+        for sizes in self._breaking_cases(condition, rest):
             found = self._compare(model, sizes)
             if found is not _Found.AGREES:
                 break
@@ -97,36 +97,36 @@ class _Search:
             self.outside += agreeing[-1:]
             return [] if model is not None else [one]
         if agreeing and isinstance(condition, Condition) and condition.op == ">=":
-            least = self._least(str(condition.left), agreeing[-1], sizes, model)
+            least = self._least_size(str(condition.left), agreeing[-1], sizes, model)
             self.outside.append(least)
             condition = Condition(">=", condition.left, least[0][str(condition.left)])
             text = str(condition)
         if found is _Found.DIFFERS or (agreeing and condition is one[0]):
-            self.notes.append(_note(text))
+            self.notes.append(_condition_note(text))
         return [(condition, text)]
 
-    def _least(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
+    def _least_size(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
         """The least size of a dimension, between two, at which the model agrees, by bisection."""
         below = fails[0][name]
         while works[0][name] - below > 1:
             middle = (works[0][name] + below) // 2
-            sizes = self._with(name, middle)
+            sizes = self._with_size(name, middle)
             if sizes is not None and self._compare(model, sizes) is _Found.AGREES:
                 works = sizes
             else:
                 below = middle
         return works
 
-    def _breaking(self, condition: Stated, rest: Sequence[Stating]) -> list[Sizes]:
+    def _breaking_cases(self, condition: Stated, rest: Sequence[Stating]) -> list[Sizes]:
         """Sizes that break a condition and keep the others, near the usual ones first."""
         names = sorted(symbols(condition.left))
         if len(names) != 1 or not isinstance(condition, Condition) or not isinstance(condition.right, int):
             return []
-        made = [self._with(names[0], size) for size in _breaking_sizes(condition, condition.right, self.usual[0][0][names[0]])]
+        made = [self._with_size(names[0], size) for size in _breaking_sizes(condition, condition.right, self.usual[0][0][names[0]])]
         broken = [sizes for sizes in made if sizes is not None and not is_met(condition, sizes[0])]
         return [sizes for sizes in broken if all(is_met(other, sizes[0]) for other, _ in rest)]
 
-    def _with(self, name: str, size: int) -> Sizes | None:
+    def _with_size(self, name: str, size: int) -> Sizes | None:
         """The usual sizes with another one of a dimension; None if an input has no such shape."""
         program = self.model.program
         (usual, shapes), changed = self.usual[0], {}
@@ -142,7 +142,7 @@ class _Search:
             self.comparison = None  # frees the weights before the next comparison draws its own
             self.comparison = model, Comparison(self.origin, self.model, model, self.seed)
         try:
-            self.comparison[1].at(sizes)
+            self.comparison[1].compare_at(sizes)
         except ImportFailed:
             return _Found.ORIGINAL_FAILS
         except NotProved:
@@ -160,6 +160,6 @@ def _breaking_sizes(condition: Condition, right: int, usual: int) -> list[int]:
     return [usual + 1, usual + 2, usual + 3]
 
 
-def _note(text: str) -> str:
+def _condition_note(text: str) -> str:
     """The note for a condition that stays although the module runs without it."""
     return f"torch.export found `{text}`, and the spec is not proved without it. The module itself also runs at other sizes."

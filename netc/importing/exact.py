@@ -3,7 +3,7 @@
 In: a model in float32, float16 or bfloat16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed
 is what the file says, operator by operator, two of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for
 files on which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type
-off, up or down: the outputs move as far as rounding errors of that size move them. `referenced` is the same in the file's own types, for
+off, up or down: the outputs move as far as rounding errors of that size move them. `run_reference` is the same in the file's own types, for
 files that ONNX Runtime cannot run.
 """
 
@@ -62,10 +62,10 @@ def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], *, rounded: b
     for function in double.functions:
         for node in function.node:
             numbers.node(node)
-    return referenced(double, {name: numbers.array(array) for name, array in inputs.items()})
+    return run_reference(double, {name: numbers.array(array) for name, array in inputs.items()})
 
 
-def referenced(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
+def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
     """The outputs, in the model's own types. Raises `NotEvaluated`."""
     try:
         with np.errstate(all="ignore"):
@@ -75,7 +75,7 @@ def referenced(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Arra
     return [np.asarray(array) for array in made]
 
 
-def invalid(model: onnx.ModelProto) -> str:
+def find_defect(model: onnx.ModelProto) -> str:
     """What ONNX's checker has against a model, in short; nothing if that is only what every runtime can do without."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)

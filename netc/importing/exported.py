@@ -10,7 +10,7 @@ from netc.compiler.frontends.base import ImportFailed, Obstacle
 from netc.compiler.ir.elements import array_of, tensor_of
 
 from .archives import check_archive
-from .modules import fill
+from .modules import fill_weights
 from .origin import Origin
 from .stages import tensors_in
 
@@ -50,7 +50,7 @@ class _Run:
 
         module = self.program.module()
         with torch.no_grad():
-            fill(module, weights)
+            fill_weights(module, weights)
             given: list[Any] = list(map(tensor_of, inputs))
             spec = self.program.call_spec.in_spec
             assert spec is not None

@@ -30,15 +30,15 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
     begun = time.monotonic()
     imported = from_file(path, fixed=fixed, dequantize=dequantize, outputs=outputs)
     seconds = time.monotonic() - begun
-    own = _Run(lambda: _chosen(path, outputs) if outputs else path, fixed)
+    own = _Run(lambda: _with_outputs(path, outputs) if outputs else path, fixed)
     if not dequantize:
-        return _origin(path, imported, own, seconds)
+        return _make_origin(path, imported, own, seconds)
     # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds what it multiplies
     floats = _Run(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
-    return _origin(path, imported, floats, seconds, own)
+    return _make_origin(path, imported, floats, seconds, own)
 
 
-def _chosen(path: str, outputs: Sequence[str]) -> bytes:
+def _with_outputs(path: str, outputs: Sequence[str]) -> bytes:
     """The file with other outputs."""
     import onnx
 
@@ -50,7 +50,7 @@ def _chosen(path: str, outputs: Sequence[str]) -> bytes:
     return content
 
 
-def _origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:
+def _make_origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:
     calls = run.calls(imported.tensors)
     return Origin(path, imported, run, False, calls, seconds, rounded, run.exact, run.moved, judge=lambda: run.judge)
 
@@ -70,9 +70,9 @@ class _Run:
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         feeds = self._feeds(inputs)
         if self.judge:
-            return self._referenced(feeds)
+            return self._run_reference(feeds)
         try:
-            return self.process.run(feeds)
+            return self.process.run_model(feeds)
         except CannotRun as error:
             shapes = ", ".join(f"`{name}` {list(array.shape)}" for name, array in feeds.items())
             raise ImportFailed((Obstacle("the file", f"fails in ONNX Runtime on inputs of the shapes {shapes}: {error}", ""),)) from error
@@ -80,21 +80,21 @@ class _Run:
             self._refuse_invalid(error)
             self.why = str(error)
             self.judge = f"the file was run by the reference implementation of onnx, since ONNX Runtime cannot run it: {error}"
-        return self._referenced(feeds)
+        return self._run_reference(feeds)
 
     def _refuse_invalid(self, error: RuntimeFailure) -> None:
         """Raises `ImportFailed` for a file that ONNX's own checker refuses too: it has no meaning that could be compared."""
-        from .exact import invalid
+        from .exact import find_defect
 
-        why = invalid(self._model)
+        why = find_defect(self._model)
         if why:
             raise ImportFailed((Obstacle("the file", f"is no valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
 
-    def _referenced(self, feeds: Mapping[str, Array]) -> list[Array]:
-        from .exact import NotEvaluated, referenced
+    def _run_reference(self, feeds: Mapping[str, Array]) -> list[Array]:
+        from .exact import NotEvaluated, run_reference
 
         try:
-            return referenced(self._model, feeds)
+            return run_reference(self._model, feeds)
         except NotEvaluated as error:
             why = f"cannot be run, so it cannot be compared: ONNX Runtime says {self.why}; the reference implementation says {error}"
             raise ImportFailed((Obstacle("the file", why, "", UNVERIFIED),)) from error
@@ -134,7 +134,7 @@ class _Run:
         if not wanted:  # ONNX Runtime takes an empty list for all outputs
             return feeds
         try:
-            made = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run(wanted=wanted, feeds=feeds)
+            made = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run_model(wanted=wanted, feeds=feeds)
         except (ValueError, RuntimeFailure):  # a ValueError: protobuf writes no more than 2 GiB
             return {}
         return {**feeds, **dict(zip(wanted, made, strict=True))}
@@ -147,7 +147,7 @@ class _Run:
         return onnx.load(source) if isinstance(source, str) else onnx.ModelProto.FromString(source)
 
     @cached_property
-    def _inputs(self) -> list[str]:
+    def _input_names(self) -> list[str]:
         """The names of what must be given, in order."""
         import onnx
 
@@ -160,4 +160,4 @@ class _Run:
         import numpy as np
 
         given = iter(inputs)
-        return {name: np.asarray(self.fixed[name]) if name in self.fixed else next(given) for name in self._inputs}
+        return {name: np.asarray(self.fixed[name]) if name in self.fixed else next(given) for name in self._input_names}

@@ -73,12 +73,12 @@ def _imported(place: str, name: str) -> Any:
 
     try:
         with foreign_code():
-            return _file(place) if place.endswith(".py") else _module(place)
+            return _file(place) if place.endswith(".py") else _import_module(place)
     except Exception as error:  # importing runs code
         raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _module(name: str) -> Any:
+def _import_module(name: str) -> Any:
     """The module of this name: installed, or a file or package of the working directory, as for `python -m`."""
     here = os.getcwd()
     sys.path.append(here)
@@ -126,9 +126,9 @@ def declared_origin(
         except ImportFailed as failed:
             failures.append(failed)
             continue
-        if origin is None or _uppers(found) < _uppers(origin):
+        if origin is None or _count_upper_bounds(found) < _count_upper_bounds(origin):
             origin = found
-        if not _uppers(origin):
+        if not _count_upper_bounds(origin):
             break
     if origin is None:
         raise failures[0] if sizes else _with_example(failures[0], inputs)
@@ -148,7 +148,7 @@ def _fail_alike(failures: Sequence[ImportFailed]) -> bool:
     return str(before) == str(last) and last.obstacles[0].what != "torch.export"
 
 
-def _uppers(origin: Origin) -> int:
+def _count_upper_bounds(origin: Origin) -> int:
     """The number of sizes with an upper bound, which may be that of the example."""
     return sum(getattr(condition, "op", "") == "<=" for condition, _ in origin.imported.program.conditions)
 
@@ -231,7 +231,7 @@ class _Run:
         try:
             torch.set_default_dtype(torch.float64)
             with torch.no_grad():
-                fill(double, weights)
+                fill_weights(double, weights)
             return _Run(double, self.positional, self.named)(wide, {})
         except ImportFailed as error:
             raise NotEvaluated(str(error)) from None
@@ -263,10 +263,10 @@ class _Run:
 
         module = self.module
         modes = {inner: inner.training for inner in module.modules()}
-        positional, named = self._arguments(inputs)
+        positional, named = self._call_arguments(inputs)
         try:
             module.eval()
-            with foreign_code(), torch.no_grad(), exchanged(module, weights):
+            with foreign_code(), torch.no_grad(), exchange_weights(module, weights):
                 return use(lambda: module(*positional, **named))
         except Exception as error:  # it is the user's code
             why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"
@@ -275,7 +275,7 @@ class _Run:
             for inner, mode in modes.items():
                 inner.training = mode
 
-    def _arguments(self, inputs: Sequence[Array]) -> tuple[Any, Any]:
+    def _call_arguments(self, inputs: Sequence[Array]) -> tuple[Any, Any]:
         import torch
         from torch.utils._pytree import tree_map_only
 
@@ -285,7 +285,7 @@ class _Run:
 
 
 @contextmanager
-def exchanged(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
+def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
     """A module with these weights, which is as it was afterwards. Parameters change places with the arrays that they are given, so that
     large models are in memory twice and not four times. Buffers are copied, since the module may change them while it runs."""
 
@@ -324,7 +324,7 @@ def exchanged(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator
             exchange(target, given)
 
 
-def fill(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
+def fill_weights(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
     """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints; one after the other, as each is converted."""
     from netc.compiler.backends.torch.live.module import tensor
 

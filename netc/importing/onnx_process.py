@@ -49,21 +49,21 @@ class OnnxProcess:
         # -P: the folder that netc is called in is no place for modules to come from
         command = [sys.executable, "-P", onnx_worker.__file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        weakref.finalize(self, _end, self._process)
+        weakref.finalize(self, _end_process, self._process)
         header = {"path": source if isinstance(source, str) else "", "bytes": len(source), "optimize": optimize}
         try:
-            onnx_worker.write(self._stdin, header, *([source] if isinstance(source, bytes) else []))
+            onnx_worker.write_message(self._stdin, header, *([source] if isinstance(source, bytes) else []))
         except BrokenPipeError:
-            raise self._crash() from None
-        self._answer(CannotLoad)
+            raise self._crash_error() from None
+        self._read_answer(CannotLoad)
 
-    def run(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> list[Array]:
+    def run_model(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> list[Array]:
         """The outputs, or those that are wanted, in order. Raises `CannotRun` or `Crashed`."""
         try:
             onnx_worker.write_arrays(self._stdin, dict(feeds), wanted=wanted)
         except BrokenPipeError:
-            raise self._crash() from None
-        return list(onnx_worker.read_arrays(self._stdout, self._answer(CannotRun)).values())
+            raise self._crash_error() from None
+        return list(onnx_worker.read_arrays(self._stdout, self._read_answer(CannotRun)).values())
 
     @property
     def _stdin(self) -> Any:
@@ -75,23 +75,23 @@ class OnnxProcess:
         assert self._process.stdout is not None
         return self._process.stdout
 
-    def _answer(self, failure: type[RuntimeFailure]) -> dict[str, Any]:
+    def _read_answer(self, failure: type[RuntimeFailure]) -> dict[str, Any]:
         line = self._stdout.readline()
         if not line.endswith(b"\n"):
-            raise self._crash()
+            raise self._crash_error()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise failure(runtime_message(answer["error"])[:300])
         return answer
 
-    def _crash(self) -> Crashed:
+    def _crash_error(self) -> Crashed:
         code = self._process.wait()
         if code < 0:
             return Crashed(f"{CRASHED} {signal.Signals(-code).name}")
         return Crashed(f"{CRASHED} exit code {code}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end_process(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout):

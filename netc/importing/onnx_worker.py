@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 
-def write(stream: BinaryIO, header: dict[str, Any], *bodies: Any) -> None:
+def write_message(stream: BinaryIO, header: dict[str, Any], *bodies: Any) -> None:
     """A line with the header, then the bytes."""
     stream.write(json.dumps(header).encode() + b"\n")
     for body in bodies:
@@ -26,7 +26,7 @@ def write_arrays(stream: BinaryIO, arrays: dict[str, Any], **more: Any) -> None:
     """Arrays by name."""
     kept = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
     listed = [[name, array.dtype.name, array.shape] for name, array in kept.items()]
-    write(stream, {"arrays": listed, **more}, *(array.tobytes() for array in kept.values()))
+    write_message(stream, {"arrays": listed, **more}, *(array.tobytes() for array in kept.values()))
 
 
 def read_arrays(stream: BinaryIO, header: dict[str, Any]) -> dict[str, Any]:
@@ -58,9 +58,9 @@ def main() -> None:
     try:
         session = _session(first["path"] or requests.read(first["bytes"]), first["optimize"])
     except Exception as error:
-        write(answers, {"error": str(error)})
+        write_message(answers, {"error": str(error)})
         return
-    write(answers, {})
+    write_message(answers, {})
     for line in requests:
         header = json.loads(line)
         feeds = read_arrays(requests, header)
@@ -68,7 +68,7 @@ def main() -> None:
             made = session.run(header["wanted"], feeds)
             write_arrays(answers, {str(number): np.asarray(array) for number, array in enumerate(made)})
         except Exception as error:
-            write(answers, {"error": str(error)})
+            write_message(answers, {"error": str(error)})
 
 
 def _session(source: str | bytes, optimize: bool) -> Any:

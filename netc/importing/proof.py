@@ -78,14 +78,14 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Seque
     """Compares, for this number of sizes, or for those that are given. Raises `NotProved`."""
     _compare_keys(model, origin)
     try:
-        return _prove(model, origin, seed, sizes, at, NOISE)
+        return _prove_with_noise(model, origin, seed, sizes, at, NOISE)
     except Unsteady:
         if not origin.redrawn:
             raise
-        return _prove(model, origin, seed, sizes, at, LITTLE)
+        return _prove_with_noise(model, origin, seed, sizes, at, LITTLE)
 
 
-def _prove(model: Model, origin: Origin, seed: int, sizes: int, at: Sequence[Sizes], noise: float) -> Proof:
+def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, at: Sequence[Sizes], noise: float) -> Proof:
     generator = np.random.default_rng(seed)
     weights = drawn_weights(model, origin, generator, noise)
     cases = [_Case(model, origin, one, weights, generator) for one in at or several_shapes(model.program, sizes)]
@@ -124,7 +124,7 @@ class Comparison:
         self.weights = drawn_weights(inputs_of, origin, self.generator)
         self.run = None if model is None else _torch(model, self.weights)
 
-    def at(self, sizes: Sizes) -> None:
+    def compare_at(self, sizes: Sizes) -> None:
         """Raises `ImportFailed` if the origin fails at these sizes, `NotProved` if the model differs, or there is none."""
         case = _Case(self.inputs_of, self.origin, sizes, self.weights, self.generator)
         if self.run is None:

@@ -37,7 +37,7 @@ from .ranks import Ranks, joined
 from .recipe import SEEDS, Recipe
 from .run_files import CONFIG
 from .run_folder import RunFolder
-from .run_lock import locked
+from .run_lock import lock_folder
 from .session import Prepared, Wishes, prepare, versions
 from .splitting import checked_splits
 
@@ -140,7 +140,7 @@ def train_or_continue(
     if different is not None:
         raise RunError(RunDiffers(folder, f"it was started with another `{different}`", "take another folder, or remove this one"))
     if not any(one.name.startswith("checkpoint") for one in run.path.iterdir()):
-        with locked(run.path):  # it may be another process that has not come to its first checkpoint
+        with lock_folder(run.path):  # it may be another process that has not come to its first checkpoint
             run.forget()
         return train_file(path, text, choice, section, folder, False, on_report, **rest)
     return train_file(None, None, Choice(), None, folder, True, on_report, note=rest.get("note", lambda text: None), **engine)
@@ -234,10 +234,10 @@ def _run(
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         check_part_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
-        ranks.once(run.check_new if described is not None else lambda: held.enter_context(locked(run.path)))
+        ranks.once(run.check_new if described is not None else lambda: held.enter_context(lock_folder(run.path)))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
         if described is not None:  # weights that do not fit leave no folder
-            ranks.once(lambda: held.enter_context(run.created(described)))
+            ranks.once(lambda: held.enter_context(run.create_locked(described)))
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
         for line in (*prepared.notes, *trainer.notes) if ranks.first else ():
             note(line)

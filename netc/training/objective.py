@@ -159,7 +159,7 @@ class Objective(nn.Module):
             return list(counts)
         return [1.0 if is_sum else count for count, is_sum in zip(counts, self._is_sum, strict=True)]
 
-    def terms(self, totals: Sequence[Tensor], divisors: Sequence[float]) -> list[Tensor]:
+    def part_terms(self, totals: Sequence[Tensor], divisors: Sequence[float]) -> list[Tensor]:
         """What one of several parts adds to each mean of the whole batch, whose divisors are given; what is the same for all samples is
         whole in each part."""
         pairs = zip(totals, divisors, self.means.constant, strict=True)

@@ -103,7 +103,7 @@ class CosineTo:
     def __call__(self, step: int) -> float:
         return self._to + (1 - self._to) * (1 + math.cos(math.pi * min(step / self._length, 1))) / 2
 
-    def text(self, length: str) -> str:
+    def to_python(self, length: str) -> str:
         """A function with the length as it is written."""
         steps = f"({length})" if " " in length else length
         cosine = f"(1 + math.cos(math.pi * min(step / {steps}, 1))) / 2"

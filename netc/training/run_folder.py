@@ -29,7 +29,7 @@ from netc.compiler.errors.running import FolderNotEmpty, RunError, RunExists, Ru
 from ..writing import write_files
 from .curves import curves_svg
 from .run_files import CONFIG, CURVES, METRICS, metrics_line, read_metrics
-from .run_lock import locked
+from .run_lock import lock_folder
 
 
 class RunFolder:
@@ -51,10 +51,10 @@ class RunFolder:
             raise RunError(FolderNotEmpty(os.fspath(self.path), other))
 
     @contextmanager
-    def created(self, config: Mapping[str, Any]) -> Iterator[None]:
+    def create_locked(self, config: Mapping[str, Any]) -> Iterator[None]:
         """Makes the folder, and holds its lock. Raises `RunError` as `check_new` does, and if another process is about to train there."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path):
+        with lock_folder(self.path):
             self.check_new()
             self.write_json(CONFIG, config)
             yield

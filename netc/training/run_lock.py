@@ -28,7 +28,7 @@ _own: set[str] = set()
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Holds the lock. Raises `RunError` if another training has it."""
     key = os.path.realpath(folder)
     if key in _own:
@@ -39,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        _acquire(descriptor, folder)
+        _acquire_lock(descriptor, folder)
         _own.add(key)
         yield
     finally:
@@ -47,12 +47,12 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, folder: Path) -> None:
+def _acquire_lock(descriptor: int, folder: Path) -> None:
     try:
-        _lock(descriptor)
+        _lock_byte(descriptor)
     except OSError as error:
         if error.errno in _TAKEN:
-            raise RunError(_holder(descriptor, folder)) from None
+            raise RunError(_read_holder(descriptor, folder)) from None
         return
     os.ftruncate(descriptor, 0)
     os.write(descriptor, json.dumps({"process": os.getpid(), "host": socket.gethostname()}).encode())
@@ -61,7 +61,7 @@ def _acquire(descriptor: int, folder: Path) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
+    def _lock_byte(descriptor: int) -> None:
         os.lseek(descriptor, _BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -69,11 +69,11 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
+    def _lock_byte(descriptor: int) -> None:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _BYTE, os.SEEK_SET)
 
 
-def _holder(descriptor: int, folder: Path) -> RunLocked:
+def _read_holder(descriptor: int, folder: Path) -> RunLocked:
     """Who has the lock, as far as the file says."""
     process, host = 0, ""
     with suppress(OSError, ValueError, TypeError, KeyError):

@@ -130,7 +130,7 @@ class Step:
             self._backward(found[self.place], self.replicas / count)
             values = numbers(found)
             return values, values[self.place] / count
-        term = self.objective.loss_of_part(self.objective.terms(found, counts), parts)
+        term = self.objective.loss_of_part(self.objective.part_terms(found, counts), parts)
         self._backward(term, float(self.replicas))
         return numbers(found), term.item()
 

@@ -12,7 +12,7 @@ from frontends.written import Of
 from torch import Tensor, nn
 
 import netc
-from netc.importing.modules import exchanged
+from netc.importing.modules import exchange_weights
 
 
 class Counting(nn.Module):
@@ -36,7 +36,7 @@ def test_weights_are_exchanged_and_restored() -> None:
     before = {key: tensor.clone() for key, tensor in made.state_dict().items()}
     weights = {key: np.asarray(tensor.numpy() * 3 + 1, tensor.numpy().dtype) for key, tensor in before.items() if key != "b.weight"}
     given = {key: array.copy() for key, array in weights.items()}
-    with torch.no_grad(), exchanged(made, weights):
+    with torch.no_grad(), exchange_weights(made, weights):
         for key, array in given.items():
             np.testing.assert_array_equal(made.state_dict()[key].numpy(), array)
         assert made.b.weight is made.a.weight
@@ -55,7 +55,7 @@ def test_its_own_weights_and_arrays_that_cannot_be_written() -> None:
     for array in fixed.values():
         array.flags.writeable = False
     for weights in (own, fixed):
-        with torch.no_grad(), exchanged(made, weights):
+        with torch.no_grad(), exchange_weights(made, weights):
             made(torch.randn(2, 4))
         for key, tensor in made.state_dict().items():
             torch.testing.assert_close(tensor, before[key], rtol=0, atol=0)

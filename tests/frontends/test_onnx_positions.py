@@ -68,6 +68,19 @@ def test_positions_that_cannot_be_negative_stay_as_they_are() -> None:
     assert "%" not in equal(given, X[:, :, 0], index).spec()
 
 
+def test_results_that_may_be_negative_count_from_the_end() -> None:
+    """The values of TopK, and a remainder with the sign of a negative divisor."""
+    numbers = np.array([[-4, -1, -3, -2], [3, -2, -1, 0], [0, 1, -4, 2]])
+    largest = node("TopK", ["i", "k"], ["j", "_"], axis=1)
+    given = model([largest, node("GatherElements", ["x", "j"], ["y"], axis=1)], {"x": ["N", 4], "i": ["N", 4]}, ["y"], {"k": np.array([2])})
+    given.graph.input[1].type.tensor_type.elem_type = INT64
+    equal(given, X[:, :, 0], numbers)
+    nodes = [node("Mod", ["i", "three"], ["j"]), node("GatherElements", ["x", "j"], ["y"], axis=1)]
+    given = model(nodes, {"x": ["N", 4], "i": ["N", 4]}, ["y"], {"three": np.array(-3)})
+    given.graph.input[1].type.tensor_type.elem_type = INT64
+    equal(given, X[:, :, 0], numbers)
+
+
 @pytest.mark.parametrize("k", [0, 1, -2, 9])
 @pytest.mark.parametrize("element", [None, INT64, TensorProto.FLOAT])
 def test_eye_like(k: int, element: int | None) -> None:

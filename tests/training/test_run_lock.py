@@ -18,7 +18,7 @@ import netc
 from netc.cli import cli
 from netc.compiler.errors.running import RunError, RunLocked
 from netc.training.data.base import ArraySource
-from netc.training.run_lock import LOCK, locked
+from netc.training.run_lock import LOCK, lock_folder
 from netc.training.stopping import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
 from tests.training.test_ranks import train as train_ranks
@@ -27,8 +27,8 @@ from tests.training.test_resume import assert_same_run, stopping_at
 HOLDER = """
 import sys
 from pathlib import Path
-from netc.training.run_lock import locked
-with locked(Path(sys.argv[1])):
+from netc.training.run_lock import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -67,12 +67,12 @@ def test_two_processes_do_not_go_on_with_one_run(stopped: Path) -> None:
 def test_two_runs_of_one_process(tmp_path: Path) -> None:
     """Threads of a program, or a training within a report of another."""
     (tmp_path / "run").mkdir()
-    with locked(tmp_path / "run"):
-        with pytest.raises(RunError, match=f"process {os.getpid()} is training"), locked(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"):
+        with pytest.raises(RunError, match=f"process {os.getpid()} is training"), lock_folder(tmp_path / "run"):
             pass
-        with locked(tmp_path):
+        with lock_folder(tmp_path):
             pass
-    with locked(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"):
         assert json.loads((tmp_path / "run" / LOCK).read_bytes())["process"] == os.getpid()
 
 

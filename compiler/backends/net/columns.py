@@ -92,7 +92,7 @@ class Columns:
         order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
-                written = self._covered(key, known) or self._computed(key, known)
+                written = self._covered(key, known) or self._find_formula(key, known)
                 known[key] = written or self.parameters.add(self.by_key[key], self.stages[key])
         for key in self.varying:
             if key not in known:
@@ -107,17 +107,17 @@ class Columns:
                 return part
         return None
 
-    def _computed(self, key: Any, known: dict[Any, Any]) -> Any:
+    def _find_formula(self, key: Any, known: dict[Any, Any]) -> Any:
         """A product or quotient of sizes of the inputs and of parameters before, which a size of a `reshape` is at every use; None if it is
         none. The widths of layers stay parameters, as they are in the source: `down 64`."""
-        sizes = _sizes(self.by_key[key])
+        sizes = _sizes_of(self.by_key[key])
         if sizes is None or any(literal is not None and literal.name != "shape" for literal in self.by_key[key]):
             return None
-        axes = self._axes()
-        columns = [(part, _sizes(self.by_key[other])) for other, part in known.items() if isinstance(part, Parameter)]
+        axes = self._input_axes()
+        columns = [(part, _sizes_of(self.by_key[other])) for other, part in known.items() if isinstance(part, Parameter)]
         return formula_of(sizes, axes, [(part, found) for part, found in columns if found is not None])
 
-    def _axes(self) -> list[Term]:
+    def _input_axes(self) -> list[Term]:
         """The sizes of all axes of the inputs but the first."""
         members = [graph.inputs for graph in self.parameters.members]
         if len({len(inputs) for inputs in members}) > 1:
@@ -198,7 +198,7 @@ def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[
     return None
 
 
-def _sizes(column: Column) -> list[Dim] | None:
+def _sizes_of(column: Column) -> list[Dim] | None:
     """The values of a size that all members have; None if it is no such size."""
     values = [literal.value for literal in column if literal is not None and literal.name in SIZES]
     return values if len(values) == len(column) and all(_is_size(value) or value == 1 for value in values) else None

@@ -38,7 +38,7 @@ def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames 
         family.name = free("layers" if first.kind == "sequence" else snake_case(first.name), taken)
         taken.add(family.name)
     blocks = [family.name for family in families.found]
-    lines = [f"# {line}" if line else "#" for comment in comments for line in _wrapped(comment)]
+    lines = [f"# {line}" if line else "#" for comment in comments for line in _wrap_comment(comment)]
     roles = Roles(program.main)
     for family in families.found:
         lines += ["", *_block(family, blocks, stored, roles)]
@@ -50,7 +50,7 @@ def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames 
     return formatted
 
 
-def _wrapped(comment: str) -> list[str]:
+def _wrap_comment(comment: str) -> list[str]:
     """The comment in lines of at most 120 columns with their `# `; paths are not divided."""
     return textwrap.wrap(comment, 118, break_long_words=False, break_on_hyphens=False) or [""]
 

@@ -53,7 +53,7 @@ def scanned(around: StepBody, node: CallNode) -> Scanned:
     states = [step.number(value) for value in graph.inputs[: scan.states]]
     _declare(step, scan.states, scan.own)
     step.nodes()
-    new = [_kept(step, step.named(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
+    new = [_keep_state(step, step.named(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
     results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
     results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
     statements, results, last = _renamed(step.statements, results, states, [ref.number for ref in new])
@@ -64,7 +64,7 @@ def scanned(around: StepBody, node: CallNode) -> Scanned:
     return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
 
 
-def _kept(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:
+def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:
     """The new value of a state; if it is another state as it was, under a name of its own, since that state gets a new value too."""
     if ref.number == state or ref.number not in states:
         return ref

@@ -1,8 +1,8 @@
-"""Arithmetic of integers, exact for all of them.
+"""Exact arithmetic of integers in ONNX.
 
-In: tensors of int32 or int64, divisors that are numbers or tensors. Out: what PyTorch computes, which wraps around at the ends of the type.
-Always: ONNX Runtime's Pow, ReduceSum, ReduceProd and Mod with `fmod=1` convert int64 to float64, which loses digits beyond 2**53, so none
-is used. Its Div and Mod end the process for the least integer by -1, so -1 never divides.
+In: tensors of int32 or int64; divisors that are numbers or tensors. Out: the same results as PyTorch, which wrap around at the ends of the
+type. Always: Pow, ReduceSum, ReduceProd and Mod with `fmod=1` are not used, because ONNX Runtime computes them in float64, which loses
+digits beyond 2**53. Nothing is divided by -1, because ONNX Runtime's Div and Mod end the process for the least integer divided by -1.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from ...ops.base import numel
 from .expressions import TensorExpr
 
 _BITS = 6
-"""Of exponents that are tensors: greater ones than 63 leave no digit of the power, but for bases of -1, 0 and 1."""
+"""The bits that are read of an exponent in a tensor. For exponents above 63, all powers but those of -1, 0 and 1 overflow."""
 
 
 def floor_quotient(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """The quotient, rounded down; `number` is the divisor if it is known. What was rounded up is one less: there, the quotient times the
-    divisor is beyond `x`."""
+    """The quotient, rounded down. `number` is the divisor if it is known.
+
+    Div rounds towards zero. Where that rounds up, the quotient times the divisor is beyond `x`, and 1 is subtracted.
+    """
     if number == -1:
         return -x
     by = _without_minus_one(divisor, number)
@@ -34,12 +36,12 @@ def floor_quotient(x: TensorExpr, divisor: TensorExpr, number: int | None) -> Te
 
 
 def floor_remainder(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """What is left, with the sign of the divisor."""
+    """The remainder of a division that rounds down: it has the sign of the divisor."""
     return x - x if number == -1 else x.op("Mod", _without_minus_one(divisor, number))
 
 
 def remainder_towards_zero(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """What is left, with the sign of `x`."""
+    """The remainder of a division that rounds towards zero: it has the sign of `x`."""
     if number == -1:
         return x - x
     by = _without_minus_one(divisor, number)
@@ -47,12 +49,12 @@ def remainder_towards_zero(x: TensorExpr, divisor: TensorExpr, number: int | Non
 
 
 def _without_minus_one(divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """1 where the divisor is -1: what is left is 0 of both."""
+    """The divisor with 1 in place of -1. The remainder is 0 for both."""
     return divisor if number is not None else divisor.equal(-1).choose(divisor.like(1), divisor)
 
 
-def power(base: TensorExpr, exponent: int) -> TensorExpr:
-    """By squaring."""
+def raise_to_power(base: TensorExpr, exponent: int) -> TensorExpr:
+    """A power with a constant exponent, by repeated squaring."""
     if exponent < 2:
         return base.op("Identity") if exponent else base - base + 1
     result: TensorExpr | None = None
@@ -65,9 +67,12 @@ def power(base: TensorExpr, exponent: int) -> TensorExpr:
     return result
 
 
-def power_of_tensors(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
-    """By squaring too. Of negative exponents, PyTorch rounds towards 0: only powers of 1 and -1 are not 0, and these repeat, as do those
-    of exponents that are too great."""
+def raise_to_tensor(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
+    """A power with a tensor of exponents, by repeated squaring.
+
+    PyTorch rounds powers with negative exponents towards 0, so that only powers of 1 and -1 are not 0. These depend on the parity of the
+    exponent alone, which also stands for exponents beyond the bits that are read.
+    """
     parity, greatest = exponent.op("Mod", exponent.like(2)), 2**_BITS - 1
     left = exponent.less(0).choose(parity, exponent.greater(greatest).choose(parity + (greatest - 1), exponent))
     is_lost = exponent.less(0).op("And", abs(base).equal(1).negation())
@@ -81,39 +86,40 @@ def power_of_tensors(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
     return is_lost.choose(result.like(0), result)
 
 
-def total(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr:
-    """The sum over axes of int64, as a product with ones, which ONNX Runtime computes in int64."""
+def sum_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr:
+    """The sum of int64 over axes. It is a matrix product with ones, which ONNX Runtime computes in int64."""
     count = numel(tuple(shape[axis] for axis in axes))
     ones = TensorExpr(x.site, x.site.add("Expand", [x.site.scalar(1, INT64), x.site.ints([count, 1])]), INT64)
-    return _reshaped(_rows(x, shape, axes).op("MatMul", ones), result)
+    return _reshape(_as_rows(x, shape, axes).op("MatMul", ones), result)
 
 
-def whole_product(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr | None:
-    """The product over axes of int64, of halves again and again; None if the number of factors is not known."""
+def multiply_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr | None:
+    """The product of int64 over axes: the two halves of the factors are multiplied until one is left. None if the number of factors is
+    not known."""
     count = numel(tuple(shape[axis] for axis in axes))
     if not isinstance(count, int) or not count:
         return None
-    rows = _rows(x, shape, axes)
+    rows = _as_rows(x, shape, axes)
 
-    def part(start: int, stop: int) -> TensorExpr:
+    def cut(start: int, stop: int) -> TensorExpr:
         return rows.op("Slice", *(rows.like([n]) for n in (start, stop, 1)))
 
     while count > 1:
         half = count // 2
-        halves = part(0, half) * part(half, 2 * half)
-        rows = halves.op("Concat", part(2 * half, count), axis=1) if count % 2 else halves
+        halves = cut(0, half) * cut(half, 2 * half)
+        rows = halves.op("Concat", cut(2 * half, count), axis=1) if count % 2 else halves
         count = count - half
-    return _reshaped(rows, result)
+    return _reshape(rows, result)
 
 
-def _rows(x: TensorExpr, shape: Shape, axes: Sequence[int]) -> TensorExpr:
-    """A matrix with a row for each result."""
+def _as_rows(x: TensorExpr, shape: Shape, axes: Sequence[int]) -> TensorExpr:
+    """The tensor as a matrix with a row for each result of a reduction."""
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     order = [*kept, *axes]
     moved = x if order == sorted(order) else x.op("Transpose", perm=order)
-    return _reshaped(moved, [numel(tuple(shape[axis] for axis in some)) for some in (kept, axes)])
+    return _reshape(moved, [numel(tuple(shape[axis] for axis in some)) for some in (kept, axes)])
 
 
-def _reshaped(x: TensorExpr, shape: Sequence[Dim]) -> TensorExpr:
-    """A size of 0 is one."""
+def _reshape(x: TensorExpr, shape: Sequence[Dim]) -> TensorExpr:
+    """Without `allowzero`, a 0 in the shape would keep the size of the input's axis."""
     return x.op("Reshape", shape, allowzero=1)

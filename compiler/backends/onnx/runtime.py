@@ -17,7 +17,7 @@ import onnxruntime
 from onnx import ModelProto, load
 
 from ...ir.elements import Array
-from ...ir.ports import Port, fits
+from ...ir.ports import Port, shape_fits
 from .devices import DeviceUnavailable, check_used, providers
 from .endings import ends
 from .failures import RunFailed, of_runtime, run_failure
@@ -33,7 +33,7 @@ __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort
 
 
 @contextmanager
-def _explained(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
+def _explain_failures(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
     """Turns ONNX Runtime's exceptions into a `RunFailed`, which names the stage."""
     try:
         yield
@@ -52,7 +52,7 @@ def _require_names(values: object) -> None:
 def _check_results(outputs: Mapping[str, Port], results: Mapping[str, Array]) -> None:
     """Some kernels, such as ReduceSum of the last axis, keep an axis that they should remove, where there are no elements."""
     for name, result in results.items():
-        if not fits(outputs[name].shape, result.shape):
+        if not shape_fits(outputs[name].shape, result.shape):
             raise RunFailed(
                 f"the output `{name}` is {outputs[name]}: without elements, ONNX Runtime makes one of shape {list(result.shape)}"
             )
@@ -100,7 +100,7 @@ class OnnxSession:
         feeds = feed(self.inputs, by_name(self.inputs, arrays, named))
         shapes = {name: array.shape for name, array in feeds.items()}
         self._check_shapes(shapes)
-        with _explained(shapes):
+        with _explain_failures(shapes):
             results = fetch(self._session, feeds, self.outputs)
         if any(0 in shape for shape in shapes.values()):
             _check_results(self.outputs, results)
@@ -122,7 +122,7 @@ class OnnxSession:
         feeds = feed({name: self.inputs[name] for name in arrays}, arrays)
         shapes = {name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()}
         self._check_shapes(shapes)
-        with _explained(shapes):
+        with _explain_failures(shapes):
             return fetch_kept(self._session, feeds, own, kept, self.outputs)
 
     def placement(self) -> Placement:

@@ -29,7 +29,7 @@ class Hint(Record):
         return bool(self.help)
 
 
-def unwrapped(text: str) -> str:
+def strip_brackets(text: str) -> str:
     """An expression without the brackets around all of it: `(-1)` is `-1`, and `(a) + (b)` stays."""
     while text[:1] == "(" and text[-1:] == ")" and '"' not in text:
         depths = list(accumulate((character == "(") - (character == ")") for character in text))

@@ -19,7 +19,7 @@ from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
 from ..scopes.scope import BlockDef, Scope
 from ..scopes.show import show_value
 from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
-from .argument_edits import Hint, moved_last, removed, rewritten, unwrapped
+from .argument_edits import Hint, moved_last, removed, rewritten, strip_brackets
 from .parameters import extra_argument_hint, is_activation
 from .tensor_arguments import pipeline_text, tensor_hint
 
@@ -141,7 +141,7 @@ def list_hint(owner: str, slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
     if not slots or not isinstance(slots[-1].kind, ListKind):
         return Hint()
     before, items = node.positional[: len(slots) - 1], node.positional[len(slots) - 1 :]
-    listed = f"[{', '.join(unwrapped(e.span.text) for e in items)}]"
+    listed = f"[{', '.join(strip_brackets(e.span.text) for e in items)}]"
     written = [*(e.span.text for e in before), listed]
     return Hint(f"write several values as a list: `{owner} {' '.join(written)}`", rewritten(items[0].span, items[-1].span, listed))
 

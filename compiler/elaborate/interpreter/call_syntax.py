@@ -18,7 +18,7 @@ from ..builtins import INFINITE, OF_TENSORS
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
-from .argument_edits import Hint, unwrapped
+from .argument_edits import Hint, strip_brackets
 from .base import Interpreter, Part
 from .stage_parameters import StageParameters, is_parameter
 from .tensor_arithmetic import infix, prefix
@@ -52,7 +52,7 @@ class CallSyntax(Part):
     def mixed(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
         if not has_tensor(expr, scope):
-            return self._number(expr, scope)
+            return self._evaluate_number(expr, scope)
         match expr:
             case ast.Name(span, name):
                 return self.interpreter.operand(ast.Apply(span, name, span, (), ()), scope)
@@ -69,7 +69,7 @@ class CallSyntax(Part):
                 return self.interpreter.operand(call, scope)
         raise Failure(NotForTensors(*_reason(expr)), expr.span)
 
-    def _number(self, expr: ast.Expr, scope: Scope) -> Any:
+    def _evaluate_number(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression without tensors; next to a tensor it may be infinite."""
         match expr:
             case ast.Name(name=name) if name == INFINITE and scope.find(name) is None:
@@ -166,6 +166,6 @@ def _tensors_first(node: ast.Apply, count: int, scope: Scope) -> Hint:
     if node.name == "where" and short and len(node.positional) == 3 and not node.keywords and has_tensor(node.positional[2], scope):
         written = f"where({others[0]}, {last}, {others[1]}, reverse=true)"
         return Hint(f"tensors come first: `{written}`", (Edit(node.span, written),))
-    written = f"{unwrapped(last)} -> {' '.join((node.name, *others))}"
+    written = f"{strip_brackets(last)} -> {' '.join((node.name, *others))}"
     shown = count == 0 and len(written) <= _LONGEST and "\n" not in written
     return Hint(f"tensors come first: `{written}`" if shown else "tensors come first")

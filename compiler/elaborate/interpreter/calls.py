@@ -177,7 +177,7 @@ def _result(entry: Entry, parts: Parts) -> Flow:
 def add_node(node: Node, scope: Scope, session: ElaborationSession) -> None:
     frame = scope.frame
     assert frame is not None
-    session.grow(frame.graph, node, node.span, frame.trace)
+    session.append_node(frame.graph, node, node.span, frame.trace)
 
 
 class SeenFrom(Record):

@@ -96,7 +96,7 @@ class Conditionals(Part):
         made = Value(type_, node.span, spatial=training.spatial and evaluation.spatial, weak=weak)
         taken = (type_.dtype, type_.dtype)
         chosen = OpNode(ByMode(), (training, evaluation), (made,), "", node.span, (), taken=taken)
-        self.session.grow(scope.frame.graph, chosen, node.span, scope.frame.trace)
+        self.session.append_node(scope.frame.graph, chosen, node.span, scope.frame.trace)
         return made
 
     def _noted(self, node: ast.If, taken: bool, scope: Scope, flows: tuple[Flow | None, Flow], nodes: int, choices: int) -> Flow:

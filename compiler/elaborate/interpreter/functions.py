@@ -107,9 +107,9 @@ class Functions(Part):
         check_depth(self.session, name.span)
         active.append(let.node)
         try:
-            self.session.settle(binding, self.interpreter.evaluate(let.node.value, let.scope))
+            self.session.settle_binding(binding, self.interpreter.evaluate(let.node.value, let.scope))
         except (Failure, AlreadyReported):
-            self.session.settle(binding, UNKNOWN)  # a further use must not report the failure again
+            self.session.settle_binding(binding, UNKNOWN)  # a further use must not report the failure again
             raise
         finally:
             active.pop()
@@ -121,7 +121,7 @@ def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
     if session.levels(fn.node) == MAX_DEPTH:
         raise Failure(EndlessRecursion(fn.node.name.name, "function", MAX_DEPTH), expr.span)
     check_depth(session, expr.span)
-    if session.budget.exceeds(CALLS, 1):
+    if not session.budget.try_spend(CALLS, 1):
         raise Failure(TooManyCalls(CALLS.limit), expr.span, final=True)
 
 

@@ -18,7 +18,7 @@ from ...ir.values import Value
 from ...ops.base import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
 from ..inferences import Inferred
-from ..limits import check_tensor, weight
+from ..limits import check_tensor, size_of_value
 from ..scopes.failures import Failure
 from ..scopes.scope import GraphFrame
 from ..scopes.values import Flow, TensorTuple
@@ -46,7 +46,7 @@ class NodeText:
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
     session.count_stage(text.span, frame.trace)
-    session.count_items(sum([weight(value) for value in op.args.values()]), text.span)
+    session.count_items(sum([size_of_value(value) for value in op.args.values()]), text.span)
     types = seen_types(op, inputs, session)
     known = session.inferences.find(op, types)
     made = known or _infer(op, types, inputs, frame, session, text)
@@ -67,7 +67,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
         node.taken = tuple([t.dtype for t in types])
     if text.shared is not None and not isinstance(op, ParameterOf):
         check_shared(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
-    session.grow(frame.graph, node, text.span, frame.trace)
+    session.append_node(frame.graph, node, text.span, frame.trace)
     if len(outputs) == 1:
         return outputs[0]
     return TensorTuple(outputs, node if op.extras else None)

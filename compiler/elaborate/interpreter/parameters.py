@@ -14,7 +14,7 @@ from ...errors.arguments import ArgumentTwice, MissingArgument, TooManyArguments
 from ...ir.origins import Decided, Origin, has_origin, moved, plain
 from ...ir.reals import named
 from ...ops.base import Operator
-from ..limits import weight
+from ..limits import size_of_value
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
 from .argument_edits import Hint, labelled, rewritten, separated
@@ -95,7 +95,7 @@ class Parameters(Part):
                 raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             seen_from = inner if written is None else scope
             value = self.session.decisions.about(bound.given, bound.decisions, self.interpreter.evaluate, expr, seen_from)
-            self.session.count_items(_TRACED * weight(value), expr.span)
+            self.session.count_items(_TRACED * size_of_value(value), expr.span)
             bound.values[name] = bound.name(name, value, parameter.default)
             if isinstance(parameter.default, ast.Boolean):
                 bound.flags[name] = parameter.default.value

@@ -67,20 +67,20 @@ SETTINGS = (
 """All of them, in the order of the documentation."""
 
 
-def similar(word: str) -> tuple[str, ...]:
+def similar_settings(word: str) -> tuple[str, ...]:
     """The settings that may be meant by another word."""
     own = tuple(setting for setting, others in OF_OTHERS.items() if word in others)
     return own or tuple(near(word, SETTINGS))
 
 
-def remedy(word: str, value: str) -> str:
+def setting_advice(word: str, value: str) -> str:
     """How what is no setting is written, with its first argument; empty if that is not known."""
     if word in OF_OPTIMIZERS:
-        return of_an_optimizer(word, value)
+        return optimizer_advice(word, value)
     return next((text.format(value=value) for words, text in REMEDIES.items() if word in words), "")
 
 
-def of_an_optimizer(word: str, value: str) -> str:
+def optimizer_advice(word: str, value: str) -> str:
     """How an argument of the optimizer is written, if this is one."""
     name = OF_OPTIMIZERS.get(word)
     return f"it is an argument of the optimizer: write `optimizer adamw {name}={value}`" if name is not None else ""
@@ -108,11 +108,11 @@ def assigned(statement: ast.Statement) -> tuple[str, str] | None:
     """The setting, or the argument of an optimizer, that is written as a tensor, `epochs = 3`, and what it is set to."""
     match statement:
         case ast.Assign(targets=(name,), unpack=False, value=ast.Pipeline(head=head, stages=())):
-            return (name.name, _written(head)) if _is_set(name.name, head) else None
+            return (name.name, _written_arguments(head)) if _is_set(name.name, head) else None
     return None
 
 
-def _written(head: ast.Tensor) -> str:
+def _written_arguments(head: ast.Tensor) -> str:
     """The arguments of a setting: those of a call, `adam(lr=0.1)`, without its parentheses."""
     if not isinstance(head, ast.Apply) or not head.called:
         return head.span.text

@@ -25,37 +25,37 @@ def tensor_form(node: ast.Apply) -> str:
         return ""
     if name in _PARAMETERS and not node.called:
         return f"param {arguments[0].span.text} as {name}" if len(arguments) == 1 else ""
-    sizes = _sizes(arguments)
+    sizes = _listed_sizes(arguments)
     if name in _FILLED and 0 < len(sizes) <= len(_INDICES):
-        return _table(sizes, "float32", _FILLED[name])
+        return _table_text(sizes, "float32", _FILLED[name])
     if name == "eye" and len(sizes) == 1:
-        return _table(sizes * 2, "float32", "1 if i == j else 0")
+        return _table_text(sizes * 2, "float32", "1 if i == j else 0")
     if name == "arange" and len(sizes) == len(arguments):
-        return _counted(sizes)
+        return _arange_text(sizes)
     return ""
 
 
-def _sizes(arguments: Sequence[ast.Expr]) -> list[str]:
+def _listed_sizes(arguments: Sequence[ast.Expr]) -> list[str]:
     """The numbers, also those of one list; none if an argument is anything else."""
     first = arguments[0]
     items = first.items if len(arguments) == 1 and isinstance(first, ast.ListExpr) else arguments
     return [item.span.text for item in items] if all(isinstance(item, _SIMPLE) for item in items) else []
 
 
-def _table(sizes: Sequence[str], dtype: str, formula: str) -> str:
+def _table_text(sizes: Sequence[str], dtype: str, formula: str) -> str:
     return f"table ({', '.join(_INDICES[: len(sizes)])}) [{', '.join(sizes)}] {dtype} = {formula}"
 
 
-def _counted(bounds: Sequence[str]) -> str:
+def _arange_text(bounds: Sequence[str]) -> str:
     """`arange(stop)`, `arange(start, stop)` and `arange(start, stop, step)`, the last of literals."""
     match bounds:
         case [stop]:
-            return _table([stop], "int64", "i")
+            return _table_text([stop], "int64", "i")
         case [start, stop]:
-            return _table([f"{stop} - {start}" if start != "0" else stop], "int64", f"i + {start}" if start != "0" else "i")
+            return _table_text([f"{stop} - {start}" if start != "0" else stop], "int64", f"i + {start}" if start != "0" else "i")
         case [start, stop, step] if all(bound.isdecimal() for bound in bounds) and int(step):
             count = len(range(int(start), int(stop), int(step)))
-            return _table([str(count)], "int64", f"{step} * i" + (f" + {start}" if start != "0" else ""))
+            return _table_text([str(count)], "int64", f"{step} * i" + (f" + {start}" if start != "0" else ""))
     return ""
 
 

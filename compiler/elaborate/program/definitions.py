@@ -37,20 +37,20 @@ class Definitions:
         self._settled: list[tuple[Binding, Any]] = []
         self._spent: dict[Resource, int] = {}
 
-    def budget(self) -> Budget:
+    def next_budget(self) -> Budget:
         """What the next elaboration may take."""
         return Budget(self._spent)
 
-    def unused(self) -> list[Found]:
+    def unused_names(self) -> list[Found]:
         """The warnings of names that are not used, at most as many as are shown."""
         if self._unused is None:
             self._unused = [*islice(unused(self.file, self._names), MAX_ERRORS)]
         return self._unused
 
-    def scope(self, session: ElaborationSession) -> Scope:
+    def file_scope(self, session: ElaborationSession) -> Scope:
         """The scope of the file. Its errors are reported to the first session; each further one gets the first of them."""
         if self._scopes:
-            self._restore()
+            self._restore_bindings()
             session.files = {name: scope for name, (scope, _) in self._scopes.items()}
             first = None if self._failure is None else next((d for d in self._failure.diagnostics if d.severity == "error"), None)
             session.diagnostics += () if first is None else (first,)
@@ -65,13 +65,13 @@ class Definitions:
         self._scopes = {name: (scope, scope.incomplete) for name, scope in session.files.items()}
         return made
 
-    def finish(self, session: ElaborationSession) -> None:
+    def record_elaboration(self, session: ElaborationSession) -> None:
         """After an elaboration: what it has taken counts for the next one."""
         self._settled = session.settled
-        for resource, amount in session.budget.finish().items():
+        for resource, amount in session.budget.total_spent().items():
             self._spent[resource] = self._spent.get(resource, 0) + amount
 
-    def _restore(self) -> None:
+    def _restore_bindings(self) -> None:
         """What the last elaboration evaluated at its first use is forgotten, since another model may give it another value."""
         for binding, value in reversed(self._settled):
             binding.value = value

@@ -45,10 +45,10 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
                 with session.catching(()):
                     value = _as_default(params[name], name, let.value, files, scope, elaborator)
             if value is None:
-                session.settle(files.names[name], LazyLet(let, scope))
+                session.settle_binding(files.names[name], LazyLet(let, scope))
             else:
                 bound.values[name] = bound.name(name, value)
-                session.settle(files.names[name], bound.values[name])
+                session.settle_binding(files.names[name], bound.values[name])
     return bound
 
 

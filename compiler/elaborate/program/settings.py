@@ -16,7 +16,7 @@ from ...ir.origins import plain
 from ...ir.training import Setting, SettingArgument, SettingStage, Word
 from ...ops.base import Operator
 from ..interpreter.elaborator import Elaborator
-from ..names.setting_words import NAMED, REPEATED, SETTINGS, arithmetic, assigned, of_an_optimizer, remedy, similar
+from ..names.setting_words import NAMED, REPEATED, SETTINGS, arithmetic, assigned, optimizer_advice, setting_advice, similar_settings
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
@@ -35,18 +35,19 @@ def without_mistaken(statements: tuple[ast.Statement, ...], session: Elaboration
             session.report(SettingArithmetic(word, span.text), span)
         elif (setting := assigned(statement)) is not None:
             word, value = setting
-            session.report(SettingAssigned(word, value, of_an_optimizer(word, value)), statement.span)
+            session.report(SettingAssigned(word, value, optimizer_advice(word, value)), statement.span)
         else:
             made.append(statement)
     return tuple(made)
 
 
-def _remedy(node: ast.Setting, scope: Scope) -> str:
-    """How what is no setting is written, where that is known."""
+def _setting_advice(node: ast.Setting, scope: Scope) -> str:
+    """The help for a word that is no setting; empty if none is known."""
     name, stage = node.word.name, node.stages[0]
     arguments = (*stage.positional, *(k.value for k in stage.keywords)) if isinstance(stage, ast.Apply) else ()
     is_stage = name in Operator.registry or scope.find(name) is not None
-    return remedy(name, arguments[0].span.text if arguments else "...") or (f"give the tensor a name: `{name} = ...`" if is_stage else "")
+    advice = setting_advice(name, arguments[0].span.text if arguments else "...")
+    return advice or (f"give the tensor a name: `{name} = ...`" if is_stage else "")
 
 
 def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elaborator: Elaborator) -> tuple[Setting, ...]:
@@ -59,7 +60,7 @@ def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elabo
             continue
         word = statement.word
         if word.name not in SETTINGS:
-            session.report(UnknownSetting(word.name, similar(word.name), SETTINGS, _remedy(statement, scope)), word.span)
+            session.report(UnknownSetting(word.name, similar_settings(word.name), SETTINGS, _setting_advice(statement, scope)), word.span)
             continue
         if word.name in first and word.name not in REPEATED:
             session.report(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))

@@ -16,9 +16,9 @@ from ...dims import Dim, SymDim, minimum
 from ...ir.types import BOOL, INT64
 from ...ir.values import Value
 from ..builder import ImportRefused
-from .counted import Counting
 from .dimensions import Dimensions
 from .emitter import Emitter, ranged
+from .loop_counts import LoopCondition
 from .loops import looped
 from .reading import attributes
 from .scopes import Names
@@ -163,8 +163,8 @@ class Control:
         if goes is not None and not (isinstance(goes, Known) and bool(goes.array.reshape(-1)[0])):
             raise ImportRefused("stops when data say so", _decided_by(self.importer, self.node))
         starts = [site.item(n) for n in range(2, len(self.node.input))]
-        further = Counting(body, starts, self._evaluated, self.emit.facts).steps()
-        count = self._count(None if further is None else further + 1)
+        further = LoopCondition(body, starts, self._evaluate_names, self.emit.facts).count_steps()
+        count = self._count_steps(None if further is None else further + 1)
         if isinstance(count, int) and count > MOST_STEPS:
             raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
         before = self.importer.remembered()
@@ -174,9 +174,9 @@ class Control:
             if not isinstance(count, int) or count > MOST_COPIES:
                 raise
         before.take_back()
-        return self._copied(body, count, starts, further is not None)
+        return self._unroll(body, count, starts, further is not None)
 
-    def _count(self, counted: Dim | None) -> Dim:
+    def _count_steps(self, counted: Dim | None) -> Dim:
         """The number of steps: that which is given, or which the condition of the body allows, if that is fewer."""
         given = dims_of(self.site.item(0)) if self.site.has(0) else None
         if given is None and (self.site.has(0) or counted is None):
@@ -191,7 +191,7 @@ class Control:
             return counted
         return minimum(most, counted)
 
-    def _evaluated(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
+    def _evaluate_names(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
         """What names of the body are in a step; what is computed for that is taken back."""
         body = self._graph("body")
         inner = Names(self.names)
@@ -209,13 +209,13 @@ class Control:
         numbers = self.emit.table((count,), ranged(0, 0, 1), INT64)
 
         def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
-            tensors = self._tensors(self._steps(body, [parts[0], Known(np.asarray(True)), *before], counted))
+            tensors = self._tensors(self._step_results(body, [parts[0], Known(np.asarray(True)), *before], counted))
             return tensors[: len(starts)], tensors[len(starts) :]
 
         last, stacked = looped(self.emit, [site_tensor(self.site, item) for item in starts], [(numbers, 0)], step)
         return [*last, *stacked]
 
-    def _steps(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
+    def _step_results(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
         """What a step gives. Its condition is not computed where the number of steps says what it is."""
         if counted:
             return self._results(body, given, slice(1, None))
@@ -223,11 +223,11 @@ class Control:
         _require_going(goes)
         return made
 
-    def _copied(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
+    def _unroll(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
         """Its steps one after the other."""
         states, collected = list(starts), list[list[Value]]()
         for number in range(count):
-            made = self._steps(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
+            made = self._step_results(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
             states = list(made[: len(starts)])
             collected.append(self._tensors(made[len(starts) :]))
         if not collected and len(body.output) > 1 + len(starts):

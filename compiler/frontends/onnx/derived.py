@@ -43,10 +43,10 @@ def derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int
     if node.op_type in _SAME:
         return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
     others = [_trace(item) for item in inputs[1:] if isinstance(item, Known)]
-    return Known(made, first.name, _short(f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}"))
+    return Known(made, first.name, _shorten_layout(f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}"))
 
 
-def _short(layout: str) -> str:
+def _shorten_layout(layout: str) -> str:
     """A layout, its digest where it is long: in a chain of nodes that each take a tensor twice, its length doubles."""
     return layout if len(layout) < 256 else f"|{sha256(layout.encode()).hexdigest()}"
 

@@ -206,14 +206,14 @@ class Emitter:
             known = weights[spec.name]
             array = known.array
             if known.name:
-                self._own((known.name, known.layout), (label, spec.name))
+                self._set_owner((known.name, known.layout), (label, spec.name))
             if array.shape != tuple(spec.shape):
                 raise ImportRefused(f"its {spec.name} has the shape {list(array.shape)}, and {list(spec.shape)} is needed")
             self.weights[prefix + spec.name] = np.ascontiguousarray(array.astype(numpy_dtype(spec.dtype), copy=False)).reshape(array.shape)
 
-    def _own(self, numbers: tuple[str, str], parameter: tuple[str, str]) -> None:
+    def _set_owner(self, numbers: tuple[str, str], parameter: tuple[str, str]) -> None:
         if numbers not in self._owners:
-            self.journal.put(self._owners, numbers, parameter)
+            self.journal.set_item(self._owners, numbers, parameter)
 
     def bias_axis(self, value: Value) -> int | None:
         """The axis of the bias of the operator that made a tensor, if it can have one."""
@@ -245,7 +245,7 @@ class Emitter:
         key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
         if key not in self._tensors:
             made = self._table(known.array) if is_made_up(known.name) else None
-            self.journal.put(self._tensors, key, (known, made or self._parameter(known)))
+            self.journal.set_item(self._tensors, key, (known, made or self._parameter(known)))
         return self._tensors[key][1]
 
     def _parameter(self, known: Known) -> Value:

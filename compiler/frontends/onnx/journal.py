@@ -24,7 +24,7 @@ class Journal:
         """Where the journal is now."""
         return len(self._undo)
 
-    def put(self, into: dict[Key, Item], key: Key, item: Item) -> None:
+    def set_item(self, into: dict[Key, Item], key: Key, item: Item) -> None:
         """Sets an item of a dictionary."""
         if key in into:
             before = into[key]
@@ -33,7 +33,7 @@ class Journal:
             self._undo.append(lambda: into.pop(key))
         into[key] = item
 
-    def add(self, into: set[Item], item: Item) -> None:
+    def add_member(self, into: set[Item], item: Item) -> None:
         """Adds an item to a set."""
         if item not in into:
             into.add(item)

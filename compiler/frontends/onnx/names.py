@@ -141,7 +141,7 @@ class Labels:
         self._mend(before, last=False)
         counter = ".".join([*before, kind])
         while True:
-            self._journal.put(self._counts, counter, self._counts.get(counter, 0) + 1)
+            self._journal.set_item(self._counts, counter, self._counts.get(counter, 0) + 1)
             path = [*before, f"{kind}{self._counts[counter]}"]
             if self._open(path, last=True):
                 return self._take(".".join(path))
@@ -157,9 +157,9 @@ class Labels:
 
     def _take(self, label: str) -> str:
         parts = label.split(".")
-        self._journal.add(self._taken, label)
+        self._journal.add_member(self._taken, label)
         for n in range(1, len(parts)):
-            self._journal.add(self._levels, ".".join(parts[:n]))
+            self._journal.add_member(self._levels, ".".join(parts[:n]))
         return label
 
 

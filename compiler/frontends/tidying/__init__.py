@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...ir.graph import Program
 from ...ir.walk import graphs
 from .dead import count_operators, without_dead
-from .iterations import iterations
+from .iterations import extract_iterations
 from .masks import masks
 from .own_weights import give_weights
 from .patterns import PATTERNS
@@ -35,6 +35,6 @@ def tidy(program: Program) -> None:
     positions(program)
     without_dead(program.main)
     dissolved(program.main)
-    iterations(program.main)
+    extract_iterations(program.main)
     give_weights(program.main)
     count_operators(program.main)

@@ -28,16 +28,16 @@ Place = tuple[int, int]
 """Of a tensor in an iteration: the number of its node, and of its result."""
 
 
-def iterations(main: Graph) -> None:
+def extract_iterations(main: Graph) -> None:
     """Makes calls of the iterations, in all graphs."""
     waiting = list(graphs(main))
     names = {graph.name.lower() for graph in waiting}
     while waiting:
         graph = waiting.pop()
-        for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _counted(node.label)}, key=len):
-            run = _run(graph, prefix)
+        for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _numbered_prefixes(node.label)}, key=len):
+            run = _find_run(graph, prefix)
             if run is not None:
-                waiting += _put(graph, run, _name(prefix, names))
+                waiting += _insert_calls(graph, run, _iteration_name(prefix, names))
 
 
 class _Run(Record):
@@ -53,7 +53,7 @@ class _Run(Record):
     outer: tuple[Value, ...]
 
 
-def _counted(label: str) -> Iterator[tuple[str, int]]:
+def _numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
     """What is before a number that is a part of a label with more parts after it, and the number."""
     at = 0
     for part in label.split(".")[:-1]:
@@ -62,11 +62,11 @@ def _counted(label: str) -> Iterator[tuple[str, int]]:
         at += len(part) + 1
 
 
-def _run(graph: Graph, prefix: str) -> _Run | None:
+def _find_run(graph: Graph, prefix: str) -> _Run | None:
     """The iterations that the labels with this beginning count, None if their nodes are not alike."""
     firsts: dict[int, int] = {}
     for at, node in enumerate(graph.nodes):
-        for before, number in _counted(node.label):
+        for before, number in _numbered_prefixes(node.label):
             if before == prefix:
                 firsts.setdefault(number, at)
     count = len(firsts)
@@ -77,16 +77,16 @@ def _run(graph: Graph, prefix: str) -> _Run | None:
         return None
     if any(re.fullmatch(re.escape(prefix) + r"\d+", node.label) for node in graph.nodes):
         return None
-    runs = (_at(graph, prefix, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
+    runs = (_match_run(graph, prefix, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
     return next((run for run in runs if run is not None), None)
 
 
-def _at(graph: Graph, prefix: str, start: int, length: int, count: int) -> _Run | None:
+def _match_run(graph: Graph, prefix: str, start: int, length: int, count: int) -> _Run | None:
     """The iterations from a node on, if they are alike."""
     parts = [graph.nodes[start + i * length : start + (i + 1) * length] for i in range(count)]
-    if len(parts[-1]) < length or not all(_fits(part, f"{prefix}{i}.") for i, part in enumerate(parts)):
+    if len(parts[-1]) < length or not all(_has_own_keys(part, f"{prefix}{i}.") for i, part in enumerate(parts)):
         return None
-    if any(_kind(node) != _kind(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
+    if any(_kind_of(node) != _kind_of(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
         return None
     places = [{id(value): (at, k) for at, node in enumerate(part) for k, value in enumerate(node.outputs)} for part in parts]
     carried: set[Place] = set()
@@ -122,7 +122,7 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
     return found <= {(run.count - 1, run.carried)}
 
 
-def _fits(nodes: Sequence[Node], own: str) -> bool:
+def _has_own_keys(nodes: Sequence[Node], own: str) -> bool:
     """Whether all keys of the nodes are below their iteration's label, and none is of a module that is read elsewhere too."""
     for node in nodes:
         label = node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
@@ -137,13 +137,13 @@ def _has_keys(node: Node) -> bool:
     return bool(node.label) or (isinstance(node, OpNode) and (isinstance(node.op, ParameterOf) or any(s.persistent for s in node.specs)))
 
 
-def _kind(node: Node) -> object:
+def _kind_of(node: Node) -> object:
     """Equal for nodes that may be the same in two iterations."""
     what = type(node.op) if isinstance(node, OpNode) else node.graph.name
     return what, len(node.inputs), tuple((value.type.rank, value.type.dtype) for value in node.outputs)
 
 
-def _name(prefix: str, taken: set[str]) -> str:
+def _iteration_name(prefix: str, taken: set[str]) -> str:
     """What an iteration is called: `layer` of `layers`."""
     word = prefix.rstrip(".").rpartition(".")[2] or "step"
     word = word.removesuffix("s") if len(word) > 2 and not word.isdecimal() else word
@@ -152,13 +152,13 @@ def _name(prefix: str, taken: set[str]) -> str:
     return name
 
 
-def _put(graph: Graph, run: _Run, name: str) -> list[Graph]:
+def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
     """Puts the calls into the graph; the graphs of the iterations."""
     calls: list[CallNode] = []
     given = run.before
     for i in range(run.count):
         nodes = graph.nodes[run.start + i * run.length : run.start + (i + 1) * run.length]
-        made = _iteration(nodes, Graph(name, "block", graph.span), f"{run.prefix}{i}.", given, run)
+        made = _make_body(nodes, Graph(name, "block", graph.span), f"{run.prefix}{i}.", given, run)
         result = made.outputs[0]
         old, given = given, Value(result.type, result.span, result.name)
         calls.append(CallNode(made, (calls[-1].outputs[0] if calls else old, *run.outer), (given,), f"{run.prefix}{i}", graph.span))
@@ -173,7 +173,7 @@ def _put(graph: Graph, run: _Run, name: str) -> list[Graph]:
     return [call.graph for call in calls]
 
 
-def _iteration(nodes: Sequence[Node], made: Graph, label: str, given: Value, run: _Run) -> Graph:
+def _make_body(nodes: Sequence[Node], made: Graph, label: str, given: Value, run: _Run) -> Graph:
     """The nodes as a graph of its own, with labels without the iteration's."""
     inputs = {id(value): Value(value.type, value.span, value.name) for value in (given, *run.outer)}
     made.inputs = list(inputs.values())

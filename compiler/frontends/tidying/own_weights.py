@@ -33,13 +33,13 @@ def _with_parameters(node: Node) -> list[Node]:
     names = [spec.name for spec in node.specs]
     if not isinstance(op, Parametric) or not set(names) <= set(op.as_tensors):
         return [node]
-    parameters = [_parameter(spec, node) for spec in node.specs]
+    parameters = [_make_parameter(spec, node) for spec in node.specs]
     given = type(op)(**{**op.args, NAMED: (*op.args.get(NAMED, ()), *names)})
     inputs = (*node.inputs, *(parameter.outputs[0] for parameter in parameters))
     return [*parameters, OpNode(given, inputs, node.outputs, "", node.span, ())]
 
 
-def _parameter(spec: ParameterSpec, node: OpNode) -> OpNode:
+def _make_parameter(spec: ParameterSpec, node: OpNode) -> OpNode:
     op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
     value = Value(TensorType(spec.dtype, spec.shape), node.span)
     return OpNode(op, (), (value,), spec.name, node.span, op.parameters(op.bind((), Facts())), frozen=node.frozen)

@@ -75,7 +75,7 @@ def from_module(
         if fixed.name != BATCH or not implied:
             raise
         note = f"The module's code depends on the number of samples: the batch is fixed at {fixed.size}, and `batch=false` says so."
-        return _with_notes(_Call(module, args, kwargs, dims, batch=False).imported(train, stated), [note])
+        return _with_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
 
 
 def _with_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
@@ -83,7 +83,7 @@ def _with_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Impo
     samples = 2
     while True:
         try:
-            return call.imported(train, stated, samples)
+            return call.export_graph(train, stated, samples)
         except SmallExample as small:
             if set(small.least) != {BATCH} or samples >= _FEW:
                 raise
@@ -118,12 +118,12 @@ class _Call:
         called = list(inspect.signature(module.forward).parameters)
         keys: list[tuple[str | int, ...]] = [(at, *called[at : at + 1]) for at in range(len(args))]
         samples = next((one.shape[0] for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.dim()), None)
-        self.names = [self._axes(dims, key, one, samples) for key, one in zip(keys, args, strict=True)]
-        self.named = {name: self._axes(dims, (name,), one, samples) for name, one in kwargs.items()}
+        self.names = [self._name_axes(dims, key, one, samples) for key, one in zip(keys, args, strict=True)]
+        self.named = {name: self._name_axes(dims, (name,), one, samples) for name, one in kwargs.items()}
         if not batch:
             self.names, self.named = tree_map(_without_batch, (self.names, self.named), is_leaf=_is_axes)
 
-    def _axes(self, dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any, samples: int | None) -> Any:
+    def _name_axes(self, dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any, samples: int | None) -> Any:
         """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name. By default axis 0 is
         the batch, if it has as many `samples` as that of the first tensor."""
         given = next((dims[key] for key in keys if dims and key in dims), None)
@@ -131,7 +131,7 @@ class _Call:
             by_number = _numbered(given)
             return tree_map_only(torch.Tensor, lambda _: by_number, example)
 
-        def usual(tensor: torch.Tensor) -> dict[int, str]:
+        def default_axes(tensor: torch.Tensor) -> dict[int, str]:
             if not tensor.dim():
                 return {}
             if tensor.shape[0] == samples:
@@ -141,9 +141,9 @@ class _Call:
             )
             return {}
 
-        return tree_map_only(torch.Tensor, usual, example)
+        return tree_map_only(torch.Tensor, default_axes, example)
 
-    def imported(self, train: bool, stated: Sequence[Condition], samples: int = 2) -> Imported:
+    def export_graph(self, train: bool, stated: Sequence[Condition], samples: int = 2) -> Imported:
         """The typed graph, by at least `samples` examples. Raises `ImportFailed`."""
         shared: dict[str, Any] = {}
         names, named = self.names, self.named
@@ -262,7 +262,7 @@ def _export(
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
         fixed = _FIXED.search(_fixes(str(error)))
-        obstacle = _fixed(fixed[1], fixed[2], _running(error, module)) if fixed else _failure(error, module)
+        obstacle = _fixed_obstacle(fixed[1], fixed[2], _running(error, module)) if fixed else _failure(error, module)
         if fixed:
             raise FixedSize(obstacle, fixed[1], int(fixed[2]), train=train) from error
         failed = ImportFailed((obstacle,))
@@ -333,7 +333,7 @@ def _fixes(message: str) -> str:
     return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
 
 
-def _fixed(name: str, size: str, where: str) -> Obstacle:
+def _fixed_obstacle(name: str, size: str, where: str) -> Obstacle:
     why = f"finds that {name} can only be {size}: the model's code depends on the number"
     if name == BATCH:
         return Obstacle("torch.export", why, where, f'fix it: `--input "{size}x... batch=false"`, in Python `dims={{0: [None, ...]}}`')

@@ -46,7 +46,7 @@ class Keys:
         """`apart`: a module whose calls compute differently is not shared as a whole, but its layers are."""
         self.tree = tree
         self.stored = stored
-        self.differing = self._differing()
+        self.differing = self._find_differing()
         """The calls of modules whose calls may not be uses of one stage."""
         self.apart = self.differing if apart else frozenset()
         """Those of them that are not shared as a whole. They have no label: the layers in them are declared around."""
@@ -69,20 +69,20 @@ class Keys:
 
     # --- modules that are called several times -------------------------------------------------------------------------------
 
-    def _differing(self) -> frozenset[ModuleCall]:
+    def _find_differing(self) -> frozenset[ModuleCall]:
         groups = _by_path(self.tree.root)
-        entered = set().union(*(self._entered(node) for node in self.stored))
-        several = [path for path, calls in groups.items() if len(calls) > 1 and self._holds(path) and self._differ(calls)]
+        entered = set().union(*(self._partly_entered(node) for node in self.stored))
+        several = [path for path, calls in groups.items() if len(calls) > 1 and self._holds(path) and self._calls_differ(calls)]
         return frozenset(call for path in (*several, *entered) for call in groups[path])
 
-    def _entered(self, node: Node) -> set[str]:
+    def _partly_entered(self, node: Node) -> set[str]:
         """The modules within which some uses of a parameter of theirs are, and others are not."""
         keys = self.stored[node].keys
         chains = [call.chain() for _, call in self._calls(node)]
         paths = [{one.path for one in chain if one.path and any(map(one.owns, keys))} for chain in chains]
         return {path for some in paths for path in some if not all(path in others for others in paths)}
 
-    def _differ(self, calls: Sequence[ModuleCall]) -> bool:
+    def _calls_differ(self, calls: Sequence[ModuleCall]) -> bool:
         """Whether calls of a module are better not one stage: they compute differently, or have layers of modules around."""
         foreign = any(not call.owns(inner.path) and self._holds(inner.path) for call in calls for inner in call.inside())
         return foreign or len({call.signature(self.stored) for call in calls}) > 1

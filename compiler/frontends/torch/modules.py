@@ -53,11 +53,11 @@ class ModuleCall:
         numbers = [int(member) if member.isdecimal() else -1 for member in members]
         return self.name == "Sequential" and -1 not in numbers and numbers == sorted(set(numbers))
 
-    def nodes(self) -> Iterator[Node]:
+    def all_nodes(self) -> Iterator[Node]:
         """All nodes inside, in order."""
         for item in self.items:
             if isinstance(item, ModuleCall):
-                yield from item.nodes()
+                yield from item.all_nodes()
             else:
                 yield item
 
@@ -70,7 +70,7 @@ class ModuleCall:
         def place(node: Node) -> Any:
             return node.name if node in stored else places.setdefault(node, ("input", len(places)))
 
-        for at, node in enumerate(self.nodes()):
+        for at, node in enumerate(self.all_nodes()):
             found.append((str(node.target), repr(torch.fx.node.map_arg((node.args, dict(node.kwargs)), place))))
             places[node] = ("node", at)
         return tuple(found)

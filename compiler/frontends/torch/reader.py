@@ -119,7 +119,7 @@ class CallReader(GraphScope):
     def name_values(self) -> None:
         """Names what the call computed as its module's code does."""
         given = {node: inner for node, (_, inner) in self.taken.items()}
-        self.model.source_names.name(self.builder.graph, self.call, self.env, given)
+        self.model.source_names.name_tensors(self.builder.graph, self.call, self.env, given)
 
     # --- the end of the call -------------------------------------------------------------------------------------------------
 

@@ -50,29 +50,29 @@ class SourceNames:
         self.read = read
         self.order = {node: at for at, node in enumerate(tree.home)}
 
-    def name(self, graph: Graph, call: ModuleCall, known: Mapping[Node, object], given: Mapping[Node, Value]) -> None:
+    def name_tensors(self, graph: Graph, call: ModuleCall, known: Mapping[Node, object], given: Mapping[Node, Value]) -> None:
         """Names the tensors of the graph of a call; `given` are those that come from around. A variable that is assigned once says more
         than the label of the stage that made the tensor, and one that is assigned again and again, as `x` often is, says less."""
-        for node, name in self._arguments(given, call):
+        for node, name in self._argument_names(given, call):
             given[node].name = name
         makers = {id(value): node for node in graph.nodes for value in node.outputs}
         made = {node: value for node, value in known.items() if isinstance(value, Value) and id(value) in makers}
         nodes = sorted(made, key=lambda node: self.order.get(node, -1))
-        names = {id(made[node]): (made[node], name) for node, name in reversed(list(self._assigned(nodes, call)))}
+        names = {id(made[node]): (made[node], name) for node, name in reversed(list(self._assigned_names(nodes, call)))}
         counts = Counter(name for _, name in names.values())
         counts.update(value.name for value in graph.inputs)
         for value, name in names.values():
             if counts[name] == 1 or not _has_label(makers[id(value)]):
                 value.name = name
         for node in nodes:
-            self._name_step(made[node], makers[id(made[node])], self._place(node, call))
+            self._name_step(made[node], makers[id(made[node])], self._find_place(node, call))
         _pass_on(graph, makers)
 
-    def _assigned(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
+    def _assigned_names(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
         """The nodes that statements assign, with the names. What one run of a statement assigns is one after the other."""
-        places = [(node, place) for node in nodes if (place := self._place(node, call)) is not None and place.is_assigned]
+        places = [(node, place) for node in nodes if (place := self._find_place(node, call)) is not None and place.is_assigned]
         for place, run in groupby(places, lambda pair: pair[1]):
-            yield from _paired([node for node, _ in run], place.statement.targets)
+            yield from _pair_targets([node for node, _ in run], place.statement.targets)
 
     def _name_step(self, value: Value, maker: GraphNode, place: _Place | None) -> None:
         """Names a step towards what a statement assigns as that, if nothing else says what it is."""
@@ -80,11 +80,11 @@ class SourceNames:
         if len(targets) == 1 and not value.name and isinstance(maker, OpNode) and isinstance(maker.op, _UNTELLING) and not maker.label:
             value.name = targets[0]
 
-    def _place(self, node: Node, call: ModuleCall) -> _Place | None:
+    def _find_place(self, node: Node, call: ModuleCall) -> _Place | None:
         """The outermost statement in whose place the node is for the nodes of the call that read it: the one that assigns it, or the one
         that all of them are in."""
         frames = self._frames(node)
-        partings = [_parting(frames, self._frames(user)) for user in self._readers(node, call)]
+        partings = [_find_parting(frames, self._frames(user)) for user in self._readers(node, call)]
         depth, is_same = min((parting for parting in partings if parting is not None), default=(-1, True))
         if depth < 0:
             return None
@@ -100,10 +100,10 @@ class SourceNames:
 
     # --- arguments -----------------------------------------------------------------------------------------------------------
 
-    def _arguments(self, given: Mapping[Node, Value], call: ModuleCall) -> Iterator[tuple[Node, str]]:
+    def _argument_names(self, given: Mapping[Node, Value], call: ModuleCall) -> Iterator[tuple[Node, str]]:
         """What `forward` calls the tensors that it is given: the only argument that all statements which read one can mean, those that
         others are left out; and as many as a statement has, in their order."""
-        left = {node: words for node in given if (words := self._candidates(node, call))}
+        left = {node: words for node in given if (words := self._argument_candidates(node, call))}
         while left:
             found = next((node for node, words in left.items() if len(words) == 1), None)
             if found is None:
@@ -116,7 +116,7 @@ class SourceNames:
             yield found, word
             left = {node: rest for node, words in left.items() if (rest := tuple(one for one in words if one != word))}
 
-    def _candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
+    def _argument_candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
         """The arguments that are read by all statements of a `forward` which read the tensor."""
         found: tuple[str, ...] | None = None
         for user in self._readers(node, call):
@@ -128,7 +128,7 @@ class SourceNames:
         return found or ()
 
 
-def _parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int, bool] | None:
+def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int, bool] | None:
     """The depth of the function in which a node and one that reads it are of different statements; or of the innermost statement that they
     are both in, and true. None if nothing is known."""
     for depth, (one, other) in enumerate(zip(frames, others, strict=False)):
@@ -139,7 +139,7 @@ def _parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int, boo
     return (shared - 1, True) if shared else None
 
 
-def _paired(nodes: Sequence[Node], targets: Sequence[str]) -> Iterable[tuple[Node, str]]:
+def _pair_targets(nodes: Sequence[Node], targets: Sequence[str]) -> Iterable[tuple[Node, str]]:
     """What a statement assigns: the parts of one tuple by their numbers, as many tensors as targets in their order, or the last tensor."""
     is_tuple = all(node.target is getitem for node in nodes) and len({node.args[0] for node in nodes}) == 1
     pairs: list[tuple[Node, str]] = []

@@ -49,25 +49,25 @@ def _in_file(file: str, line: int, text: str) -> Statement | None:
     """The statement, None where the file has another text at that line."""
     if linecache.getline(file, line).strip() != text.strip():
         return None
-    return _statements(file).get(line)
+    return _parse_statements(file).get(line)
 
 
 @lru_cache(maxsize=200)
-def _statements(file: str) -> dict[int, Statement]:
+def _parse_statements(file: str) -> dict[int, Statement]:
     """The innermost statement of each line."""
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     found: dict[int, Statement] = {}
-    for statement, passed in _in_order(tree, frozenset()):
-        made = Statement(statement.lineno, _targets(statement), tuple(_read(statement, passed)))
+    for statement, passed in _walk_statements(tree, frozenset()):
+        made = Statement(statement.lineno, _assigned_targets(statement), tuple(_read_parameters(statement, passed)))
         for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
-            found[line] = _together(found[line], made) if line in found and _is_simple(statement) else made
+            found[line] = _merge_statements(found[line], made) if line in found and _is_simple(statement) else made
     return found
 
 
-def _together(before: Statement, made: Statement) -> Statement:
+def _merge_statements(before: Statement, made: Statement) -> Statement:
     """The statement of a line that may have others: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` to no one name."""
     if made.line != before.line:
         return made
@@ -75,22 +75,22 @@ def _together(before: Statement, made: Statement) -> Statement:
     return Statement(made.line, several.pop() if len(several) == 1 else (), tuple(dict.fromkeys(before.parameters + made.parameters)))
 
 
-def _in_order(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
+def _walk_statements(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
     """All statements, each after those that it is in, with the parameters of its function that no statement before it has bound."""
     left = passed
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.stmt):
             yield child, left
-        yield from _in_order(child, _parameters(child) if isinstance(child, ast.FunctionDef) else left)
+        yield from _walk_statements(child, _parameter_names(child) if isinstance(child, ast.FunctionDef) else left)
         left -= {node.id for node in ast.walk(child) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
-def _parameters(function: ast.FunctionDef) -> frozenset[str]:
+def _parameter_names(function: ast.FunctionDef) -> frozenset[str]:
     arguments = function.args
     return frozenset(one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs) if one.arg != "self")
 
 
-def _read(statement: ast.stmt, passed: frozenset[str]) -> Iterator[str]:
+def _read_parameters(statement: ast.stmt, passed: frozenset[str]) -> Iterator[str]:
     """The parameters that a statement reads; of a compound one only its head is a statement of its own."""
     parts = [statement] if _is_simple(statement) else [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)]
     names = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
@@ -107,10 +107,10 @@ def _targets_of_line(text: str) -> tuple[str, ...]:
         body = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    return _targets(body[0]) if len(body) == 1 else ()
+    return _assigned_targets(body[0]) if len(body) == 1 else ()
 
 
-def _targets(statement: ast.stmt) -> tuple[str, ...]:
+def _assigned_targets(statement: ast.stmt) -> tuple[str, ...]:
     """The names that an assignment binds. Of `a = b = x` it is the first."""
     match statement:
         case ast.Assign(targets=[ast.Tuple(elts=items) | ast.List(elts=items), *_]):

@@ -31,25 +31,25 @@ def whole_traces() -> Iterator[None]:
     if original is None:
         yield
         return
-    setattr(TracerBase, _FILTER, _kept)
+    setattr(TracerBase, _FILTER, _filter_frames)
     try:
         yield
     finally:
         setattr(TracerBase, _FILTER, original)
 
 
-def _kept(_: Any, summary: traceback.StackSummary) -> traceback.StackSummary:
+def _filter_frames(_: Any, summary: traceback.StackSummary) -> traceback.StackSummary:
     """The frames from the first `forward` on: those of modules, PyTorch's too, and other functions of the packages that these are from.
     What a library such as einops calls its variables says nothing of the model."""
     first = next((at for at, frame in enumerate(summary) if frame.name == "forward"), len(summary))
     frames = [frame for frame in summary[first:] if not frame.filename.startswith(OURS)]
-    packages = {_package(frame.filename) for frame in frames if frame.name == "forward"}
-    kept = [frame for frame in frames if frame.name == "forward" or _package(frame.filename) in packages]
+    packages = {_package_of(frame.filename) for frame in frames if frame.name == "forward"}
+    kept = [frame for frame in frames if frame.name == "forward" or _package_of(frame.filename) in packages]
     layers = [frame for frame in summary[first:] if frame.name == "forward" and frame.filename.startswith(_LAYERS)]
     wanted = set(map(id, (*kept, *layers)))
     return traceback.StackSummary.from_list([frame for frame in summary if id(frame) in wanted])
 
 
-def _package(file: str) -> str:
+def _package_of(file: str) -> str:
     """The installed package that a file is of; empty for a file that is not installed."""
     return _INSTALLED.split(file, maxsplit=1)[-1].partition(os.sep)[0] if _INSTALLED.search(file) else ""

@@ -19,10 +19,10 @@ def brief(text: str) -> str:
 
 def safe(text: str) -> str:
     """`text` on one line, no longer than a screen, with what cannot be shown written as `\\u{1b}`."""
-    return printable(brief(text))
+    return escape_controls(brief(text))
 
 
-def printable(text: str) -> str:
+def escape_controls(text: str) -> str:
     """`text` on one line, with what cannot be shown written as `\\u{1b}`."""
     if text.isascii() and text.isprintable():
         return text

@@ -44,7 +44,7 @@ def literal(value: Any) -> str:
     if isinstance(value, (Expression, Reciprocal)):
         return value.text
     if isinstance(value, CosineTo):
-        return value.text(literal(value.length))
+        return value.to_python(literal(value.length))
     if isinstance(value, (tuple, list)):
         inside = ", ".join(map(literal, value))
         return f"({inside},)" if len(value) == 1 else f"({inside})"

@@ -85,15 +85,15 @@ class StepText(Record):
         lines = ["        # Terms that do not depend on the samples count once."]
         terms, zeros = "made", "[torch.zeros_like(total) for total in made]"
         if any(self.means.constant):  # they are whole in each part, and divided by the number of parts
-            lines.append(f"        terms = {self._listed('made[{}]', 'made[{}] * len(parts)')}")
-            terms, zeros = "terms", self._listed("torch.zeros_like(made[{}])", "terms[{}]")
+            lines.append(f"        terms = {self._list_terms('made[{}]', 'made[{}] * len(parts)')}")
+            terms, zeros = "terms", self._list_terms("torch.zeros_like(made[{}])", "terms[{}]")
         return [
             *lines,
             f'        constant = results({zeros}, divisors)["{LOSS}"]',
             f'        (results({terms}, divisors)["{LOSS}"] - constant * (1 - 1 / len(parts))).backward()',
         ]
 
-    def _listed(self, other: str, constant: str) -> str:
+    def _list_terms(self, other: str, constant: str) -> str:
         """A list of the totals, those that are the same for all samples written as `constant`."""
         return f"[{', '.join((constant if same else other).format(i) for i, same in enumerate(self.means.constant))}]"
 

@@ -51,19 +51,23 @@ def arithmetic(op: BinaryOperator, site: Site) -> str:
 
 @emits(Pow, onnx="Pow, Sqrt, or Mul")
 def power(op: Pow, site: Site) -> str:
-    """PyTorch takes roots of floats by `sqrt`, which makes NaN of -infinity, where Pow makes infinity."""
+    """For the exponents 0.5 and -0.5, PyTorch calls `sqrt`, whose result for -infinity is NaN. Pow gives infinity."""
     a, b = operands(op, site)
-    number = known_number(op, a.dtype)
     if a.dtype.is_integer:
-        via = INT64 if a.dtype.size < 4 else a.dtype
-        exponent = b.cast(via)
-        return _settled(
-            a.within(via, lambda x: integers.power(x, number) if isinstance(number, int) else integers.power_of_tensors(x, exponent)), site
-        )
+        return _settled(_integer_power(op, a, b), site)
+    number = known_number(op, a.dtype)
     if number in (0.5, -0.5):
         root = a.op("Sqrt")
         return _settled(root if number == 0.5 else root.op("Reciprocal"), site)
     return _settled(a.op("Pow", b), site)
+
+
+def _integer_power(op: Pow, a: TensorExpr, b: TensorExpr) -> TensorExpr:
+    via, number = INT64 if a.dtype.size < 4 else a.dtype, _known_integer(op, a.dtype)
+    if number is not None:
+        return a.within(via, lambda x: integers.raise_to_power(x, number))
+    exponent = b.cast(via)
+    return a.within(via, lambda x: integers.raise_to_tensor(x, exponent))
 
 
 def known_number(op: BinaryOperator, dtype: DType) -> int | float | None:
@@ -93,7 +97,7 @@ def remainder(op: Remainder, site: Site) -> str:
 
 
 def _for_division(dtype: DType) -> DType:
-    """int32 for smaller types, whose least number by -1 it holds."""
+    """int32 for smaller types: it holds the quotient of their least number and -1."""
     return INT32 if dtype.size < 4 else dtype
 
 

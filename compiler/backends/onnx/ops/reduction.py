@@ -78,26 +78,26 @@ _REDUCTIONS: dict[type[Operator], str] = {
 def reduction(op: Reduction, site: Site) -> str:
     """Of no elements, the mean is NaN, as 0 / 0 is, where ONNX Runtime's ReduceMean gives 0."""
     if isinstance(op, Mean) and _may_be_empty(op, site):
-        return precise(site.x.cast(site.results[0].dtype), lambda x: _quotient(op, site, x)).name
-    exact = _of_integers(op, site)
+        return precise(site.x.cast(site.results[0].dtype), lambda x: _divide_sum(op, site, x)).name
+    exact = _reduce_integers(op, site)
     if exact is not None:
         return exact.name
     return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
-def _quotient(op: Mean, site: Site, x: TensorExpr) -> TensorExpr:
+def _divide_sum(op: Mean, site: Site, x: TensorExpr) -> TensorExpr:
     return _reduce(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count(op, site), x.dtype), x.dtype)
 
 
-def _of_integers(op: Reduction, site: Site) -> TensorExpr | None:
+def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
     """Sums and products beyond 2**53, in int64; None if there are none, or no exact form."""
     x = site.given.x
     if site.results[0].dtype != INT64 or not x.rank or not x.dtype.is_integer:
         return None
     made = site.x.cast(INT64), x.shape, op.axes(x), site.results[0].shape
     if isinstance(op, Prod):
-        return integers.whole_product(*made)
-    return integers.total(*made) if x.dtype == INT64 else None
+        return integers.multiply_exactly(*made)
+    return integers.sum_exactly(*made) if x.dtype == INT64 else None
 
 
 @emits(Logsumexp, onnx="ReduceLogSumExp, IsNaN and Where")

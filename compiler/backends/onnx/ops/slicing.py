@@ -50,11 +50,11 @@ def _ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
     if op.mode in ("constant", "circular"):
-        return _padded(op, site, TensorExpr(site, _cropped(site, x.name, shape, less), x.dtype), more)
+        return _padded(op, site, TensorExpr(site, _crop(site, x.name, shape, less), x.dtype), more)
     padded = tuple(
         size + before + after for size, (before, after) in zip(shape, (more.get(a, (0, 0)) for a in range(len(shape))), strict=True)
     )
-    return _cropped(site, _padded(op, site, x, more), padded, less)
+    return _crop(site, _padded(op, site, x, more), padded, less)
 
 
 def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
@@ -68,7 +68,7 @@ def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Di
     return site.add("Pad", [x.name, pads, *fill], mode=_MODES[op.mode])
 
 
-def _cropped(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+def _crop(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
     """Without that many elements at the ends. An end that may be 0 when the model runs is counted from the front."""
     for axis, (before, after) in amounts.items():
         if (before, after) != (0, 0):

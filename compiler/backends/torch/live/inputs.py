@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ....analysis.sizes import SizeChecks
-from ....ir.ports import Port, Sizes, check_shape, fits
+from ....ir.ports import Port, Sizes, check_shape, shape_fits
 
 _REMEMBERED = 4096
 """The number of shapes that are known to fit. A model that meets more of them checks some again."""
@@ -30,7 +30,7 @@ def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeC
         if torch.compiler.is_compiling() or _is_tracing():
             return nn.Module.__call__(self, *args, **kwargs)
         if checks is not None:
-            key = _key(args, kwargs)
+            key = _shapes_key(args, kwargs)
             if key is not None and key not in fitting:
                 _check_sizes(self, inputs, checks, args, kwargs)
                 if len(fitting) < _REMEMBERED:
@@ -54,7 +54,7 @@ def _is_tracing() -> bool:
     return torch._C._get_tracing_state() is not None
 
 
-def _key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+def _shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
     """The shapes of the arguments; None if some are no numbers, as those of a model that is traced with symbols, or no tensors."""
     shapes = []
     for value in _flat((*args, *kwargs.values())):
@@ -71,18 +71,18 @@ def _key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
 
 def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raises ValueError for sizes that the model cannot be computed with. What else does not fit, the call finds."""
-    given = _bound(module, args, kwargs)
+    given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
         return
     shapes = {port.name: tuple(value.shape) for value, port in zip(given, inputs, strict=True)}
-    if all(fits(port.shape, shapes[port.name]) for port in inputs):
+    if all(shape_fits(port.shape, shapes[port.name]) for port in inputs):
         sizes: Sizes = {}
         for port in inputs:
             check_shape(port, shapes[port.name], sizes)
         checks.check_shapes(shapes)
 
 
-def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
     """The tensors in the order of the declared inputs; none if the arguments are others."""
     try:
         return list(_flat(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
@@ -92,7 +92,7 @@ def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 
 def _misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """What does not fit; empty if everything does, or if there is another number of tensors."""
-    given = _bound(module, args, kwargs)
+    given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
         return ""
     sizes: Sizes = {}

@@ -14,7 +14,7 @@ from typing import Any
 from ....ir.graph import CallNode, Graph
 from ....ir.origins import names_in
 from ....ir.reals import named
-from ....ir.symbols import Places, numbers, substitute_symbols
+from ....ir.symbols import Places, substitute_symbols, symbolic_numbers
 from ....ir.walk import around
 from ...python.classes.shared import family
 
@@ -60,7 +60,7 @@ def _is_mixed(graph: Graph, own: Places, places: Iterable[Places]) -> bool:
     if graph.modules or graph.declares:
         return True
     others = {name for place in places for name in place} - own.keys()
-    return any(names_in(value) & others for value in numbers(graph))
+    return any(names_in(value) & others for value in symbolic_numbers(graph))
 
 
 def _rename_calls(graph: Graph, renamed: Mapping[int, Places]) -> None:

@@ -38,7 +38,7 @@ for _name, _operator in _UNARY.items():
 
 def paired(site: Site, operator: str) -> Value:
     """An operator of two, one of which may be a number."""
-    align(site)
+    align_operands(site)
     a, b = site.item(0), site.item(1)
     if isinstance(a, Known) and isinstance(b, Known):
         weights = _next_to_number(a, b), _next_to_number(b, a)
@@ -54,7 +54,7 @@ def paired(site: Site, operator: str) -> Value:
     return site.one(operator, site.x(0), site.x(1))
 
 
-def align(site: Site) -> None:
+def align_operands(site: Site) -> None:
     """Before operator set 7, an attribute says that the second tensor is broadcast, and which axis of the first one it begins at."""
     if site.version >= 7 or not site.attr("broadcast", 0) or site.attr("axis") is None:
         return
@@ -82,7 +82,7 @@ def _exact(x: Value, other: object) -> bool:
 def _binary(name: str, operator: str) -> None:
     @imports(name, to=operator)
     def binary(site: Site) -> Value:
-        align(site)
+        align_operands(site)
         if site.op_type == "Add":
             biased = _as_bias(site, 0, 1) or _as_bias(site, 1, 0)
             if biased is not None:
@@ -113,7 +113,7 @@ def _as_bias(site: Site, tensor: int, constant: int) -> Value | None:
 def _logic(name: str, operator: str) -> None:
     @imports(name, to=operator)
     def logic(site: Site) -> Value:
-        align(site)
+        align_operands(site)
         return site.one(operator, site.x(0), site.x(1))
 
 
@@ -124,7 +124,7 @@ for _name, _operator in _LOGIC.items():
 @imports("Div", to="div; of integers, div and trunc")
 def div(site: Site) -> Value:
     """Integers are divided towards 0; float64 is exact for all that are not gigantic."""
-    align(site)
+    align_operands(site)
     dtype = _dtype(site)
     if dtype.is_float:
         return paired(site, "div")
@@ -152,7 +152,7 @@ def mod(site: Site) -> Value:
 @imports("Pow", to="pow")
 def pow_(site: Site) -> Value:
     """The result has the type of the base."""
-    align(site)
+    align_operands(site)
     base = site.item(0)
     dtype = _dtype(site) if not isinstance(base, Known) else element_of_array(base)
     x = site.x(0) if not isinstance(base, Known) else None

@@ -9,7 +9,7 @@ import numpy as np
 from ....ir.types import FLOAT32
 from ....ir.values import Value
 from ...builder import ImportRefused
-from ..counting import from_beginning
+from ..index_origin import count_from_beginning
 from ..site import Site
 from ..table import imports
 from ..values import Item, Known
@@ -25,7 +25,7 @@ def array_feature_extractor(site: Site) -> Value:
     size = x.type.shape[-1]
     index = site.tensor(Known(item.array.reshape(-1))) if isinstance(item, Known) else site.x(1)
     index = index if index.type.rank == 1 else site.one("reshape", index, shape=(-1,))
-    index = index if isinstance(item, Known) else from_beginning(site, index, size)
+    index = index if isinstance(item, Known) else count_from_beginning(site, index, size)
     taken = site.one("index_select", x, index, axis=-1)
     return taken if x.type.rank > 1 else site.one("unsqueeze", taken, axis=0)
 
@@ -33,11 +33,11 @@ def array_feature_extractor(site: Site) -> Value:
 @imports("ai.onnx.ml:Scaler", to="sub and mul")
 def scaler(site: Site) -> Value:
     x = site.cast(site.x(), FLOAT32)
-    shifted = _with(site, "sub", x, site.attr("offset", []), 0.0)
-    return _with(site, "mul", shifted, site.attr("scale", []), 1.0)
+    shifted = _apply(site, "sub", x, site.attr("offset", []), 0.0)
+    return _apply(site, "mul", shifted, site.attr("scale", []), 1.0)
 
 
-def _with(site: Site, operator: str, x: Value, numbers: Sequence[float], neutral: float) -> Value:
+def _apply(site: Site, operator: str, x: Value, numbers: Sequence[float], neutral: float) -> Value:
     """The operator with one number, or with one for each feature."""
     array = np.asarray(numbers, np.float32)
     if (array == neutral).all():
@@ -58,7 +58,7 @@ def normalizer(site: Site) -> Value:
 @imports("ai.onnx.ml:LinearRegressor", to="dense")
 def linear_regressor(site: Site) -> Value:
     site.require("post_transform", "NONE", default="NONE")
-    return _linear(site, int(site.attr("targets", 1)))
+    return _linear_layer(site, int(site.attr("targets", 1)))
 
 
 @imports("ai.onnx.ml:LinearClassifier", to="dense, argmax, softmax or sigmoid")
@@ -72,13 +72,13 @@ def linear_classifier(site: Site) -> list[Item]:
     count = len(labels) or len(words)
     if count < 2 or len(site.attr("intercepts", [])) != count:
         raise ImportRefused("has one row of coefficients for two classes, which has no counterpart")
-    scores = _linear(site, count)
+    scores = _linear_layer(site, count)
     operator = _TRANSFORMS[transform]
     made = scores if operator is None else site.one(operator, scores, **({"axis": -1} if operator == "softmax" else {}))
-    return [_label(site, scores, labels) if site.used[0] else None, made]
+    return [_predicted_label(site, scores, labels) if site.used[0] else None, made]
 
 
-def _label(site: Site, scores: Value, labels: Sequence[int]) -> Value:
+def _predicted_label(site: Site, scores: Value, labels: Sequence[int]) -> Value:
     if not labels:
         raise ImportRefused("gives labels that are strings, which netc does not have", "`--output-name` chooses other outputs")
     best = site.one("argmax", scores, axis=-1)
@@ -87,7 +87,7 @@ def _label(site: Site, scores: Value, labels: Sequence[int]) -> Value:
     return site.one("index_select", site.tensor(Known(np.asarray(labels, np.int64))), best, axis=0)
 
 
-def _linear(site: Site, count: int) -> Value:
+def _linear_layer(site: Site, count: int) -> Value:
     weight = np.asarray(site.attr("coefficients", []), np.float32).reshape(count, -1)
     numbers = site.attr("intercepts")
     bias = None if numbers is None else Known(np.asarray(numbers, np.float32))

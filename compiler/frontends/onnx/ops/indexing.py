@@ -10,8 +10,8 @@ from ....dims import Dim
 from ....ir.types import INT64
 from ....ir.values import Value
 from ...builder import ImportRefused
-from ..counting import from_beginning
 from ..emitter import ranged
+from ..index_origin import count_from_beginning
 from ..site import Site
 from ..table import imports
 from ..values import Known
@@ -32,7 +32,7 @@ def gather(site: Site) -> Value:
         return site.emit.learned("embedding", [where], {"weight": data}, num=rows, dim=width, dtype=dtype)[0]
     x = site.x(0)
     axis = site.axis(axis, x.type.rank)
-    return by_index(site, x, axis, from_beginning(site, where, x.type.shape[axis]))
+    return by_index(site, x, axis, count_from_beginning(site, where, x.type.shape[axis]))
 
 
 def by_index(site: Site, x: Value, axis: int, where: Value) -> Value:
@@ -83,7 +83,7 @@ def _positive(site: Site, index: int) -> Value:
     axis = site.axis(int(site.attr("axis", 0)), x.type.rank)
     size = x.type.shape[axis]
     if not isinstance(item, Known):
-        return from_beginning(site, site.x(index), size, torch_counts=True)
+        return count_from_beginning(site, site.x(index), size, torch_counts=True)
     if not (item.array < 0).any():
         return site.x(index)
     if not isinstance(size, int):

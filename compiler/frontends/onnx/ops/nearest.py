@@ -29,11 +29,11 @@ def nearest_indices(site: Site, size: int, amount: float | int, *, by_size: bool
     where, rounding = site.attr("coordinate_transformation_mode", "half_pixel"), site.attr("nearest_mode", "round_prefer_floor")
     if rounding not in _ROUNDINGS:
         raise ImportRefused(f"has the rounding {rounding}, which is not known here")
-    found = [_ROUNDINGS[rounding](float(_position(where, np.float32(index), size, new, np.float32(scale)))) for index in range(new)]
+    found = [_ROUNDINGS[rounding](float(_source_position(where, np.float32(index), size, new, np.float32(scale)))) for index in range(new)]
     return [min(max(index, 0), size - 1) for index in found]
 
 
-def _position(where: str, index: Any, size: int, new: int, scale: Any) -> Any:
+def _source_position(where: str, index: Any, size: int, new: int, scale: Any) -> Any:
     """Where an element of the result is in the original, in float32, which decides what a half is rounded to."""
     match where:
         case "half_pixel":

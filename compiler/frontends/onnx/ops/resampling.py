@@ -60,8 +60,8 @@ def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, ol
     moved = [axis for axis, a in amounts.items() if not (site.facts.equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
     if not moved:
         return x
-    if site.attr("mode", "nearest") == "nearest" and _nearest(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None:
-        return _picked(site, x, {axis: amounts[axis] for axis in moved}, by_size=by_size)
+    if site.attr("mode", "nearest") == "nearest" and _nearest_mode(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None:
+        return _select_elements(site, x, {axis: amounts[axis] for axis in moved}, by_size=by_size)
     if min(moved) < 2 or rank < 3:
         return _elsewhere(site, x, amounts, moved, by_size=by_size, old=old)
     spatial = list(range(2, rank))
@@ -72,7 +72,7 @@ def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, ol
     return site.one("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
 
 
-def _picked(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool) -> Value:
+def _select_elements(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool) -> Value:
     """Elements by their indices, axis by axis, which are known where the sizes are."""
     for axis, amount in amounts.items():
         size = x.type.shape[axis]
@@ -114,7 +114,7 @@ def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: b
     if site.attr("antialias", 0) and (mode == "nearest" or site.attr("exclude_outside", 0) == 0):
         raise ImportRefused("`antialias` is netc's only with `exclude_outside=1`")
     if mode == "nearest":
-        return {"mode": _nearest(site, target, by_size=by_size, old=old)}
+        return {"mode": _nearest_mode(site, target, by_size=by_size, old=old)}
     if where == "asymmetric" and not by_size and all(t == 1 for t in target):
         where = "half_pixel"
     if where not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
@@ -136,7 +136,7 @@ def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: b
     return {"mode": "bicubic", **found}
 
 
-def _nearest(site: Site, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
+def _nearest_mode(site: Site, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
     """The mode of netc that reads the same elements at all sizes; None if there is none."""
     where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding = site.attr("nearest_mode", "floor" if old else "round_prefer_floor")

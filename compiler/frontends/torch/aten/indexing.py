@@ -89,13 +89,13 @@ def index(site: AtenSite) -> Value:
             return counted
     else:
         values = site.scope.model.constants.values.get(nodes[0])
-        run = _run(values.tolist()) if isinstance(values, torch.Tensor) and values.dim() == 1 else None
+        run = _slice_bounds(values.tolist()) if isinstance(values, torch.Tensor) and values.dim() == 1 else None
         if run is not None:
             return site.one("slice", x, axis=axes[0], start=run[0], stop=run[1])
     return _by_numbers(site, x, axes[0], nodes)
 
 
-def _run(numbers: Sequence[int]) -> tuple[int, int | None] | None:
+def _slice_bounds(numbers: Sequence[int]) -> tuple[int, int | None] | None:
     """The bounds of the slice that has the elements of these numbers: `x[:, [-1]]` is `x[:, -1:]`. None if they are no run."""
     if not numbers or list(numbers) != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] < 0 <= numbers[-1]:
         return None
@@ -125,16 +125,16 @@ def index_put(site: AtenSite) -> Value:
 def _put_behind(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
     """The same along axes after others: these change places with the ones in front."""
     rank = x.type.rank
-    moved, back = _rotations(rank, first, len(nodes))
+    moved, back = _rotate_axes(rank, first, len(nodes))
     before, after = x.type.shape[:first], x.type.shape[first + len(nodes) :]
-    shape = tuple(_known(size) for size in _index_shape(nodes))
+    shape = tuple(_known_size(size) for size in _index_shape(nodes))
     values = site.one("expand", values, shape=(*before, *shape, *after))
-    ahead, _ = _rotations(values.type.rank, first, len(shape))
+    ahead, _ = _rotate_axes(values.type.rank, first, len(shape))
     found = _put_by_numbers(site, site.one("permute", x, axes=moved), nodes, site.one("permute", values, axes=ahead))
     return site.one("permute", found, axes=back)
 
 
-def _rotations(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _rotate_axes(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The order of axes that brings some to the front, and the order that brings them back."""
     order = (*range(first, first + count), *range(first), *range(first + count, rank))
     return order, tuple(order.index(axis) for axis in range(rank))
@@ -145,7 +145,7 @@ def _index_shape(nodes: list[Node]) -> Sequence[object]:
     return shape
 
 
-def _known(size: object) -> int:
+def _known_size(size: object) -> int:
     if not isinstance(size, int):
         raise ImportRefused("writes as many elements as the input is long along axes that are not the first")
     return size
@@ -250,8 +250,8 @@ def with_part(site: AtenSite, part: Value) -> Value:
         start, stop = _from_front(site.start(), size), size if end is None else _from_front(end, size)
     if not all(n == size or (bounds(n)[0] or 0) >= 0 for n in (start, stop)) or bounds(start)[0] is None:
         raise ImportRefused("is changed in a part whose bounds are not known")
-    front = [] if start == 0 else _pieces(site, x, axis, 0, start)
-    back = [] if stop == size else _pieces(site, x, axis, stop, size)
+    front = [] if start == 0 else _take_pieces(site, x, axis, 0, start)
+    back = [] if stop == size else _take_pieces(site, x, axis, stop, size)
     return site.one("concat", *front, part, *back, axis=axis) if front or back else part
 
 
@@ -262,7 +262,7 @@ def _from_front(end: Dim, size: Dim) -> Dim:
     return max(0, min(end, size)) if isinstance(end, int) and isinstance(size, int) else end
 
 
-def _pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
+def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
     """A slice of a tensor: where it was put together of others, those of them that are between these bounds."""
     made = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
     if isinstance(made, OpNode) and isinstance(made.op, Concat) and made.op.args["axis"] % x.type.rank == axis % x.type.rank:
