@@ -155,21 +155,20 @@ def _values(cls: type, owner: Named, options: tuple[SettingArgument, ...], taken
 
 
 def _refusals(owner: Named, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make) -> Iterable[Found]:
-    given = {o.name: tuple(o.value) if isinstance(o.value, tuple) else o.value for o in options if o.name in taken}
+    chosen = {o.name: o for o in options if o.name in taken}
+    given = {name: tuple(o.value) if isinstance(o.value, tuple) else o.value for name, o in chosen.items()}
     why = refusal(make, given)
     if not why:
         return
-    if len(given) == 1 and not why.startswith(NEEDS):
-        only = next(o for o in options if o.name in given)
-        yield WrongSetting(only.name, f"is refused by PyTorch: {why}"), only.span
-        return
-    for option in options:
-        without = {name: value for name, value in given.items() if name != option.name}
-        alone = refusal(make, {option.name: given.get(option.name)}) if option.name in given else ""
-        if option.name in given and (not refusal(make, without) or (alone and len(options) > 1 and why == alone)):
-            yield WrongSetting(option.name, f"is refused by PyTorch: {why}"), option.span
-            return
-    yield WrongSetting(owner.name, f"is refused by PyTorch: {why}"), owner.span
+    culprit = None if why.startswith(NEEDS) else next((o for name, o in chosen.items() if _is_culprit(name, given, why, make)), None)
+    named = owner if culprit is None else culprit
+    yield WrongSetting(named.name, f"is refused by PyTorch: {why}"), named.span
+
+
+def _is_culprit(name: str, given: Mapping[str, Any], why: str, make: Make) -> bool:
+    """Whether PyTorch accepts the other arguments, or refuses this one alone for the same reason, as if several are wrong."""
+    others = {other: value for other, value in given.items() if other != name}
+    return not refusal(make, others) or refusal(make, {name: given[name]}) == why
 
 
 def refusal(make: Make, given: Mapping[str, Any]) -> str:

@@ -30,6 +30,20 @@ def test_reshape_with_a_size_that_follows(tmp_path: Path, sizes: list[int]) -> N
     np.testing.assert_array_equal(result, x.reshape(wanted))
 
 
+RESHAPED = [((1, 6), (0, 2, 3)), ((1, 6), (0, 6)), ((3, 1, 2), (0, 3, 2)), ((3, 2), (0, 1, 3, 2)), ((1, 1, 4), (0, 2, 2))]
+RESHAPED += [((2, 3, 1), (0, 6, 1))]
+
+
+@pytest.mark.parametrize(("shape", "sizes"), RESHAPED)
+def test_reshape_of_axes_of_size_1(tmp_path: Path, shape: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+    """An axis of size 1 is removed, is added, or is split or joined with others: of these, only the first two are a squeeze."""
+    x = np.arange(2 * np.prod(shape), dtype=np.float32).reshape(2, *shape)
+    spec = imported(tmp_path, model([node("Reshape", ["x", "s"], ["y"])], {"x": ["N", *shape]}, ["y"], {"s": np.array(sizes)}))
+    result = spec.session()(x)
+    assert isinstance(result, np.ndarray)
+    np.testing.assert_array_equal(result, x.reshape((2, *sizes[1:])))
+
+
 SLICES = ((0, 2, 1), (-100, 2, 1), (1, -1, 1), (1, -100, 1), (0, 2**31, 2), (2, 0, -1), (2, -3, -1), (2, -4, -1), (-1, -(2**63), -1))
 SLICES += ((100, -4, -2), (1, -100, -1))
 

@@ -101,6 +101,17 @@ def test_a_constant_is_moved_but_not_rounded() -> None:
     assert list(module.state_dict()) == ["dense1.weight", "dense1.bias"]
 
 
+@pytest.mark.parametrize("name", ["half", "_apply", "dense1", "keys", "to_model_type", "value"])
+def test_a_constant_named_after_a_method_or_a_layer(name: str) -> None:
+    """The name of a table must not hide what PyTorch or the class calls so: `module.half()` still converts, and the layer is a layer."""
+    named = netc.compile(TIMES.replace("f =", f"{name} =").replace("* f", f"* {name}").format("dense 3")).module(seed=0).half()
+    plain = netc.compile(TIMES.format("dense 3")).module(seed=0).half()
+    assert [type(m).__name__ for m in named.children()] == ["Constant", "Linear"]
+    assert isinstance(named.dense1, torch.nn.Linear)
+    step = torch.tensor([999, 3])
+    assert torch.equal(named(step), plain(step))
+
+
 KERNELS = (
     "not implemented for 'BFloat16'",
     "not supported for BFloat16",

@@ -191,6 +191,39 @@ def test_what_would_fail_in_a_step_is_found_before(lines: str, why: str) -> None
     assert why in found
 
 
+def culprits(line: str) -> list[str]:
+    return [message.removeprefix("wrong-setting: ").split(" is refused", 1)[0].strip("`") for message in wrong(line)]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sgd", {"momentum": 0.9, "dampening": 0.5, "nesterov": True}),  # accepted without `dampening`, and without `nesterov`
+        ("sgd", {"lr": -1.0, "momentum": 0.5}),
+        ("sgd", {"momentum": 0.5, "weight_decay": -1.0, "lr": 0.1}),
+        ("adamw", {"lr": 0.1, "betas": (0.9, 1.5), "amsgrad": True}),
+    ],
+)
+def test_the_option_that_is_named_is_one_without_which_pytorch_accepts_the_others(name: str, options: dict[str, object]) -> None:
+    cls = optimizer_classes()[name]
+    line = " ".join([f"optimizer {name}", *(f"{key}={_written(value)}" for key, value in options.items())])
+    (culprit,) = culprits(line)
+    weights = [torch.nn.Parameter(torch.zeros(2, 2))]
+    with pytest.raises(ValueError, match=r"(?i)invalid|requires"):
+        cls(weights, **options)
+    cls(weights, **{key: value for key, value in options.items() if key != culprit})
+
+
+def _written(value: object) -> str:
+    return str(list(value) if isinstance(value, tuple) else value).lower()
+
+
+def test_no_option_is_named_where_one_is_missing() -> None:
+    """`gamma` alone is refused for the same reason, but changing it would mend nothing."""
+    assert culprits("schedule step gamma=0.5") == culprits("schedule step") == ["step"]
+    assert culprits("schedule one_cycle pct_start=0.5 div_factor=5.0") == ["one_cycle"]
+
+
 @pytest.mark.parametrize("cls", optimizer_classes().values(), ids=lambda cls: cls.__name__)
 def test_flags_of_every_optimizer_are_flags(cls: type) -> None:
     """PyTorch takes anything for them, and fails in some of its implementations of a step."""

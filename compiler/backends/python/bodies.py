@@ -244,7 +244,7 @@ class _Builder:
 
     def _label(self, node: Node) -> str:
         """The node's label. A constant that is in no state dict has the tensor's name in the spec, if that is free."""
-        if isinstance(node, CallNode) or self.operators.how(node) != "transient":
+        if isinstance(node, CallNode) or not self.operators.is_constant(node):
             return node.label
         name = node.outputs[0].name
         if not self.framework.plain(name) or name in self.framework.container_attributes or name in self.labels:

@@ -107,6 +107,10 @@ class OperatorForms:
             raise MissingEmitter(node.op, "there is no emitter for it")
         return bool(node.specs) or kind not in functions
 
+    def is_constant(self, node: OpNode) -> bool:
+        """Whether the node is a member of the class that holds one tensor and is in no state dict: a buffer, or a module without inputs."""
+        return self.is_member(node) and (self.how(node) == "transient" or not (node.inputs or node.specs))
+
     def _functions(self, node: OpNode) -> Mapping[type[Operator], Emitter]:
         """The table for the node where it is no member."""
         return self.emitters.given if _is_given_weight(node) else self.emitters.functions

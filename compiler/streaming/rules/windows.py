@@ -193,7 +193,8 @@ def _others_padded(site: Site, x: Piece, amounts: dict[int, tuple[Any, Any]]) ->
 
 
 def _cut_in_front(site: Site, x: Piece, count: int) -> Piece:
-    moved = x.shifted(-count, x.over - count)
+    """Without the first elements of the whole; the caller sets how much longer than the stream the result is."""
+    moved = replace(x, ahead=x.ahead - count)
     before = x.before if moved.ahead > 0 else None
     if isinstance(before, Value):
         before = site.cut(before, x.axis, count, x.ahead)

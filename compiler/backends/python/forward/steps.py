@@ -14,7 +14,7 @@ from itertools import chain
 from netc.dsl.record import replace
 
 from ..code.classes import ClassBody, ScanCode, Step, StepInfo
-from ..code.expressions import CallCode, Code, Method, NestedResults, TupleCode
+from ..code.expressions import AttributeCode, CallCode, Code, Method, NestedResults, TupleCode
 from ..code.tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
 from .cse import LetExpander, merged
 
@@ -158,4 +158,9 @@ def _plain(steps: Sequence[Step]) -> list[Step]:
 
 
 def _needs_no_line(step: Step) -> bool:
-    return isinstance(step.code, MemberRef) or (isinstance(step.code, ValueRef) and step.traits == JOIN and not step.guards)
+    match step.code:
+        case MemberRef() | AttributeCode(MemberRef()):  # a parameter or a constant: `self.scale`, `self.steps.value`
+            return True
+        case ValueRef():
+            return step.traits == JOIN and not step.guards
+    return False

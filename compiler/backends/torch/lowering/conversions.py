@@ -20,7 +20,6 @@ from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
 from ...python.classes.shared import Sharing
 from ...python.naming import unique
-from ..framework import TORCH
 from .element_types import Decisions, ElementTypes, Need, floats, is_float
 from .graphs import labels
 from .operators import ConvertedTable, ExactTable, ToModelType
@@ -129,7 +128,7 @@ class _Writer:
         self.graph, self.sources, self.types, self.decisions = graph, sources, types, types.decisions
         self.labels = labels(graph)
         self.exact: dict[int, Value] = {}
-        """By the ids of the tables, what keeps their precision: its member has the name."""
+        """By the ids of the tables, the tensors of the same names that keep their precision."""
 
     def write(self, needs: list[Need]) -> None:
         nodes: list[Node] = []
@@ -161,9 +160,8 @@ class _Writer:
     def _rewritten(self, node: OpNode) -> list[Node]:
         if id(node) in self.decisions.exact:
             table = node.outputs[0]
-            free = TORCH.plain(table.name) and table.name not in TORCH.container_attributes | self.labels
-            made = self.exact[id(table)] = Value(table.type, table.span)
-            return [OpNode(ExactTable(**node.op.args), (), (made,), table.name if free else node.label, node.span, ())]
+            made = self.exact[id(table)] = Value(table.type, table.span, table.name)
+            return [OpNode(ExactTable(**node.op.args), (), (made,), node.label, node.span, ())]
         if id(node) not in self.decisions.following:
             return [node]
         if isinstance(node.op, TableOperator):
