@@ -120,7 +120,7 @@ _FORMULA = "write a table by its formula, as in "
 _NUMBER = "write a number: with a tensor it is taken for all positions"
 _DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
 _OF_OUTPUTS = "it is no mean over samples: compute it from the outputs of `netc run`, for example with scikit-learn"
-_AUGMENTED = "images are augmented where they are read: give netc a data set of torchvision with `--data python:FILE:FUNCTION`"
+_AUGMENTED = "augment images where they are read: pass a data set of torchvision with `--data python:FILE:FUNCTION`"
 _PARAMETER = "declare a parameter with its shape: `param [5, 1] as weight`"
 _GATED = 'it is a block of the standard library: write `use "std/mlp.net": gated_mlp` at the top of the file'
 _KIND = "write what kind of layer it is, such as `dense 20`: `netc ops` lists them"

@@ -90,7 +90,7 @@ class Pieces:
     def __call__(self, state: Remembered, **pieces: Any) -> tuple[dict[str, Any], Remembered]:
         """The outputs for the next positions by name, and what is remembered after them."""
         if not isinstance(state, Remembered):
-            raise TypeError(f"the first argument is what `begin` or the piece before returned, not {type(state).__name__}")
+            raise TypeError(f"the first argument must be the state that `begin` or the last call returned, not {type(state).__name__}")
         stream = self._stream
         states = {s.name: s for s in stream.states}
         own = [name for name in _names(stream.step) if name not in states and name not in stream.fixed]
@@ -206,7 +206,7 @@ class ModelStream:
     def notes(self, written: list[str]) -> tuple[str, ...]:
         """What users should know of the files of a stream, as `save` returns them: texts without a full stop."""
         if not written:
-            raise ValueError("the notes are about the files that `save` returned, and there are none")
+            raise ValueError("pass the names of the files that `save` returned")
         others = [f"`{s.name}` begins with {s.start}" for s in self.states if s.start]
         first = "the first `past_...` are zeros, empty where their size is the number of positions"
         if self.stream.rate > 1:

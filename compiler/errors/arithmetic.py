@@ -137,7 +137,7 @@ class IndexOverBatch(Problem):
         return f"`{self.operator}` without `axis` gives one index for the whole batch, {show_shape(self.found)}"
 
     def notes(self) -> tuple[str, ...]:
-        return ("an index among the elements of all samples depends on which samples are in the batch",)
+        return ("it counts the elements of all samples, so it depends on which samples are in the batch",)
 
     def help(self) -> tuple[str, ...]:
         each = f"for an index in each sample, give the axis: `{self.operator} axis=1`"

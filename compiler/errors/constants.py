@@ -173,7 +173,7 @@ class ItemIndexCount(Problem):
 
     def help(self) -> tuple[str, ...]:
         indices = "".join(f"[{name}]" for name in "ijklmnpqrstuvw"[: len(self.sizes)])
-        return (f"give an index for each axis of the list, as in `{indices}` after it",)
+        return (f"give an index for each axis of the list after it, as in `{indices}`",)
 
 
 class ListTooLong(Problem):

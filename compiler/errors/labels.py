@@ -30,7 +30,7 @@ class LabelWithin(Problem):
 
 
 class LabelTwice(Problem):
-    """Two stages with one label. `written`: the label in the text, if it is one text that is repeated."""
+    """Two stages with one label. `written`: the label as the text has it, if one statement gives it twice."""
 
     code: ClassVar[str] = "label-twice"
     name: str
@@ -46,8 +46,8 @@ class LabelTwice(Problem):
     def help(self) -> tuple[str, ...]:
         braces = re.findall(r"\{([^{}]*)\}", self.written)
         if braces and all(one.strip().isidentifier() for one in braces):
-            again = f"it is the same in each iteration of a loop around: write its variable into the label, as in `as {self.written}.{{j}}`"
-            return (again, "a label in a block that is used several times `as _` is the same in each use: give the uses labels")
+            again = f"if an outer loop repeats it, add the variable of that loop: `as {self.written}.{{j}}`"
+            return (again, "if several uses of a block `as _` repeat it, give each use a label of its own")
         if self.written:
             begin = self.name.rstrip("0123456789")
             return (f"make the label different in each iteration of `repeat i in ...`: `as {begin}{{i}}`",)

@@ -17,7 +17,7 @@ class RunError(ValueError):
         self.problem = problem
 
     def __reduce__(self) -> tuple[type[RunError], tuple[Problem]]:
-        """The other processes of a run get it from the first one."""
+        """Pickles the error as its problem: the first process of a run sends it to the others."""
         return RunError, (self.problem,)
 
 
@@ -35,7 +35,8 @@ class RunExists(Problem):
 
 
 class RunLocked(Problem):
-    """A run that a process is training already: `process` is its number, 0 if that is not known, `host` its machine if it is another."""
+    """A run that a process is training already. `process` is its number, 0 if that is not known; `host` is its machine, if it is another
+    one."""
 
     code: ClassVar[str] = "run-locked"
     path: str
@@ -48,7 +49,7 @@ class RunLocked(Problem):
 
     def help(self) -> tuple[str, ...]:
         stop = f"`kill {self.process}`" if self.process and not self.host else "SIGTERM"
-        return (f"wait until it ends, or stop it by {stop}, after which it can be continued; for a second run, give another folder",)
+        return (f"wait until it ends, or stop it with {stop} and resume the run; for a second run, pass another folder",)
 
 
 class FolderNotEmpty(Problem):

@@ -17,7 +17,7 @@ class NoLoss(Problem):
         return "this train section has no loss"
 
     def help(self) -> tuple[str, ...]:
-        return ("name what is minimised: `loss = ...`",)
+        return ("name the loss: `loss = ...`",)
 
 
 class LossNotScalar(Problem):

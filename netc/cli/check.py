@@ -53,7 +53,7 @@ def command(
     keep_io: bool,
     weights: Checkpoint | None,
 ) -> None:
-    """Check specs. `-` reads standard input, and of a folder all files `*.net` are checked.
+    """Check specs: files, or all `*.net` files in a folder. `-` reads standard input.
 
     A file with several models is checked model by model.
     """

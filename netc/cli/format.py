@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Change nothing; list the files that would change, and exit with 1 if there are any.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
-    """Format specs in place, of a folder all files `*.net`. `-` formats standard input to standard output.
+    """Format specs in place: files, or all `*.net` files in a folder. `-` formats standard input to standard output.
 
     A file with syntax errors is left unchanged.
     """

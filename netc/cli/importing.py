@@ -23,12 +23,16 @@ WEIGHTS = ".safetensors"
 @click.argument("source", metavar="SOURCE")
 @click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="The spec, or `-` for standard output.")
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help="An input, as a spec declares it: `3x224x224`, `[T] int64`.")
-@click.option("--example", "examples", metavar="H=224,W=320", help="Sizes of symbolic axes with which the module is traced.")
+@click.option("--example", "examples", metavar="H=224,W=320", help="Sizes of the symbolic axes to trace the module with.")
 @click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the class or function.")
 @click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
 @click.option(
-    "--output-name", "outputs", multiple=True, metavar="NAME", help="A tensor of an ONNX file that is an output, instead of its own."
+    "--output-name",
+    "outputs",
+    multiple=True,
+    metavar="NAME",
+    help="A tensor of an ONNX file to output, in place of its own outputs.",
 )
 @click.option("--train", is_flag=True, help="Import what a PyTorch module does in training too.")
 @click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they represent.")
@@ -152,13 +156,13 @@ def _module(
 
 
 def _parse_sizes(text: str, names: Sequence[str]) -> dict[str, int]:
-    """The sizes of `--example`."""
+    """The sizes of `--example` by name. Raises `click.BadParameter`."""
     found: dict[str, int] = {}
     for part in filter(None, text.split(",")):
         name, _, size = (one.strip() for one in part.partition("="))
         if name not in names or not size.isdecimal() or not int(size):
-            known = " or ".join(f"`{one}=224`" for one in names) or "nothing, as no axis is symbolic"
-            raise click.BadParameter(f"`{part.strip()}` is no size of a symbolic axis; expected {known}", param_hint="--example")
+            known = " or ".join(f"`{one}=224`" for one in names) or "nothing, since no axis is symbolic"
+            raise click.BadParameter(f"`{part.strip()}` is not the size of a symbolic axis; expected {known}", param_hint="--example")
         found[name] = int(size)
     return found
 

@@ -40,12 +40,12 @@ class DeclaredInputs(Record):
 
     @property
     def conditions(self) -> list[Condition]:
-        """What a `where` states. Raises `WrongInput` for a list of sizes."""
+        """The comparisons of every `where`. Raises `WrongInput` for a list of sizes."""
         from netc.compiler.dims import Condition
 
         found = [condition for condition, _ in self.program.conditions]
         if not all(isinstance(condition, Condition) for condition in found):
-            raise WrongInput("a `where` compares sizes here, it has no list of them")
+            raise WrongInput("the `where` of an input to import cannot list sizes: write comparisons")
         return [condition for condition in found if isinstance(condition, Condition)]
 
     @property

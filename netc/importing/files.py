@@ -88,7 +88,7 @@ class _Run:
 
         why = find_defect(self._model)
         if why:
-            raise ImportFailed((Obstacle("the file", f"is no valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
+            raise ImportFailed((Obstacle("the file", f"is not valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
 
     def _run_reference(self, feeds: Mapping[str, Array]) -> list[Array]:
         from .exact import NotEvaluated, run_reference

@@ -95,7 +95,7 @@ def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, at: S
     skipped = ""
     for target, made_of in (("PyTorch", _torch), ("ONNX Runtime", _onnx)):  # one after the other, as each has the weights once more
         if target == "ONNX Runtime" and CRASHED in _judge_of(origin):
-            skipped = "it ends its process on the original"
+            skipped = "it crashes on the original"
             continue
         try:
             run = made_of(model, weights)

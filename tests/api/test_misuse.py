@@ -96,7 +96,7 @@ STEPS = (
     "quotients",
     "divisors",
     "forward",
-    "terms",
+    "part_terms",
     "loss_of_part",
     "of_quotients",
 )

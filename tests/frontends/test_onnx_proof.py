@@ -152,13 +152,13 @@ def test_a_file_that_is_no_onnx_is_refused_with_the_reason(tmp_path: Path, what:
 
 def test_the_end_of_the_process_of_onnx_runtime_is_not_the_end_of_netc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Ending(OnnxProcess):
-        def run(self, *given: Any, **named: Any) -> Any:
+        def run_model(self, *given: Any, **named: Any) -> Any:
             self._process.kill()
             self._process.wait()
-            return super().run(*given, **named)
+            return super().run_model(*given, **named)
 
     with pytest.raises(Crashed, match="SIGKILL"):
-        Ending(relu().SerializeToString()).run({"x": np.zeros((2, 3), np.float32)})
+        Ending(relu().SerializeToString()).run_model({"x": np.zeros((2, 3), np.float32)})
     monkeypatch.setattr(files, "OnnxProcess", Ending)
     made = proved(relu(), tmp_path)
     assert made.proof is not None
@@ -176,12 +176,12 @@ def test_arrays_of_a_process_are_those_of_a_session() -> None:
         process = OnnxProcess(given.SerializeToString())
         for size in (2, 0):
             x = (np.arange(size * 3).reshape(size, 3) % 2).astype(dtype)
-            y, z = process.run({"x": x})
+            y, z = process.run_model({"x": x})
             assert (y.dtype, y.tolist()) == (x.dtype, x.tolist())
             assert (z.shape, z.tolist()) == ((3, size), x.T.tolist())
-            assert process.run({"x": x}, ["z"])[0].tolist() == x.T.tolist()
+            assert process.run_model({"x": x}, ["z"])[0].tolist() == x.T.tolist()
         with pytest.raises(CannotRun):
-            process.run({"x": np.zeros((2, 7), dtype)})
+            process.run_model({"x": np.zeros((2, 7), dtype)})
 
 
 @pytest.mark.parametrize("axis", [None, 1], ids=["one scale", "a scale for each column"])

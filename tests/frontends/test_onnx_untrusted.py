@@ -258,7 +258,7 @@ def test_constants_that_double_with_each_node() -> None:
 def test_an_operator_set_that_does_not_exist(version: int) -> None:
     given = model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, ["y"])
     given.opset_import[0].version = version
-    assert f"is of operator set {version}" in refused(given)
+    assert f"uses operator set {version}" in refused(given)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_conditions_and_examples_of_the_user(imported: Callable[..., Any]) -> No
     assert result.exit_code == 0, result.output
     assert "input 3xHxW where H >= 16, W % 4 == 0" in result.output
     assert (
-        "`Q=3` is no size of a symbolic axis; expected `H=224` or `W=224`"
+        "`Q=3` is not the size of a symbolic axis; expected `H=224` or `W=224`"
         in imported("nets.py:net", "--input", "3xHxW", "--example", "Q=3").output
     )
 
@@ -131,13 +131,13 @@ def test_a_batch_that_the_module_fixes(imported: Callable[..., Any]) -> None:
     result = imported("nets.py:Two", "--input", "8")
     assert result.exit_code == 0, result.output
     assert "input 2x8 batch=false" in result.output
-    assert "note: The module's code depends on the number of samples: the batch is fixed at 2" in result.output
+    assert "note: The module's code depends on the number of samples, so the batch is fixed at 2" in result.output
 
 
 def test_axis_0_of_an_input_of_another_length_is_no_batch() -> None:
     module = Of(lambda m, x, edges: x + (x.index_select(0, edges[0]) * 2).sum(0))
     model = netc.from_torch(module, (torch.randn(5, 4), torch.randint(0, 5, (2, 7))))
-    assert "is no batch, as the first input has 5 samples: it is fixed at 2" in model.spec()
+    assert "is not the batch, since the first input has 5 samples: it is fixed at 2" in model.spec()
 
 
 def test_a_loop_over_time_is_not_tried_with_thousands_of_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,10 +118,10 @@ class InputDeclarations(Part):
 
 
 def _as_dimension(failure: Failure) -> Failure:
-    """The failure of a name in a shape, `input [seq]`: in capitals it is a dimension of any size."""
+    """The failure of a name in a shape, `input [seq]`, with the help to write a dimension in capitals."""
     match failure.problem:
         case UnknownName(name=name, near=(), hint="", later=False) if name.isidentifier() and not name.isupper():
-            problem = UnknownName(name, (), f"a dimension that may have any size is written in capitals: `{name.upper()}`")
+            problem = UnknownName(name, (), f"write a dimension of any size in capitals: `{name.upper()}`")
             edits = () if name.upper() == BATCH else (Edit(failure.span, name.upper(), safe=False),)
             return Failure(problem, failure.span, failure.marks, edits=edits)
     return failure

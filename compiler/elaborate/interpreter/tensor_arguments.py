@@ -1,7 +1,7 @@
-"""Tensors among the arguments of an operator that have no names, `x -> mul w`, where compile-time values are needed.
+"""Refuses tensors as positional arguments of an operator, as in `x -> mul w`: these are compile-time values.
 
-In: an operator class and its arguments. Out: a `Failure` whose help gives the tensor as the operator takes it, or nothing. Always: what has
-failed before is passed over.
+In: an operator class and its positional arguments. Out: nothing, or a `Failure` whose help passes the tensor in the way that the operator
+takes it. Always: a name whose definition has failed is skipped, since that error has been reported.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def refuse_tensors(cls: type[Operator], slots: Sequence[Arg[Any]], positional: S
 
 
 def tensor_hint(cls: type[Operator], arg: Arg[Any] | None, expr: ast.Expr) -> Hint:
-    """How the operator takes this tensor: by the name of one of its inputs, or as one of several with an arrow."""
+    """The help that passes a tensor as the operator takes it: by the name of an input, or as one of several before the arrow."""
     text = expr.span.text
     names = {name for operand in cls.operands.values() for name in (operand.name, operand.alias) if name and not operand.many}
     if arg is not None and arg.name in names:
         edits = (Edit(expr.span.before(), f"{arg.name}=", safe=True),)
-        return Hint(f"give the tensor by its name: `{cls.name} {arg.name}={text}`", edits)
+        return Hint(f"pass the tensor by name: `{cls.name} {arg.name}={text}`", edits)
     least, most = cls.arity()
     if least > 1 or most is None:
         return Hint(f"pass several tensors with an arrow: `(..., {text}) -> {cls.name}`")
@@ -52,7 +52,7 @@ def tensor_hint(cls: type[Operator], arg: Arg[Any] | None, expr: ast.Expr) -> Hi
 
 
 def pipeline_text(expr: ast.OfPipeline) -> str:
-    """The pipeline without the brackets around it, short enough for a help."""
+    """The pipeline without the brackets around it; `...` if it is too long for a help."""
     members = expr.group.members
     text = members[0].span.text if len(members) == 1 else expr.span.text
     return text if len(text) <= 60 and "\n" not in text else "..."

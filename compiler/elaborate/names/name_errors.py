@@ -76,13 +76,13 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
 
 
 def _with_use(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
-    """The `use` of a block of the standard library, at the beginning of the file."""
+    """The edit that adds the `use` of a block of the standard library at the beginning of the file."""
     return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),) if elsewhere.use else ()
 
 
 @lru_cache(1)
 def _by_plain_name(names: tuple[str, ...]) -> dict[str, list[str]]:
-    """The names that are alike but for the style of writing them."""
+    """The names by their plain form, which is the same for `LayerNorm` and `layer_norm`."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(plain(name), []).append(name)
@@ -96,7 +96,7 @@ def plain(name: str) -> str:
 
 
 def hint_in_training(name: str, near: Sequence[str], session: ElaborationSession) -> str:
-    """The help for the name of a tensor in a train section, if none is similar: it may be what the data provide."""
+    """The help for an unknown tensor in a train section, if no name is similar: it may be a column of the data."""
     if not session.in_training or near:
         return ""
-    return f"declare in the section what the data have in addition: `{name} = input SHAPE`, with `int64` for class numbers"
+    return f"if it is in the data, declare it in the section: `{name} = input SHAPE`, with `int64` for class numbers"

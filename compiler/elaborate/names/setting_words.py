@@ -24,26 +24,26 @@ OF_OTHERS = {
     "validate": ("validation", "val", "valid", "validation_split", "val_split", "validation_data"),
     "seed": ("random_seed", "manual_seed", "random_state"),
 }
-"""By setting, what it is called elsewhere."""
+"""By setting, its names in other libraries."""
 REMEDIES = {
     ("accumulate", "accumulation", "grad_accum", "gradient_accumulation", "gradient_accumulation_steps", "accumulate_grad_batches"): (
-        "it is an argument of the batch: write `batch 32 accumulate={value}`"
+        "write it as an argument of `batch`: `batch 32 accumulate={value}`"
     ),
     ("early_stopping", "early_stop", "stop", "patience"): (
-        "a run has all of its steps, and the best weights are kept: write `keep best loss`, or the name of a metric in place of `loss`"
+        "write `keep best loss`, or a metric in place of `loss`: a run trains all of its steps and keeps the best weights"
     ),
     ("checkpoint", "save_best", "save_best_only", "monitor"): (
-        "the best weights are kept: write `keep best loss`, or the name of a metric in place of `loss`"
+        "write `keep best loss`, or a metric in place of `loss`, to keep the best weights"
     ),
-    ("shuffle",): "remove it: the samples are in another order in each epoch",
-    ("criterion", "loss_fn", "loss_function", "objective"): "name what is minimised: `loss = ...`",
+    ("shuffle",): "remove it: netc shuffles the samples in every epoch",
+    ("criterion", "loss_fn", "loss_function", "objective"): "name the loss: `loss = ...`",
     ("metric", "metrics", "accuracy", "precision", "recall", "f1", "auc", "roc_auc"): (
-        "a metric has a formula, such as `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`"
+        "write a metric as a formula, such as `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`"
     ),
     ("device", "gpu", "cuda", "amp", "fp16", "bf16", "num_workers"): (
-        "remove it: how a run is computed is said on the command line, `netc train --device cuda --precision bf16`"
+        "remove it, and pass an option instead: `netc train --device cuda --precision bf16`"
     ),
-    ("warmup", "warmup_steps", "num_warmup_steps"): "it is a part of the schedule: write `schedule warmup {value} -> cosine`",
+    ("warmup", "warmup_steps", "num_warmup_steps"): "write it in the schedule: `schedule warmup {value} -> cosine`",
     ("ema_decay", "swa"): "write `ema {value}`",
 }
 """Help for other words; `{value}` is the first argument."""
@@ -74,14 +74,14 @@ def similar_settings(word: str) -> tuple[str, ...]:
 
 
 def setting_advice(word: str, value: str) -> str:
-    """How what is no setting is written, with its first argument; empty if that is not known."""
+    """The help for a word that is no setting, with its first argument; empty if none is known."""
     if word in OF_OPTIMIZERS:
         return optimizer_advice(word, value)
     return next((text.format(value=value) for words, text in REMEDIES.items() if word in words), "")
 
 
 def optimizer_advice(word: str, value: str) -> str:
-    """How an argument of the optimizer is written, if this is one."""
+    """The help for an argument of the optimizer that is written as a setting; empty for other words."""
     name = OF_OPTIMIZERS.get(word)
     return f"it is an argument of the optimizer: write `optimizer adamw {name}={value}`" if name is not None else ""
 
@@ -113,7 +113,7 @@ def assigned(statement: ast.Statement) -> tuple[str, str] | None:
 
 
 def _written_arguments(head: ast.Tensor) -> str:
-    """The arguments of a setting: those of a call, `adam(lr=0.1)`, without its parentheses."""
+    """The arguments of a setting; a call, `adam(lr=0.1)`, without its parentheses."""
     if not isinstance(head, ast.Apply) or not head.called:
         return head.span.text
     return " ".join((head.name, *(a.span.text for a in head.positional), *(f"{k.name}={k.value.span.text}" for k in head.keywords)))

@@ -300,7 +300,7 @@ class Importer:
         self.folded += sum(array.nbytes for array in arrays if array.base is None)
         most = max(MOST_FOLDED, 8 * self.stored)
         if self.folded > most:
-            raise ImportRefused(f"is computed of constants, which are more than {most >> 20} MiB together")
+            raise ImportRefused(f"is computed from constants that take more than {most >> 20} MiB together")
 
     def _arranged(self, node: onnx.NodeProto, site: Site) -> Item:
         value = site.attributes.get("value")

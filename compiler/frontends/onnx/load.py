@@ -120,12 +120,12 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
 
 
 def _check_ports(importer: Importer) -> None:
-    """A spec has an input and an output at least; a file may compute constants, or nothing."""
+    """Reports a graph without inputs or without outputs, which a spec cannot be."""
     main, name = importer.emit.builder.graph, importer.model.graph.name
     if not importer.model.graph.output:
         importer.obstacles.append(Obstacle("the graph", "has no output", name))
     elif not main.inputs and not importer.obstacles:
-        importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants, which no spec is needed for", name))
+        importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants", name))
 
 
 def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:

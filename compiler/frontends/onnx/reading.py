@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
 
 
 def choose_outputs(model: ModelProto, names: Sequence[str]) -> None:
-    """Makes these the outputs of a model, in this order: outputs that it has, or other tensors of its graph."""
+    """Replaces the outputs of a model by these tensors of its graph, in this order. Raises `Unreadable` for an unknown name."""
     own = {info.name: info for info in model.graph.output}
     made = {name for node in model.graph.node for name in node.output if name}
     for name in names:
@@ -86,11 +86,11 @@ def require_text(model: ModelProto) -> None:
 
 
 def require_known_versions(model: ModelProto) -> None:
-    """Refuses operator sets that do not exist, or that are newer than the installed onnx: what their operators mean is not known."""
+    """Refuses operator sets that do not exist, or that are newer than the installed onnx, which does not define their operators."""
     newest = defs.onnx_opset_version()
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and not 1 <= entry.version <= newest:
-            raise Unreadable(f"is of operator set {entry.version}, and the installed onnx knows 1 to {newest}")
+            raise Unreadable(f"uses operator set {entry.version}, and the installed onnx package has the sets 1 to {newest}")
 
 
 def array(tensor: TensorProto, folder: Path | None) -> Array:

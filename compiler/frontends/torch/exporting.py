@@ -74,7 +74,7 @@ def from_module(
     except FixedSize as fixed:
         if fixed.name != BATCH or not implied:
             raise
-        note = f"The module's code depends on the number of samples: the batch is fixed at {fixed.size}, and `batch=false` says so."
+        note = f"The module's code depends on the number of samples, so the batch is fixed at {fixed.size} (`batch=false`)."
         return _with_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
 
 
@@ -137,7 +137,7 @@ class _Call:
             if tensor.shape[0] == samples:
                 return {0: BATCH}
             self.notes.append(
-                f"Axis 0 of `{keys[-1]}` is no batch, as the first input has {samples} samples: it is fixed at {tensor.shape[0]}."
+                f"Axis 0 of `{keys[-1]}` is not the batch, since the first input has {samples} samples: it is fixed at {tensor.shape[0]}."
             )
             return {}
 

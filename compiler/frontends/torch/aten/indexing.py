@@ -104,11 +104,11 @@ def _slice_bounds(numbers: Sequence[int]) -> tuple[int, int | None] | None:
 
 @reads("index_put")
 def index_put(site: AtenSite) -> Value:
-    """One number where a mask is true, or values by tensors of numbers along neighbouring axes."""
+    """One number where a mask is true, or values by tensors of numbers along adjacent axes."""
     axes = [axis for axis, one in enumerate(site.args["indices"]) if one is not None]
     nodes = [site.args["indices"][axis] for axis in axes]
     if axes != list(range(axes[0], axes[0] + len(axes))):
-        raise ImportRefused("writes by tensors along axes that are no neighbours")
+        raise ImportRefused("writes by index tensors along axes that are not adjacent")
     x, masks = site.tensor(), [node.meta["val"].dtype in (torch.bool, torch.uint8) for node in nodes]
     if len(nodes) == 1 and masks[0] and axes == [0]:
         return _put_by_mask(site, x, nodes[0])
@@ -147,7 +147,7 @@ def _index_shape(nodes: list[Node]) -> Sequence[object]:
 
 def _known_size(size: object) -> int:
     if not isinstance(size, int):
-        raise ImportRefused("writes as many elements as the input is long along axes that are not the first")
+        raise ImportRefused("writes along axes that are not the first, and the number of elements depends on the input")
     return size
 
 

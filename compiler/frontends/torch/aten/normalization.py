@@ -33,8 +33,9 @@ def batch_norm(site: AtenSite) -> Value:
     )
     if own is not None:
         return own[0]
+    module = site.scope.call.path or "the module"
     site.scope.model.notes.append(
-        f"A batch normalization of `{site.scope.call.path or 'the module'}` is arithmetic here: training does not change its statistics."
+        f"The batch normalization of `{module}` is written as arithmetic: training the spec does not change its statistics."
     )
     return _by_parts(site, x)
 
