@@ -156,11 +156,32 @@ class LossNotFinite(Problem):
         return self.stage
 
     def notes(self) -> tuple[str, ...]:
-        kept = "there is no checkpoint yet" if self.checkpoint is None else f"the last checkpoint is that of step {self.checkpoint}"
-        return (f"{kept}; the parameters of this step were not changed",)
+        return (f"{_checkpoint_text(self.checkpoint)}; the parameters of this step were not changed",)
 
     def help(self) -> tuple[str, ...]:
         return (self.remedy,)
+
+
+class BatchRefused(Problem):
+    """Values that a stage of PyTorch does not take. `batch` says which: that of a step, or of a validation. `why` is PyTorch's text."""
+
+    code: ClassVar[str] = "batch-refused"
+    stage: str
+    batch: str
+    why: str
+    checkpoint: int | None
+
+    def message(self) -> str:
+        return f"`{self.stage}` cannot be computed for {self.batch}"
+
+    def label(self) -> str:
+        return f"PyTorch says: {self.why}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (_checkpoint_text(self.checkpoint),)
+
+    def help(self) -> tuple[str, ...]:
+        return ("check the values that reach this stage: those of the data, of `draw` lines, and of the stages before it",)
 
 
 class BatchTooSmall(Problem):
@@ -178,3 +199,7 @@ class BatchTooSmall(Problem):
 
     def help(self) -> tuple[str, ...]:
         return ("choose `batch` and `accumulate` so that no part has a single sample",)
+
+
+def _checkpoint_text(step: int | None) -> str:
+    return "there is no checkpoint yet" if step is None else f"the last checkpoint is that of step {step}"

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.errors.running import BatchTooSmall, LossNotFinite, RunError
+from netc.compiler.errors.running import BatchRefused, BatchTooSmall, LossNotFinite, RunError
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -37,6 +37,7 @@ from .parallel import arrange, computing, release
 from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
+from .refusing import REFUSALS, find_refusing
 from .run_files import BEST, LAST
 from .run_folder import RunFolder
 from .step import NotFinite, Step, seed_generators
@@ -197,6 +198,9 @@ class Trainer:
             if smallest > 1 or "more than 1 value per channel" not in str(error):
                 raise
             raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
+        except REFUSALS as error:
+            self._refuse(error, parts, f"the batch of step {self.step + 1}")
+            raise
         self.tally.add(found.totals, found.counts, samples)
         self.step += 1
         self.epoch_ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
@@ -273,7 +277,11 @@ class Trainer:
         assert self.validation is not None
         tally = Tally()
         for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
-            tally.add(numbers(self.stepper.totals(part)), self.objective.count_values(part), samples)
+            try:
+                tally.add(numbers(self.stepper.totals(part)), self.objective.count_values(part), samples)
+            except REFUSALS as error:
+                self._refuse(error, [part], f"the validation after step {self.step}")
+                raise
             if self.ranks.world == 1 and request.number:
                 return None
         size = len(tally.totals)
@@ -312,6 +320,18 @@ class Trainer:
             remedy="try a smaller learning rate, or limit the gradient by `clip 1.0`",
         )
         raise NotFiniteLoss(problem, span)
+
+    def _refuse(self, error: Exception, parts: list[Part], batch: str) -> None:
+        """Raises a `CompileError` at the stage that raises this error for one of the parts. Returns if no stage does, and on several
+        processes, where parameters are shared and the others would wait."""
+        if self.ranks.world > 1:
+            return
+        weights = self.model.state_dict()
+        for part in parts:
+            place = find_refusing(self.objective, weights, part, error)
+            if place is not None:
+                why = str(error).partition("\n")[0]
+                raise CompileError((diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
 
     def save(self) -> None:
         """The weights, and a checkpoint."""

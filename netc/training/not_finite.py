@@ -7,27 +7,15 @@ the graph is evaluated a level at a time, from the inputs on, with the parameter
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 
 import torch
 from torch import Tensor
 
-from netc.compiler.ir.graph import CallNode, Graph, Node, Program
-from netc.compiler.ir.training import MODEL
-from netc.compiler.ir.values import Value
-from netc.dsl.record import Record
-from netc.dsl.source import Span
+from netc.compiler.ir.graph import CallNode, Node
 
-from ..model import Model
 from .batches import Part
 from .objective import Objective
-
-
-class Place(Record):
-    """A clause that says what is not finite, and where that is."""
-
-    what: str
-    span: Span
+from .probing import Place, graph_at, label_of, probe
 
 
 def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Place | None:
@@ -40,7 +28,6 @@ def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Pla
     for name, tensor in weights.items():
         if not _finite(tensor):
             return Place(f"`{name}` has {_kind(tensor)}, since the gradient of an earlier step was not finite", main.span)
-    whole = {f"{MODEL}.{name}": tensor for name, tensor in weights.items()}
     inputs = [part[value.name] for value in main.inputs]
     state = torch.default_generator.get_state()
     path: list[CallNode] = []
@@ -48,7 +35,7 @@ def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Pla
     while True:
         torch.default_generator.set_state(state)
         try:
-            node = _first(objective, path, inputs, whole)
+            node = _first(objective, path, inputs, weights)
         except Exception:  # some bodies cannot return what is inside of them; the stage around it is the place then
             node = None
         if node is None:
@@ -59,40 +46,15 @@ def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Pla
         path.append(node)
     if found is None:
         return None
-    labels = [node.label for node in path if node is not found] + [found.label]
-    name = ".".join(label for label in labels if label and label != MODEL)
-    return Place(f"`{name}` is the first stage whose output is not finite", found.span)
+    return Place(f"`{label_of(path, found)}` is the first stage whose output is not finite", found.span)
 
 
-def _first(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: dict[str, Tensor]) -> Node | None:
+def _first(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: Mapping[str, Tensor]) -> Node | None:
     """The first node, in the body that the path of calls leads to, whose output is not finite."""
-    program = objective.means.totals
-    graph = path[-1].graph if path else program.main
-    makers = [(node, value) for node in graph.nodes for value in node.outputs if value.type.dtype.is_float]
-    main = _probed(program.main, path, [value for _, value in makers])
-    module = Model(Program(main, program.facts, program.symbols, program.conditions, program.dims)).module()
-    module.load_state_dict(weights, strict=False)
-    module.to(inputs[0].device).train(objective.training)
-    with torch.no_grad():
-        found = module(*inputs)
-    results = [found] if isinstance(found, Tensor) else list(found)
+    nodes = graph_at(objective, path).nodes
+    makers = [(node, value) for node in nodes for value in node.outputs if value.type.dtype.is_float]
+    results = probe(objective, path, [value for _, value in makers], inputs, weights)
     return next((node for (node, _), result in zip(makers, results, strict=True) if not _finite(result)), None)
-
-
-def _probed(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
-    """The graph with other outputs: these values, of the body that the path leads to."""
-    made = copy(graph)
-    made.tails = ()
-    if path:
-        call = copy(path[0])
-        call.graph = _probed(call.graph, path[1:], values)
-        call.outputs = tuple(Value(value.type, value.span) for value in values)
-        call.tails = ()
-        values = list(call.outputs)
-        made.nodes = [*graph.nodes[: graph.nodes.index(path[0])], call]
-    made.outputs = values
-    made.output_names = [f"value{i}" for i in range(len(values))]
-    return made
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -7,11 +7,13 @@ imported; the names and options of optimizers and schedules are those of the tex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any
 
 from netc.compiler.errors.base import Problem
 from netc.compiler.errors.training import WrongSetting
 from netc.compiler.ir.training import LOSS, Setting, SettingArgument, SettingStage, Training, Word
+from netc.compiler.ir.types import DType
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
@@ -295,8 +297,8 @@ class _Reader:
                 self.wrong(
                     str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
                 )
-            elif len(numbers) not in DISTRIBUTIONS[str(distribution.value)] or not _ordered(numbers, distribution.value == "integers"):
-                self.wrong(str(distribution.value), "takes two numbers, the smaller one first", stage.span, "write `integers 0 1000`")
+            elif wrong := _wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
+                self.wrong(str(distribution.value), wrong[0], stage.span, wrong[1])
             else:
                 yield Draw(str(name.value), str(distribution.value), *numbers)
 
@@ -320,10 +322,19 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _ordered(numbers: list[Any], whole: bool) -> bool:
-    """Whether bounds are numbers, the smaller one first."""
-    right = all(_is_int(n) if whole else is_number(n) for n in numbers)
-    return right and (not numbers or numbers[0] < numbers[1])
+def _wrong_bounds(distribution: str, numbers: list[Any], dtype: DType, name: str) -> tuple[str, str] | None:
+    """What is wrong with the numbers after a distribution, and the help; None if the type of the input holds all that is drawn."""
+    if distribution == "normal":
+        return ("takes no numbers", f"leave them out, and compute `mean + deviation * {name}`") if numbers else None
+    is_whole = distribution == "integers"
+    example = f"write `{distribution} 0 {1000 if is_whole else 1}`"
+    is_pair = len(numbers) == 2 and all(_is_int(n) if is_whole else is_number(n) for n in numbers) and numbers[0] < numbers[1]
+    if not is_pair:
+        return None if not numbers and 0 in DISTRIBUTIONS[distribution] else ("takes two numbers, the smaller one first", example)
+    low, high = dtype.limits
+    if low <= numbers[0] and numbers[1] - is_whole <= high and isfinite(float(numbers[1]) - float(numbers[0])):
+        return None
+    return f"draws numbers that {dtype.name} does not hold", "give bounds that are closer to 0, or the input a wider type"
 
 
 def _is_count(value: object) -> bool:

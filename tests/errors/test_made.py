@@ -174,6 +174,20 @@ with open("run/.lock", "r+b") as file:
 HOLDERS: list[subprocess.Popen[bytes]] = []
 
 
+def batch_refused() -> Words:
+    text = """features = input 3
+scores = features -> dense 3 -> log_softmax axis=1
+
+train {
+  target = input [] int64
+  loss = -((scores, target -> unsqueeze 1) -> gather axis=1 -> mean)
+}
+"""
+    Path("pick.net").write_text(text)
+    np.savez("pick.npz", features=np.ones((4, 3), np.float32), target=np.array([0, 1, 2, 7]))
+    return ["train", "pick.net", "--data", "pick.npz", "-o", "run"]
+
+
 def run_locked() -> Words:
     CliRunner().invoke(cli, _training("--steps", "1"), prog_name="netc")
     HOLDERS.append(subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
@@ -216,7 +230,7 @@ CASES: list[Callable[[], Words]] = [
     not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
     no_model,
-    loss_not_finite, batch_too_small, run_exists, run_locked, folder_not_empty, run_unreadable, run_differs, no_device,
+    loss_not_finite, batch_refused, batch_too_small, run_exists, run_locked, folder_not_empty, run_unreadable, run_differs, no_device,
     cannot_split,
 ]  # fmt: skip
 

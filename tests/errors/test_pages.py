@@ -19,6 +19,7 @@ FILE = re.compile(r"^```\w+ file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLES = Path(__file__).with_name("constants") / "tables.safetensors"
 """Arrays that examples may have as tables."""
 SHOWN = {
+    "batch-refused": "it is of a run of training",
     "batch-too-small": "it is of a run of training",
     "binary-file": "no text is binary",
     "file-too-large": "64 MiB are not written on a page",

@@ -1,0 +1,71 @@
+"""The values inside of an objective, for messages about a batch.
+
+In: an objective, a batch, and values of its graph or of a body inside of it. Out: what they are for this batch, with given parameters.
+Always: the objective is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from netc.compiler.ir.graph import CallNode, Graph, Node, Program
+from netc.compiler.ir.training import MODEL
+from netc.compiler.ir.values import Value
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ..model import Model
+from .objective import Objective
+
+
+class Place(Record):
+    """A clause about a stage, an input or a parameter, and where that is."""
+
+    what: str
+    span: Span
+
+
+def probe(
+    objective: Objective, path: list[CallNode], values: list[Value], inputs: list[Tensor], weights: Mapping[str, Tensor]
+) -> list[Tensor]:
+    """What the values are, of the body that the path of calls leads to. `weights` are those of the model, whole. Raises what PyTorch
+    raises."""
+    program = objective.means.totals
+    main = _with_outputs(program.main, path, values)
+    module = Model(Program(main, program.facts, program.symbols, program.conditions, program.dims)).module()
+    module.load_state_dict({f"{MODEL}.{name}": tensor for name, tensor in weights.items()}, strict=False)
+    module.to(inputs[0].device).train(objective.training)
+    with torch.no_grad():
+        results = module(*inputs)
+    return [results] if isinstance(results, Tensor) else list(results)
+
+
+def graph_at(objective: Objective, path: list[CallNode]) -> Graph:
+    """The body that the path of calls leads to."""
+    return path[-1].graph if path else objective.means.totals.main
+
+
+def label_of(path: list[CallNode], node: Node) -> str:
+    """The name of a node of that body, as the state dict has it."""
+    labels = [call.label for call in path if call is not node] + [node.label]
+    return ".".join(label for label in labels if label and label != MODEL)
+
+
+def _with_outputs(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
+    """The graph with other outputs: these values, of the body that the path leads to."""
+    result = copy(graph)
+    result.tails = ()
+    if path:
+        call = copy(path[0])
+        call.graph = _with_outputs(call.graph, path[1:], values)
+        call.outputs = tuple(Value(value.type, value.span) for value in values)
+        call.tails = ()
+        values = list(call.outputs)
+        result.nodes = [*graph.nodes[: graph.nodes.index(path[0])], call]
+    result.outputs = values
+    result.output_names = [f"value{i}" for i in range(len(values))]
+    return result
