@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.parameters import count
+from netc.compiler.backends.base import UnsupportedByTarget
 from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.emit import text_of
 from netc.compiler.backends.net.stored import content
@@ -18,6 +19,7 @@ from netc.compiler.dims import Stated
 from netc.compiler.frontends.base import ImportFailed, Obstacle
 from netc.compiler.frontends.masked import NOTHING_LEFT, masked_attentions
 from netc.compiler.frontends.tidying import tidy
+from netc.compiler.frontends.tidying.time_loops import write_scans
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored import LIMIT, TableArray
 from netc.dsl.record import Record, replace
@@ -109,6 +111,18 @@ def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> Impo
     tidy(origin.imported.program)
     if masked_attentions(origin.imported.program.main) > written and NOTHING_LEFT not in origin.imported.notes:
         origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, NOTHING_LEFT)))
+    unroll = write_scans(origin.imported.program)
+    try:
+        return _written(origin, begun, verify=verify, seed=seed, name=name)
+    except (NotProved, UnsupportedByTarget):
+        if unroll is None:
+            raise
+    unroll()
+    return _written(origin, begun, verify=verify, seed=seed, name=name)
+
+
+def _written(origin: Origin, begun: float, *, verify: bool, seed: int, name: str) -> ImportedSpec:
+    """The spec of a model that has been tidied."""
     writer = _Writer(origin, name, verify=verify)
     made = writer.compiled(origin.imported.program.conditions)
     domain = None

@@ -26,5 +26,5 @@ def test_examples(update: bool) -> None:
     if update:
         PAGE.write_text(written, encoding="utf-8")
         text = written
-    assert len(found) == 4
+    assert len(found) == 5
     assert text == written

@@ -91,6 +91,9 @@ CASES = {
     "scan": "x = input [T, 4]; z = table (n, i) [N, 4] float32 = 0; x -> scan (h = z) axis=1 { h = (in, h) -> gru_cell 4 as cell }",
     "last states": SCAN
     + "(a, b, c) = (x, y) -> scan (h = z, c = z) axis=[2, 1] { (x, y) = in; h = h + x; c = c * y; out h + c }; out a, b, c",
+    "scan with shared stages of the body around it": SCAN
+    + "shared c = gru_cell 4 as a.c; shared d = dense 4; s = (y -> select 1 0, z) -> c; "
+    "y -> scan (h = s) axis=1 { h = (in -> d, h) -> c; h + h -> d }",
     "reversed": SCAN + "x -> scan (h = z) axis=-1 reverse=true { out in + h, h; h = h - in * 2 -> sigmoid }",
     "reversed in some uses": "block f(back) { z = table (n, i) [N, 4] float32 = 0; x = in; "
     "x -> scan (h = z) axis=1 reverse=back { h = (in, h) -> gru_cell 4 as cell } }; "

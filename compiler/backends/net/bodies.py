@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from netc.dsl.record import replace
 
-from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
@@ -161,11 +161,15 @@ class GraphBody:
     def _use(self, node: Node) -> Stage:
         """A use of a shared stage, which is declared before the first one."""
         assert node.shared is not None
-        if id(node.shared) not in self.shared:
-            self.shared.add(id(node.shared))
-            stage = stage_of(node) if isinstance(node, OpNode) else self.callees.callee(node)
-            self.statements.append(Shared(node.shared.label, unlabelled(stage)))
-        return Stage(SharedStage(node.shared.label))
+        self.declare(node.shared, node)
+        return Stage(SharedStage(self.declared[id(node.shared)]))
+
+    def declare(self, module: SharedModule, use: Node) -> None:
+        """Declares a shared stage, which is what a use of it is, unless it is declared."""
+        if id(module) not in self.shared:
+            self.shared.add(id(module))
+            stage = stage_of(use) if isinstance(use, OpNode) else self.callees.callee(use)
+            self.statements.append(Shared(module.label, unlabelled(stage)))
 
     def _by_mode(self, node: OpNode) -> Any:
         """What is evaluated, and in training something else; where one of them begins with the other, `if` has its further stages."""

@@ -24,7 +24,7 @@ from .hints import Roles, hints_of, operators_by_name
 from .names import Names, free, identifier, snake_case
 from .printer import Printer
 from .stored import StoredNames
-from .tree import Literal, Ref
+from .tree import Literal, Ref, tensors_in
 from .values import Values, literal
 
 
@@ -87,8 +87,9 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
             patterns[-1] = f"{found[-1]}?: [...]"
         heads = patterns + parameters if inputs else ["in: none", *parameters]
     family.inputs = found[: len(inputs)]
+    written = set(tensors_in(family.body))
     found += [
-        names.of(value, family.members[0], hints.get(at) or roles.of(value, family.members[0]))
+        names.of(value, family.members[0], hints.get(at) or roles.of(value, family.members[0])) if at in written else ""
         for at, value in enumerate(family.values[len(inputs) :], len(inputs))
     ]
     family.results = [found[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
@@ -104,9 +105,9 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
     wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
     exact = [names.exactly(name) if name else None for name in wanted]
     hints = hints_of(families.body)
-    found = [
-        name or names.of(value, main, hints.get(at, "")) for at, (name, value) in enumerate(zip(exact, families.main.values, strict=True))
-    ]
+    written = set(tensors_in(families.body))
+    pairs = enumerate(zip(exact, families.main.values, strict=True))
+    found = [name or (names.of(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
     declared = [_declared(value.type) for value in main.inputs]
     used: set[str] = set().union(*map(_used, main.inputs))
     conditions = [str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= used]

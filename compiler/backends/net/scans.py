@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 from ...errors.spec import SpecUnsupported
-from ...ir.graph import CallNode, Graph
+from ...ir.graph import CallNode, Graph, Node, SharedModule
 from ...ir.values import Value
 from ..base import UnsupportedByTarget
 from .tree import Assign, Given, ListOf, Literal, Ref, Scanned, Tree, changed
@@ -26,6 +26,8 @@ class StepBody(Protocol):
     pending: dict[int, Any]
     numbers: dict[int, int]
     uses: dict[int, int]
+    declared: dict[int, str]
+    shared: set[int]
 
     def within(self, graph: Graph) -> Self: ...
 
@@ -39,20 +41,27 @@ class StepBody(Protocol):
 
     def taken(self, value: Value) -> Any: ...
 
+    def declare(self, module: SharedModule, use: Node) -> None: ...
+
 
 def scanned(around: StepBody, node: CallNode) -> Scanned:
     """The loop, without the tensors that it scans."""
     scan, graph = node.scan, node.graph
     assert scan is not None
-    if graph.modules or len({*scan.stacked, scan.axes[0]}) > 1:
-        raise UnsupportedByTarget(SpecUnsupported("a loop at run time of a shared stage, or with results along other axes"), node.span)
+    if len({*scan.stacked, scan.axes[0]}) > 1:
+        raise UnsupportedByTarget(SpecUnsupported("a loop at run time with results along other axes"), node.span)
     starts = [around.operand(value) for value in node.inputs[: scan.states]]
     step = around.within(graph)
+    for inner, module in zip(graph.modules, node.modules, strict=True):
+        _share_stage(around, step, inner, module, node)
     for value, outer in zip(graph.inputs[scan.own :], node.inputs[scan.own :], strict=True):
         step.numbers[id(value)] = around.named(outer).number
     states = [step.number(value) for value in graph.inputs[: scan.states]]
     _declare(step, scan.states, scan.own)
     step.nodes()
+    for value in graph.outputs[scan.states :]:  # before the states get their new values
+        if id(value) in step.pending and any(_reads(step.pending[id(value)], state) for state in states):
+            step.named(value)
     new = [_keep_state(step, step.named(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
     results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
     results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
@@ -62,6 +71,16 @@ def scanned(around: StepBody, node: CallNode) -> Scanned:
     axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
     made = tuple(zip(states, starts, strict=True))
     return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
+
+
+def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: SharedModule, node: CallNode) -> None:
+    """Lets the step use a shared stage of the body around it, which declares it before the loop."""
+    use = next((one for one in node.graph.nodes if one.shared is inner), None)
+    if use is None:
+        raise UnsupportedByTarget(SpecUnsupported("a loop at run time that passes a shared stage on"), node.span)
+    around.declare(outer, use)
+    step.declared[id(inner)] = outer.label
+    step.shared.add(id(inner))
 
 
 def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:

@@ -343,6 +343,20 @@ def parameters_read(tree: Any) -> Iterator[str]:
             yield from parameters_read(part)
 
 
+def tensors_in(tree: Any) -> Iterator[int]:
+    """The numbers of all tensors that have a name in the text."""
+    match tree:
+        case Ref(number):
+            yield number
+        case Assign(numbers):
+            yield from (number for number in numbers if number is not None)
+        case Scanned(states):
+            yield from (number for number, _ in states)
+    if isinstance(tree, (tuple, Tree)):
+        for part in tree if isinstance(tree, tuple) else tree.children():
+            yield from tensors_in(part)
+
+
 def without_literals(tree: T) -> T:
     """The tree with a `Hole` for each literal, numbered in order."""
     count = iter(range(10**9))

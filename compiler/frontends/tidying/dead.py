@@ -21,7 +21,7 @@ def without_dead(main: Graph) -> None:
     for graph in reversed(graphs(main)):
         if graph is not main:
             _drop_outputs(graph, calls.get(id(graph), []), read)
-        _drop_nodes(graph)
+        drop_nodes(graph)
         read.update(id(value) for node in graph.nodes for value in node.inputs)
         read.update(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
     for graph in graphs(main):
@@ -61,7 +61,7 @@ def _drop_inputs(graph: Graph, calls: list[CallNode]) -> bool:
     return True
 
 
-def _drop_nodes(graph: Graph) -> None:
+def drop_nodes(graph: Graph) -> None:
     """Of a shared module that nothing reads, the first use stays."""
     roots = {id(node) for node in graph.nodes if node.shared is None and has_keys(node)}
     kept = _needed(graph, roots)

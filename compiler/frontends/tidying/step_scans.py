@@ -1,0 +1,207 @@
+"""A loop over time as a call of one step, which runs for each position.
+
+In: a graph, its nodes, and a loop among them. Out: the nodes with a `scan` in the place of the steps, and the shared modules that the graph
+still declares. Always: what reads a result of a step reads the same `Value`, which is a position of the stacked results then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...dims import Facts
+from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
+from ...ir.values import Value
+from ...ops.constants import TableOperator
+from ...ops.formula import Const
+from ...ops.parameter_of import ParameterOf
+from ...ops.recurrent_cell import RecurrentCell
+from ...ops.shape import Squeeze
+from ..builder import GraphBuilder, ImportRefused
+from .dead import drop_nodes
+from .step_results import Place, StepResults
+from .step_roles import Element, Outer, Own, Role, State, TimeLoop
+
+_STARTS = "zeros", "start"
+"""The names of tables that states start with, of zeros and of others."""
+
+
+def scan_nodes(graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> tuple[list[Node], list[SharedModule]] | None:
+    """The nodes and the declared modules; None for a loop that a `scan` cannot be, or not in fewer lines."""
+    try:
+        return _Writer(graph, nodes, loop, facts).write()
+    except ImportRefused:
+        return None
+
+
+class _Writer:
+    def __init__(self, graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> None:
+        self.graph, self.nodes, self.loop = graph, nodes, loop
+        self.outer = GraphBuilder(graph.name, "block", facts, graph.span)
+        self.inner = GraphBuilder("scan", "scan", facts, graph.span)
+        self.inner.graph.around = graph
+        self.makers = {id(value): node for node in nodes for value in node.outputs}
+        self.starts: list[OpNode] = []
+        """Tables that states start with."""
+        self.results = StepResults(graph, nodes, loop)
+        self.elements = sorted(loop.elements, key=lambda one: -self.results.wanted_axes().count(one.axis))
+        """The first one has the axis that most of the results get."""
+        self.reverse = self.elements[0].reverse
+        self.axis = self.elements[0].axis
+        self.own_modules = self._own_modules()
+
+    def write(self) -> tuple[list[Node], list[SharedModule]]:
+        """The nodes and the declared modules."""
+        call, results = self._call(), self.results
+        self.outer.graph.nodes.append(call)
+        states = len(self.loop.states)
+        stacked = [
+            results.as_stacked(place, self.axis) or value for place, value in zip(results.stacked, call.outputs[states:], strict=True)
+        ]
+        call.outputs = (*map(results.last_state, self.loop.states, call.outputs[:states]), *stacked)
+        instead: dict[int, list[Node]] = {}
+        for place, value in zip(results.stacked, stacked, strict=True):
+            results.give_positions(place, value, self.axis, self.outer)
+            instead |= results.collected_nodes(place, value, self.axis, self.outer.facts)
+        inside = [at for at, node in enumerate(self.nodes) if id(node) in results.steps]
+        first, end = inside[0], inside[-1] + 1
+        between = [node for node in self.nodes[first:end] if id(node) not in results.steps]
+        after = [part for node in self.nodes[end:] for part in instead.get(id(node), [node])]
+        declares = [module for module in self.graph.declares if id(module) not in self.own_modules]
+        return [*self.starts, *self.nodes[:first], *between, *self.outer.graph.nodes, *after], declares
+
+    # --- shared modules --------------------------------------------------------------------------------------------------
+
+    def _own_modules(self) -> set[int]:
+        """The modules that nothing else uses than one node of each step: they are stages of the step."""
+        template = [node for k, node in enumerate(self.loop.template) if k not in self.loop.taken]
+        uses = [node.shared for node in self.nodes if node.shared is not None]
+        passed = {id(module) for node in self.nodes if isinstance(node, CallNode) for module in node.modules}
+        read = [node.op.path for node in self.nodes if isinstance(node, OpNode) and isinstance(node.op, ParameterOf)]
+        found: set[int] = set()
+        for module in self.graph.declares:
+            inside = sum(node.shared is module for node in template)
+            everywhere = sum(one is module for one in uses)
+            steps = sum(node is not None and node.shared is module for step in self.loop.steps for node in step)
+            is_read = any(path == module.label or path.startswith(f"{module.label}.") for path in read)
+            if inside == 1 and everywhere == steps and id(module) not in passed and not is_read:
+                found.add(id(module))
+        return found
+
+    # --- the step --------------------------------------------------------------------------------------------------------
+
+    def _call(self) -> CallNode:
+        """The call of the step for all positions."""
+        loop, inner = self.loop, self.inner
+        template = loop.template
+        states = {(one.node, one.output): inner.input(one.start.type, self._state_name(one)) for one in loop.states}
+        elements = {one: inner.input(self._element_type(one), self._element_name(one)) for one in self.elements}
+        scanned = [self._scanned(one) for one in self.elements]
+        outside: dict[int, tuple[Value, Value]] = {}
+        results: dict[Place, Value] = {}
+
+        def tensor(role: Role) -> Value:
+            match role:
+                case State(node, output):
+                    return states[node, output]
+                case Own(node, output):
+                    return results[node, output]
+                case Element():
+                    return given[role]
+                case Outer(value):
+                    return outside.setdefault(id(value), (value, Value(value.type, value.span, value.name)))[1]
+
+        given = {one: inner.one("unsqueeze", value, axis=one.axis) if one.kept else value for one, value in elements.items()}
+        for number, (node, roles) in enumerate(zip(template, loop.roles, strict=True)):
+            element = loop.taken.get(number)
+            if element is not None or (element := self._squeezed(node, roles)) is not None:
+                results[number, 0] = given[element] if number in loop.taken else elements[element]
+                continue
+            copy = self._copy(node, tuple(map(tensor, roles)))
+            inner.graph.nodes.append(copy)
+            results |= {(number, at): value for at, value in enumerate(copy.outputs)}
+        captured = list(outside.values())
+        inner.graph.inputs += [value for _, value in captured]
+        inner.graph.captures = len(captured)
+        self._close([results[place] for place in (*states, *self.results.stacked)])
+        drop_nodes(inner.graph)
+        for place, value in states.items():
+            results[place].name = value.name or results[place].name
+        axes = tuple(one.axis for one in self.elements)
+        scan = Scan(len(states), axes, (self.axis,) * len(self.results.stacked), loop.count, self.reverse)
+        types = [*(one.start.type for one in loop.states), *scan.results([v.type for v in inner.graph.outputs])[len(states) :]]
+        starts = [self._start(one.start) for one in loop.states]
+        modules = tuple(inner.graph.modules)
+        outputs = tuple(Value(type_, self.graph.span) for type_ in types)
+        return CallNode(inner.graph, (*starts, *scanned, *(v for v, _ in captured)), outputs, "", self.graph.span, modules, scan=scan)
+
+    def _state_name(self, state: State) -> str:
+        """The variable to which the code assigns the state before the loop, if that is no other state's; or what it assigns in the loop."""
+        if state.start.name and sum(one.start.name == state.start.name for one in self.loop.states) == 1:
+            return state.start.name
+        node = self.loop.template[state.node]
+        name = node.outputs[state.output].name
+        if isinstance(node, CallNode):
+            return name or node.graph.outputs[state.output].name or "state"
+        return name or (("h", "c")[state.output] if isinstance(node.op, RecurrentCell) else "state")
+
+    def _element_name(self, element: Element) -> str:
+        """The variable to which the code assigns the position, or that of the whole with `_t`."""
+        taking = {number for number, one in self.loop.taken.items() if one == element}
+        found = {k: value.name for k, node in enumerate(self.loop.template) for value in node.outputs if value.name}
+        others = {name for k, name in found.items() if k not in taking}  # of `x = a[:, t] * x`, the position is a step towards x
+        name = next((found[k] for k in sorted(taking) if found.get(k, "") not in ("", *others)), "")
+        return name or f"{element.whole.name or 'x'}_t"
+
+    def _start(self, value: Value) -> Value:
+        """What a state starts with. Tables of the same numbers are one, which does not have the name of one of the states."""
+        maker = self.makers.get(id(value))
+        if not isinstance(maker, OpNode) or not isinstance(maker.op, TableOperator) or maker.label or maker.op.args["labelled"]:
+            return value
+        made = [node for node in (*self.nodes, *self.starts) if isinstance(node, OpNode) and node.outputs[0].name in _STARTS]
+        alike = next((node for node in made if type(node.op) is type(maker.op) and repr(node.op.args) == repr(maker.op.args)), None)
+        if alike is None:
+            name = _STARTS[maker.op.formula not in (Const(0), Const(0.0))]
+            alike = OpNode(maker.op, (), (Value(value.type, value.span, name),), "", maker.span, maker.specs)
+            self.starts.append(alike)
+        return alike.outputs[0]
+
+    def _squeezed(self, node: Node, roles: Sequence[Role]) -> Element | None:
+        """The position of which a node removes the axis that it has kept; None if it does something else."""
+        if not isinstance(node, OpNode) or not isinstance(node.op, Squeeze) or not node.op.args["axis"]:
+            return None
+        element = self.loop.taken.get(roles[0].node) if isinstance(roles[0], Own) else roles[0]
+        axes = {axis % node.inputs[0].type.rank for axis in node.op.args["axis"]}
+        return element if isinstance(element, Element) and element.kept and axes == {element.axis} else None
+
+    def _element_type(self, element: Element) -> Any:
+        type_ = element.whole.type
+        return type_.with_shape((*type_.shape[: element.axis], *type_.shape[element.axis + 1 :]))
+
+    def _scanned(self, element: Element) -> Value:
+        """The tensor of which there is one position for each step."""
+        start = element.first - self.loop.count + 1 if element.reverse else element.first
+        stop = start + self.loop.count
+        if (start, stop) == (0, element.whole.type.shape[element.axis]):
+            return element.whole
+        return self.outer.one("slice", element.whole, axis=element.axis, start=start, stop=stop)
+
+    def _copy(self, node: Node, inputs: tuple[Value, ...]) -> Node:
+        """The node in the step. A module of the loop's own is a stage there."""
+        shared = None if id(node.shared) in self.own_modules else node.shared
+        label = node.label if node.shared is None or shared is not None else node.shared.label
+        if shared is not None and shared not in self.inner.graph.modules:
+            self.inner.graph.modules.append(shared)
+        outputs = tuple(Value(value.type, value.span, value.name) for value in node.outputs)
+        if isinstance(node, OpNode):
+            return OpNode(node.op, inputs, outputs, label, node.span, node.specs, None, shared, frozen=node.frozen)
+        return CallNode(node.graph, inputs, outputs, label, node.span, (), shared, node.arguments, frozen=node.frozen)
+
+    def _close(self, outputs: Sequence[Value]) -> None:
+        """Gives the step its results, each of which is one that a node of it makes."""
+        graph = self.inner.graph
+        made = {id(v) for node in graph.nodes for v in node.outputs}
+        graph.outputs = [value if id(value) in made else self.inner.one("identity", value) for value in outputs]
+        if any(value.type.rank < self.axis for value in graph.outputs[len(self.loop.states) :]):
+            raise ImportRefused("a step gives a tensor with fewer axes than the one that is stacked")
+        graph.size = len(graph.nodes)

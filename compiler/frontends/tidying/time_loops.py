@@ -1,0 +1,155 @@
+"""Loops over time, which torch.export writes out step by step.
+
+    for t in range(x.shape[1]):                  select 1 0, gru_cell, select 1 1, gru_cell, select 1 2, gru_cell, stack 1
+        h = self.cell(x[:, t], h)
+        hidden.append(h)
+    return torch.stack(hidden, 1)
+
+In: a program. Out: the same program, in which the steps are one call of a graph, a `scan` in the text. Always: keys stay as they are; all
+steps are the same operators on the same tensors, on what the step before gives, and on one position each of the same axis. No node and no
+tensor is changed, so that the program can be brought back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ...dims import Facts
+from ...ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
+from ...ir.values import Value
+from ...ir.walk import graphs
+from ...ops.base import strict_key
+from ...ops.joining import Concat, Stack
+from ...ops.shape import Unsqueeze
+from ...ops.slicing import Select
+from .dead import count_operators, drop_nodes, has_keys
+from .step_roles import LEAST, TimeLoop, matched_loop, position_of
+from .step_scans import scan_nodes
+
+MOST_DISTANCES = 8
+"""How many operators of one kind a step may have for its length to be found by them."""
+MOST_PERIODS = 200
+"""The most lengths of steps that are tried in a graph."""
+
+
+def write_scans(program: Program) -> Callable[[], None] | None:
+    """Makes a `scan` of each loop; what brings the program back, None if there is no loop."""
+    before: list[tuple[Graph, list[Node], list[SharedModule]]] = []
+    for graph in graphs(program.main):
+        saved = graph, graph.nodes, graph.declares
+        if graph.kind != "scan" and _write_in(graph, program.facts):
+            before.append(saved)
+    if not before:
+        return None
+    count_operators(program.main)
+
+    def undo() -> None:
+        for graph, nodes, declares in before:
+            graph.nodes, graph.declares = nodes, declares
+        count_operators(program.main)
+
+    return undo
+
+
+def _write_in(graph: Graph, facts: Facts) -> bool:
+    """Whether there was a loop in a graph."""
+    makers = {id(value): node for node in graph.nodes for value in node.outputs}
+    nodes = [_as_stack(node, makers) for node in graph.nodes]
+    written = False
+    while True:
+        made = next((made for loop in _loops(nodes) if (made := scan_nodes(graph, nodes, loop, facts)) is not None), None)
+        if made is None:
+            return written
+        graph.nodes, graph.declares = made
+        drop_nodes(graph)
+        nodes, written = graph.nodes, True
+
+
+def _as_stack(node: Node, makers: dict[int, Node]) -> Node:
+    """A `concat` of tensors that got its axis for that, as the `stack` that it is."""
+    if not isinstance(node, OpNode) or not isinstance(node.op, Concat):
+        return node
+    rank = node.outputs[0].type.rank
+    axis = node.op.args["axis"] % rank
+    parts: list[Value] = []
+    for value in node.inputs:
+        maker = makers.get(id(value))
+        if not isinstance(maker, OpNode) or not isinstance(maker.op, Unsqueeze) or maker.op.args["axis"] % rank != axis:
+            return node
+        parts.append(maker.inputs[0])
+    return OpNode(Stack(axis=axis), tuple(parts), node.outputs, node.label, node.span, ())
+
+
+def _loops(nodes: Sequence[Node]) -> Iterator[TimeLoop]:
+    """The loops that the nodes may be, the best of each run of equal ones first. Nodes without inputs are made before, wherever they are: a
+    parameter is read when the first step needs it."""
+    sequence = [node for node in nodes if node.inputs]
+    numbers: dict[object, int] = {}
+    kinds = [numbers.setdefault(_kind(node), len(numbers)) for node in sequence]
+    for start, period, end in _runs(kinds):
+        found: list[tuple[tuple[int, ...], TimeLoop]] = []
+        for shift in range(period):
+            full, left = divmod(end - start - shift, period)
+            if full < LEAST - 1:
+                break
+            loop = matched_loop(nodes, sequence, kinds, start + shift, period, full)
+            if loop is not None:
+                found.append(((-loop.count, 0 if loop.is_cut else left, len(loop.states), shift), loop))
+        yield from (loop for _, loop in sorted(found, key=lambda one: one[0]))
+
+
+def _runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The start, the period and the end of each longest run that repeats itself, short periods first."""
+    places: dict[int, list[int]] = {}
+    for at, kind in enumerate(kinds):
+        places.setdefault(kind, []).append(at)
+    periods: set[int] = set()
+    for found in places.values():
+        if len(found) >= LEAST:
+            middle = len(found) // 2
+            for distance in range(1, min(MOST_DISTANCES, len(found) - middle - 1) + 1):
+                periods |= {found[distance] - found[0], found[middle + distance] - found[middle]}
+    for period in sorted(periods)[:MOST_PERIODS]:
+        start = 0
+        for at in range(len(kinds) - period + 1):
+            if at == len(kinds) - period or kinds[at] != kinds[at + period]:
+                if at - start >= period:
+                    yield start, period, at + period
+                start = at + 1
+
+
+def _kind(node: Node) -> object:
+    """Equal for nodes that may be the same of two steps."""
+    shared = None if node.shared is None else id(node.shared)
+    if isinstance(node, CallNode):
+        if node.scan is not None or node.modules or node.tuples or node.tails or (shared is None and has_keys(node)):
+            return object()
+        what: object = shared or _signature(node.graph)
+    elif node.tie is not None or (shared is None and has_keys(node)):
+        return object()
+    else:
+        what = _operator_key(node), shared
+    return what, tuple(_type_key(value) for value in (*node.inputs, *node.outputs))
+
+
+def _operator_key(node: OpNode) -> object:
+    """The operator and its arguments, but for the position that it takes."""
+    position = position_of(node)
+    if position is not None:
+        return Select, position.axis, position.kept
+    return type(node.op), repr({name: strict_key(value) for name, value in node.op.args.items()})
+
+
+def _signature(graph: Graph) -> object:
+    """Equal for graphs without parameters that compute the same."""
+    places = {id(value): (0, at) for at, value in enumerate(graph.inputs)}
+    found: list[object] = []
+    for at, node in enumerate(graph.nodes, 1):
+        what = _signature(node.graph) if isinstance(node, CallNode) else repr((type(node.op), node.op.args))
+        found.append((what, tuple(places.get(id(value)) for value in node.inputs)))
+        places |= {id(value): (at, number) for number, value in enumerate(node.outputs)}
+    return tuple(found), tuple(places.get(id(value)) for value in graph.outputs)
+
+
+def _type_key(value: Value) -> object:
+    return value.type.dtype, value.type.shape
