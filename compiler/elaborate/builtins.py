@@ -165,8 +165,8 @@ BUILTINS: dict[str, Builtin] = {
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 """Numbers with a name, unless the name is defined otherwise."""
-INFINITE = "inf"
-"""The name of infinity in arithmetic with tensors. It is no constant, since compile-time arithmetic has finite numbers only."""
+NOT_FINITE = {"inf": math.inf, "nan": math.nan}
+"""The same in arithmetic with tensors and in tables alone: compile-time arithmetic has finite numbers only."""
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from frontends.onnx_parity import same
 from zoo.small import SMALL
 
@@ -51,3 +52,37 @@ def test_gpt() -> None:
     model = netc.compile_file(SPECS / "gpt.net")
     made = same(model.onnx(seed=1), limits={"tokens": 200})
     assert made.notes[0] == "It is assumed that T <= 128: an operator needs it."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input 4; x -> max axis=1", "x = input 4; x -> logsumexp axis=1", "x = input [T, 4]; x -> min axis=2 keepdim=true",
+        "a = input [T, 3]; b = input [T, 3]; (a, b) -> cdist", "x = input [T, 4]; (o, h, c) = x -> lstm 3; out o, h, c",
+        "x = input 4; where(x > 0, x, nan)", "x = input 4; x + (table (i) [4] = nan if i == 2 else i)",
+    ],
+)  # fmt: skip
+def test_operators_that_pass_nan_on(text: str, tmp_path: Path) -> None:
+    """ONNX has NaN as a constant for them; the text that comes back names it, and gives it where the module does."""
+    model = netc.compile(text)
+    model.save(tmp_path / "m.onnx", seed=1)
+    imported = netc.from_onnx(tmp_path / "m.onnx")
+    inputs = [torch.randn(2, *(3 if size == "T" else int(size) for size in map(str, type_.shape[1:]))) for type_ in model.inputs.values()]
+    if "lstm" not in text:  # its page says that ONNX Runtime may differ there
+        inputs[0].view(-1)[1] = torch.nan
+    expected, actual = model.module(seed=1)(*inputs), imported.module()(*inputs)
+    torch.testing.assert_close(actual, expected, equal_nan=True)
+
+
+def test_the_extremes_need_nothing_for_nan(tmp_path: Path) -> None:
+    netc.compile("x = input 4; x -> logsumexp axis=1").save(tmp_path / "m.onnx")
+    assert netc.from_onnx(tmp_path / "m.onnx").source("net").splitlines()[-1] == "x -> logsumexp [1]"
+
+
+@pytest.mark.parametrize("descending", ["true", "false"])
+def test_equal_elements_stay_in_order(descending: str, tmp_path: Path) -> None:
+    model = netc.compile(f"x = input 9; (values, places) = x -> sort descending={descending} stable=true; out values, places")
+    model.save(tmp_path / "m.onnx")
+    x = torch.tensor([[1.0, 0, 1, 1, 0, 0, 1, 0, 1]])
+    expected = torch.sort(x, dim=1, descending=descending == "true", stable=True)
+    torch.testing.assert_close(netc.from_onnx(tmp_path / "m.onnx").module()(x), tuple(expected))

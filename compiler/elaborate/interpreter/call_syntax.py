@@ -5,7 +5,6 @@ The arguments that are tensors come first and are the input of the stage; the ot
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from netc.dsl import ast
@@ -14,7 +13,7 @@ from netc.dsl.diagnostics import Edit
 from ...errors.arguments import NotForTensors
 from ...errors.names import NotATensor
 from ...ir.values import Value
-from ..builtins import INFINITE, OF_TENSORS
+from ..builtins import NOT_FINITE, OF_TENSORS
 from ..scopes.failures import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
@@ -72,10 +71,10 @@ class CallSyntax(Part):
     def _evaluate_number(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression without tensors; next to a tensor it may be infinite."""
         match expr:
-            case ast.Name(name=name) if name == INFINITE and scope.find(name) is None:
-                return inf
-            case ast.Unary(op="-", operand=ast.Name(name=name)) if name == INFINITE and scope.find(name) is None:
-                return -inf
+            case ast.Name(name=name) if name in NOT_FINITE and scope.find(name) is None:
+                return NOT_FINITE[name]
+            case ast.Unary(op="-", operand=ast.Name(name=name)) if name in NOT_FINITE and scope.find(name) is None:
+                return -NOT_FINITE[name]
         return self.interpreter.evaluate(expr, scope)
 
     def _chain(self, expr: ast.Binary, scope: Scope) -> Any:

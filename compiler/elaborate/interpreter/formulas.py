@@ -6,7 +6,6 @@ expression.
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from netc.dsl import ast
@@ -17,7 +16,7 @@ from ...errors.constants import ItemIndexCount, UnevenList
 from ...errors.names import UnknownName
 from ...errors.values import BadOperand, NotANumber, NoValue
 from ...ops import formula as f
-from ..builtins import BUILTINS, check_count
+from ..builtins import BUILTINS, NOT_FINITE, check_count
 from ..limits import check_number
 from ..names.unused import mentions
 from ..scopes.failures import Failure
@@ -64,8 +63,8 @@ class _Formulas(Part):
                 formula, binding = self._names[name]
                 self.session.index.name(expr.span, name, binding)
                 return formula
-            case ast.Name(name="inf") if self._scope.find("inf") is None:
-                return f.Const(inf, "inf")
+            case ast.Name(name=name) if name in NOT_FINITE and self._scope.find(name) is None:
+                return f.Const(NOT_FINITE[name], name)
             case ast.Unary(op=op, operand=operand):
                 return f.UnaryFormula(op, self.read(operand))
             case ast.Binary(op=op) if op not in _NO_NUMBERS:

@@ -6,7 +6,6 @@ In: a tensor expression and its scope. Out: a tensor, several, or a compile-time
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING, cast
 
 from netc.dsl import ast
@@ -16,7 +15,7 @@ from ...errors.structure import InputScaled
 from ...errors.values import BadListIndex, NotANumber
 from ...ir.values import Value
 from ...ops.base import Operator
-from ..builtins import BUILTINS, CONSTANTS, INFINITE
+from ..builtins import BUILTINS, CONSTANTS, NOT_FINITE
 from ..names.name_errors import hint_in_training
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, BlockDef, FnDef, Scope
@@ -130,8 +129,8 @@ class Operands(Part):
             return cast(Operand, self.interpreter.evaluate(item, scope))
         if isinstance(value, TensorTuple) and value.extras is None and (item := _item(node)) is not None:
             return self._element(value, item, scope)
-        if bare and bound is None and node.name == INFINITE:
-            return inf
+        if bare and bound is None and node.name in NOT_FINITE:
+            return NOT_FINITE[node.name]
         if bare and bound is None and (node.name in self.session.dims or node.name in CONSTANTS):
             return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):

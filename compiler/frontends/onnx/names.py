@@ -45,6 +45,7 @@ _WORDS = frozenset(
         "true",
         "false",
         "inf",
+        "nan",
         "training",
         "param",
         "table",

@@ -257,11 +257,11 @@ def permutation(view: View, node: OpNode) -> Found | None:
 
 
 def passed_on(view: View, node: OpNode) -> Found | None:
-    """The largest or least element, where NaN had been put in its place if there is one: it is NaN then anyway."""
+    """The largest or least element, or `logsumexp`, where NaN had been put in its place if there is one: it is NaN then anyway."""
     other = node.op.args.get("other")
     if node.op.name != "where" or len(node.inputs) != 2 or not isinstance(other, float) or other == other:
         return None
-    seen, value = view.maker(node.inputs[0], "any"), view.maker(node.inputs[1], "max", "min", "amax", "amin")
+    seen, value = view.maker(node.inputs[0], "any"), view.maker(node.inputs[1], "max", "min", "amax", "amin", "logsumexp")
     isnan = view.maker(seen.inputs[0], "isnan") if seen is not None else None
     if value is None or isnan is None or isnan.inputs[0] is not value.inputs[0] or not node.op.args.get("reverse"):
         return None

@@ -200,7 +200,7 @@ def bit_shift(site: Site) -> Value:
 @imports("Where", to="where")
 def where(site: Site) -> Value:
     condition, x, y = site.x(0), site.item(1), site.item(2)
-    if isinstance(x, Known) and x.array.size == 1 and x.array.ndim <= condition.type.rank and condition.type.rank:
+    if isinstance(x, Known) and isinstance(y, Known) and x.array.size == 1 and x.array.ndim <= condition.type.rank and condition.type.rank:
         x = site.emit.filled(Filled(condition.type.shape, x.array.reshape(-1)[0]))  # a number of the text, not a parameter
         site.inputs[1] = x
     if isinstance(x, Value):

@@ -90,12 +90,16 @@ def arg(site: Site) -> Value:
     return site.one("sub", found, other=x.type.shape[axis] - 1, reverse=True)
 
 
-@imports("TopK", to="topk")
+@imports("TopK", to="topk, or sort")
 def topk(site: Site) -> list[Item]:
+    """Of all elements it is a stable sort: the first of equal elements comes first in ONNX, and PyTorch's `topk` promises no order."""
     x = site.x()
     count = site.dims(1, "the number of elements")[0] if site.has(1) else int(site.attr("k", 1))
     largest, ordered = bool(site.attr("largest", 1)), bool(site.attr("sorted", 1))
-    return list(site.emit.apply("topk", x, k=count, axis=int(site.attr("axis", -1)), largest=largest, sorted=ordered))
+    axis = int(site.attr("axis", -1))
+    if ordered and count == x.type.shape[axis]:
+        return list(site.emit.apply("sort", x, axis=axis, descending=largest, stable=True))
+    return list(site.emit.apply("topk", x, k=count, axis=axis, largest=largest, sorted=ordered))
 
 
 @imports("CumSum", to="cumsum, flip, sub")
