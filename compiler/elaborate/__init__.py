@@ -168,7 +168,7 @@ def evaluate_constant(expr: ast.Expr) -> object:
 
 @contextmanager
 def _elaborating(definitions: Definitions, session: ElaborationSession) -> Iterator[None]:
-    """An elaboration, from the definitions of the file on. What ends it early has been reported."""
+    """The context of an elaboration. A limit that ends it has been reported. Its resources are recorded in any case."""
     try:
         with deep_stack(), limit_effort(session.budget.effort), suppress(LimitExceeded):
             yield
@@ -178,7 +178,7 @@ def _elaborating(definitions: Definitions, session: ElaborationSession) -> Itera
 
 @contextmanager
 def _within_stack(span: Span, session: ElaborationSession) -> Iterator[None]:
-    """Reports what takes too much and was not caught where it is, at the model or section."""
+    """Reports too much nesting or too large formulas at the model or section, if no expression has reported it."""
     try:
         yield
     except RecursionError:

@@ -1,8 +1,8 @@
-"""The greatest sizes that are accepted: nesting, numbers, tensors, symbolic dimensions, lists, and what a text takes altogether.
+"""The limits of a text: nesting, numbers, tensors, symbolic dimensions, lists, and the resources that a text takes altogether.
 
 In: a value or a shape, and its span; or an amount of a `Resource`, and the `Budget` of an elaboration. Out: nothing, or a `Failure`.
-Always: what passes fits in the integers of the backends, and can be shown, compared and hashed quickly. Whatever a text can make more of
-than it is long is a `Resource`: iterations, stages, calls, items, characters, evaluations, terms of formulas.
+Always: values that pass fit in the integers of the backends, and can be shown, compared and hashed quickly. Everything of which a short
+text can make many is a `Resource`: iterations, stages, calls, items, characters, evaluations, terms of formulas.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GREATEST = 2**63 - 1
 MOST_ELEMENTS = 2**60 - 1
 """The most elements of a tensor, so that its bytes can be counted in an integer too."""
 MOST_CHARACTERS = 65_536
-"""The longest string that a text makes of others."""
+"""The longest string that a text can compute."""
 MOST_LEAVES = 10_000
 """The longest formula for the size of an axis, in symbols and numbers."""
 MOST_TENSORS = 10_000
@@ -42,7 +42,7 @@ MOST_STAGES = 1_000
 
 
 class Resource:
-    """What an elaboration takes of one kind: at most `limit` of these `parts` of a `whole`, as its error says."""
+    """A kind of work that is counted. An elaboration may take at most `limit` of these `parts` of a `whole`, as the error words it."""
 
     __slots__ = ("limit", "parts", "whole")
 
@@ -53,28 +53,29 @@ class Resource:
 
 
 ITERATIONS = Resource(50_000, "iterations", "network")
-"""Those of comprehensions, and of loops where an iteration adds no operator or is checked again. Others are limited by the operators."""
+"""Iterations of comprehensions, and of loops if they add no operator or are checked again. The operators limit all others."""
 STAGES = Resource(20_000, "different stages", "network")
 """The stages that are checked again, in loops and blocks; of equal iterations and of equal uses of a block, those of the first."""
 CHECKS = Resource(500_000, "stages to be checked")
-"""The stages that are checked, the first time too."""
+"""All checks of stages, the first one included."""
 CALLS = Resource(25_000, "calls of functions")
 RECURSIONS = Resource(600, "blocks inside themselves", "network")
 ITEMS = Resource(4_000_000, "items in its lists and characters in its strings")
-"""Those that are made, compared and given to functions, blocks and operators."""
+"""Items and characters that are made, compared or passed to functions, blocks and operators."""
 STEPS = Resource(2_000_000, "evaluations of expressions")
 TERMS = Resource(6_000_000, "terms in the formulas of its dimensions")
-"""The terms of all formulas that are made on the way."""
+"""The terms of all formulas, intermediate ones included."""
 LETTERS = Resource(100_000_000, "characters in the names of its parameters", "network")
-"""Those of the labels of all operators, with the labels around them, as the keys of a state dict have them."""
+"""The characters of the keys that a state dict would have, if each operator had a parameter."""
 RESOURCES = (ITERATIONS, STAGES, CHECKS, CALLS, RECURSIONS, ITEMS, STEPS, TERMS)
-"""Those that add up over an elaboration. `LETTERS` belong to a graph, as its operators do."""
+"""The resources that add up over an elaboration. `LETTERS` belong to a graph, as its operators do."""
 MODELS = 20
-"""How many times the limits are what all models and train sections of one file may take together."""
+"""All models and train sections of one file together may take the limits this many times."""
 
 
 class Budget:
-    """What one elaboration has taken of each resource, and may take. `earlier` is what others of the same file have taken."""
+    """The amounts of each resource that an elaboration has taken and may take. `earlier` has the amounts that other elaborations of the
+    same file have taken."""
 
     __slots__ = ("effort", "limits", "spent")
 
@@ -90,7 +91,7 @@ class Budget:
         return count <= self.limits[resource]
 
     def limit_problem(self, resource: Resource) -> TooManyNodes:
-        """That a limit is exceeded."""
+        """The error of a resource whose limit is exceeded."""
         count, limit = self.spent[resource], self.limits[resource]
         if limit < resource.limit:
             most = MODELS * resource.limit
@@ -103,12 +104,12 @@ class Budget:
             raise Failure(self.limit_problem(resource), span, final=True)
 
     def total_spent(self) -> dict[Resource, int]:
-        """What was taken of each resource, at the end."""
+        """The amount of each resource that was taken. The terms are counted by `compiler/dims`."""
         return {**self.spent, TERMS: self.effort.spent}
 
 
 def size_of_value(value: Any) -> int:
-    """The items and characters of a value, which takes no more than this to be copied or written."""
+    """The number of items and characters of a value, to which the work of copying or writing it is proportional."""
     match value:
         case str():
             return len(value)

@@ -124,7 +124,7 @@ class ElaborationSession:
         self.in_training = False
         """Whether the statements of a train section are being elaborated."""
         self.settled: list[tuple[Binding, Any]] = []
-        """The bindings that got another value at their first use, with what they were."""
+        """The bindings that were evaluated at their first use, with their earlier values."""
         self.checked: set[tuple[int, int]] = set()
         self.remembering = Remembering(self, memory) if memory is not None else None
 
@@ -135,7 +135,7 @@ class ElaborationSession:
         self.inferences = Inferences(self.deciding)
 
     def settle_binding(self, binding: Binding, value: Any) -> None:
-        """Binds what is evaluated at its first use to its value, in this elaboration."""
+        """Binds a name to its value, for this elaboration alone: another model of the file may give it another value."""
         self.settled.append((binding, binding.value))
         binding.value = value
 
@@ -242,7 +242,7 @@ class ElaborationSession:
             raise LimitExceeded
 
     def count_items(self, amount: int, span: Span) -> None:
-        """Counts items and characters that are made, compared or given away, and ends the elaboration when there are too many."""
+        """Counts items and characters that are made, compared or passed on, and ends the elaboration when there are too many."""
         self.budget.spend(ITEMS, amount, span)
 
     def count_step(self, span: Span) -> None:

@@ -45,8 +45,8 @@ class Replacement(Record):
 
 class Advice(Record):
     """A sentence of help, and the text that carries it out, None if the sentence is no edit of one place. `removes`: it says to leave the
-    argument out. `same_arguments`: a stage of another name has the arguments of that one. `use`: the file of the standard library that
-    defines the name."""
+    argument out. `same_arguments`: a stage of another name has the same arguments. `use`: the file of the standard library that defines
+    the name."""
 
     help: str = ""
     replacement: Replacement | None = None

@@ -99,7 +99,7 @@ class LargeDimension(Problem):
 
 
 class LargeFormulas(Problem):
-    """Formulas that take too much to be computed and compared, each of which may be short."""
+    """Formulas that are too expensive to compute and compare altogether, although each may be short."""
 
     code: ClassVar[str] = "too-large"
     limit: int

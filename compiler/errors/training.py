@@ -201,7 +201,8 @@ class UnknownOption(Problem):
 
 
 class NothingMatches(Problem):
-    """A pattern that is meant for parameters. `some` are the first ones of the model. `is_stage`: it is the name of a stage with some."""
+    """A pattern that is meant for parameters. `some` are the first ones of the model. `is_stage`: the pattern is the
+    name of a stage with parameters."""
 
     code: ClassVar[str] = "pattern-without-match"
     pattern: str

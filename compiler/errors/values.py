@@ -49,7 +49,7 @@ class NotExact(Problem):
 
     @property
     def is_fraction(self) -> bool:
-        """Whether the quotient, rounded down, would be nothing: 0 or -1."""
+        """Whether the quotient is between -1 and 1, so that rounding it down cannot be meant."""
         return isinstance(self.left, int) and isinstance(self.right, int) and abs(self.left) < abs(self.right)
 
 
@@ -166,7 +166,8 @@ class NotAConstant(Problem):
 
 
 class PipelineAsValue(Problem):
-    """A pipeline where a compile-time value is needed. `bound`: the name that a `let` gives the value; `hint`: how the stage takes it."""
+    """A pipeline where a compile-time value is needed. `bound`: the name that a `let` gives the value; `hint`: the help of
+    the stage that takes it."""
 
     code: ClassVar[str] = "wrong-value"
     text: str
@@ -183,7 +184,8 @@ class PipelineAsValue(Problem):
 
 
 class TensorAsValue(Problem):
-    """A tensor where a compile-time value is needed. `bound`: the name that a `let` gives the value; `hint`: how the stage takes it."""
+    """A tensor where a compile-time value is needed. `bound`: the name that a `let` gives the value; `hint`: the help of the
+    stage that takes it."""
 
     code: ClassVar[str] = "wrong-value"
     name: str

@@ -1,4 +1,4 @@
-"""Copies of graphs, for passes that change them.
+"""Copies graphs, for passes that change them.
 
 In: the main graph of a program. Out: copies of its graphs and their nodes, on the same values. Always: the program itself stays as it is.
 """

@@ -238,9 +238,10 @@ class Graph:
         self.letters = 0
         """The characters of the labels that lead to them."""
         self.makers: tuple[dict[int, Node], int] = ({}, 0)
-        """By the ids of values, the nodes that made them, and how many nodes are in there: see elaborate/interpreter/sources.py."""
+        """The nodes that made each value, by the id of the value, and the number of nodes in this index: a cache of
+        elaborate/interpreter/sources.py."""
         self.seen_from: object = None
-        """What its only stage is at the use that was added last: see elaborate/interpreter/calls.py."""
+        """Its only stage as the last caller sees it: a cache of elaborate/interpreter/calls.py."""
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.nodes)} nodes>"
@@ -272,7 +273,7 @@ class Program:
 
     `symbols` are the symbolic dimensions that are free, `N` first if it is used. `conditions` are those of every `where`, in plain symbols,
     with their texts: what the proofs rest on, and what the sizes of real inputs must keep. `dims` says what each declared name is by the
-    conditions: of `S == 2 * T`, S is `2*T`. `derived` keeps what an analysis has found, by its class.
+    conditions: of `S == 2 * T`, S is `2*T`. `derived` caches the results of analyses, by their classes.
     """
 
     def __init__(

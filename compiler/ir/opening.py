@@ -1,7 +1,7 @@
-"""Calls opened: the operators of a block in place of its use.
+"""Inlines a call: the operators of a block take the place of its use.
 
-In: a graph, and a call in it. Out: the graph with the nodes of the called one in place of the call; their labels begin with the label of
-the call. Always: the called graph stays as it is. Loops, shared stages and tuples are not opened.
+In: a graph, and a call in it. Out: the graph with the nodes of the called graph in place of the call; their labels begin with the label of
+the call. Always: the called graph stays as it is. Loops, shared stages and tuples are not inlined.
 """
 
 from __future__ import annotations

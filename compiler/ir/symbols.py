@@ -1,7 +1,7 @@
-"""The symbols of a graph's numbers: where they are, and how they are substituted.
+"""Substitutes the symbols in the numbers of a graph.
 
 In: a graph, and values for some of its symbols. Out: the same graph with these values, or their formulas, in place of the symbols. Always:
-this module alone lists the places of a graph in which a number may have a formula.
+this is the only module that lists the places of a graph in which a number may have a formula. A new place is added here.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .tests import Choice, Comparison, Junction, Negation, Test
 from .values import JoinedTuple, Parts, Value, ValueTuple
 
 Places = Mapping[str, Any]
-"""What takes the place of each symbol: a number, with or without a formula of its own."""
+"""The number that replaces each symbol, with or without a formula of its own."""
 
 
 def symbolic_numbers(graph: Graph) -> Iterator[Any]:
-    """All in which there may be symbols."""
+    """All numbers of a graph in which there may be symbols."""
     for node in graph.nodes:
         yield from node.op.numbers if isinstance(node, OpNode) else node.arguments.values()
         yield from (v.type.shape for v in node.outputs)
@@ -68,7 +68,8 @@ def write_out_symbols(main: Graph, places: Places, kept: Sequence[Graph] = ()) -
 
 
 class _Twins:
-    """The values of a graph as they are with other symbols: the graph that it is a copy of has the values themselves."""
+    """The values of a graph with their symbols substituted. They are new objects, because the graph may be a copy that shares its
+    values."""
 
     def __init__(self, graph: Graph, places: Places) -> None:
         made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]

@@ -28,9 +28,9 @@ class Identity(Operator):
 
 
 class Detach(Identity):
-    """Its input, through which no gradient flows: what computes `x` is not trained by what follows.
+    """The input itself, without its gradient: stages after it do not train the stages that compute `x`.
 
-    A self-supervised target, a straight-through estimator: `x + (quantized - x -> detach)`.
+    Use it for the target of a self-supervised loss, or for a straight-through estimator: `x + (quantized - x -> detach)`.
     """
 
     name = "detach"

@@ -98,8 +98,8 @@ class Building:
         return graph
 
     def _own_parameters(self) -> None:
-        """Parameters of stages that are not in this graph, `embed.weight` where only the start of the stream embeds, are its own, under
-        the keys that they have in the whole."""
+        """Turns references to parameters of stages that are not in this graph into parameters of this graph, with the keys of the whole
+        model. For example, `embed.weight` is one if only the start of the stream embeds."""
         bodies = [node.graph for node in self.graph.nodes if isinstance(node, CallNode)]
         found: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
         for node in [node for graph in (self.graph, *bodies) for node in graph.nodes]:

@@ -172,7 +172,7 @@ class GraphBody:
             self.statements.append(Shared(module.label, unlabelled(stage)))
 
     def _by_mode(self, node: OpNode) -> Any:
-        """What is evaluated, and in training something else; where one of them begins with the other, `if` has its further stages."""
+        """A tensor that is computed differently in training. If one way continues the other, `if` has only the further stages."""
         training, evaluation = node.inputs
         further = self.pending.get(id(evaluation))
         if isinstance(further, Chain) and id(training) not in self.pending and further.head == Ref(self.numbers[id(training)]):
@@ -273,8 +273,8 @@ class GraphBody:
         return self.taken(value) if _is_arithmetic(self.pending.get(id(value), Given())) else self.named(value)
 
     def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
-        """The tensors side by side: if they are long together, those that are computed get names. So does a pipeline that begins with a
-        tuple: tuples in tuples are hard to read, as the decoder of a U-Net shows."""
+        """The tensors as a tuple. If they are long together, the computed ones get names. So does a pipeline that begins with a tuple,
+        because nested tuples are hard to read: the decoder of a U-Net would be one expression."""
         for value in inputs:
             if _begins_with_tuple(self.pending.get(id(value))):
                 self.named(value)

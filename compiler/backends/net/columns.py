@@ -26,7 +26,7 @@ MULTIPLES = range(2, 17)
 """The factors that are looked for between two parameters."""
 Column = Sequence[Literal | None]
 Term = tuple[Any, Sequence[Dim]]
-"""What is written for a size, and its value at each use."""
+"""The expression that the text has for a size, and its value at each use."""
 
 
 class Parameter(Tree):
@@ -108,8 +108,8 @@ class Columns:
         return None
 
     def _find_formula(self, key: Any, known: dict[Any, Any]) -> Any:
-        """A product or quotient of sizes of the inputs and of parameters before, which a size of a `reshape` is at every use; None if it is
-        none. The widths of layers stay parameters, as they are in the source: `down 64`."""
+        """The product or quotient of input sizes and earlier parameters that a size of a `reshape` equals at every use; None if there is
+        none. The widths of layers stay parameters, as readers expect from the source: `down 64`."""
         sizes = _sizes_of(self.by_key[key])
         if sizes is None or any(literal is not None and literal.name != "shape" for literal in self.by_key[key]):
             return None
@@ -118,7 +118,7 @@ class Columns:
         return formula_of(sizes, axes, [(part, found) for part, found in columns if found is not None])
 
     def _input_axes(self) -> list[Term]:
-        """The sizes of all axes of the inputs but the first."""
+        """The sizes of the inputs' axes. Axis 0 is left out, since it is the batch."""
         members = [graph.inputs for graph in self.parameters.members]
         if len({len(inputs) for inputs in members}) > 1:
             return []
@@ -176,9 +176,9 @@ def _key(column: Column) -> tuple[object, ...]:
 
 
 def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[Term]) -> Binary | None:
-    """What is written for a size: `in.channels // 4`, `in.channels // heads`, `window * window`, `N * window * window`.
+    """The formula for a size: `in.channels // 4`, `in.channels // heads`, `window * window`, `N * window * window`; None if there is none.
 
-    The sizes of all uses are compared as they are, symbols included, so that the formula holds for every size of the inputs.
+    The sizes of all uses are compared with their symbols, so that the formula holds for every size of the inputs.
     """
     for part, found in axes:
         for factor in MULTIPLES:
@@ -199,7 +199,7 @@ def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[
 
 
 def _sizes_of(column: Column) -> list[Dim] | None:
-    """The values of a size that all members have; None if it is no such size."""
+    """The value of a size in each member; None if a member lacks it, or if it is no size."""
     values = [literal.value for literal in column if literal is not None and literal.name in SIZES]
     return values if len(values) == len(column) and all(_is_size(value) or value == 1 for value in values) else None
 

@@ -57,9 +57,9 @@ def hints_of(body: Body) -> dict[int, str]:
 
 
 def operators_by_name(tree: Any) -> Iterator[str]:
-    """The operators that are written where the name of a tensor would be that tensor.
+    """The operators at places where the name of a tensor would mean that tensor, so that no tensor may have their names.
 
-    That is at the beginning of a branch, a group or an iteration, and as an argument: `block 8 relu`.
+    These are the beginning of a branch, a group or an iteration, and an argument: `block 8 relu`.
     """
     firsts: tuple[Any, ...] = ()
     parts = tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ()

@@ -44,7 +44,7 @@ def identifier(wanted: str, otherwise: str) -> str:
 
 
 def free(wanted: str, taken: Collection[str], number: int = 2) -> str:
-    """The name, with a number, of at least `number`, if it is taken."""
+    """The name; if it is taken, with the first free number from `number` on. After a digit the number follows a `_`: `e1_2`, not `e12`."""
     name = wanted
     while name in taken:
         name, number = f"{wanted}_{number}" if wanted[-1].isdecimal() else f"{wanted}{number}", number + 1
@@ -57,9 +57,9 @@ class Names:
     def __init__(self, taken: Iterable[str]) -> None:
         self.taken = {"in", *taken}
         self._makers: dict[int, dict[int, Node]] = {}
-        """For each graph, what makes each of its tensors, by identity."""
+        """For each graph, by id, the node that makes each of its tensors. Searching all nodes for each name took quadratic time."""
         self._numbers: dict[str, int] = {}
-        """The number after the last that each name was given with."""
+        """For each wanted name, the number at which the search for a free one starts."""
 
     def exactly(self, name: str) -> str:
         """A name that is an output's, if it can be one."""

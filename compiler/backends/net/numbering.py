@@ -23,7 +23,7 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
 
 
 def without_labels(stages: Sequence[Any]) -> Sequence[Any]:
-    """Stages without keys, where no label is needed."""
+    """The stages with labels only where they are needed, for a group without parameters."""
     return [_unlabelled(stage) for stage in stages]
 
 
@@ -39,7 +39,7 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
 
 
 def _as_one_member(stage: Any, number: str, numbers: set[str]) -> Any:
-    """The stage, with a label if it is a group without one: each of its stages would take a number."""
+    """The stage; a group without a label gets one, since each of its stages would take a number otherwise."""
     if not isinstance(stage, Group) or stage.label:
         return stage
     label = number if number not in numbers else free("stages", numbers)
@@ -65,7 +65,7 @@ def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
 
 
 class _Labelling:
-    """Labels for the stages of a sequence that would take the numbers of others. `if training` has its stages in the same sequence."""
+    """Labels the stages of a sequence that would take the numbers of others. The stages of an `if training` are numbered with them."""
 
     def __init__(self, numbers: set[str]) -> None:
         self._numbers = numbers

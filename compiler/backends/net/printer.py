@@ -62,7 +62,7 @@ _STRENGTH = {
 }
 _PIPELINE, _SIGN, _ATOM = 0, 4, 6
 LONGEST_STAGE = 80
-"""The width of a stage that is written without brackets: of the 100 columns of a line, some are its indentation and label."""
+"""The longest stage without parentheses, in columns. The rest of the 100 columns of a line is for the indentation and the label."""
 
 
 class Printer(Values):
@@ -218,7 +218,7 @@ class Printer(Values):
         match stage:
             case Group((Loop(label="") as loop,), label) if not loop.start:
                 return self._loop(Loop(loop.over, loop.binders, loop.body, label))
-            case Group(stages, ""):  # without keys, and its stages are named by the body around it
+            case Group(stages, ""):  # it has no parameters, and the body around it numbers its stages
                 return f"({' -> '.join(map(self._stage, folded(without_labels(stages))))})"
             case Group(stages, label):
                 return f"({' -> '.join(map(self._stage, folded(without_numbers(stages))))}) as {label}"
@@ -300,8 +300,8 @@ def _strength(text: str) -> int:
 
 
 def _with_arguments(name: str, arguments: Sequence[str]) -> list[str]:
-    """The stage with its arguments, as words. A line may end only in brackets, so long arguments are written in brackets, as those of a
-    call. A path after `tie=` is read outside of brackets alone."""
+    """The stage with its arguments, as words. Long arguments are written in parentheses, as in a call, because a line can be broken only
+    inside brackets. `tie=` stays outside, because its path is only read there."""
     if len(arguments) <= 2 or len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
         return [name, *arguments]
     after = [text for text in arguments if text.startswith("tie=")]

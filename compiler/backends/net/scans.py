@@ -1,7 +1,8 @@
 """Loops at run time: the statements of a step, and the new values of its states.
 
 In: a call that is a scan, and the body that it is in. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it; the
-states get their new values last, so that all else sees those of before. A loop of which only the last states are used gives a state.
+states get their new values last, so that everything else in the step reads the old ones. A loop of which only the last states are used
+returns a state, because a body needs a result.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def scanned(around: StepBody, node: CallNode) -> Scanned:
     results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
     results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
     statements, results, last = _renamed(step.statements, results, states, [ref.number for ref in new])
-    if not results:  # a body has a result: nothing reads it, so no backend computes it
+    if not results:  # a body needs a result; nothing reads this one, so no backend computes it
         results = (Ref(next(n for n, v in zip(states, graph.inputs, strict=False) if v.type.rank >= scan.axes[0])),)
     axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
     made = tuple(zip(states, starts, strict=True))
@@ -84,7 +85,7 @@ def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: S
 
 
 def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:
-    """The new value of a state; if it is another state as it was, under a name of its own, since that state gets a new value too."""
+    """The new value of a state. If it is the old value of another state, it gets a name of its own, since that state changes too."""
     if ref.number == state or ref.number not in states:
         return ref
     number = step.number(Value(value.type, value.span, value.name))

@@ -1,5 +1,5 @@
-"""Where ONNX Runtime's kernels compute something else than PyTorch's: of NaN and infinite numbers, of integers that float64 does not hold,
-and where no key is visible.
+"""Where ONNX Runtime's kernels give other results than PyTorch's: for NaN and infinite numbers, for integers that float64 does not hold,
+and for queries of which a mask hides all keys.
 
 In: an operator, or a program. Out: what differs, for the operators' pages, and the operators that differ, for the note of `netc compile`.
 Always: what nodes could mend is mended by the emitters; here is what kernels do inside, and what PyTorch's own kernels do not agree about.
@@ -60,7 +60,7 @@ def _resized(node: OpNode) -> bool:
 
 
 def _counted_at_run_time(node: OpNode) -> bool:
-    """A product of integers, whose number is no constant."""
+    """Whether it is a product of int64 with a number of factors that is known only at run time."""
     op, x = node.op, node.inputs[0].type
     axes = op.axes(x) if isinstance(op, Prod) else (op.args["axis"],)
     return node.outputs[0].type.dtype == INT64 and x.dtype != BOOL and not all(isinstance(x.shape[axis], int) for axis in axes if x.rank)
@@ -71,7 +71,7 @@ def _of_long_integers(node: OpNode) -> bool:
 
 
 def _to_an_integer_power(node: OpNode) -> bool:
-    """The exponent is a tensor."""
+    """Whether it is a power of integers whose exponent is a tensor."""
     op = node.op
     return node.outputs[0].type.dtype.is_integer and (not op.scalars or op.number_first)
 

@@ -14,11 +14,11 @@ FEW_KERNELS = {
 
 _AT_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)
 _IN_CODE = re.compile(r"^\S+\.(?:cc|h|cpp|hpp):\d+ (?:(?:[\w:&<>*]+ )*[\w:]+\(.*?\)(?: const)?(?: \[with [^\]]*\])? |Compute )?")
-"""The position in ONNX Runtime's own code, and the function."""
+"""The position in ONNX Runtime's C++ code and the function, with which its messages begin."""
 
 
 class RunFailed(ValueError):
-    """A model that ONNX Runtime stopped computing, because of its inputs: an index that is out of range, a division by 0."""
+    """ONNX Runtime failed because of the values of the inputs: an index is out of range, or an integer is divided by 0."""
 
 
 def of_runtime(error: Exception) -> bool:
@@ -27,14 +27,15 @@ def of_runtime(error: Exception) -> bool:
 
 
 def run_failure(error: Exception, shapes: Mapping[str, tuple[int, ...]]) -> RunFailed:
-    """What an exception of ONNX Runtime says of inputs of these shapes, by name."""
+    """The error for an exception of ONNX Runtime, and for inputs of these shapes. It names an input without elements: many kernels fail on
+    one, with a message about something else."""
     empty = next((name for name, shape in shapes.items() if 0 in shape), None)
     because = f"the input `{empty}` is {list(shapes[empty])}: without elements, " if empty is not None else ""
     return RunFailed(f"{because}{runtime_message(error)}")
 
 
 def runtime_message(error: Exception | str) -> str:
-    """ONNX Runtime's message, on one line, without its codes; of a model that ran, the stage and the reason."""
+    """ONNX Runtime's message, on one line, without its codes. For an error at run time, the stage and the reason."""
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     at_node = _AT_NODE.search(message)
     if at_node is None:

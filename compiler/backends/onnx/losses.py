@@ -24,7 +24,7 @@ def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> T
             return each
         case "sum":
             return over(each, "ReduceSum")
-    # Of no samples the mean is NaN, as 0 / 0 is; ReduceMean makes 0.
+    # The mean over no samples is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0.
     return over(each, "ReduceSum") / (each.op("Size", to=INT64).cast(each.dtype) if count is None else count)
 
 

@@ -21,15 +21,18 @@ def over(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, *, keep
 
 
 def mean(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
-    """The mean over axes, which stay as 1. Each axis for itself, the last first: ONNX Runtime adds one number after another, which for
-    512x512 equal numbers loses 12 bits, and for 512 of them 3."""
+    """The mean over axes, which stay as axes of size 1.
+
+    It averages one axis after the other, the last one first. ONNX Runtime adds numbers one by one, which loses 12 bits for 512x512 equal
+    numbers, and only 3 bits for 512.
+    """
     for axis in sorted(axes, reverse=True):
         x = over(x, "ReduceMean", [axis], keepdims=True)
     return x
 
 
 def deviations(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
-    """The differences from the mean, whose rounding error is taken off too: it is their own mean."""
+    """The differences from the mean. Their own mean is the rounding error of the first one, and is subtracted too."""
     away = x - mean(x, axes)
     return away - mean(away, axes)
 

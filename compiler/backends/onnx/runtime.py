@@ -26,7 +26,7 @@ from .placement import RECORDED, Placement, placement
 from .save import OnnxArtefact, of_proto
 
 _IN_MEMORY = 1 << 26
-"""The most bytes of weights that ONNX Runtime gets as a message, of which it makes two further copies. It maps a file into memory."""
+"""The most bytes of weights that are passed to ONNX Runtime in memory, where it makes two more copies. It maps larger ones from a file."""
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
 __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort"]
@@ -34,7 +34,7 @@ __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort
 
 @contextmanager
 def _explain_failures(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
-    """Turns ONNX Runtime's exceptions into a `RunFailed`, which names the stage."""
+    """Raises `RunFailed`, which names the stage, in place of ONNX Runtime's exceptions."""
     try:
         yield
     except Exception as error:
@@ -44,13 +44,14 @@ def _explain_failures(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
 
 
 def _require_names(values: object) -> None:
-    """Rejects what is no mapping of the inputs' names."""
+    """Raises `TypeError` if the inputs are no mapping by name."""
     if not isinstance(values, Mapping):
         raise TypeError(f"`values` must be a mapping of the names of inputs to arrays, not {type(values).__name__}")
 
 
 def _check_results(outputs: Mapping[str, Port], results: Mapping[str, Array]) -> None:
-    """Some kernels, such as ReduceSum of the last axis, keep an axis that they should remove, where there are no elements."""
+    """Raises `RunFailed` for results of wrong shapes. Without elements, some kernels, such as ReduceSum of the last axis, keep an axis that
+    they should remove."""
     for name, result in results.items():
         if not shape_fits(outputs[name].shape, result.shape):
             raise RunFailed(
@@ -95,7 +96,7 @@ class OnnxSession:
         """Runs the model on arrays, PyTorch tensors or lists. Returns the output, or all of them by name if there are several.
 
         Floating-point numbers are converted to the input's type, integers where no number changes. Raises `ValueError` for arrays that do
-        not fit, and its kind `RunFailed` where ONNX Runtime cannot compute with the values, such as an index that is out of range.
+        not fit, and its subclass `RunFailed` if ONNX Runtime fails because of the values, such as an index out of range.
         """
         feeds = feed(self.inputs, by_name(self.inputs, arrays, named))
         shapes = {name: array.shape for name, array in feeds.items()}
@@ -107,7 +108,7 @@ class OnnxSession:
         return next(iter(results.values())) if len(results) == 1 else results
 
     def __reduce__(self) -> NoReturn:
-        """Raises `TypeError`, which says what another process can have."""
+        """Raises `TypeError`: a session belongs to its process."""
         raise TypeError("a session cannot be pickled; save the model, `model.save('model.onnx')`, and open the file in the other process")
 
     def keeping(self, values: Mapping[str, object], kept: Collection[str]) -> dict[str, Any]:

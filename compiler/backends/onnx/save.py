@@ -57,7 +57,7 @@ class OnnxArtefact(Record):
 
     @property
     def nbytes(self) -> int:
-        """The bytes of its initialisers."""
+        """The size of its initializers in bytes."""
         return sum(stored.nbytes for stored in self.made.tensors.values())
 
     @property
@@ -82,7 +82,7 @@ class OnnxArtefact(Record):
             self._write(Path(path), message.chunks(), message.size)
 
     def save_for_mapping(self, path: str) -> None:
-        """A file that is read at once, and removed. Its weights are in another file, which ONNX Runtime maps instead of copying it."""
+        """Writes a temporary file. Its weights are in a second file, which ONNX Runtime maps into memory instead of copying it."""
         self._save_apart(Path(path), _buffered)
 
     def _check_room(self) -> None:

@@ -96,7 +96,8 @@ class OnnxSite:
         return self._sizes.ints(tuple(values))
 
     def shape(self, shape: Shape) -> str:
-        """One symbolic size can be left to Reshape; of several, the batch, since a written 0 would be the size that the input has there."""
+        """The shape as an input of Reshape, which infers one symbolic size. Of several, it infers the batch: the 0 of an empty batch would
+        mean the size of the input's axis."""
         symbolic = [axis for axis, d in enumerate(shape) if not isinstance(d, int)]
         batch = [axis for axis in symbolic if BATCH in symbols(shape[axis])]
         open_ = (batch or symbolic)[:1]

@@ -129,7 +129,7 @@ class _Build:
                 constructions.update({id(g): None for g in several})
         branched = {family(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
         for graph in layer:
-            # The body of a loop that an `if` makes a class in one use of a block and a row of modules in another: one class of both
+            # In one use of a block, an `if` makes the body of a loop a class, in another a row of modules: both become one class.
             if family(graph) in branched and constructions.get(id(graph)) is not None and not fits(graph.nodes):
                 constructions[id(graph)] = None
         pending: list[Graph] = []

@@ -12,7 +12,7 @@ class MissingEmitter(Exception):
 
 
 class UnknownSymbol(AssertionError):
-    """A number is computed from a symbol that neither its graph nor a graph around it has. A bug of netc: no value may stand for it."""
+    """A number is computed from a symbol that neither its graph nor a graph around it has. This is a bug of netc."""
 
     def __init__(self, name: str, graph: object) -> None:
         super().__init__(f"{graph} has a number that is computed from {name!r}, which has no value there")

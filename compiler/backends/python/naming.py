@@ -57,7 +57,7 @@ def singular(label: str) -> str:
 def local(name: str, imported: Container[str] = ()) -> str:
     """`name` as a variable: the input of a block that has no name of its own is `x`; what Python or the imports use gets an underscore."""
     name = re.sub(r"\W", "_", name)
-    if name == UNNAMED_INPUT:  # a built-in function has it too, but it is what the model's description calls the input
+    if name == UNNAMED_INPUT:  # it hides a built-in function, but `model.inputs` and ONNX have this name too
         return name
     if name in UNNAMED:
         return "x"

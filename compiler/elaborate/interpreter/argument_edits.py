@@ -30,7 +30,7 @@ class Hint(Record):
 
 
 def strip_brackets(text: str) -> str:
-    """An expression without the brackets around all of it: `(-1)` is `-1`, and `(a) + (b)` stays."""
+    """The expression without parentheses around all of it: `(-1)` becomes `-1`, and `(a) + (b)` stays."""
     while text[:1] == "(" and text[-1:] == ")" and '"' not in text:
         depths = list(accumulate((character == "(") - (character == ")") for character in text))
         if 0 in depths[:-1]:

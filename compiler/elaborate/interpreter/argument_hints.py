@@ -207,7 +207,7 @@ def _is_of(kind: Kind[Any], value: object) -> bool:
 
 
 def near_word(kind: Kind[Any], name: str) -> list[str]:
-    """The words of the kind that may be meant: that of PyTorch's or Keras' name, or similar ones."""
+    """The words of the kind that may be meant: the one for a name of PyTorch or Keras, or similar ones."""
     names = {DTYPE: TYPE_ALIASES, INIT: ALIASES}.get(kind, {})
     meant = names.get(name, names.get(name.lower()))
     if meant is not None:

@@ -153,7 +153,7 @@ class Arguments(Part):
         return Failure(problem, keyword.name_span, edits=edits)
 
     def _activation_with(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword) -> Hint:
-        """For an argument of the activation, `dense 4 gelu approximate=tanh`: it is in parentheses with it."""
+        """The hint for an argument of the activation, `dense 4 gelu approximate=tanh`: both belong in parentheses."""
         last = node.positional[-1] if node.positional else None
         if not cls.takes_activation or node.called or not isinstance(last, ast.Name) or not is_activation(last.name):
             return Hint()

@@ -106,8 +106,8 @@ class Assignments(Part):
         return BodyResult(flow_of(tuple(part for parts in flows if parts is not None for part in parts)), tuple(names))
 
     def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
-        """A pipeline by itself. What a body gives of an operator with secondary results is the main one, also where the body is inlined:
-        the names below drop the others from the node."""
+        """A pipeline by itself. A body returns only the main result of an operator with secondary ones, even if it is inlined: the names
+        below remove the others from the node."""
         flow = main_result(self._pipelines.tensors(node.pipeline, scope))
         if differs(flow):
             return BodyResult(flow, ())

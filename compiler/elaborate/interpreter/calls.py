@@ -104,8 +104,8 @@ def emit_inline(
 
 
 def _seen_from(node: Node, given: Mapping[str, int], graph: Graph) -> SeenFrom:
-    """What a graph's only stage is where the symbols of the graph have these values. The last answer is kept: in a loop it is that of the
-    next iteration too, and thousands of nodes share their operators, shapes and types."""
+    """The graph's only stage with these values for its symbols. The last result is cached on the graph: in a loop, the next iteration has
+    the same values, and thousands of nodes share one operator, its shapes and its types."""
     key = tuple([(name, value, origin_key(value)) for name, value in given.items()])
     last = graph.seen_from
     if isinstance(last, SeenFrom) and last.key == key:
@@ -181,7 +181,7 @@ def add_node(node: Node, scope: Scope, session: ElaborationSession) -> None:
 
 
 class SeenFrom(Record):
-    """The only stage of a graph from outside: the types of its results, its parameters and its operator, if it is one."""
+    """The only stage of a graph as a caller sees it: the types of its results, its parameters, and its operator if it is no call."""
 
     key: tuple[object, ...]
     types: tuple[TensorType, ...]

@@ -21,7 +21,7 @@ class Comprehensions(Part):
     def __init__(self, interpreter: Interpreter) -> None:
         super().__init__(interpreter)
         self._unpacked: dict[tuple[int, int], tuple[Scope, dict[int, Any]]] = {}
-        """By list and scope, which are kept alive: the values of the names."""
+        """The values of the names, by the ids of the list and the scope. The scope is kept alive, so that no other gets its id."""
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
@@ -98,7 +98,7 @@ class Comprehensions(Part):
         return value if isinstance(value, str) else show_value(value)
 
     def _part(self, expr: ast.Unpacked, scope: Scope) -> Any:
-        """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated for the first of its names."""
+        """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated once, at the first use of any of its names."""
         key = (id(expr.value), id(scope))
         if key not in self._unpacked:
             distinct(expr.pattern.names)

@@ -65,7 +65,7 @@ def _is_dense_of_an_image(op: Operator, x: Value) -> bool:
 
 
 def _is_square(x: Value) -> bool:
-    """Whether an input is written as a square, `input 28x28`: an image without channels, rather than a sequence of features."""
+    """Whether an input is written as a square, `input 28x28`: this is an image without channels rather than a sequence of features."""
     written = _SQUARE.search(x.span.text)
     return written is not None and x.type.rank == 3 and int(written[1]) >= _SMALLEST_IMAGE
 

@@ -87,7 +87,7 @@ class Loops(Part):
             made.result = made.branches(items, flow)
             return made
         collector = None if node.collected is None else Collector(node.collected)
-        last = made.chain(items, main_result(flow), collector)  # which no iterations give as it is
+        last = made.chain(items, main_result(flow), collector)  # a loop without iterations returns its input
         made.result = last if collector is None else collector.result(last)
         return made
 
@@ -161,7 +161,7 @@ class _Iterations(Part):
         """Whether any further iteration is like the last one: it gets what that got, and does not ask which one it is."""
         self._reported = len(self.session.diagnostics)
         self._given_tensors = False
-        """Whether the iterations of an `each` have a tensor of their own, of a list: they need no other input."""
+        """Whether each iteration of an `each` gets a tensor of a list, so that it may leave its input unused."""
 
     def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
         """Each iteration on what the one before passes on: all of its results that are not collected."""
@@ -200,8 +200,8 @@ class _Iterations(Part):
         return any(d.severity == "error" for d in found)
 
     def _run_iteration(self, item: Any, flow: Flow) -> Flow:
-        """One iteration on its input. Its problems say which one it was. One that adds operators that are known already is limited by
-        their number."""
+        """One iteration on its input. Its problems say which one it was. It is counted only if it adds no operator or is checked again;
+        the number of operators limits all others."""
         outer, graph, spent = self._frame.trace, self._frame.graph, self.session.budget.spent
         size, checks = graph.size, spent[CHECKS]
         self._frame.trace = (*self._trace(item), *outer)

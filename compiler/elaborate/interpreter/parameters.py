@@ -38,7 +38,7 @@ UNTRACED = ""
 
 
 _TRACED = 8
-"""How many items each item of an argument counts as, since each integer in it becomes a symbol of the block."""
+"""The weight of each item of an argument in the count of items, since each integer in it becomes a symbol of the block."""
 
 
 class BoundParameters(Record):

@@ -35,7 +35,7 @@ def source_of(value: Value, frame: GraphFrame) -> Operator | None:
 
 
 def _maker(value: Value, graph: Graph) -> Node | None:
-    """The node that made a value. Of a graph, the nodes that came since the last question are looked at."""
+    """The node that made a value. The graph keeps an index, to which the nodes that were added since are added first."""
     known, count = graph.makers
     for node in graph.nodes[count:]:
         known.update((id(made), node) for made in node.outputs)

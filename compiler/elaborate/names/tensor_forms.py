@@ -1,7 +1,7 @@
-"""Functions that make a tensor in other libraries, `arange(T)`, `zeros(2, 3)`, `weight [5, 1]`, as tables or parameters.
+"""Rewrites calls that make a tensor in other libraries, `arange(T)`, `zeros(2, 3)`, `weight [5, 1]`, as tables or parameters.
 
-In: a stage as it is written. Out: the text to write instead, empty if its arguments do not say it. Always: the arguments are those that are
-written, never an example.
+In: an unknown stage. Out: the text to write instead, for a help and its edit; empty if the arguments do not determine it. Always: the text
+has the user's own arguments, never an example.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SIMPLE = (ast.NumberLiteral, ast.Name, ast.Attribute, ast.IndexExpr)
 
 
 def tensor_form(node: ast.Apply) -> str:
-    """What is written instead of the stage."""
+    """The table or parameter to write instead of the stage; empty if there is none."""
     name, arguments = node.name.rpartition(".")[2].lower(), node.positional
     if node.keywords or node.label is not None or not arguments:
         return ""
@@ -36,7 +36,7 @@ def tensor_form(node: ast.Apply) -> str:
 
 
 def _listed_sizes(arguments: Sequence[ast.Expr]) -> list[str]:
-    """The numbers, also those of one list; none if an argument is anything else."""
+    """The sizes among the arguments, or in their only list; empty if an argument is no number or name."""
     first = arguments[0]
     items = first.items if len(arguments) == 1 and isinstance(first, ast.ListExpr) else arguments
     return [item.span.text for item in items] if all(isinstance(item, _SIMPLE) for item in items) else []
@@ -60,7 +60,7 @@ def _arange_text(bounds: Sequence[str]) -> str:
 
 
 def form_edit(node: ast.Apply, written: str) -> Edit:
-    """The form in place of the stage: in brackets, unless it is a whole pipeline or its head."""
+    """The edit that replaces the stage by the form, in parentheses unless it is a whole pipeline or the head of one."""
     text, span = node.span.file.text, node.span
     before, after = text[: span.start].rstrip(" \t"), text[span.end :].lstrip(" \t")
     begins = before[-1:] in ("", "\n", "=", ";", "{") and not before.endswith(("==", "!=", "<=", ">="))

@@ -69,7 +69,7 @@ def unused(file: ast.File, known: Known) -> Iterator[Found]:
     loose = tuple(i for i in others if isinstance(i, ast.Statement))
     if not any(isinstance(i, ast.ModelDecl) for i in file.items):
         yield from _body(loose, lambda: {*_mentioned(nodes), *(name for item in items for name in item.mentioned)}, lets=False)
-    of_sections = frozenset(mentions(sections))  # those of all, found once: a section may be derived from any other
+    of_sections = frozenset(mentions(sections))  # of all sections at once, since a section may be derived from any other
     for other in others:
         if isinstance(other, (ast.ModelDecl, ast.TrainDecl)):
             own = mentions((other,)) if isinstance(other, ast.ModelDecl) and other.parameters else ()
@@ -151,7 +151,7 @@ def _last_pipeline(statements: tuple[ast.Statement, ...]) -> ast.Statement | Non
 def _bound(statement: ast.Statement, lets: bool) -> Iterator[tuple[ast.Name, str]]:
     match statement:
         case ast.Assign(value=ast.Pipeline(head=ast.Scalar(), stages=())):
-            return  # an error of its own: a number is no tensor
+            return  # reported already: a number is no tensor
         case ast.Assign(targets=targets):
             yield from ((t, "name") for t in targets)
         case ast.Let(name=name) if lets:
@@ -181,7 +181,7 @@ def _mentioned(everything: Iterable[ast.Node]) -> Iterator[str]:
 def nodes_within(root: object) -> Iterator[ast.Node]:
     """All nodes but the names that they bind."""
     stack = [root]
-    unpacked: set[int] = set()  # the lists of `let (a, b) = ...`, which the parts of all their names have
+    unpacked: set[int] = set()  # the lists of `let (a, b) = ...` that were visited: each of their names refers to the whole list
     while stack:
         found = stack.pop()
         if isinstance(found, tuple):

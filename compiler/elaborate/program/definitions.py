@@ -1,7 +1,7 @@
-"""What a file defines, found once for all of its models and train sections: `netc check` elaborates each of them.
+"""The definitions of a file, which all of its models and train sections share: `netc check` elaborates each of them.
 
-In: a file, and the session of each elaboration. Out: the scope of the file, as it was before any elaboration; its models and sections by
-name; the names that it does not use. Always: n models take n times what one takes, not n * n, since nothing here is done again for each.
+In: a file, and the session of each elaboration. Out: the scope of the file, as it was before any elaboration; its models by name; the names
+that it does not use. Always: checking n models takes n times as long as one, not n * n times, because this work is done once per file.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from .files import define
 
 
 class Definitions:
+    """The definitions of one file, for any number of elaborations."""
+
     def __init__(self, file: ast.File, source: SourceFile, names: Known | None = None) -> None:
-        """`names` is what was found of the names in this file, or in nearly the same text."""
+        """`names` caches the names that were found in this file, or in nearly the same text."""
         self.file = file
         self.source = source
         self.models: dict[str, ast.ModelDecl] = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
         self.complete = complete_models(file)
         """The models that can be elaborated as they are."""
         self.statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
-        """Those of the file itself."""
+        """The statements outside of all definitions."""
         self._names: Known = {} if names is None else names
         self._unused: list[Found] | None = None
         self._scopes: dict[str, tuple[Scope, bool]] = {}
@@ -38,17 +40,18 @@ class Definitions:
         self._spent: dict[Resource, int] = {}
 
     def next_budget(self) -> Budget:
-        """What the next elaboration may take."""
+        """The budget of the next elaboration."""
         return Budget(self._spent)
 
     def unused_names(self) -> list[Found]:
-        """The warnings of names that are not used, at most as many as are shown."""
+        """The warnings about unused names, at most as many as are shown."""
         if self._unused is None:
             self._unused = [*islice(unused(self.file, self._names), MAX_ERRORS)]
         return self._unused
 
     def file_scope(self, session: ElaborationSession) -> Scope:
-        """The scope of the file. Its errors are reported to the first session; each further one gets the first of them."""
+        """The scope of the file. Its errors are reported to the first session. Each further session gets only the first error, so that it
+        has failed too."""
         if self._scopes:
             self._restore_bindings()
             session.files = {name: scope for name, (scope, _) in self._scopes.items()}
@@ -66,13 +69,13 @@ class Definitions:
         return made
 
     def record_elaboration(self, session: ElaborationSession) -> None:
-        """After an elaboration: what it has taken counts for the next one."""
+        """Records an elaboration at its end: its resources count for the next one, and its bindings will be restored."""
         self._settled = session.settled
         for resource, amount in session.budget.total_spent().items():
             self._spent[resource] = self._spent.get(resource, 0) + amount
 
     def _restore_bindings(self) -> None:
-        """What the last elaboration evaluated at its first use is forgotten, since another model may give it another value."""
+        """Forgets the values that the last elaboration gave to names, since another model may give them other values."""
         for binding, value in reversed(self._settled):
             binding.value = value
         for scope, incomplete in self._scopes.values():

@@ -55,7 +55,8 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
 def bind_parameters(
     model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator, bound: BoundParameters | None = None
 ) -> dict[str, Origin]:
-    """Binds a model's parameters in `scope`; gives the symbols of the integers among them. `bound` names these, if not the model."""
+    """Binds a model's parameters in `scope`, and returns the symbols of the integers among them. `bound` names the symbols; by default, the
+    model does."""
     session = elaborator.session
     bound = bound or ModelParameters.empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]

@@ -22,7 +22,7 @@ from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
 
 SHARE = "validate"
-"""The setting that takes a number in place of a name and its arguments."""
+"""The setting whose argument may be a number instead of a name with arguments."""
 
 
 def without_mistaken(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
@@ -96,7 +96,7 @@ def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: E
 
 
 def _is_number(name: ast.Name, scope: Scope) -> bool:
-    """Whether a name is bound to a number, and is not the name of a format."""
+    """Whether a name is bound to a number, or to a `let` that is not evaluated yet, so that it is no format."""
     found = scope.find(name.name)
     return found is not None and isinstance(found[0].value, (int, float, LazyLet))
 

@@ -1,9 +1,9 @@
 """From a selected train section to its objective: the model's body, what the section computes of its tensors, and the evaluated settings.
 
-In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors
-of the model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and
-computes the loss and the metrics of its outputs and of the section's own inputs. Always: the objective's numbers have no symbols, as no
-class has the section's parameters or the model's as arguments of its objective: a name and the number that it means are the same.
+In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors of
+the model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and computes
+the loss and the metrics of its outputs and of the section's own inputs. Always: the objective's numbers have no symbols, because its module
+has no parameters to pass them as. A name in a section is the number that it is bound to.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def build_training(
     made = elaborate_model(section.model, files, given, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting)))
     if made is None or made.results.flow is UNKNOWN:
         return None
-    if section.model.node is None:  # its defaults may be in terms of the file's `let`s, which are the model's parameters
+    if section.model.node is None:  # a file without a model: defaults may use its `let`s, which are evaluated by now
         _bind_sections(section, own, outside, elaborator)
     return _objective(section, statements, outside, made, given, session)
 
@@ -106,9 +106,11 @@ def _without_out(statements: tuple[ast.Statement, ...], session: ElaborationSess
 
 
 def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
-    """Binds the parameters of a section, and through its arguments those of the sections it is derived from, in one scope. What is set is
-    that of the first section with a parameter of the name, in place of the argument that it is given. They have no symbols: the model may
-    have a parameter of the name, with another value."""
+    """Binds the parameters of a section, and through its arguments the parameters of the sections it is derived from, in one scope.
+
+    A value of `params` sets the parameter of the first section that has the name, in place of its argument. The parameters have no symbols,
+    because the model may have a parameter with the same name and another value.
+    """
     left = dict(params)
     for index, one in enumerate(section.chain):
         constants = tuple(p for p in one.parameters if isinstance(p, ast.ParameterDecl))

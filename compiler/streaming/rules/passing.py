@@ -220,7 +220,7 @@ def summed(op: Any, given: OpInputs, index: int) -> Axes:
 @mixes(Einsum)
 def not_in_the_result(op: Any, given: OpInputs, index: int) -> Axes:
     equation = op.read(given)
-    labels = equation.operands[index]  # a label of two axes is never that of positions: `derive` refuses an input with two such axes
+    labels = equation.operands[index]  # a label of positions occurs once: `derive` refuses an input with two such axes
     return frozenset(axis for axis, label in enumerate(labels) if label not in equation.result)
 
 

@@ -178,7 +178,7 @@ def softplus_(op: Softplus, site: Site) -> str:
 
 @emits(Softsign, onnx="Softsign")
 def softsign(op: Softsign, site: Site) -> str:
-    """Of int32 and int64, PyTorch takes the absolute value before it divides, which of the least one is itself."""
+    """For int32 and int64, PyTorch takes the absolute value in the integer type, where the least integer stays negative."""
     x = _real(site)
     if site.x.dtype.is_integer and site.x.dtype.size >= 4:
         return (x / (abs(site.x) + 1).cast(x.dtype)).name

@@ -47,7 +47,7 @@ def batch_norm(op: BatchNorm, site: Site) -> str:
 
 
 def _in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
-    """By the mean and deviation over the axes. What has none is 0 in PyTorch, without `eps` too."""
+    """By the mean and deviation over the axes. PyTorch gives 0 where the deviation is 0, even without `eps`."""
     centred = deviations(site.x, axes)
     variance = mean(centred * centred, axes)
     y = centred / (variance + float(op.eps)).op("Sqrt")
@@ -65,7 +65,7 @@ def _scaled(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: TensorExpr)
 
 @emits(InstanceNorm, onnx="Reshape and LayerNormalization, or BatchNormalization")
 def instance_norm(op: InstanceNorm, site: Site) -> str:
-    """ONNX Runtime's InstanceNormalization adds up a plane in one float: of 512x512 pixels of 100.3 it makes 0.99, where 0 is right."""
+    """ONNX Runtime's InstanceNormalization sums a plane in one float32: for 512x512 pixels of 100.3 it gives 0.99, and 0 is right."""
     x = site.given.x
     if op.track_running_stats:
         return _running(op, site)
@@ -82,7 +82,7 @@ def group_norm(op: GroupNorm, site: Site) -> str:
 
 
 def _of_groups(op: GroupNorm | InstanceNorm, site: Site, groups: Dim) -> str:
-    """Each group of channels by its own mean and deviation."""
+    """Normalizes each group of channels by its own mean and deviation."""
     x = site.given.x
     size = numel(x.shape[1:]) // groups
     rows = site.add("Reshape", [site.x.name, site.ints([0, groups, size])])

@@ -56,7 +56,7 @@ def _count(op: Reduction, site: Site) -> Dim:
 
 
 def _may_be_empty(op: Reduction, site: Site) -> bool:
-    """A batch may have no samples, though its bound is 1."""
+    """Whether the axes may have no elements. The batch may, although its lower bound is 1."""
     count = _count(op, site)
     least, _ = bounds(count)
     return BATCH in symbols(count) or (least is not None and least < 1)
@@ -76,7 +76,7 @@ _REDUCTIONS: dict[type[Operator], str] = {
 
 @emits(*_REDUCTIONS, onnx=_REDUCTIONS)
 def reduction(op: Reduction, site: Site) -> str:
-    """Of no elements, the mean is NaN, as 0 / 0 is, where ONNX Runtime's ReduceMean gives 0."""
+    """The mean over no elements is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0, so it is written as a quotient."""
     if isinstance(op, Mean) and _may_be_empty(op, site):
         return precise(site.x.cast(site.results[0].dtype), lambda x: _divide_sum(op, site, x)).name
     exact = _reduce_integers(op, site)
@@ -90,7 +90,7 @@ def _divide_sum(op: Mean, site: Site, x: TensorExpr) -> TensorExpr:
 
 
 def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
-    """Sums and products beyond 2**53, in int64; None if there are none, or no exact form."""
+    """Sums and products in int64, exact beyond 2**53; None if the result is no int64, or if there is no exact form."""
     x = site.given.x
     if site.results[0].dtype != INT64 or not x.rank or not x.dtype.is_integer:
         return None
@@ -146,6 +146,7 @@ def spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         axes = op.axes(site.given.x)
         away = deviations(x, axes)
+        # One axis after the other, for the same reason as in `mean`.
         rows = over(away * away, "ReduceSum", axes[-1:], keepdims=True) if len(axes) > 1 else away * away
         variance = _reduce(site, rows, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance

@@ -44,16 +44,16 @@ def pad(op: Pad, site: Site) -> str:
 
 
 def _ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
-    """With more at the ends of these axes, or less where the amount is negative: Pad takes such amounts, but not every runtime does."""
+    """The tensor with elements added at the ends of these axes, or removed where an amount is negative. ONNX's Pad accepts negative
+    amounts, but not every runtime does, so these become a slice."""
     shape = site.given.x.shape
     split = {axis: [op.split(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
     if op.mode in ("constant", "circular"):
         return _padded(op, site, TensorExpr(site, _crop(site, x.name, shape, less), x.dtype), more)
-    padded = tuple(
-        size + before + after for size, (before, after) in zip(shape, (more.get(a, (0, 0)) for a in range(len(shape))), strict=True)
-    )
+    added = {axis: before + after for axis, (before, after) in more.items()}
+    padded = tuple(size + added.get(axis, 0) for axis, size in enumerate(shape))
     return _crop(site, _padded(op, site, x, more), padded, less)
 
 
@@ -69,7 +69,8 @@ def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Di
 
 
 def _crop(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
-    """Without that many elements at the ends. An end that may be 0 when the model runs is counted from the front."""
+    """The tensor without that many elements at the ends. A symbolic amount is subtracted from the size: if it is 0 at run time, `-0` would
+    be an empty slice."""
     for axis, (before, after) in amounts.items():
         if (before, after) != (0, 0):
             stop: Dim = -after if isinstance(after, int) else shape[axis] - after

@@ -119,8 +119,8 @@ class Relations:
         return plain(value) if isinstance(value, RealSymbol) and value.name in self._pinned else value
 
     def values(self, name: str) -> list[Any]:
-        """The value of a symbol in each body: 0 for the size of a tensor that only other bodies get. A symbol that is nobody's size or
-        parameter has no value, and nothing stands for it: raises `UnknownSymbol`."""
+        """The value of a symbol in each body; 0 in a body that does not get the tensor whose size it is. Raises `UnknownSymbol` if no body
+        has a value: a number in its place would be a silent error in the emitted code."""
         if not self.is_known(name):
             raise UnknownSymbol(name, self.graph)
         return [0 if one is None else one.value for one in self._origins(name)]
@@ -134,7 +134,7 @@ class Relations:
         return [origin(b.graph, name) for b in self.bodies]
 
     def _is_own(self, name: str) -> bool:
-        """Whether it is a symbol of some body, and no size of a tensor that is known at run time."""
+        """Whether some body has a value for the symbol: sizes that are known only at run time have none."""
         return any(one is not None for one in self._origins(name))
 
     # --- names -------------------------------------------------------------------------------------------------------------

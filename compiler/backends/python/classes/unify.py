@@ -236,8 +236,9 @@ class Unifier:
         return RepeatStar(item, Argument(self.arguments.add([c + 1 for c in counts], COUNT).name, 1, -1))
 
     def _is_own(self, lit: Lit, values: Sequence[object], hint: str) -> bool:
-        """Whether other bodies might have another value, had they taken this branch: a size computed from what is fixed. Or had they more
-        iterations: the block's own parameter of this name. (In YOLO's C2f, only uses with a residual connection repeat their layer.)"""
+        """Whether bodies that do not use the value might need another one: a size that is computed from a fixed one, in a branch that they
+        do not take, or the block's own parameter of this name, in an iteration that they do not have. In YOLO's C2f, only uses with a
+        residual connection repeat their layer."""
         if self.unused and not self.absent and self.arguments.is_parameter(hint, values, self.unused):
             return True
         return bool(self.absent) and is_integer(lit.value) and id(lit) in self.wide_places and self.relations.is_pinned
@@ -286,7 +287,7 @@ class Unifier:
             if (self._joined(name) if self.relations.joined(name) else origin(self.bodies[0].graph, name)) is None:
                 return None  # the size of a tensor that not all bodies get
             if not self.relations.is_known(name):
-                return None  # a parameter of a block that only some bodies are in, as of swinv2_cr's stages
+                return None  # a parameter of a block around only some of the bodies, as in swinv2_cr's stages
         return self._written(formula)
 
     def _by_condition(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:

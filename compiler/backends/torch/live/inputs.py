@@ -1,8 +1,8 @@
-"""Inputs that a model does not take: sizes that its conditions exclude, and the input and both shapes where a call fails.
+"""Makes modules refuse inputs that do not fit the spec, with a message about the input instead of a matrix product.
 
-In: a class of a model, the inputs that the spec declares, and the checks of their sizes. Out: the same class; a call is a ValueError if the
-sizes break a `where` or a stage, and a call that raises is one if its arguments do not fit the declared inputs. Always: the same sizes are
-checked once; nothing is added to what compilers trace.
+In: the class of a model, the inputs that the spec declares, and the checks of their sizes. Out: the same class. Its calls raise ValueError
+if the sizes break a `where` or a stage. If a call fails for another reason and its arguments do not fit the declared inputs, the error is
+a ValueError with the input and both shapes. Always: the same sizes are checked once; compilers and tracers see the plain call.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ....analysis.sizes import SizeChecks
 from ....ir.ports import Port, Sizes, check_shape, shape_fits
 
 _REMEMBERED = 4096
-"""The number of shapes that are known to fit. A model that meets more of them checks some again."""
+"""The number of shapes that are remembered as fitting. A model that meets more of them checks some again."""
 
 
 def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeChecks | None = None) -> None:
-    """Changes which calls of the class's instances raise, and what a failing one says."""
+    """Replaces the call of the class's instances by one that checks its inputs."""
     fitting: set[object] = set()
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -55,7 +55,7 @@ def _is_tracing() -> bool:
 
 
 def _shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
-    """The shapes of the arguments; None if some are no numbers, as those of a model that is traced with symbols, or no tensors."""
+    """A key for the shapes of the arguments; None if an argument is no tensor, or if sizes are symbols because the call is traced."""
     shapes = []
     for value in _flat((*args, *kwargs.values())):
         if not isinstance(value, Tensor):
@@ -70,7 +70,7 @@ def _shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
 
 
 def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Raises ValueError for sizes that the model cannot be computed with. What else does not fit, the call finds."""
+    """Raises ValueError for sizes that the model cannot be computed with. Other misfits make the call itself fail."""
     given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
         return
@@ -83,7 +83,7 @@ def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks
 
 
 def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
-    """The tensors in the order of the declared inputs; none if the arguments are others."""
+    """The tensors in the order of the declared inputs; empty if the arguments do not match `forward`."""
     try:
         return list(_flat(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
     except TypeError:

@@ -37,7 +37,7 @@ class Emitted(Record):
     checks: SizeChecks | None = None
 
     def digest(self) -> str:
-        """Equal for texts that behave the same."""
+        """A digest that is equal for texts that behave the same."""
         return sha256(f"{self.text}{self.inputs}{self.checks}".encode()).hexdigest()
 
 
