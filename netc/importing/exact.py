@@ -1,8 +1,8 @@
 """An ONNX file evaluated in float64, by the reference implementation of the onnx package.
 
 In: a model in float32, float16 or bfloat16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed
-is what the file says, operator by operator, two of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for
-files on which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type
+is what the file says, operator by operator, a few of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only
+for files on which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type
 off, up or down: the outputs move as far as rounding errors of that size move them. `run_reference` is the same in the file's own types, for
 files that ONNX Runtime cannot run.
 """
@@ -49,6 +49,20 @@ class GlobalMaxPool(OpRun):
         return (x.max(axis=tuple(range(2, x.ndim)), keepdims=True),)
 
 
+class STFT(OpRun):
+    """That of onnx does not run on real signals without a last axis, which ONNX Runtime takes."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, step: Array, window: Array | None = None, length: Array | None = None, onesided: int = 1) -> tuple[Array, ...]:
+        signal = x if x.ndim == 2 else x[..., 0] if x.shape[-1] == 1 else x[..., 0] + 1j * x[..., 1]
+        size = int(length) if length is not None else signal.shape[1] if window is None else window.size
+        frames = np.lib.stride_tricks.sliding_window_view(signal, size, axis=1)[:, :: int(step)]
+        transform = np.fft.rfft if onesided else np.fft.fft
+        made = transform(frames if window is None else frames * window)
+        return (np.stack([made.real, made.imag], axis=-1).astype(x.dtype),)
+
+
 class NotEvaluated(Exception):
     """Why the reference implementation gave nothing."""
 
@@ -69,7 +83,7 @@ def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[A
     """The outputs, in the model's own types. Raises `NotEvaluated`."""
     try:
         with np.errstate(all="ignore"):
-            made = ReferenceEvaluator(model, new_ops=[BatchNormalization, GlobalMaxPool]).run(None, dict(inputs))
+            made = ReferenceEvaluator(model, new_ops=[BatchNormalization, GlobalMaxPool, STFT]).run(None, dict(inputs))
     except Exception as error:  # it raises whatever its operators do
         raise NotEvaluated(f"{type(error).__name__}: {str(error)[:200]}") from None
     return [np.asarray(array) for array in made]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from frontends.onnx_models import model, node
@@ -43,6 +44,31 @@ def test_the_way_back() -> None:
     options = {"kernel_shape": [2, 2], "strides": [2, 2]}
     nodes = [node("MaxPool", ["x"], ["y", "at"], **options), node("Relu", ["y"], ["r"]), node("MaxUnpool", ["r", "at"], ["z"], **options)]
     same(indexed(nodes, ["z"]), sizes=SIZES)
+
+
+@pytest.mark.parametrize("op", ["AveragePool", "LpPool"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_shape": [3, 2], "dilations": [2, 3]},
+        {"kernel_shape": [3, 2], "dilations": [2, 3], "strides": [2, 1], "pads": [2, 1, 1, 0]},
+        {"kernel_shape": [2, 3], "dilations": [3, 1], "strides": [3, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1},
+    ],
+    ids=["plain", "padded", "ceil"],
+)
+@pytest.mark.parametrize("counted", [0, 1])
+def test_pools_with_dilation(op: str, options: dict[str, Any], counted: int) -> None:
+    known = "ceil_mode" in options
+    more = {"count_include_pad": counted} if op == "AveragePool" else {}
+    sizes = {"x": ["N", 3, 11, 12] if known else ["N", 3, "H", "W"]}
+    same(model([node(op, ["x"], ["y"], **options, **more)], sizes, ["y"], opset=19), sizes=SIZES)
+
+
+def test_the_means_of_dilated_windows_of_large_numbers() -> None:
+    given = model([node("AveragePool", ["x"], ["y"], kernel_shape=[3], dilations=[2], pads=[2, 2])], {"x": ["N", 3, 9]}, ["y"], opset=19)
+    made = from_model(given)
+    x = np.full((1, 3, 9), 1e6, np.float32)
+    assert np.array_equal(netc.Model(made.program).session({})(x), x)
 
 
 @pytest.mark.parametrize("text", ["adaptive_avg_pool 3x2", "adaptive_max_pool 3x2", "adaptive_avg_pool 5x5"])

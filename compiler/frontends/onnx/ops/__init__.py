@@ -17,6 +17,7 @@ from . import (
     reduction,
     resampling,
     shape,
+    spectral,
 )
 from . import unsupported as unsupported
 
@@ -37,5 +38,6 @@ __all__ = [
     "reduction",
     "resampling",
     "shape",
+    "spectral",
     "unsupported",
 ]

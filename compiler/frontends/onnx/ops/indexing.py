@@ -9,12 +9,14 @@ import numpy as np
 from ....dims import Dim
 from ....ir.types import INT64
 from ....ir.values import Value
+from ....ops.base import numel
+from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ...builder import ImportRefused
-from ..emitter import ranged
+from ..emitter import number, ranged
 from ..index_origin import count_from_beginning
 from ..site import Site
 from ..table import imports
-from ..values import Known
+from ..values import Filled, Known
 from .shape import permuted
 
 
@@ -104,35 +106,83 @@ def scatter(site: Site) -> Value:
     return site.one("scatter_reduce", x, index, source, axis=axis, reduce=_REDUCE[reduce])
 
 
-@imports("OneHot", to="one_hot, where")
+@imports("OneHot", to="one_hot, or eq; where")
 def one_hot(site: Site) -> Value:
-    depth = site.dims(1, "the number of classes")[0]
+    depth = _count_classes(site)
     off, on = (v.reshape(-1)[0] for v in np.split(site.array(2, "the list of its values").reshape(-1), 2))
     indices = site.x(0)
-    indices = site.one("remainder", site.cast(indices, INT64), other=depth)
+    axis = site.axis(int(site.attr("axis", -1)), indices.type.rank + 1)
+    hot = _mark_classes(site, indices, depth, axis)
     dtype = on.dtype.name
-    hot = site.one("one_hot", indices, classes=depth)
-    if (off, on) != (0, 1) or on.dtype.kind == "b":
-        values = site.one("mul", site.one("cast", hot, dtype="float64"), other=float(on) - float(off))
-        hot = site.one("add", values, other=float(off))
-    hot = site.one("cast", hot, dtype=dtype)
-    rank = hot.type.rank
-    axis = int(site.attr("axis", -1)) % rank
-    order = [*range(axis), rank - 1, *range(axis, rank - 1)]
-    return permuted(site, hot, order)
+    if (off, on) == (0, 1):
+        return site.one("cast", hot, dtype=dtype)
+    hot = site.one("cast", hot, dtype="bool")
+    values = site.emit.filled(Filled(hot.type.shape, on))
+    return site.one("where", hot, values, other=number(np.asarray(off)))
+
+
+def _count_classes(site: Site) -> Dim:
+    """The number of classes, which may be a float."""
+    item = site.item(1)
+    if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size == 1 and float(item.array.reshape(-1)[0]).is_integer():
+        return int(item.array.reshape(-1)[0])
+    return site.dims(1, "the number of classes")[0]
+
+
+def _mark_classes(site: Site, indices: Value, depth: Dim, axis: int) -> Value:
+    """Where the class is that of the index. One that is no class, such as 0.5, has none; PyTorch's `one_hot` refuses it, so that a file of
+    PyTorch's has no such index."""
+    if site.emit.producer in ("netc", "pytorch"):
+        indices = site.cast(indices, INT64)
+        hot = site.one("one_hot", indices, classes=depth)
+        rank = hot.type.rank
+        return permuted(site, hot, [*range(axis), rank - 1, *range(axis, rank - 1)])
+    indices = indices if indices.type.dtype.is_float else site.cast(indices, INT64)
+    below = site.one("lt", indices, other=0)
+    positions = site.one("where", below, site.one("add", indices, other=depth), indices)
+    shape = [1] * (indices.type.rank + 1)
+    classes = site.emit.table((*shape[:axis], depth, *shape[axis + 1 :]), ranged(axis, 0, 1), INT64)
+    return site.one("eq", site.one("unsqueeze", positions, axis=axis), site.cast(classes, indices.type.dtype))
+
+
+@imports("TensorScatter", to="scatter")
+def tensor_scatter(site: Site) -> Value:
+    """What a cache of keys or values gets from a position on, which is another one for each sample."""
+    cache, update = site.x(0), site.x(1)
+    axis = site.axis(int(site.attr("axis", -2)), cache.type.rank)
+    mode = site.attr("mode", "linear")
+    if mode not in ("linear", "circular") or axis == 0:
+        raise ImportRefused(f"has `mode={mode}` and `axis={axis}`, which are not known here")
+    shape = [1] * cache.type.rank
+    steps = site.emit.table((*shape[:axis], update.type.shape[axis], *shape[axis + 1 :]), ranged(axis, 0, 1), INT64)
+    if site.has(2):
+        starts = site.cast(site.x(2), INT64)
+        for _ in range(cache.type.rank - 1):
+            starts = site.one("unsqueeze", starts, axis=-1)
+        steps = site.one("add", starts, steps)
+    if mode == "circular":
+        steps = site.one("remainder", steps, other=cache.type.shape[axis])
+    return site.one("scatter", cache, site.one("expand", steps, shape=update.type.shape), update, axis=axis)
 
 
 @imports("GatherND", to="index_select, flatten")
 def gather_nd(site: Site) -> Value:
     """Of known leading axes: the position in all of them as one."""
     x, where = site.x(0), site.x(1)
-    if site.attr("batch_dims", 0):
-        raise ImportRefused("has `batch_dims`, which has no counterpart")
+    batch = int(site.attr("batch_dims", 0))
     depth = where.type.shape[-1] if where.type.rank else 0
-    if not isinstance(depth, int) or not 0 < depth <= x.type.rank:
+    if not isinstance(depth, int) or not 0 < depth <= x.type.rank - batch or not 0 <= batch < where.type.rank:
         raise ImportRefused("looks up along a number of axes that is not known")
-    flat = site.one("flatten", x, start=0, end=depth - 1) if depth > 1 else x
-    return by_index(site, flat, 0, _position(site, where, x.type.shape[:depth]))
+    flat = site.one("flatten", x, start=0, end=batch + depth - 1) if batch + depth > 1 else x
+    within = _position(site, where, x.type.shape[batch : batch + depth])
+    if batch:
+        sample: Formula = IndexFormula(0)
+        for axis, size in enumerate(x.type.shape[1:batch], 1):
+            sample = BinaryFormula("+", BinaryFormula("*", sample, Const(size)), IndexFormula(axis))
+        first = BinaryFormula("*", sample, Const(numel(x.type.shape[batch : batch + depth])))
+        rest = [1] * (within.type.rank - batch)
+        within = site.one("add", within, site.emit.table((*x.type.shape[:batch], *rest), first, INT64))
+    return by_index(site, flat, 0, within)
 
 
 def _position(site: Site, where: Value, sizes: Sequence[Dim]) -> Value:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from netc.dsl.record import Record
+
 from ...builder import ImportRefused
 from ..site import Site
 
@@ -22,15 +24,49 @@ _ROUNDINGS: dict[str, Callable[[float], int]] = {
 }
 
 
-def nearest_indices(site: Site, size: int, amount: float | int, *, by_size: bool) -> list[int]:
+CROPPED = "tf_crop_and_resize"
+"""The way of a region of the image, which is resized although the size stays."""
+
+
+class Resized(Record):
+    """An axis, its size before and after, and the factor that positions are computed with."""
+
+    axis: int
+    size: int
+    new: int
+    scale: float
+
+
+def nearest_indices(site: Site, resized: Resized) -> list[int]:
     """For each element of the result, the one that it is."""
-    new = int(amount) if by_size else math.floor(size * amount)
-    scale = new / size if by_size else amount
-    where, rounding = site.attr("coordinate_transformation_mode", "half_pixel"), site.attr("nearest_mode", "round_prefer_floor")
+    rounding = site.attr("nearest_mode", "round_prefer_floor")
     if rounding not in _ROUNDINGS:
         raise ImportRefused(f"has the rounding {rounding}, which is not known here")
-    found = [_ROUNDINGS[rounding](float(_source_position(where, np.float32(index), size, new, np.float32(scale)))) for index in range(new)]
-    return [min(max(index, 0), size - 1) for index in found]
+    found = [_ROUNDINGS[rounding](position(site, resized, index)) for index in range(resized.new)]
+    return [min(max(index, 0), resized.size - 1) for index in found]
+
+
+def position(site: Site, resized: Resized, index: int, *, old: bool = False) -> float:
+    """Where an element of the result is in the original."""
+    where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    if where == CROPPED:
+        return _position_in_region(site, resized, index)
+    return float(_source_position(where, np.float32(index), resized.size, resized.new, np.float32(resized.scale)))
+
+
+def _position_in_region(site: Site, resized: Resized, index: int) -> float:
+    """In the region that the second input gives, as parts of the axes."""
+    size, new = resized.size, resized.new
+    region = site.array(1, "the region that is resized").reshape(-1)
+    axes = site.ints("axes", range(len(region) // 2))
+    place = next((n for n, other in enumerate(axes) if resized.axis in (other, other + site.x().type.rank)), None)
+    start, end = (0.0, 1.0) if place is None else (float(region[place]), float(region[place + len(axes)]))
+    if size == new and (start, end) != (0, 1):
+        raise ImportRefused("is of a region of the size that its result has, which ONNX Runtime does not cut out")
+    at = (size - 1) * (start + index * (end - start) / (new - 1) if new > 1 else (start + end) / 2)
+    if not 0 <= at <= size - 1:
+        raise ImportRefused("gives a number for what is outside of the image, which has no counterpart")
+    return at
 
 
 def _source_position(where: str, index: Any, size: int, new: int, scale: Any) -> Any:
@@ -46,4 +82,4 @@ def _source_position(where: str, index: Any, size: int, new: int, scale: Any) ->
             return index / scale
         case "align_corners":
             return index * (size - 1) / (new - 1) if new > 1 else 0.0
-    raise ImportRefused(f"the mode nearest with `coordinate_transformation_mode={where}` has no counterpart")
+    raise ImportRefused(f"has `coordinate_transformation_mode={where}`, which is not known here")

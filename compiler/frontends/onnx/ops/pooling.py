@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ....dims import Dim
@@ -63,8 +64,8 @@ def max_unpool(site: Site) -> Value:
     arguments: dict[str, Any] = {"kernel": short(frame.kernel), "stride": short(frame.stride), "padding": short(frame.before)}
     sides = zip(frame.sizes, frame.stride, frame.before, frame.kernel, strict=True)
     usual = tuple((size - 1) * stride - 2 * before + kernel for size, stride, before, kernel in sides)
-    if sizes and not site.equal(sizes, usual):
-        raise ImportRefused("gives a shape that is not the least that its windows fit in")
+    if sizes and not site.equal(sizes, usual):  # ONNX's test has positions of the least image, and ONNX Runtime those of the larger one
+        raise ImportRefused("gives a shape that is not the least that its windows fit in, of which ONNX and ONNX Runtime differ")
     inside = site.one("sub", at, _offsets(site, x, numel(usual)))
     return site.one("max_unpool", x, inside, **arguments)
 
@@ -74,16 +75,16 @@ def _fits(frame: Frame) -> bool:
     return frame.is_even and all(isinstance(b, int) and 2 * b <= k for b, k in zip(frame.before, frame.kernel, strict=True))
 
 
-@imports("AveragePool", to="avg_pool")
+@imports("AveragePool", to="avg_pool, or sliding_window and mean")
 def average_pool(site: Site) -> Value:
     x = site.x()
     frame = Frame(site, x)
     counted = bool(site.attr("count_include_pad", 0))
-    if any(d != 1 for d in frame.dilation):
-        raise ImportRefused("has `dilations`, which netc's avg_pool does not have")
     padding = frame.before
     none = all(b == 0 for b in (*frame.before, *frame.after))
     ceil = bool(site.attr("ceil_mode", 0))
+    if any(d != 1 for d in frame.dilation):
+        return _average_dilated(site, x, frame, counted=counted, ceil=ceil)
     arguments: dict[str, Any] = {"kernel": short(frame.kernel), "stride": short(frame.stride), "ceil_mode": ceil}
     if none or _fits(frame):
         if not none:
@@ -98,14 +99,56 @@ def average_pool(site: Site) -> Value:
     return site.one("div", mean, site.one("avg_pool", padded(site, ones, frame.sides()), **arguments))
 
 
-@imports("LpPool", to="lp_pool")
+def _average_dilated(site: Site, x: Value, frame: Frame, *, counted: bool, ceil: bool) -> Value:
+    """netc's pools have no dilation. Where what is padded does not count, the means are divided by the share of what does."""
+    sides = frame.sides()
+    longer = _find_overhang(frame) if ceil else {}
+    whole = {axis: (before, after + longer.get(axis, 0)) for axis, (before, after) in sides.items()}
+    mean = _average_windows(site, padded(site, x, whole), frame)
+    if all(side == 0 for both in (sides if counted else whole).values() for side in both) and not any(longer.values()):
+        return mean
+    ones = site.one("add", site.one("mul", x, other=0.0), other=1.0)
+    if counted:
+        ones = padded(site, padded(site, ones, sides, value=1.0), {axis: (0, more) for axis, more in longer.items()})
+        return site.one("div", mean, _average_windows(site, ones, frame)) if any(longer.values()) else mean
+    return site.one("div", mean, _average_windows(site, padded(site, ones, whole), frame))
+
+
+def _find_overhang(frame: Frame) -> dict[int, Dim]:
+    """What the last windows reach over the ends, which `ceil_mode` keeps if they begin before these."""
+    found: dict[int, Dim] = {}
+    for n, (size, (before, after)) in enumerate(zip(frame.sizes, frame.sides().values(), strict=True)):
+        span, stride = frame.dilation[n] * (frame.kernel[n] - 1) + 1, frame.stride[n]
+        whole = size + before + after
+        if not isinstance(whole, int) or not isinstance(size, int) or not isinstance(before, int):
+            raise ImportRefused("has `ceil_mode` and `dilations`, and a size that is not known")
+        windows = -(-(whole - span) // stride) + 1
+        if (windows - 1) * stride >= size + before:
+            windows -= 1
+        found[n + 2] = max((windows - 1) * stride + span - whole, 0)
+    return found
+
+
+def _average_windows(site: Site, x: Value, frame: Frame) -> Value:
+    """The means over windows, axis by axis."""
+    for n, (kernel, stride, dilation) in enumerate(zip(frame.kernel, frame.stride, frame.dilation, strict=True)):
+        windows = site.one("sliding_window", x, size=dilation * (kernel - 1) + 1, step=stride, axis=n + 2)
+        x = site.one("mean", site.one("slice", windows, axis=-1, start=0, step=dilation) if dilation > 1 else windows, axis=-1)
+    return x
+
+
+@imports("LpPool", to="lp_pool, or sliding_window and mean")
 def lp_pool(site: Site) -> Value:
     x = site.x()
     frame = Frame(site, x)
-    if any(d != 1 for d in frame.dilation):
-        raise ImportRefused("has `dilations`, which netc's lp_pool does not have")
-    x = padded(site, x, frame.sides())
     ceil = bool(site.attr("ceil_mode", 0))
+    if any(d != 1 for d in frame.dilation):
+        p = int(site.attr("p", 2))
+        powers = site.one("pow", site.one("abs", x), other=p)
+        whole = {axis: (before, after + (_find_overhang(frame)[axis] if ceil else 0)) for axis, (before, after) in frame.sides().items()}
+        means = _average_windows(site, padded(site, powers, whole), frame)
+        return site.one("pow", site.one("mul", means, other=prod(frame.kernel)), other=1 / p)
+    x = padded(site, x, frame.sides())
     return site.one(
         "lp_pool", site.one("abs", x), kernel=short(frame.kernel), stride=short(frame.stride), p=int(site.attr("p", 2)), ceil_mode=ceil
     )

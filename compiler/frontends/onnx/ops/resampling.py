@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,12 @@ from ..numbers import plain
 from ..site import Site
 from ..table import imports
 from ..values import Known, Part, Sizes
-from .nearest import nearest_indices
+from .interpolation import interpolation_matrix
+from .nearest import CROPPED, Resized, nearest_indices
 from .shape import permuted
 
 
-@imports("Resize", "Upsample", to="upsample, index_select")
+@imports("Resize", "Upsample", to="upsample, index_select, or matmul")
 def resize(site: Site) -> Value:
     x = site.x()
     old = site.op_type == "Upsample" or site.version < 11
@@ -54,34 +57,71 @@ def _products(x: Value, item: Sizes) -> list[Dim]:
 
 def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, old: bool) -> Value:
     rank = x.type.rank
-    policy = site.attr("keep_aspect_ratio_policy", "stretch")
-    if policy != "stretch" and by_size:
-        raise ImportRefused(f"`keep_aspect_ratio_policy={policy}` has no counterpart")
+    if by_size and site.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return _interpolate_axes(site, x, _sizes_of_one_ratio(site, x, amounts))
     moved = [axis for axis, a in amounts.items() if not (site.facts.equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
+    if site.attr("coordinate_transformation_mode") == CROPPED:
+        return _interpolate_axes(site, x, _known_sizes(x, amounts, by_size=by_size))
     if not moved:
         return x
     if site.attr("mode", "nearest") == "nearest" and _nearest_mode(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None:
-        return _select_elements(site, x, {axis: amounts[axis] for axis in moved}, by_size=by_size)
+        return _interpolate_axes(site, x, _known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size))
     if min(moved) < 2 or rank < 3:
         return _elsewhere(site, x, amounts, moved, by_size=by_size, old=old)
     spatial = list(range(2, rank))
     target = tuple(amounts.get(axis, x.type.shape[axis] if by_size else 1) for axis in spatial)
-    arguments = _mode(site, target, len(spatial), by_size=by_size, old=old)
+    try:
+        arguments = _mode(site, target, len(spatial), by_size=by_size, old=old)
+    except ImportRefused:
+        if any(isinstance(d, SymDim) for axis in moved for d in (x.type.shape[axis], amounts[axis])):
+            raise
+        return _interpolate_axes(site, x, _known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size), old=old)
     if by_size:
         return site.one("upsample", x, size=target, **arguments)
     return site.one("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
 
 
-def _select_elements(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool) -> Value:
-    """Elements by their indices, axis by axis, which are known where the sizes are."""
+def _known_sizes(x: Value, amounts: dict[int, Any], *, by_size: bool) -> dict[int, Resized]:
+    """The known sizes that the axes get."""
+    found: dict[int, Resized] = {}
     for axis, amount in amounts.items():
         size = x.type.shape[axis]
-        if not isinstance(size, int) or isinstance(amount, SymDim):
-            where, rounding = site.attr("coordinate_transformation_mode", "half_pixel"), site.attr("nearest_mode", "round_prefer_floor")
-            modes = f"`coordinate_transformation_mode={where}` and `nearest_mode={rounding}`"
-            raise ImportRefused(f"the mode nearest with {modes} has no counterpart for an axis whose size is not known")
-        indices = nearest_indices(site, size, amount, by_size=by_size)
-        x = site.one("index_select", x, site.tensor(Known(np.array(indices, np.int64))), axis=axis)
+        if isinstance(size, SymDim) or isinstance(amount, SymDim):
+            raise ImportRefused("reads from positions that have no counterpart for an axis whose size is not known")
+        new = int(amount) if by_size else floor(size * amount)
+        found[axis] = Resized(axis, size, new, new / size if by_size else float(amount))
+    return found
+
+
+def _sizes_of_one_ratio(site: Site, x: Value, sizes: dict[int, Any]) -> dict[int, Resized]:
+    """The sizes that keep the ratio of the axes, at least or at most those that are given."""
+    policy = site.attr("keep_aspect_ratio_policy")
+    wanted = _known_sizes(x, sizes, by_size=True).values()
+    if policy not in ("not_larger", "not_smaller"):
+        raise ImportRefused(f"has `keep_aspect_ratio_policy={policy}`, which is not known here")
+    scale = (min if policy == "not_larger" else max)(Fraction(each.new, each.size) for each in wanted)
+    return {each.axis: Resized(each.axis, each.size, floor(scale * each.size + Fraction(1, 2)), float(scale)) for each in wanted}
+
+
+def _interpolate_axes(site: Site, x: Value, axes: dict[int, Resized], *, old: bool = False) -> Value:
+    """Weighted sums of the elements of an axis, axis by axis: a product with a matrix, which is known where the sizes are. Of the nearest
+    elements, their indices."""
+    last = x.type.rank - 1
+    for axis, resized in axes.items():
+        if site.attr("mode", "nearest") == "nearest":
+            indices = nearest_indices(site, resized)
+            if indices != list(range(resized.size)):
+                x = site.one("index_select", x, site.tensor(Known(np.array(indices, np.int64))), axis=axis)
+            continue
+        matrix = interpolation_matrix(site, resized, old=old)
+        if np.array_equal(matrix, np.eye(resized.size)):
+            continue
+        if axis == last - 1:
+            x = site.one("matmul", site.tensor(Known(np.ascontiguousarray(matrix.T))), x)
+            continue
+        order = [other for other in range(last + 1) if other != axis] + [axis]
+        product = site.one("matmul", permuted(site, x, order), site.tensor(Known(matrix)))
+        x = permuted(site, product, [order.index(other) for other in range(last + 1)])
     return x
 
 

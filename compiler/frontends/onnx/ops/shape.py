@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim, SymDim
+from ....ir.elements import numpy_dtype
 from ....ir.types import BOOL
 from ....ir.values import Value
 from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
@@ -12,7 +13,7 @@ from ...builder import ImportRefused
 from ..emitter import ranged
 from ..site import Site, element_of
 from ..table import imports
-from ..values import Filled, Item
+from ..values import Filled, Item, Known
 
 FAR = 2**31 - 1
 
@@ -132,11 +133,24 @@ def tile(site: Site) -> Value:
 
 @imports("Concat", to="concat")
 def concat(site: Site) -> Value:
-    values = [site.x(i) for i in range(len(site))]
+    axis = int(site.attr("axis", 1))
+    values = [site.tensor(item) for item in site.inputs if not _is_empty(item, axis)]
     if len(values) == 1:
         return values[0]
-    axis = int(site.attr("axis", 1))
     return site.one("concat", *values, axis=axis)
+
+
+def _is_empty(item: Item, axis: int) -> bool:
+    """Whether a tensor has no elements along an axis. No tensor of a netc graph is so, and exporters make them where no part is left over:
+    a rotary embedding of all of a head joins its result with an empty rest."""
+    shape = item.shape if isinstance(item, Filled) else item.array.shape if isinstance(item, Known) else ()
+    return -len(shape) <= axis < len(shape) and shape[axis] == 0
+
+
+def _make_empty(x: Value, axis: int) -> Filled:
+    shape = list(x.type.shape)
+    shape[axis] = 0
+    return Filled(tuple(shape), numpy_dtype(x.type.dtype).type(0))
 
 
 @imports("Split", to="chunk, split")
@@ -152,13 +166,13 @@ def split(site: Site) -> list[Item]:
         return [x]
     if sizes is None or (len({str(s) for s in sizes}) == 1 and site.facts.equal(sizes[0] * count, size) is True):
         return list(site.emit.apply("chunk", x, n=count, axis=axis))
-    if any(s == 0 for s in sizes):
-        raise ImportRefused("it makes pieces of size 0")
-    return list(site.emit.apply("split", x, sizes=tuple(sizes), axis=axis))
+    kept = tuple(s for s in sizes if s != 0)
+    pieces = iter([x] if len(kept) == 1 and site.facts.equal(kept[0], size) is True else site.emit.apply("split", x, sizes=kept, axis=axis))
+    return [_make_empty(x, axis) if s == 0 else next(pieces) for s in sizes]
 
 
 @imports("Slice", to="slice, select, flip")
-def slice_(site: Site) -> Value:
+def slice_(site: Site) -> Item:
     x = site.x()
     starts = site.dims_or(1, "starts", "where it starts") or ()
     ends = site.dims_or(2, "ends", "where it ends") or ()
@@ -169,8 +183,16 @@ def slice_(site: Site) -> Value:
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         if not isinstance(step, int) or step == 0:
             raise ImportRefused("its step is not known, or 0")
+        if step > 0 and _leaves_nothing(site, x.type.shape[axis], start, end):
+            return _make_empty(x, axis)
         x = _sliced(site, x, axis, start, end, step)
     return x
+
+
+def _leaves_nothing(site: Site, size: Dim, start: Dim, end: Dim) -> bool:
+    if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
+        return not range(*slice(start, end).indices(size))
+    return not (isinstance(start, int) and start < 0) and site.facts.at_least(start, size) is True
 
 
 def _sliced(site: Site, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:

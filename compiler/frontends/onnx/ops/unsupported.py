@@ -18,7 +18,6 @@ without(
     "draws random numbers, which a graph for inference does not",
     *(["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"]),
 )
-without("has no counterpart in netc", "Det", "MaxRoiPool", "ImageDecoder", "BitCast", "TensorScatter")
+without("has no counterpart in netc", "Det", "MaxRoiPool", "ImageDecoder", "BitCast")
 without("trains; a graph is for inference", "Gradient", "Adagrad", "Adam", "Momentum")
-without("is not imported yet", "DFT", "STFT")
 without("is computed at import, and depends on data here", "BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix")

@@ -1,0 +1,61 @@
+"""Interpolation along an axis of known size as a matrix, for the positions and coefficients that `upsample` does not have.
+
+In: a node of `Resize`, and how an axis is resized. Out: the matrix [size before, size after] that the axis is multiplied with. Always: as
+ONNX's definition computes it; each element of the result is a weighted sum of at most a few of the axis, so most of the matrix is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ....ir.elements import Array
+from ...builder import ImportRefused
+from ..site import Site
+from .nearest import Resized, position
+
+LARGEST = 2**22
+"""The most elements of such a matrix."""
+
+
+def interpolation_matrix(site: Site, resized: Resized, *, old: bool) -> Array:
+    """The weights of the elements before for each element after."""
+    size, new, scale = resized.size, resized.new, resized.scale
+    if not math.isclose(size * scale, new) and site.attr("coordinate_transformation_mode") == "align_corners":
+        raise ImportRefused("`align_corners` with a factor that gives no whole size has no counterpart: ONNX and ONNX Runtime differ")
+    if size * new > LARGEST:
+        raise ImportRefused(f"would need a matrix of {size} x {new} weights")
+    kernel, support = _make_kernel(site)
+    stretch = min(1.0, scale) if site.attr("antialias", 0) else 1.0
+    keep_edges = not site.attr("exclude_outside", 0)
+    matrix = np.zeros((size, new))
+    for index in range(new):
+        at = position(site, resized, index, old=old)
+        first, last = math.floor(at - support / stretch) + 1, math.ceil(at + support / stretch) - 1
+        near = np.arange(min(first, math.floor(at)), max(last, math.floor(at)) + 1)
+        weights = np.array([kernel((other - at) * stretch) for other in near])
+        inside = (near >= 0) & (near < size)
+        if not keep_edges:
+            near, weights = near[inside], weights[inside]
+        np.add.at(matrix[:, index], np.clip(near, 0, size - 1), weights / weights.sum())
+    return matrix.astype(np.float32)
+
+
+def _make_kernel(site: Site) -> tuple[Callable[[float], float], int]:
+    """The weight of an element by its distance, and how far the weights reach."""
+    mode = site.attr("mode", "nearest")
+    if mode == "linear":
+        return lambda distance: max(0.0, 1 - abs(distance)), 1
+    if mode != "cubic":
+        raise ImportRefused(f"has the mode {mode!r}, which is not known here")
+    a = float(site.attr("cubic_coeff_a", -0.75))
+
+    def cubic(distance: float) -> float:
+        d = abs(distance)
+        if d <= 1:
+            return ((a + 2) * d - (a + 3)) * d * d + 1
+        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a if d < 2 else 0.0
+
+    return cubic, 2
