@@ -123,7 +123,7 @@ class StageExpr(Expr):
 
 
 class OfPipeline(Expr):
-    """`(a -> b)` in an expression, or `a -> b` as an argument of a call: a tensor, or a tuple. The group has no label and no arguments."""
+    """A pipeline as a value: `(a -> b)` in an expression, or `a -> b` as an argument of a call. The group has no label and no arguments."""
 
     group: Group
 

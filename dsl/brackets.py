@@ -20,8 +20,8 @@ _HEADERS = frozenset(("BLOCK", "MODEL", "FN", "TRAIN"))
 
 
 class OpenBracket:
-    """An open bracket, and the counts of nesting outside it. `call`: it has the arguments of a call; `expression`: its content is a
-    compile-time expression, unless the argument it is at is a pipeline (`flow`)."""
+    """An open bracket, and the counts of nesting outside of it. `call`: it holds the arguments of a call. `expression`: it holds
+    compile-time expressions, except where the current argument is a pipeline (`flow`)."""
 
     __slots__ = ("token", "call", "expression", "flow", "line", "chain", "choices", "outer")
 
@@ -31,8 +31,10 @@ class OpenBracket:
 
 
 class Pipelines:
-    """Where brackets begin that directly contain what only a pipeline has, an arrow, a `param` or a label, and where arguments begin that
-    do."""
+    """The starts of brackets and of arguments that directly contain a token that only pipelines have: an arrow, a `param`, a label.
+
+    The parser cannot tell a pipeline from an expression by its first token. The filter sees all tokens, and marks the pipelines for it.
+    """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.brackets: set[int] = set()

@@ -81,7 +81,7 @@ LOOKALIKES = {
 
 
 SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
-"""A power, which the plain digit is not."""
+"""Digits that mean a power: the plain digit is no replacement for them."""
 
 
 def _plain(character: str) -> str:
@@ -93,7 +93,8 @@ def _plain(character: str) -> str:
 
 
 def stray_character(span: Span, character: str, words: Collection[str] = ()) -> Diagnostic:
-    """`character`: also `&&` and `||`. `words`: the keywords that may be there instead."""
+    """The error for a character that is no token, or for `&&` and `||`. It is an edit only if the replacement is among `words`, the tokens
+    that may follow here."""
     shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
     wanted = LOOKALIKES.get(character) or _plain(character)
     word = {"&&": "and", "||": "or"}.get(character, "")
@@ -143,7 +144,7 @@ def bad_number(span: Span, text: str) -> Diagnostic:
 
 
 def _upper_sizes(text: str) -> str:
-    """`3Xh` as `3xH`: sizes whose names are in small letters, or that a capital separates; else empty."""
+    """The sizes of a text such as `3Xh`, written as the language has them: `3xH`. Empty if it is no list of sizes."""
     sizes = re.split("[xX]", text)
     known = len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes)
     return "x".join(part if part.isdigit() else part.upper() for part in sizes) if known else ""

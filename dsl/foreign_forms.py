@@ -119,7 +119,7 @@ def _method(stop: Stop) -> Diagnostic | None:
 
 
 def _as_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:
-    """The call of a method as a pipeline, in brackets where something is computed with it; none if another method follows."""
+    """The edit that writes the call of a method as a pipeline, in parentheses within arithmetic; none if another method follows."""
     after = next((token for token in stop.tokens[stop.at :] if token.start >= end), stop.tokens[-1])
     if after.type == "DOT":
         return ()
@@ -231,7 +231,7 @@ def _annotated(stop: Stop) -> Diagnostic | None:
 
 
 def _value_after(stop: Stop, example: str) -> str:
-    """The value after a colon, a word or a list; an example where it is neither, or long."""
+    """The value after a colon, if it is a short word or list; otherwise the example."""
     after = stop.tokens[stop.at + 1]
     end = after.end
     if after.type == "LBRACK":
@@ -254,7 +254,7 @@ def _in_section(stop: Stop) -> bool:
 
 
 def _goes_on(stop: Stop) -> bool:
-    """Whether the statement is a pipeline, which has an arrow."""
+    """Whether the statement goes on with an arrow, so that it is a pipeline."""
     end = next((at for at in range(stop.at, len(stop.tokens)) if stop.tokens[at].type in ("NL", "RBRACE", END)), len(stop.tokens))
     return any(token.type == "ARROW" for token in stop.tokens[stop.at : end])
 

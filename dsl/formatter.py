@@ -5,8 +5,8 @@ and comments in the same order, parses to the same tree, and formats to itself.
 
 The style: two spaces a level, one space between tokens, none around the `=` of an argument, at most one empty line. A statement stays on
 one line if it fits and the text has no line break before an arrow; otherwise every arrow begins a line, and brackets that are still
-too wide are broken over several lines. A line that is still wider than 120 columns, as much follows a bracket, is broken at its widest
-bracket. Inside brackets, a stage with many arguments goes on in the next line; outside, a line break would end the statement.
+too wide are broken over several lines. If a line is still wider than 120 columns, because of the text after its brackets, its widest
+bracket is broken. Inside brackets, a stage with many arguments continues on the next line. Outside, a line break would end the statement.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .source import SourceFile
 
 WIDTH = 100
 LONGEST = 120
-"""The width that no line passes if there is any place to break it."""
+"""The greatest width of a line that can be broken."""
 INDENT = 2
 _MAY_BEGIN = frozenset(
     (
@@ -141,7 +141,7 @@ class _Printer:
         return pen.finish(), pen.opened
 
     def _joined_width(self, items: list[Item], index: int) -> int:
-        """The width of what follows an item without a space: a line does not end before it. At least that, if it is long."""
+        """The width of the text that follows an item without a space, so that no line can end before it; a lower bound, if it is long."""
         width = 0
         for at in range(index + 1, len(items)):
             item = items[at]
@@ -154,7 +154,7 @@ class _Printer:
         return width
 
     def _brackets_to_break(self, items: list[Item], pen: _Pen) -> set[int]:
-        """The indices of the brackets to break although they fit into their lines, as what follows them does not."""
+        """The indices of the brackets to break although they fit into their lines, because the text after them does not."""
         broken: set[int] = set()
         fitting: dict[int, int] = {}
         column, index, previous = pen.base, 0, None
@@ -251,7 +251,7 @@ class _Pen:
         self.previous = leaf
 
     def continue_line(self, leaf: Leaf) -> None:
-        """Goes on in the next line with this token, if a line may begin with it."""
+        """Starts a new line with this token, if a line may begin with it."""
         previous = self.previous
         if not self.current or previous is None or previous.token.type == "ARROW" or leaf.token.type not in _MAY_BEGIN:
             return

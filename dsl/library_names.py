@@ -1,4 +1,4 @@
-"""Stages and functions with the names of another library: `-> nn.Linear(3, 2)`, `torch.mm(x, w)`.
+"""Joins the names of other libraries' stages and functions to single tokens: `-> nn.Linear(3, 2)`, `torch.mm(x, w)`.
 
 In: all tokens of a text. Out: the same, where such a name is one token. Always: what it is here, and with which arguments, the elaboration
 knows.

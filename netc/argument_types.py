@@ -1,9 +1,9 @@
-"""Arguments of the public API, checked against the annotations of its functions: what is no bool is not taken for one.
+"""Checks the arguments of the public API against their annotations, so that no tensor is taken for a bool.
 
-In: a function with annotations, or a class. Out: the same, whose arguments are checked before it runs: one of another type is a
-`TypeError` that names it, `` `depth` must be an integer or None, not Tensor ``. Always: an annotation that is neither a class nor one of
-these words (an alias, `Any`) is left to the function itself; only None is refused where it is not among them. The annotations are texts,
-and `inspect` is not imported, since starting must be quick.
+In: a function with annotations, or a class. Out: the same, which checks its arguments before it runs. An argument of another type is a
+`TypeError` that names it: `` `depth` must be an integer or None, not Tensor ``. Always: an annotation that is neither a class nor one of
+the `WORDS` below, such as an alias, accepts anything but None. Annotations are strings here, and `inspect` is not imported, because netc
+must start quickly.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ WORDS: dict[str, tuple[Test, str]] = {
     "Iterable": (lambda value: isinstance(value, Iterable), "a list"),
     "Callable": (callable, "a function"),
 }
-"""The parts of annotations that are checked: how, and what they are called."""
+"""The parts of annotations that are checked: the test, and the words of the message."""
 OWN = ("text",)
-"""The arguments about which their functions know what else they may have been meant to be."""
+"""Arguments that are not checked here: their functions have better messages, for a path instead of a text for example."""
 
 
 def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, with its arguments checked against its annotations."""
+    """Decorates a function, to check its arguments against its annotations."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     first = names[: code.co_argcount]
@@ -56,7 +56,7 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def checks_methods(cls: C) -> C:
-    """The class, with the arguments of its public methods checked."""
+    """Decorates a class, to check the arguments of its public methods."""
     for name, value in list(vars(cls).items()):
         if (not name.startswith("_") or name == "__init__") and hasattr(value, "__code__"):
             setattr(cls, name, checks_arguments(value))
@@ -72,7 +72,7 @@ def _check_argument(name: str, value: object, annotation: str, names: Mapping[st
 
 
 def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
-    """Whether a value is what a part of an annotation says, as far as that is known."""
+    """Whether a value fits a part of an annotation. A part that is no class accepts everything but None."""
     if part in WORDS:
         return WORDS[part][0](value)
     if part in ("Any", "object"):
@@ -82,14 +82,14 @@ def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
     for attribute in rest:
         found = getattr(found, attribute, None)
     if not isinstance(found, type):
-        return value is not None and not (rest and found is None)  # of a library that is not imported, there is no object
+        return value is not None and not (rest and found is None)  # no object can be of a library that is not imported
     if getattr(found, "_is_protocol", False):
         return all(hasattr(value, member) for member in vars(found) if not member.startswith("_"))
     return isinstance(value, found)
 
 
 def _split_union(annotation: str) -> list[str]:
-    """The names in a union, without what is in brackets: `Mapping[str, int] | None` is `Mapping` and `None`."""
+    """The names in a union, without their brackets: `Mapping[str, int] | None` gives `Mapping` and `None`."""
     parts, depth = [""], 0
     for character in annotation:
         depth += (character == "[") - (character == "]")

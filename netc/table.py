@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 GAP = "  "
 NARROWEST = 10
-"""The columns that words have where the front takes all of the width."""
+"""The least width of the last column, in columns, even if the other columns take all of the line."""
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:

@@ -26,11 +26,11 @@ class Imported(Record):
     tensors: Mapping[str, tuple[str, str]] = {}
     """For stages by their paths, the names that their input and their result have in the source, as far as they have any there."""
     widened: bool = False
-    """Whether its conditions may be narrower than the model: they are then left out where the text agrees without them."""
+    """Whether its conditions may be narrower than the model. netc then leaves out those without which the text still agrees."""
     stated: tuple[str, ...] = ()
-    """Those of them that the user stated, which stay."""
+    """The conditions that the user stated, which always stay."""
     otherwise: Callable[[], Imported] | None = None
-    """Reads the source in another way, which gives a longer text: for when the text of this one is not the model."""
+    """Reads the source in another way, which gives a longer text. It is used if this text is not proved."""
 
 
 SHOWN = 3

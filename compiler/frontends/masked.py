@@ -1,6 +1,6 @@
-"""Attention that a model writes out, and that becomes the operator: what differs where a mask leaves nothing.
+"""Counts attentions with a mask, for the note that netc's `attention` differs from a softmax where a mask hides all keys.
 
-In: a graph, before and after its patterns are replaced. Out: the number of attentions with a mask; a note if there are more of them.
+In: a graph, before and after patterns are replaced. Out: the number of attentions with a mask. If it has grown, the import has the note.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ ELSEWHERE = {
     "test": _VALIDATES, "validate": "`netc check` checks files",
     "view": "`netc draw` draws a picture", "visualize": "`netc draw` draws a picture",
 }  # fmt: skip
-"""What other tools call commands, and which command does it here."""
+"""Names that other tools have for commands, with the command of netc to use."""
 
 _MODULES = {"import": "importing"}
 """The modules of commands whose names Python cannot import."""

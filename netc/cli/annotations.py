@@ -48,7 +48,7 @@ def _command(one: Diagnostic) -> str:
 
 
 def _data(text: str) -> str:
-    """As commands write it. GitHub shows the text in a log, so that what would control a terminal is escaped too."""
+    """The text as a workflow command has it. Control characters are escaped too, because GitHub shows the text in a log."""
     return "%0A".join(escape_controls(line) for line in text.replace("%", "%25").replace("\r", "%0D").split("\n"))
 
 

@@ -99,7 +99,7 @@ def graph_options(function: F) -> F:
 
 
 class FloatName(click.Choice):  # type: ignore[type-arg]
-    """An element type by its name, or by another one that people know it by: `fp16`, `half`."""
+    """An element type by its name, or by another common name: `fp16`, `half`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return super().convert(TYPE_ALIASES.get(value, value), param, ctx)

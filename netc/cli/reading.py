@@ -13,7 +13,7 @@ Reader = "Callable[[], tuple[SourceFile, str | None]]"
 
 
 def spec_files(paths: Sequence[str]) -> tuple[str, ...]:
-    """The files of these paths: of a folder, all specs in it and in the folders below, but for hidden ones."""
+    """The files of these paths. A folder stands for all specs in it and in its subfolders, except hidden ones."""
     found: list[str] = []
     for path in paths:
         if path == "-" or not os.path.isdir(path):
@@ -24,7 +24,7 @@ def spec_files(paths: Sequence[str]) -> tuple[str, ...]:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             specs = sorted(name for name in names if name.endswith(".net") and not name.startswith("."))
             inside += [os.path.normpath(os.path.join(folder, name)) for name in specs]
-        found += inside or [path]  # which is then refused as no file
+        found += inside or [path]  # reading a folder without specs is an error
     return tuple(dict.fromkeys(found))
 
 

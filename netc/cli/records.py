@@ -32,7 +32,8 @@ def form_options(function: F) -> F:
 
 
 def as_json(data: object) -> str:
-    """Letters of all languages as they are; what would control a terminal is escaped, also where JSON does not ask for it."""
+    """The data as JSON. Letters of all scripts stay as they are. Characters that would control a terminal are escaped, even if JSON allows
+    them."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     return text if text.isascii() and "\x7f" not in text else "".join(map(_in_json, text))
 

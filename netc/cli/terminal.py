@@ -38,13 +38,13 @@ def columns(stream: TextIO) -> int:
 
 
 def write(text: str) -> None:
-    """Writes to standard output, with a newline at the end. Names and strings in it cannot control the terminal."""
+    """Writes to standard output, with a newline at the end. Control characters in names and strings are escaped."""
     text = without_controls(text, coloured(sys.stdout))
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def note(text: str) -> None:
-    """Writes to standard error what accompanies the output. Names and strings in it cannot control the terminal."""
+    """Writes a note about the output to standard error. Control characters in names and strings are escaped."""
     text = without_controls(text, coloured(sys.stderr))
     sys.stdout.flush()
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
@@ -62,8 +62,8 @@ _COLOR = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 def without_controls(text: str, colors: bool = False) -> str:
-    """The text with escapes in place of characters that would control the terminal; lines stay lines. `colors`: those that netc has put
-    there stay, which can do no more than paint."""
+    """The text with escapes for characters that would control the terminal, except newlines and tabs. `colors`: the codes of colors stay,
+    since netc has written them and they can do no harm."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
     if colors:

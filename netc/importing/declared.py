@@ -50,7 +50,7 @@ class DeclaredInputs(Record):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbolic sizes but for the batch."""
+        """The names of the symbolic sizes, without the batch."""
         from netc.compiler.dims import symbols
 
         from ..samples import BATCH
@@ -59,7 +59,7 @@ class DeclaredInputs(Record):
         return tuple(name for name in used if name != BATCH)
 
     def example_sizes(self, given: Mapping[str, int]) -> list[Mapping[str, int]]:
-        """The sizes to try as examples, one after the other: those that are given, or usual ones of images and of sequences."""
+        """The sizes to try as examples, one after the other: the given ones, and usual sizes of images and sequences for the others."""
         from ..samples import several_shapes
 
         free = [name for name in self.symbols if name not in given]
@@ -70,8 +70,8 @@ class DeclaredInputs(Record):
         return [sizes for sizes in found if self._allows(sizes)] or [smallest]
 
     def _ladder(self, name: str) -> list[int]:
-        """Usual sizes of a dimension, no two dimensions the same. Networks of images halve them five times and more, those of sound look at
-        hundreds of samples."""
+        """Usual sizes of a dimension, in ascending order. Different dimensions get different sizes, so that torch.export does not take them
+        for one. Networks for images halve their sizes five times or more, and windows of sound have hundreds of samples."""
         from netc.compiler.dims import SymDim, symbols
 
         at = self.symbols.index(name)
@@ -93,7 +93,7 @@ class DeclaredInputs(Record):
         return all(is_met(condition, known) for condition, _ in self.program.conditions)
 
     def examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
-        """An array for each, with these symbolic sizes."""
+        """A random array for each input, with these symbolic sizes."""
         import numpy as np
 
         from netc.compiler.dims import evaluate
@@ -105,7 +105,7 @@ class DeclaredInputs(Record):
         return [random_array(type_.dtype, shape, generator) for type_, shape in zip(self.types, shapes, strict=True)]
 
     def _raw_shapes(self) -> list[tuple[Dim, ...]]:
-        """The shapes with the names of the declaration, where a `where` makes another size of some."""
+        """The shapes with the declared names. A `where` may have replaced a name by a formula of another one."""
         from netc.compiler.dims import SymDim, symbol
 
         named = {dim: symbol(name) for name, dim in self.program.dims.items() if isinstance(dim, SymDim) and not str(dim).isidentifier()}

@@ -1,6 +1,6 @@
-"""Whether a model divides integers by integers: a divisor that is drawn must not be 0, for which each runtime does something else.
+"""Finds divisions of integers by tensors: the proof of an import must not draw 0 for a divisor, since every runtime treats it differently.
 
-In: a program. Out: whether a division, or a remainder, has a divisor of integers that is a tensor. Always: looks at all graphs.
+In: a program. Out: whether any of its graphs has a division or a remainder with an integer tensor as the divisor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DIVISIONS = ("div", "floor_div", "remainder", "fmod")
 
 
 def divides_integers(program: Program) -> bool:
-    """See the module's docstring."""
+    """Whether a graph of the program divides integers by a tensor."""
     return any(_has_integer_divisor(node, graph) for graph in graphs(program.main) for node in graph.nodes)
 
 
@@ -27,6 +27,6 @@ def _has_integer_divisor(node: Node, graph: Graph) -> bool:
     divisor = node.inputs[1]
     if not divisor.type.dtype.is_float:
         return True
-    # integers are divided as float64
+    # The importer of ONNX divides integers as float64.
     maker = next((one for one in graph.nodes if any(value is divisor for value in one.outputs)), None)
     return isinstance(maker, OpNode) and maker.op.name == "cast" and maker.inputs[0].type.dtype.kind == "int"

@@ -1,7 +1,7 @@
-"""ONNX Runtime on a file that anyone may have written, in a process of its own.
+"""Runs an untrusted ONNX file in ONNX Runtime, in a process of its own.
 
-In: the path of a file or the bytes of a model, and arrays by name. Out: its outputs, or `CannotLoad`, `CannotRun` or `Crashed`. Always:
-what ends ONNX Runtime does not end netc: it divides by zero in some kernels, and reads beyond arrays in others (an LSTM of float16).
+In: the path of a file or the bytes of a model, and arrays by name. Out: its outputs, or `CannotLoad`, `CannotRun` or `Crashed`. Always: a
+crash of ONNX Runtime does not end netc. Some of its kernels divide by zero, and others read beyond arrays (an LSTM of float16).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CRASHED = "its process ended with"
 
 
 class RuntimeFailure(Exception):
-    """What ONNX Runtime says of a file; the text is a reason, on one line."""
+    """ONNX Runtime failed; the text is the reason, on one line."""
 
 
 class CannotLoad(RuntimeFailure):
-    """The file is refused."""
+    """ONNX Runtime refuses the file."""
 
 
 class CannotRun(RuntimeFailure):
@@ -43,10 +43,10 @@ class Crashed(RuntimeFailure):
 
 
 class OnnxProcess:
-    """A file that is loaded. Raises `CannotLoad` or `Crashed`."""
+    """A loaded file. Raises `CannotLoad` or `Crashed`."""
 
     def __init__(self, source: str | bytes, *, optimize: bool = True) -> None:
-        # -P: the folder that netc is called in is no place for modules to come from
+        # -P keeps the working directory out of sys.path: a file there must not shadow a module.
         command = [sys.executable, "-P", onnx_worker.__file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         weakref.finalize(self, _end_process, self._process)
@@ -96,5 +96,5 @@ def _end_process(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            with suppress(OSError):  # what was not written yet is for nobody
+            with suppress(OSError):  # closing flushes, and nobody reads any more
                 stream.close()

@@ -1,7 +1,7 @@
-"""A process that runs one ONNX file in ONNX Runtime, which may end the process that it is in.
+"""The worker process that runs one ONNX file in ONNX Runtime: see onnx_process.py.
 
-In: on standard input, a line of JSON and the bytes that it announces: first the model, then arrays, again and again. Out: on standard
-output, a line of JSON and bytes for each. Always: it imports nothing of netc, and ends when its input does.
+In: on standard input, messages of a line of JSON and the bytes that it announces: first the model, then arrays for each run. Out: on
+standard output, a message for each. Always: it imports nothing of netc, so that it starts quickly, and ends when its input ends.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_arrays(stream: BinaryIO, header: dict[str, Any]) -> dict[str, Any]:
 
 
 def dtype_of(name: str) -> Any:
-    """The type with that name, also one that NumPy itself does not have."""
+    """The type with this name, from ml_dtypes if NumPy does not have it."""
     try:
         return np.dtype(name)
     except TypeError:
@@ -52,7 +52,7 @@ def dtype_of(name: str) -> Any:
 def main() -> None:
     """Loads, then runs until the input ends."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # the output of libraries must not mix with the answers
     requests = sys.stdin.buffer
     first = json.loads(requests.readline())
     try:

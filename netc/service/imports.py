@@ -17,8 +17,8 @@ Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 
 
 class Importer:
-    """The definitions that files export, each file read once: its blocks, functions and `let`s, and what it imports itself. As for the
-    compiler, files use others at most `MAX_DEPTH` levels deep: deeper ones are not read."""
+    """The definitions that files export: their blocks, functions and `let`s, and the names that they import themselves. Each file is read
+    once. As in the compiler, files may use others `MAX_DEPTH` levels deep; deeper files are not read."""
 
     def __init__(self, loader: Loader, parse: Parse) -> None:
         self._loader, self._parse = loader, parse

@@ -43,8 +43,8 @@ from .splitting import checked_splits
 
 
 class Result(Record):
-    """How a run ended. `results` are those of the last validation, or without one the means over the last epoch of training. `spec` is
-    words of the shell, `parameters` the number of the model's learned ones, `remark` what to know of the results."""
+    """How a run ended. `results` are from the last validation, or without one the means over the last epoch of training. `spec` is
+    quoted for a shell, `parameters` is the number of learned parameters, and `remark` is a note on the results."""
 
     folder: str
     results: dict[str, float]
@@ -140,7 +140,7 @@ def train_or_continue(
     if different is not None:
         raise RunError(RunDiffers(folder, f"it was started with another `{different}`", "take another folder, or remove this one"))
     if not any(one.name.startswith("checkpoint") for one in run.path.iterdir()):
-        with lock_folder(run.path):  # it may be another process that has not come to its first checkpoint
+        with lock_folder(run.path):  # another process may still be training up to its first checkpoint
             run.forget()
         return train_file(path, text, choice, section, folder, False, on_report, **rest)
     return train_file(None, None, Choice(), None, folder, True, on_report, note=rest.get("note", lambda text: None), **engine)
@@ -227,8 +227,8 @@ def _run(
     on_report: Callable[[Report], None],
     note: Callable[[str], None],
 ) -> tuple[dict[str, float], int, str]:
-    """The results of the last validation, the number of steps, and what to know of the results. `described` is what a new run's folder
-    says of it; None for a run that goes on."""
+    """The results of the last validation, the number of steps, and the remark on the results. `described` is the description that a new run
+    writes into its folder; None for a run that is resumed."""
     with joined(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as held:
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)

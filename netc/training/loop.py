@@ -148,7 +148,7 @@ class Trainer:
 
     @property
     def remark(self) -> str:
-        """What the results are not: those of the best weights, or of the last step alone."""
+        """A remark if the results are not from the best weights, or if they are means over several steps; empty otherwise."""
         if self.validation is None:
             since = (self.step - 1) % self.plan.per_epoch + 1  # the beginning of the epoch
             return f"the mean over the last {since} steps" if since > 1 else ""

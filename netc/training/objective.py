@@ -160,13 +160,13 @@ class Objective(nn.Module):
         return [1.0 if is_sum else count for count, is_sum in zip(counts, self._is_sum, strict=True)]
 
     def part_terms(self, totals: Sequence[Tensor], divisors: Sequence[float]) -> list[Tensor]:
-        """What one of several parts adds to each mean of the whole batch, whose divisors are given; what is the same for all samples is
-        whole in each part."""
+        """The summand of one part in each mean of the whole batch, for the divisors of the batch. Terms that are the same for all samples
+        are not divided: each part has all of them."""
         pairs = zip(totals, divisors, self.means.constant, strict=True)
         return [t if constant else t / torch.tensor(c, dtype=t.dtype) for t, c, constant in pairs]
 
     def loss_of_part(self, terms: Sequence[Tensor], parts: int) -> Tensor:
-        """What a part adds to the loss, by the number of `parts`: terms that are the same for all samples are added once."""
+        """The summand of one of several `parts` in the loss. A term that is the same for all samples counts with 1/`parts` in each."""
         loss = self.of_quotients(terms)[LOSS]
         if parts == 1 or self.of_means is None:
             return loss

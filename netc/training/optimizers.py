@@ -95,7 +95,7 @@ def _warmup(length: int, stage: Named) -> Chosen:
 
 
 class CosineTo:
-    """The factor of the learning rate in a cosine that ends at the factor `to` and stays there. `text` is the same as Python."""
+    """The factor of the learning rate along a cosine that ends at the factor `to` and stays there. `to_python` writes it as code."""
 
     def __init__(self, to: float, length: int) -> None:
         self._to, self._length = to, length
@@ -104,7 +104,7 @@ class CosineTo:
         return self._to + (1 - self._to) * (1 + math.cos(math.pi * min(step / self._length, 1))) / 2
 
     def to_python(self, length: str) -> str:
-        """A function with the length as it is written."""
+        """The factor as a lambda, with the source of the length."""
         steps = f"({length})" if " " in length else length
         cosine = f"(1 + math.cos(math.pi * min(step / {steps}, 1))) / 2"
         return f"lambda step: {self._to!r} + (1 - {self._to!r}) * {cosine}" if self._to else f"lambda step: {cosine}"
@@ -116,7 +116,8 @@ class CosineTo:
 
 
 def _cosine(length: int, stage: Named) -> Chosen:
-    """PyTorch's cosine ends at one rate for all groups, and rises again if the run goes on."""
+    """PyTorch's class ends at one rate for all groups, and rises again after its end. So it is used only for a cosine over the whole run
+    that ends at 0."""
     if "to" not in stage.values and not stage.positional:
         return lr_scheduler.CosineAnnealingLR, {"T_max": max(1, length)}
     return lr_scheduler.LambdaLR, {"lr_lambda": CosineTo(float(stage.values.get("to", 0.0)), max(1, length))}
@@ -140,9 +141,8 @@ SHAPES: dict[str, Callable[[int, Named], Chosen]] = {
     "linear": _linear,
     "constant": _constant,
 }
-"""The schedules with names of their own: each runs for the steps that its first argument says, the last one for those that are left. Rates
-are factors of the optimizer's: `to` is the one at the end.
-PyTorch's `LinearLR` and `ConstantLR` are `linear_lr` and `constant_lr`."""
+"""The schedules with names of their own: each runs for the steps in its first argument, and the last one for the steps that are left. `to`
+is the factor of the optimizer's rate at the end. PyTorch's `LinearLR` and `ConstantLR` are `linear_lr` and `constant_lr`."""
 
 
 def scheduler_classes() -> dict[str, type[Schedule]]:

@@ -36,7 +36,7 @@ PLATEAU = "reducelronplateau"
 NEEDS = "it needs"
 TO = "write `to=0.1` to end at a tenth of the learning rate"
 OF_SHAPES = {"cosine": {"eta_min": "cosine_annealing eta_min={}"}, "linear": {"end_factor": "to={}"}}
-"""By schedule, arguments of PyTorch's class, and how the same is written."""
+"""By schedule, arguments of PyTorch's class, and the words to write instead."""
 TRIED = 5
 """Steps of a schedule that are tried."""
 OF_FUNCTIONS = ("lambda", "multiplicative")
@@ -130,7 +130,7 @@ def _dummy() -> torch.optim.Optimizer:
 def _arguments(
     owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], others: Mapping[str, str] = {}
 ) -> Iterable[tuple[Problem, Span]]:
-    """Arguments that `owner` does not have, and those that are given twice. `others`: how some of PyTorch's are written."""
+    """Reports arguments that `owner` does not have, or that are given twice. `others`: the words to write for arguments of PyTorch."""
     seen: set[str] = set()
     for option in options:
         if option.name in others:

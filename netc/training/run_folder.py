@@ -5,7 +5,7 @@
     checkpoint.pt        all that resuming needs, see checkpoints.py
     best.safetensors     the parameters with the best metric, under the keys of the spec
     last.safetensors     the newest ones
-    .lock                who trains, see run_lock.py
+    .lock                the process that trains, see run_lock.py
 
 Always: a file is written whole or not at all, so that a run that is killed can be resumed from what is there.
 """
@@ -52,7 +52,7 @@ class RunFolder:
 
     @contextmanager
     def create_locked(self, config: Mapping[str, Any]) -> Iterator[None]:
-        """Makes the folder, and holds its lock. Raises `RunError` as `check_new` does, and if another process is about to train there."""
+        """Creates the folder and holds its lock. Raises `RunError` as `check_new` does, and if another process is about to train there."""
         self.path.mkdir(parents=True, exist_ok=True)
         with lock_folder(self.path):
             self.check_new()

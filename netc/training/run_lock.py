@@ -1,8 +1,8 @@
-"""One training at a time in the folder of a run.
+"""Locks the folder of a run, so that only one training at a time uses it.
 
-In: a folder that exists. Out: a lock for as long as the context lasts, or a `RunError` that says who has it. Always: the lock is the
-operating system's, so that a process that is killed has none, and a child process does not inherit it. Where the file system has no locks,
-nothing is locked.
+In: a folder that exists. Out: a context that holds the lock, or a `RunError` that names the process that has it. Always: the lock is the
+operating system's, so that a killed process holds none, and child processes do not inherit it. On a file system without locks, the context
+does nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 from netc.compiler.errors.running import RunError, RunLocked
 
 LOCK = ".lock"
-"""The file of the lock, in the folder of the run: who has the lock, as JSON."""
+"""The file of the lock, in the folder of the run. It names the process that holds the lock, as JSON."""
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _BYTE = 1 << 20
-"""The byte that is locked, after the content: others may read that."""
+"""The byte that is locked. It lies after the content, because Windows does not let others read locked bytes."""
 _own: set[str] = set()
-"""The locks of this process: the system lets it take one twice, and gives back both at once."""
+"""The folders that this process has locked. The system lets a process take a lock twice, and then releases it at the first release."""
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         raise RunError(RunLocked(os.fspath(folder), os.getpid()))
     try:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError:  # what follows says why the folder cannot be written
+    except OSError:  # writing into the folder will report why it cannot be written
         yield
         return
     try:
@@ -74,7 +74,7 @@ else:
 
 
 def _read_holder(descriptor: int, folder: Path) -> RunLocked:
-    """Who has the lock, as far as the file says."""
+    """The error with the process that holds the lock, as far as the file names it."""
     process, host = 0, ""
     with suppress(OSError, ValueError, TypeError, KeyError):
         found = json.loads(os.read(descriptor, 4096))

@@ -47,7 +47,7 @@ def derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int
 
 
 def _shorten_layout(layout: str) -> str:
-    """A layout, its digest where it is long: in a chain of nodes that each take a tensor twice, its length doubles."""
+    """The layout, or its digest if it is long. In a chain of nodes that each use a tensor twice, its length would double at each node."""
     return layout if len(layout) < 256 else f"|{sha256(layout.encode()).hexdigest()}"
 
 

@@ -39,7 +39,7 @@ class Emitter:
         self.producer = ""
         """The program that wrote the file."""
         self.journal = Journal()
-        """What labels and weights are used for: a node that is refused after all gives them back."""
+        """Records the uses of labels and weights, so that a node that is refused after all gives them back."""
         self.labels = Labels(self.journal)
         self.weights: dict[str, Array] = {}
         self.scope: tuple[str, ...] = ()

@@ -1,7 +1,9 @@
-"""A journal of changes, so that an attempt can be taken back without a copy of everything before each node.
+"""Undoes changes: a journal of the changes to dictionaries and sets.
 
-In: changes of dictionaries and sets. Out: these as they were at a point of the journal. Always: taking back costs as much as was changed
-since.
+A copy of everything before each node, to return to if the node is refused, took quadratic time.
+
+In: changes of dictionaries and sets. Out: the same as they were at a point of the journal. Always: undoing costs as much as the changes
+did.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ Item = TypeVar("Item")
 
 
 class Journal:
-    """Makes changes, and remembers how to undo them."""
+    """Makes changes and records how to undo them."""
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
 
     @property
     def point(self) -> int:
-        """Where the journal is now."""
+        """The current point, to return to with `take_back`."""
         return len(self._undo)
 
     def set_item(self, into: dict[Key, Item], key: Key, item: Item) -> None:
@@ -40,6 +42,6 @@ class Journal:
             self._undo.append(lambda: into.discard(item))
 
     def take_back(self, point: int) -> None:
-        """Undoes all that was changed since that point, the last change first."""
+        """Undoes all changes since that point, the last one first."""
         while len(self._undo) > point:
             self._undo.pop()()

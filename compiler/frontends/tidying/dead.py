@@ -32,7 +32,7 @@ def without_dead(main: Graph) -> None:
 
 
 def count_operators(main: Graph) -> None:
-    """Sets the sizes of the graphs, which nodes were dropped from."""
+    """Updates the sizes of the graphs after nodes were removed."""
     for graph in graphs(main):
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 

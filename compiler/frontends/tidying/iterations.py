@@ -1,13 +1,14 @@
-"""Loops over lists of modules whose members are lists themselves, or whose `forward` is called as a function: no call of a module is an
-iteration then, but its labels say which it is.
+"""Finds the iterations of loops over lists of modules if no module is an iteration: its labels then tell which iteration a node is in.
+
+The members of the list may be lists themselves, or `forward` may call the parts of a member:
 
     for attention, mlp in self.layers:           layers.0.0, layers.0.1, then layers.1.0, layers.1.1
         x = attention(x) + x
         x = mlp(x) + x
 
-In: a graph whose nodes have such labels. Out: the graph with a call of a graph of its own for each iteration, `layers.0` and so on, which
-is a `repeat` in the text. Always: keys stay as they are; all iterations are the same operators on what corresponds, and each gets one
-tensor of the one before.
+In: a graph whose nodes have such labels. Out: the graph with a call for each iteration, labelled `layers.0` and so on, which the text has
+as a `repeat`. Always: keys stay as they are; all iterations have the same operators on corresponding tensors, and each gets one tensor of
+the iteration before.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from ...ir.walk import graphs
 from ...ops.parameter_of import ParameterOf
 
 LEAST = 3
-"""Two iterations are as long as a loop of them."""
+"""The least number of iterations: two of them are no longer than a loop."""
 Place = tuple[int, int]
-"""Of a tensor in an iteration: the number of its node, and of its result."""
+"""The place of a tensor in an iteration: the number of its node, and of the node's result."""
 
 
 def extract_iterations(main: Graph) -> None:
-    """Makes calls of the iterations, in all graphs."""
+    """Puts iterations into graphs of their own, in all graphs."""
     waiting = list(graphs(main))
     names = {graph.name.lower() for graph in waiting}
     while waiting:
@@ -41,8 +42,8 @@ def extract_iterations(main: Graph) -> None:
 
 
 class _Run(Record):
-    """Iterations of `length` nodes each from `start` on. `carried` is the place of the tensor that the next one gets, `before` what the
-    first one gets instead, and `outer` are the tensors that all of them read."""
+    """Iterations of `length` nodes each from `start` on. `carried` is the place of the tensor that the next iteration gets, `before` is the
+    tensor that the first one gets, and `outer` are the tensors that all of them read."""
 
     prefix: str
     start: int
@@ -54,7 +55,7 @@ class _Run(Record):
 
 
 def _numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
-    """What is before a number that is a part of a label with more parts after it, and the number."""
+    """The beginnings of a label up to a number, and the number: of `layers.0.norm`, `layers.` and 0."""
     at = 0
     for part in label.split(".")[:-1]:
         if part.isdecimal() and str(int(part)) == part:
@@ -63,7 +64,7 @@ def _numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
 
 
 def _find_run(graph: Graph, prefix: str) -> _Run | None:
-    """The iterations that the labels with this beginning count, None if their nodes are not alike."""
+    """The iterations that the labels with this beginning number; None if their nodes are not alike."""
     firsts: dict[int, int] = {}
     for at, node in enumerate(graph.nodes):
         for before, number in _numbered_prefixes(node.label):
@@ -115,7 +116,7 @@ def _match_run(graph: Graph, prefix: str, start: int, length: int, count: int) -
 
 
 def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -> bool:
-    """Whether nothing else than the next iteration reads an iteration, but for the result of the last."""
+    """Whether nothing outside reads a tensor of an iteration, except the result of the last one."""
     inside = {id(node) for node in graph.nodes[run.start : run.start + run.length * run.count]}
     read = [*graph.outputs, *(graph.training_outputs or ()), *(v for node in graph.nodes if id(node) not in inside for v in node.inputs)]
     found = {(i, place[id(value)]) for value in read for i, place in enumerate(places) if id(value) in place}
@@ -123,7 +124,7 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
 
 
 def _has_own_keys(nodes: Sequence[Node], own: str) -> bool:
-    """Whether all keys of the nodes are below their iteration's label, and none is of a module that is read elsewhere too."""
+    """Whether all keys of the nodes begin with their iteration's label, and no node shares its parameters with others."""
     for node in nodes:
         label = node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
         if node.shared is not None or (_has_keys(node) and not label.startswith(own)):
@@ -144,26 +145,30 @@ def _kind_of(node: Node) -> object:
 
 
 def _iteration_name(prefix: str, taken: set[str]) -> str:
-    """What an iteration is called: `layer` of `layers`."""
-    word = prefix.rstrip(".").rpartition(".")[2] or "step"
-    word = word.removesuffix("s") if len(word) > 2 and not word.isdecimal() else word
-    name = f"step_{word}" if not word[:1].isalpha() else f"{word}_step" if word.lower() in taken else word
+    """The name of an iteration's block: `layer` for `layers`."""
+    name = prefix.rstrip(".").rpartition(".")[2] or "step"
+    if len(name) > 2:
+        name = name.removesuffix("s")
+    if not name[0].isalpha():  # the list has a number, as an item of a Sequential
+        name = f"step_{name}"
+    elif name.lower() in taken:
+        name = f"{name}_step"
     taken.add(name.lower())
     return name
 
 
 def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
-    """Puts the calls into the graph; the graphs of the iterations."""
+    """Puts calls into the graph in place of the iterations' nodes. Returns the graphs of the iterations."""
     calls: list[CallNode] = []
-    given = run.before
+    carried = received = run.before  # the tensor that goes into an iteration, as its nodes and as its call have it
     for i in range(run.count):
         nodes = graph.nodes[run.start + i * run.length : run.start + (i + 1) * run.length]
-        made = _make_body(nodes, Graph(name, "block", graph.span), f"{run.prefix}{i}.", given, run)
-        result = made.outputs[0]
-        old, given = given, Value(result.type, result.span, result.name)
-        calls.append(CallNode(made, (calls[-1].outputs[0] if calls else old, *run.outer), (given,), f"{run.prefix}{i}", graph.span))
-        given = result
-    last, new = given, calls[-1].outputs[0]
+        body = _make_body(nodes, Graph(name, "block", graph.span), f"{run.prefix}{i}.", carried, run)
+        carried = body.outputs[0]
+        result = Value(carried.type, carried.span, carried.name)
+        calls.append(CallNode(body, (received, *run.outer), (result,), f"{run.prefix}{i}", graph.span))
+        received = result
+    last, new = carried, received
     graph.nodes[run.start : run.start + run.length * run.count] = calls
     for node in graph.nodes:
         node.inputs = tuple(new if value is last else value for value in node.inputs)
@@ -174,7 +179,7 @@ def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
 
 
 def _make_body(nodes: Sequence[Node], made: Graph, label: str, given: Value, run: _Run) -> Graph:
-    """The nodes as a graph of its own, with labels without the iteration's."""
+    """The nodes as a graph of their own. Their labels lose the label of the iteration."""
     inputs = {id(value): Value(value.type, value.span, value.name) for value in (given, *run.outer)}
     made.inputs = list(inputs.values())
     for node in nodes:

@@ -1,9 +1,9 @@
-"""Operators whose parameters lie directly below the name of a module that computes more than that.
+"""Passes parameters as tensors to operators that would need the label `_` next to other stages.
 
-In: the main graph of a program. Out: the same graph, in which such an operator is given its parameters as tensors. Always: keys stay.
+The label `_` gives a stage no level of names of its own: `dense 8 as _`. It is allowed only for the single stage of a block. So an RMSNorm
+written by hand in a module that also has a gate becomes `weight = param [8] as weight` and `rms_norm weight=weight`.
 
-A block may have one level of names for its only stage, which `_` writes: `dense 8 as _`. Next to other stages that is an error, so a
-hand-written RMSNorm with a gate is `weight = param [8] as weight` and `rms_norm weight=weight`.
+In: the main graph of a program. Out: the same graph, in which such an operator gets its parameters as tensors. Always: keys stay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...ops.parametric import Parametric
 
 
 def give_weights(main: Graph) -> None:
-    """Makes parameters of the graph of the weights of such operators."""
+    """Declares the weights of such operators as parameters of their graphs."""
     for graph in graphs(main):
         if graph.kind != "block" or len(graph.nodes) > 1:
             graph.nodes = [part for node in graph.nodes for part in _with_parameters(node)]

@@ -1,9 +1,10 @@
-"""Mixtures of experts of transformers, computed in a way that torch.export can follow.
+"""Switches the mixtures of experts of transformers to a computation that torch.export can trace.
 
-In: a model that is about to be exported. Out: while it is, its experts are computed by `batched_mm`: each token is multiplied by the
-matrices of its own experts. Always: afterwards the model computes them as before. The default, `grouped_mm`, sorts the tokens by their
-experts and counts them, so that sizes depend on data. The sums are the same but for rounding, which the proof compares with the model as it
-was.
+The default, `grouped_mm`, sorts the tokens by their experts and counts them, so that sizes depend on data. `batched_mm` multiplies each
+token by the matrices of its own experts. The results differ by rounding alone, and the proof compares with the model as the user passed it.
+
+In: a model that is about to be exported. Out: a context in which its experts are computed by `batched_mm`. Always: afterwards, the model
+computes them as before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ STATIC = "batched_mm"
 
 @contextmanager
 def static_experts(model: nn.Module) -> Iterator[None]:
-    """See the module's docstring. A model that cannot switch stays as it is: torch.export says what it cannot follow."""
+    """The context. A model that cannot switch stays as it is, and torch.export reports what it cannot trace."""
     before: list[tuple[Any, Any]] = []
     try:
         modules: list[Any] = list(model.modules())
@@ -28,7 +29,7 @@ def static_experts(model: nn.Module) -> Iterator[None]:
                 current = module.get_experts_implementation()
                 try:
                     module.set_experts_implementation(STATIC)
-                except (ValueError, RuntimeError):  # a version or a checkpoint that has only others
+                except (ValueError, RuntimeError):  # this version or checkpoint does not have it
                     continue
                 before.append((module, current))
         yield

@@ -43,13 +43,13 @@ class Keys:
     call in which it was."""
 
     def __init__(self, tree: CallTree, stored: Mapping[Node, Stored], *, apart: bool = False) -> None:
-        """`apart`: a module whose calls compute differently is not shared as a whole, but its layers are."""
+        """`apart`: if the calls of a module compute differently, its layers are shared instead of the module."""
         self.tree = tree
         self.stored = stored
         self.differing = self._find_differing()
         """The calls of modules whose calls may not be uses of one stage."""
         self.apart = self.differing if apart else frozenset()
-        """Those of them that are not shared as a whole. They have no label: the layers in them are declared around."""
+        """The calls of modules that are not shared. They have no label: their layers are declared in a graph around them."""
         self.owned: dict[Node, tuple[ModuleCall, str]] = {}
         self.claimed: dict[tuple[ModuleCall, ModuleCall, str], Node] = {}
         """The operators that have the parameters below a prefix as their own, by the graph in which they are."""
@@ -76,14 +76,14 @@ class Keys:
         return frozenset(call for path in (*several, *entered) for call in groups[path])
 
     def _partly_entered(self, node: Node) -> set[str]:
-        """The modules within which some uses of a parameter of theirs are, and others are not."""
+        """The paths of modules with a parameter that is used both inside and outside of them."""
         keys = self.stored[node].keys
         chains = [call.chain() for _, call in self._calls(node)]
         paths = [{one.path for one in chain if one.path and any(map(one.owns, keys))} for chain in chains]
         return {path for some in paths for path in some if not all(path in others for others in paths)}
 
     def _calls_differ(self, calls: Sequence[ModuleCall]) -> bool:
-        """Whether calls of a module are better not one stage: they compute differently, or have layers of modules around."""
+        """Whether calls of a module should not share one stage: they compute differently, or call layers of modules around them."""
         foreign = any(not call.owns(inner.path) and self._holds(inner.path) for call in calls for inner in call.inside())
         return foreign or len({call.signature(self.stored) for call in calls}) > 1
 
@@ -92,7 +92,7 @@ class Keys:
         for path, calls in sorted(_by_path(root).items(), key=lambda group: group[0].count(".")):
             free = [call for call in calls if claimed.isdisjoint(call.chain())]
             elsewhere = any(call.parent is not None and self._home_of(call.parent, path) is not call.parent for call in free)
-            # Calls within other shared modules that do not own it count too: it is declared around all of them.
+            # Calls inside other shared modules that do not own the module count too: it is declared around all of them.
             if not free or not (len(calls) > 1 or elsewhere) or not self._holds(path):
                 continue
             home = self._home_of(common(call.parent or root for call in free), path)
@@ -107,7 +107,7 @@ class Keys:
                 self._find_shared(call)
 
     def _home_of(self, call: ModuleCall, key: str) -> ModuleCall:
-        """The innermost call around, or the call itself, that has a label and whose module the key is of."""
+        """The innermost call, the given one included, that has a label and whose module owns the key."""
         while call.parent is not None and (call in self.apart or not call.owns(key)):
             call = call.parent
         return call

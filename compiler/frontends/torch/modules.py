@@ -48,7 +48,7 @@ class ModuleCall:
             yield from call.inside()
 
     def is_sequence(self) -> bool:
-        """Whether it calls its members in their order, each at most once. A class named Sequential may do something else."""
+        """Whether it calls its members in order, each at most once. A user's class named Sequential may do something else."""
         members = [self.relative(item.path) if isinstance(item, ModuleCall) and self.owns(item.path) else "" for item in self.items]
         numbers = [int(member) if member.isdecimal() else -1 for member in members]
         return self.name == "Sequential" and -1 not in numbers and numbers == sorted(set(numbers))
@@ -62,8 +62,8 @@ class ModuleCall:
                 yield item
 
     def signature(self, stored: Collection[Node]) -> tuple[Any, ...]:
-        """What it computes: calls with the same one apply the same operators, with the same numbers, to the same of their inputs. `stored`
-        are the parameters of the model."""
+        """A signature that is equal for calls with the same operators and numbers on corresponding inputs. `stored` are the parameters of
+        the model."""
         places: dict[Node, Any] = {}
         found: list[Any] = []
 
@@ -127,8 +127,8 @@ class CallTree:
 
 
 def aliases_of(module: Any) -> dict[str, tuple[str, ...]]:
-    """For each path of a module that has several, all of them. A module without parameters and buffers is left out: one ReLU that is two
-    members of a Sequential is two stages, since no weights are shared."""
+    """For each path of a module with several paths, all of them. Modules without parameters and buffers are left out: one ReLU that is two
+    members of a Sequential is two stages, since it shares no weights."""
     paths: dict[int, list[str]] = {}
     for path, inner in module.named_modules(remove_duplicate=False):
         if _has_state(inner):
@@ -141,7 +141,7 @@ def _has_state(module: Any) -> bool:
 
 
 def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """For each path of a module that is called by several paths, the one that it is known by."""
+    """For each path of a module that is called by several of its paths, the path whose label it gets."""
     called: dict[tuple[str, ...], dict[str, None]] = {}
     around: dict[tuple[str, ...], set[str]] = {}
     active: set[str] = set()
@@ -159,8 +159,8 @@ def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, .
 
 
 def _known_by(names: Iterable[str], called: Iterable[str], elsewhere: Collection[str]) -> str:
-    """The shortest path by which all calls reach the module: none of the modules in it is `elsewhere`, active in some calls alone. If each
-    path has such a module, it is the shortest that is called, since there the parameters are declared."""
+    """The shortest path on which all calls reach the module, so that no module on it is `elsewhere`: active in only some of the calls. If
+    every path has such a module, it is the shortest path that is called, since the parameters are declared there."""
     reached = [name for name in names if not any(name.startswith(f"{path}.") for path in elsewhere)]
     return min(reached or called, key=lambda name: name.count("."))
 

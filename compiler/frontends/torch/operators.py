@@ -24,7 +24,8 @@ def operator_name(node: Node) -> str:
 
 
 def is_empty(node: Node) -> bool:
-    """Whether it makes a tensor without elements, such as the rest after a slice of all. A spec has none: they are left out of `concat`."""
+    """Whether it makes a tensor without elements, such as the rest after a slice of everything. A spec has no such tensors, so `concat`
+    leaves them out."""
     value = node.meta.get("val")
     return isinstance(value, torch.Tensor) and any(isinstance(size, int) and size == 0 for size in value.shape)
 

@@ -64,7 +64,7 @@ class ModelContext:
         self.obstacles: list[Obstacle] = []
         self.notes: list[str] = []
         self.arbitrary: list[tuple[Node, Value]] = []
-        """Tensors of any numbers, as of `torch.empty`: nothing may read them in the end."""
+        """Tensors with arbitrary contents, as `torch.empty` makes them. It is an obstacle if something still reads one in the end."""
 
     def constant_home(self, node: Node) -> ModuleCall:
         """The call in whose graph a constant is a table: where it was computed, or around all that read it."""

@@ -66,7 +66,7 @@ class AtenSite:
         return self.tensor(name) if self.has(name) else None
 
     def tensors(self, name: str) -> list[Value]:
-        """A list of tensors, without those that have no elements."""
+        """A list of tensors. Tensors without elements are left out."""
         return [self._tensor(one) for one in self.args[name] if not is_empty(one)]
 
     def element_of(self, given: Any) -> Value:

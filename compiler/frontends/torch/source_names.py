@@ -1,10 +1,10 @@
-"""Names of tensors from the Python source: the variables to which a module's code assigns them, and the arguments of its `forward`.
+"""Names tensors after the Python source: the variables that a module's code assigns, and the arguments of its `forward`.
 
-In: the nodes that are tensors of a call, with the stack traces that torch.export keeps. Out: names for those that have one there.
-Always: a name is a word of the source and nothing more; whether the language can have it is decided when the text is written.
+In: the nodes of a call, with the stack traces that torch.export keeps. Out: names for the tensors that have one in the source. Always: a
+name is a word of the source, and no code is run for it. The writer of the text decides whether the language allows the name.
 
-A node is what a statement assigns if something outside of that statement reads it: of `x = norm(a + b)` the sum is read by the same
-statement alone, and the norm by a later one.
+A statement assigns a node if something outside of the statement reads the node. In `x = norm(a + b)`, only the statement itself reads the
+sum, and a later one reads the norm.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .modules import CallTree, ModuleCall
 from .statements import Frame, Statement, frames_of
 
 _ARRANGED: tuple[type[Operator], ...] = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
-"""Operators whose result is the same tensor in another form."""
+"""Operators whose result has the same elements in another form."""
 _UNTELLING = (Layout, Add, Div, Mul, Neg, Sub)
-"""Operators that say less of their result than the variable does of which it is a step."""
+"""Operators whose name tells less about their result than the variable to which it leads."""
 
 
 class _Place(Record):
-    """A statement that runs in the functions `around`, and whether nodes elsewhere read what the node is there."""
+    """A statement that runs inside the functions `around`. `is_assigned`: nodes outside of the statement read the node."""
 
     around: tuple[Frame, ...]
     statement: Statement
@@ -43,7 +43,7 @@ class _Place(Record):
 
 
 class SourceNames:
-    """Those of one exported program. `read`: its traces are those of code that this process runs, whose files may be read."""
+    """The names in one exported program. `read`: its stack traces are from code that this process runs, so that its files may be read."""
 
     def __init__(self, tree: CallTree, *, read: bool) -> None:
         self.tree = tree
@@ -51,8 +51,8 @@ class SourceNames:
         self.order = {node: at for at, node in enumerate(tree.home)}
 
     def name_tensors(self, graph: Graph, call: ModuleCall, known: Mapping[Node, object], given: Mapping[Node, Value]) -> None:
-        """Names the tensors of the graph of a call; `given` are those that come from around. A variable that is assigned once says more
-        than the label of the stage that made the tensor, and one that is assigned again and again, as `x` often is, says less."""
+        """Names the tensors in the graph of a call; `given` are its inputs. A variable that is assigned once is a better name than the
+        label of the tensor's stage. One that is assigned several times, as `x` often is, is a worse one."""
         for node, name in self._argument_names(given, call):
             given[node].name = name
         makers = {id(value): node for node in graph.nodes for value in node.outputs}
@@ -69,20 +69,19 @@ class SourceNames:
         _pass_on(graph, makers)
 
     def _assigned_names(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
-        """The nodes that statements assign, with the names. What one run of a statement assigns is one after the other."""
+        """The nodes that statements assign, with their names. The nodes of one execution of a statement follow each other."""
         places = [(node, place) for node in nodes if (place := self._find_place(node, call)) is not None and place.is_assigned]
         for place, run in groupby(places, lambda pair: pair[1]):
             yield from _pair_targets([node for node, _ in run], place.statement.targets)
 
     def _name_step(self, value: Value, maker: GraphNode, place: _Place | None) -> None:
-        """Names a step towards what a statement assigns as that, if nothing else says what it is."""
+        """Gives an intermediate tensor of a statement the name of its target, if nothing else names it."""
         targets = () if place is None or place.is_assigned else place.statement.targets
         if len(targets) == 1 and not value.name and isinstance(maker, OpNode) and isinstance(maker.op, _UNTELLING) and not maker.label:
             value.name = targets[0]
 
     def _find_place(self, node: Node, call: ModuleCall) -> _Place | None:
-        """The outermost statement in whose place the node is for the nodes of the call that read it: the one that assigns it, or the one
-        that all of them are in."""
+        """The outermost statement that assigns the node, seen from the nodes that read it; or the innermost one that contains them all."""
         frames = self._frames(node)
         partings = [_find_parting(frames, self._frames(user)) for user in self._readers(node, call)]
         depth, is_same = min((parting for parting in partings if parting is not None), default=(-1, True))
@@ -101,8 +100,8 @@ class SourceNames:
     # --- arguments -----------------------------------------------------------------------------------------------------------
 
     def _argument_names(self, given: Mapping[Node, Value], call: ModuleCall) -> Iterator[tuple[Node, str]]:
-        """What `forward` calls the tensors that it is given: the only argument that all statements which read one can mean, those that
-        others are left out; and as many as a statement has, in their order."""
+        """The names of `forward`'s arguments for the inputs. An input gets an argument that is the only candidate left; inputs with the
+        same candidates get these in order, if there are as many."""
         left = {node: words for node in given if (words := self._argument_candidates(node, call))}
         while left:
             found = next((node for node, words in left.items() if len(words) == 1), None)
@@ -117,7 +116,7 @@ class SourceNames:
             left = {node: rest for node, words in left.items() if (rest := tuple(one for one in words if one != word))}
 
     def _argument_candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
-        """The arguments that are read by all statements of a `forward` which read the tensor."""
+        """The arguments of `forward` that occur in every statement that reads the tensor."""
         found: tuple[str, ...] | None = None
         for user in self._readers(node, call):
             above = len(self.tree.home[user].chain()) - len(call.chain())
@@ -129,8 +128,8 @@ class SourceNames:
 
 
 def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int, bool] | None:
-    """The depth of the function in which a node and one that reads it are of different statements; or of the innermost statement that they
-    are both in, and true. None if nothing is known."""
+    """The depth of the function in which a node and its reader are in different statements, and false; or the depth of the innermost
+    statement that contains both, and true. None if nothing is known."""
     for depth, (one, other) in enumerate(zip(frames, others, strict=False)):
         if one != other:
             differ = (one.file, one.function) == (other.file, other.function)
@@ -140,7 +139,8 @@ def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int
 
 
 def _pair_targets(nodes: Sequence[Node], targets: Sequence[str]) -> Iterable[tuple[Node, str]]:
-    """What a statement assigns: the parts of one tuple by their numbers, as many tensors as targets in their order, or the last tensor."""
+    """Pairs the nodes of a statement with its targets: parts of one tuple by their numbers, as many nodes as targets in order, or the last
+    node with a single target."""
     is_tuple = all(node.target is getitem for node in nodes) and len({node.args[0] for node in nodes}) == 1
     pairs: list[tuple[Node, str]] = []
     if is_tuple and len(targets) > 1:
@@ -153,12 +153,12 @@ def _pair_targets(nodes: Sequence[Node], targets: Sequence[str]) -> Iterable[tup
 
 
 def _has_label(node: GraphNode) -> bool:
-    """Whether the stage that made the tensor has a label, which says what it is."""
+    """Whether the stage that made the tensor has a label, which is a name for it."""
     return len(node.outputs) == 1 and bool(node.label)
 
 
 def _pass_on(graph: Graph, makers: Mapping[int, GraphNode]) -> None:
-    """Names a tensor that is read once as what is only another form of it: of `q, k, v = (heads(t) for t in qkv)` the parts of qkv."""
+    """Gives a tensor that is read once the name of its other form: in `q, k, v = (heads(t) for t in qkv)`, names the parts of qkv too."""
     uses = Counter(id(value) for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs))
     for node in reversed(graph.nodes):
         if isinstance(node, OpNode) and isinstance(node.op, _ARRANGED) and len(node.inputs) == 1:

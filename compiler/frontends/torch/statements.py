@@ -1,4 +1,4 @@
-"""What the Python source assigns to: the statements of a file and their targets, parsed and never run.
+"""Finds the assignments of Python source: the statements of a file and their targets. The file is parsed and never run.
 
 In: a line of a stack trace, and whether its file may be read. Out: the statement at that line with the names that it binds, as
 `q, k, v = qkv.chunk(3)` binds q, k and v. Always: a file that has changed since, or is no Python, has no statements; a line with several
@@ -19,8 +19,8 @@ _FRAME = re.compile(r'File "([^"\n]+)", line (\d+), in ([^\n]+)\n(?: {4}([^\n]*)
 
 
 class Statement(Record):
-    """A statement by its first line. `targets` are the names that it binds, empty for one that is no variable; no targets: it binds none.
-    `parameters` are those of the function around it that it reads as they were passed, in the order of the text."""
+    """A statement by its first line. `targets` are the names that it binds, with an empty name for a target that is no variable.
+    `parameters` are the parameters of its function that it reads before anything rebinds them, in the order of the text."""
 
     line: int
     targets: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Frame(Record):
 
 @lru_cache(maxsize=20_000)
 def frames_of(trace: str, *, read: bool) -> tuple[Frame, ...]:
-    """The frames of a stack trace, the outermost first. Without `read` no file is opened, and only the lines that it quotes are known."""
+    """The frames of a stack trace, the outermost first. Without `read`, no file is opened, and the quoted lines are the only source."""
     found: list[Frame] = []
     for file, line, function, text in _FRAME.findall(trace):
         statement = _in_file(file, int(line), text) if read else None
@@ -46,7 +46,7 @@ def frames_of(trace: str, *, read: bool) -> tuple[Frame, ...]:
 
 
 def _in_file(file: str, line: int, text: str) -> Statement | None:
-    """The statement, None where the file has another text at that line."""
+    """The statement; None if the file has changed at that line."""
     if linecache.getline(file, line).strip() != text.strip():
         return None
     return _parse_statements(file).get(line)
@@ -68,7 +68,7 @@ def _parse_statements(file: str) -> dict[int, Statement]:
 
 
 def _merge_statements(before: Statement, made: Statement) -> Statement:
-    """The statement of a line that may have others: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` to no one name."""
+    """The statements of one line as one: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` has no single target."""
     if made.line != before.line:
         return made
     several = {targets for targets in (before.targets, made.targets) if targets}
@@ -76,7 +76,7 @@ def _merge_statements(before: Statement, made: Statement) -> Statement:
 
 
 def _walk_statements(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
-    """All statements, each after those that it is in, with the parameters of its function that no statement before it has bound."""
+    """All statements, outer ones first, with the parameters of their function that no earlier statement has rebound."""
     left = passed
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.stmt):
@@ -91,7 +91,7 @@ def _parameter_names(function: ast.FunctionDef) -> frozenset[str]:
 
 
 def _read_parameters(statement: ast.stmt, passed: frozenset[str]) -> Iterator[str]:
-    """The parameters that a statement reads; of a compound one only its head is a statement of its own."""
+    """The parameters that a statement reads. Of a compound statement, only the head counts, since its body consists of other statements."""
     parts = [statement] if _is_simple(statement) else [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)]
     names = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
     yield from dict.fromkeys(node.id for node in sorted(names, key=lambda node: (node.lineno, node.col_offset)) if node.id in passed)

@@ -1,7 +1,9 @@
-"""Stack traces of exported nodes with all functions of the model's code.
+"""Keeps all functions of the model's code in the stack traces of exported nodes.
 
-In: nothing. Out: a context in which torch.export notes them. Always: without the context, and with a PyTorch that has other tracers, traces
-have the functions called `forward` alone, and names of tensors are those of the modules' statements.
+torch.export keeps only the functions named `forward`. A helper function in which `q, k, v = ...` stands would be lost.
+
+In: nothing. Out: a context in which torch.export keeps them. Always: a PyTorch without this internal filter exports as before; tensors then
+get their names from the statements of `forward` alone.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import torch
 from torch.fx.proxy import TracerBase
 
 OURS = tuple(f"{folder}{os.sep}" for folder in (Path(torch.__file__).parent, Path(__file__).parents[3]))
-"""Code that is not the model's: that of PyTorch and of netc."""
+"""The folders of PyTorch and of netc, whose code is not the model's."""
 _LAYERS = f"{Path(torch.nn.__file__).parent}{os.sep}"
 _INSTALLED = re.compile(r"[/\\](?:site|dist)-packages[/\\]")
 _FILTER = "_filter_traceback_frames"
@@ -26,7 +28,7 @@ _FILTER = "_filter_traceback_frames"
 
 @contextmanager
 def whole_traces() -> Iterator[None]:
-    """See the module's docstring."""
+    """The context, which replaces the filter of PyTorch's tracers."""
     original = getattr(TracerBase, _FILTER, None)
     if original is None:
         yield
@@ -39,8 +41,8 @@ def whole_traces() -> Iterator[None]:
 
 
 def _filter_frames(_: Any, summary: traceback.StackSummary) -> traceback.StackSummary:
-    """The frames from the first `forward` on: those of modules, PyTorch's too, and other functions of the packages that these are from.
-    What a library such as einops calls its variables says nothing of the model."""
+    """The frames from the first `forward` on: the `forward` functions of modules, PyTorch's included, and other functions of the packages
+    in which these are. Other libraries are left out, because the variables of einops, for example, do not name the model's tensors."""
     first = next((at for at, frame in enumerate(summary) if frame.name == "forward"), len(summary))
     frames = [frame for frame in summary[first:] if not frame.filename.startswith(OURS)]
     packages = {_package_of(frame.filename) for frame in frames if frame.name == "forward"}
@@ -51,5 +53,5 @@ def _filter_frames(_: Any, summary: traceback.StackSummary) -> traceback.StackSu
 
 
 def _package_of(file: str) -> str:
-    """The installed package that a file is of; empty for a file that is not installed."""
+    """The name of the installed package that a file belongs to; empty for a file that is not installed."""
     return _INSTALLED.split(file, maxsplit=1)[-1].partition(os.sep)[0] if _INSTALLED.search(file) else ""

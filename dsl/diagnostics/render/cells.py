@@ -23,7 +23,7 @@ def safe(text: str) -> str:
 
 
 def escape_controls(text: str) -> str:
-    """`text` on one line, with what cannot be shown written as `\\u{1b}`."""
+    """`text` on one line, with escapes such as `\\u{1b}` for characters that cannot be shown."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(shown for shown, _ in cells(text))

@@ -100,7 +100,7 @@ def _shortened(cell: str) -> str:
 
 
 def _is_plain(cells: tuple[str, ...]) -> bool:
-    """Whether they may be numbers. Python reads more as such: `1_0`, and the digits of every script."""
+    """Whether the cells may be numbers. Python's own conversion also accepts `1_0` and the digits of every script."""
     text = "\n".join(cells)
     return text.isascii() and "_" not in text
 

@@ -84,7 +84,7 @@ class StepText(Record):
             return [f'        results(made, divisors)["{LOSS}"].backward()']
         lines = ["        # Terms that do not depend on the samples count once."]
         terms, zeros = "made", "[torch.zeros_like(total) for total in made]"
-        if any(self.means.constant):  # they are whole in each part, and divided by the number of parts
+        if any(self.means.constant):  # each part has all of such a term, which is divided by the number of parts
             lines.append(f"        terms = {self._list_terms('made[{}]', 'made[{}] * len(parts)')}")
             terms, zeros = "terms", self._list_terms("torch.zeros_like(made[{}])", "terms[{}]")
         return [
@@ -94,7 +94,7 @@ class StepText(Record):
         ]
 
     def _list_terms(self, other: str, constant: str) -> str:
-        """A list of the totals, those that are the same for all samples written as `constant`."""
+        """The source of a list of the totals, with the pattern `constant` for terms that are the same for all samples."""
         return f"[{', '.join((constant if same else other).format(i) for i, same in enumerate(self.means.constant))}]"
 
     def _clip(self) -> list[str]:

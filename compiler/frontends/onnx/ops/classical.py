@@ -1,4 +1,4 @@
-"""Operators of `ai.onnx.ml` that are arithmetic: what converters from scikit-learn write around linear models and networks."""
+"""Operators of `ai.onnx.ml` that are arithmetic. Converters from scikit-learn write them around linear models and networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRANSFORMS = {"NONE": None, "SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 @imports("ai.onnx.ml:ArrayFeatureExtractor", to="index_select")
 def array_feature_extractor(site: Site) -> Value:
-    """Elements of the last axis; a vector is a matrix of one row."""
+    """Selects elements of the last axis. The operator treats a vector as a matrix with one row."""
     x, item = site.x(0), site.item(1)
     size = x.type.shape[-1]
     index = site.tensor(Known(item.array.reshape(-1))) if isinstance(item, Known) else site.x(1)
@@ -38,7 +38,7 @@ def scaler(site: Site) -> Value:
 
 
 def _apply(site: Site, operator: str, x: Value, numbers: Sequence[float], neutral: float) -> Value:
-    """The operator with one number, or with one for each feature."""
+    """Applies the operator with one number, or with a number for each feature."""
     array = np.asarray(numbers, np.float32)
     if (array == neutral).all():
         return x
@@ -63,7 +63,7 @@ def linear_regressor(site: Site) -> Value:
 
 @imports("ai.onnx.ml:LinearClassifier", to="dense, argmax, softmax or sigmoid")
 def linear_classifier(site: Site) -> list[Item]:
-    """The label is that of the largest score."""
+    """The scores of the classes, and the label of the largest one."""
     transform = site.attr("post_transform", "NONE")
     if transform not in _TRANSFORMS:
         raise ImportRefused(f"has the transformation {transform}, which has no counterpart")
