@@ -188,6 +188,13 @@ class CallNode:
         return [*self.outputs[: self.tails[0].at], *self.tails] if self.tails else list(self.outputs)
 
 
+class Iteration(Record):
+    """The number of an iteration, and what comes before that number in the labels of its nodes: `attns.` of `attns.0`."""
+
+    number: int
+    prefixes: tuple[str, ...]
+
+
 Node = OpNode | CallNode
 Kind = Literal["model", "block", "sequence", "branches", "scan"]
 
@@ -206,7 +213,8 @@ class Graph:
     one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
     in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `stages` has, by
     label, the operators that its block takes as parameters. `flags` are the defaults of its booleans. `has_modes`: it
-    has an `if training`; `training_outputs` are those of a model that are others in training.
+    has an `if training`; `training_outputs` are those of a model that are others in training. `iteration` is set for one iteration of an
+    imported loop over several lists of modules, whose call has no label.
     """
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
@@ -233,6 +241,7 @@ class Graph:
         self.sizes: dict[str, SymDim] = {}
         self.has_modes = False
         self.training_outputs: list[Value] | None = None
+        self.iteration: Iteration | None = None
         self.size = 0
         """Operators inside, those of called graphs counted at each call."""
         self.letters = 0

@@ -3,6 +3,8 @@ compares keys, shapes and numbers with the module: a text that is written is the
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -145,3 +147,86 @@ class Tied(Pairs):
 @pytest.mark.parametrize("module", [TwoStates(), Kept(), Uneven(), Backwards(), Tied()], ids=lambda module: type(module).__name__)
 def test_others_are_proved_too(module: nn.Module) -> None:
     assert spec(module, torch.randn(2, WIDTH))
+
+
+class Lists(nn.Module):
+    """Two lists of modules and one of parameters side by side, as `zip` or an index has them."""
+
+    def __init__(self, depth: int = 4) -> None:
+        super().__init__()
+        self.units = nn.ModuleList(Unit() for _ in range(depth))
+        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(depth))
+        self.scales = nn.ParameterList(nn.Parameter(torch.rand(WIDTH)) for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for unit, norm, scale in zip(self.units, self.norms, self.scales, strict=True):
+            x = x + scale * unit(norm(x))
+        return x.sin()
+
+
+class Widening(nn.Module):
+    """Numbers that differ are a list of the loop."""
+
+    def __init__(self, widths: tuple[int, ...] = (WIDTH, 12, 16, 20)) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(one, other) for one, other in pairwise(widths))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in widths[1:])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i in range(len(self.norms)):
+            x = self.norms[i](self.layers[i](x)).relu()
+        return x
+
+
+class Added(nn.Module):
+    """One list, whose members are not all that an iteration does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.units = nn.ModuleList(nn.Sequential(nn.Linear(WIDTH, 12), nn.Tanh(), nn.Linear(12, WIDTH)) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for unit in self.units:
+            x = x + unit(x)
+        return x
+
+
+def test_several_lists_are_one_loop_that_keeps_their_names() -> None:
+    text = spec(Lists(), torch.randn(2, WIDTH))
+    assert text.count("repeat i in 0..4 as _") == text.count(".{i}") // 3 == 1, text
+    assert "as units.{i}" in text
+    assert "as norms.{i}" in text
+    assert "as scales.{i}" in text
+
+
+def test_several_lists_with_numbers_that_differ() -> None:
+    text = spec(Widening(), torch.randn(2, WIDTH))
+    assert "repeat (i, units) in enumerate([12, 16, 20]) as _ {" in text
+    assert "dense units as layers.{i} -> batch_norm relu as norms.{i}" in text
+
+
+def test_a_list_whose_members_are_added_to_their_input() -> None:
+    text = spec(nn.Sequential(Added(), Added()), torch.randn(2, WIDTH))
+    assert text.count("repeat i in 0..4 as _") == 1, text
+    assert text.count("dense") == 2
+
+
+def test_several_lists_whose_members_differ_are_written_one_after_the_other() -> None:
+    module = Lists(3)
+    module.units[1] = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Tanh())
+    text = spec(module, torch.randn(2, WIDTH))
+    assert "repeat" not in text
+    assert "norms.1" in text
+
+
+def test_several_lists_of_one_length_after_each_other() -> None:
+    class Twice(Lists):
+        def forward(self, x: Tensor) -> Tensor:
+            for unit in self.units:
+                x = unit(x).cos()
+            for norm, scale in zip(self.norms, self.scales, strict=True):
+                x = norm(x) * scale
+            return x
+
+    text = spec(Twice(), torch.randn(2, WIDTH))
+    assert text.count("repeat i in 0..4 as _") == 2, text

@@ -16,6 +16,7 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
+from .iteration_bodies import steps_of, with_templates
 from .labels import unlabelled
 from .loops import Repeated, repeated
 from .scans import scanned
@@ -46,6 +47,7 @@ from .tree import (
     Taken,
     TupleOf,
     is_within,
+    renumber_tensors,
 )
 
 LONGEST = 3
@@ -91,7 +93,10 @@ class GraphBody:
 
     def nodes(self) -> None:
         """Writes all nodes, those that repeat as loops."""
-        for node in repeated(self.graph.nodes, self._stage, self.uses):
+        self._write(self.graph.nodes)
+
+    def _write(self, nodes: Sequence[Node]) -> None:
+        for node in repeated(nodes, self._stage, self.uses):
             if not isinstance(node, Repeated):
                 self._node(node)
             elif node.carried is None:
@@ -122,6 +127,9 @@ class GraphBody:
             unread = [None] * (len(loop.results) - len(node.outputs) + states)
             self._define((*node.outputs[states:], *unread, *node.outputs[:states]), Chain(head, (loop,)))
             return
+        if isinstance(node, CallNode) and node.graph.iteration is not None:
+            self._open(node)
+            return
         if isinstance(node, CallNode) and (passed := self.callees.optional(node)) is not None:
             self._call(node, *passed)
             return
@@ -129,6 +137,16 @@ class GraphBody:
             self._write_stage(node.op.path if node.shared is None else SharedStage(node.shared.label))
         constant = constant_of(node) if isinstance(node, OpNode) else None
         self._define(node.outputs, constant if constant is not None else self._computed(node))
+
+    def _open(self, node: CallNode) -> None:
+        """Writes the nodes of an iteration that is in no loop."""
+        graph = node.graph
+        self.uses |= _uses(graph)
+        for inner, outer in zip(graph.inputs, node.inputs, strict=True):
+            self.numbers[id(inner)] = self.named(outer).number
+        self._write(graph.nodes)
+        for inner, outer in zip(graph.outputs, node.outputs, strict=True):
+            self.numbers[id(outer)] = self.named(inner).number
 
     def _call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
         """A call that passes an optional tensor by its name. What else the block returns is not used."""
@@ -153,7 +171,9 @@ class GraphBody:
         return self._applied(self._stage(node), node.inputs, named_operands(node.op) if isinstance(node, OpNode) else ())
 
     def _stage(self, node: Node) -> Any:
-        """The node as a stage without its tensors."""
+        """The node as a stage without its tensors; an iteration over several lists as its body."""
+        if isinstance(node, CallNode) and node.graph.iteration is not None:
+            return with_templates(type(self)(node.graph, self.callees).make(), node.graph.iteration)
         if node.shared is not None and id(node.shared) in self.declared:
             return self._use(node)
         return stage_of(node) if isinstance(node, OpNode) else self.callees.callee(node)
@@ -230,7 +250,9 @@ class GraphBody:
         items = [Given() if index == run.carried else self.named(value) for index, value in enumerate(run.inputs)]
         passed = self.callees.optional(run.nodes[0]) if isinstance(run.nodes[0], CallNode) else None
         body: Any
-        if passed is None:
+        if isinstance(run.stage, Body):
+            body = self._iteration(run, run.stage, [given.number if isinstance(given, Ref) else None for given in items])
+        elif passed is None:
             body = _on(items, run.stage)
         else:
             name, taken = passed
@@ -238,6 +260,16 @@ class GraphBody:
             stage = replace(run.stage, tensors=((name, last),), label=None if name.results == 1 else "_")
             body = _on(items, stage) if name.results == 1 else Picked(_on(items, stage), taken.results[0], name.results)
         return Loop(run.over, run.binders, body, run.label, run.start)
+
+    def _iteration(self, run: Repeated, body: Body, inputs: Sequence[int | None]) -> Any:
+        """The body of iterations, with numbers of this body; None is the tensor that the iteration before gives."""
+        assert isinstance(run.nodes[0], CallNode)
+        making = type(self)(run.nodes[0].graph, self.callees)
+        making.make()
+        fresh = self.number(run.nodes[0].graph.inputs[run.carried or 0])
+        numbers = {at: fresh if number is None else number for at, number in enumerate(inputs)}
+        numbers |= {at: self.number(value) for at, value in enumerate(making.values) if at >= len(inputs)}
+        return steps_of(renumber_tensors(body, numbers), fresh, fresh)
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ class Families:
         self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
         self.places = _places(main)
         for level in _levels(main):
-            self._level([graph for graph in level if graph is not main and graph.kind != "scan"])
+            self._level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
         self.main = GraphBody(main, self)
         self.body = self.main.make()
 

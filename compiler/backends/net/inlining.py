@@ -44,7 +44,7 @@ class _Opening:
         made.outputs = [values.get(id(value), value) for value in graph.outputs]
         if graph.training_outputs is not None:
             made.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
-        made.output_names, made.size = graph.output_names, graph.size
+        made.output_names, made.size, made.iteration = graph.output_names, graph.size, graph.iteration
         return made
 
     def _nodes(

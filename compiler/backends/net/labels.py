@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...ir.graph import Node
+from ...ir.graph import CallNode, Node
 from .stages import label_of
-from .tree import Group, Stage
+from .tree import Body, Group, Stage
 
 _COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
 
 
 def counted(node: Node) -> tuple[str, int]:
     """What is before the number of a label, and the number, -1 without one."""
+    if isinstance(node, CallNode) and node.graph.iteration is not None:
+        return node.graph.iteration.prefixes[0], node.graph.iteration.number
     found = _COUNTED.fullmatch(label_of(node) or "")
     return (found[1], int(found[2])) if found else ("", -1)
 
@@ -28,5 +30,7 @@ def unlabelled(stage: Any) -> Any:
     """The stage without its label."""
     if isinstance(stage, Group):
         return Group(stage.stages, "")
+    if isinstance(stage, Body):
+        return stage
     assert isinstance(stage, Stage)
     return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)

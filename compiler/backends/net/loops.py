@@ -17,7 +17,7 @@ from ...ops.base import strict_key
 from ...ops.stored import TableArray
 from .labels import counted, counts_on, unlabelled
 from .stages import label_of
-from .tree import Hole, IfFirst, Item, ListOf, Literal, Loop, StoredPath, Tree, literals, without_literals
+from .tree import Body, Hole, IfFirst, Item, ListOf, Literal, Loop, StoredPath, Tree, literals, without_literals
 from .variadic import growing
 
 _COUNTABLE = (int, float, str, TableArray, StoredPath)
@@ -28,7 +28,7 @@ MOST_LISTS = 4
 class Repeated:
     """Nodes that are one loop. `carried` is the position of the input that the iteration before gives, None for a loop whose result is all
     that it was given and the output of each; `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`. `around`: all nodes,
-    among which others may have labels that begin as theirs."""
+    among which others may have labels that begin as theirs. `stage` is a `Body` if the nodes are iterations over several lists."""
 
     def __init__(self, nodes: Sequence[Node], carried: int | None, stages: Sequence[Any], around: Sequence[Node]) -> None:
         self.nodes = nodes
@@ -37,6 +37,9 @@ class Repeated:
         self.carried = carried
         prefix, first = counted(nodes[0])
         self.over, self.binders, self.stage = unified(stages)
+        if isinstance(self.stage, Body):  # its labels have the number, and the loop has none
+            self.start, self.label = None, ""
+            return
         whole = prefix.endswith(".") and sum((label_of(node) or "").startswith(prefix) for node in around) == len(nodes)
         self.start = first if first or not whole else None
         self.label = prefix.removesuffix(".") if self.start is None else prefix

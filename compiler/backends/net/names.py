@@ -91,8 +91,8 @@ class Names:
 
 
 def _nodes(graph: Graph) -> Iterator[Node]:
-    """The nodes, with those of the steps of loops at run time."""
+    """The nodes, with those of the steps of loops at run time, and of iterations."""
     for node in graph.nodes:
         yield node
-        if isinstance(node, CallNode) and node.scan is not None:
+        if isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None):
             yield from _nodes(node.graph)

@@ -8,14 +8,14 @@ other, and is returned by both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from netc.dsl.record import Record
 
 from ...ops import Operator
 from ...ops.parametric import Parametric
-from .tree import Assign, Body, IfGiven, OptionalInput, Ref, Stage, Taken, Tree, changed, is_within
+from .tree import Assign, Body, IfGiven, OptionalInput, Ref, Stage, Taken, Tree, changed, is_within, renumber_tensors
 from .variants import Slot
 
 
@@ -24,11 +24,11 @@ def optionals(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
     last = body.inputs
     if not last or other.inputs != last + 1:  # what a pipeline gives is never optional
         return
-    ours = _renumbered(body, {at: at + 1 for at in range(last, tensors(body))})
+    ours = renumber_tensors(body, {at: at + 1 for at in range(last, tensors(body))})
     for ways in (_passed_on, _computed, _instead):
         for extra in (*range(1, other.inputs), 0):
             order = (*(at for at in range(other.inputs) if at != extra), extra)
-            theirs = _renumbered(other, {number: at for at, number in enumerate(order)})
+            theirs = renumber_tensors(other, {number: at for at, number in enumerate(order)})
             for way in ways(ours, theirs):
                 made = _as_one(way, theirs)
                 if made is not None:
@@ -141,7 +141,7 @@ def _as_one(way: _Way, other: Body) -> tuple[Body, Body, tuple[int, ...]] | None
         if any(mine is None and its is not None for mine, its in zip(ours.numbers, theirs.numbers, strict=True)):
             return None
         numbers.update((its, mine) for mine, its in zip(ours.numbers, theirs.numbers, strict=True) if mine is not None and its is not None)
-    theirs = _renumbered(other, numbers)
+    theirs = renumber_tensors(other, numbers)
     made = [Assign(ours.numbers, its.value) for ours, its in zip(statements, theirs.statements, strict=True)]
     if at is not None:
         made.insert(at, changed(body.statements[at], lambda part: Slot(()) if isinstance(part, Slot) else None))
@@ -157,20 +157,6 @@ def _as_one(way: _Way, other: Body) -> tuple[Body, Body, tuple[int, ...]] | None
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------------
-
-
-def _renumbered(tree: Any, numbers: Mapping[int, int]) -> Any:
-    """The tree with other numbers for these tensors."""
-
-    def change(part: Any) -> Any:
-        match part:
-            case Ref(number):
-                return Ref(numbers.get(number, number))
-            case Assign(made, value):
-                return Assign(tuple(None if number is None else numbers.get(number, number) for number in made), value)
-        return None
-
-    return changed(tree, change)
 
 
 def _numbers(statements: Sequence[Any]) -> set[int]:

@@ -16,6 +16,7 @@ from .arguments import is_default
 from .columns import Parameter, SizeOfInput
 from .families import Family
 from .formulas import IndexName, Term
+from .iteration_bodies import filled, has_templates
 from .names import free, identifier
 from .numbering import has_first, without_labels, without_numbers
 from .periods import folded
@@ -46,6 +47,7 @@ from .tree import (
     Scanned,
     Shared,
     Stage,
+    Steps,
     StoredTable,
     Table,
     TupleOf,
@@ -256,11 +258,13 @@ class Printer(Values):
 
     def _loop(self, loop: Loop) -> str:
         over = self.value(loop.over)
-        index = loop.start is not None or has_first(loop.body)
+        index = loop.start is not None or has_first(loop.body) or has_templates(loop.body)
         self.binders.append(self._fresh(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
-        body = loop.body
-        if isinstance(body, Growing):
+        body = filled(loop.body, COUNTERS[len(self.binders) - 1])
+        if isinstance(body, Steps):
+            text = "\n".join(["", *self._lines(body.statements, (body.result,)), ""])
+        elif isinstance(body, Growing):
             stage = body.stage
             one = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, "_") if isinstance(stage, Stage) else stage
             text = f"(kept...) = in; out kept, kept -> {self._stage(one)}"

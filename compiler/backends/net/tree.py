@@ -6,10 +6,10 @@ which a body makes them, not named; each literal is a leaf of its own, so that t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ...ops.argument import REQUIRED
 
@@ -293,6 +293,13 @@ class Growing(Tree):
     stage: Any
 
 
+class Steps(Tree):
+    """Statements and a result, as the body of a loop."""
+
+    statements: tuple[Any, ...]
+    result: Any
+
+
 class Body(Tree):
     """Statements, and the results. `inputs` is their number."""
 
@@ -313,6 +320,22 @@ def changed(tree: T, change: Callable[[Any], Any]) -> T:
     else:
         return tree
     return made  # type: ignore[no-any-return]
+
+
+def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
+    """The tree with other numbers for these tensors."""
+
+    def change(part: Any) -> Any:
+        match part:
+            case Ref(number):
+                return Ref(numbers.get(number, number))
+            case Assign(made, value):
+                return Assign(tuple(None if number is None else numbers.get(number, number) for number in made), value)
+            case Scanned(states):
+                return replace(part, states=tuple((numbers.get(number, number), start) for number, start in states))
+        return None
+
+    return changed(tree, change)
 
 
 def is_within(tree: Any, found: Callable[[Any], bool]) -> bool:

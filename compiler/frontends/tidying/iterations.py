@@ -6,19 +6,23 @@ The members of the list may be lists themselves, or `forward` may call the parts
         x = attention(x) + x
         x = mlp(x) + x
 
-In: a graph whose nodes have such labels. Out: the graph with a call for each iteration, labelled `layers.0` and so on, which the text has
-as a `repeat`. Always: keys stay as they are; all iterations have the same operators on corresponding tensors, and each gets one tensor of
-the iteration before.
+A loop may go through several lists, or do more than call a member:
+
+    for conv, norm in zip(convs, norms):         convs.0, norms.0, then convs.1, norms.1
+        x = norm(conv(x)) + x
+
+In: a graph whose nodes have such labels. Out: the graph with a call for each iteration, which the text has as a `repeat`. The call is
+labelled `layers.0` and so on if all labels begin with that; otherwise it has no label, and its graph has an `iteration`. Always: keys stay
+as they are; all iterations have the same operators on corresponding tensors, and each gets one tensor of the iteration before.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from netc.dsl.record import Record
 
-from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph import CallNode, Graph, Iteration, Node, OpNode
 from ...ir.values import Value
 from ...ir.walk import graphs
 from ...ops.parameter_of import ParameterOf
@@ -38,14 +42,16 @@ def extract_iterations(main: Graph) -> None:
         for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _numbered_prefixes(node.label)}, key=len):
             run = _find_run(graph, prefix)
             if run is not None:
-                waiting += _insert_calls(graph, run, _iteration_name(prefix, names))
+                waiting += _insert_calls(graph, run, _iteration_name(run.prefixes[0], names))
 
 
 class _Run(Record):
     """Iterations of `length` nodes each from `start` on. `carried` is the place of the tensor that the next iteration gets, `before` is the
-    tensor that the first one gets, and `outer` are the tensors that all of them read."""
+    tensor that the first one gets, and `outer` are the tensors that all of them read. `prefixes` are the beginnings of labels up to the
+    number of the iteration; `is_level`: there is one, and a level of names below the number."""
 
-    prefix: str
+    prefixes: tuple[str, ...]
+    is_level: bool
     start: int
     length: int
     count: int
@@ -57,7 +63,7 @@ class _Run(Record):
 def _numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
     """The beginnings of a label up to a number, and the number: of `layers.0.norm`, `layers.` and 0."""
     at = 0
-    for part in label.split(".")[:-1]:
+    for part in label.split("."):
         if part.isdecimal() and str(int(part)) == part:
             yield label[:at], int(part)
         at += len(part) + 1
@@ -76,17 +82,19 @@ def _find_run(graph: Graph, prefix: str) -> _Run | None:
     length = firsts[1] - firsts[0]
     if length < 1 or any(firsts[i] - firsts[0] != i * length for i in range(count)):
         return None
-    if any(re.fullmatch(re.escape(prefix) + r"\d+", node.label) for node in graph.nodes):
-        return None
-    runs = (_match_run(graph, prefix, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
+    runs = (_match_run(graph, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
     return next((run for run in runs if run is not None), None)
 
 
-def _match_run(graph: Graph, prefix: str, start: int, length: int, count: int) -> _Run | None:
+def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None:
     """The iterations from a node on, if they are alike."""
     parts = [graph.nodes[start + i * length : start + (i + 1) * length] for i in range(count)]
-    if len(parts[-1]) < length or not all(_has_own_keys(part, f"{prefix}{i}.") for i, part in enumerate(parts)):
+    prefixes = _prefixes(parts) if len(parts[-1]) == length else None
+    if not prefixes:
         return None
+    is_level = len(prefixes) == 1 and not any(_path(node) == f"{prefixes[0]}0" for node in parts[0])
+    if not is_level and (length == 1 or graph.kind == "sequence"):
+        return None  # the calls are a loop as they are, and the members of a sequence have their numbers
     if any(_kind_of(node) != _kind_of(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
         return None
     places = [{id(value): (at, k) for at, node in enumerate(part) for k, value in enumerate(node.outputs)} for part in parts]
@@ -111,7 +119,7 @@ def _match_run(graph: Graph, prefix: str, start: int, length: int, count: int) -
                     return None
     if len(carried) != 1 or len(before) != 1 or any(key in places[i] for i in range(count) for key in (*before, *outer)):
         return None
-    run = _Run(prefix, start, length, count, carried.pop(), next(iter(before.values())), tuple(outer.values()))
+    run = _Run(prefixes, is_level, start, length, count, carried.pop(), next(iter(before.values())), tuple(outer.values()))
     return run if _is_closed(graph, run, places) else None
 
 
@@ -123,15 +131,36 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
     return found <= {(run.count - 1, run.carried)}
 
 
-def _has_own_keys(nodes: Sequence[Node], own: str) -> bool:
-    """Whether all keys of the nodes begin with their iteration's label, and no node shares its parameters with others."""
-    for node in nodes:
-        label = node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
-        if node.shared is not None or (_has_keys(node) and not label.startswith(own)):
-            return False
-        if (node.modules or node.scan is not None) if isinstance(node, CallNode) else node.tie is not None:
-            return False
-    return True
+def _prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
+    """The beginnings of labels up to the number of the iteration, of all nodes with keys. Empty if a node has no such label, or shares its
+    parameters with others."""
+    found: dict[str, None] = {}
+    for nodes in zip(*parts, strict=True):
+        if any(node.shared is not None or _has_parts_elsewhere(node) for node in nodes):
+            return ()
+        if _has_keys(nodes[0]):
+            paths = [_path(node) for node in nodes]
+            alike = (before for before, number in _numbered_prefixes(paths[0]) if number == 0 and _is_counted(paths, before))
+            prefix = next(alike, None)
+            if prefix is None:
+                return ()
+            found[prefix] = None
+    return tuple(found)
+
+
+def _is_counted(paths: Sequence[str], prefix: str) -> bool:
+    """Whether the paths differ in the number after the prefix, which is that of the iteration."""
+    rest = paths[0][len(prefix) + 1 :]
+    return (not rest or rest[0] == ".") and all(path == f"{prefix}{i}{rest}" for i, path in enumerate(paths))
+
+
+def _has_parts_elsewhere(node: Node) -> bool:
+    return bool(node.modules or node.scan is not None) if isinstance(node, CallNode) else node.tie is not None
+
+
+def _path(node: Node) -> str:
+    """The label, or that of the stage whose parameter is read."""
+    return node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
 
 
 def _has_keys(node: Node) -> bool:
@@ -163,10 +192,12 @@ def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
     carried = received = run.before  # the tensor that goes into an iteration, as its nodes and as its call have it
     for i in range(run.count):
         nodes = graph.nodes[run.start + i * run.length : run.start + (i + 1) * run.length]
-        body = _make_body(nodes, Graph(name, "block", graph.span), f"{run.prefix}{i}.", carried, run)
+        label = f"{run.prefixes[0]}{i}" if run.is_level else ""
+        body = _make_body(nodes, Graph(name, "block", graph.span), f"{label}.", carried, run)
+        body.iteration = None if run.is_level else Iteration(i, run.prefixes)
         carried = body.outputs[0]
         result = Value(carried.type, carried.span, carried.name)
-        calls.append(CallNode(body, (received, *run.outer), (result,), f"{run.prefix}{i}", graph.span))
+        calls.append(CallNode(body, (received, *run.outer), (result,), label, graph.span))
         received = result
     last, new = carried, received
     graph.nodes[run.start : run.start + run.length * run.count] = calls
