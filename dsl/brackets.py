@@ -39,7 +39,7 @@ class Pipelines:
     def __init__(self, tokens: Sequence[Token]) -> None:
         self.brackets: set[int] = set()
         self.arguments: set[int] = set()
-        opened: list[list[int]] = []  # for each open bracket, its position and that of the current argument
+        opened: list[list[int]] = []  # for each open bracket: its position, and the position of the current argument
         for index, token in enumerate(tokens):
             if opened and opened[-1][1] < 0 and token.type != "NL":
                 opened[-1][1] = token.start

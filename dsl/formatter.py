@@ -213,8 +213,8 @@ class _Printer:
 
 
 class _Pen:
-    """Writes tokens on the current line; `base` is the indentation of the line it began on, `deeper` that of a line continued. `inside`
-    brackets, a line that is full is continued."""
+    """Writes tokens on the current line. `base` is the indentation of its first line, and `deeper` the indentation of continued lines. If
+    it is `inside` brackets, it continues a full line on the next one."""
 
     def __init__(self, indent: int, deeper: int, inside: bool) -> None:
         self.inside = inside

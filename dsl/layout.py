@@ -3,7 +3,7 @@
 In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
-- decides by looking at neighbouring tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and
+- decides by looking at adjacent tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and
   of a `repeat`, the `=` of the states of a `scan`, the commas between the conditions of an input, numbers and keywords in a path of
   labels;
 - finds the pipelines among compile-time expressions, by what only a pipeline has, such as an arrow: a bracket around one becomes LPAR_FLOW,

@@ -55,7 +55,7 @@ class Resource:
 ITERATIONS = Resource(50_000, "iterations", "network")
 """Iterations of comprehensions, and of loops if they add no operator or are checked again. The operators limit all others."""
 STAGES = Resource(20_000, "different stages", "network")
-"""The stages that are checked again, in loops and blocks; of equal iterations and of equal uses of a block, those of the first."""
+"""Checks of stages after the first one, in loops and blocks. Equal iterations and equal uses of a block count once."""
 CHECKS = Resource(500_000, "stages to be checked")
 """All checks of stages, the first one included."""
 CALLS = Resource(25_000, "calls of functions")

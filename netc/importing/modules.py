@@ -149,7 +149,7 @@ def _fail_alike(failures: Sequence[ImportFailed]) -> bool:
 
 
 def _count_upper_bounds(origin: Origin) -> int:
-    """The number of sizes with an upper bound, which may be that of the example."""
+    """The number of sizes with an upper bound. The bound may stem from the size of the example."""
     return sum(getattr(condition, "op", "") == "<=" for condition, _ in origin.imported.program.conditions)
 
 

@@ -111,17 +111,8 @@ def train_file(
     described = None if resume else ready.described | _began_with(weights)
     results, made, remark = _run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
     training = ready.prepared.training
-    learned = count(parameters(training.program))
-    return Result(
-        folder,
-        results,
-        made,
-        _chosen(training, arguments.path or "FILE"),
-        training.model,
-        ready.diagnostics,
-        parameters=learned,
-        remark=remark,
-    )
+    spec, learned = _chosen(training, arguments.path or "FILE"), count(parameters(training.program))
+    return Result(folder, results, made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
 
 
 def train_or_continue(

@@ -30,7 +30,8 @@ def from_file(
     """The model of an ONNX file.
 
     `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, a
-    quantised file is the float model that was quantised. `outputs` are the tensors that the model has as outputs, if not the file's own.
+    quantized file is read as the float model that was quantized. `outputs` are the tensors that the model has as outputs, if not the file's
+    own.
     """
     return load(_read(path, outputs), Path(path).parent, fixed or {}, dequantize=dequantize)
 

@@ -177,7 +177,7 @@ class Control:
         return self._unroll(body, count, starts, further is not None)
 
     def _count_steps(self, counted: Dim | None) -> Dim:
-        """The number of steps: that which is given, or which the condition of the body allows, if that is fewer."""
+        """The number of steps: the given one, or the one that the body's condition allows, whichever is smaller."""
         given = dims_of(self.site.item(0)) if self.site.has(0) else None
         if given is None and (self.site.has(0) or counted is None):
             raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
@@ -187,12 +187,12 @@ class Control:
         most = given[0] if isinstance(given[0], SymDim) else max(given[0], 0)
         if counted is None:
             return most
-        if isinstance(most, int) and most >= MOST_STEPS:  # as files say that only the condition counts
+        if isinstance(most, int) and most >= MOST_STEPS:  # exporters pass the greatest integer if only the condition ends the loop
             return counted
         return minimum(most, counted)
 
     def _evaluate_names(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
-        """What names of the body are in a step; what is computed for that is taken back."""
+        """The items of names in the body, in one step. The nodes that this adds are taken back."""
         body = self._graph("body")
         inner = Names(self.names)
         for info in body.input:
@@ -216,7 +216,7 @@ class Control:
         return [*last, *stacked]
 
     def _step_results(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
-        """What a step gives. Its condition is not computed where the number of steps says what it is."""
+        """The results of a step. Its condition is left out if the number of steps already follows from it."""
         if counted:
             return self._results(body, given, slice(1, None))
         goes, *made = self._results(body, given)

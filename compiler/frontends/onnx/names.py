@@ -108,7 +108,7 @@ def identifier(text: str) -> str:
 
 
 class Labels:
-    """The labels of one graph. `journal` gets what is given, so that it can be given back."""
+    """The labels of one graph. `journal` records the labels that are used, so that they can be given back."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

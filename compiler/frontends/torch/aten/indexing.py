@@ -96,7 +96,7 @@ def index(site: AtenSite) -> Value:
 
 
 def _slice_bounds(numbers: Sequence[int]) -> tuple[int, int | None] | None:
-    """The bounds of the slice that has the elements of these numbers: `x[:, [-1]]` is `x[:, -1:]`. None if they are no run."""
+    """The bounds of the slice with these indices: `x[:, [-1]]` is `x[:, -1:]`. None if they are not consecutive."""
     if not numbers or list(numbers) != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] < 0 <= numbers[-1]:
         return None
     return numbers[0], numbers[-1] + 1 or None
@@ -123,7 +123,7 @@ def index_put(site: AtenSite) -> Value:
 
 
 def _put_behind(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
-    """The same along axes after others: these change places with the ones in front."""
+    """Writes along axes that are not the first: they are moved to the front, and back."""
     rank = x.type.rank
     moved, back = _rotate_axes(rank, first, len(nodes))
     before, after = x.type.shape[:first], x.type.shape[first + len(nodes) :]
@@ -135,7 +135,7 @@ def _put_behind(site: AtenSite, x: Value, nodes: list[Node], values: Value, firs
 
 
 def _rotate_axes(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The order of axes that brings some to the front, and the order that brings them back."""
+    """The permutation that moves some axes to the front, and its inverse."""
     order = (*range(first, first + count), *range(first), *range(first + count, rank))
     return order, tuple(order.index(axis) for axis in range(rank))
 
@@ -256,14 +256,14 @@ def with_part(site: AtenSite, part: Value) -> Value:
 
 
 def _from_front(end: Dim, size: Dim) -> Dim:
-    """A bound of a slice as PyTorch counts it, within an axis of this size where both are known."""
+    """A bound of a slice, counted from the beginning, and clipped to the axis if both are known."""
     if isinstance(end, int) and end < 0:
         end = end + size
     return max(0, min(end, size)) if isinstance(end, int) and isinstance(size, int) else end
 
 
 def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
-    """A slice of a tensor: where it was put together of others, those of them that are between these bounds."""
+    """A slice of a tensor. If the tensor is a `concat`, and the bounds fall between its inputs, the slice is these inputs themselves."""
     made = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
     if isinstance(made, OpNode) and isinstance(made.op, Concat) and made.op.args["axis"] % x.type.rank == axis % x.type.rank:
         ends: list[Dim] = [0]
