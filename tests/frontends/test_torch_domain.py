@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,24 @@ def test_a_loop_over_time_is_not_tried_with_thousands_of_steps(tmp_path: Path, m
     assert done.exit_code == 1
     assert "T can only be 8" in done.stderr
     assert Path("steps.txt").read_text(encoding="utf-8") == "64\n"
+
+
+@pytest.mark.parametrize(
+    ("dims", "error", "text"),
+    [
+        ({"tokens": ["N", "T"]}, ValueError, "names the axes of 'tokens', which is none of the inputs: 0, 'input'"),
+        ({1: ["N"]}, ValueError, "names the axes of 1, which is none of the inputs"),
+        ({0: {3: "T"}}, ValueError, "names axis 3 of 'input', whose example has the shape [2, 5, 3]"),
+        ({0: {-4: "T"}}, ValueError, "names axis -4"),
+        ({"input": ["N", "T", None, "S"]}, ValueError, "names axis 3"),
+        ({0: "seq"}, TypeError, "in a list or a mapping, not str"),
+    ],
+)
+def test_names_of_axes_that_are_not_there(dims: dict[str | int, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=re.escape(text)):
+        netc.from_torch(torch.nn.Linear(3, 2), torch.ones(2, 5, 3), dims)
+
+
+def test_axes_that_count_from_the_end() -> None:
+    imported = netc.from_torch(torch.nn.Linear(3, 2), torch.ones(2, 5, 3), {0: {0: "N", -2: "T"}})
+    assert str(imported.inputs["input_"].shape[1]) == "T"

@@ -117,6 +117,11 @@ class _Call:
         self.notes: list[str] = []
         called = list(inspect.signature(module.forward).parameters)
         keys: list[tuple[str | int, ...]] = [(at, *called[at : at + 1]) for at in range(len(args))]
+        known = {key for several in keys for key in several} | kwargs.keys()
+        for key in dims or {}:
+            if key not in known:
+                listed = ", ".join(repr(key) for several in keys for key in several) or ", ".join(map(repr, kwargs))
+                raise ValueError(f"`dims` names the axes of {key!r}, which is none of the inputs: {listed}")
         samples = next((one.shape[0] for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.dim()), None)
         self.names = [self._name_axes(dims, key, one, samples) for key, one in zip(keys, args, strict=True)]
         self.named = {name: self._name_axes(dims, (name,), one, samples) for name, one in kwargs.items()}
@@ -129,7 +134,7 @@ class _Call:
         given = next((dims[key] for key in keys if dims and key in dims), None)
         if given is not None:
             by_number = _numbered(given)
-            return tree_map_only(torch.Tensor, lambda _: by_number, example)
+            return tree_map_only(torch.Tensor, lambda tensor: _counted_from_0(by_number, tensor, keys[-1]), example)
 
         def default_axes(tensor: torch.Tensor) -> dict[int, str]:
             if not tensor.dim():
@@ -189,10 +194,18 @@ def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (inputs,), {}
 
 
+def _counted_from_0(names: Mapping[int, str], tensor: torch.Tensor, of: str | int) -> dict[int, str]:
+    """The names by axes that the tensor has, where they may count from its end."""
+    for axis in names:
+        if not -tensor.dim() <= axis < tensor.dim():
+            raise ValueError(f"`dims` names axis {axis} of {of!r}, whose example has the shape {list(tensor.shape)}")
+    return {axis % tensor.dim(): name for axis, name in names.items()}
+
+
 def _numbered(given: Axes) -> dict[int, str]:
     if isinstance(given, Mapping):
         return dict(given)
-    if not isinstance(given, Sequence):
+    if not isinstance(given, Sequence) or isinstance(given, str):
         raise TypeError(f"`dims` must name the axes of an argument in a list or a mapping, not {type(given).__name__}")
     return {axis: name for axis, name in enumerate(given) if name is not None}
 
