@@ -400,6 +400,10 @@ def _missing_arrow(stop: Stop) -> Diagnostic | None:
 def _argument_of_no_stage(stop: Stop, previous: Token) -> Diagnostic:
     """`input 3 dense 2`, and other values that no stage takes."""
     message = f"unexpected argument {found(stop)}"
+    if previous.type == "NUMBER" and [token.type for token in stop.before[-3:-1]] in (["NAME", "MINUS"], ["NUMBER", "MINUS"]):
+        minus = stop.before[-2]
+        if stop.before[-3].end < minus.start and minus.end == previous.start:  # `draw x uniform -1 1`
+            return errors.negative_arguments(stop.between(minus.start, previous.end), [previous.text], True)
     if previous.type != "NAME" or not stop.statement_has("INPUT"):
         return errors.syntax(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"

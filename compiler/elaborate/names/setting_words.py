@@ -93,10 +93,15 @@ def arithmetic(head: ast.Tensor) -> tuple[str, Span] | None:
         op, left = left.op, left.left
     if not op or not isinstance(left, ast.Apply) or left.name not in SETTINGS:
         return None
+    text = head.span.file.text
+    if isinstance(head, ast.TensorBinary) and head.left is left and op == "-":
+        minus = text.rfind("-", left.span.end, head.right.span.start)
+        if text[minus - 1].isspace() and minus + 1 == head.right.span.start:  # `clip 1 -1`: a number of its own
+            return left.name, Span(head.span.file, minus, head.span.end)
     arguments = [a.span for a in (*left.positional, *(k.value for k in left.keywords)) if not (op == "-" and isinstance(a, ast.Name))]
     start = max((a.start for a in arguments), default=left.span.end)
-    text = head.span.file.text[start : head.span.end]
-    return left.name, Span(head.span.file, start + len(text) - len(text.lstrip()), head.span.end)
+    argument = text[start : head.span.end]
+    return left.name, Span(head.span.file, start + len(argument) - len(argument.lstrip()), head.span.end)
 
 
 def mistaken(statement: ast.Statement) -> bool:
