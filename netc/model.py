@@ -279,6 +279,8 @@ class Model:
         from .writing import write_bytes
 
         checked = checked_path(path)
+        if depth is not None and depth < 0:
+            raise ValueError(f"`depth` must be at least 0, not {depth}")
         write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
 
     def _repr_html_(self) -> str:

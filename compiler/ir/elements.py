@@ -41,6 +41,8 @@ def dtype_of(found: NumpyType) -> DType | None:
 
 def array_of(value: object) -> Array:
     """The array that `value` is or holds: an array, a PyTorch tensor, a number, nested lists. A ValueError if it holds no numbers."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError("it has masked elements, whose numbers nobody means: fill them, `array.filled(0)`")
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     elif hasattr(value, "detach"):

@@ -188,3 +188,8 @@ def test_a_browser_shows_the_page_of_a_block(tmp_path: Path) -> None:
         seen[name] = shot.read_bytes()
     assert seen[""] == seen["#page0"]
     assert seen["#page1"] != seen["#page0"]
+
+
+def test_a_negative_depth_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="`depth` must be at least 0, not -1"):
+        netc.compile(TEXT).draw(tmp_path / "m.svg", depth=-1)

@@ -107,6 +107,7 @@ def test_what_is_converted(type_: str, given: object) -> None:
         ("float32", [["a", "b"]], "it is no array of numbers"),
         ("float32", [[1.0], [1.0, 2.0]], "it is no array of numbers"),
         ("float32", None, "it is no array of numbers"),
+        ("float32", np.ma.array([[1.0, 2.0]], mask=[[True, False]]), "it has masked elements"),
         ("float32", np.ones((1, 2), complex), "it holds complex128, which is no type of netc"),
     ],
 )

@@ -27,6 +27,8 @@ CASES = [
     "x = input [T]; m = table (i) [T] = i + 1 / (T - 2) + (T - 1) ** 0.5; x + m",
     "x = input [T]; m = table (i) [T] = exp(-i) + log(i + 1) + abs(i - 1.5); x + m",
     "x = input [2, 3]; m = table (i, j) [2, 3] = 3.5; x + m",
+    'let kind = "b"; x = input [T]; m = table (i) [T] = where(i == 2, nan, i) if kind == "b" else i; x + m',
+    'let kind = "b"; x = input [T]; m = table (i) [T] = (1 if i > 1 and ("a" != kind and i < 3) else 0); x + m',
     "x = input [2, 3]; m = table (i, j) [2, 3] = j as m; x + m",
     "x = input [2, 3]; m = table (i, j) [1, 3] = j as m; x + m",
     "x = input 3 float16; m = table (i) [3] float16 = i / 3; x + m",

@@ -43,6 +43,11 @@ _NO_NUMBERS = ("in", "@")
 """Operators that are not for the elements of a table."""
 
 
+def _is_of_numbers(expr: ast.Binary) -> bool:
+    """Whether it is an operation on elements. `kind == "causal"` is none: it is decided at compile time, as `kind in kinds` is."""
+    return expr.op not in _NO_NUMBERS and not any(isinstance(side, ast.String | ast.Text) for side in (expr.left, expr.right))
+
+
 class _Formulas(Part):
     """Reads the expressions of one body: that of the table, or of a function that it calls."""
 
@@ -67,7 +72,7 @@ class _Formulas(Part):
                 return f.Const(NOT_FINITE[name], name)
             case ast.Unary(op=op, operand=operand):
                 return f.UnaryFormula(op, self.read(operand))
-            case ast.Binary(op=op) if op not in _NO_NUMBERS:
+            case ast.Binary() if _is_of_numbers(expr):
                 return self._binary(expr)
             case ast.Conditional(test=test, then=then, otherwise=otherwise):
                 return f.CallFormula("where", (self.read(test), self.read(then), self.read(otherwise)))
@@ -128,7 +133,7 @@ class _Formulas(Part):
 
     def _binary(self, expr: ast.Binary) -> f.Formula:
         chain = [expr]
-        while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op not in _NO_NUMBERS:
+        while isinstance(chain[-1].left, ast.Binary) and _is_of_numbers(chain[-1].left):
             chain.append(chain[-1].left)
         made = self.read(chain[-1].left)
         for step in reversed(chain):

@@ -162,10 +162,16 @@ def _stage_hint(node: ast.Apply, most: int) -> Hint:
     return Hint(f"a stage with arguments is an argument in parentheses: `{written}`", rewritten(last.span, inside[-1].span, written))
 
 
+CLAMPED = {"maximum": "min", "minimum": "max"}
+"""The bound of `clamp` that is what these operators of tensors are with a number, as in NumPy's `maximum(x, 0)`."""
+
+
 def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
-    """The help for an argument too many that is really a stage, or a word of an argument that has a name."""
+    """The help for an argument too many that is really a stage, or a word of an argument that has a name, or a number that another
+    operator takes."""
     if not isinstance(expr, ast.Name):
-        return Hint()
+        bound = CLAMPED.get(node.name)
+        return Hint(f"with a number, write `clamp {bound}={expr.span.text}`") if bound else Hint()
     signature = Operator.registry[node.name].signature if node.name in Operator.registry else {}
     takers = [arg.name for arg in signature.values() if not arg.positional and expr.name in arg.kind.words]
     if len(takers) == 1:

@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 
 from ...errors.parameters import NoNorms, NormsMismatch, TieMismatch, TieTarget
 from ...errors.values import NotANumber
-from ...ir.graph import CallNode, Graph, OpNode, Tie
+from ...ir.graph import CallNode, Graph, Node, OpNode, Tie
 from ...ir.types import show_shape
 from ...ir.walk import join, route
 from ...ops.constants import ParamOperator
@@ -86,7 +86,20 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
             span,
             ((target.span, f"its weight is {show_shape(other.shape)}"),),
         )
+    if _leads_to(target, pending.node, graph):
+        problem = TieTarget(path, (), "that stage has the weight of this one", weightless=True)
+        raise Failure(problem, span, ((target.span, "tied to this one"),))
     pending.node.tie = Tie("weight", path, "weight", span)
+
+
+def _leads_to(node: Node, end: OpNode, graph: Graph) -> bool:
+    """Whether the weight of `node` is, from tie to tie, that of `end`. Ties lead into bodies, not out of them: a circle is within one."""
+    while isinstance(node, OpNode) and node.tie is not None and node in graph.nodes:
+        found = route(graph, node.tie.path)
+        if not found or found[-1] is end:
+            return bool(found)
+        node = found[-1]
+    return False
 
 
 def tie_path(expr: ast.Expr) -> str:
