@@ -248,6 +248,7 @@ def _in_section(stop: Stop) -> bool:
         if depth < 0:
             break
         at -= 1
+    # From the opening brace back to the beginning of its line.
     while at > 0 and stop.tokens[at - 1].type != "NL":
         at -= 1
     return at >= 0 and stop.tokens[at].type == "TRAIN"

@@ -58,6 +58,7 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
 def checks_methods(cls: C) -> C:
     """Decorates a class, to check the arguments of its public methods."""
     for name, value in list(vars(cls).items()):
+        # Properties and nested classes have no code of their own.
         if (not name.startswith("_") or name == "__init__") and hasattr(value, "__code__"):
             setattr(cls, name, checks_arguments(value))
     return cls
@@ -83,6 +84,7 @@ def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
         found = getattr(found, attribute, None)
     if not isinstance(found, type):
         return value is not None and not (rest and found is None)  # no object can be of a library that is not imported
+    # `isinstance` needs `runtime_checkable`, which our protocols are not.
     if getattr(found, "_is_protocol", False):
         return all(hasattr(value, member) for member in vars(found) if not member.startswith("_"))
     return isinstance(value, found)

@@ -106,6 +106,7 @@ class _Cut:
         self.computed = self._find_computed()
 
     def cut_objective(self) -> Means:
+        # An opened block may contain further blocks that make a mean.
         while (block := self._find_all()) is not None:
             open_call(self.main, block)
             self._analyze()
@@ -191,6 +192,7 @@ class _Cut:
         taken = [v for node in last.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
         before = needed(self.main.nodes, taken)
         for node in last.values():
+            # A metric may need the mean as it is, next to the sum that replaces it.
             if any(node.label == other.label for other in before):  # the mean itself is needed too
                 node.label = f"{node.label}_total"
         return self._program("totals", [*before, *last.values()], outputs)

@@ -36,6 +36,7 @@ class SizeChecks:
         """Raises ValueError for shapes that the model cannot be computed with."""
         sizes = check_conditions(self.inputs, self.dims, self.conditions, shapes)
         for stage in self.stages:
+            # An empty batch is outside of the facts, so every stage is asked, not only the open ones.
             if stage.is_open or not sizes.get(BATCH, 1):
                 stage.check_sizes(sizes)
 

@@ -61,6 +61,7 @@ class SizedStage(Record):
     def check_sizes(self, sizes: Mapping[str, int]) -> None:
         """Raises ValueError for sizes that the stage cannot be computed with. It passes if some of its symbols have no size."""
         names = sorted(self.used_symbols())
+        # Some names do not follow from the sizes of the inputs.
         if not sizes.keys() >= set(names):
             return
         inputs = tuple(_resolve_type(type_, sizes) for type_ in self.inputs)
@@ -76,6 +77,7 @@ class SizedStage(Record):
         means it, and none at run time unless PyTorch needs elements."""
         op = type(self.op)(**{name: _resolve_sizes(value, sizes) for name, value in self.op.args.items()})
         try:
+            # All sizes are numbers now, so that nothing is left to prove.
             op.infer(op.bind(inputs, Facts.nothing()))
         except OperatorError as error:
             problem = error.problem

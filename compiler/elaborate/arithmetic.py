@@ -155,6 +155,7 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
     marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
     if session.facts.divides(right, left) is False:
         problem, symbol = NotExact(left, right, _plural(node.left), _plural(node.right)), symbol_span(node)
+        # For `1 / 3`, rounding down would give 0, so the fraction is meant.
         edits: tuple[Edit, ...] = (Edit(symbol, "//", safe=False),)
         if problem.is_fraction:
             edits = (Edit(node.left.span, f"{left}.0", safe=False),) if isinstance(node.left, ast.NumberLiteral) else ()

@@ -211,6 +211,7 @@ class ElaborationSession:
         inside = node.graph if isinstance(node, CallNode) else None
         operators = 1 if inside is None else inside.size
         graph.size += operators
+        # The label of a call is a part of the key of each operator inside it.
         graph.letters += len(node.label) * operators + (0 if inside is None else inside.letters)
         self.check_size(graph.size, span, trace)
         if graph.letters > LETTERS.limit:

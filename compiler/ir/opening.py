@@ -29,6 +29,7 @@ def open_call(graph: Graph, call: CallNode) -> None:
     """Puts the nodes of the called graph in place of the call."""
     inside: dict[int, Value] = {id(inner): outer for inner, outer in zip(call.graph.inputs, call.inputs, strict=True)}
     for inner, outer in zip(call.graph.outputs, call.outputs, strict=True):
+        # An input may be an output as it is, and one value several outputs: the first outer value is used for it.
         inside.setdefault(id(inner), outer)
     nodes = [_move_node(node, call, inside) for node in call.graph.nodes]
     at = next(i for i, node in enumerate(graph.nodes) if node is call)

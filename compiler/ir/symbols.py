@@ -62,6 +62,7 @@ def write_out_symbols(main: Graph, places: Places, kept: Sequence[Graph] = ()) -
     settled = {name: plain(value) for name, value in places.items()}
     order = copy_graphs(main, kept)
     for graph in order:
+        # Other graphs keep their values, which they share with the program.
         if graph.decisions or any(names_in(value) & settled.keys() for value in symbolic_numbers(graph)):
             substitute_symbols(graph, settled)
     return order[-1]

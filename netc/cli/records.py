@@ -34,6 +34,7 @@ def form_options(function: F) -> F:
 def as_json(data: object) -> str:
     """The data as JSON. Letters of all scripts stay as they are. Characters that would control a terminal are escaped, even if JSON allows
     them."""
+    # NaN is no JSON, and readers of JSON refuse it.
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     return text if text.isascii() and "\x7f" not in text else "".join(map(_in_json, text))
 

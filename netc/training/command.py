@@ -225,6 +225,7 @@ def _run(
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         check_part_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
+        # The first process takes the lock, for all processes of the run, and holds it until training ends.
         ranks.once(run.check_new if described is not None else lambda: held.enter_context(lock_folder(run.path)))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
         if described is not None:  # weights that do not fit leave no folder

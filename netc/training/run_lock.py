@@ -54,6 +54,7 @@ def _acquire_lock(descriptor: int, folder: Path) -> None:
         if error.errno in _TAKEN:
             raise RunError(_read_holder(descriptor, folder)) from None
         return
+    # The text of an earlier process may be longer.
     os.ftruncate(descriptor, 0)
     os.write(descriptor, json.dumps({"process": os.getpid(), "host": socket.gethostname()}).encode())
 

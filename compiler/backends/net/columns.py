@@ -186,6 +186,7 @@ def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[
                 return Binary("//", part, Literal(factor))
             if all(of * factor == size for size, of in zip(sizes, found, strict=True)):
                 return Binary("*", Literal(factor), part)
+    # Formulas with a constant were tried first: they hold for every value of the parameters.
     for (part, found), (divisor, by) in product(axes, parameters):
         if all(size * divided == of for size, divided, of in zip(sizes, by, found, strict=True)):
             return Binary("//", part, divisor)

@@ -290,6 +290,7 @@ class Printer(Values):
 
 
 _NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
+# In parentheses, a comma ends an argument, so that `(-1)` and `(2 * n)` need no parentheses of their own.
 _FORMULA_IN_BRACKETS = re.compile(r"^(\w+=)?\(([^()]* (?:[-+*/%]|//|\*\*) [^()]*|-[\d.]+)\)$")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^][]*\]")
 _OPERATOR = re.compile(r"(?<=\w)\s*(\*\*|//|[-+*/%])")

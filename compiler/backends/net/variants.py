@@ -42,6 +42,7 @@ def merged(body: Body, other: Body, variant: int) -> Body:
     flags = set(_flags(made))
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
+    # A flag would put the stage next to others in some uses of the block.
     if flags and is_within(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
         raise Different
     return made

@@ -73,8 +73,10 @@ def raise_to_tensor(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
     PyTorch rounds powers with negative exponents towards 0, so that only powers of 1 and -1 are not 0. These depend on the parity of the
     exponent alone, which also stands for exponents beyond the bits that are read.
     """
+    # An exponent beyond 63 becomes 62 or 63 with the same parity, which gives the same powers of -1, 0 and 1.
     parity, greatest = exponent.op("Mod", exponent.like(2)), 2**_BITS - 1
     left = exponent.less(0).choose(parity, exponent.greater(greatest).choose(parity + (greatest - 1), exponent))
+    # The powers of all other bases with negative exponents are fractions, which round to 0.
     is_lost = exponent.less(0).op("And", abs(base).equal(1).negation())
     result: TensorExpr | None = None
     for bit in range(_BITS):

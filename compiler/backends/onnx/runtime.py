@@ -103,6 +103,7 @@ class OnnxSession:
         self._check_shapes(shapes)
         with _explain_failures(shapes):
             results = fetch(self._session, feeds, self.outputs)
+        # Results have the declared shapes otherwise: checking each of them would slow every run down.
         if any(0 in shape for shape in shapes.values()):
             _check_results(self.outputs, results)
         return next(iter(results.values())) if len(results) == 1 else results
@@ -177,6 +178,7 @@ class OnnxSession:
             artefact.save_for_mapping(path)
         except OSError as error:
             self._folder.cleanup()
+            # The disk may be full although the memory is not.
             if not artefact.is_large:
                 return artefact.to_bytes()
             error.filename = error.filename or gettempdir()  # which says where the room is missing

@@ -106,6 +106,7 @@ def emit_inline(
 def _seen_from(node: Node, given: Mapping[str, int], graph: Graph) -> SeenFrom:
     """The graph's only stage with these values for its symbols. The last result is cached on the graph: in a loop, the next iteration has
     the same values, and thousands of nodes share one operator, its shapes and its types."""
+    # Equal integers may have different formulas, which the emitted code shows.
     key = tuple([(name, value, origin_key(value)) for name, value in given.items()])
     last = graph.seen_from
     if isinstance(last, SeenFrom) and last.key == key:

@@ -66,6 +66,7 @@ class Expressions(Part):
         try:
             return self._evaluate(expr, scope)
         except EffortSpent:
+            # The effort is spent, so that every further formula would fail too.
             raise Failure(LargeFormulas(TERMS.limit), expr.span, final=True) from None
 
     def _evaluate(self, expr: ast.Expr, scope: Scope) -> Any:

@@ -122,6 +122,7 @@ def _as_dimension(failure: Failure) -> Failure:
     match failure.problem:
         case UnknownName(name=name, near=(), hint="", later=False) if name.isidentifier() and not name.isupper():
             problem = UnknownName(name, (), f"write a dimension of any size in capitals: `{name.upper()}`")
+            # `N` is the batch, which an input does not declare.
             edits = () if name.upper() == BATCH else (Edit(failure.span, name.upper(), safe=False),)
             return Failure(problem, failure.span, failure.marks, edits=edits)
     return failure

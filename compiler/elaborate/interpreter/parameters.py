@@ -120,6 +120,7 @@ def match_arguments(
     if node.activation is not None:
         raise surplus_argument(owner, len(parameters), node.activation, extra_argument_hint(node.activation, node))
     given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
+    # A dict, since thousands of keywords may be looked up in it.
     names = dict.fromkeys(p.name.name for p in parameters)
     for keyword in node.keywords:
         if keyword.name not in names:

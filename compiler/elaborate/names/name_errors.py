@@ -80,6 +80,7 @@ def _with_use(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]
     return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),) if elsewhere.use else ()
 
 
+# Keyed by all names, because a plugin may register operators later.
 @lru_cache(1)
 def _by_plain_name(names: tuple[str, ...]) -> dict[str, list[str]]:
     """The names by their plain form, which is the same for `LayerNorm` and `layer_norm`."""

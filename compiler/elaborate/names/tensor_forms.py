@@ -63,6 +63,7 @@ def form_edit(node: ast.Apply, written: str) -> Edit:
     """The edit that replaces the stage by the form, in parentheses unless it is a whole pipeline or the head of one."""
     text, span = node.span.file.text, node.span
     before, after = text[: span.start].rstrip(" \t"), text[span.end :].lstrip(" \t")
+    # A comparison ends in `=` too, but is the middle of an expression.
     begins = before[-1:] in ("", "\n", "=", ";", "{") and not before.endswith(("==", "!=", "<=", ">="))
     alone = begins and (after[:1] in ("", "\n", ";", "}", "#") or after.startswith("->"))
     return Edit(Span(span.file, span.start, span.end), written if alone else f"({written})", safe=False)

@@ -61,6 +61,7 @@ class Definitions:
             return session.files[self.source.name]
         made = define(self.file, self.source, session)
         for statement in self.statements if self.models else ():
+            # The parser has reported a broken statement.
             if not isinstance(statement, (ast.Let, ast.Broken)):
                 session.report(StrayStatement(), statement.span)
         if session.failed:

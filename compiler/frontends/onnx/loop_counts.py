@@ -61,9 +61,11 @@ class LoopCondition:
             return None
         (first, by), (bound, rise) = lower, upper
         step = by - rise
+        # A condition that never becomes false does not count the steps.
         if not isinstance(step, int) or step <= 0:
             return None
         apart = bound - first + equal
+        # The number of steps until the smaller number reaches the bound, rounded up.
         count: Dim = (apart + step - 1) // step
         return count if self.facts.at_least(count, 0) is True else maximum(count, 0)
 

@@ -82,6 +82,7 @@ def _find_run(graph: Graph, prefix: str) -> _Run | None:
     length = firsts[1] - firsts[0]
     if length < 1 or any(firsts[i] - firsts[0] != i * length for i in range(count)):
         return None
+    # Nodes without a label, such as an activation, may belong to the iteration whose first labelled node follows them.
     runs = (_match_run(graph, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
     return next((run for run in runs if run is not None), None)
 

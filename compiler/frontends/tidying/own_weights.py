@@ -22,6 +22,7 @@ from ...ops.parametric import Parametric
 def give_weights(main: Graph) -> None:
     """Declares the weights of such operators as parameters of their graphs."""
     for graph in graphs(main):
+        # The only stage of a block may have the label `_`.
         if graph.kind != "block" or len(graph.nodes) > 1:
             graph.nodes = [part for node in graph.nodes for part in _with_parameters(node)]
 

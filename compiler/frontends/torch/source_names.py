@@ -58,6 +58,7 @@ class SourceNames:
         makers = {id(value): node for node in graph.nodes for value in node.outputs}
         made = {node: value for node, value in known.items() if isinstance(value, Value) and id(value) in makers}
         nodes = sorted(made, key=lambda node: self.order.get(node, -1))
+        # Reversed, so that the first name of a tensor wins.
         names = {id(made[node]): (made[node], name) for node, name in reversed(list(self._assigned_names(nodes, call)))}
         counts = Counter(name for _, name in names.values())
         counts.update(value.name for value in graph.inputs)

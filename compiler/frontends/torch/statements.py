@@ -47,6 +47,7 @@ def frames_of(trace: str, *, read: bool) -> tuple[Frame, ...]:
 
 def _in_file(file: str, line: int, text: str) -> Statement | None:
     """The statement; None if the file has changed at that line."""
+    # Line numbers of a changed file would give names of other statements.
     if linecache.getline(file, line).strip() != text.strip():
         return None
     return _parse_statements(file).get(line)

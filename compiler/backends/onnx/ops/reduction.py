@@ -97,6 +97,7 @@ def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
     made = site.x.cast(INT64), x.shape, op.axes(x), site.results[0].shape
     if isinstance(op, Prod):
         return integers.multiply_exactly(*made)
+    # The sums of smaller integers are exact in float64 up to 2**22 elements.
     return integers.sum_exactly(*made) if x.dtype == INT64 else None
 
 

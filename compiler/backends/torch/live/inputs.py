@@ -27,12 +27,14 @@ def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeC
     fitting: set[object] = set()
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        # A traced comparison of sizes would become a guard of the compiled model.
         if torch.compiler.is_compiling() or _is_tracing():
             return nn.Module.__call__(self, *args, **kwargs)
         if checks is not None:
             key = _shapes_key(args, kwargs)
             if key is not None and key not in fitting:
                 _check_sizes(self, inputs, checks, args, kwargs)
+                # A server may meet any number of shapes, and the set must not grow without bound.
                 if len(fitting) < _REMEMBERED:
                     fitting.add(key)
         try:

@@ -227,6 +227,7 @@ def _numbers(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) -> Value:
     for node, size in zip(nodes, sizes, strict=True):
         one = site.from_front(node, size)
         constants = site.scope.model.constants
+        # Constant indices were counted from the front above.
         if len(nodes) > 1 and node not in constants.values and not is_natural(node, constants):
             one = site.one("remainder", one, other=size)
         whole = one if whole is None else site.one("add", site.one("mul", whole, other=size), one)
