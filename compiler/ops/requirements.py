@@ -6,7 +6,7 @@ In: the inputs of a stage, and the names of those that must agree. Out: an `Oper
 from __future__ import annotations
 
 from ..dims import Dim, advice, show
-from ..dims.polynomial import constant_of
+from ..dims.polynomial import constant_of, terms_of
 from ..errors.base import STAGE
 from ..errors.operators import DTypeMismatch, ShapeMismatch, Unprovable
 from .op_inputs import OpInputs
@@ -38,9 +38,12 @@ def at_most_text(part: Dim, size: Dim) -> str:
 
 
 def at_least_text(size: Dim, least: Dim) -> str:
-    """`size >= least`, numbers on the right: `T >= 2` rather than `T - 2 >= 0`."""
+    """`size >= least`, numbers on the right: `T >= 2` rather than `T - 2 >= 0`, and `T <= 80` rather than `-T >= -80`."""
     number = constant_of(size - least)
-    return f"{show(size - least - number)} >= {-number}"
+    rest = size - least - number
+    if all(factor < 0 for factor in terms_of(rest).values()):
+        return f"{show(-rest)} <= {number}"
+    return f"{show(rest)} >= {-number}"
 
 
 def count_of(count: Dim, noun: str) -> str:

@@ -20,6 +20,7 @@ from netc.dsl.record import Record
 from ..samples import random_array, several_shapes
 from .differences import LIMIT, difference
 from .divisors import divides_integers
+from .memory_guard import require_memory
 from .onnx_process import CRASHED
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Seque
 def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, at: Sequence[Sizes], noise: float) -> Proof:
     generator = np.random.default_rng(seed)
     weights = drawn_weights(model, origin, generator, noise)
-    cases = [_Case(model, origin, one, weights, generator) for one in at or several_shapes(model.program, sizes)]
+    points = at or several_shapes(model.program, sizes)
+    for known, _ in points:
+        require_memory(model.program, known)
+    cases = [_Case(model, origin, one, weights, generator) for one in points]
     rounded = None if origin.rounded is None else max(_apart(origin.rounded(one.inputs, weights), one.expected) for one in cases)
     judges = [_Judge(origin, one.inputs, weights, one.expected, one.sizes) for one in cases]
     largest: dict[str, float] = {}

@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 import netc
+from netc.compiler.frontends.onnx import from_model
 from tests.frontends.onnx_models import model, node
 
 
@@ -63,3 +64,18 @@ def test_slice_of_a_shape(tmp_path: Path, start: int, end: int, step: int) -> No
     result = imported(tmp_path, made).session()(x)
     assert isinstance(result, np.ndarray)
     np.testing.assert_array_equal(result, x.reshape((*x.shape[start:end:step], -1)))
+
+
+def test_an_upper_bound_that_is_assumed(tmp_path: Path) -> None:
+    """A tensor that is filled up to a size has at most that size, which is a bound on T and not on -T."""
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Gather", ["shape", "one"], ["t"]),
+        node("Sub", ["most", "t"], ["missing"]),
+        node("Concat", ["zeros", "missing"], ["pads"], axis=0),
+        node("Pad", ["x", "pads"], ["y"], mode="reflect"),
+    ]
+    constants = {"one": np.array([1]), "most": np.array([12]), "zeros": np.array([0, 0, 0])}
+    notes = from_model(model(nodes, {"x": ["N", "T"]}, ["y"], constants)).notes
+    assert any("T <= 12" in note for note in notes), notes
+    assert not any("-T" in note for note in notes)

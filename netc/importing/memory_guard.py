@@ -1,0 +1,65 @@
+"""Refuses to run a model whose tensors do not fit into memory.
+
+A file of 2 kB may join a tensor with itself 41 times. Importing it takes no memory, since only the shapes are computed. Running it for the
+proof would take all memory of the machine, and might end other processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from netc.compiler.dims import evaluate, symbols
+from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.ir.graph import Node, Program
+from netc.compiler.ir.types import TensorType
+from netc.compiler.ir.walk import graphs
+
+_MEMORY_INFO = Path("/proc/meminfo")
+_AVAILABLE = "MemAvailable:"
+
+
+def require_memory(program: Program, sizes: Mapping[str, int]) -> None:
+    """Raises `ImportFailed` if a stage takes and gives more bytes than the machine has left.
+
+    Args:
+        program: The model.
+        sizes: The sizes of its symbolic dimensions. Tensors that depend on others are not counted.
+    """
+    most = read_available_memory()
+    if most is None:
+        return
+    for graph in graphs(program.main):
+        for node in graph.nodes:
+            needed = _count_bytes(node, sizes)
+            if needed > most:
+                at = ", ".join(f"{name}={size}" for name, size in sizes.items())
+                why = (
+                    f"takes and makes tensors of {needed / 2**30:.3g} GiB{f' with {at}' if at else ''}, and {most / 2**30:.3g} GiB are left"
+                )
+                help = "`--no-verify` imports it without a comparison"
+                raise ImportFailed((Obstacle("the comparison", f"needs more memory than there is: a stage {why}", node.label or "", help),))
+
+
+def read_available_memory() -> int | None:
+    """The bytes that processes may still take, or all of the machine where the system does not tell. None if nothing is known."""
+    try:
+        for line in _MEMORY_INFO.read_text().splitlines():
+            if line.startswith(_AVAILABLE):
+                return int(line.split()[1]) << 10
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError, AttributeError):  # other systems have no such file, and Windows no sysconf
+        return None
+
+
+def _count_bytes(node: Node, sizes: Mapping[str, int]) -> int:
+    tensors = {id(value): value for value in (*node.inputs, *node.outputs)}
+    return sum(_size_of(value.type, sizes) for value in tensors.values())
+
+
+def _size_of(type_: TensorType, sizes: Mapping[str, int]) -> int:
+    total = type_.dtype.size
+    for dim in type_.shape:
+        total *= evaluate(dim, dict(sizes)) if symbols(dim) <= sizes.keys() else 1
+    return total
