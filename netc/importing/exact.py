@@ -1,15 +1,16 @@
 """An ONNX file evaluated in float64, by the reference implementation of the onnx package.
 
 In: a model in float32, float16 or bfloat16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed
-is what the file says, operator by operator, a few of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only
-for files on which these two disagree. With `rounded`, all numbers of the file and of its inputs but integers are half a digit of their type
-off, up or down: the outputs move as far as rounding errors of that size move them. `run_reference` is the same in the file's own types, for
-files that ONNX Runtime cannot run.
+is what the file says, operator by operator, a few of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for
+files on which these two disagree. With a `seed`, all numbers of the file and of its inputs but integers are half a digit of their type
+off, up or down, and the results of its operators are rounded to float32 at random: the outputs move as far as rounding errors move them.
+`run_reference` is the same in the file's own types, for files that ONNX Runtime cannot run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,26 +68,38 @@ class NotEvaluated(Exception):
     """Why the reference implementation gave nothing."""
 
 
-def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], *, rounded: bool = False) -> list[Array]:
+def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int | None = None) -> list[Array]:
     """The outputs. Raises `NotEvaluated`."""
     double = onnx.ModelProto()
     double.CopyFrom(model)
-    numbers = Numbers(rounded=rounded)
+    numbers = Numbers(seed)
     numbers.graph(double.graph)
     for function in double.functions:
         for node in function.node:
             numbers.node(node)
-    return run_reference(double, {name: numbers.array(array) for name, array in inputs.items()})
+    return run_reference(double, {name: numbers.array(array) for name, array in inputs.items()}, seed)
 
 
-def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> list[Array]:
-    """The outputs, in the model's own types. Raises `NotEvaluated`."""
+def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int | None = None) -> list[Array]:
+    """The outputs, in the model's own types; with a seed, what its nodes compute in float64 is rounded. Raises `NotEvaluated`."""
     try:
+        evaluator = ReferenceEvaluator(model, new_ops=[BatchNormalization, GlobalMaxPool, STFT])
+        if seed is not None:
+            generator = np.random.default_rng(seed)
+            for node in evaluator.rt_nodes_:
+                node.run = partial(_run_rounded, node.run, generator)
         with np.errstate(all="ignore"):
-            made = ReferenceEvaluator(model, new_ops=[BatchNormalization, GlobalMaxPool, STFT]).run(None, dict(inputs))
+            made = evaluator.run(None, dict(inputs))
     except Exception as error:  # it raises whatever its operators do
         raise NotEvaluated(f"{type(error).__name__}: {str(error)[:200]}") from None
     return [np.asarray(array) for array in made]
+
+
+def _run_rounded(run: Callable[..., tuple[Any, ...]], generator: np.random.Generator, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+    from .rounding import round_at_random
+
+    results = run(*args, **kwargs)
+    return tuple(round_at_random(r, generator) if isinstance(r, np.ndarray) and r.dtype == np.float64 else r for r in results)
 
 
 def find_defect(model: onnx.ModelProto) -> str:
@@ -108,10 +121,10 @@ def find_defect(model: onnx.ModelProto) -> str:
 
 
 class Numbers:
-    """Makes floats float64: arrays, and all of a model in place."""
+    """Makes floats float64: arrays, and all of a model in place. With a seed, they are half a digit off."""
 
-    def __init__(self, *, rounded: bool) -> None:
-        self._signs = np.random.default_rng(0) if rounded else None
+    def __init__(self, seed: int | None) -> None:
+        self._signs = None if seed is None else np.random.default_rng(seed)
 
     def array(self, array: Array) -> Array:
         """The array, if it is of floats; others as they are."""

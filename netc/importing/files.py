@@ -105,11 +105,11 @@ class _Run:
 
         return evaluated(self._model, self._feeds(inputs))
 
-    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        """The same with all numbers half a digit off. Raises `NotEvaluated`."""
+    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
+        """The same with all numbers half a digit off, and all results rounded. Raises `NotEvaluated`."""
         from .exact import evaluated
 
-        return evaluated(self._model, self._feeds(inputs), rounded=True)
+        return evaluated(self._model, self._feeds(inputs), seed)
 
     def calls(self, tensors: Mapping[str, tuple[str, str]]) -> Calls:
         """What stages take and make, as tensors that the file has: `tensors` are their names by the paths of the stages."""

@@ -238,12 +238,15 @@ class _Run:
         finally:
             torch.set_default_dtype(usual)
 
-    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        """The same with all numbers of the inputs and weights half a digit of float32 off. Raises `NotEvaluated`."""
+    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
+        """The same with all numbers of the inputs and weights half a digit of float32 off, and all results rounded to float32 at random.
+        Raises `NotEvaluated`."""
         from .exact import Numbers
+        from .rounding import RandomRounding
 
-        off = Numbers(rounded=True).array
-        return self.exact([off(array) for array in inputs], _Moved(weights))
+        off = Numbers(seed).array
+        with RandomRounding(seed):
+            return self.exact([off(array) for array in inputs], _Moved(weights, seed))
 
     def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
         """The calls of the modules inside."""
@@ -336,10 +339,10 @@ def fill_weights(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
 class _Moved(Mapping[str, "Array"]):
     """Weights of which all numbers are half a digit of float32 off, each made when it is read: float64 takes twice the memory."""
 
-    def __init__(self, weights: Mapping[str, Array]) -> None:
+    def __init__(self, weights: Mapping[str, Array], seed: int) -> None:
         from .exact import Numbers
 
-        self.weights, self.numbers = weights, Numbers(rounded=True)
+        self.weights, self.numbers = weights, Numbers(seed)
 
     def __getitem__(self, key: str) -> Array:
         return self.numbers.array(self.weights[key])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 """From inputs in order, and weights by key, to outputs in order."""
 
+Moved = Callable[["Sequence[Array]", "Mapping[str, Array]", int], "list[Array]"]
+"""The same with rounding errors, which depend on a seed."""
+
 Calls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
 """The same, but to the calls of the modules inside."""
 
@@ -30,7 +33,7 @@ Steps = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
 class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
     so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantised
-    model that it was made of, `exact` the same model in float64, `moved` that with all its numbers half a digit off. `step` is a step of
+    model that it was made of, `exact` the same model in float64, `moved` that with the rounding errors of float32. `step` is a step of
     training, if the import has that. `judge` says, after a run, who ran the model if it is not the runtime that it is made for."""
 
     what: str
@@ -41,6 +44,6 @@ class Origin(Record):
     seconds: float = 0.0
     rounded: Run | None = None
     exact: Run | None = None
-    moved: Run | None = None
+    moved: Moved | None = None
     step: Steps | None = None
     judge: Callable[[], str] | None = None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
     from ..model import Model
-    from .origin import Origin, Run
+    from .origin import Origin
     from .training import Step
 
 
@@ -35,8 +35,15 @@ SLACK = 2.0
 """How much farther from float64 than the original a result may be, as its digits fall otherwise."""
 
 
+KERNELS = 4.0
+"""How much farther than rounding errors move a result it may be: exp, tanh and erf of good libraries are up to 4 digits in the last place
+off, where a rounding error is at most one."""
+_RUNS = 3
+"""How many times rounding errors are drawn: those of one run may cancel, where an output has few numbers."""
+
+
 WORST = 1e-2
-"""How far the original may be from float64 for that to be a measure."""
+"""How far the original may be from float64, or rounding errors may move that, for the distance to be a measure."""
 
 
 class Proof(Record):
@@ -68,7 +75,7 @@ class NotProved(Exception):
 
 
 class Unsteady(NotProved):
-    """The original is so far from itself in float64 that nothing is known."""
+    """The original is so far from itself in float64, or rounding errors move it so far, that nothing is known."""
 
 
 Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
@@ -76,14 +83,23 @@ Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
 
 
 def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Sequence[Sizes] = ()) -> Proof:
-    """Compares, for this number of sizes, or for those that are given. Raises `NotProved`."""
+    """Compares, for this number of sizes, or for those that are given. Where rounding errors are larger than the limit, a wrong model that
+    differs by less could pass: so it must also pass with weights nearer to its own, with which most models are steadier. Raises
+    `NotProved`."""
     _compare_keys(model, origin)
     try:
-        return _prove_with_noise(model, origin, seed, sizes, at, NOISE)
+        proof = _prove_with_noise(model, origin, seed, sizes, at, NOISE)
     except Unsteady:
         if not origin.redrawn:
             raise
         return _prove_with_noise(model, origin, seed, sizes, at, LITTLE)
+    if not proof.inexact or not origin.redrawn:
+        return proof
+    try:
+        steadier = _prove_with_noise(model, origin, seed, sizes, at, LITTLE)
+    except Unsteady:
+        return proof
+    return min(proof, steadier, key=lambda one: one.inexact)
 
 
 def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, at: Sequence[Sizes], noise: float) -> Proof:
@@ -309,7 +325,8 @@ class _Judge:
 
     Results of the origin have rounding errors of their own. A file whose results depend on how sums are rounded gives others in any other
     program. So a target may be about as far from what is computed in float64 as the origin is itself, or as that moves if all numbers are
-    half a digit off; but where the origin is so far that it says nothing, only if another target is as near as that.
+    half a digit off and all steps round at random; but where the origin is so far that it says nothing, only if another target is as near
+    as that.
     """
 
     def __init__(
@@ -326,17 +343,19 @@ class _Judge:
         return self._evaluated(self.origin.exact)
 
     @cached_property
-    def moved(self) -> list[Array] | None:
-        """The same with all numbers half a digit off."""
-        return self._evaluated(self.origin.moved)
+    def moved(self) -> list[list[Array]]:
+        """The same with rounding errors, a few times."""
+        run = self.origin.moved
+        runs = [] if run is None else [self._evaluated(run, seed) for seed in range(_RUNS)]
+        return [outputs for outputs in runs if outputs is not None]
 
-    def _evaluated(self, run: Run | None) -> list[Array] | None:
+    def _evaluated(self, run: Callable[..., list[Array]] | None, *seed: int) -> list[Array] | None:
         from .exact import NotEvaluated
 
         if run is None:
             return None
         try:
-            made = run(self.inputs, self.weights)
+            made = run(self.inputs, self.weights, *seed)
         except NotEvaluated:
             return None
         same = len(made) == len(self.expected) and all(a.shape == b.shape for a, b in zip(made, self.expected, strict=True))
@@ -364,17 +383,17 @@ class _Judge:
         if self.exact is None or not is_float(own):
             raise NotProved(f"{where} differs by {found:.2g} of its largest value")
         mine, its = difference(own, self.exact[at]), difference(self.expected[at], self.exact[at])
-        if mine <= LIMIT or mine <= SLACK * self._sensitivity(at):
+        far = 0.0 if mine <= LIMIT else self._rounding(at)
+        if mine <= LIMIT or (far <= WORST and mine <= min(KERNELS * far, SLACK * WORST)):
             self.confirmed.add(at)
         elif not (mine <= SLACK * its and (its <= WORST or at in self.confirmed)):
-            error = Unsteady if its > WORST else NotProved
+            error = Unsteady if max(its, far) > WORST else NotProved
             raise error(f"{where} differs by {found:.2g} of its largest value, by {mine:.2g} from float64; the original by {its:.2g}")
         self.inexact = max(self.inexact, its)
         return mine
 
-    def _sensitivity(self, at: int) -> float:
-        """How far an output moves if all numbers are half a digit off; nothing where that is so far that it says nothing."""
-        if self.exact is None or self.moved is None:
+    def _rounding(self, at: int) -> float:
+        """How far rounding errors move an output."""
+        if self.exact is None:
             return 0.0
-        found = difference(self.moved[at], self.exact[at])
-        return found if found <= WORST else 0.0
+        return max((difference(outputs[at], self.exact[at]) for outputs in self.moved), default=0.0)

@@ -1,0 +1,57 @@
+"""Rounding errors made on purpose: float64 computations whose intermediate results have the rounding errors of float32.
+
+In: what an operator computed in float64. Out: the same numbers, each rounded to one of the two numbers of float32 next to it, up or down at
+random. Always: a number that float32 has stays as it is, so copies, maxima and integers are exact, as they are in float32. How far this
+moves the outputs of a model says how far rounding errors can take them: `layer_norm` of almost equal numbers enlarges the last digit of
+each, and `gelu` loses digits of `1 + tanh(x)` inside, where moving the inputs and the weights alone shows nothing. (Monte Carlo
+arithmetic: Stott Parker, 1997.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch._decomp import decomposition_table
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.elements import Array
+
+
+def round_at_random(array: Array, generator: np.random.Generator) -> Array:
+    """The numbers of a float64 array, each rounded up or down to float32. Infinite and larger numbers stay as they are."""
+    with np.errstate(over="ignore"):
+        nearest = array.astype(np.float32)
+    beyond = np.nextafter(nearest, np.where(array > nearest, np.float32(np.inf), np.float32(-np.inf)))
+    chosen = np.where(generator.integers(2, size=array.shape) == 0, nearest, beyond).astype(np.float64)
+    return np.where((nearest == array) | ~np.isfinite(chosen), array, chosen)
+
+
+class RandomRounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # PyTorch annotates no part of a mode
+    """PyTorch rounds the results of all its float64 operators in this way. Operators such as `gelu` are computed in their steps, each of
+    which is rounded."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._generator = np.random.default_rng(seed)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in decomposition_table:
+            with self:
+                result = decomposition_table[func](*args, **(kwargs or {}))
+            if result is not NotImplemented:
+                return result
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view:  # a view has the numbers of its input, which may have more digits
+            for tensor in tree_iter(result):
+                self._round(tensor)
+        return result
+
+    def _round(self, tensor: object) -> None:
+        """Rounds in place, which keeps the layout that the code around may depend on."""
+        import torch
+
+        if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64:
+            tensor.copy_(torch.from_numpy(round_at_random(tensor.numpy(), self._generator)))
