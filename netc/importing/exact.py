@@ -1,8 +1,8 @@
 """An ONNX file evaluated in float64, by the reference implementation of the onnx package.
 
 In: a model in float32, float16 or bfloat16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed
-is what the file says, operator by operator, a few of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only for
-files on which these two disagree. With a `seed`, all numbers of the file and of its inputs but integers are half a digit of their type
+is what the file says, operator by operator, a few of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only
+for files on which these two disagree. With a `seed`, all numbers of the file and of its inputs but integers are half a digit of their type
 off, up or down, and the results of its operators are rounded to float32 at random: the outputs move as far as rounding errors move them.
 `run_reference` is the same in the file's own types, for files that ONNX Runtime cannot run.
 """
