@@ -70,35 +70,22 @@ def emit_inline(
         return UNKNOWN
     given = _given(entry, actual, bound, session, scope.frame)
     node = entry.graph.nodes[0]
-    inputs = actual.outer(node.inputs)
+    inputs, at = actual.outer(node.inputs), span or node.span
     seen = _seen_from(node, given, entry.graph)
     outputs = tuple([Value(t, span or v.span, spatial=v.spatial, weak=v.weak) for v, t in zip(node.outputs, seen.types, strict=True)])
     copy: Node
     if isinstance(node, OpNode):
         tails, parts, specs = tuple[ValueTuple, ...](), actual.outer_parts(node.parts), seen.specs
         if shared is not None:
-            check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, span or node.span, session)
-        at, shared = span or node.span, shared or node.shared
+            check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, at, session)
+        shared = shared or node.shared
         assert seen.op is not None
         copy = OpNode(seen.op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
     else:
-        tails = _tails_of(node.graph, outputs)
+        tails, modules, scan, frozen = _tails_of(node.graph, outputs), node.modules, node.scan, node.frozen
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
         arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(
-            node.graph,
-            inputs,
-            outputs,
-            label,
-            span or node.span,
-            node.modules,
-            node.shared,
-            arguments,
-            tuples,
-            tails,
-            node.scan,
-            node.frozen,
-        )
+        copy = CallNode(node.graph, inputs, outputs, label, at, modules, node.shared, arguments, tuples, tails, scan, frozen)
     add_node(copy, scope, session)
     return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
 
