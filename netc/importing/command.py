@@ -46,7 +46,7 @@ class ImportedSpec(Record):
     seconds: tuple[float, float, float]
     arrays: tuple[TableArray, ...] = ()
     notes: tuple[str, ...] = ()
-    """What users should know, in whole sentences."""
+    """Notes for the user, in whole sentences."""
 
     @property
     def files(self) -> dict[str, dict[str, TableArray]]:
@@ -145,7 +145,7 @@ def _written(origin: Origin, begun: float, *, verify: bool, seed: int, name: str
 
 
 class _Made(Record):
-    """A text, the model that it compiles to, and what users should know."""
+    """A text, the model that it compiles to, and the notes for the user."""
 
     text: str
     model: Model

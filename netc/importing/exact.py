@@ -103,19 +103,20 @@ def _run_rounded(run: Callable[..., tuple[Any, ...]], generator: np.random.Gener
 
 
 def find_defect(model: onnx.ModelProto) -> str:
-    """What ONNX's checker has against a model, in short; nothing if that is only what every runtime can do without."""
+    """The first error of ONNX's checker in a model, shortened; empty if there is none. Missing shapes, which no runtime needs, do not
+    count."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graphs = [copy.graph]
     for graph in graphs:
         graphs += [inner for node in graph.node for a in node.attribute for inner in (a.g, *a.graphs) if a.type in (a.GRAPH, a.GRAPHS)]
         for info in (*graph.input, *graph.output, *graph.value_info):
-            info.type.tensor_type.shape.SetInParent()  # which the checker requires, and no runtime
+            info.type.tensor_type.shape.SetInParent()  # the checker requires a shape, even an empty one
     try:
         onnx.checker.check_model(copy)
     except onnx.checker.ValidationError as error:
         return " ".join(str(error).split())[:300]
-    except ValueError:  # a model of more than 2 GiB, which protobuf does not write
+    except ValueError:  # protobuf does not write more than 2 GiB
         return ""
     return ""
 

@@ -1,4 +1,4 @@
-"""ONNX files as origins, run by ONNX Runtime, or where it cannot by the reference implementation of the onnx package."""
+"""ONNX files as origins of imports. ONNX Runtime runs them, or the reference implementation of the onnx package if it cannot."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ UNVERIFIED = "`--no-verify` imports it without a comparison"
 
 
 def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False, outputs: Sequence[str] = ()) -> Origin:
-    """The file as an origin. `fixed` are values of inputs and sizes of axes, `outputs` the tensors that are its outputs instead of its own.
-    With `dequantize` the float model that it represents is the origin, and the file what that is compared with. Raises `ImportFailed`."""
+    """The file as an origin. `fixed` are values of inputs and sizes of axes, `outputs` are the tensors to output in place of its own
+    outputs. With `dequantize`, the origin is the float model that the file represents, and it is compared with the file. Raises
+    `ImportFailed`."""
     from netc.compiler.frontends.onnx import float_model, from_file
 
     begun = time.monotonic()
@@ -33,13 +34,13 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
     own = _Run(lambda: _with_outputs(path, outputs) if outputs else path, fixed)
     if not dequantize:
         return _make_origin(path, imported, own, seconds)
-    # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds what it multiplies
+    # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds the other factor too.
     floats = _Run(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
     return _make_origin(path, imported, floats, seconds, own)
 
 
 def _with_outputs(path: str, outputs: Sequence[str]) -> bytes:
-    """The file with other outputs."""
+    """The bytes of the file with other outputs."""
     import onnx
 
     from netc.compiler.frontends.onnx import choose_outputs
@@ -56,7 +57,7 @@ def _make_origin(path: str, imported: Imported, run: _Run, seconds: float, round
 
 
 class _Run:
-    """Runs a file, or the bytes of one, as it is. `judge` says who runs it, if it is not ONNX Runtime."""
+    """Runs a file, or the bytes of one, as it is. `judge` is a sentence about the program that runs it, empty for ONNX Runtime."""
 
     def __init__(self, source: Callable[[], str | bytes], fixed: Mapping[str, object], *, optimize: bool = True) -> None:
         self.source, self.fixed, self.optimize = source, fixed, optimize
@@ -83,7 +84,7 @@ class _Run:
         return self._run_reference(feeds)
 
     def _refuse_invalid(self, error: RuntimeFailure) -> None:
-        """Raises `ImportFailed` for a file that ONNX's own checker refuses too: it has no meaning that could be compared."""
+        """Raises `ImportFailed` for a file that ONNX's own checker refuses too, since its results are not defined."""
         from .exact import find_defect
 
         why = find_defect(self._model)
@@ -135,7 +136,7 @@ class _Run:
             return feeds
         try:
             made = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run_model(wanted=wanted, feeds=feeds)
-        except (ValueError, RuntimeFailure):  # a ValueError: protobuf writes no more than 2 GiB
+        except (ValueError, RuntimeFailure):  # protobuf raises a ValueError for more than 2 GiB
             return {}
         return {**feeds, **dict(zip(wanted, made, strict=True))}
 
@@ -148,7 +149,7 @@ class _Run:
 
     @cached_property
     def _input_names(self) -> list[str]:
-        """The names of what must be given, in order."""
+        """The names of the inputs without stored values, in order."""
         import onnx
 
         source = self.source()
