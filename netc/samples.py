@@ -45,6 +45,14 @@ def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
     raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
 
 
+def with_size(program: Program, sizes: Mapping[str, int], name: str, size: int) -> tuple[dict[str, int], dict[str, tuple[int, ...]]] | None:
+    """These sizes with another one of a dimension, and the shapes of the inputs; None if a `where` does not allow it."""
+    found = {**sizes, name: size}
+    if not _allowed(program, found):
+        return None
+    return found, {value.name: tuple(evaluate(d, found) for d in value.type.shape) for value in program.main.inputs}
+
+
 def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
     """The same for several sizes, all of them different as far as the conditions allow, and none so small that a tensor within the model is
     empty: those of the dimensions, and shapes by name."""

@@ -29,6 +29,8 @@ class Imported(Record):
     """Whether its conditions may be narrower than the model. netc then leaves out those without which the text still agrees."""
     stated: tuple[str, ...] = ()
     """The conditions that the user stated, which always stay."""
+    further: tuple[tuple[str, int], ...] = ()
+    """Sizes of symbolic dimensions at which the text is compared with the model too."""
     otherwise: Callable[[], Imported] | None = None
     """Reads the source in another way, which gives a longer text. It is used if this text is not proved."""
 

@@ -26,10 +26,11 @@ from netc.dsl.record import Record, replace
 
 from ..analysis import Choice, analyse
 from ..api import model_of
+from ..samples import several_shapes, with_size
 from ..stored import SUFFIX, TextWithArrays
 from ..writing import write_files
-from .domain import domain_of
-from .proof import NotProved, Proof, prove
+from .domain import Domain, domain_of
+from .proof import NotProved, Proof, Sizes, prove
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -133,7 +134,7 @@ def _written(origin: Origin, begun: float, *, verify: bool, seed: int, name: str
     proof = None
     if verify:
         try:
-            proof = prove(made.model, origin, seed, at=() if domain is None else domain.sizes)
+            proof = prove(made.model, origin, seed, at=_proved_sizes(made.model, origin, domain))
         except NotProved:
             if domain is None or not domain.is_wider:
                 raise
@@ -142,6 +143,13 @@ def _written(origin: Origin, begun: float, *, verify: bool, seed: int, name: str
     made.model.weights = origin.imported.weights
     seconds = (origin.seconds, compiled - begun, time.monotonic() - compiled)
     return ImportedSpec(made.text, made.model, proof, seconds, writer.arrays, made.notes)
+
+
+def _proved_sizes(model: Model, origin: Origin, domain: Domain | None) -> list[Sizes]:
+    """The sizes for the proof: those of the domain or usual ones, and what the import asks for."""
+    usual: list[Sizes] = list(several_shapes(model.program, 2) if domain is None else domain.sizes)
+    further = [with_size(model.program, usual[0][0], name, size) for name, size in origin.imported.further]
+    return [*usual, *(sizes for sizes in further if sizes is not None)]
 
 
 class _Made(Record):

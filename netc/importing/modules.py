@@ -22,6 +22,7 @@ from netc.compiler.frontends.base import ImportFailed, Obstacle
 from netc.compiler.ir.elements import array_of, is_float, tensor_of
 from netc.dsl.record import replace
 
+from ..samples import BATCH
 from .origin import Origin
 from .stages import Call, calls_of, tensors_in
 
@@ -189,9 +190,17 @@ def module_origin(
     """The module as an origin: its arguments are example tensors, and values that stay as they are. `dims` are the names of symbolic axes.
     With `train` it is also what the module does in training. `stated` and `implied_batch`: see `from_module`. Raises `ImportFailed`."""
     from netc.compiler.frontends.torch import from_module
+    from netc.compiler.frontends.torch.exporting import FixedSize
+
+    from .lengths import read_at_lengths
 
     begun = time.monotonic()
-    imported = from_module(module, (tuple(positional), dict(named)), dims, train=train, stated=stated, implied_batch=implied_batch)
+    try:
+        imported = from_module(module, (tuple(positional), dict(named)), dims, train=train, stated=stated, implied_batch=implied_batch)
+    except FixedSize as fixed:
+        if train or not dims or fixed.name == BATCH:
+            raise
+        imported = read_at_lengths(module, (positional, named), dims, fixed, stated, implied_batch)
     run = _Run(module, positional, named)
     seconds = time.monotonic() - begun
     moved = None if run.is_rounded else run.moved
