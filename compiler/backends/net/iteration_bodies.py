@@ -1,7 +1,8 @@
-"""Iterations over several lists of modules: `attns.{i}` in the body of a `repeat`, where each label has its number.
+"""Writes iterations over several lists of modules as one body, with labels such as `attns.{i}`.
 
-In: the body of an iteration, and what its labels begin with. Out: the body of all iterations, in which `{}` is in the place of the number.
-Always: a label is the same for another number; what no template can be in stays as it is, so that such iterations are no loop.
+In: the body of an iteration, and the beginnings of its labels. Out: the body of all iterations, with `{}` in place of the number. Always:
+the labels of two iterations give the same template. Labels without the number stay as they are, so that such iterations do not become a
+loop.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ from .tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps, T
 
 T = TypeVar("T")
 PLACE = "{}"
-"""Where the number of the iteration is in a label."""
+"""The placeholder for the number of the iteration in a label."""
 
 
 def with_templates(body: T, iteration: Iteration) -> T:
-    """The body with templates in the place of labels."""
+    """The body with templates in place of labels."""
 
     def change(part: Any) -> Any:
         if not isinstance(part, Stage | Group | Param) or not part.label:
             return None
-        return replace(part, label=_template(part.label, iteration))
+        return replace(part, label=_label_template(part.label, iteration))
 
     return changed(body, change)
 
 
 def has_templates(tree: Any) -> bool:
-    """Whether labels in the tree have the number of the iteration."""
+    """Whether a label in the tree is a template."""
     return is_within(tree, lambda part: PLACE in (getattr(part, "label", None) or ""))
 
 
-def filled(tree: T, counter: str) -> T:
-    """The tree with the name of the number in its templates."""
+def fill_templates(tree: T, counter: str) -> T:
+    """The tree with the loop's variable in its templates."""
 
     def change(part: Any) -> Any:
         label = getattr(part, "label", None) or ""
@@ -44,7 +45,7 @@ def filled(tree: T, counter: str) -> T:
     return changed(tree, change)
 
 
-def _template(label: str, iteration: Iteration) -> str:
+def _label_template(label: str, iteration: Iteration) -> str:
     for prefix in iteration.prefixes:
         own = f"{prefix}{iteration.number}"
         if label == own or label.startswith(f"{own}."):
@@ -53,8 +54,8 @@ def _template(label: str, iteration: Iteration) -> str:
 
 
 def steps_of(body: Body, carried: int, fresh: int) -> Chain | Steps:
-    """The body as what a loop does, where the input `carried` is `in`. It gets a name, by the number `fresh`, if it is read several times,
-    or where `in` is something else."""
+    """The body of a loop, in which `in` is the input `carried`. The input gets a name, by the number `fresh`, if it is read several times
+    or at a place where `in` means another tensor."""
     uses = [0, 0]
 
     def count(tree: Any, is_inside: bool) -> None:

@@ -16,7 +16,7 @@ from .arguments import is_default
 from .columns import Parameter, SizeOfInput
 from .families import Family
 from .formulas import IndexName, Term
-from .iteration_bodies import filled, has_templates
+from .iteration_bodies import fill_templates, has_templates
 from .names import free, identifier
 from .numbering import has_first, without_labels, without_numbers
 from .periods import folded
@@ -261,7 +261,7 @@ class Printer(Values):
         index = loop.start is not None or has_first(loop.body) or has_templates(loop.body)
         self.binders.append(self._fresh(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
-        body = filled(loop.body, COUNTERS[len(self.binders) - 1])
+        body = fill_templates(loop.body, COUNTERS[len(self.binders) - 1])
         if isinstance(body, Steps):
             text = "\n".join(["", *self._lines(body.statements, (body.result,)), ""])
         elif isinstance(body, Growing):

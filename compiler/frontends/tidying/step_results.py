@@ -1,7 +1,8 @@
-"""What is read of the steps of a loop over time, outside of it: the last states, and the results of all steps, which are stacked.
+"""The results of a loop over time that are read outside of it: the last states, and the results of all steps, which are stacked.
 
-In: the nodes of a graph, and a loop among them. Out: which results are read, and the nodes that make of the stacked results what was read.
-Always: a `stack` or `concat` of the results of all steps is an arrangement of the stacked ones, and what else is read is one position.
+In: the nodes of a graph, and a loop among them. Out: the results that are read, and the nodes that compute from the stacked results the
+tensors that were read. Always: a `stack` or `concat` of the results of all steps becomes a rearrangement of the stacked results. Every
+other reader gets one position of them.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from ..builder import GraphBuilder
 from .step_roles import State, TimeLoop
 
 Place = tuple[int, int]
-"""Of a tensor in a step: the number of its node, and of its result."""
+"""The place of a tensor in a step: the number of its node, and of the node's result."""
 
 
 class _Collection(Record):
-    """A `stack` or `concat` that reads a result of all steps in order, or in the opposite one, and what it has before and after them."""
+    """A `stack` or `concat` of one result of all steps. `flipped`: the last step comes first. `before` and `after` are its other inputs."""
 
     node: OpNode
     axis: int
@@ -33,7 +34,7 @@ class _Collection(Record):
 
 
 class StepResults:
-    """Those of one loop. `steps` has the ids of the nodes in it, and `stacked` the places of the results that are stacked."""
+    """The results of one loop. `steps` has the ids of its nodes, and `stacked` the places of the results that are stacked."""
 
     def __init__(self, graph: Graph, nodes: Sequence[Node], loop: TimeLoop) -> None:
         self.graph, self.loop = graph, loop
@@ -48,7 +49,7 @@ class StepResults:
         self.users = self._outer_users(nodes)
         self.used = self._used_places()
         self.stacked = [place for place in self.used if self._is_stacked(place)]
-        self.collections = {place: self._collections(place) for place in self.stacked}
+        self.collections = {place: self._find_collections(place) for place in self.stacked}
         self.reverse = loop.elements[0].reverse
 
     def wanted_axes(self) -> list[int]:
@@ -56,31 +57,31 @@ class StepResults:
         return [one.axis for found in self.collections.values() for one in found]
 
     def last_state(self, state: State, value: Value) -> Value:
-        """A state after the last step, as what is read of it."""
+        """The value that outside nodes read as the state after the last step; `value` if they read none."""
         place = (state.node, state.output)
-        return self._values(place)[-1] if place in self.used and place not in self.stacked else value
+        return self._values_at(place)[-1] if place in self.used and place not in self.stacked else value
 
     def as_stacked(self, place: Place, axis: int) -> Value | None:
-        """The tensor that is the stacked results as they are."""
+        """The tensor that equals the stacked results without a rearrangement; None if there is none."""
         return next((one.node.outputs[0] for one in self.collections[place] if self._is_as_stacked(one, axis)), None)
 
     def give_positions(self, place: Place, stacked: Value, axis: int, builder: GraphBuilder) -> None:
-        """Makes what is read of the results of one step alone."""
+        """Adds a `select` for each result of a single step that is read on its own."""
         collecting = {id(one.node) for one in self.collections[place]}
-        for step, value in enumerate(self._values(place)):
+        for step, value in enumerate(self._values_at(place)):
             if any(id(node) not in collecting for node in self.users.get(id(value), ())):
                 at = self.loop.count - 1 - step if self.reverse else step
                 builder.one("select", stacked, axis=axis, index=-1 if at == self.loop.count - 1 else at)
                 builder.graph.nodes[-1].outputs = (value,)
 
     def collected_nodes(self, place: Place, stacked: Value, axis: int, facts: Facts) -> dict[int, list[Node]]:
-        """By the ids of the nodes that collect the results, what is there instead."""
-        return {id(one.node): self._arranged(one, stacked, axis, facts) for one in self.collections[place]}
+        """The nodes that replace each node that collects the results, by the id of that node."""
+        return {id(one.node): self._arrange(one, stacked, axis, facts) for one in self.collections[place]}
 
-    # --- what is read ----------------------------------------------------------------------------------------------------
+    # --- results that are read --------------------------------------------------------------------------------------------------
 
     def _outer_users(self, nodes: Sequence[Node]) -> dict[int, list[Node | None]]:
-        """For the results of steps, the nodes that read them outside of the loop, None for the graph's own results."""
+        """For each result of a step, by id, the nodes outside of the loop that read it; None stands for the graph's results."""
         found: dict[int, list[Node | None]] = {}
         for node in nodes:
             for value in node.inputs if id(node) not in self.steps else ():
@@ -92,7 +93,7 @@ class StepResults:
         return found
 
     def _used_places(self) -> dict[Place, set[int]]:
-        """The results that are read outside, and of which steps."""
+        """The places of the results that are read outside, and the numbers of the steps of which they are read."""
         found: dict[Place, set[int]] = {}
         for key, (step, place) in sorted(self.places.items(), key=lambda item: (item[1][1], item[1][0])):
             if key in self.users:
@@ -100,24 +101,24 @@ class StepResults:
         return found
 
     def _is_stacked(self, place: Place) -> bool:
-        """Whether more is read of it than a state after the last step."""
+        """Whether a result is read of other steps than the last, or is no state."""
         is_state = any((one.node, one.output) == place for one in self.loop.states)
         return not is_state or self.used[place] != {self.loop.count - 1}
 
-    def _values(self, place: Place) -> list[Value]:
+    def _values_at(self, place: Place) -> list[Value]:
         """The results of all steps, in their order."""
         number, output = place
         return [node.outputs[output] for step in self.loop.steps if (node := step[number]) is not None]
 
-    def _collections(self, place: Place) -> list[_Collection]:
-        """What collects the result of all steps."""
-        values = self._values(place)
+    def _find_collections(self, place: Place) -> list[_Collection]:
+        """The nodes that collect the result of all steps."""
+        values = self._values_at(place)
         users = {id(node): node for node in self.users.get(id(values[0]), ()) if isinstance(node, OpNode)}
-        found = [self._collection(node, values) for node in users.values() if isinstance(node.op, Stack | Concat)]
+        found = [self._as_collection(node, values) for node in users.values() if isinstance(node.op, Stack | Concat)]
         return [one for one in found if one is not None] if len(values) == self.loop.count else []
 
-    def _collection(self, node: OpNode, values: Sequence[Value]) -> _Collection | None:
-        """The node as what collects these; None if it reads them in another order, or other results of the loop too."""
+    def _as_collection(self, node: OpNode, values: Sequence[Value]) -> _Collection | None:
+        """The node as a collection of these values; None if it has them in another order, or other results of the loop too."""
         axis = node.op.args["axis"] % node.outputs[0].type.rank
         if isinstance(node.op, Concat) and not isinstance(values[0].type.shape[axis], int):
             return None
@@ -129,14 +130,14 @@ class StepResults:
             return None
         return _Collection(node, axis, order[at:end] != forwards, node.inputs[:at], node.inputs[end:])
 
-    # --- what is made ----------------------------------------------------------------------------------------------------
+    # --- new nodes -------------------------------------------------------------------------------------------------------------
 
     def _is_as_stacked(self, one: _Collection, axis: int) -> bool:
         is_all = isinstance(one.node.op, Stack) and not one.before and not one.after
         return is_all and one.axis == axis and one.flipped == self.reverse
 
-    def _arranged(self, one: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
-        """The nodes that make the result of a node which collects, of the stacked results."""
+    def _arrange(self, one: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
+        """The nodes that compute the result of a collecting node from the stacked results."""
         if stacked is one.node.outputs[0]:
             return []
         builder = GraphBuilder(self.graph.name, "block", facts, self.graph.span)

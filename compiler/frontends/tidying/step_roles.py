@@ -1,7 +1,8 @@
-"""Whether nodes that come again are the steps of a loop over time: where each of them takes its tensors from.
+"""Decides whether repeating nodes are the steps of a loop over time, by the sources of their inputs.
 
-In: the nodes of a graph, and where they repeat themselves. Out: a `TimeLoop`, None if the steps take tensors in other ways than a `scan`
-does. Always: what holds of one step holds of all of them; only the last one may lack nodes, whose results nothing would read.
+In: the nodes of a graph, and a run in which they repeat. Out: a `TimeLoop`; None if the steps get tensors in other ways than a `scan` does.
+Always: all steps have the same nodes with inputs from the same sources. Only the last step may lack nodes, if nothing would read their
+results.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from ...ops.parameter_of import ParameterOf
 from ...ops.slicing import Select, Slice
 
 LEAST = 3
-"""Two steps are as long as a loop of them."""
+"""The least number of steps: two of them are no longer than a loop."""
 LEAST_NODES = 6
-"""The number of nodes without parameters, of all steps together, from which on a loop is easier to read."""
+"""The least number of nodes in all steps together from which a loop without shared parameters is easier to read."""
 
 
 class Position(Record):
@@ -35,14 +36,14 @@ class Position(Record):
 
 
 class Own(Record):
-    """What a node of the same step gives, by their numbers."""
+    """A result of a node of the same step."""
 
     node: int
     output: int
 
 
 class State(Record):
-    """What a node of the step before gives, and what the first step has instead."""
+    """A result of a node of the step before. The first step gets `start` instead."""
 
     node: int
     output: int
@@ -50,7 +51,8 @@ class State(Record):
 
 
 class Element(Record):
-    """A position of a tensor: `first` is that of the first step, and each step takes the next one, or the one before if `reverse`."""
+    """The position of a tensor that a step gets. The first step gets `first`, and each further one the next, or the previous if
+    `reverse`."""
 
     whole: Value
     axis: int
@@ -69,8 +71,8 @@ Role = Own | State | Element | Outer
 
 
 class TimeLoop(Record):
-    """`steps` have their nodes, None where the last one lacks a node. `roles` are those of the inputs of each node. A node of `taken` is no
-    operator of the step: it takes that element."""
+    """A loop. `steps` has the nodes of each step, with None for a node that the last step lacks. `roles` has the role of each input of each
+    node. The nodes in `taken` are no operators of the step: they only select the element."""
 
     steps: tuple[tuple[Node | None, ...], ...]
     roles: tuple[tuple[Role, ...], ...]
@@ -82,7 +84,7 @@ class TimeLoop(Record):
 
     @property
     def template(self) -> tuple[Node, ...]:
-        """The nodes of the second step, which takes everything as the later ones do."""
+        """The nodes of the second step. The first one gets start values instead of states."""
         return self.steps[1]  # type: ignore[return-value]
 
     @property
@@ -104,7 +106,7 @@ class TimeLoop(Record):
 
 
 def position_of(node: Node | None) -> Position | None:
-    """The position that a node takes of its input; None if it does something else."""
+    """The position that a node selects from its input; None for other nodes."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Select | Slice):
         return None
     x, args = node.inputs[0], node.op.args
@@ -122,8 +124,8 @@ def position_of(node: Node | None) -> Position | None:
 def matched_loop(
     nodes: Sequence[Node], sequence: Sequence[Node], kinds: Sequence[int], start: int, period: int, full: int
 ) -> TimeLoop | None:
-    """The loop whose steps begin at `start` of the sequence, `full` of them whole; None if it is none."""
-    return _Matching(nodes, sequence, kinds, start, period, full).loop()
+    """The loop with `full` complete steps from `start` of the sequence on; None if they are no loop."""
+    return _Matching(nodes, sequence, kinds, start, period, full).match_loop()
 
 
 class _Matching:
@@ -142,21 +144,21 @@ class _Matching:
         self.rest = [(kinds[at], sequence[at]) for at in rest]
         self.kinds = kinds[start : start + period]
 
-    def loop(self) -> TimeLoop | None:
-        """The loop, if all that the steps take has a role."""
-        if len(self.steps) < 2 or any(self._roles(number, 3) is None for number in range(self.period)):
+    def match_loop(self) -> TimeLoop | None:
+        """The loop; None if an input of a step has no role."""
+        if len(self.steps) < 2 or any(self._find_roles(number, 3) is None for number in range(self.period)):
             return None  # most fail here, before all steps are compared
         self._add_cut_step()
-        found = [self._roles(number) for number in range(self.period)]
+        found = [self._find_roles(number) for number in range(self.period)]
         roles = tuple(one for one in found if one is not None)
         if len(self.steps) < LEAST or len(roles) < self.period:
             return None
-        taken = self._taken(roles)
+        taken = self._taken_elements(roles)
         loop = None if taken is None else TimeLoop(tuple(map(tuple, self.steps)), roles, taken)
         return loop if loop is not None and self._is_loop(loop) else None
 
     def _is_loop(self, loop: TimeLoop) -> bool:
-        """Whether a person would write one: something is scanned, all in one direction, and something is carried."""
+        """Whether a person would write it as a loop: it goes through an axis in one direction, has a state, and is long enough."""
         starts: dict[tuple[int, int], Value] = {}
         if any(starts.setdefault((one.node, one.output), one.start) is not one.start for one in loop.states):
             return False
@@ -167,7 +169,7 @@ class _Matching:
     # --- the last step ---------------------------------------------------------------------------------------------------
 
     def _add_cut_step(self) -> None:
-        """A last step of which only some nodes are there, if it takes the next position."""
+        """Adds an incomplete last step, if it gets the next position. torch.export drops nodes whose results nothing reads."""
         step: list[Node | None] = []
         rest = list(self.rest)
         for kind in self.kinds:
@@ -177,7 +179,7 @@ class _Matching:
         number = len(self.steps) - 1
         added = {id(v): (number, k, o) for k, node in enumerate(step) if node is not None for o, v in enumerate(node.outputs)}
         self.places |= added
-        roles = [self._roles(k) for k in range(self.period)]
+        roles = [self._find_roles(k) for k in range(self.period)]
         carries = any(isinstance(role, State) for k, node in enumerate(step) if node is not None for role in roles[k] or ())
         if None in roles or not carries or sum(node is not None for node in step) * 2 < self.period:
             self.steps.pop()
@@ -185,16 +187,16 @@ class _Matching:
 
     # --- roles -----------------------------------------------------------------------------------------------------------
 
-    def _roles(self, number: int, most: int | None = None) -> tuple[Role, ...] | None:
-        """The roles of the inputs of a node, None if one has none. `most`: of that many steps."""
+    def _find_roles(self, number: int, most: int | None = None) -> tuple[Role, ...] | None:
+        """The roles of a node's inputs; None if one has no role. `most` limits the number of steps that are compared."""
         nodes = [step[number] for step in self.steps[:most]]
         present = [node for node in nodes if node is not None]
         columns = zip(*(node.inputs for node in present), strict=True)
-        roles = [self._role(column) for column in columns]
+        roles = [self._find_role(column) for column in columns]
         return None if None in roles else tuple(role for role in roles if role is not None)
 
-    def _role(self, values: Sequence[Value]) -> Role | None:
-        """What the steps take there, of the first ones on."""
+    def _find_role(self, values: Sequence[Value]) -> Role | None:
+        """The role of an input, by its values in the steps from the first one on."""
         places = [self.places.get(id(value)) for value in values]
         first, second = places[:2] if len(places) > 1 else (places[0], None)
         if second is None:
@@ -210,19 +212,19 @@ class _Matching:
         keys = [self._constant_key(value) for value in values]
         if all(key == keys[0] for key in keys):
             return Outer(values[0])
-        found = [self._position(value) for value in values]
+        found = [self._position_of(value) for value in values]
         positions = [one for one in found if one is not None]
-        return _element(positions) if len(positions) == len(found) else None
+        return _as_element(positions) if len(positions) == len(found) else None
 
     def _constant_key(self, value: Value) -> object:
-        """Equal for the same tensor, and for tables of the same numbers, of which torch.export makes one for each step."""
+        """A key that is equal for the same tensor, and for equal tables, since torch.export writes a table for each step."""
         maker = self.makers.get(id(value))
         if isinstance(maker, OpNode) and isinstance(maker.op, TableOperator | ParameterOf) and maker.shared is None:
             return type(maker.op), repr({name: strict_key(one) for name, one in maker.op.args.items()})
         return id(value)
 
-    def _position(self, value: Value) -> Position | None:
-        """The position that a tensor from around is."""
+    def _position_of(self, value: Value) -> Position | None:
+        """The position that a tensor from outside of the loop is; None if it is none."""
         maker = self.makers.get(id(value))
         if not isinstance(maker, OpNode):
             return None
@@ -233,22 +235,23 @@ class _Matching:
             return Position(maker.inputs[0], axis, next(at for at, one in enumerate(maker.outputs) if one is value), True)
         return position_of(maker)
 
-    def _taken(self, roles: Sequence[tuple[Role, ...]]) -> dict[int, Element] | None:
-        """The nodes that take a position which is another one in each step, and what they take; None if that is no element."""
+    def _taken_elements(self, roles: Sequence[tuple[Role, ...]]) -> dict[int, Element] | None:
+        """The nodes that select another position in each step, with the element that they select; None if the positions are not in a
+        row."""
         found: dict[int, Element] = {}
         for number in range(self.period):
             positions = [one for step in self.steps if (one := position_of(step[number])) is not None]
             if len({one.index for one in positions}) < 2:
                 continue
-            element = _element(positions) if isinstance(roles[number][0], Outer) else None
+            element = _as_element(positions) if isinstance(roles[number][0], Outer) else None
             if element is None:
                 return None
             found[number] = element
         return found
 
 
-def _element(positions: Sequence[Position]) -> Element | None:
-    """Positions in a row, forwards or backwards, as an element."""
+def _as_element(positions: Sequence[Position]) -> Element | None:
+    """Consecutive positions, ascending or descending, as an element; None for others."""
     first, second = positions[:2] if len(positions) > 1 else (positions[0], positions[0])
     step = second.index - first.index
     same = all((one.whole, one.axis, one.kept) == (first.whole, first.axis, first.kept) for one in positions)

@@ -1,7 +1,7 @@
-"""A loop over time as a call of one step, which runs for each position.
+"""Writes a loop over time as a `scan`: a call of one step that runs for each position.
 
-In: a graph, its nodes, and a loop among them. Out: the nodes with a `scan` in the place of the steps, and the shared modules that the graph
-still declares. Always: what reads a result of a step reads the same `Value`, which is a position of the stacked results then.
+In: a graph, its nodes, and a loop among them. Out: the nodes with a `scan` in place of the steps, and the shared modules that the graph
+still declares. Always: readers of a step's result keep their `Value`, which becomes a position of the stacked results.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .step_results import Place, StepResults
 from .step_roles import Element, Outer, Own, Role, State, TimeLoop
 
 _STARTS = "zeros", "start"
-"""The names of tables that states start with, of zeros and of others."""
+"""The names of tables with start values: of zeros, and of others."""
 
 
 def scan_nodes(graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> tuple[list[Node], list[SharedModule]] | None:
-    """The nodes and the declared modules; None for a loop that a `scan` cannot be, or not in fewer lines."""
+    """The nodes and the declared modules; None if the loop cannot be written as a `scan`."""
     try:
-        return _Writer(graph, nodes, loop, facts).write()
+        return _Writer(graph, nodes, loop, facts).write_scan()
     except ImportRefused:
         return None
 
@@ -42,17 +42,17 @@ class _Writer:
         self.inner.graph.around = graph
         self.makers = {id(value): node for node in nodes for value in node.outputs}
         self.starts: list[OpNode] = []
-        """Tables that states start with."""
+        """Tables with start values of states."""
         self.results = StepResults(graph, nodes, loop)
         self.elements = sorted(loop.elements, key=lambda one: -self.results.wanted_axes().count(one.axis))
-        """The first one has the axis that most of the results get."""
+        """The elements. The first one has the axis along which most results are stacked."""
         self.reverse = self.elements[0].reverse
         self.axis = self.elements[0].axis
         self.own_modules = self._own_modules()
 
-    def write(self) -> tuple[list[Node], list[SharedModule]]:
+    def write_scan(self) -> tuple[list[Node], list[SharedModule]]:
         """The nodes and the declared modules."""
-        call, results = self._call(), self.results
+        call, results = self._build_call(), self.results
         self.outer.graph.nodes.append(call)
         states = len(self.loop.states)
         stacked = [
@@ -73,7 +73,7 @@ class _Writer:
     # --- shared modules --------------------------------------------------------------------------------------------------
 
     def _own_modules(self) -> set[int]:
-        """The modules that nothing else uses than one node of each step: they are stages of the step."""
+        """The ids of modules that only one node of each step uses: they become stages of the step."""
         template = [node for k, node in enumerate(self.loop.template) if k not in self.loop.taken]
         uses = [node.shared for node in self.nodes if node.shared is not None]
         passed = {id(module) for node in self.nodes if isinstance(node, CallNode) for module in node.modules}
@@ -90,13 +90,13 @@ class _Writer:
 
     # --- the step --------------------------------------------------------------------------------------------------------
 
-    def _call(self) -> CallNode:
-        """The call of the step for all positions."""
+    def _build_call(self) -> CallNode:
+        """Builds the step, and the call that runs it for all positions."""
         loop, inner = self.loop, self.inner
         template = loop.template
         states = {(one.node, one.output): inner.input(one.start.type, self._state_name(one)) for one in loop.states}
         elements = {one: inner.input(self._element_type(one), self._element_name(one)) for one in self.elements}
-        scanned = [self._scanned(one) for one in self.elements]
+        scanned = [self._scanned_tensor(one) for one in self.elements]
         outside: dict[int, tuple[Value, Value]] = {}
         results: dict[Place, Value] = {}
 
@@ -117,26 +117,30 @@ class _Writer:
             if element is not None or (element := self._squeezed(node, roles)) is not None:
                 results[number, 0] = given[element] if number in loop.taken else elements[element]
                 continue
-            copy = self._copy(node, tuple(map(tensor, roles)))
+            copy = self._copy_node(node, tuple(map(tensor, roles)))
             inner.graph.nodes.append(copy)
             results |= {(number, at): value for at, value in enumerate(copy.outputs)}
         captured = list(outside.values())
         inner.graph.inputs += [value for _, value in captured]
         inner.graph.captures = len(captured)
-        self._close([results[place] for place in (*states, *self.results.stacked)])
+        self._close_body([results[place] for place in (*states, *self.results.stacked)])
         drop_nodes(inner.graph)
         for place, value in states.items():
             results[place].name = value.name or results[place].name
+        return self._scan_call((*scanned, *(value for value, _ in captured)))
+
+    def _scan_call(self, inputs: Sequence[Value]) -> CallNode:
+        """The call of the step. `inputs` are the scanned and the captured tensors."""
+        states, body, span = self.loop.states, self.inner.graph, self.graph.span
         axes = tuple(one.axis for one in self.elements)
-        scan = Scan(len(states), axes, (self.axis,) * len(self.results.stacked), loop.count, self.reverse)
-        types = [*(one.start.type for one in loop.states), *scan.results([v.type for v in inner.graph.outputs])[len(states) :]]
-        starts = [self._start(one.start) for one in loop.states]
-        modules = tuple(inner.graph.modules)
-        outputs = tuple(Value(type_, self.graph.span) for type_ in types)
-        return CallNode(inner.graph, (*starts, *scanned, *(v for v, _ in captured)), outputs, "", self.graph.span, modules, scan=scan)
+        scan = Scan(len(states), axes, (self.axis,) * len(self.results.stacked), self.loop.count, self.reverse)
+        types = [*(one.start.type for one in states), *scan.results([value.type for value in body.outputs])[len(states) :]]
+        outputs = tuple(Value(type_, span) for type_ in types)
+        starts = [self._start_tensor(one.start) for one in states]
+        return CallNode(body, (*starts, *inputs), outputs, "", span, tuple(body.modules), scan=scan)
 
     def _state_name(self, state: State) -> str:
-        """The variable to which the code assigns the state before the loop, if that is no other state's; or what it assigns in the loop."""
+        """The name of the state's start value, if no other state has it; otherwise its name inside of the loop."""
         if state.start.name and sum(one.start.name == state.start.name for one in self.loop.states) == 1:
             return state.start.name
         node = self.loop.template[state.node]
@@ -146,15 +150,15 @@ class _Writer:
         return name or (("h", "c")[state.output] if isinstance(node.op, RecurrentCell) else "state")
 
     def _element_name(self, element: Element) -> str:
-        """The variable to which the code assigns the position, or that of the whole with `_t`."""
+        """The variable that gets the position; if there is none, the name of the whole tensor with `_t`."""
         taking = {number for number, one in self.loop.taken.items() if one == element}
         found = {k: value.name for k, node in enumerate(self.loop.template) for value in node.outputs if value.name}
-        others = {name for k, name in found.items() if k not in taking}  # of `x = a[:, t] * x`, the position is a step towards x
+        others = {name for k, name in found.items() if k not in taking}  # in `x = a[:, t] * x`, the position is an intermediate value of x
         name = next((found[k] for k in sorted(taking) if found.get(k, "") not in ("", *others)), "")
         return name or f"{element.whole.name or 'x'}_t"
 
-    def _start(self, value: Value) -> Value:
-        """What a state starts with. Tables of the same numbers are one, which does not have the name of one of the states."""
+    def _start_tensor(self, value: Value) -> Value:
+        """The start value of a state. Equal tables become one table with a general name, since several states may start with it."""
         maker = self.makers.get(id(value))
         if not isinstance(maker, OpNode) or not isinstance(maker.op, TableOperator) or maker.label or maker.op.args["labelled"]:
             return value
@@ -167,7 +171,7 @@ class _Writer:
         return alike.outputs[0]
 
     def _squeezed(self, node: Node, roles: Sequence[Role]) -> Element | None:
-        """The position of which a node removes the axis that it has kept; None if it does something else."""
+        """The element whose kept axis a `squeeze` removes; None for other nodes."""
         if not isinstance(node, OpNode) or not isinstance(node.op, Squeeze) or not node.op.args["axis"]:
             return None
         element = self.loop.taken.get(roles[0].node) if isinstance(roles[0], Own) else roles[0]
@@ -178,16 +182,16 @@ class _Writer:
         type_ = element.whole.type
         return type_.with_shape((*type_.shape[: element.axis], *type_.shape[element.axis + 1 :]))
 
-    def _scanned(self, element: Element) -> Value:
-        """The tensor of which there is one position for each step."""
+    def _scanned_tensor(self, element: Element) -> Value:
+        """The tensor with one position for each step: a slice, if the loop does not cover the whole axis."""
         start = element.first - self.loop.count + 1 if element.reverse else element.first
         stop = start + self.loop.count
         if (start, stop) == (0, element.whole.type.shape[element.axis]):
             return element.whole
         return self.outer.one("slice", element.whole, axis=element.axis, start=start, stop=stop)
 
-    def _copy(self, node: Node, inputs: tuple[Value, ...]) -> Node:
-        """The node in the step. A module of the loop's own is a stage there."""
+    def _copy_node(self, node: Node, inputs: tuple[Value, ...]) -> Node:
+        """The copy of a node in the step. A module that only the loop uses is a stage there."""
         shared = None if id(node.shared) in self.own_modules else node.shared
         label = node.label if node.shared is None or shared is not None else node.shared.label
         if shared is not None and shared not in self.inner.graph.modules:
@@ -197,8 +201,8 @@ class _Writer:
             return OpNode(node.op, inputs, outputs, label, node.span, node.specs, None, shared, frozen=node.frozen)
         return CallNode(node.graph, inputs, outputs, label, node.span, (), shared, node.arguments, frozen=node.frozen)
 
-    def _close(self, outputs: Sequence[Value]) -> None:
-        """Gives the step its results, each of which is one that a node of it makes."""
+    def _close_body(self, outputs: Sequence[Value]) -> None:
+        """Sets the results of the step. A result that no node of the step makes gets an `identity`, which the graph needs."""
         graph = self.inner.graph
         made = {id(v) for node in graph.nodes for v in node.outputs}
         graph.outputs = [value if id(value) in made else self.inner.one("identity", value) for value in outputs]

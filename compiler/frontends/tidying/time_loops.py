@@ -1,13 +1,13 @@
-"""Loops over time, which torch.export writes out step by step.
+"""Finds loops over time, which torch.export writes out step by step.
 
     for t in range(x.shape[1]):                  select 1 0, gru_cell, select 1 1, gru_cell, select 1 2, gru_cell, stack 1
         h = self.cell(x[:, t], h)
         hidden.append(h)
     return torch.stack(hidden, 1)
 
-In: a program. Out: the same program, in which the steps are one call of a graph, a `scan` in the text. Always: keys stay as they are; all
-steps are the same operators on the same tensors, on what the step before gives, and on one position each of the same axis. No node and no
-tensor is changed, so that the program can be brought back.
+In: a program. Out: the same program, in which the steps are one call of a graph: a `scan` in the text. Always: keys stay as they are. All
+steps apply the same operators to the same tensors, to results of the step before, and to one position each of the same axis. No node and no
+tensor changes, so that the change can be undone.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .step_roles import LEAST, TimeLoop, matched_loop, position_of
 from .step_scans import scan_nodes
 
 MOST_DISTANCES = 8
-"""How many operators of one kind a step may have for its length to be found by them."""
+"""The most operators of one kind in a step, if the step's length is to be found from the distances between them."""
 MOST_PERIODS = 200
-"""The most lengths of steps that are tried in a graph."""
+"""The most step lengths that are tried in a graph: each costs a pass over its nodes."""
 
 
 def write_scans(program: Program) -> Callable[[], None] | None:
-    """Makes a `scan` of each loop; what brings the program back, None if there is no loop."""
+    """Replaces each loop by a `scan`. Returns a function that undoes it; None if there is no loop."""
     before: list[tuple[Graph, list[Node], list[SharedModule]]] = []
     for graph in graphs(program.main):
         saved = graph, graph.nodes, graph.declares
@@ -52,12 +52,12 @@ def write_scans(program: Program) -> Callable[[], None] | None:
 
 
 def _write_in(graph: Graph, facts: Facts) -> bool:
-    """Whether there was a loop in a graph."""
+    """Replaces the loops of a graph. Returns whether there was one."""
     makers = {id(value): node for node in graph.nodes for value in node.outputs}
     nodes = [_as_stack(node, makers) for node in graph.nodes]
     written = False
     while True:
-        made = next((made for loop in _loops(nodes) if (made := scan_nodes(graph, nodes, loop, facts)) is not None), None)
+        made = next((made for loop in _find_loops(nodes) if (made := scan_nodes(graph, nodes, loop, facts)) is not None), None)
         if made is None:
             return written
         graph.nodes, graph.declares = made
@@ -66,7 +66,7 @@ def _write_in(graph: Graph, facts: Facts) -> bool:
 
 
 def _as_stack(node: Node, makers: dict[int, Node]) -> Node:
-    """A `concat` of tensors that got its axis for that, as the `stack` that it is."""
+    """The node as a `stack`, if it is a `concat` of tensors that were unsqueezed at its axis; otherwise the node itself."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Concat):
         return node
     rank = node.outputs[0].type.rank
@@ -80,13 +80,13 @@ def _as_stack(node: Node, makers: dict[int, Node]) -> Node:
     return OpNode(Stack(axis=axis), tuple(parts), node.outputs, node.label, node.span, ())
 
 
-def _loops(nodes: Sequence[Node]) -> Iterator[TimeLoop]:
-    """The loops that the nodes may be, the best of each run of equal ones first. Nodes without inputs are made before, wherever they are: a
-    parameter is read when the first step needs it."""
+def _find_loops(nodes: Sequence[Node]) -> Iterator[TimeLoop]:
+    """The loops that the nodes may be, the best one of each repeating run first. Nodes without inputs are left out, because a parameter is
+    read when the first step needs it."""
     sequence = [node for node in nodes if node.inputs]
     numbers: dict[object, int] = {}
-    kinds = [numbers.setdefault(_kind(node), len(numbers)) for node in sequence]
-    for start, period, end in _runs(kinds):
+    kinds = [numbers.setdefault(_kind_of(node), len(numbers)) for node in sequence]
+    for start, period, end in _repeating_runs(kinds):
         found: list[tuple[tuple[int, ...], TimeLoop]] = []
         for shift in range(period):
             full, left = divmod(end - start - shift, period)
@@ -98,8 +98,8 @@ def _loops(nodes: Sequence[Node]) -> Iterator[TimeLoop]:
         yield from (loop for _, loop in sorted(found, key=lambda one: one[0]))
 
 
-def _runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """The start, the period and the end of each longest run that repeats itself, short periods first."""
+def _repeating_runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """The start, the period and the end of each longest run in which the kinds repeat, short periods first."""
     places: dict[int, list[int]] = {}
     for at, kind in enumerate(kinds):
         places.setdefault(kind, []).append(at)
@@ -118,8 +118,8 @@ def _runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
                 start = at + 1
 
 
-def _kind(node: Node) -> object:
-    """Equal for nodes that may be the same of two steps."""
+def _kind_of(node: Node) -> object:
+    """A key that is equal for nodes that may be the same node of two steps."""
     shared = None if node.shared is None else id(node.shared)
     if isinstance(node, CallNode):
         if node.scan is not None or node.modules or node.tuples or node.tails or (shared is None and has_keys(node)):
@@ -133,7 +133,7 @@ def _kind(node: Node) -> object:
 
 
 def _operator_key(node: OpNode) -> object:
-    """The operator and its arguments, but for the position that it takes."""
+    """The operator and its arguments, without the position that it selects."""
     position = position_of(node)
     if position is not None:
         return Select, position.axis, position.kept
@@ -141,7 +141,7 @@ def _operator_key(node: OpNode) -> object:
 
 
 def _signature(graph: Graph) -> object:
-    """Equal for graphs without parameters that compute the same."""
+    """A key that is equal for graphs without parameters that compute the same."""
     places = {id(value): (0, at) for at, value in enumerate(graph.inputs)}
     found: list[object] = []
     for at, node in enumerate(graph.nodes, 1):
