@@ -39,18 +39,27 @@ Full = Callable[[tuple[int, ...], float, str], Any]
 
 
 class Proof(Record):
-    """Whether a program can be computed piece by piece: what is wrong, or the numbers that are remembered for a sample."""
+    """Whether a program can be computed piece by piece: what is wrong, or the numbers that are remembered for a sample. `limit` says under
+    which condition the proof holds, if there is one."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
     memory: str = ""
+    limit: str = ""
 
 
 def prove_causal(program: Program, dimension: str) -> Proof:
     """Without diagnostics, no output depends on a later input along the dimension."""
     try:
-        return Proof(memory=remembered(derive(program, dimension)))
+        stream = derive(program, dimension)
+        return Proof((), remembered(stream), _limit(stream))
     except Refused as refused:
         return Proof((diagnostic(refused.problem, refused.span),))
+
+
+def _limit(stream: Stream) -> str:
+    if stream.finite_mask is None:
+        return ""
+    return f"its masks hide scores with {stream.finite_mask:g}: this holds as long as no other score is nearly as low; -inf hides any score"
 
 
 def remembered(stream: Stream) -> str:

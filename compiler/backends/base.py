@@ -143,8 +143,9 @@ class Backend(Protocol):
         """What an operator computes otherwise than in PyTorch, for its documentation: sentences."""
         return ()
 
-    def notes(self, program: Program) -> tuple[str, ...]:
-        """What users should know of the artefact of a program: texts without a full stop."""
+    def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
+        """What users should know of the artefact of a program: texts without a full stop. `verbose`: also what concerns unusual inputs
+        alone, and would be said of almost every model."""
         return ()
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from netc.dsl.record import replace
+
 from ..dims import Dim, SymDim, symbol, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
@@ -135,9 +137,11 @@ class _Derivation:
         if self.memory.padding is not None and any(s.what not in (KEY, VALUE) for s in self.memory.states):
             why = "with padding, only keys and values of attention can be remembered"
             raise Refused(NotStreamed(name, self.length.name, why, _PADDED.get(name, _OTHER)), node.span)
-        missing = Withheld(name, node.span)
         for n, value in enumerate(node.outputs):
-            known[id(value)] = results[n] if n < len(results) else missing
+            item = results[n] if n < len(results) else Withheld(name, node.span)
+            if isinstance(item, Withheld) and self.length.axes(value.type):
+                item = replace(item, has_positions=True)
+            known[id(value)] = item
 
     def _operator(self, node: OpNode, items: list[Item], home: Home) -> Sequence[Item]:
         if isinstance(node.op, ByMode):
@@ -145,7 +149,7 @@ class _Derivation:
         node = _plain(node, home.path)
         for item in items:
             if isinstance(item, Withheld):
-                raise self._at_the_end(item)
+                raise self._refuse_withheld(item)
         if all(isinstance(item, Fixed) for item in items) and not any(self.length.axes(v.type) for v in node.outputs):
             if self.length.in_arguments(node.op):
                 raise Refused(NotStreamed(node.op.name, self.length.name, "it depends on the length of the whole"), node.span)
@@ -163,7 +167,9 @@ class _Derivation:
         made = found(site)
         return [x.blamed(before, node.op.name, node.span, site.late) if isinstance(x, Piece) else x for x in made]
 
-    def _at_the_end(self, item: Withheld) -> Refused:
+    def _refuse_withheld(self, item: Withheld) -> Refused:
+        if item.has_positions:
+            return Refused(NotStreamed(item.operator, self.length.name, "netc has no rule for this result of it"), item.span)
         reason = "this result is known at the end of the stream only"
         return Refused(LooksAhead(item.operator, self.length.name, None, "", reason), item.span)
 
@@ -193,7 +199,7 @@ class _Derivation:
     def _scan(self, node: CallNode, scan: Scan, items: list[Item], path: str) -> Sequence[Item]:
         for item in items:
             if isinstance(item, Withheld):
-                raise self._at_the_end(item)
+                raise self._refuse_withheld(item)
         if all(isinstance(item, Fixed) for item in items) and not any(self.length.axes(v.type) for v in node.outputs):
             return fixed_scan(node, scan, [item for item in items if isinstance(item, Fixed)], path, self.memory)
         return streamed_scan(node, scan, items, path, self.memory)
@@ -205,7 +211,7 @@ class _Derivation:
             return self.memory.bring(item)
         if isinstance(item, Withheld):
             if item.so_far is None:
-                raise self._at_the_end(item)
+                raise self._refuse_withheld(item)
             return item.so_far
         if item.ahead < 0:
             refuse_tail(item, self.length)
@@ -238,6 +244,7 @@ class _Derivation:
             moved,
             "" if memory.padding is None else memory.padding.mask.name,
             length.rate,
+            memory.finite_mask,
         )
 
     def _states(self, outputs: list[Value]) -> list[Remembered]:

@@ -76,11 +76,13 @@ class Piece(Record):
 
 
 class Withheld(Record):
-    """A result that is not known before the end of the stream; `so_far` is what it would be if the stream ended here."""
+    """A result that is not known before the end of the stream; `so_far` is what it would be if the stream ended here. `has_positions`: it
+    has an element for each position, which may be known earlier, but no rule says how."""
 
     operator: str
     span: Span
     so_far: Value | None = None
+    has_positions: bool = False
 
 
 Item = Fixed | Piece | Withheld

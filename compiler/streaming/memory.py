@@ -48,6 +48,8 @@ class Memory:
         """Tables of one number, by the ids of their values in the step."""
         self.least: dict[int, float] = {}
         """Of tables whose elements are above 0: a number that none is below."""
+        self.finite_mask: float | None = None
+        """The largest finite number that is taken to hide a score: other scores could be as low."""
 
     def name(self, wanted: str) -> str:
         """A name that nothing has."""

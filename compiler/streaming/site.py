@@ -6,6 +6,7 @@ In: the node of the whole, and its inputs as items. Out: its results as items. A
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, NoReturn
 
 from netc.dsl.record import replace
@@ -25,6 +26,7 @@ from ..ops.joining import Concat
 from ..ops.slicing import Slice
 from .building import NOWHERE, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
+from .later import hidden
 from .lengths import Length, mapped
 from .memory import Memory, Remembered
 from .zeros import kept
@@ -260,7 +262,14 @@ class Site:
         if len(moved) > 1 or self.length.in_arguments(self.op):
             self.refuse("the positions of its inputs are different axes")
         values = [self._of_pair(x, m, axis, history) for x, m in zip(self.items, moves, strict=True)]
+        self.note_mask(later)
         return [Piece(self.put(self.node.op, *values, home=self.home), axis, history=history, later=later)]
+
+    def note_mask(self, later: Number | None) -> None:
+        """Keeps the number of a mask that hides later scores only because it is very low."""
+        if hidden(later) and isinstance(later, int | float) and later > -inf:
+            known = self.memory.finite_mask
+            self.memory.finite_mask = later if known is None else max(known, later)
 
     def _crossed(self, moves: Sequence[int]) -> tuple[int, int]:
         """The axes of the result that are positions of different inputs: the last is that of the keys."""

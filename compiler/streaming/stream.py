@@ -30,7 +30,7 @@ class Stream(Record):
     the next states. What is fixed is an input of the model or an output of `start`, which takes the other inputs and returns states that
     are no numbers too; it is None if there is nothing to compute. `past` is the dimension of the positions before a piece. `moved` are
     parameters that have another name in the whole, by the name that they have in the step or the start. `mask` is the input that says which
-    positions are there; empty: all are.
+    positions are there; empty: all are. `finite_mask` is the largest finite number that is taken to hide later scores.
     """
 
     dimension: str
@@ -42,3 +42,4 @@ class Stream(Record):
     moved: Mapping[str, str]
     mask: str = ""
     rate: int = 1
+    finite_mask: float | None = None

@@ -121,6 +121,8 @@ def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
 def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -> None:
     for program, proof in zip(programs, proofs, strict=True):
         note(f"`{program.main.name}` is causal along `{dimension}`: a stream remembers {proof.memory} numbers for a sample")
+        if proof.limit:
+            note(f"note: {proof.limit}")
 
 
 def _show_shapes(found: list[Analysis]) -> None:

@@ -61,6 +61,7 @@ Without -o, {TEXTS} and --emit write to standard output.
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @click.option("--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits; says what that changes.")
 @click.option("--calibration", metavar="FILE.npz", type=FileName(), help="Inputs by name, to fix the scales of activations; for int8.")
+@click.option("--verbose", is_flag=True, help="Also say which operators differ in the target's runtime for NaN or infinite inputs.")
 @precision_options
 @graph_options
 @spec_options
@@ -76,6 +77,7 @@ def command(
     emit: str | None,
     quantize: str | None,
     calibration: str | None,
+    verbose: bool,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -116,13 +118,13 @@ def command(
     options = checked_options(**graph)
     made = compiled(read, choice)
     if stream is not None:
-        _stream(made, stream, backend, output, weights, seed, options)
+        _stream(made, stream, backend, output, weights, seed, options, verbose)
     else:
-        _whole(made.backend_input(weights, seed, options), backend, output or "-", quantize, calibration)
+        _whole(made.backend_input(weights, seed, options), backend, output or "-", quantize, calibration, verbose)
     note_drawn(made, weighted or not backend.holds_weights)
 
 
-def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | None, calibration: str | None) -> None:
+def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | None, calibration: str | None, verbose: bool) -> None:
     """Writes the model, and says what users should know of it."""
     from netc.dsl.record import replace
 
@@ -135,7 +137,7 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
             _quantised(given, output, quantize, calibration)
         else:
             save(given, backend, output)
-    for one in backend.notes(given.program):
+    for one in backend.notes(given.program, verbose=verbose):
         note(f"note: {one}")
 
 
@@ -253,6 +255,7 @@ def _stream(
     weights: Checkpoint | None,
     seed: int | None,
     options: GraphOptions,
+    verbose: bool,
 ) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
@@ -266,7 +269,7 @@ def _stream(
     if found.start is not None and output is not None:
         refuse_overwriting(start_path(output, backend))
     written = found.save(output or "-", backend, weights, seed, options)
-    for one in (*found.notes(written), *backend.notes(found.step)):
+    for one in (*found.notes(written), *backend.notes(found.step, verbose=verbose)):
         note(f"note: {one}")
 
 

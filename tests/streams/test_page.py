@@ -45,6 +45,35 @@ def test_a_proof_says_what_is_remembered() -> None:
     assert (code, shown) == (0, "no errors\n`net` is causal along `T`: a stream remembers 5 numbers for a sample\n")
 
 
+MASKED = "x = input [T, 4]; m = table (i, j) [T, T] = (0 if j <= i else {}); p = (x @ transpose(x, 1, 2)) + m -> softmax axis=-1; p @ x"
+
+
+def test_a_proof_that_depends_on_a_finite_mask_says_so() -> None:
+    """With scores of -1e5 in front of it, a key that is hidden by -1e4 is seen. Infinity has no such limit."""
+    _, shown = run("check", "-e", MASKED.format("-10000"), "--causal", "T")
+    assert "\nnote: its masks hide scores with -10000: this holds as long as no other score is nearly as low" in shown
+    for text in (MASKED.format("-inf"), "x = input [T, 4]; (x, x, x) -> attention causal=true", "input [T, 4] -> gru 5"):
+        code, shown = run("check", "-e", text, "--causal", "T")
+        assert (code, "note:" in shown) == (0, False), shown
+
+
+@pytest.mark.parametrize(
+    ("text", "operator"),
+    [
+        ("x = input [T, 4]; (v, i) = x -> cummax 1; out v, i", "cummax"),
+        ("x = input [T, 4]; (y, w) = x -> multihead_attention 2 causal=true; out y, w", "multihead_attention"),
+    ],
+)
+def test_a_result_for_each_position_without_a_rule_is_no_look_ahead(text: str, operator: str) -> None:
+    """The index of `cummax` and the weights of causal attention depend on no later position: there is no rule for them."""
+    code, shown = run("check", "-e", text, "--causal", "T")
+    assert code == 1
+    assert f"error[not-streamed]: `{operator}` cannot be computed piece by piece along `T`: netc has no rule for this result of it" in shown
+    assert (
+        "known at the end" in run("check", "-e", "x = input [T, 4]; (y, h) = x -> gru 5; y + (h -> permute [1, 0, 2])", "--causal", "T")[1]
+    )
+
+
 def test_two_files(tmp_path: Path) -> None:
     step, start = tmp_path / "step.onnx", tmp_path / "step.start.onnx"
     code, shown = run("compile", LUONG, *SMALL, "--stream", "T", "--seed", "0", "-o", str(step))

@@ -58,12 +58,12 @@ class OnnxBackend(Backend):
 
         return differences.texts(operator)
 
-    def notes(self, program: Program) -> tuple[str, ...]:
-        from .differences import affected
+    def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
+        from .differences import USUAL, affected
         from .failures import FEW_KERNELS
 
         found = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in held_types(program) else ()
-        return (*found, *(_difference(about, names) for about, names in affected(program).items()))
+        return (*found, *(_difference(about, names) for about, names in affected(program).items() if verbose or about != USUAL))
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""

@@ -69,6 +69,7 @@ def _mask(site: Site, mask: Item) -> Value:
         site.looks_ahead(reason="its mask is not known to hide later positions")
     if not (mask.later is False or hidden(mask.later)):
         site.looks_ahead(reason="its mask does not hide all later positions, as far as its formula says")
+    site.note_mask(mask.later)
     rank = mask.value.type.rank
     if (mask.axis, mask.history) != (rank - 2, rank - 1):
         site.refuse("the axes of its mask are not queries and keys")
