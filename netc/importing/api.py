@@ -41,7 +41,7 @@ def from_torch(
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
-    from netc.compiler.frontends.torch.exporting import call_arguments
+    from netc.compiler.frontends.torch.arguments import call_arguments
 
     from .modules import module_origin
 

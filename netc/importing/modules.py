@@ -204,7 +204,8 @@ def module_origin(
     run = _Run(module, positional, named)
     seconds = time.monotonic() - begun
     moved = None if run.is_rounded else run.moved
-    return Origin(what, imported, run, True, run.calls, seconds, exact=run.exact, moved=moved, step=run.step if train else None)
+    step = run.step if train else None
+    return Origin(what, imported, run, True, run.calls, seconds, exact=run.exact, moved=moved, step=step, examples=run.examples)
 
 
 class _Run:
@@ -216,6 +217,11 @@ class _Run:
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         return [array_of(tensor) for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
+
+    @property
+    def examples(self) -> list[Array]:
+        """The tensors with which the module was called."""
+        return [array_of(tensor) for tensor in tensors_in((self.positional, self.named))]
 
     @property
     def is_rounded(self) -> bool:

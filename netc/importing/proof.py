@@ -17,9 +17,9 @@ import numpy as np
 from netc.compiler.ir.elements import array_of, is_float, tensor_of
 from netc.dsl.record import Record
 
-from ..samples import random_array, several_shapes
+from ..samples import several_shapes
 from .differences import LIMIT, difference
-from .divisors import divides_integers
+from .drawn_inputs import draw_and_run
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
 
@@ -173,7 +173,7 @@ class _Case:
 
     def __init__(self, model: Model, origin: Origin, at: Sizes, weights: Mapping[str, Array], generator: np.random.Generator) -> None:
         self.sizes, shapes = at
-        self.inputs, self.expected = _run(model, origin, shapes, weights, generator)
+        self.inputs, self.expected = draw_and_run(model, origin, shapes, weights, generator)
 
 
 def _judge_of(origin: Origin) -> str:
@@ -186,29 +186,6 @@ def _made(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[A
         return run(inputs)
     except Exception as error:  # PyTorch and ONNX Runtime raise exceptions of many kinds
         raise NotProved(f"what was made fails in {target}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
-
-
-_SHARES = (0.5, 0.25, 0.75, 0.1, 0.9, 0.0, 1.0)
-
-
-def _run(
-    model: Model, origin: Origin, shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Array], generator: np.random.Generator
-) -> tuple[list[Array], list[Array]]:
-    """Inputs, and what the origin makes of them. What it makes of masks that leave nothing is NaN, or is not, by the kernel that PyTorch
-    chooses: so integers and booleans are drawn until the results are finite, the first ones otherwise."""
-    inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
-    if not all(map(is_float, inputs)) and divides_integers(model.program):
-        inputs = [a + np.asarray(1, a.dtype) if a.dtype.kind in "iu" else a for a in inputs]
-    expected = origin.run(inputs, weights)
-    if all(map(is_float, inputs)):
-        return inputs, expected
-    drawn, made = inputs, expected
-    for share in _SHARES:
-        if all(bool(np.isfinite(array).all()) for array in made if is_float(array)):
-            return drawn, made
-        drawn = [a if is_float(a) else (generator.random(a.shape) < share).astype(a.dtype) for a in inputs]
-        made = origin.run(drawn, weights)
-    return inputs, expected
 
 
 def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:

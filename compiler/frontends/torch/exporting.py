@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import inspect
 import re
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import torch
@@ -20,31 +18,29 @@ from torch._dynamo.exc import UserError
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
 from torch.export.dynamic_shapes import refine_dynamic_shapes_from_suggested_fixes
-from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from netc.dsl.record import replace
 
 from ...dims import Condition, symbols
+from ...ir.types import BATCH
 from ..base import Imported, ImportFailed, Obstacle
+from .arguments import call_arguments, distinct_tensors, explicit_keywords
 from .experts import static_experts
+from .export_errors import FIXED, VIOLATED, export_failure, fixed_obstacle, running_module, suggested_fixes
 from .foreign import foreign_code
 from .modules import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
 from .quiet import quiet
-from .traces import OURS, whole_traces
+from .traces import whole_traces
 
-BATCH = "N"
 _TRIES = 6
 _FEW = 8
-_VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
-_FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
-"""Where torch.export says that a size can be one number only."""
+_OF_BATCH = re.compile(rf"\b{BATCH}\b")
+"""Where an obstacle speaks of the number of samples."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Where it says that a size is a case of its own."""
-_UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
-_LONGEST_LINE = 80
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
@@ -76,6 +72,24 @@ def from_module(
             raise
         note = f"The module's code depends on the number of samples, so the batch is fixed at {fixed.size} (`batch=false`)."
         return _with_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
+    except ImportFailed as failed:
+        if not implied or not any(_OF_BATCH.search(one.why) for one in failed.obstacles):
+            raise
+        return _with_fixed_batch(_Call(module, args, kwargs, dims, batch=False), failed, train, stated)
+
+
+def _with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, stated: Sequence[Condition]) -> Imported:
+    """The graph for the number of samples of the examples, where there is none for a symbolic one. Convolutions with other weights for
+    each sample, as in CondConv, have as many groups as there are samples, and the groups of a `conv` are a number. Raises `failed` if that
+    does not help."""
+    try:
+        found = call.export_graph(train, stated)
+    except ImportFailed:
+        raise failed from None
+    reason = next(one for one in failed.obstacles if _OF_BATCH.search(one.why))
+    where = f" (in `{reason.where}`)" if reason.where else ""
+    note = f"The batch is fixed (`batch=false`), because with a symbolic number of samples {reason.what} {reason.why}{where}."
+    return _with_notes(found, [note])
 
 
 def _with_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
@@ -153,13 +167,15 @@ class _Call:
         shared: dict[str, Any] = {}
         names, named = self.names, self.named
         spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
-        examples = [_example(one, axes, samples) for one, axes in zip(self.args, names, strict=True)]
-        keywords = {name: _example(one, named[name], samples) for name, one in self.kwargs.items()}
+        args, kwargs = distinct_tensors((self.args, self.kwargs))
+        examples = [_example(one, axes, samples) for one, axes in zip(args, names, strict=True)]
+        keywords = {name: _example(one, named[name], samples) for name, one in kwargs.items()}
         sizes: dict[str, int] = {}
         tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
-        called_with = tuple(examples), keywords, _bound(self.module, *spec), sizes
-        evaluation = _export(self.module, *called_with, self.notes)
-        training = _export(self.module, *called_with, self.notes, train=True) if train else None
+        with explicit_keywords(self.module, keywords):
+            called_with = tuple(examples), keywords, _bound(self.module, *spec), sizes
+            evaluation = _export(self.module, *called_with, self.notes)
+            training = _export(self.module, *called_with, self.notes, train=True) if train else None
         known = [one for one in stated if symbols(one.left) | symbols(one.right) <= set(sizes)]
         axes = [*names, *named.values()]
         found = read_program(evaluation, type(self.module).__name__, axes, aliases_of(self.module), training, known, read_source=True)
@@ -180,18 +196,6 @@ def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> 
     """The typed graph of what torch.export made, as of a `.pt2` file. Its symbols are called N, and then A, B, C..."""
     found = read_program(program, "Model" if module is None else type(module).__name__, None)
     return replace(found, widened=False)  # the program itself refuses sizes outside of its conditions
-
-
-def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments by position and by name: of a tensor, a tuple by position, a mapping by name, or a pair of both."""
-    match inputs:
-        case (tuple() | list() as positional, Mapping() as named):
-            return tuple(positional), dict(named)
-        case Mapping():
-            return (), dict(inputs)
-        case tuple() | list():
-            return tuple(inputs), {}
-    return (inputs,), {}
 
 
 def _counted_from_0(names: Mapping[int, str], tensor: torch.Tensor, of: str | int) -> dict[int, str]:
@@ -274,8 +278,8 @@ def _export(
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
-        fixed = _FIXED.search(_fixes(str(error)))
-        obstacle = _fixed_obstacle(fixed[1], fixed[2], _running(error, module)) if fixed else _failure(error, module)
+        fixed = FIXED.search(suggested_fixes(str(error)))
+        obstacle = fixed_obstacle(fixed[1], fixed[2], running_module(error, module)) if fixed else export_failure(error, module)
         if fixed:
             raise FixedSize(obstacle, fixed[1], int(fixed[2]), train=train) from error
         failed = ImportFailed((obstacle,))
@@ -294,9 +298,9 @@ def _with_ranges(
             return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
         except UserError as error:
             message = str(error)
-            fixes = _fixes(message)
-            violated = _VIOLATED.search(message)
-            if violated is None or _FIXED.search(fixes):
+            fixes = suggested_fixes(message)
+            violated = VIOLATED.search(message)
+            if violated is None or FIXED.search(fixes):
                 raise
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
@@ -338,64 +342,3 @@ def _check_examples(dynamic: Any, sizes: Mapping[str, int]) -> None:
     if small:
         why = ", ".join(f"{name} of at least {least}, and the example has {sizes[name]}" for name, least in small)
         raise SmallExample(Obstacle("torch.export", f"needs {why}", "", "give larger examples"), dict(small))
-
-
-def _fixes(message: str) -> str:
-    """What torch.export suggests, a line each."""
-    lines = message.partition("Suggested fixes:")[2].splitlines()
-    return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
-
-
-def _fixed_obstacle(name: str, size: str, where: str) -> Obstacle:
-    why = f"finds that {name} can only be {size}: the model's code depends on the number"
-    if name == BATCH:
-        return Obstacle("torch.export", why, where, f'fix it: `--input "{size}x... batch=false"`, in Python `dims={{0: [None, ...]}}`')
-    return Obstacle("torch.export", why, where, f"fix it: write {size} in place of {name} in `--input`, in Python None in `dims`")
-
-
-def _failure(error: Exception, module: nn.Module) -> Obstacle:
-    """What torch.export says, or which line of the model's code it cannot follow, and the module that was running."""
-    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    said = lines[1] if _VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
-    unknown = _UNKNOWN.search(said)
-    if unknown:
-        why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
-        help_ = f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict"
-        cache = "give `forward` the argument `use_cache=false` (`--call use_cache=false`), or " if "Cache" in name else ""
-        return Obstacle("torch.export", why, "", cache + help_)
-    if "data-dependent" in said:
-        line = _line(error)
-        why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"
-        help_ = (
-            "decide it when the module is made, what is drawn at random by a probability of 0, or choose between results with `torch.where`"
-        )
-        return Obstacle("torch.export", why, _running(error, module), help_)
-    if any(isinstance(value, PackedSequence) for frame in _frames(error) for value in frame.f_locals.values()):
-        help_ = "give padded sequences to the module, and choose among its results by their lengths"
-        return Obstacle("torch.export", "cannot follow packed sequences: their sizes are values of tensors", _running(error, module), help_)
-    line = _line(error)
-    return Obstacle("torch.export", f"fails: {said[:300]}" + (f": {line}" if line else ""), _running(error, module))
-
-
-def _line(error: BaseException) -> str:
-    """The line of the model's code that was running, and where it is; nothing if that is not known."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
-    if not frames:
-        return ""
-    code = " ".join((frames[-1].line or "").split())[:_LONGEST_LINE]
-    return f"{f'`{code}`, ' if code else ''}line {frames[-1].lineno} of {frames[-1].filename}"
-
-
-def _frames(error: BaseException) -> Iterator[FrameType]:
-    """What was running as an error was raised, and those that it came of."""
-    at: BaseException | None = error
-    while at is not None:
-        yield from (frame for frame, _ in traceback.walk_tb(at.__traceback__))
-        at = at.__cause__ or at.__context__
-
-
-def _running(error: BaseException, module: nn.Module) -> str:
-    """The path of the innermost module that was running."""
-    paths = {id(inner): path for path, inner in module.named_modules()}
-    found = (paths[id(owner)] for frame in _frames(error) if id(owner := frame.f_locals.get("self")) in paths)
-    return max(found, key=len, default="")

@@ -1,0 +1,77 @@
+"""The arguments of a module's call, in a form that torch.export reads as the call that it is.
+
+In: a module and the arguments of its call. Out: arguments by position and by name, each a tensor of its own, and a `forward` that declares
+all of their names. Always: afterwards the module has its own `forward` again.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from inspect import Parameter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map_only
+
+
+def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments by position and by name: of a tensor, a tuple by position, a mapping by name, or a pair of both."""
+    match inputs:
+        case (tuple() | list() as positional, Mapping() as named):
+            return tuple(positional), dict(named)
+        case Mapping():
+            return (), dict(inputs)
+        case tuple() | list():
+            return tuple(inputs), {}
+    return (inputs,), {}
+
+
+def distinct_tensors(arguments: Any) -> Any:
+    """The arguments with a tensor of its own for each input. torch.export takes one tensor that is passed twice, as in
+    `attention(x, x, x)`, for one input that is read twice."""
+    seen: set[int] = set()
+
+    def distinct(tensor: torch.Tensor) -> torch.Tensor:
+        if id(tensor) in seen:
+            return tensor.clone()
+        seen.add(id(tensor))
+        return tensor
+
+    return tree_map_only(torch.Tensor, distinct, arguments)
+
+
+@contextmanager
+def explicit_keywords(module: nn.Module, names: Collection[str]) -> Iterator[None]:
+    """While it lasts, arguments that the module takes as `**kwargs` are parameters of their own: called with `scale`, the signature of
+    `def forward(self, x, **kwargs)` is `(x, *, scale)`. torch.export lists such arguments twice, by their names and in a dictionary
+    `kwargs`, and refuses its own list (`torch.export._trace._get_range_constraints`, PyTorch 2.13). A `forward` that declares all `names`
+    stays as it is."""
+    signature = inspect.signature(module.forward)
+    declared = [one for one in signature.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+    undeclared = sorted(set(names) - {one.name for one in declared})
+    if not undeclared or len(declared) == len(signature.parameters):
+        yield
+        return
+    keywords = [Parameter(name, Parameter.KEYWORD_ONLY) for name in undeclared]
+    own = vars(module).get("forward")
+    module.forward = _with_signature(module.forward, signature.replace(parameters=[*declared, *keywords]))
+    try:
+        yield
+    finally:
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own
+
+
+def _with_signature(forward: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+    @functools.wraps(forward)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return forward(*args, **kwargs)
+
+    called.__signature__ = signature  # type: ignore[attr-defined]
+    return called

@@ -1,0 +1,88 @@
+"""What torch.export says of a module that it cannot export, as an obstacle.
+
+In: the error that it raised, and the module. Out: an `Obstacle`, with the line of the model's code and the module that was running.
+Always: an error of the model's own code is shown as it is, since that code may raise anything.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence
+
+from ...ir.types import BATCH
+from ..base import Obstacle
+from .traces import OURS
+
+VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
+FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
+"""Where torch.export says that a size can be one number only."""
+_UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
+_LONGEST_LINE = 80
+
+
+def suggested_fixes(message: str) -> str:
+    """What torch.export suggests, a line each."""
+    lines = message.partition("Suggested fixes:")[2].splitlines()
+    return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
+
+
+def fixed_obstacle(name: str, size: str, where: str) -> Obstacle:
+    why = f"finds that {name} can only be {size}: the model's code depends on the number"
+    if name == BATCH:
+        return Obstacle("torch.export", why, where, f'fix it: `--input "{size}x... batch=false"`, in Python `dims={{0: [None, ...]}}`')
+    return Obstacle("torch.export", why, where, f"fix it: write {size} in place of {name} in `--input`, in Python None in `dims`")
+
+
+def export_failure(error: Exception, module: nn.Module) -> Obstacle:
+    """What torch.export says, or which line of the model's code it cannot follow, and the module that was running."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    said = lines[1] if VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
+    unknown = _UNKNOWN.search(said)
+    if unknown:
+        why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
+        help_ = f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict"
+        cache = "give `forward` the argument `use_cache=false` (`--call use_cache=false`), or " if "Cache" in name else ""
+        return Obstacle("torch.export", why, "", cache + help_)
+    if "data-dependent" in said:
+        line = _line(error)
+        why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"
+        help_ = (
+            "decide it when the module is made, what is drawn at random by a probability of 0, or choose between results with `torch.where`"
+        )
+        return Obstacle("torch.export", why, running_module(error, module), help_)
+    if any(isinstance(value, PackedSequence) for frame in _frames(error) for value in frame.f_locals.values()):
+        help_ = "give padded sequences to the module, and choose among its results by their lengths"
+        return Obstacle(
+            "torch.export", "cannot follow packed sequences: their sizes are values of tensors", running_module(error, module), help_
+        )
+    line = _line(error)
+    return Obstacle("torch.export", f"fails: {said[:300]}" + (f": {line}" if line else ""), running_module(error, module))
+
+
+def _line(error: BaseException) -> str:
+    """The line of the model's code that was running, and where it is; nothing if that is not known."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
+    if not frames:
+        return ""
+    code = " ".join((frames[-1].line or "").split())[:_LONGEST_LINE]
+    return f"{f'`{code}`, ' if code else ''}line {frames[-1].lineno} of {frames[-1].filename}"
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    """What was running as an error was raised, and those that it came of."""
+    at: BaseException | None = error
+    while at is not None:
+        yield from (frame for frame, _ in traceback.walk_tb(at.__traceback__))
+        at = at.__cause__ or at.__context__
+
+
+def running_module(error: BaseException, module: nn.Module) -> str:
+    """The path of the innermost module that was running."""
+    paths = {id(inner): path for path, inner in module.named_modules()}
+    found = (paths[id(owner)] for frame in _frames(error) if id(owner := frame.f_locals.get("self")) in paths)
+    return max(found, key=len, default="")
