@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import isfinite, isqrt
 from typing import Any
 
 from netc.dsl.grammar import tables
@@ -26,6 +27,9 @@ from .tree import Activation, Binary, IfFirst, Item, ListOf, Literal, StoredPath
 
 _ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+LONG_NUMBER = 14
+"""The digits of a number that says nothing to a reader."""
+MOST_SQUARE = 1e6
 COUNTERS = "ijklmn"
 """The names of the numbers of iterations, from the outermost loop."""
 
@@ -145,6 +149,21 @@ def _initialiser(init: Init) -> str:
 
 
 def _float(value: float) -> str:
+    root = _root(abs(value)) if isfinite(value) else ""
+    if root:
+        return f"-({root})" if value < 0 else root
     text = repr(value)  # also `inf`, `-inf` and `nan`
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if e else text
+
+
+def _root(value: float) -> str:
+    """A number that is the root of an integer, or its reciprocal, to the last bit: the scale of attention, the bounds of weights. Empty if
+    it is none, or if it is short as it is."""
+    if len(repr(value)) < LONG_NUMBER:
+        return ""
+    for power, square in ((0.5, value * value), (-0.5, 1 / (value * value))):
+        number = round(square) if square < MOST_SQUARE else 0
+        if isqrt(number) ** 2 < number and float(number) ** power == value:
+            return f"{number} ** {power}"
+    return ""
