@@ -163,7 +163,7 @@ class LossNotFinite(Problem):
 
 
 class BatchRefused(Problem):
-    """Values that a stage of PyTorch does not take. `batch` says which: that of a step, or of a validation. `why` is PyTorch's text."""
+    """Values for which PyTorch cannot compute a stage. `batch` names the batch of a step or of a validation. `why` is PyTorch's message."""
 
     code: ClassVar[str] = "batch-refused"
     stage: str
@@ -181,7 +181,7 @@ class BatchRefused(Problem):
         return (_checkpoint_text(self.checkpoint),)
 
     def help(self) -> tuple[str, ...]:
-        return ("check the values that reach this stage: those of the data, of `draw` lines, and of the stages before it",)
+        return ("check the values that reach this stage: they come from the data, from `draw` lines, or from the stages before it",)
 
 
 class BatchTooSmall(Problem):
@@ -202,4 +202,4 @@ class BatchTooSmall(Problem):
 
 
 def _checkpoint_text(step: int | None) -> str:
-    return "there is no checkpoint yet" if step is None else f"the last checkpoint is that of step {step}"
+    return "there is no checkpoint yet" if step is None else f"the last checkpoint is from step {step}"

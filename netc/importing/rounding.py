@@ -1,10 +1,10 @@
-"""Rounding errors made on purpose: float64 computations whose intermediate results have the rounding errors of float32.
+"""Adds the rounding errors of float32 to float64 computations, to measure their effect on the outputs of a model.
 
-In: what an operator computed in float64. Out: the same numbers, each rounded to one of the two numbers of float32 next to it, up or down at
-random. Always: a number that float32 has stays as it is, so copies, maxima and integers are exact, as they are in float32. How far this
-moves the outputs of a model says how far rounding errors can take them: `layer_norm` of almost equal numbers enlarges the last digit of
-each, and `gelu` loses digits of `1 + tanh(x)` inside, where moving the inputs and the weights alone shows nothing. (Monte Carlo
-arithmetic: Stott Parker, 1997.)
+Moving the inputs and the weights alone is not enough: `layer_norm` of almost equal numbers amplifies the last digit of each, and `gelu`
+loses digits of `1 + tanh(x)` inside. The method is Monte Carlo arithmetic (Stott Parker, 1997).
+
+In: the float64 results of an operator. Out: the same numbers, each rounded to one of the two nearest float32 numbers, up or down at random.
+Always: a number that float32 can hold stays as it is, so copies, maxima and integers are exact, as they are in float32.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def round_at_random(array: Array, generator: np.random.Generator) -> Array:
 
 
 class RandomRounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # PyTorch annotates no part of a mode
-    """PyTorch rounds the results of all its float64 operators in this way. Operators such as `gelu` are computed in their steps, each of
-    which is rounded."""
+    """A mode in which PyTorch rounds the results of all float64 operators at random. Composite operators such as `gelu` are computed step
+    by step, and each step is rounded."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -44,7 +44,7 @@ class RandomRounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # PyTo
             if result is not NotImplemented:
                 return result
         result = func(*args, **(kwargs or {}))
-        if not func.is_view:  # a view has the numbers of its input, which may have more digits
+        if not func.is_view:  # a view shares the numbers of its input, which must not change
             for tensor in tree_iter(result):
                 self._round(tensor)
         return result

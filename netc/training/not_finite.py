@@ -15,7 +15,7 @@ from netc.compiler.ir.graph import CallNode, Node
 
 from .batches import Part
 from .objective import Objective
-from .probing import Place, graph_at, label_of, probe
+from .probing import Place, graph_at, label_of, probe_values
 
 
 def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Place | None:
@@ -53,7 +53,7 @@ def _first(objective: Objective, path: list[CallNode], inputs: list[Tensor], wei
     """The first node, in the body that the path of calls leads to, whose output is not finite."""
     nodes = graph_at(objective, path).nodes
     makers = [(node, value) for node in nodes for value in node.outputs if value.type.dtype.is_float]
-    results = probe(objective, path, [value for _, value in makers], inputs, weights)
+    results = probe_values(objective, path, [value for _, value in makers], inputs, weights)
     return next((node for (node, _), result in zip(makers, results, strict=True) if not _finite(result)), None)
 
 

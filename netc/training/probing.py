@@ -1,6 +1,6 @@
-"""The values inside of an objective, for messages about a batch.
+"""Computes values inside of an objective, for messages about a batch.
 
-In: an objective, a batch, and values of its graph or of a body inside of it. Out: what they are for this batch, with given parameters.
+In: an objective, a batch, and values of its graph or of a body inside of it. Out: their tensors for this batch, with given parameters.
 Always: the objective is not changed.
 """
 
@@ -23,17 +23,17 @@ from .objective import Objective
 
 
 class Place(Record):
-    """A clause about a stage, an input or a parameter, and where that is."""
+    """A clause about a stage, an input or a parameter, and its span."""
 
     what: str
     span: Span
 
 
-def probe(
+def probe_values(
     objective: Objective, path: list[CallNode], values: list[Value], inputs: list[Tensor], weights: Mapping[str, Tensor]
 ) -> list[Tensor]:
-    """What the values are, of the body that the path of calls leads to. `weights` are those of the model, whole. Raises what PyTorch
-    raises."""
+    """The tensors of values in the body at the end of a path of calls. `weights` are the model's full, unsharded weights. PyTorch's errors
+    are passed on."""
     program = objective.means.totals
     main = _with_outputs(program.main, path, values)
     module = Model(Program(main, program.facts, program.symbols, program.conditions, program.dims)).module()
@@ -45,7 +45,7 @@ def probe(
 
 
 def graph_at(objective: Objective, path: list[CallNode]) -> Graph:
-    """The body that the path of calls leads to."""
+    """The body at the end of a path of calls."""
     return path[-1].graph if path else objective.means.totals.main
 
 
@@ -56,7 +56,7 @@ def label_of(path: list[CallNode], node: Node) -> str:
 
 
 def _with_outputs(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
-    """The graph with other outputs: these values, of the body that the path leads to."""
+    """A copy of the graph whose outputs are values of the body at the end of the path."""
     result = copy(graph)
     result.tails = ()
     if path:

@@ -1,7 +1,7 @@
-"""The stage that PyTorch refuses to compute for the values of a batch.
+"""Finds the stage that PyTorch refuses to compute for the values of a batch.
 
-In: an objective, a batch, and the error that PyTorch raised for it, such as that of an index outside of an axis. Out: the stage, with its
-place in the spec. Always: the graph is evaluated a level at a time, each stage with those before it; nothing is changed.
+In: an objective, a batch, and the error that PyTorch raised for it, such as an index outside of an axis. Out: the stage, with its place in
+the spec. Always: the graphs are evaluated from the outermost one inwards, each up to the stage that fails; nothing is changed.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from netc.compiler.ir.graph import CallNode, Node
 
 from .batches import Part
 from .objective import Objective
-from .probing import Place, graph_at, label_of, probe
+from .probing import Place, graph_at, label_of, probe_values
 
 REFUSALS = (IndexError, RuntimeError)
-"""What PyTorch raises for values that an operator does not take."""
+"""The classes of PyTorch's errors for values that an operator does not accept."""
 
 
 def find_refusing(objective: Objective, weights: Mapping[str, Tensor], part: Part, error: Exception) -> Place | None:
-    """The first stage that raises the same error again; None if none does, as when memory ran out. `weights` are those of the model."""
+    """The first stage that raises the same error again; None if no stage does, for example because memory ran out. `weights` are the
+    model's weights."""
     if isinstance(error, torch.OutOfMemoryError):
         return None
     path: list[CallNode] = []
     refusing: Node | None = None
-    while (node := _first(objective, path, weights, part, str(error))) is not None:
+    while (node := _find_first_refusing(objective, path, weights, part, str(error))) is not None:
         refusing = node
         if not isinstance(node, CallNode) or node.scan is not None:
             break
@@ -36,18 +37,18 @@ def find_refusing(objective: Objective, weights: Mapping[str, Tensor], part: Par
     return None if refusing is None else Place(label_of(path, refusing), refusing.span)
 
 
-def _first(objective: Objective, path: list[CallNode], weights: Mapping[str, Tensor], part: Part, text: str) -> Node | None:
-    """The first node, in the body that the path of calls leads to, with which PyTorch raises an error of this text."""
+def _find_first_refusing(objective: Objective, path: list[CallNode], weights: Mapping[str, Tensor], part: Part, text: str) -> Node | None:
+    """The first node, in the body at the end of a path of calls, for which PyTorch raises an error with this text."""
     nodes = graph_at(objective, path).nodes
     inputs = [part[value.name] for value in objective.means.totals.main.inputs]
 
     def is_refused(count: int) -> bool:
         try:
-            probe(objective, path, [value for node in nodes[:count] for value in node.outputs], inputs, weights)
+            probe_values(objective, path, [value for node in nodes[:count] for value in node.outputs], inputs, weights)
         except Exception as error:  # some bodies cannot return what is inside of them
             return str(error) == text
         return False
 
-    # What the first nodes raise, more nodes raise too: so the number of them that is needed can be bisected.
+    # If the first nodes raise the error, more nodes raise it too: so the number of nodes is found by bisection.
     count = bisect_left(range(1, len(nodes) + 1), True, key=is_refused) + 1
     return nodes[count - 1] if count <= len(nodes) else None

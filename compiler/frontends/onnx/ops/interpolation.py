@@ -1,7 +1,7 @@
 """Interpolation along an axis of known size as a matrix, for the positions and coefficients that `upsample` does not have.
 
-In: a node of `Resize`, and how an axis is resized. Out: the matrix [size before, size after] that the axis is multiplied with. Always: as
-ONNX's definition computes it; each element of the result is a weighted sum of at most a few of the axis, so most of the matrix is 0.
+In: a node of `Resize`, and how an axis is resized. Out: the matrix [old size, new size] by which the axis is multiplied. Always: it follows
+ONNX's definition. Each element of the result is a weighted sum of a few elements of the axis, so most of the matrix is 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LARGEST = 2**22
 
 
 def interpolation_matrix(site: Site, resized: Resized, *, old: bool) -> Array:
-    """The weights of the elements before for each element after."""
+    """The weights of the old elements for each new element."""
     size, new, scale = resized.size, resized.new, resized.scale
     if not math.isclose(size * scale, new) and site.attr("coordinate_transformation_mode") == "align_corners":
         raise ImportRefused("`align_corners` with a factor that gives no whole size has no counterpart: ONNX and ONNX Runtime differ")
@@ -44,7 +44,7 @@ def interpolation_matrix(site: Site, resized: Resized, *, old: bool) -> Array:
 
 
 def _make_kernel(site: Site) -> tuple[Callable[[float], float], int]:
-    """The weight of an element by its distance, and how far the weights reach."""
+    """The weight of an element as a function of its distance, and the distance from which on it is 0."""
     mode = site.attr("mode", "nearest")
     if mode == "linear":
         return lambda distance: max(0.0, 1 - abs(distance)), 1
