@@ -41,9 +41,9 @@ _LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
 _BEFORE_ARGUMENT = frozenset(("LPAR_TIGHT", "COMMA", "EQUALS"))
 _BEFORE_VALUE_IN_BRACKETS = frozenset(("NAME", "NUMBER", "DIMS", "STRING"))
-"""What an argument without a name follows."""
+"""Tokens after which an argument without a name may begin."""
 _BEFORE_VALUE = frozenset(("LET", "IF", "EXPECT", "REPEAT", "EACH"))
-"""Keywords that compile-time expressions follow."""
+"""Keywords after which a compile-time expression begins."""
 # What labels consist of: words, keywords too, and numbers
 _IN_PATH = _STATEMENT_WORDS | frozenset(
     (
@@ -72,7 +72,7 @@ class _Filter:
         self.at_line_start = True
         self.cut_line = -1  # the line on which a string without an end swallowed the rest
         self.where = -1  # the number of brackets open at the current `where`
-        self.value = False  # whether the statement has come to a compile-time expression
+        self.value = False  # whether the statement is inside of a compile-time expression
         self.chain = self.choices = self.outer = 0  # nesting: of `-a ** -b`, `not`, `a.b`; of `if else`; of the brackets around
         self.nesting_reported = self.brackets_reported = False
 
@@ -317,12 +317,12 @@ class _Filter:
         self.chain = self.choices = 0
 
     def _in_expression(self) -> bool:
-        """Whether this is a compile-time expression, in which a bracket around a pipeline is no group."""
+        """Whether the current token is in a compile-time expression, where parentheses around a pipeline are no group."""
         top = self.open[-1] if self.open else None
         return self.value if top is None or top.token.type == "LBRACE" else top.expression and not top.flow
 
     def _argument(self, token: Token) -> None:
-        """Marks an argument that is a pipeline."""
+        """Inserts a FLOW before an argument that is a pipeline."""
         if token.start in self._pipelines.arguments:
             self.open[-1].flow = True
             self.out.append(Token("FLOW", "", token.start, token.start))

@@ -42,11 +42,11 @@ def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozense
 
 
 _MEANT = {"SINGLE_QUOTED": {"STRING"}, "BAD_ARROW": {"ARROW"}}
-"""What text that is no token is meant as."""
+"""For text that is no token, the tokens that may be meant."""
 
 
 def _lexical(stop: Stop) -> Diagnostic | None:
-    """Text that is not a token of the language. It has an edit where what is meant may be."""
+    """The error for text that is not a token. It has an edit only if the intended token may stand here."""
     problem, meant, previous = _no_token(stop), _MEANT.get(stop.token.type), stop.previous
     apart = previous is None or previous.end < stop.token.start or not previous.text.isidentifier()
     following = stop.tokens[min(stop.at + 1, len(stop.tokens) - 1)]
@@ -409,7 +409,7 @@ def _argument_of_no_stage(stop: Stop, previous: Token) -> Diagnostic:
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
     edits: tuple[Edit, ...] = (Edit(stop.between(previous.start, previous.start), "-> ", safe=False),)
     if any(token.type == "WHERE" for token in stop.before):
-        edits = ()  # a condition, perhaps
+        edits = ()  # the user may have meant a condition
     return errors.syntax(stop.span, message, help=(help,), edits=edits)
 
 

@@ -91,7 +91,7 @@ class Spec(Record):
 
 
 class WholeFile:
-    """What is found once for all models and train sections of a file."""
+    """The loader and the definitions that all models and train sections of a file share."""
 
     def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
         self.loader = Loader(source, path, choice.allow_paths)

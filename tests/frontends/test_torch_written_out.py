@@ -118,4 +118,4 @@ def test_masks_of_attention_leave_something() -> None:
 
 def test_what_a_spec_cannot_detach_is_said() -> None:
     module = Of(lambda self, x: x + (self.a(x) - x).detach(), a=nn.Linear(6, 6))
-    assert "detaches tensors, 1 in all" in netc.from_torch(module, torch.randn(2, 6), train=True).spec()
+    assert "The module detaches 1 tensor." in netc.from_torch(module, torch.randn(2, 6), train=True).spec()

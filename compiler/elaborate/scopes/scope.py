@@ -41,7 +41,7 @@ from .values import (
 )
 
 UNNEEDED = "_"
-"""The name of what nobody needs, which may be bound any number of times."""
+"""The name for unneeded values, which may be bound any number of times."""
 
 GIVEN = "?"
 """At the end of a name: whether the optional tensor of that name is given. No text can contain such a name."""
@@ -124,7 +124,7 @@ class Scope:
         """The body whose statements bind the names."""
         self.names: dict[str, Binding] = {}
         self._bound: tuple[ast.Body | None, dict[str, list[Span]]] = (None, {})
-        """A body, and where its statements bind each name, once an error has asked: a file may have thousands of unknown names."""
+        """A cache for errors: a body, and the places where its statements bind each name. A file may have thousands of unknown names."""
         self.incomplete = False
         """Whether it may lack names: a file that it uses could not be read."""
 
@@ -194,7 +194,7 @@ class Scope:
         return self._bound[1]
 
     def visible(self) -> Iterator[str]:
-        """Every name that is visible from here. They are collected when they are read."""
+        """All names that are visible from here. They are collected only if a caller reads them, since most errors do not."""
         names: dict[str, None] = {}
         scope: Scope | None = self
         while scope is not None:

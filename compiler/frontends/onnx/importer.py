@@ -42,12 +42,12 @@ from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
 DEEPEST = 24
 """How deep branches and functions may be in each other."""
 _MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What importers and NumPy raise where a node is not what its operator's definition says."""
+"""The exceptions of importers and NumPy for a node that breaks the definition of its operator."""
 CONTROL = ("If", "Scan", "Loop")
 MOST = 200_000
 """The most nodes that are imported, those of functions counted at each use."""
 MOST_FOLDED = 2**29
-"""The most bytes of constants that are computed at import, unless the file itself has an eighth of them."""
+"""The most bytes of constants that an import computes, or eight times the bytes of the file's own constants, if these are more."""
 
 
 class Importer:
@@ -74,9 +74,9 @@ class Importer:
         """For each name, one of the nodes that take it."""
         self.count = 0
         self.stored = 0
-        """Bytes of the file's own constants."""
+        """The bytes of the file's own constants."""
         self.folded = 0
-        """Bytes of the constants that were computed of them."""
+        """The bytes of the constants that were computed from them."""
 
     @property
     def version(self) -> int:
@@ -217,8 +217,8 @@ class Importer:
             item.name = Identifiers().unique(name, "")
 
     def _guarded(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
-        """The node's results. A file may have attributes of any type and indices that fit nothing, and the standard's rules are many: where
-        an importer fails on what no file should have, that is an obstacle as well."""
+        """The node's results. An untrusted file may have attributes of any type and indices that fit nothing. An exception of an importer
+        is reported as an obstacle, so that each importer need not check every rule of the standard."""
         try:
             return self._node(node, names, depth)
         except _MALFORMED as error:
@@ -296,7 +296,7 @@ class Importer:
         return list(results) if isinstance(results, Sequence) else [results]
 
     def _count_folded(self, arrays: Sequence[Array]) -> None:
-        """Refuses to compute more constants than memory may have: each node may double them, so a file of 2 kB may ask for terabytes."""
+        """Refuses to compute more constants than fit into memory. Each node may double them, so a file of 2 kB may ask for terabytes."""
         self.folded += sum(array.nbytes for array in arrays if array.base is None)
         most = max(MOST_FOLDED, 8 * self.stored)
         if self.folded > most:

@@ -91,10 +91,10 @@ class _Reading(Record):
     frozen: frozenset[str]
     """The names of running means that training does not change."""
     stated: tuple[str, ...] = ()
-    """The conditions of the user's."""
+    """The conditions that the user stated, as texts."""
     read_source: bool = False
     apart: bool = False
-    """A module whose calls compute differently is not shared as a whole, but its layers are."""
+    """Whether a module whose calls compute differently shares its layers instead of itself."""
 
     def imported(self, program: ExportedProgram, training: ExportedProgram | None) -> Imported:
         made, notes = self.graph(program)
@@ -109,7 +109,7 @@ class _Reading(Record):
         return replace(_with_weights(made, program, notes), widened=True, stated=self.stated)
 
     def differ(self, program: ExportedProgram) -> bool:
-        """Whether a module computes something else in another call."""
+        """Whether two calls of a module compute differently."""
         flat_nodes(program.graph_module)
         tree = CallTree(_body(with_definitions(program.graph_module)), self.name, self.aliases)
         return bool(Keys(tree, _stored(program)).differing)
@@ -166,8 +166,8 @@ def _detached(program: ExportedProgram) -> list[str]:
     """What users should know of tensors that the module takes out of the computation of gradients."""
     nodes = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.detach.default"]
     count = sum(node.meta["val"].is_floating_point() for node in nodes)
-    advice = "Gradients flow through them here: to train the spec, write `-> detach` there."
-    return [f"The module detaches tensors, {count} in all. {advice}"] if count else []
+    advice = "The spec does not: to train it, add `-> detach` to them."
+    return [f"The module detaches {count} tensor{'s' if count > 1 else ''}. {advice}"] if count else []
 
 
 def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
@@ -182,7 +182,7 @@ def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
 
 
 def _body(nodes: Iterable[Node]) -> list[Node]:
-    """The nodes that compute."""
+    """The nodes that compute tensors with elements."""
     return [node for node in nodes if node.op == "call_function" and _computes(node) and not is_empty(node)]
 
 
@@ -385,7 +385,7 @@ def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
 
 
 def _check_arbitrary(model: ModelContext, main: Graph) -> None:
-    """Reports tensors of any numbers of which something is read that nothing has written."""
+    """Reports tensors with arbitrary contents, as of `torch.empty`, of which an unwritten part is read."""
     if not model.arbitrary:
         return
     without_dead(main)
@@ -393,7 +393,7 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
     left = {id(value) for graph in graphs(main) for node in graph.nodes for value in node.outputs}
     for node, value in model.arbitrary:
         if id(value) in left:
-            model.report(node, ImportRefused("makes a tensor of any numbers, which a spec does not have, and not all of it is overwritten"))
+            model.report(node, ImportRefused("makes a tensor with arbitrary contents, and not all of it is overwritten"))
 
 
 def _divided(main: Graph) -> list[Obstacle]:
