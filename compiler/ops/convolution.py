@@ -15,7 +15,7 @@ from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
 from .learned import weight_and_bias
 from .operand import SPATIAL, Input
 from .parametric import WithBias
-from .requirements import count_of
+from .requirements import count_of, require_elements
 from .windows import PaddingKind, Window, each_axis, sizes_of
 
 
@@ -154,6 +154,7 @@ class ConvTranspose(_Convolution):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = self._input(given)
+        require_elements(self.name, given, "x", range(2, x.rank))
         sizes: list[Dim] = []
         for size, window, extra in zip(x.shape[2:], self.windows(x), self.extra(x), strict=True):
             if extra >= max(window.stride, window.dilation):

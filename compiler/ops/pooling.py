@@ -13,6 +13,7 @@ from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY, FLOATS, INTEGERS, LONGS
 from .kinds import FLAG, INT, NUMBER, SIZES, SIZES0
 from .operand import SPATIAL, Input
+from .requirements import require_elements
 from .windows import Window, each_axis, sizes_of
 
 
@@ -41,6 +42,7 @@ class _Pool(Operator):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
+        require_elements(self.name, given, "x", range(2, x.rank))
         sizes = sizes_of(self.name, x, self.windows(x), given.facts, ceil=self.ceil_mode)
         return (x.with_shape((*x.shape[:2], *sizes)),)
 
@@ -149,6 +151,7 @@ class _AdaptivePool(Operator):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
+        require_elements(self.name, given, "x", range(1, x.rank))
         return (x.with_shape((*x.shape[:2], *self.sizes(x))),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -182,6 +185,7 @@ class _GlobalPool(Operator):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
+        require_elements(self.name, given, "x", range(2, x.rank))
         return (x.with_shape(x.shape[:2]),)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -22,6 +22,7 @@ from .kinds import FLAG, FRACTION, SIZE, IntKind, WordKind
 from .learned import Role, fan_in_uniform
 from .operand import Input, axes
 from .parametric import WithRecurrence
+from .requirements import require_elements
 
 LAYERS = IntKind(1, 10_000)
 """Each layer has its own parameters: without a bound, a text could ask for more names than fit in memory."""
@@ -106,6 +107,7 @@ class Recurrent(WithRecurrence):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         require_sequence(self.name, given, "x", SEQUENCES.needed)
+        require_elements(self.name, given, "x", (x.rank - 2,))
         require_states(self.name, given, self.states(x))
         output = x.with_shape((*x.shape[:-1], self.directions * self.units))
         return output, *(x.with_shape(shape) for _, shape in self.states(x))

@@ -18,6 +18,7 @@ from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXES, AXIS, EXTENDED, FLAG, NUMBER
 from .operand import Input
+from .requirements import require_elements
 from .scalars import require_exact_scalar
 
 
@@ -129,6 +130,7 @@ class MinMaxReduction(OverAxes):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         (values,) = super().rule(given)
+        require_elements(self.name, given, "x", self.axes(given.x))
         return (values, values.with_dtype(INT64)) if self.has_indices else (values,)
 
     @property
@@ -156,6 +158,11 @@ class ArgReduction(OverAxis):
     """An index along an axis; without one, among all elements in order."""
 
     x = Input(NUMBERS)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().rule(given)
+        require_elements(self.name, given, "x", self.axes(given.x))
+        return results
 
     def element(self, dtype: DType) -> DType:
         return INT64

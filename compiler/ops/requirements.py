@@ -5,10 +5,12 @@ In: the inputs of a stage, and the names of those that must agree. Out: an `Oper
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..dims import Dim, advice, show
 from ..dims.polynomial import constant_of, terms_of
 from ..errors.base import STAGE
-from ..errors.operators import DTypeMismatch, ShapeMismatch, Unprovable
+from ..errors.operators import DTypeMismatch, ShapeMismatch, Unprovable, WrongSize
 from .op_inputs import OpInputs
 from .operand import OperatorError
 
@@ -30,6 +32,15 @@ def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axi
         raise OperatorError(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
     if same is None:
         raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+
+
+def require_elements(operator: str, given: OpInputs, name: str, axes: Iterable[int]) -> None:
+    """Refuses an input with an empty axis among these. A symbolic size that may be 0 is checked with the sizes of the inputs, in modules
+    and in sessions: PyTorch refuses a maximum of nothing, and ONNX Runtime refuses it with a text of its own or computes some number."""
+    x = given[name]
+    for axis in axes:
+        if given.facts.at_least(x.shape[axis], 1) is False:
+            raise OperatorError(WrongSize(operator, f"at least one element along axis {axis}", x), given.at(name))
 
 
 def at_most_text(part: Dim, size: Dim) -> str:

@@ -16,7 +16,7 @@ from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
 from .kinds import AMOUNT, ANY_SCALAR, AXES, AXIS, COUNT, DIM, SIZE, IntKind, ListKind, WordKind
 from .operand import SOME_AXES, Input
-from .requirements import at_least_text
+from .requirements import at_least_text, require_elements
 from .shape import Layout
 
 
@@ -173,6 +173,8 @@ class Pad(Layout):
     def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], given: OpInputs) -> None:
         """Reflection needs more elements than it adds; wrapping needs the same number, without those that are removed."""
         amount = maximum(*added)
+        if amount != 0 and self.mode == "replicate":
+            require_elements(self.name, given, "x", (axis,))
         if amount == 0 or self.mode not in ("reflect", "circular"):
             return
         x = given.x

@@ -19,6 +19,7 @@ from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FULL_FLOATS, FULL_OR_INTEGERS
 from .kinds import AXIS, SIZE, WordKind
 from .operand import Input, axes
+from .requirements import require_elements
 
 NORM = WordKind("backward", "ortho", "forward")
 _LEVELS = 5
@@ -72,6 +73,7 @@ class Rfft(Fourier):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x if given.x.dtype.is_float else given.x.with_dtype(FLOAT32)
+        require_elements(self.name, given, "x", (self.along(x),))
         found = self.replaced(x, self.length(x) // 2 + 1)
         return (found.with_shape((*found.shape, 2)),)
 
