@@ -193,12 +193,10 @@ class Trainer:
             found = self.stepper.make(self.step, parts, stop)
         except NotFinite as failure:
             self._not_finite(failure.value, parts)
-        except ValueError as error:
-            smallest = min(len(next(iter(part.values()))) for part in parts)
-            if smallest > 1 or "more than 1 value per channel" not in str(error):
-                raise
-            raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
         except REFUSALS as error:
+            smallest = min(len(next(iter(part.values()))) for part in parts)
+            if smallest <= 1 and "more than 1 value per channel" in str(error):
+                raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
             self._refuse(error, parts, f"the batch of step {self.step + 1}")
             raise
         self.tally.add(found.totals, found.counts, samples)

@@ -18,7 +18,7 @@ from .batches import Part
 from .objective import Objective
 from .probing import Place, graph_at, label_of, probe_values
 
-REFUSALS = (IndexError, RuntimeError)
+REFUSALS = (IndexError, RuntimeError, ValueError)
 """The classes of PyTorch's errors for values that an operator does not accept."""
 
 

@@ -20,8 +20,10 @@ SECTIONS = {
     "index 7 is out of bounds for dimension 1": "index = input 1 int64; loss = (y, index) -> pick -> mean",
     "target out of range": "target = input [] int64; loss = (y, target) -> multi_margin_loss",
     "between 0 and 1": "loss = (x, y + 3) -> binary_cross_entropy",
+    "var has negative entry": "loss = (y, x, -x) -> gaussian_nll_loss",
+    "ZeroDivisionError": "target = input [] int64; loss = (y -> sum axis=1) * (target // (target - target)) -> mean",
 }
-STAGES = ("`gather1`", "`pick1.gather1`", "`multi_margin_loss1`", "`binary_cross_entropy1`")
+STAGES = ("`gather1`", "`pick1.gather1`", "`multi_margin_loss1`", "`binary_cross_entropy1`", "`gaussian_nll_loss1`", "`floor_div1`")
 
 
 @pytest.mark.parametrize(("why", "section", "stage"), [(*pair, stage) for pair, stage in zip(SECTIONS.items(), STAGES, strict=True)])
