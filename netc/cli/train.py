@@ -116,10 +116,15 @@ def _is_share(validation: str | None) -> bool:
         return False
 
 
+LOST = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
+"""What gloo and NCCL say when another process is gone."""
+
+
 @contextmanager
 def _ending() -> Iterator[None]:
-    """A run that is stopped, or cannot go on: the first of several processes says why, and all end with the exit code."""
-    from ..training.ranks import is_first
+    """A run that is stopped, or cannot go on: the first of several processes says why, unless only the data of another one are the
+    reason, and all end with the exit code."""
+    from ..training.ranks import is_first, world_size
     from ..training.stopping import Interrupted
 
     try:
@@ -128,10 +133,16 @@ def _ending() -> Iterator[None]:
         if is_first():
             note(f"stopped at step {stopped.step}; to continue: netc train --resume {quote(str(stopped.folder))}")
         raise click.exceptions.Exit(stopped.exit_code) from None
-    except ValueError:
-        if not is_first():  # the first process reports what is wrong for all
+    except ValueError as error:
+        from ..training.loop import RefusedBatch
+
+        if not is_first() and not isinstance(error, RefusedBatch):  # the first process reports what is wrong for all
             raise click.exceptions.Exit(FAILED) from None
         raise
+    except RuntimeError as error:
+        if world_size() == 1 or not any(words in str(error) for words in LOST):
+            raise
+        raise Failed("another process of the run has ended; its own message says why") from None
 
 
 @contextmanager

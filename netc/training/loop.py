@@ -56,6 +56,10 @@ class NotFiniteLoss(CompileError):
         self.step = problem.step
 
 
+class RefusedBatch(CompileError):
+    """PyTorch refuses to compute a stage for the values of a batch of this process; others may have other values."""
+
+
 class Report(Record):
     """What is known after a step: the results of the training batches since the last report, or of a validation. `steps` is the number of
     all steps of the run."""
@@ -105,10 +109,8 @@ class Trainer:
         self.plan = plan(recipe, len(data[1]))
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
         """Those of the spec; layers that several processes share may have others."""
-        self.notes = [
-            *cautions.notes(recipe, self.plan.steps, data[0]),
-            *arrange(objective, engine, ranks, lambda: self._example(data)),
-        ]
+        self.checkpoints = Checkpoints(folder.path, ranks)
+        self.notes = [*cautions.notes(recipe, self.plan.steps, data[0]), *self._arrange(lambda: self._example(data))]
         """What is probably not meant, and what of the engine's wishes was not possible."""
         if objective.ignored is not None:
             objective.counts_all = all(none_ignored(part[0], objective.ignored) for part in (data, validation) if part is not None)
@@ -118,7 +120,6 @@ class Trainer:
         self.stepper = Step(objective, optimizer, schedule, recipe, self.precision, ranks)
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.trained = Trained(self.model, optimizer, average)
-        self.checkpoints = Checkpoints(folder.path, ranks)
         self.step = 0
         self.best, self.best_step = -math.inf if recipe.keep.higher else math.inf, 0
         self.tally, self.epoch_tally = Tally(), Tally()
@@ -128,6 +129,16 @@ class Trainer:
         """When the last checkpoint was written, in seconds of the monotonic clock."""
         self.epoch_ends = False
         """Whether the epoch's last step was made, but not what follows it."""
+
+    def _arrange(self, example: Callable[[], Part]) -> list[str]:
+        """Divides the work among the processes, which may need to compute an example; what of the engine's wishes was not possible."""
+        try:
+            return list(arrange(self.objective, self.engine, self.ranks, example))
+        except (RunError, CompileError):
+            raise
+        except REFUSALS as error:
+            self._refuse(error, [example()], "the first samples")
+            raise
 
     def _example(self, data: tuple[Columns, Indices]) -> Part:
         """A batch of two samples, or of one if there is only one."""
@@ -320,16 +331,16 @@ class Trainer:
         raise NotFiniteLoss(problem, span)
 
     def _refuse(self, error: Exception, parts: list[Part], batch: str) -> None:
-        """Raises a `CompileError` at the stage that raises this error for one of the parts. Returns if no stage does, and on several
-        processes, where parameters are shared and the others would wait."""
-        if self.ranks.world > 1:
+        """Raises a `CompileError` at the stage that raises this error for one of the parts. Returns if no stage does, and where several
+        processes share the parameters: the others would have to give theirs."""
+        if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1):
             return
         weights = self.model.state_dict()
         for part in parts:
             place = find_refusing(self.objective, weights, part, error)
             if place is not None:
                 why = str(error).partition("\n")[0]
-                raise CompileError((diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
+                raise RefusedBatch((diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
 
     def save(self) -> None:
         """The weights, and a checkpoint."""

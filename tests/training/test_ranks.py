@@ -45,18 +45,22 @@ def write_data(folder: Path, samples: int = 100, ignored: float = 0.4) -> None:
     (folder / "spec.net").write_text(SPEC)
 
 
-def train(folder: Path, ranks: int, *words: str, stopped_at: int | None = None) -> None:
-    """`netc train` in this many processes, started as torchrun starts them. One of them is asked to stop once there are this many lines
-    of metrics."""
+def start(folder: Path, ranks: int, *words: str) -> list[subprocess.Popen[bytes]]:
+    """`netc train` in this many processes, started as torchrun starts them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     around = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(ranks)}
     command = [sys.executable, "-m", "netc", "train", *words]
-    processes = [
+    return [
         subprocess.Popen(command, cwd=folder, env={**around, "RANK": str(r), "LOCAL_RANK": str(r)}, stdout=-1, stderr=-2)
         for r in range(ranks)
     ]
+
+
+def train(folder: Path, ranks: int, *words: str, stopped_at: int | None = None) -> None:
+    """The same to the end. One of them is asked to stop once there are this many lines of metrics."""
+    processes = start(folder, ranks, *words)
     if stopped_at is not None:
         metrics = folder / words[words.index("-o") + 1] / "metrics.jsonl"
         while processes[0].poll() is None and (not metrics.exists() or metrics.read_text().count("\n") < stopped_at):
@@ -128,3 +132,16 @@ def test_resumed_with_other_processes(first: str | None, ranks: int, strategy: s
     assert len((run / "metrics.jsonl").read_text().splitlines()) < 24
     train(folder, ranks, "--resume", run.name, *(("--strategy", strategy) if strategy else ()))
     assert_close(folder / "one", run)
+
+
+@pytest.mark.long
+def test_a_batch_that_one_process_cannot_compute(tmp_path: Path) -> None:
+    """The process with the wrong label says where it is, whichever it is, and no process reports an internal error."""
+    section = "train { target = input 1 int64; loss = (scores, target) -> gather axis=1 -> mean; batch 6; epochs 1 }"
+    (tmp_path / "pick.net").write_text(f"x = input 3\nscores = x -> dense 3\n{section}")
+    np.savez(tmp_path / "pick.npz", x=np.ones((6, 3), np.float32), target=np.array([[0], [1], [2], [0], [1], [7]]))
+    processes = start(tmp_path, 2, "pick.net", "--data", "pick.npz", "-o", "run")
+    texts = [process.communicate(timeout=600)[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], texts
+    assert sum("error[batch-refused]: `gather1` cannot be computed for the batch of step 1" in text for text in texts) == 1, texts
+    assert sum("another process of the run has ended" in text for text in texts) == 1, texts
