@@ -100,3 +100,20 @@ def test_attention_that_is_written_out_with_a_mask_has_a_note(tmp_path: Path) ->
     assert "-> attention" in made.text
     assert any("no key" in note for note in made.notes)
     assert "no key" in made.text
+
+
+@pytest.mark.parametrize("marker", [np.nan, -1.0], ids=["nan", "number"])
+@pytest.mark.parametrize("numbers", [[0.5], [1.0, 2.0, 3.0, 4.0]], ids=["one", "each"])
+def test_what_is_missing_is_filled_in(tmp_path: Path, marker: float, numbers: list[float]) -> None:
+    imputer = classical("Imputer", ["x"], ["y"], imputed_value_floats=numbers, replaced_value_float=marker)
+    x = np.array([[marker, 2, -1, 0], [3, marker, np.nan, marker]], np.float32)
+    missing = np.isnan(x) if np.isnan(marker) else x == marker
+    found = netc.from_onnx(written(tmp_path, [imputer], {"y": TensorProto.FLOAT})).session()(x)
+    np.testing.assert_array_equal(found, np.where(missing, np.float32(numbers), x))
+
+
+def test_numbers_above_a_threshold(tmp_path: Path) -> None:
+    binarizer = classical("Binarizer", ["x"], ["y"], threshold=0.3)
+    x = np.array([[0.3, 0.31, -1, 7]], np.float32)
+    found = netc.from_onnx(written(tmp_path, [binarizer], {"y": TensorProto.FLOAT})).session()(x)
+    np.testing.assert_array_equal(found, np.float32([[0, 1, 0, 1]]))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from ....ir.elements import numpy_dtype
 from ....ir.types import FLOAT32
 from ....ir.values import Value
 from ...builder import ImportRefused
+from ..emitter import number
 from ..index_origin import count_from_beginning
+from ..numbers import plain
 from ..site import Site
 from ..table import imports
 from ..values import Item, Known
@@ -53,6 +57,28 @@ def normalizer(site: Site) -> Value:
     if norm not in ("L1", "L2"):
         raise ImportRefused(f"has the norm {norm}, which has no counterpart")
     return site.one("normalize", site.cast(site.x(), FLOAT32), p=float(norm[1]), axis=-1)
+
+
+@imports("ai.onnx.ml:Binarizer", to="gt")
+def binarizer(site: Site) -> Value:
+    """1 where a number is greater than the threshold, else 0."""
+    x = site.x()
+    return site.cast(site.one("gt", x, other=plain(float(site.attr("threshold", 0.0)))), x.type.dtype)
+
+
+@imports("ai.onnx.ml:Imputer", to="isnan, or eq; where")
+def imputer(site: Site) -> Value:
+    """Another number in place of one that marks what is missing: one for all features, or one for each."""
+    x = site.x()
+    kind = "float" if x.type.dtype.is_float else "int64"
+    numbers = np.asarray(site.attr(f"imputed_value_{kind}s", []), numpy_dtype(x.type.dtype))
+    if numbers.size == 0:
+        raise ImportRefused(f"has no numbers for elements of {x.type.dtype}")
+    marker = plain(site.attr(f"replaced_value_{kind}", 0))
+    missing = site.one("isnan", x) if math.isnan(marker) else site.one("eq", x, other=marker)
+    if numbers.size == 1:
+        return site.one("where", missing, x, other=number(numbers), reverse=True)
+    return site.one("where", missing, site.tensor(Known(numbers)), x)
 
 
 @imports("ai.onnx.ml:LinearRegressor", to="dense")
