@@ -41,9 +41,13 @@ def no_file(path: str) -> Failed:
 
 @contextmanager
 def wrong_usage() -> Iterator[None]:
-    """Options that exclude each other, which a ValueError reports, are wrong usage."""
+    """Options that exclude each other, which a ValueError reports, are wrong usage. An error of the spec is not."""
+    from ..errors import CompileError
+
     try:
         yield
+    except CompileError:
+        raise
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

@@ -146,6 +146,11 @@ def test_a_contender_that_fails(netc: Netc, spec: Path, write: Write, against: s
         (("folder.pt2",), 1, "`folder.pt2` is a directory"),
         (("m.net", "--against", "folder.onnx"), 1, "`folder.onnx` is a directory"),
         (("m.net", "--dim", "Q=3"), 1, "Q"),
+        (
+            ("-e", "x = input [4, 3]; t = input 2 int64; n = table (i) [N] int64 = 2; (x -> transpose 0 1, t, n, n) -> ctc_loss"),
+            1,
+            "error[onnx-unsupported]: `ctc_loss` cannot be exported",
+        ),
     ],
 )
 def test_what_makes_no_sense(netc: Netc, spec: Path, words: tuple[str, ...], code: int, said: str) -> None:

@@ -71,8 +71,9 @@ def _is_square(x: Value) -> bool:
 
 
 def _order_of_pytorch(op: Operator, x: TensorType) -> bool:
-    """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first."""
-    if x.rank < 3 or op.name not in _CONVOLUTIONS or x.shape[1] != op.args["channels"]:
+    """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first. With groups, each of which has
+    a part of the channels, as many channels as the input has are usual."""
+    if x.rank < 3 or op.name not in _CONVOLUTIONS or x.shape[1] != op.args["channels"] or op.args["groups"] != 1:
         return False
     kernel, stride = op.args["kernel"], op.args["stride"]
     return isinstance(kernel, int) and kernel >= _CHANNELS and kernel % 2 == 0 and kernel > op.args["channels"] and stride == 1
