@@ -65,6 +65,15 @@ def test_csv_that_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:
     assert said(spec(), f"{tmp_path}/a.csv") == [("cannot-read-data", f"cannot read `{tmp_path}/a.csv`: {why}")]
 
 
+@pytest.mark.parametrize("encoding", ["latin1", "utf-16"])
+def test_the_encoding_that_is_probably_meant(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("x,target\n1,ü\n".encode(encoding))
+    with pytest.raises(DataError) as caught:
+        open_csv(str(path))
+    assert caught.value.remedy == f"save it as UTF-8, or convert it: `iconv -f {encoding} -t utf-8`"
+
+
 def test_an_empty_cell_is_a_number_that_is_missing(tmp_path: Path) -> None:
     path = csv(tmp_path, "x,target\n1,1\n,2\n3,inf\n")
     assert said(spec(x="1"), path, columns={"x": ("x",)}) == [

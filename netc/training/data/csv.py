@@ -6,6 +6,7 @@ line; an empty cell in a column of numbers is NaN.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
 from collections import Counter
@@ -50,7 +51,8 @@ def open_csv(path: str, separator: str | None = None, header: bool = True) -> Ar
         raise DataError(f"it is no table of text: {error}") from error
     except UnicodeDecodeError as error:
         wrong = f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}"
-        raise DataError(wrong, "save it as UTF-8, or convert it: `iconv -f latin1 -t utf-8`") from error
+        encoding = "utf-16" if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
+        raise DataError(wrong, f"save it as UTF-8, or convert it: `iconv -f {encoding} -t utf-8`") from error
 
 
 def _table(rows: Any, header: bool) -> CsvSource:
