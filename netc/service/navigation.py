@@ -7,7 +7,9 @@ In: a checked text and an offset. Out: spans, also in other files, whose names a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from netc.compiler.elaborate import CannotLoad
 from netc.compiler.ir.types import BATCH
@@ -16,13 +18,12 @@ from netc.dsl.diagnostics import Edit, applied
 from netc.dsl.grammar import tables
 from netc.dsl.source import Span
 
+from ..files import Unreadable
 from ..reach import SUFFIX
 from .checked import Checked
 from .names import Definition, Occurrence
 from .workspace import Workspace
 
-MOST = 500
-"""The files in which uses are looked for."""
 _ELSEWHERE = ("block", "function", "let", "parameter", "tensor")
 
 
@@ -69,15 +70,53 @@ def _of_label(checked: Checked, offset: int, declaration: bool) -> list[Span]:
 
 
 def _everywhere(workspace: Workspace, checked: Checked, wanted: Definition) -> list[Occurrence]:
-    found = [one for one in checked.occurrences if one.definition is not None and _same(one.definition.span, wanted.span)]
+    found = _occurrences_in(checked, wanted)
     if wanted.kind not in _ELSEWHERE or (wanted.kind in ("parameter", "tensor") and not wanted.owner):
         return found
+    return found + _elsewhere(workspace, checked, wanted, found)
+
+
+def _elsewhere(workspace: Workspace, checked: Checked, wanted: Definition, found: list[Occurrence]) -> list[Occurrence]:
+    """The occurrences in other files. A folder may have thousands of files, and to check one takes milliseconds. So only a file is checked
+    that has the name in its text, or another name that a `use` gave it, and that uses a file with an occurrence."""
     home = os.path.realpath(wanted.span.file.name)
-    for path in _files(workspace, os.path.dirname(home)):
-        other = workspace.checked(path) if path != checked.path else None
-        if other is not None and (path == home or any(isinstance(item, ast.Use) for item in other.file.items)):
-            found += [one for one in other.occurrences if one.definition is not None and _same(one.definition.span, wanted.span)]
+    texts = {path: workspace.text(path) for path in _files(workspace, os.path.dirname(home)) if path != checked.path}
+    names, reached = {wanted.name, *(one.name for one in found)}, {home, checked.path}
+    used: dict[str, set[str]] = {home: {home}}
+    elsewhere: list[Occurrence] = []
+    while True:
+        word = re.compile("|".join(map(re.escape, sorted(names))))
+        used |= {path: _used_files(workspace, path) for path, text in texts.items() if path not in used and word.search(text)}
+        ready = [path for path in texts if not reached.isdisjoint(used.get(path, ()))]
+        if not ready:
+            return elsewhere
+        for path in ready:
+            del texts[path]
+            other = workspace.checked(path)
+            occurrences = [] if other is None else _occurrences_in(other, wanted)
+            if occurrences:
+                elsewhere += occurrences
+                names |= {one.name for one in occurrences}
+                reached.add(path)
+
+
+def _used_files(workspace: Workspace, path: str) -> set[str]:
+    """The real paths of the files that a file uses."""
+    try:
+        parsed = workspace.parsed(path)
+    except Unreadable:
+        return set()
+    uses = [item for item in parsed.file.items if isinstance(item, ast.Use)]
+    loader = workspace.loader(parsed.source, path)
+    found = set()
+    for use in uses:
+        with suppress(CannotLoad):
+            found.add(os.path.realpath(loader(use.path.value, use.span.file).name))
     return found
+
+
+def _occurrences_in(checked: Checked, wanted: Definition) -> list[Occurrence]:
+    return [one for one in checked.occurrences if one.definition is not None and _same(one.definition.span, wanted.span)]
 
 
 def _files(workspace: Workspace, folder: str) -> list[str]:
@@ -86,9 +125,7 @@ def _files(workspace: Workspace, folder: str) -> list[str]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
         found |= dict.fromkeys(os.path.realpath(os.path.join(where, name)) for name in sorted(names) if name.endswith(SUFFIX))
-        if len(found) > MOST:
-            break
-    return list(found)[:MOST]
+    return list(found)
 
 
 def _same(one: Span, other: Span) -> bool:

@@ -123,6 +123,13 @@ class Workspace:
         text = self._open.get(real)
         return read_file(real, name, open_regular) if text is None else SourceFile(name, text)
 
+    def text(self, real: str) -> str:
+        """The text of a path, which is not parsed; empty if it cannot be read."""
+        try:
+            return self.source(real, real).text
+        except Unreadable:
+            return ""
+
     def stamp(self, real: str) -> Stamp:
         """What tells whether the text at a path has changed."""
         text = self._open.get(real)
