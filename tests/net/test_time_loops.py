@@ -4,6 +4,7 @@ with the module: a text that is written is the module. Loops that a `scan` canno
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -300,3 +301,21 @@ def test_a_scan_that_is_not_proved_is_written_out(monkeypatch: pytest.MonkeyPatc
     assert "scan (" in written[0]
     assert "scan (" not in found
     assert "shared cell" in found
+
+
+def test_a_first_step_of_constants_in_an_onnx_file(tmp_path: Path) -> None:
+    """PyTorch's exporter writes a cell out, and the first step computes with constants. The last one computes nothing for a next one."""
+
+    def forward(m: Any, x: Tensor) -> Any:
+        h = torch.zeros(2, 8)
+        found = []
+        for t in range(x.shape[1]):
+            h = m.cell(x[:, t], h)
+            found.append(h)
+        return torch.stack(found, 1)
+
+    path = tmp_path / "cell.onnx"
+    torch.onnx.export(Of(forward, cell=nn.GRUCell(WIDTH, 8)).eval(), (torch.randn(2, 5, WIDTH),), str(path), dynamo=False)
+    text = netc.from_onnx(path).spec()
+    assert "slice 1 1 5) -> scan (" in text
+    assert text.count("-> tanh") == 2

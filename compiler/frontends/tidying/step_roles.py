@@ -164,6 +164,8 @@ class _Matching:
             return False
         computing = (self.period - len(loop.taken)) * loop.count
         is_long = computing >= LEAST_NODES or any(node.shared is not None for node in loop.template)
+        if not all(_is_inside(one, loop.count) for one in loop.elements):
+            return False  # a last step that lacks nodes would take a position after the end
         return len({one.reverse for one in loop.elements}) == 1 and bool(loop.states) and is_long
 
     # --- the last step ---------------------------------------------------------------------------------------------------
@@ -258,3 +260,10 @@ def _as_element(positions: Sequence[Position]) -> Element | None:
     if not same or step not in (1, -1) or any(one.index != first.index + step * at for at, one in enumerate(positions)):
         return None
     return Element(first.whole, first.axis, first.index, step < 0, first.kept)
+
+
+def _is_inside(element: Element, count: int) -> bool:
+    """Whether there is a position for each step."""
+    size = element.whole.type.shape[element.axis]
+    last = element.first + (1 - count if element.reverse else count - 1)
+    return isinstance(size, int) and 0 <= last < size
