@@ -106,6 +106,31 @@ def test_an_operator_without_counterpart_in_a_module_that_nothing_reads() -> Non
         netc.from_torch(module, torch.randn(2, 4))
 
 
+class _Watched(nn.Module):
+    """Keeps what it watches in attributes, where nothing reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.perplexity = torch.zeros(1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.linear(x)
+        shares = torch.histc(y, bins=4, max=2) / y.numel()
+        self.perplexity = (shares * (shares + 1e-10).log()).sum()
+        return y.relu(), torch.kthvalue(y, 2).values + 1
+
+
+def test_operators_without_counterpart_that_nothing_reads() -> None:
+    agree(Of(lambda m, x: m.part(x)[0] + 1, part=_Watched()), *batches(4))
+
+
+def test_operators_without_counterpart_that_something_reads() -> None:
+    with pytest.raises(ImportFailed) as failed:
+        netc.from_torch(Of(lambda m, x: m.part(x), part=_Watched()), torch.randn(2, 4))
+    assert {one.what for one in failed.value.obstacles} == {"aten.kthvalue.default"}
+
+
 def test_a_sum_of_a_table_is_no_table() -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
         places = x.argmax(1)
@@ -191,7 +216,8 @@ def test_brackets_around_sizes_only_where_they_are_needed() -> None:
 def test_a_layer_on_an_axis_of_which_the_size_is_not_proved() -> None:
     module = Of(lambda m, x: m.linear(x.transpose(0, 1)[..., -2:]), linear=nn.Linear(2, 3))
     with pytest.raises(ImportFailed, match="cannot prove the size of its parameters"):
-        netc.from_torch(module, torch.randn(3, 6))
+        netc.from_torch(module, torch.randn(3, 6), {0: ["N"]})
+    assert "input 3x6 batch=false" in netc.from_torch(module, torch.randn(3, 6)).spec()
 
 
 def test_a_number_is_transposed() -> None:

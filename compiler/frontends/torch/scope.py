@@ -26,6 +26,7 @@ from .modules import CallTree, ModuleCall, common
 from .operators import dtype_of, is_empty, is_operator, operator_name
 from .sizes import Sizes
 from .source_names import SourceNames
+from .unread import find_unread
 from .views import Views
 
 
@@ -59,6 +60,7 @@ class ModelContext:
         self.training = training
         self.frozen_statistics = frozen_statistics
         self.views = Views(tree.home)
+        self.unread = find_unread(tree.home, keys.stored)
         self.source_names = SourceNames(tree, read=read_source)
         self.results = keys.results()
         self.obstacles: list[Obstacle] = []
@@ -81,6 +83,9 @@ class ModelContext:
         return isinstance(value, torch.Tensor) and not value.any()
 
     def report(self, node: Node, refused: ImportRefused) -> None:
+        """Notes an obstacle, unless no result depends on the node."""
+        if node in self.unread:
+            return
         home = self.tree.home.get(node, self.tree.root)
         self.obstacles.append(Obstacle(str(node.target), refused.why, home.path, refused.help))
 
