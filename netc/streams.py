@@ -88,7 +88,7 @@ class Pieces:
         self.begins_with = tuple(dict.fromkeys([*starting, *self._passed]))
         """The inputs that do not have the dimension of the stream: what `begin` takes."""
 
-    def begin(self, **inputs: Any) -> Remembered:
+    def begin(self, /, **inputs: Any) -> Remembered:
         """What there is before the first piece, given the inputs that do not have the dimension of the stream."""
         _require("the start of the stream", self.begins_with, inputs)
         passed = {name: inputs[name] for name in self._passed}
@@ -96,7 +96,7 @@ class Pieces:
             return Remembered(passed)
         return Remembered(passed | dict(self._start({name: inputs[name] for name in _names(self._stream.start)})))
 
-    def __call__(self, state: Remembered, **pieces: Any) -> tuple[dict[str, Any], Remembered]:
+    def __call__(self, state: Remembered, /, **pieces: Any) -> tuple[dict[str, Any], Remembered]:
         """The outputs for the next positions by name, and what is remembered after them."""
         if not isinstance(state, Remembered):
             raise TypeError(f"the first argument must be the state that `begin` or the last call returned, not {type(state).__name__}")

@@ -9,6 +9,7 @@ import re
 from random import Random
 from typing import Any
 
+from netc.compiler.ops import Operator
 from netc.dsl import ast
 from tests.forms.blocks import _is_movable, _uses_in
 from tests.forms.text import Edit, Form, ParsedText, Place, Same, bound_names, inserting, replacing
@@ -69,7 +70,15 @@ def _is_callable(place: Place) -> bool:
         return False
     if stage.positional and isinstance(stage.positional[-1], ast.Name | ast.StageExpr):
         return False  # it may be an activation
+    if isinstance(pipeline.head, ast.Apply) and pipeline.head.name in _words(stage.name):
+        return False  # `gelu(tanh)` has the word `tanh` for an argument
     return _is_argument(pipeline.head)
+
+
+def _words(operator: str) -> set[str]:
+    """The words that are values of an operator's arguments."""
+    known = Operator.registry[operator].signature.values() if operator in Operator.registry else ()
+    return {word for arg in known for word in getattr(arg.kind, "words", ())}
 
 
 def _is_argument(head: Any) -> bool:

@@ -293,7 +293,7 @@ def named_stage(source: ParsedText, random: Random) -> Form | None:
         if isinstance(place.parent, ast.Pipeline)
         and place.node is not place.parent.head
         and place.nearest(ast.Setting) is None
-        and place.node.name not in shared | {"in"}
+        and place.node.name not in shared | {"in", "where"}  # words of the language
     ]
     spans += [place.node.activation.span for place in source.all_of(ast.Apply) if isinstance(place.node.activation, ast.Name)]
     spans = [span for span in spans if source.of(span) not in bound_outside_blocks(source, blocks)]

@@ -5,11 +5,17 @@ In: the stages of a sequence, with labels. Out: the stages as they are written. 
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from netc.dsl.record import replace
+
 from .names import free
-from .tree import Chain, Choice, Given, Group, IfFirst, InTraining, ListOf, Literal, Loop, Stage, Tree
+from .tree import Activation, Body, Chain, Choice, Given, Group, IfFirst, InTraining, ListOf, Literal, Loop, Stage, Tree, changed, parts_of
+
+_ORDINAL = re.compile(r"[a-z_]+[1-9][0-9]*")
 
 
 def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
@@ -115,6 +121,45 @@ def _unlabelled(stage: Any) -> Any:
         case Loop():
             return Loop(stage.over, stage.binders, stage.body, None)
     return stage
+
+
+def label_ordinals(body: Body) -> Body:
+    """A body with labels for stages whose number another stage has as its label: the first `relu`, next to `dense 3 as relu1`.
+
+    They have no parameters, so any label will do.
+    """
+    labels = {label for part in parts_of(body) if (label := getattr(part, "label", None))}
+    if not any(_ORDINAL.fullmatch(label) for label in labels):
+        return body
+    counts = Counter[str]()
+
+    def with_label(stage: Any) -> Any:
+        word = _word(stage)
+        if not word:
+            return stage
+        counts[word] += 1
+        if f"{word}{counts[word]}" not in labels:
+            return stage
+        counts[word] -= 1
+        own = free(f"{word}_", labels)
+        labels.add(own)
+        return replace(stage, label=own)
+
+    return changed(body, lambda part: replace(part, stages=tuple(map(with_label, part.stages))) if isinstance(part, Chain) else None)
+
+
+def _word(stage: Any) -> str:
+    """The word before the number that a stage without a label gets."""
+    match stage:
+        case Stage(callee=str() as callee, label=None):
+            return callee
+        case Stage(callee=Literal(Activation(operator)), label=None):
+            return str(operator)
+        case Loop(label=None) | Group((Loop(),), ""):
+            return "repeat"
+        case Group((first, *others), "") if others and all(other == first for other in others):
+            return "repeat"  # which it is printed as
+    return ""
 
 
 def has_first(tree: Any, up: int = 0) -> bool:

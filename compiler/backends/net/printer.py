@@ -18,7 +18,7 @@ from .families import Family
 from .formulas import IndexName, Term
 from .iteration_bodies import fill_templates, has_templates
 from .names import free, identifier
-from .numbering import has_first, without_labels, without_numbers
+from .numbering import has_first, label_ordinals, without_labels, without_numbers
 from .periods import folded
 from .stored import StoredNames
 from .tree import (
@@ -88,6 +88,7 @@ class Printer(Values):
 
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
+        body = label_ordinals(body)
         self.read = list(parameters_read((body.statements, body.results)))
         return self._lines(body.statements, body.results)
 
@@ -233,15 +234,15 @@ class Printer(Values):
             case Choice(flag, stages, others):
                 text = f"if {self.value(flag)} {{ {self._branch(stages)} }}"
                 return f"{text} else {{ {self._branch(others)} }}" if others else text
-        callee = stage.callee
+        callee, suffix = stage.callee, ["as", stage.label] if stage.label is not None else []
         if isinstance(callee, (Literal, Parameter)):
-            return self.value(callee).removeprefix("(").removesuffix(")")
+            return " ".join([self.value(callee).removeprefix("(").removesuffix(")"), *suffix])
         name = callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)
         words = _with_arguments(name, self.arguments(stage.arguments, callee))
         words += [f"{name if isinstance(name, str) else name.name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
             words.append(self.value(stage.activation))
-        return " ".join([*words, *(["as", stage.label] if stage.label is not None else [])])
+        return " ".join([*words, *suffix])
 
     def _branch(self, stages: Sequence[Any]) -> str:
         """What is in braces: stages, of which the last may be arithmetic with what those before it made."""

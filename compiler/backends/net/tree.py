@@ -345,6 +345,14 @@ def is_within(tree: Any, found: Callable[[Any], bool]) -> bool:
     return isinstance(tree, Tree) and (found(tree) or is_within(tree.children(), found))
 
 
+def parts_of(tree: Any) -> Iterator[Tree]:
+    """The tree and all records in it."""
+    if isinstance(tree, Tree):
+        yield tree
+    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+        yield from parts_of(part)
+
+
 def literals(tree: Any) -> Iterator[Literal]:
     """Every literal, in the order of the text."""
     if isinstance(tree, Literal):
