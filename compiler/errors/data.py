@@ -84,7 +84,7 @@ class ColumnShape(Problem):
 
 class ColumnType(Problem):
     """A column whose elements are not of the type of the input. `missing`: of a column of integers, the first sample that has none, for
-    which tables have NaN."""
+    which tables have NaN. `others`: the other columns of the input that do not fit either."""
 
     code: ClassVar[str] = "column-type"
     input: str
@@ -93,6 +93,7 @@ class ColumnType(Problem):
     found: str
     declared: str
     missing: int | None = None
+    others: tuple[str, ...] = ()
 
     def message(self) -> str:
         if self.missing is not None:
@@ -100,7 +101,10 @@ class ColumnType(Problem):
         return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
 
     def notes(self) -> tuple[str, ...]:
-        return (f"it is read from `{self.path}`",)
+        where = f"it is read from `{self.path}`"
+        if not self.others:
+            return (where,)
+        return where, f"these columns do not fit either: {', '.join(f'`{name}`' for name in self.others)}"
 
     def help(self) -> tuple[str, ...]:
         if self.missing is not None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from netc.training.data.base import DataError
 from netc.training.data.csv import _table, open_csv
-from tests.training.opened import arrays, numbers, said, spec
+from tests.training.opened import arrays, numbers, opened, said, spec
 
 X, TARGET = numbers(7, 2), np.arange(7)
 HOUSES = "area,rooms,town,price\n50,2,Ulm,1.5\n\n70.5,3,Bonn,2\n 90 ,4,Ulm,3\n"
@@ -100,6 +100,14 @@ def test_columns_by_pattern_and_on_the_command_line(tmp_path: Path) -> None:
     path = csv(tmp_path, "p0,p1,p10,target\n1,2,3,4\n")
     for chosen in ("p*", "p0,p1,p10", ("p0", "p1*")):
         assert arrays(spec(x="3"), path, columns={"x": chosen})["x"].tolist() == [[1, 2, 3]]
+
+
+def test_all_columns_of_an_input_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    """Otherwise each run names the next one."""
+    path = csv(tmp_path, "city,age,plan,active,target\nRome,3,free,on,1\nOslo,4,paid,off,2\n")
+    (problem,) = opened(spec(x="4"), path, columns={"x": "city,age,plan,active"}).diagnostics
+    assert problem.message == "the column `city` has text (`Rome` in sample 0), and the input `x` is float32"
+    assert problem.notes[1:] == ("these columns do not fit either: `plan`, `active`",)
 
 
 # --- Arrow -----------------------------------------------------------------------------------------------------------------

@@ -215,10 +215,12 @@ def _missing(value: Value, name: str, given: Mapping[str, Chosen], path: str, so
 def _wrong(value: Value, joined: Joined, source: Source, path: str, sizes: dict[str, tuple[int, str]]) -> Problem | None:
     type_ = value.type
     columns = [source.columns[name] for name in joined.names]
-    for column in columns:
-        if column.dtype is None or not _fits(column.dtype, type_.dtype):
-            kind = column.kind if column.dtype is None else str(column.dtype)
-            return ColumnType(value.name, column.name, path, kind, type_.dtype.name, _missing_number(source, column, type_.dtype))
+    unfit = [column for column in columns if column.dtype is None or not _fits(column.dtype, type_.dtype)]
+    if unfit:
+        column, *others = unfit
+        kind = column.kind if column.dtype is None else str(column.dtype)
+        missing = _missing_number(source, column, type_.dtype)
+        return ColumnType(value.name, column.name, path, kind, type_.dtype.name, missing, tuple(other.name for other in others))
     declared, found = type_.shape[1:], _shape(source, joined)
     if found is None or len(found) != len(declared):
         return ColumnShape(value.name, str(joined), path, found, declared, str(value.type.dtype))
