@@ -125,7 +125,7 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
     save_proto(proto, path)
     del proto
     changed = tuple(changes(results, _results(_session(path), samples)))
-    return Quantised(len(made) - len(left), len(made), left, before, _size(path.parent), changed, what)
+    return Quantised(len(made) - len(left), len(made), left, before, _size(path.parent), changed, what, method)
 
 
 def _session(path: Path) -> OnnxSession:

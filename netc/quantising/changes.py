@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from netc.compiler.ir.elements import Array
 
 
+_LITTLE = 1.5
+"""Below this factor between the sizes of the files, most weights are left as they are."""
+
+
 class OutputChange(Record):
     """What quantising did to an output, over all its elements. `relative` is the root mean square of the change, divided by that of the
     output; None where the output is zero everywhere. Of an output of integers, `share` is the part that changed."""
@@ -32,7 +36,7 @@ class OutputChange(Record):
 
 class Quantised(Record):
     """What quantising did: the number of products with weights and of those that are quantised, the names of the others, sizes of the files
-    in bytes, and the changes of the outputs on the calibration or on `inputs` that were drawn."""
+    in bytes, the changes of the outputs on the calibration or on `inputs` that were drawn, and the `method`."""
 
     quantised: int
     products: int
@@ -41,6 +45,7 @@ class Quantised(Record):
     bytes_after: int
     changes: tuple[OutputChange, ...]
     inputs: str
+    method: str = ""
 
     def lines(self) -> tuple[str, ...]:
         """For people, without a full stop."""
@@ -50,9 +55,13 @@ class Quantised(Record):
         others = f"; not {few}" if self.left else ""
         smaller = self.bytes_before / self.bytes_after
         size = f"{smaller:.1f} times smaller" if smaller > 1 else "which is no smaller: it has few weights"
+        # int4 quantizes matrix products alone: of a convolutional network, it leaves almost all of the file as it is.
+        is_idle = self.method == "int4" and self.left and smaller < _LITTLE
+        advice = ("most weights are left as they are: `--quantize int8` quantizes convolutions too",) if is_idle else ()
         return (
             f"{self.quantised} of {self.products} products with weights are quantised{others}",
             f"{shown(self.bytes_after)} instead of {shown(self.bytes_before)}, {size}",
+            *advice,
             *(f"on {self.inputs}, {change}" for change in self.changes),
         )
 

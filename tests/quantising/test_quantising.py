@@ -71,6 +71,18 @@ def test_a_file_that_is_larger_is_not_called_smaller(run: Run) -> None:
     assert done.stderr.splitlines()[1].endswith(", which is no smaller: it has few weights")
 
 
+def test_int4_of_convolutions_says_that_int8_quantizes_them(run: Run) -> None:
+    """Following it gives a file that is at least twice as small, which the sizes of the files show."""
+    text = "input 3x8x8 -> conv 64 3 -> conv 64 3 -> global_avg_pool -> dense 64"
+    done = run("-e", text, "--seed", "0", "--quantize", "int4", "-o", "few.onnx")
+    assert "most weights are left as they are: `--quantize int8` quantizes convolutions too" in done.stderr
+    other = run("-e", text, "--seed", "0", "--quantize", "int8", "-o", "all.onnx")
+    assert "most weights are left" not in other.stderr
+    assert Path("all.onnx").stat().st_size < Path("few.onnx").stat().st_size / 2
+    dense = run("-e", "input 64 -> dense 512 -> dense 512", "--seed", "0", "--quantize", "int4", "-o", "dense.onnx")
+    assert "most weights are left" not in dense.stderr
+
+
 def test_a_calibration_fixes_the_scales(run: Run) -> None:
     """With numbers a thousand times as large as those of the calibration, what is static saturates."""
     np.savez("c.npz", input=samples())
