@@ -128,7 +128,7 @@ def check_string(text: str, span: Span) -> str:
 def check_number(value: Any, span: Span) -> None:
     """Rejects an integer that no backend can hold, alone or in a list."""
     for item in value if isinstance(value, tuple) else (value,):
-        if isinstance(item, int) and abs(item) > GREATEST:
+        if isinstance(item, int) and not -GREATEST - 1 <= item <= GREATEST:
             raise Failure(LargeNumber(item, GREATEST), span)
 
 

@@ -86,3 +86,11 @@ def test_equal_elements_stay_in_order(descending: str, tmp_path: Path) -> None:
     x = torch.tensor([[1.0, 0, 1, 1, 0, 0, 1, 0, 1]])
     expected = torch.sort(x, dim=1, descending=descending == "true", stable=True)
     torch.testing.assert_close(netc.from_onnx(tmp_path / "m.onnx").module()(x), tuple(expected))
+
+
+def test_the_least_integer_comes_back(tmp_path: Path) -> None:
+    """It is the start of `cummax` in ONNX, and an integer that int64 holds, though its positive counterpart is none."""
+    model = netc.compile("x = input 3 int64; x -> cummax axis=1")
+    model.save(tmp_path / "m.onnx")
+    x = torch.tensor([[-(2**63), 4, 2]])
+    assert torch.equal(netc.from_onnx(tmp_path / "m.onnx").module()(x), torch.cummax(x, 1).values)
