@@ -116,7 +116,7 @@ class _Watched(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         y = self.linear(x)
-        shares = torch.histc(y, bins=4, max=2) / y.numel()
+        shares = torch.histc(y, bins=4, max=2).double() / y.numel()
         self.perplexity = (shares * (shares + 1e-10).log()).sum()
         return y.relu(), torch.kthvalue(y, 2).values + 1
 

@@ -12,7 +12,7 @@ from operator import getitem
 
 from torch.fx import Node
 
-from .operators import is_operator
+from .operators import is_operator, operator_name
 from .views import is_in_place
 
 
@@ -21,7 +21,7 @@ def find_unread(nodes: Collection[Node], stored: Collection[Node]) -> frozenset[
     unread: set[Node] = set()
     ordered = next(iter(nodes)).graph.nodes if nodes else ()
     for node in reversed(list(ordered)):
-        if node in nodes and _computes(node) and unread.issuperset(node.users) and not any(one in stored for one in node.all_input_nodes):
+        if _computes(node) and unread.issuperset(node.users) and not any(one in stored for one in node.all_input_nodes):
             unread.add(node)
     return frozenset(unread)
 
@@ -30,4 +30,6 @@ def _computes(node: Node) -> bool:
     """Whether the node gives results and does nothing else."""
     if node.target is getitem:
         return True
+    if is_operator(node) and operator_name(node) == "_assert_tensor_metadata":
+        return True  # torch.export adds it to each conversion such as `.float()`, and nothing of it is imported
     return is_operator(node) and not is_in_place(node) and not node.is_impure(impure_random=False)
