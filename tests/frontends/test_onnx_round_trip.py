@@ -90,7 +90,7 @@ def test_equal_elements_stay_in_order(descending: str, tmp_path: Path) -> None:
 
 def test_the_least_integer_comes_back(tmp_path: Path) -> None:
     """It is the start of `cummax` in ONNX, and an integer that int64 holds, though its positive counterpart is none."""
-    model = netc.compile("x = input 3 int64; x -> cummax axis=1")
+    model = netc.compile("x = input [2, T] int64; (values, places) = x -> cummax axis=-1; out values, places")
     model.save(tmp_path / "m.onnx")
-    x = torch.tensor([[-(2**63), 4, 2]])
-    assert torch.equal(netc.from_onnx(tmp_path / "m.onnx").module()(x), torch.cummax(x, 1).values)
+    x = torch.tensor([[[-(2**63), 4, 2], [1, 1, 3]]])
+    torch.testing.assert_close(netc.from_onnx(tmp_path / "m.onnx").module()(x), tuple(torch.cummax(x, -1)))
