@@ -10,7 +10,6 @@ In: a parsed file. Out: an `Elaboration`: a `Program`, and all diagnostics; the 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,6 +20,8 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
+from ..binding.file_names import FileNames
+from ..binding.section_names import section_name, sections_of
 from ..dims import EffortSpent, limit_effort
 from ..errors.limits import LargeFormulas, TooMuchNesting
 from ..errors.names import NoIn, UnusedResult
@@ -28,13 +29,11 @@ from ..ir.graph import Program
 from ..ir.training import Training
 from .index import Index
 from .interpreter.elaborator import Elaborator
-from .limits import TERMS
+from .limits import MAX_STACK, TERMS, deep_stack
 from .memory import Memory
-from .names.unused import Known
 from .precision import FULL, Precision
 from .program.build import build
 from .program.definitions import Definitions, complete_models
-from .program.section_names import section_name, sections_of
 from .program.selection import select
 from .scopes.failures import Failure, LimitExceeded
 from .scopes.scope import Scope
@@ -60,8 +59,6 @@ __all__ = [
     "sections_of",
 ]
 
-_STACK = 20_000
-
 
 class Elaboration(Record):
     """The result of elaborating a file. `index` is None unless it was asked for."""
@@ -85,7 +82,7 @@ def elaborate(
     parse: Parse = parse,
     memory: Memory | None = None,
     arrays: ArrayLoader | None = None,
-    names: Known | None = None,
+    names: FileNames | None = None,
     definitions: Definitions | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
@@ -93,8 +90,8 @@ def elaborate(
     `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names
     one of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at
     least 1). `index` asks for the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations
-    of nearly the same text have found, and `names` what was found of the names in this one; `definitions` has what other elaborations
-    of the same file have. `precision` is the element type of the model.
+    of nearly the same text have found, and `names` the names of this one; `definitions` has what other elaborations of the same file
+    have. `precision` is the element type of the model.
     A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any
     diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
@@ -182,17 +179,6 @@ def _within_stack(span: Span, session: ElaborationSession) -> Iterator[None]:
     try:
         yield
     except RecursionError:
-        session.report(TooMuchNesting(_STACK, "expressions, functions and values"), span)
+        session.report(TooMuchNesting(MAX_STACK, "expressions, functions and values"), span)
     except EffortSpent:
         session.report(LargeFormulas(TERMS.limit), span)
-
-
-@contextmanager
-def deep_stack() -> Iterator[None]:
-    """Room for nested blocks: their nesting is limited, but exceeds Python's default limit of calls."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _STACK))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)

@@ -7,7 +7,9 @@ text can make many is a `Resource`: iterations, stages, calls, items, characters
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from netc.dsl.source import Span
@@ -27,6 +29,8 @@ MAX_DEPTH = 100
 """The nesting of calls of functions and of values that use other values."""
 MAX_ERRORS = 1_000
 """The errors after which no further ones are looked for, and the most warnings of names that are not used."""
+MAX_STACK = 20_000
+"""The nesting of Python's own calls."""
 GREATEST = 2**63 - 1
 """The greatest integer of the backends."""
 MOST_ELEMENTS = 2**60 - 1
@@ -192,3 +196,14 @@ def check_closure(closure: StageClosure) -> StageClosure:
     if closure.size > MOST_STAGES:
         raise Failure(TooManyNodes(closure.size, MOST_STAGES, "stage", "stages"), closure.span)
     return closure
+
+
+@contextmanager
+def deep_stack() -> Iterator[None]:
+    """Room for nested blocks: their nesting is limited, but exceeds Python's default limit of calls."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, MAX_STACK))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

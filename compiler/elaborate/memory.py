@@ -17,6 +17,7 @@ from typing import Any
 from netc.dsl.diagnostics import CallSite, Diagnostic
 from netc.dsl.source import SourceFile
 
+from ..binding.file_names import Known
 from .scopes.memo import Memo
 
 MOST = 6_000
@@ -49,8 +50,8 @@ class Memory:
         self.memo = Memo()
         self.owners: dict[tuple[int, int], tuple[str, object]] = {}
         """The beginnings of the symbols of bodies, and what keeps the identity of their nodes."""
-        self.names: dict[int, tuple[Any, Any]] = {}
-        """What names/unused.py has found of the names in blocks, by the identity of these."""
+        self.names: Known = {}
+        """The names of blocks and functions, by the identity of their nodes."""
         self._closures: dict[int, int] = {}
         self._numbers: dict[Hashable, int] = {}
         self._holds: list[object] = []

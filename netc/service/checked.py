@@ -12,7 +12,10 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Protocol, TypeVar
 
+from netc.compiler.binding.file_names import FileNames, bind_file
+from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import (
+    Definitions,
     Memory,
     TrainingElaboration,
     complete_models,
@@ -36,8 +39,6 @@ from netc.dsl.tokens import Token
 from .. import foreign_names
 from ..extensions import PluginError, load_unknown
 from .imports import Importer, use_of, used_trees
-from .names import Definition, Names, Occurrence
-from .resolve import names_of
 from .stable import StableTree, StableTrees
 
 T = TypeVar("T", Reference, StageResult)
@@ -122,16 +123,23 @@ class Checked:
     @cached_property
     def tree(self) -> StableTree:
         """The tree that is elaborated."""
-        return self.workspace.past(self.path).trees.tree(self.source, self.file, self.tokens)
+        return self.workspace.past(self.path).trees.tree(self.source, self.file)
 
     @cached_property
-    def names(self) -> Names:
+    def names(self) -> FileNames:
         """Which definition each name refers to."""
         loader = self.workspace.loader(self.source, self.path)
         with deep_stack():
-            found = names_of(self.file, Importer(loader, self.workspace.parse_used))
+            found = bind_file(self.file, Importer(loader, self.workspace.parse_used))
         self.stamps |= loader.stamps
         return found
+
+    @cached_property
+    def names_in_tree(self) -> FileNames:
+        """The names of the tree that is elaborated. Those of definitions that have not changed are found once."""
+        loader = self.workspace.loader(self.source, self.path)
+        with deep_stack():
+            return bind_file(self.tree.file, Importer(loader, self.workspace.parse_used), self.workspace.past(self.path).memory.names)
 
     @property
     def view(self) -> View:
@@ -161,7 +169,8 @@ class Checked:
         tree, memory = self.tree, self.workspace.past(self.path).memory
         uses = [(item.path.value, *(name.name for name in item.names)) for item in self.file.items if isinstance(item, ast.Use)]
         imports = (*uses, *(id(file) for file in used.values()))
-        memory.begin(tree.closures(imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
+        names = self.names_in_tree
+        memory.begin(tree.closures(names, imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
         made = elaborate(
             tree.file,
             self.source,
@@ -172,7 +181,7 @@ class Checked:
             index=True,
             parse=self.workspace.parse_used,
             memory=memory,
-            names=memory.names,
+            names=names,
         )
         self.stamps |= loader.stamps
         if made.program is not None and os.environ.get("NETC_DEBUG"):
@@ -188,7 +197,10 @@ class Checked:
         """The train sections, without what PyTorch alone knows of them."""
         for section in sections_of(self.file):
             loader = self.workspace.loader(self.source, self.path)
-            yield elaborate_training(self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names)
+            definitions = Definitions(self.file, self.source, self.names)
+            yield elaborate_training(
+                self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names, definitions=definitions
+            )
 
     def section_problems(self) -> tuple[Diagnostic, ...]:
         """What is wrong with the train sections. PyTorch, which knows the optimizers, is imported if there is one without other errors."""

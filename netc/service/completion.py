@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netc.compiler.binding.name_scopes import Definition, NameScope
 from netc.compiler.elaborate.builtins import BUILTINS, CONSTANTS
 from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.ir.types import DTYPES
@@ -16,6 +17,7 @@ from netc.compiler.ops.base import Required
 from netc.compiler.ops.initialisers import INITIALISERS
 from netc.dsl import ast
 from netc.dsl.record import Record
+from netc.dsl.tree_walk import enclosing
 
 from ..reference import meaning, show_default, signature
 from ..word_pages import words
@@ -23,10 +25,8 @@ from .checked import Checked
 from .comments import above
 from .context import Context, StageAt, context_at
 from .labels import labels_before, parameters_at
-from .names import Definition, NameScope
 from .paths import exported_names, paths
 from .repair import scope_at
-from .tree import enclosing
 
 ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 STATEMENTS = ("let", "out", "expect", "shared", "default")

@@ -13,8 +13,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic, Edit
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
-
-from .tree import enclosing
+from netc.dsl.tree_walk import enclosing
 
 _KEEPING = ("+", "-", "*", "/", "//", "%", "**")
 """The operations that give what their first operand is, but for broadcasting."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netc.compiler.binding.declarations import declared_names, kind_of
+from netc.compiler.binding.name_scopes import Definition
 from netc.compiler.elaborate import CannotLoad, Loader
 from netc.compiler.elaborate.limits import MAX_DEPTH
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-
-from .names import Definition
 
 Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 
@@ -45,12 +45,9 @@ class Importer:
 
     def _add(self, item: ast.Item, found: dict[str, Definition]) -> None:
         match item:
-            case ast.Block(name=name):
-                found[name.name] = Definition(name.span, name.name, "block", item)
-            case ast.Fn(name=name):
-                found[name.name] = Definition(name.span, name.name, "function", item)
-            case ast.Let(name=name):
-                found[name.name] = Definition(name.span, name.name, "let", item)
+            case ast.Block() | ast.Fn() | ast.Let():
+                for name in declared_names(item):
+                    found[name.name] = Definition(name.span, name.name, kind_of(item), item)
             case ast.Use(names=names):
                 theirs = self(item)
                 wanted = {name.name for name in names} or theirs.keys()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.walk import graphs
 from netc.dsl import ast
+from netc.dsl.tree_walk import enclosing
 
 from .checked import Checked
-from .tree import enclosing
 
 
 def labels_before(checked: Checked, offset: int) -> list[str]:

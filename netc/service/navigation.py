@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
+from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import CannotLoad
 from netc.compiler.ir.types import BATCH
 from netc.dsl import ast
@@ -21,7 +22,6 @@ from netc.dsl.source import Span
 from ..files import Unreadable
 from ..reach import SUFFIX
 from .checked import Checked
-from .names import Definition, Occurrence
 from .workspace import Workspace
 
 _ELSEWHERE = ("block", "function", "let", "parameter", "tensor")

@@ -7,28 +7,23 @@ node of its place.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Iterator
-from itertools import takewhile
+from collections.abc import Hashable
 
+from netc.compiler.binding.file_names import FileNames
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
 from netc.dsl.grammar import tables
 from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
-from netc.dsl.tokens import Token, lex
+from netc.dsl.tokens import lex
 
 MOST = 400
 """The definitions that are remembered."""
 
 
 class Segment(SourceFile):
-    """The text of one definition. `words` are the names in it."""
-
-    def __init__(self, name: str, text: str, words: frozenset[str]) -> None:
-        super().__init__(name, text)
-        self.words = words
+    """The text of one definition."""
 
 
 class StableTree(Record):
@@ -36,7 +31,6 @@ class StableTree(Record):
 
     source: SourceFile
     file: ast.File
-    tokens: tuple[Token, ...]
     places: dict[int, tuple[Segment, int]]
 
     def absolute(self, span: Span) -> Span | None:
@@ -60,45 +54,10 @@ class StableTree(Record):
         trace = tuple([CallSite(span, site.text) for site in one.trace if (span := self.absolute(site.span)) is not None])
         return replace(one, span=self.absolute(one.span) or Span(self.source, 0, 0), marks=marks, edits=edits, trace=trace)
 
-    def closures(self, imports: Hashable) -> dict[SourceFile, Hashable]:
+    def closures(self, names: FileNames, imports: Hashable) -> dict[SourceFile, Hashable]:
         """For each segment of a block, all definitions that its names can lead to; `imports` is what the other files define."""
-        named = {name.name: item for item in self.file.items for name in _names(item)}
-        reached = {id(segment): segment for segment, _ in self.places.values()}
-        found: dict[SourceFile, Hashable] = {}
-        for item in self.file.items:
-            if isinstance(item, ast.Block) and id(item.span.file) in reached:
-                found[item.span.file] = (imports, self._closure(item, named))
-        return found
-
-    def _closure(self, item: ast.Item, named: dict[str, ast.Item]) -> frozenset[int]:
-        """The identities of an item and of all that it can reach by names."""
-        seen: dict[int, ast.Item] = {}
-        stack = [item]
-        while stack:
-            one = stack.pop()
-            if id(one) not in seen:
-                seen[id(one)] = one
-                stack += [named[word] for word in self._words(one) if word in named]
-        return frozenset(seen)
-
-    def _words(self, item: ast.Item) -> frozenset[str]:
-        span = item.span
-        if isinstance(span.file, Segment):
-            return span.file.words
-        first = bisect_left(self.tokens, span.start, key=lambda token: token.start)
-        return _names_among(takewhile(lambda token: token.start < span.end, self.tokens[first:]))
-
-
-def _names(item: ast.Item) -> Iterator[ast.Name]:
-    match item:
-        case ast.Block(name=name) | ast.Fn(name=name) | ast.Let(name=name) | ast.ModelDecl(name=name):
-            yield name
-        case ast.Broken(names=names):
-            yield from names
-
-
-def _names_among(tokens: Iterable[Token]) -> frozenset[str]:
-    return frozenset([token.text for token in tokens if token.type == "NAME"])
+        blocks = [one for one in names.items if isinstance(one.item, ast.Block) and id(one.item.span.file) in self.places]
+        return {one.item.span.file: (imports, names.reachable(one)) for one in blocks}
 
 
 class StableTrees:
@@ -107,7 +66,7 @@ class StableTrees:
     def __init__(self) -> None:
         self._known: dict[str, list[ast.Item]] = {}
 
-    def tree(self, source: SourceFile, file: ast.File, tokens: tuple[Token, ...]) -> StableTree:
+    def tree(self, source: SourceFile, file: ast.File) -> StableTree:
         """The stable tree of a text."""
         if len(self._known) > MOST:
             self._known.clear()
@@ -116,7 +75,7 @@ class StableTrees:
         places: dict[int, tuple[Segment, int]] = {}
         taken: dict[str, int] = {}
         items = [self._stable(item, source.name, places, taken) if isinstance(item, kept) else item for item in file.items]
-        return StableTree(source, ast.File(file.span, tuple(items)), tokens, places)
+        return StableTree(source, ast.File(file.span, tuple(items)), places)
 
     def _stable(self, item: ast.Item, name: str, places: dict[int, tuple[Segment, int]], taken: dict[str, int]) -> ast.Item:
         text = item.span.text
@@ -136,7 +95,7 @@ class StableTrees:
 def _alone(item: ast.Item, name: str) -> ast.Item:
     """The definition parsed by itself, if that gives the same."""
     tokens, _ = lex(item.span.text, tables())
-    segment = Segment(name, item.span.text, _names_among(tokens))
+    segment = Segment(name, item.span.text)
     file, problems = parse(segment, tokens)
     same = not problems and len(file.items) == 1 and type(file.items[0]) is type(item) and file.items[0].span.end == len(segment.text)
     return file.items[0] if same else item

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netc.compiler.binding.declarations import declared_names, kind_of
+from netc.compiler.binding.section_names import UNNAMED
 from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 from netc.dsl.tokens import Token
+from netc.dsl.tree_walk import walk
 
 from .checked import Checked
-from .tree import walk
 
 _BRACKETS = {"RPAR": "LPAR", "RBRACK": "LBRACK", "RBRACE": "LBRACE"}
 
@@ -42,25 +44,14 @@ def symbols(checked: Checked) -> list[Symbol]:
 
 
 def _symbols(item: ast.Node) -> Iterator[Symbol]:
-    match item:
-        case ast.Block(name=name, body=body):
-            yield Symbol(name.name, "block", name.span, item.span, _inside(body))
-        case ast.ModelDecl(name=name, body=body):
-            yield Symbol(name.name, "model", name.span, item.span, _inside(body))
-        case ast.TrainDecl(name=name, body=body):
-            found = name or ast.Name(Span(item.span.file, item.span.start, item.span.start + len("train")), "train")
-            yield Symbol(found.name, "train", found.span, item.span, _inside(body))
-        case ast.Fn(name=name):
-            yield Symbol(name.name, "function", name.span, item.span)
-        case ast.Let(name=name):
-            yield Symbol(name.name, "let", name.span, item.span)
-        case ast.Shared(name=name):
-            yield Symbol(name.name, "shared", name.span, item.span)
-        case ast.Assign(targets=targets):
-            yield from (Symbol(name.name, "tensor", name.span, item.span) for name in targets)
-            yield from _labels(item)
-        case ast.Flow() | ast.Out():
-            yield from _labels(item)
+    inside = _inside(item.body) if isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)) else ()
+    if isinstance(item, ast.TrainDecl):
+        name = item.name or ast.Name(Span(item.span.file, item.span.start, item.span.start + len(UNNAMED)), UNNAMED)
+        yield Symbol(name.name, "train", name.span, item.span, inside)
+    for name in declared_names(item):
+        yield Symbol(name.name, kind_of(item), name.span, item.span, inside)
+    if isinstance(item, (ast.Assign, ast.Flow, ast.Out)):
+        yield from _labels(item)
 
 
 def _inside(body: ast.Body) -> tuple[Symbol, ...]:

@@ -100,6 +100,27 @@ def test_text_that_is_not_evaluated_is_renamed_too() -> None:
     assert renamed(text, "size") == text.replace("|", "").replace("k = 4", "size = 4").replace("dense k", "dense size")
 
 
+@pytest.mark.parametrize(
+    ("marked", "wanted"),
+    [
+        ("let (a|lpha, (b, _)) = [3, [4, 5]]\ninput 3 -> dense (alpha + b)", "let (w, (b, _)) = [3, [4, 5]]\ninput 3 -> dense (w + b)"),
+        ("x = input 3\nlet size = x.features\n|x -> dense size", "w = input 3\nlet size = w.features\nw -> dense size"),
+        (
+            "x = input 3\ny = x -> dense 1\ntrain a { e = y; loss = e -> mean; epochs 1 }\ntrain b = a { metric m = |e -> mean }",
+            "x = input 3\ny = x -> dense 1\ntrain a { w = y; loss = w -> mean; epochs 1 }\ntrain b = a { metric m = w -> mean }",
+        ),
+        ("relu = input 3\nrelu -> dense 3 relu -> re|lu -> add\n", ""),
+        ("re|lu = input 3\nrelu -> dense 3 relu", "w = input 3\nw -> dense 3 relu"),
+    ],
+)
+def test_only_what_refers_to_the_definition_is_renamed(marked: str, wanted: str) -> None:
+    if wanted:
+        assert renamed(marked, "w") == wanted
+    else:
+        with pytest.raises(RenameRefused, match="not defined in a spec"):
+            renamed(marked, "w")
+
+
 def test_a_dimension_is_renamed_in_shapes() -> None:
     text = "x = input 3xHxW where H % 2 == 0\nx -> is [N, 3, |H, W]"
     assert renamed(text, "R") == "x = input 3xRxW where R % 2 == 0\nx -> is [N, 3, R, W]"

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from netc.compiler.elaborate.index import KEPT
+from netc.dsl.source import Span
 from netc.service.checked import Checked
 from netc.service.show import show_one
 from netc.service.workspace import Workspace
@@ -37,6 +38,22 @@ def answers(checked: Checked) -> dict[str, object]:
     }
 
 
+def names(checked: Checked) -> set[tuple[object, ...]]:
+    """What each name refers to, found in the text alone."""
+    return {(place(one.span), one.definition and place(one.definition.span)) for one in checked.names.occurrences}
+
+
+def remembered_names(checked: Checked) -> set[tuple[object, ...]]:
+    """The same, found in the tree whose definitions stay while the text around them changes."""
+    names, at = checked.names_in_tree, checked.tree.absolute
+    return {(place(at(one.span)), one.definition and place(at(one.definition.span))) for one in names.occurrences}
+
+
+def place(span: Span | None) -> object:
+    assert span is not None
+    return span.file.name, span.start, span.end
+
+
 def compare(count: int, seed: int) -> None:
     random = Random(seed)
     texts = {path: path.read_text(encoding="utf-8") for path in SPECS}
@@ -57,6 +74,7 @@ def compare(count: int, seed: int) -> None:
         found, expected = workspace.checked(str(path)), alone.checked(str(path))
         assert found is not None
         assert expected is not None
+        assert remembered_names(found) == names(expected), f"edit {number} of seed {seed}, of {path}:\n{text}"
         assert answers(found) == answers(expected), f"edit {number} of seed {seed}, of {path} {model}:\n{text}"
 
 

@@ -2,32 +2,82 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from netc.analysis import Choice, WholeFile, elaborate_file
+from netc.compiler.binding.file_names import FileNames
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+from netc.service.checked import Checked
 from netc.service.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "specs").rglob("*.net"))
+PAGES = [*sorted((ROOT / "tests" / "language").glob("*.md")), ROOT / "docs" / "language.md"]
 BY_VALUE = {
     *(("tcn.net", "dropout"), ("googlenet.net", "dropout")),  # a parameter without a default, called as an operator
     *(("dla.net", "stride"), ("resnet.net", "stride"), ("resnet.net", "groups"), ("resnet.net", "base")),  # of a stage that is an argument
+    ("language.md", "S"),  # a size in the patterns of two optional tensors: that of the first one that is given
 }
 """What only values decide."""
 
 
+def differences(checked: Checked) -> Iterator[str]:
+    """The names of which the compiler found another definition. The arguments of a stage value are noted at the value, which is no name."""
+    found = {(one.span.start, one.span.end): one for one in checked.names.occurrences}
+    for reference in checked.references:
+        known = found.get((reference.span.start, reference.span.end))
+        if reference.kind == "label" or reference.name == "in" or (known is None and reference.span.text.startswith("(")):
+            continue
+        assert known is not None, reference
+        place = None if known.definition is None else known.definition.span
+        if place != reference.definition and not (reference.kind == "argument" and place is not None):
+            yield reference.name
+
+
 @pytest.mark.long
 def test_definitions_are_those_of_the_compiler() -> None:
-    different: set[tuple[str, str]] = set()
-    for path in SPECS:
-        checked = Workspace().checked(str(path))
-        assert checked is not None
-        found = {(one.span.start, one.span.end): one for one in checked.names.occurrences}
-        for reference in checked.references:
-            if reference.kind != "label" and reference.name != "in":
-                known = found[(reference.span.start, reference.span.end)].definition
-                place = None if known is None else known.span
-                if place != reference.definition and not (reference.kind == "argument" and place is not None):
-                    different.add((path.name, reference.name))
+    checks = [(path.name, Workspace().checked(str(path))) for path in SPECS]
+    different = {(name, one) for name, checked in checks if checked is not None for one in differences(checked)}
     assert different <= BY_VALUE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_definitions_in_pages_are_those_of_the_compiler(page: Path) -> None:
+    workspace, different = Workspace(), set()
+    for number, match in enumerate(re.finditer(r"```net[^\n]*\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):
+        path = str(page.with_name(f"{number}.net"))
+        workspace.open(path, match[1])
+        checked = workspace.checked(path)
+        assert checked is not None
+        if all(one.severity != "error" for one in checked.diagnostics()):
+            different |= {(page.name, one) for one in differences(checked)}
+    assert different <= BY_VALUE
+
+
+def links(names: FileNames) -> list[tuple[object, ...]]:
+    found = ((one.span, one.definition) for one in names.occurrences)
+    return [(at.start, at.end, to and (Path(to.span.file.name).name, to.span.start, to.kind)) for at, to in found]
+
+
+@pytest.mark.parametrize("text", [
+    'use "std/attention.net"\nuse "std/mlp.net": mlp\nblock f(x: [N, T, d]) { x -> split_heads d }\ninput [T, 8] -> f -> mlp 3 as m',
+    'use "sizes.net": d, unknown\nblock f(x: [N, d, e]) { x -> dense e }\ninput [d, 4] -> f -> dense unknown',
+    'use "sizes.net"\nblock f(x: [N, d, e]) { x -> dense e }\ninput [d, 4] -> f -> twice',
+    'use "missing.net": a\ninput 3 -> a',
+])  # fmt: skip
+def test_imports_are_the_same_for_the_compiler_and_the_editor(text: str, tmp_path: Path) -> None:
+    (tmp_path / "sizes.net").write_text('use "more.net"\nlet d = 3\nmodel m { input 3 -> dense d }\n', encoding="utf-8")
+    (tmp_path / "more.net").write_text("let e = 4\nblock twice { dense e -> dense e }\n", encoding="utf-8")
+    path = tmp_path / "a.net"
+    path.write_text(text, encoding="utf-8")
+    checked = Workspace().checked(str(path))
+    assert checked is not None
+    file, _ = parse(source := SourceFile(str(path), text))
+    whole = WholeFile(file, source, Choice(), str(path))
+    elaborate_file(file, source, [], Choice(), str(path), whole=whole)
+    assert links(whole.definitions.names) == links(checked.names)

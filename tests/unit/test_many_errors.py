@@ -15,14 +15,14 @@ from netc.dsl.source import SourceFile
 @pytest.mark.parametrize("unknown", ["x -> desne 8", "desne", "x -> dense desne"])
 def test_statements_are_read_once(unknown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read = 0
-    names_of: Callable[[Any], Any] = scopes._names_of
+    names_of: Callable[[Any], Any] = scopes.declared_names
 
     def counted(statement: Any) -> Any:
         nonlocal read
         read += 1
         return names_of(statement)
 
-    monkeypatch.setattr(scopes, "_names_of", counted)
+    monkeypatch.setattr(scopes, "declared_names", counted)
     lines = ["x = input 8", *(f"y{i} = {unknown}" for i in range(200))]
     found = analyse(SourceFile("a.net", "\n".join(lines)), Choice()).diagnostics
     assert sum(one.severity == "error" for one in found) == 200

@@ -10,6 +10,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.tree_walk import mentions
 
 from ...dims import SymDim
 from ...errors.constants import ItemIndexCount, UnevenList
@@ -18,7 +19,6 @@ from ...errors.values import BadOperand, NotANumber, NoValue
 from ...ops import formula as f
 from ..builtins import BUILTINS, NOT_FINITE, check_count
 from ..limits import check_number
-from ..names.unused import mentions
 from ..scopes.failures import Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.show import show_value

@@ -7,6 +7,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
+from netc.dsl.tree_walk import walk
 
 from ...dims import SymDim
 from ...errors.limits import TooManyNodes
@@ -16,7 +17,6 @@ from ...ir.graph import Graph, Kind, SharedModule
 from ...ir.origins import is_integer, origin_key
 from ...ir.values import Value
 from ..limits import CHECKS, MAX_NODES, check_tuple
-from ..names.unused import nodes_within
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
 from ..scopes.scope import Scope, distinct, token
@@ -120,7 +120,7 @@ def _check_count(count: int, node: Loop) -> None:
 def _asks(node: Loop) -> bool | None:
     """Whether the body of a loop asks if an iteration is the first; None if it asks more of what the loop binds."""
     names = {name.name for name in node.binders.names}
-    inside = list(nodes_within((node.body,)))
+    inside = list(walk(node.body))
     uses = sum(isinstance(one, (ast.Name, ast.Apply)) and one.name in names for one in inside)
     firsts = sum(_is_first(one, names) for one in inside)
     return None if firsts != uses else firsts > 0

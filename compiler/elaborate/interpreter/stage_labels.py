@@ -6,11 +6,11 @@ import re
 
 from netc.dsl import ast
 from netc.dsl.source import Span
+from netc.dsl.tree_walk import mentions
 
 from ...errors.labels import NO_LEVEL, TAKEN_LABELS, BadLabel
 from ...errors.limits import TooMuchNesting
 from ..limits import MAX_NESTING, check_string
-from ..names.unused import mentions
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.show import show_value

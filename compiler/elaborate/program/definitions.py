@@ -12,10 +12,13 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import SourceFile
 
+from ...binding.declarations import kind_of
+from ...binding.file_names import FileNames, bind_file
+from ...binding.name_scopes import Definition
 from ...errors.structure import StrayStatement
-from ..limits import MAX_ERRORS, Budget, Resource
-from ..names.unused import Found, Known, unused
-from ..scopes.scope import Binding, Scope
+from ..limits import MAX_ERRORS, Budget, Resource, deep_stack
+from ..names.unused import Found, unused
+from ..scopes.scope import Binding, BlockDef, FnDef, LazyLet, Scope
 from ..session import ElaborationSession
 from .files import define
 
@@ -23,8 +26,8 @@ from .files import define
 class Definitions:
     """The definitions of one file, for any number of elaborations."""
 
-    def __init__(self, file: ast.File, source: SourceFile, names: Known | None = None) -> None:
-        """`names` caches the names that were found in this file, or in nearly the same text."""
+    def __init__(self, file: ast.File, source: SourceFile, names: FileNames | None = None) -> None:
+        """`names` are those of this file, if they are known."""
         self.file = file
         self.source = source
         self.models: dict[str, ast.ModelDecl] = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
@@ -32,7 +35,7 @@ class Definitions:
         """The models that can be elaborated as they are."""
         self.statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
         """The statements outside of all definitions."""
-        self._names: Known = {} if names is None else names
+        self._names = names
         self._unused: list[Found] | None = None
         self._scopes: dict[str, tuple[Scope, bool]] = {}
         self._failure: ElaborationSession | None = None
@@ -46,8 +49,25 @@ class Definitions:
     def unused_names(self) -> list[Found]:
         """The warnings about unused names, at most as many as are shown."""
         if self._unused is None:
-            self._unused = [*islice(unused(self.file, self._names), MAX_ERRORS)]
+            self._unused = [*islice(unused(self.names), MAX_ERRORS)]
         return self._unused
+
+    @property
+    def names(self) -> FileNames:
+        """What each name of the file refers to."""
+        if self._names is None:
+            with deep_stack():
+                self._names = bind_file(self.file, self._imports)
+        return self._names
+
+    def _imports(self, use: ast.Use) -> dict[str, Definition]:
+        """What a `use` has made visible in the scope of the file."""
+        scope, _ = self._scopes.get(self.source.name, (None, False))
+        if scope is None:
+            return {}
+        wanted = [name.name for name in use.names] or scope.names
+        bound = ((name, _imported(name, scope.names.get(name), self.source)) for name in wanted)
+        return {name: definition for name, definition in bound if definition is not None}
 
     def file_scope(self, session: ElaborationSession) -> Scope:
         """The scope of the file. Its errors are reported to the first session. Each further session gets only the first error, so that it
@@ -67,6 +87,7 @@ class Definitions:
         if session.failed:
             self._failure = session
         self._scopes = {name: (scope, scope.incomplete) for name, scope in session.files.items()}
+        _ = self.names  # before any `let` gets its value, which is no definition
         return made
 
     def record_elaboration(self, session: ElaborationSession) -> None:
@@ -89,3 +110,11 @@ def complete_models(file: ast.File) -> list[str]:
     models = [item for item in file.items if isinstance(item, ast.ModelDecl)]
     complete = [m for m in models if all(p.default is not None for p in m.parameters if isinstance(p, ast.ParameterDecl))]
     return [m.name.name for m in complete or models]
+
+
+def _imported(name: str, binding: Binding | None, source: SourceFile) -> Definition | None:
+    """The definition of a name in another file."""
+    if binding is None or binding.span is None or binding.span.file is source or not isinstance(binding.value, (BlockDef, FnDef, LazyLet)):
+        return None
+    node = binding.value.node
+    return Definition(binding.span, name, kind_of(node), node)

@@ -7,11 +7,11 @@ everywhere, also in lines above it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.record import Record
 
+from ...binding.dimension_names import dimension_names, inputs_of, names_in_shape
 from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, stated_symbols, symbol
 from ...errors.checks import BadWhere, Contradiction
 from ...errors.structure import UnknownDimension
@@ -37,14 +37,14 @@ class _Where(Record):
 def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fixed: Mapping[str, int]) -> None:
     """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes that are set."""
     session = elaborator.session
-    inputs = list(inputs_of(body))
-    shape_names = [name for node in inputs for name in _names_in(node.shape)]
-    dimensions = _dimension_names(shape_names, body, scope)
+    inputs = list(inputs_of(body.statements))
+    free = dimension_names(inputs, body.statements, lambda name: scope.find(name) is not None)
+    dimensions = tuple(dict.fromkeys((BATCH, *(name.name for name in free))))
     for name, size in fixed.items():
         if name not in dimensions:
             session.report(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
     session.dims = {name: symbol(name, lower=0) for name in dimensions}
-    for written in shape_names:
+    for written in (name for node in inputs for name in names_in_shape(node.shape)):
         session.declared.setdefault(written.name, written.span)
     wheres = _wheres(inputs, _with_lets(body, scope), elaborator)
     known = {name: size for name, size in fixed.items() if name in dimensions}
@@ -54,13 +54,6 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     session.conditions = [(w.condition, w.text.span.text) for w in wheres]
     for contradiction in declared.contradictions:
         _report_contradiction(contradiction, wheres, known, session)
-
-
-def _dimension_names(names: list[ast.Name], body: ast.Body, scope: Scope) -> tuple[str, ...]:
-    """The batch dimension, and every uppercase name in a shape that is not bound."""
-    lets = {s.name.name for s in body.statements if isinstance(s, ast.Let)}
-    free = (n.name for n in names if n.name.isupper() and n.name not in lets and scope.find(n.name) is None)
-    return tuple(dict.fromkeys((BATCH, *free)))
 
 
 def _wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elaborator) -> list[_Where]:
@@ -114,46 +107,3 @@ def _sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, .
     if not isinstance(values, tuple) or not values or any(isinstance(v, bool) or not isinstance(v, int) for v in values):
         raise Failure(BadWhere(f"{show_value(values)} is not a list of integers"), side.span)
     return tuple([int(v) for v in values])
-
-
-def inputs_of(body: ast.Body) -> Iterator[ast.InputDecl]:
-    """The inputs of a model, in the order they are written."""
-    stack: list[Any] = list(reversed(body.statements))
-    while stack:
-        node = stack.pop()
-        match node:
-            case ast.InputDecl():
-                yield node
-            case ast.Assign(value=inner) | ast.Flow(pipeline=inner):
-                stack.append(inner)
-            case ast.Out(results=inner):
-                stack += reversed(inner)
-            case ast.Pipeline(head=head, stages=stages):
-                stack += (*reversed([s for s in stages if isinstance(s, (ast.Group, ast.If))]), head)
-            case ast.If(then=then, otherwise=otherwise):
-                stack += (otherwise, then)
-            case ast.Body(statements=statements):
-                stack += reversed(statements)
-            case ast.Group(members=members):
-                stack += reversed(members)
-            case ast.TensorBinary(left=left, right=right):
-                stack += (right, left)
-            case ast.TensorUnary(operand=inner):
-                stack.append(inner)
-
-
-def _names_in(expr: Any) -> Iterator[ast.Name]:
-    """Every name in an expression that it does not bind itself."""
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Comprehension):
-            bound = {n.name for clause in node.clauses if isinstance(clause, ast.ForClause) for n in clause.binders.names}
-            parts = (node.item, *(c.over if isinstance(c, ast.ForClause) else c for c in node.clauses))
-            yield from (name for part in parts for name in _names_in(part) if name.name not in bound)
-        elif isinstance(node, ast.Name):
-            yield node
-        elif isinstance(node, ast.Node):
-            stack += reversed([getattr(node, f) for f in node.__match_args__])
-        elif isinstance(node, tuple):
-            stack += reversed(node)

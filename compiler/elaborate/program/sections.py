@@ -10,6 +10,8 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
+from ...binding.declarations import declared_names
+from ...binding.section_names import UNNAMED, section_name, sections_of
 from ...errors.limits import Recursion, TooMuchNesting
 from ...errors.names import BoundTwice
 from ...errors.structure import UnknownModel
@@ -19,7 +21,6 @@ from ..scopes.failures import Failure
 from ..session import ElaborationSession
 from .definitions import Definitions
 from .options import option_span
-from .section_names import UNNAMED, section_name, sections_of
 from .selection import SelectedModel, select
 
 LENGTHS = ("epochs", "steps")
@@ -157,8 +158,4 @@ def _keys(statement: ast.Statement) -> tuple[Any, ...]:
             return (("setting", LENGTHS),)
         case ast.Setting(word=word):
             return (("setting", word.name),)
-        case ast.Assign(targets=targets):
-            return tuple(t.name for t in targets)
-        case ast.Metric(name=name) | ast.Let(name=name):
-            return (name.name,)
-    return ()
+    return tuple(name.name for name in declared_names(statement))

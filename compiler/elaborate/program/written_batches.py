@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
+from ...binding.dimension_names import inputs_of
 from ...errors.habits import BatchSizeWritten
 from ...ir.flat import FlatGraph
 from ...ir.graph import Graph, OpNode
 from ...ir.values import Value
 from ..session import ElaborationSession
-from .dimensions import inputs_of
 
 _USUAL = (16, 32, 64, 128, 256, 512)
 _MOST = 1000
@@ -24,7 +24,7 @@ def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -
     """The warning for the only input of a model, of two sizes in brackets."""
     if len(graph.inputs) != 1 or graph.size > _MOST:
         return
-    declared = list(inputs_of(body))
+    declared = list(inputs_of(body.statements))
     if len(declared) != 1:
         return
     shape, x = declared[0].shape, graph.inputs[0]

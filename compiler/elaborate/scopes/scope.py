@@ -17,6 +17,7 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
+from ...binding.declarations import declared_names
 from ...dims import SymDim
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule
@@ -188,7 +189,7 @@ class Scope:
         if self._bound[0] is not self.body:
             found: dict[str, list[Span]] = {}
             for statement in self.body.statements if self.body is not None else ():
-                for name in _names_of(statement):
+                for name in declared_names(statement):
                     found.setdefault(name.name, []).append(name.span)
             self._bound = (self.body, found)
         return self._bound[1]
@@ -201,16 +202,6 @@ class Scope:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
         yield from (name for name in names if not name.endswith(GIVEN) and "." not in name)
-
-
-def _names_of(statement: ast.Statement) -> tuple[ast.Name, ...]:
-    """The names that a statement binds."""
-    match statement:
-        case ast.Assign(targets=targets):
-            return targets
-        case ast.Let(name=name) | ast.Shared(name=name):
-            return (name,)
-    return ()
 
 
 class GraphFrame:

@@ -1,11 +1,14 @@
-"""Names of a text: definitions, occurrences, and the scopes in which they are visible. `resolve.py` finds them."""
+"""Definitions, occurrences of names, and the scopes in which names are visible."""
 
 from __future__ import annotations
 
-from netc.compiler.ops import Operator
+from collections.abc import Iterator
+
 from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
+
+from ..ops.base import Operator
 
 _LITERALS = (ast.NumberLiteral, ast.String, ast.Boolean, ast.Dims, ast.ListExpr)
 
@@ -30,12 +33,18 @@ class Occurrence(Record):
     definition: Definition | None
     role: str = "name"
 
+    @property
+    def is_declaration(self) -> bool:
+        """Whether it is the place where the name is bound."""
+        return self.definition is not None and self.definition.span is self.span
+
 
 class NameScope:
-    """The names that are visible in a part of the text: `span`. Those bound by statements are visible after them only."""
+    """The names that are visible in a part of the text: `span`. Those bound by statements are visible after them only. `statements` are
+    those of the body that it is the scope of."""
 
-    def __init__(self, span: Span, parent: NameScope | None) -> None:
-        self.span, self.parent = span, parent
+    def __init__(self, span: Span, parent: NameScope | None, statements: tuple[ast.Statement, ...] = ()) -> None:
+        self.span, self.parent, self.statements = span, parent, statements
         self.names: dict[str, Definition] = {}
         self.hoisted = parent is None
         self.inner: list[NameScope] = []
@@ -72,17 +81,18 @@ class NameScope:
             scope = scope.parent
         return found
 
+    def walk(self) -> Iterator[NameScope]:
+        """The scope and all inside it, outermost first."""
+        stack = [self]
+        while stack:
+            scope = stack.pop()
+            yield scope
+            stack += reversed(scope.inner)
+
 
 def _is_no_stage(found: Definition) -> bool:
     """Whether a definition is passed over where a stage is needed: a tensor, or, under the name of an operator, a literal."""
     if found.kind in ("tensor", "dimension"):
         return True
     value = getattr(found.node, "default", None) or getattr(found.node, "value", None)
-    return found.name in Operator.registry and isinstance(value, _LITERALS)
-
-
-class Names(Record):
-    """The names of one text: `top` is the scope of the file, `occurrences` are all names, in the order of the text."""
-
-    top: NameScope
-    occurrences: tuple[Occurrence, ...]
+    return isinstance(value, _LITERALS) and found.name in Operator.registry

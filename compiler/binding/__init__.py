@@ -1,0 +1,12 @@
+"""Which definition each name of a text refers to, found in its tree before anything is evaluated.
+
+In: a syntax tree, also one with parts that did not parse. Out: `FileNames`. The evaluator, the warnings for unused names, the language
+server and renaming all ask it.
+
+    declarations.py     which names a node binds
+    name_scopes.py      definitions, occurrences, and the scopes in which names are visible
+    dimension_names.py  the symbolic dimensions that the inputs of a model declare
+    section_names.py    the names of train sections
+    item_binder.py      the names in one block, `fn`, model, train section or statement
+    file_names.py       a whole file: its definitions, and what it imports
+"""

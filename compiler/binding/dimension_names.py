@@ -1,0 +1,63 @@
+"""The symbolic dimensions of a model: `input [N, T, 8]` declares `T`. (`N` is the batch, which every model has.)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from netc.dsl import ast
+
+
+def dimension_names(
+    inputs: Iterable[ast.InputDecl], statements: Iterable[ast.Statement], is_bound: Callable[[str], bool]
+) -> list[ast.Name]:
+    """Each upper-case name in the shapes of inputs that nothing else binds: neither a `let` among the statements, nor what is around
+    them, which `is_bound` knows. A name that occurs twice is there twice."""
+    lets = {s.name.name for s in statements if isinstance(s, ast.Let)}
+    names = (name for node in inputs for name in names_in_shape(node.shape))
+    return [n for n in names if n.name.isupper() and n.name not in lets and not is_bound(n.name)]
+
+
+def inputs_of(statements: Iterable[ast.Statement]) -> Iterator[ast.InputDecl]:
+    """The inputs of a model, in the order they are written."""
+    stack: list[Any] = list(reversed([*statements]))
+    while stack:
+        node = stack.pop()
+        match node:
+            case ast.Apply():  # what most pipelines begin with
+                continue
+            case ast.InputDecl():
+                yield node
+            case ast.Assign(value=inner) | ast.Flow(pipeline=inner):
+                stack.append(inner)
+            case ast.Out(results=inner):
+                stack += reversed(inner)
+            case ast.Pipeline(head=head, stages=stages):
+                stack += (*reversed([s for s in stages if isinstance(s, (ast.Group, ast.If))]), head)
+            case ast.If(then=then, otherwise=otherwise):
+                stack += (otherwise, then)
+            case ast.Body(statements=inner):
+                stack += reversed(inner)
+            case ast.Group(members=members):
+                stack += reversed(members)
+            case ast.TensorBinary(left=left, right=right):
+                stack += (right, left)
+            case ast.TensorUnary(operand=inner):
+                stack.append(inner)
+
+
+def names_in_shape(shape: Any) -> Iterator[ast.Name]:
+    """Every name in an expression that the expression does not bind itself."""
+    stack = [shape]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Comprehension):
+            bound = {n.name for clause in node.clauses if isinstance(clause, ast.ForClause) for n in clause.binders.names}
+            parts = (node.item, *(c.over if isinstance(c, ast.ForClause) else c for c in node.clauses))
+            yield from (name for part in parts for name in names_in_shape(part) if name.name not in bound)
+        elif isinstance(node, ast.Name):
+            yield node
+        elif isinstance(node, ast.Node):
+            stack += reversed([getattr(node, f) for f in node.__match_args__])
+        elif isinstance(node, tuple):
+            stack += reversed(node)

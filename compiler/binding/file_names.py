@@ -1,0 +1,213 @@
+"""The names of a whole file.
+
+In: its tree, and what its `use`s import. Out: `FileNames`: the names of each item, the scope of the file, and all occurrences in order.
+Always: where the evaluator looked a name up, it found the same definition (a test compares them). Only values decide some names, such as
+the arguments of a stage that is itself an argument: these have no definition here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import cached_property
+
+from netc.dsl import ast
+
+from ..ir.types import BATCH
+from .declarations import declared_names, kind_of
+from .dimension_names import dimension_names, inputs_of
+from .item_binder import ItemBinder, ItemNames, resolve
+from .name_scopes import Definition, NameScope, Occurrence
+from .section_names import section_name
+
+Imports = Callable[[ast.Use], Mapping[str, Definition]]
+"""What a `use` makes visible, by name."""
+Known = MutableMapping[int, ItemNames]
+"""The names of blocks and functions that may occur in a file again, by the identity of their nodes."""
+
+
+_DEFINITIONS = (ast.Fn, ast.Block, ast.ModelDecl, ast.Let, ast.Broken)
+"""What is visible in the whole file."""
+
+
+class FileNames:
+    """The names of one file. `top` is its scope."""
+
+    def __init__(self, file: ast.File) -> None:
+        self.file = file
+        self.top = NameScope(file.span, None)
+        self.own = NameScope(file.span, self.top, tuple([item for item in file.items if isinstance(item, ast.Statement)]))
+        """The scope of the file's own statements, which are a model if it has no other."""
+        self.items: list[ItemNames] = []
+        """In the order of the text, without those of `use`."""
+        self.imported: list[Occurrence] = []
+        """The names after `use "path":`."""
+
+    @cached_property
+    def occurrences(self) -> tuple[Occurrence, ...]:
+        """All names, definitions included, in the order of the text."""
+        found = [*self.imported, *(one for item in self.items for one in item.occurrences)]
+        return tuple(sorted(found, key=lambda one: (one.span.start, one.span.end)))
+
+    @cached_property
+    def by_node(self) -> dict[int, ItemNames]:
+        """The names of each item, by the identity of its node."""
+        return {id(one.item): one for one in self.items}
+
+    def reachable(self, item: ItemNames) -> frozenset[int]:
+        """The identities of the nodes of an item, and of all definitions of the file that its names lead to."""
+        seen: set[int] = set()
+        stack = [item]
+        while stack:
+            one = stack.pop()
+            if id(one.item) not in seen:
+                seen.add(id(one.item))
+                named = (self.top.names.get(name) for name, _ in one.reads)
+                stack += [self.by_node[id(found.node)] for found in named if found is not None and id(found.node) in self.by_node]
+        return frozenset(seen)
+
+
+def bind_file(file: ast.File, imports: Imports, known: Known | None = None) -> FileNames:
+    """The names of a file. `known` has those of blocks that another file had, and gets those of this one."""
+    return _FileBinder(file, imports, {} if known is None else known).bind()
+
+
+class _FileBinder:
+    def __init__(self, file: ast.File, imports: Imports, known: Known) -> None:
+        self.file, self.imports, self.known = file, imports, known
+        self.names = FileNames(file)
+        self.top = self.names.top
+        self.own = self.names.own
+        self.dimensions: dict[str, Definition] = {}
+        """Those of all models. Of several with one name, the first one."""
+        self.own_dimensions: dict[int, dict[str, Definition]] = {}
+        """Those of each model, by the identity of its node."""
+        self.models: dict[str, NameScope] = {}
+        """The scope of the body of each model, for its train sections."""
+        self.sections: dict[str, NameScope] = {}
+        """The scope of the body of each train section, for those that are derived from it."""
+
+    def bind(self) -> FileNames:
+        for item in self.file.items:
+            self._declare(item)
+        self._declare_dimensions()
+        bound: dict[int, ItemNames] = {}
+        others = [item for item in self.file.items if not isinstance(item, (ast.Use, ast.TrainDecl))]
+        for item in (*others, *self._sections_after_bases()):  # a section uses the names of its model, which may be below it
+            bound[id(item)] = self._bind(item)
+        self.names.items = [bound[id(item)] for item in self.file.items if id(item) in bound]
+        return self.names
+
+    def _sections_after_bases(self) -> Iterator[ast.TrainDecl]:
+        """The train sections, each after the one it is derived from, which may be below it in the text."""
+        sections = [item for item in self.file.items if isinstance(item, ast.TrainDecl)]
+        by_name = {section_name(section): section for section in reversed(sections)}
+        seen: set[int] = set()
+        for section in sections:
+            chain: list[ast.TrainDecl] = []
+            following: ast.TrainDecl | None = section
+            while following is not None and id(following) not in seen:
+                seen.add(id(following))
+                chain.append(following)
+                following = by_name.get(following.base.name) if following.base is not None else None
+            yield from reversed(chain)
+
+    def _declare(self, item: ast.Item) -> None:
+        if isinstance(item, ast.Use):
+            self._use(item)
+        elif isinstance(item, _DEFINITIONS):
+            for name in declared_names(item):
+                if name.name != "_":
+                    self.top.names.setdefault(name.name, _define(name, item))
+
+    def _use(self, item: ast.Use) -> None:
+        theirs = self.imports(item)
+        wanted = {name.name: name for name in item.names}
+        for name, definition in theirs.items():
+            if not wanted or name in wanted:
+                self.top.names.setdefault(name, definition)
+        self.names.imported += [Occurrence(one.span, one.name, theirs.get(one.name)) for one in item.names if one.span.end > one.span.start]
+
+    def _declare_dimensions(self) -> None:
+        models = [item for item in self.file.items if isinstance(item, ast.ModelDecl)]
+        if not models:
+            self._add_dimensions(self.file, self.own.statements, [])
+        for model in models:
+            self._add_dimensions(model, model.body.statements, [p.name.name for p in model.parameters])
+        for item in self.file.items:
+            if isinstance(item, ast.TrainDecl):
+                self._add_dimensions(item, item.body.statements, [])
+
+    def _add_dimensions(self, node: ast.Node, statements: tuple[ast.Statement, ...], parameters: list[str]) -> None:
+        theirs = self.own_dimensions[id(node)] = {}
+        for size in dimension_names(inputs_of(statements), statements, lambda name: name in parameters or name in self.top.names):
+            if size.name != BATCH:
+                theirs.setdefault(size.name, Definition(size.span, size.name, "dimension", size))
+        self.dimensions = theirs | self.dimensions
+
+    def _bind(self, item: ast.Item) -> ItemNames:
+        known = self.known.get(id(item))
+        if known is not None and known.scope is not None and all(self._is_same(*read) for read in known.reads.items()):
+            known.scope.parent = self.top
+            self.top.inner.append(known.scope)
+            return known
+        names = ItemNames(item)
+        own = self.own_dimensions[id(item)] if isinstance(item, ast.ModelDecl) else {}
+        binder = ItemBinder(names, self.top, self.dimensions | own if own else self.dimensions)
+        for name in declared_names(item) if isinstance(item, _DEFINITIONS) else ():
+            binder.note(name.span, name.name, binder.look_up(name.name, self.top) or _define(name, item))
+        self._walk(item, names, binder)
+        if isinstance(item, (ast.Fn, ast.Block)):
+            self.known[id(item)] = names
+        return names
+
+    def _is_same(self, read: tuple[str, bool], before: Definition | None) -> bool:
+        now = resolve(*read, self.top, self.dimensions)
+        return before is now or (before is not None and now is not None and before.node is now.node and before.span is now.span)
+
+    def _walk(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
+        match item:
+            case ast.Let():
+                binder.visit(item.value, self.own)
+            case ast.Broken():
+                names.is_broken = True
+            case ast.Statement():
+                names.scope = names.body = self.own
+                binder.visit(item, self.own)
+            case ast.Fn():
+                names.scope = self._open(item, binder, item.name.name)
+                binder.visit(item.body, names.scope)
+            case ast.Block():
+                names.scope = self._open(item, binder, item.name.name)
+                names.body = binder.open_body(item.body, names.scope)
+            case ast.ModelDecl():
+                names.scope = self._open(item, binder, item.name.name)
+                if item.base is not None:
+                    binder.visit_stage(item.base, names.scope)
+                names.body = self.models[item.name.name] = binder.open_body(item.body, names.scope)
+            case ast.TrainDecl():
+                self._walk_section(item, names, binder)
+
+    def _open(self, item: ast.Fn | ast.Block | ast.ModelDecl | ast.TrainDecl, binder: ItemBinder, owner: str) -> NameScope:
+        scope = NameScope(item.span, self.top)
+        binder.parameters(item.parameters, scope, owner)
+        return scope
+
+    def _walk_section(self, item: ast.TrainDecl, names: ItemNames, binder: ItemBinder) -> None:
+        """A section sees the names of its model, or of the section that it is derived from."""
+        scope = names.scope = NameScope(item.span, self.top)
+        base = self.sections.get(item.base.name) if item.base is not None else None
+        scope.parent = base or self._model_of(item)
+        binder.parameters(item.parameters, scope, section_name(item))
+        for stage in (item.model, item.base):
+            if stage is not None:
+                binder.visit_stage(stage, scope)
+        names.body = binder.open_body(item.body, scope)
+        self.sections.setdefault(section_name(item), names.body)
+
+    def _model_of(self, item: ast.TrainDecl) -> NameScope:
+        first = next(iter(self.models.values()), self.own)
+        return self.models.get(section_name(item) if item.model is None else item.model.name, first)
+
+
+def _define(name: ast.Name, item: ast.Item) -> Definition:
+    return Definition(name.span, name.name, kind_of(item), item)

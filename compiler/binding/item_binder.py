@@ -1,0 +1,339 @@
+"""The names in one item of a file: a block, `fn`, model, train section, or statement.
+
+In: the item, the scope of the file, and the dimensions of its models. Out: `ItemNames`. Always: a name that a statement binds is visible
+below it only; text that is never evaluated counts as well, such as a branch not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.source import Span
+from netc.dsl.tree_walk import node_fields
+
+from ..ops.base import Operator
+from .declarations import DECLARATIONS, declared_names, kind_of
+from .name_scopes import Definition, NameScope, Occurrence
+
+
+class ItemNames:
+    """The names of one item."""
+
+    def __init__(self, item: ast.Item) -> None:
+        self.item = item
+        self.scope: NameScope | None = None
+        """The scope of its parameters, or of the file's own statements, in which it binds names."""
+        self.body: NameScope | None = None
+        """The scope of its statements."""
+        self.notes: list[tuple[Span, str, Definition | None, str]] = []
+        """What `occurrences` is made of, which few ask for."""
+        self.used: set[int] = set()
+        """The identities of the definitions that something refers to."""
+        self.reads: dict[tuple[str, bool], Definition | None] = {}
+        """What it looked up in the file, by name and whether a stage was needed. What it found is all that it depends on."""
+        self.is_broken = False
+        """Whether a part of it did not parse: what that refers to is unknown."""
+
+    @cached_property
+    def occurrences(self) -> list[Occurrence]:
+        """The names in the item's own file, each place once."""
+        found: dict[tuple[int, int], Occurrence] = {}
+        for span, name, definition, role in self.notes:
+            if span.end > span.start and span.file is self.item.span.file:
+                found.setdefault((span.start, span.end), Occurrence(span, name, definition, role))
+        return list(found.values())
+
+
+class ItemBinder:
+    """Walks one item with the scopes that are open."""
+
+    def __init__(self, names: ItemNames, top: NameScope, dimensions: Mapping[str, Definition]) -> None:
+        self.names, self.top, self.dimensions = names, top, dimensions
+        self._unpacked: set[int] = set()
+
+    def visit(self, node: ast.Node, scope: NameScope) -> None:
+        """Finds the names in a node, and binds in the scope those that the node binds."""
+        rule = _RULES.get(type(node))
+        if rule is None:
+            self._visit_fields(node, scope)
+        else:
+            rule(self, node, scope)
+
+    def visit_all(self, nodes: Iterable[object], scope: NameScope) -> None:
+        """Visits the nodes among some values and in their tuples, in order."""
+        for node in nodes:
+            if isinstance(node, tuple):
+                self.visit_all(node, scope)
+            elif isinstance(node, ast.Node):
+                self.visit(node, scope)
+
+    def _visit_fields(self, node: ast.Node, scope: NameScope) -> None:
+        outer, inner = _fields(type(node))
+        self.visit_all(outer(node), scope)
+        if inner is None:
+            self._declare(node, scope)
+        else:
+            scope = NameScope(node.span, scope)
+            self._declare(node, scope)
+            self.visit_all(inner(node), scope)
+
+    def _declare(self, node: ast.Node, scope: NameScope) -> None:
+        for name in declared_names(node):
+            self.bind(scope, name, kind_of(node), node)
+
+    def bind(self, scope: NameScope, name: ast.Name, kind: str, node: ast.Node, owner: str = "") -> None:
+        """Binds a name in a scope. A second one of the file, or of a comprehension, is an error, which the evaluator reports."""
+        made = Definition(name.span, name.name, kind, node, owner)
+        if name.name != "_":
+            if scope.hoisted and name.name in scope.names:
+                made = scope.names[name.name]
+            scope.names[name.name] = made
+        self.note(name.span, name.name, made)
+
+    def note(self, span: Span, name: str, definition: Definition | None, role: str = "name") -> None:
+        """Notes an occurrence."""
+        if name != "in":
+            self.names.notes.append((span, name, definition, role))
+
+    def look_up(self, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
+        """What a name refers to."""
+        found = resolve(name, stage, scope, self.dimensions)
+        if found is None or self.top.names.get(name) is found or found.kind == "dimension":
+            self.names.reads[name, stage] = found
+        return found
+
+    def use(self, span: Span, name: str, scope: NameScope, stage: bool = False, role: str = "name") -> Definition | None:
+        """Notes what a name refers to."""
+        found = self.look_up(name, scope, stage)
+        self.note(span, name, found, role)
+        if found is not None:
+            self.names.used.add(id(found))
+        return found
+
+    # --- expressions -------------------------------------------------------------------------------------------------------
+
+    def _name(self, node: ast.Name, scope: NameScope) -> None:
+        self.use(node.span, node.name, scope)
+
+    def _chain(self, node: ast.Binary | ast.TensorBinary, scope: NameScope) -> None:
+        """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
+        left: ast.Node = node
+        while isinstance(left, type(node)):
+            self.visit(left.right, scope)
+            left = left.left
+        self.visit(left, scope)
+
+    def _call(self, node: ast.Call, scope: NameScope) -> None:
+        found = self.use(node.function.span, node.function.name, scope, stage=True, role="function")
+        self.visit_all(node.arguments, scope)
+        self._keywords(node.keywords, scope, found)
+
+    def _stage_value(self, node: ast.StageExpr, scope: NameScope) -> None:
+        self.visit_stage(node.stage, scope)
+
+    def _comprehension(self, node: ast.Comprehension, scope: NameScope) -> None:
+        inner = NameScope(node.span, scope)
+        self.visit_all(node.clauses, inner)
+        inner.hoisted = True  # its item is written before its clauses
+        self.visit(node.item, inner)
+
+    def _unpack(self, node: ast.Unpacked, scope: NameScope) -> None:
+        if id(node.value) not in self._unpacked:  # the list of `let (a, b) = ...`, which the parts of all its names have
+            self._unpacked.add(id(node.value))
+            self.visit(node.value, scope)
+
+    # --- stages and their arguments ----------------------------------------------------------------------------------------
+
+    def _apply(self, node: ast.Apply, scope: NameScope, stage: bool = False) -> None:
+        has_arguments = bool(node.positional or node.keywords or node.activation)
+        found = self.use(node.name_span, node.name, scope, stage or has_arguments)
+        if has_arguments:
+            self._arguments(node, scope, found)
+        if node.label is not None:
+            self.visit(node.label, scope)
+
+    def _arguments(self, node: ast.Apply, scope: NameScope, found: Definition | None) -> None:
+        operator = _operator(node, found)
+        slots = operator.slots if operator is not None and not node.called else ()
+        for index, value in enumerate(node.positional):
+            if operator is not None and not node.called and index == len(slots):  # what follows the arguments is an activation
+                self._activation(value, scope)
+            else:
+                self._argument(value, scope, slots[index].kind.words if index < len(slots) else ())
+        self._keywords(node.keywords, scope, found, operator)
+        if node.activation is not None:
+            self._activation(node.activation, scope)
+
+    def _activation(self, value: ast.Expr, scope: NameScope) -> None:
+        """The activation after the arguments of a stage: `relu` is the operator, also if a tensor is called so."""
+        if isinstance(value, ast.Name):
+            self.use(value.span, value.name, scope, stage=True)
+        else:
+            self.visit(value, scope)
+
+    def _argument(self, value: ast.Expr, scope: NameScope, words: tuple[str, ...]) -> None:
+        """An argument, which may be one of the operator's own `words`, such as `padding=same`."""
+        if not (isinstance(value, ast.Name) and value.name in words):
+            self.visit(value, scope)
+
+    def _keywords(
+        self, keywords: Iterable[ast.Keyword], scope: NameScope, found: Definition | None, operator: type[Operator] | None = None
+    ) -> None:
+        parameters = getattr(found.node, "parameters", ()) if found is not None and keywords else ()
+        declared = {p.name.name: p for p in parameters}
+        for keyword in keywords:
+            parameter = declared.get(keyword.name)
+            definition = None
+            if parameter is not None and found is not None:
+                definition = Definition(parameter.name.span, keyword.name, kind_of(parameter), parameter, found.name)
+            self.note(keyword.name_span, keyword.name, definition, "argument")
+            arg = operator.signature.get(keyword.name) if operator is not None else None
+            self._argument(keyword.value, scope, arg.kind.words if arg is not None else ())
+
+    def _keyword(self, node: ast.Keyword, scope: NameScope) -> None:
+        self._keywords((node,), scope, None)
+
+    # --- tensors -----------------------------------------------------------------------------------------------------------
+
+    def visit_stage(self, node: ast.Tensor, scope: NameScope) -> None:
+        """A tensor expression after an arrow."""
+        match node:
+            case ast.Apply():
+                self._apply(node, scope, stage=True)
+            case ast.Group(members=(ast.Pipeline(head=head, stages=stages),), keywords=keywords, label=label) if stages:
+                for stage in (head, *stages):
+                    self.visit_stage(stage, scope)
+                self.visit_all((keywords, label), scope)
+            case _:
+                self.visit(node, scope)
+
+    def _pipeline(self, node: ast.Pipeline, scope: NameScope) -> None:
+        self.visit(node.head, scope)
+        for stage in node.stages:
+            self.visit_stage(stage, scope)
+
+    def _scan(self, node: ast.Scan, scope: NameScope) -> None:
+        self.visit_all((state.start for state in node.states), scope)
+        self.visit_all(node.keywords, scope)
+        inner = NameScope(node.span, scope)
+        for state in node.states:
+            self._declare(state, inner)
+        body = self.open_body(node.body, inner)
+        for state in node.states:  # which the next step uses
+            self.names.used.add(id(body.find(state.name.name)))
+
+    def _input(self, node: ast.InputDecl, scope: NameScope) -> None:
+        self._visit_fields(node, NameScope(node.each.span, scope) if node.each is not None else scope)
+
+    # --- statements --------------------------------------------------------------------------------------------------------
+
+    def open_body(self, node: ast.Body, outer: NameScope) -> NameScope:
+        """The scope of a body, after all of its statements."""
+        scope = NameScope(node.span, outer, node.statements)
+        self.visit_all(node.statements, scope)
+        return scope
+
+    def _shared(self, node: ast.Shared, scope: NameScope) -> None:
+        self.visit_stage(node.stage, scope)
+        self._declare(node, scope)
+
+    def _default(self, node: ast.Default, scope: NameScope) -> None:
+        self.use(node.operator.span, node.operator.name, scope, stage=True)
+        self._keywords(node.keywords, scope, None)
+
+    def _setting(self, node: ast.Setting, scope: NameScope) -> None:
+        for stage in node.stages:
+            if not isinstance(stage, ast.Apply):
+                self.visit(stage, scope)
+                continue
+            if stage.name_span == node.word.span:  # a word of the language, also if a tensor is called so
+                self.note(stage.name_span, stage.name, None)
+            else:
+                self.use(stage.name_span, stage.name, scope)
+            self._arguments(stage, scope, None)
+
+    def _broken(self, node: ast.Broken, scope: NameScope) -> None:
+        self.names.is_broken = True
+        self._declare(node, scope)
+
+    # --- parameters --------------------------------------------------------------------------------------------------------
+
+    def parameters(self, parameters: Iterable[ast.ParameterDecl | ast.TensorParameter], scope: NameScope, owner: str) -> None:
+        """Binds the parameters of a definition called `owner`: first the compile-time ones, whose values the patterns may use."""
+        tensors = [p for p in parameters if isinstance(p, ast.TensorParameter)]
+        for parameter in parameters:
+            if isinstance(parameter, ast.ParameterDecl):
+                if parameter.default is not None:
+                    self.visit(parameter.default, scope)
+                self.bind(scope, parameter.name, "parameter", parameter, owner)
+        for tensor in tensors:
+            self.bind(scope, tensor.name, "tensor", tensor, owner)
+            for size in tensor.pattern:
+                self._size(size, scope)
+
+    def _size(self, size: ast.Expr, scope: NameScope) -> None:
+        """A size in a pattern: a new name is bound, an upper-case one whatever it means outside of the block."""
+        if isinstance(size, ast.Name):
+            if size.name in ("_", "..."):
+                return
+            if size.name not in scope.names and (size.name.isupper() or self.look_up(size.name, scope) is None):
+                self.bind(scope, size, "variable", size)
+                return
+        self.visit(size, scope)
+
+
+def resolve(name: str, stage: bool, scope: NameScope, dimensions: Mapping[str, Definition]) -> Definition | None:
+    """What a name refers to. Where a stage is needed, a tensor hides no operator; if no stage has the name, it is an error to name it."""
+    found = scope.find(name, stage)
+    if found is None and not (stage and name in Operator.registry):
+        return scope.find(name) or dimensions.get(name)
+    return found
+
+
+def _operator(node: ast.Apply, found: Definition | None) -> type[Operator] | None:
+    """The operator whose words the arguments may be; None if they have no names that could be words."""
+    if found is not None:
+        return None
+    values = [*node.positional, *[keyword.value for keyword in node.keywords]]
+    is_named = any(isinstance(value, ast.Name) for value in values)
+    return Operator.registry.get(node.name) if is_named else None
+
+
+Reader = Callable[[ast.Node], tuple[object, ...]]
+
+
+@cache
+def _fields(kind: type[ast.Node]) -> tuple[Reader, Reader | None]:
+    """Returns functions that read the fields of a node, without the names that it binds: those that do not see these names, and those
+    that do."""
+    declaration = DECLARATIONS.get(kind)
+    if declaration is None:
+        return node_fields(kind), None
+    outer = node_fields(kind, declaration.field, *declaration.seen_by)
+    others = [field for field in kind.__match_args__ if field not in declaration.seen_by]
+    return outer, node_fields(kind, *others) if declaration.seen_by else None
+
+
+_RULES: dict[type[ast.Node], Callable[[ItemBinder, Any, NameScope], Any]] = {
+    ast.Name: ItemBinder._name,
+    ast.Binary: ItemBinder._chain,
+    ast.Call: ItemBinder._call,
+    ast.StageExpr: ItemBinder._stage_value,
+    ast.Comprehension: ItemBinder._comprehension,
+    ast.Unpacked: ItemBinder._unpack,
+    ast.Keyword: ItemBinder._keyword,
+    ast.Apply: ItemBinder._apply,
+    ast.TensorBinary: ItemBinder._chain,
+    ast.Pipeline: ItemBinder._pipeline,
+    ast.Scan: ItemBinder._scan,
+    ast.InputDecl: ItemBinder._input,
+    ast.Body: ItemBinder.open_body,
+    ast.Shared: ItemBinder._shared,
+    ast.Default: ItemBinder._default,
+    ast.Setting: ItemBinder._setting,
+    ast.Broken: ItemBinder._broken,
+}
+"""The nodes with a rule of their own: any other uses the names in its fields, and then binds those that it declares."""

@@ -1,0 +1,67 @@
+"""The nodes of a tree by position, and the names in it. In: any node, and offsets. Out: the nodes inside it.
+
+Always: no recursion, since a tree may be deep. `[*mentions(parse(source)[0])]` of `dense(2 * width)` is `["dense", "width"]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from operator import attrgetter
+
+from . import ast
+
+_PLAIN = frozenset(("Span", "str", "int", "float", "bool", "None", "tuple"))
+"""The words in the types of fields that have no nodes."""
+
+
+@cache
+def node_fields(kind: type[ast.Node], *without: str) -> Callable[[ast.Node], tuple[object, ...]]:
+    """Returns a function that reads the fields of such a node that may contain nodes, `without` some of them."""
+    declared = {field: text for base in kind.__mro__ for field, text in vars(base).get("__annotations__", {}).items()}
+    inner = [field for field in kind.__match_args__ if field not in without and not _is_plain(declared[field])]
+    match inner:
+        case []:
+            return lambda node: ()
+        case [field]:
+            read = attrgetter(field)
+            return lambda node: (read(node),)
+    return attrgetter(*inner)
+
+
+def _is_plain(annotation: str) -> bool:
+    return _PLAIN.issuperset(re.findall(r"\w+", annotation))
+
+
+def children(node: ast.Node) -> Iterator[ast.Node]:
+    """The nodes directly inside one, in the order of its fields."""
+    for value in node_fields(type(node))(node):
+        if isinstance(value, ast.Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (part for part in value if isinstance(part, ast.Node))
+
+
+def walk(node: ast.Node) -> Iterator[ast.Node]:
+    """A node and all inside it, outermost first."""
+    stack = [node]
+    while stack:
+        one = stack.pop()
+        yield one
+        stack += reversed([*children(one)])
+
+
+def mentions(nodes: Iterable[ast.Node]) -> Iterator[str]:
+    """Every name in the nodes."""
+    return (one.name for node in nodes for one in walk(node) if isinstance(one, (ast.Name, ast.Apply)))
+
+
+def enclosing(node: ast.Node, offset: int) -> list[ast.Node]:
+    """The nodes that contain an offset, or end or begin at it, outermost first. Of two that touch there, the one that begins."""
+    path = [node]
+    while True:
+        inside = [one for one in children(path[-1]) if one.span.start <= offset <= one.span.end]
+        if not inside:
+            return path
+        path.append(max(inside, key=lambda one: one.span.start))
