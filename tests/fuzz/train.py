@@ -83,7 +83,7 @@ def check_parts(made: Objective, fed: Tensors, sizes: list[int]) -> None:
     pieces = [dict(zip(named, part, strict=True)) for part in zip(*(v.split(sizes) for v in named.values()), strict=True)]
     counts = [sum(several) for several in zip(*map(made.count_values, pieces), strict=True)]
     totals = [made.totals(piece) for piece in pieces]
-    loss = torch.stack([made.loss_of_part(made.terms(t, made.divisors(counts)), len(pieces)) for t in totals]).sum()
+    loss = torch.stack([made.loss_of_part(made.part_terms(t, made.divisors(counts)), len(pieces)) for t in totals]).sum()
     if made.of_means is None:
         loss = made.of_quotients(
             [sum(t, torch.zeros(())) / d for t, d in zip(zip(*totals, strict=True), made.divisors(counts), strict=True)]
