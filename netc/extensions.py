@@ -87,8 +87,9 @@ def _check(operators: Iterable[type[Operator]]) -> None:
             raise PluginError(f"{what} has no docstring, whose first line says in `netc ops` what it does")
         if not operator.operands:
             raise PluginError(f"{what} declares no input, such as `x = Input()`")
-        if operator not in NAMES:
-            raise PluginError(f"{what} has no PyTorch form: a function or module decorated with `@pytorch({operator.__name__})`")
+        if operator not in NAMES and not operator.has_definition():
+            decorated = f"a function or module decorated with `@pytorch({operator.__name__})`"
+            raise PluginError(f"{what} has no `definition`, and no PyTorch form: {decorated}")
 
 
 def _restore(names: Collection[str]) -> None:

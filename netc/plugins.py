@@ -34,7 +34,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from netc.compiler.backends.onnx.expressions import TensorExpr
-from netc.compiler.backends.onnx.table import EMITTERS, Site, emits
+from netc.compiler.backends.onnx.table import Site, emits
 from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
 from netc.compiler.backends.python.code.expressions import CallCode, Code, KeywordCode, lit
 from netc.compiler.backends.torch.framework import element_type
@@ -126,8 +126,6 @@ def pytorch(operator: type[Operator], *, sizes: Sizes | None = None) -> Callable
         else:
             function(operator, torch=path)(lambda op, site: _call(path, op, site))
         OUTSIDE[operator] = implementation.__module__
-        if operator not in EMITTERS:
-            emits(operator, onnx="not supported")(_unsupported)
         return implementation
 
     return put
@@ -185,7 +183,3 @@ def _code(value: object, name: str) -> Code:
 
 def _name(made: TensorExpr | str) -> str:
     return made.name if isinstance(made, TensorExpr) else made
-
-
-def _unsupported(op: Operator, site: Site) -> str:
-    raise UnsupportedInOnnx(op.name, "its plugin does not say how it is written there")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from inspect import cleandoc
+from textwrap import indent
 from typing import Any
 
 from netc.compiler.backends.registry import backends
@@ -82,6 +83,8 @@ def page(operator: type[Operator], level: int = 1) -> str:
     targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [" ".join(backend.differences(operator)) for backend in backends()]
+    if operator.definition:
+        parts += ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")]
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -51,6 +51,7 @@ class Relu6(Activation):
     """`min(max(x, 0), 6)`."""
 
     name = "relu6"
+    definition = "x -> clamp min=0 max=6"
     x = Input(NUMBERS)
     examples = ("input 3 -> relu6",)
 
@@ -59,6 +60,7 @@ class LeakyRelu(Activation):
     """`x` where it is positive, `negative_slope * x` elsewhere."""
 
     name = "leaky_relu"
+    definition = "where(x > 0, x, negative_slope * x)"
     negative_slope = Arg(NUMBER, default=0.01, positional=True)
     examples = ("input 3 -> leaky_relu 0.1",)
 
@@ -67,6 +69,10 @@ class Prelu(Activation, Parametric):
     """`x` where it is positive, a learned multiple of it elsewhere: one for all, or one for each of the channels (axis 1)."""
 
     name = "prelu"
+    definition = """
+        slope = if len(weight.shape) == 1 and x.rank > 1 { weight -> reshape (weight.shape + [1] * (x.rank - 2)) } else { weight }
+        where(x > 0, x, slope * x)
+    """
     drawn = "`init=0.25`"
     num_parameters = Arg(SlopesKind(), default=1, positional=True)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
@@ -96,6 +102,7 @@ class Elu(Activation):
     """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere."""
 
     name = "elu"
+    definition = "where(x > 0, x, alpha * expm1(x))"
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> elu",)
 
@@ -104,6 +111,7 @@ class Selu(Activation):
     """The self-normalising `elu`: scaled so that mean 0 and variance 1 are preserved."""
 
     name = "selu"
+    definition = "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * expm1(x))"
     examples = ("input 3 -> selu",)
 
 
@@ -111,6 +119,7 @@ class Celu(Activation):
     """`max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`."""
 
     name = "celu"
+    definition = "(x -> clamp min=0) + (alpha * expm1(x / alpha) -> clamp max=0)"
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> celu 2",)
 
@@ -124,6 +133,10 @@ class Gelu(Activation):
     """`x` times the cumulative distribution function of the normal distribution at `x`, exactly or by the approximation with `tanh`."""
 
     name = "gelu"
+    definition = """
+        if approximate == "tanh" { 0.5 * x * (1 + tanh((2 / pi) ** 0.5 * (x + 0.044715 * x ** 3))) }
+        else { 0.5 * x * (1 + erf(x / 2 ** 0.5)) }
+    """
     approximate = Arg(WordKind("none", "tanh"), default="none")
     examples = ("input 3 -> gelu", "input 3 -> gelu approximate=tanh")
 
@@ -132,6 +145,7 @@ class Silu(Activation):
     """`x * sigmoid(x)`, also called swish."""
 
     name = "silu"
+    definition = "x * sigmoid(x)"
     examples = ("input 3 -> silu",)
 
 
@@ -139,6 +153,7 @@ class Mish(Activation):
     """`x * tanh(softplus(x))`."""
 
     name = "mish"
+    definition = "x * tanh(softplus(x))"
     examples = ("input 3 -> mish",)
 
 
@@ -146,6 +161,7 @@ class Hardswish(Activation):
     """`x * relu6(x + 3) / 6`."""
 
     name = "hardswish"
+    definition = "x * hardsigmoid(x)"
     examples = ("input 3 -> hardswish",)
 
 
@@ -153,6 +169,7 @@ class Hardsigmoid(Activation):
     """`relu6(x + 3) / 6`."""
 
     name = "hardsigmoid"
+    definition = "relu6(x + 3) / 6"
     examples = ("input 3 -> hardsigmoid",)
 
 
@@ -220,6 +237,7 @@ class Softsign(Activation):
     """`x / (1 + abs(x))`."""
 
     name = "softsign"
+    definition = "x / (abs(x) + 1)"
     x = Input(NUMBERS)
     promotes = True
     examples = ("input 3 -> softsign",)
@@ -229,6 +247,7 @@ class Logsigmoid(Activation):
     """`log(sigmoid(x))`."""
 
     name = "logsigmoid"
+    definition = "-softplus(-x)"
     examples = ("input 3 -> logsigmoid",)
 
 
@@ -262,6 +281,7 @@ class Tanhshrink(Activation):
     """`x - tanh(x)`."""
 
     name = "tanhshrink"
+    definition = "x - tanh(x)"
     x = Input(NUMBERS)
     promotes = True
     examples = ("input 3 -> tanhshrink",)
@@ -290,6 +310,10 @@ class Glu(Activation):
     """The gated linear unit: the first half of the axis times `sigmoid` of the second."""
 
     name = "glu"
+    definition = """
+        (content, gate) = x -> chunk 2 axis=axis
+        content * sigmoid(gate)
+    """
     x = Input(FLOATS, SOME_AXES)
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("input 6 -> glu", "input 6x8 -> glu axis=1")
@@ -329,6 +353,10 @@ class Softmax(AlongAxis):
     """`exp(x)` divided by its sum along the axis."""
 
     name = "softmax"
+    definition = """
+        weights = exp(x - (x -> max axis=axis keepdim=true))
+        weights / (weights -> sum axis=axis keepdim=true)
+    """
     examples = ("input 3 -> dense 10 softmax", "input 3x8 -> softmax axis=1")
 
 
@@ -336,6 +364,10 @@ class LogSoftmax(AlongAxis):
     """The logarithm of `softmax`."""
 
     name = "log_softmax"
+    definition = """
+        shifted = x - (x -> max axis=axis keepdim=true)
+        shifted - log(exp(shifted) -> sum axis=axis keepdim=true)
+    """
     examples = ("input 3 -> dense 10 log_softmax",)
 
 
@@ -343,4 +375,5 @@ class Softmin(AlongAxis):
     """`softmax` of `-x`."""
 
     name = "softmin"
+    definition = "-x -> softmax axis=axis"
     examples = ("input 3 -> softmin",)

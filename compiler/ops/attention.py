@@ -79,6 +79,28 @@ class Attention(CausalOperator):
     """
 
     name = "attention"
+    definition = """
+        let heads = q.shape[-3] if q.rank > 2 else 1
+        let factor = scale if given(scale) else q.shape[-1] ** -0.5
+        let offset = k.shape[-2] - q.shape[-2] if given(align) and align == "end" else 0
+        let reach = window if given(window) else k.shape[-2] + q.shape[-2]
+        keys = k -> if k.rank > 2 and heads > k.shape[-3] { repeat_interleave (heads // k.shape[-3]) axis=-3 }
+        values = v -> if v.rank > 2 and heads > v.shape[-3] { repeat_interleave (heads // v.shape[-3]) axis=-3 }
+        scores = q @ (keys -> transpose (-2) (-1)) * factor
+        weights = if causal {
+          hidden = table (i, j) [q.shape[-2], k.shape[-2]] bool = (j > i + offset) or (j <= i + offset - reach)
+          (scores, hidden) -> masked_fill (-inf) -> softmax axis=-1
+        } else if given(mask) and mask.dtype == bool {
+          hidden = mask -> logical_not
+          some = (scores, hidden) -> masked_fill (-inf) -> softmax axis=-1
+          (some, hidden) -> masked_fill 0
+        } else if given(mask) {
+          scores + mask -> softmax axis=-1
+        } else {
+          scores -> softmax axis=-1
+        }
+        (weights -> dropout dropout) @ values
+    """
     q = Input(FLOATS, axes("... L E", NEEDED), alias="query")
     k = Input(FLOATS, axes("... S E", NEEDED), like="q", alias="key")
     v = Input(FLOATS, axes("... S F", NEEDED), like="q", alias="value")

@@ -68,6 +68,9 @@ class Operator:
     """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` holds their (name, value), as written."""
     examples: ClassVar[tuple[str, ...]] = ()
     """Whole one-line models that compile."""
+    definition: ClassVar[str] = ""
+    """What it is in terms of other operators, in netc's own text: the body of a block in which its inputs, parameters and arguments have
+    their names (netc.compiler.definitions). Empty for a primitive."""
 
     operands: ClassVar[Operands] = {}
     """The declared inputs, by name: a declaration adds itself."""
@@ -173,6 +176,20 @@ class Operator:
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         """The learned tensors and buffers. Called after `infer` has accepted the inputs."""
         return ()
+
+    def define(self, given: OpInputs) -> str:
+        """The text of its definition for these inputs; empty if it has none."""
+        return self.definition
+
+    @classmethod
+    def is_plugin(cls) -> bool:
+        """Whether a plugin has declared it."""
+        return cls.__module__.rpartition(".")[0] != __package__
+
+    @classmethod
+    def has_definition(cls) -> bool:
+        """Whether it has a definition, at least for some inputs."""
+        return bool(cls.definition) or cls.define is not Operator.define
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Floating-point operations for one run; a multiply-add counts two. The default: one for each element of the first result."""

@@ -69,6 +69,7 @@ class Lerp(Operator):
     """Linear interpolation, `x + weight * (end - x)`; the weight is a number or a third tensor."""
 
     name = "lerp"
+    definition = "x + weight * (end - x)"
     pointwise = True
     x = Input(FLOATS)
     end = Input(FLOATS, like="x")

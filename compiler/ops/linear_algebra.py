@@ -151,6 +151,7 @@ class Outer(Operator):
     """The product of each element of one vector with each of another."""
 
     name = "outer"
+    definition = "(x -> unsqueeze 1) * (other -> unsqueeze 0)"
     x = Input(ANY, VECTOR)
     other = Input(ANY, VECTOR)
     examples = ("a = input [3] batch=false; b = input [4] batch=false; (a, b) -> outer",)
@@ -163,6 +164,12 @@ class CosineSimilarity(Operator):
     """The cosine of the angle between vectors along an axis; lengths are taken to be at least `eps`."""
 
     name = "cosine_similarity"
+    definition = """
+        product = x * other
+        length_x = x -> cast product.dtype -> expand product.shape -> norm axis=axis -> clamp min=eps
+        length_other = other -> cast product.dtype -> expand product.shape -> norm axis=axis -> clamp min=eps
+        (product -> sum axis=axis) / (length_x * length_other)
+    """
     x = Input()
     other = Input()
     axis = Arg(AXIS, default=1, positional=True, alias="dim")

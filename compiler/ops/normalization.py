@@ -156,6 +156,14 @@ class GroupNorm(_ChannelNormalization):
     """Normalises each group of channels of each sample by its mean and deviation."""
 
     name = "group_norm"
+    definition = """
+        grouped = x -> reshape [x.shape[0], groups, -1]
+        centered = grouped - (grouped -> mean axis=-1 keepdim=true)
+        y = centered / sqrt((centered * centered -> mean axis=-1 keepdim=true) + eps) -> reshape x.shape
+        let per_channel = [x.shape[1]] + [1] * (x.rank - 2)
+        scaled = if given(weight) { y * (weight -> reshape per_channel) } else { y }
+        if given(bias) { scaled + (bias -> reshape per_channel) } else { scaled }
+    """
     x = Input(FLOATS, axes("N C ...", "[N, C] or [N, C, ...]"))
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x32x32 -> group_norm 4 silu",)
@@ -216,6 +224,13 @@ class LayerNorm(_LastAxesNormalization, WithBias):
     as_tensors = ("weight", "bias")
 
     name = "layer_norm"
+    definition = """
+        let axes = [axis for axis in -(len(shape) if given(shape) else 1)..0]
+        centered = x - (x -> mean axis=axes keepdim=true)
+        y = centered / sqrt((centered * centered -> mean axis=axes keepdim=true) + eps)
+        scaled = if given(weight) { y * weight } else { y }
+        if given(bias) { scaled + bias } else { scaled }
+    """
     eps = Arg(EPS, default=1e-5)
     bias = Arg(FLAG, default=True)
     bias_init = Arg(INIT, default=None, last=True, only_with=("affine", "bias"))
@@ -238,6 +253,12 @@ class RMSNorm(_LastAxesNormalization):
     as_tensors = ("weight",)
 
     name = "rms_norm"
+    definition = """
+        let axes = [axis for axis in -(len(shape) if given(shape) else 1)..0]
+        let least = eps if given(eps) else 2.0 ** -52 if x.dtype == float64 else 2.0 ** -23
+        y = x / sqrt((x * x -> mean axis=axes keepdim=true) + least)
+        if given(weight) { y * weight } else { y }
+    """
     steps = 3
     eps = Arg(EPS, default=None)
     examples = ("input [T, 512] -> rms_norm eps=1e-6",)

@@ -196,6 +196,7 @@ class GlobalAvgPool(_GlobalPool):
     """The mean of each channel: `[N, C, ...]` becomes `[N, C]`."""
 
     name = "global_avg_pool"
+    definition = "x -> mean axis=[axis for axis in 2..x.rank]"
     examples = ("input 8x32x32 -> global_avg_pool -> dense 10",)
 
 

@@ -223,6 +223,7 @@ class Normalize(Operator):
     """Vectors along an axis, each divided by its p-norm, which is taken to be at least `eps`."""
 
     name = "normalize"
+    definition = "x / (x -> norm p axis=axis keepdim=true -> clamp min=eps)"
     pointwise = True
     x = Input(FLOATS)
     p = Arg(EXTENDED, default=2)

@@ -26,6 +26,24 @@ class Rotary(Operator):
     """
 
     name = "rotary"
+    definition = """
+        let turned = dims if given(dims) else x.shape[-1]
+        let half = turned // 2
+        wide = table (i) [half] float64 = base ** (-2 * i / turned)
+        frequency = wide -> if x.dtype != float64 { cast float32 }
+        position = if given(positions) { positions } else { table (t) [x.shape[-2]] = t }
+        angle = (position -> cast frequency.dtype -> unsqueeze (-1)) * frequency
+        aligned = angle -> repeat x.rank - 3 if position.rank == 2 else 0 { unsqueeze 1 }
+        cosine = cos(aligned) -> cast x.dtype
+        sine = sin(aligned) -> cast x.dtype
+        part = x -> slice axis=-1 stop=turned
+        a = part -> if interleaved { slice axis=-1 step=2 } else { slice axis=-1 stop=half }
+        b = part -> if interleaved { slice axis=-1 start=1 step=2 } else { slice axis=-1 start=half }
+        first = a * cosine - b * sine
+        second = b * cosine + a * sine
+        rotated = if interleaved { (first, second) -> stack axis=-1 -> flatten start=-2 } else { (first, second) -> concat axis=-1 }
+        if whole { rotated } else { (rotated, x -> slice axis=-1 start=turned) -> concat axis=-1 }
+    """
     x = Input(FLOATS, axes("... T D", "[N, heads, T, features] or [N, T, features]"))
     positions = Input(INTEGERS, axes("... T"), optional=True)
     base = Arg(NumberKind(above=0), default=10000)
@@ -81,6 +99,11 @@ class Rotary(Operator):
                 raise OperatorError(WrongSize(self.name, needed, positions), given.at("positions"))
             if same is None:
                 raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
+
+    def define(self, given: OpInputs) -> str:
+        """`whole` is whether all features are rotated: a text cannot ask what is only known to be equal."""
+        whole = given.facts.equal(self.turned(given.x), given.x.shape[-1]) is True
+        return f"let whole = {str(whole).lower()}\n{self.definition}"
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a sum for each feature that is rotated; the cosines and sines, which all heads share, are not counted."""

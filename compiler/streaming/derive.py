@@ -12,6 +12,7 @@ from typing import Any
 
 from netc.dsl.record import replace
 
+from ..definitions import expand_program
 from ..dims import Dim, SymDim, symbol, symbols
 from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
@@ -36,7 +37,7 @@ from .padding import KEY, VALUE, Padding, refuse_rows
 from .scans import fixed_scan, streamed_scan
 from .site import Site, refuse_tail, site_at
 from .stream import State, Stream
-from .table import rule_of, takes_pairs
+from .table import has_rule, rule_of, takes_pairs
 
 Known = dict[int, Item]
 
@@ -54,7 +55,7 @@ _OTHER = "a step without padding remembers this too; with it, what looks back mu
 
 class _Derivation:
     def __init__(self, program: Program, dimension: str, mask: str) -> None:
-        self.program = program
+        self.program = program = expand_program(program, has_rule)
         self.mask = mask
         self.main = program.main
         self.length = length_of(program, dimension)

@@ -44,6 +44,11 @@ def mixes(*classes: type[Operator]) -> Callable[[Mixed], Mixed]:
     return register
 
 
+def has_rule(operator: type[Operator]) -> bool:
+    """Whether an operator is streamed as itself, rather than by its definition."""
+    return any(cls in RULES for cls in operator.__mro__)
+
+
 def rule_of(op: Operator) -> Rule | None:
     return next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
 

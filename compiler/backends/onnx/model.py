@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
+from ...definitions import expand_program
 from ...ir.elements import Array
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
@@ -19,7 +20,7 @@ from ...ir.graph import Program
 from ...ir.types import TensorType
 from ...ir.values import Value
 from ...ir.walk import join
-from ...ops.base import OpInputs
+from ...ops.base import Operator, OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
 from ..base import OPSET, USUAL, GraphOptions
@@ -30,7 +31,7 @@ from .initialisers import Initialisers
 from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .site import OnnxSite
 from .sizes import OnnxSizes, UnresolvedSymbol
-from .table import EMITTERS
+from .table import EMITTERS, has_emitter
 from .unsupported import NotInOpset, UnsupportedInOnnx
 
 PRODUCER = "netc"
@@ -82,6 +83,7 @@ def graph_and_tensors(
 
 class _Writer:
     def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
+        program = expand_program(program, has_emitter)
         main = program.main
         self.program = program
         self.options = options
@@ -154,7 +156,7 @@ class _Writer:
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
         site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initialisers)
         try:
-            made = EMITTERS[type(node.op)](node.op, site)
+            made = EMITTERS.get(type(node.op), _refuse_unknown)(node.op, site)
         except UnsupportedInOnnx as error:
             error.span = error.span or node.span
             raise
@@ -219,6 +221,10 @@ class _Writer:
             if tensor in wanted:
                 wanted.discard(tensor)
                 types.describe(graph.value_info.add(), self.builder.final.get(tensor, tensor), type)
+
+
+def _refuse_unknown(op: Operator, site: object) -> str:
+    raise UnsupportedInOnnx(op.name, "its plugin does not say how it is written there")
 
 
 def _output_names(program: Program) -> list[str]:

@@ -60,6 +60,8 @@ class _Emitters(dict[type[Operator], Emitter]):
     """Those of a family are in the module of `ops/` that is called as the family is, and imported when one of them is asked for."""
 
     def __missing__(self, operator: type[Operator]) -> Emitter:
+        if operator.is_plugin():
+            raise KeyError(operator)
         import_module(f"{__package__}.ops.{operator.__module__.rpartition('.')[2]}")
         return super().__getitem__(operator)
 
@@ -83,5 +85,13 @@ def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
 
 def name_of(operator: type[Operator]) -> str:
     """The operators of ONNX that an operator becomes, for people."""
-    EMITTERS[operator]  # which imports its family
-    return NAMES[operator]
+    return NAMES[operator] if has_emitter(operator) else "" if operator.definition else "not supported"
+
+
+def has_emitter(operator: type[Operator]) -> bool:
+    """Whether an operator is written in ONNX as itself, rather than by its definition. Imports its family."""
+    try:
+        EMITTERS[operator]
+    except KeyError:
+        return False
+    return True

@@ -29,7 +29,7 @@ class TorchBackend(Backend):
         from . import ops, table
 
         assert ops, "importing the package fills the tables"
-        return table.NAMES[operator]
+        return table.NAMES.get(operator, "")
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""

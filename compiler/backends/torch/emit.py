@@ -29,7 +29,7 @@ from .constructor import constructor
 from .framework import TORCH
 from .lowering import lowered
 from .member_access import Access, attribute_names
-from .table import EMITTERS, OUTSIDE
+from .table import EMITTERS, OUTSIDE, has_kernel
 
 assert ops, "importing the package fills the tables"
 
@@ -104,7 +104,7 @@ def classes_in(program: Program, name: str, taken: frozenset[str] = frozenset())
     """The classes of `source(program, name)`, the model's last. `taken`: names that no class has."""
     framework = _framework(_outside(program))
     framework = replace(framework, imported=framework.imported | taken) if taken else framework
-    return classes_of(lowered(program), program.facts, stem(name), framework, EMITTERS)
+    return classes_of(lowered(program, has_kernel), program.facts, stem(name), framework, EMITTERS)
 
 
 def class_name(program: Program, name: str) -> str:

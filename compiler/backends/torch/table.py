@@ -60,6 +60,11 @@ def expanded(operator: type[Operator], torch: str) -> None:
     NAMES[operator] = torch
 
 
+def has_kernel(operator: type[Operator]) -> bool:
+    """Whether an operator is written in PyTorch as itself, rather than by its definition."""
+    return operator in NAMES or operator in FUNCTIONS or operator in MODULES
+
+
 def _register(table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
     def put(emitter: E) -> E:
         for operator in operators:

@@ -24,7 +24,7 @@ from ..limits import check_number
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.show import show_value
-from ..scopes.values import UNKNOWN, Flow, TrailingActivation
+from ..scopes.values import UNKNOWN, Absent, Flow, TrailingActivation
 from .argument_edits import Hint, labelled, moved_last, removed, rewritten
 from .argument_hints import example_of, known_sizes, meant_hint, near_word, relative_hint, sizes_of, surplus_hint
 from .base import Part
@@ -92,6 +92,8 @@ class Arguments(Part):
         for keyword in node.keywords:
             arg = cls.aliases.get(keyword.name)
             if arg is not None:
+                if _is_absent(keyword.value, scope):
+                    continue
                 if arg.name in args:
                     _refuse_twice(node, keyword, spans[arg.name], self._sizes_written(cls, node, flow))
                 args[arg.name] = self.convert(cls.name, arg.name, arg.kind, keyword.value, scope)
@@ -226,6 +228,12 @@ class Arguments(Part):
         """The value of a keyword that must be true or false."""
         value: bool = self.convert(owner, keyword.name, FLAG, keyword.value, scope)
         return value
+
+
+def _is_absent(expr: ast.Expr, scope: Scope) -> bool:
+    """Whether the value is an argument that a definition passes on, and that its use was not given: it is left out here too."""
+    found = scope.find(expr.name) if isinstance(expr, ast.Name) else None
+    return found is not None and isinstance(found[0].value, Absent)
 
 
 def _refuse_twice(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hint) -> NoReturn:

@@ -7,19 +7,22 @@ dict stay; the passes depend on each other in this order only. With NETC_DEBUG s
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
+from ....definitions import expand_operators
 from ....ir.copying import copy_graphs
 from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify
+from ....ops.base import Operator
 from .conversions import convert
 from .hoisting import hoist
 from .levels import name_alike
 from .operators import expand
 
 
-def lowered(program: Program) -> Graph:
-    """The main graph, ready to be written."""
-    order = copy_graphs(program.main)
+def lowered(program: Program, has_kernel: Callable[[type[Operator]], bool]) -> Graph:
+    """The main graph, ready to be written. Operators without a kernel are calls of their definitions."""
+    order = expand_operators(copy_graphs(program.main), program.facts, has_kernel)
     main = order[-1]
     name_alike(order)
     expand(order, program.facts)

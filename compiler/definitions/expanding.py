@@ -1,0 +1,89 @@
+"""Operators written as calls of their definitions, where a backend or an analysis has nothing of its own for them.
+
+In: the graphs of a program, copied for the pass. Out: nothing; the operators are calls. Always: the values and the keys of the state dict
+stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..dims import Facts
+from ..ir.copying import copy_graphs
+from ..ir.graph import CallNode, Graph, OpNode, Program
+from ..ir.origins import plain
+from ..ir.types import TensorType
+from ..ir.values import Value
+from ..ir.walk import graphs
+from ..ops.base import Operator
+from .graphs import define
+
+Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]
+
+
+def expand_program(program: Program, is_primitive: Callable[[type[Operator]], bool]) -> Program:
+    """A program with the same inputs, outputs and parameters, in which only primitive operators and those without a definition are left."""
+    operators = {type(node.op) for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)}
+    if all(is_primitive(operator) for operator in operators):
+        return program
+    order = copy_graphs(program.main)
+    expand_operators(order, program.facts, is_primitive)
+    return Program(order[-1], program.facts, program.symbols, program.conditions, program.dims)
+
+
+def expand_operators(order: Iterable[Graph], facts: Facts, is_primitive: Callable[[type[Operator]], bool]) -> list[Graph]:
+    """Replaces, in place, each operator that has a definition and is not primitive for the caller.
+
+    Args:
+        order: The graphs of the program, called ones before their callers. They are changed.
+        facts: What is known of the sizes.
+        is_primitive: Whether the caller has a kernel or a rule of its own for an operator.
+
+    Returns:
+        The same graphs and those of the definitions, called ones first.
+    """
+    expander = _Expander(facts, is_primitive)
+    made: list[Graph] = []
+    for graph in order:
+        made += [*expander.expand(graph), graph]
+    return made
+
+
+class _Expander:
+    def __init__(self, facts: Facts, is_primitive: Callable[[type[Operator]], bool]) -> None:
+        self.facts, self.is_primitive = facts, is_primitive
+        self.known: dict[Key, Graph] = {}
+
+    def expand(self, graph: Graph) -> list[Graph]:
+        """Replaces the operators of one graph; the definitions that are new, whose own operators are replaced as well."""
+        made: list[Graph] = []
+        for index, node in enumerate(graph.nodes):
+            if not isinstance(node, OpNode) or self.is_primitive(type(node.op)) or not is_defined(node.op, node.inputs, self.facts):
+                continue
+            key = (_plain_operator(node.op), _plain_types(node.inputs), _plain_types(node.outputs))
+            if key not in self.known:
+                definition = self.known[key] = define(*key, self.facts)
+                made += [*self.expand(definition), definition]
+            graph.nodes[index] = _call(node, self.known[key])
+        graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
+        return made
+
+
+def is_defined(op: Operator, inputs: Iterable[Value], facts: Facts) -> bool:
+    """Whether an operator has a definition for these inputs."""
+    return bool(op.define(op.bind(tuple(value.type for value in inputs), facts)))
+
+
+def _plain_operator(op: Operator) -> Operator:
+    """The operator with numbers that are traced to nothing: the symbols of the graph around it have no values in its definition."""
+    return type(op)(**{name: plain(value) for name, value in op.args.items()})
+
+
+def _plain_types(values: Iterable[Value]) -> tuple[TensorType, ...]:
+    return tuple(value.type.with_shape(plain(value.type.shape)) for value in values)
+
+
+def _call(node: OpNode, definition: Graph) -> CallNode:
+    call = CallNode(definition, node.inputs, node.outputs, node.label, node.span, shared=node.shared, frozen=node.frozen)
+    call.frame = node.frame
+    return call
