@@ -7,11 +7,12 @@ stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from ..dims import Facts
 from ..ir.copying import copy_graphs
 from ..ir.graph import CallNode, Graph, OpNode, Program
-from ..ir.origins import plain
+from ..ir.origins import Origin, plain
 from ..ir.types import TensorType
 from ..ir.values import Value
 from ..ir.walk import graphs
@@ -84,6 +85,20 @@ def _plain_types(values: Iterable[Value]) -> tuple[TensorType, ...]:
 
 
 def _call(node: OpNode, definition: Graph) -> CallNode:
-    call = CallNode(definition, node.inputs, node.outputs, node.label, node.span, shared=node.shared, frozen=node.frozen)
+    arguments = {symbol: _value_of(origin, node, definition) for symbol, origin in definition.origins.items()}
+    call = CallNode(
+        definition, node.inputs, node.outputs, node.label, node.span, shared=node.shared, arguments=arguments, frozen=node.frozen
+    )
     call.frame = node.frame
     return call
+
+
+def _value_of(origin: Origin, node: OpNode, definition: Graph) -> Any:
+    """What a symbol of the definition is at this use: an argument, an item of one, or the size of an input."""
+    if origin.input is None:
+        value = node.op.args[origin.name]
+        value = value if origin.index is None else value[origin.index]
+        return float(value) if isinstance(origin.value, float) and type(value) is int else value
+    (position,) = [index for index, value in enumerate(definition.inputs) if value is origin.input]
+    assert origin.axis is not None
+    return node.inputs[position].type.shape[origin.axis]

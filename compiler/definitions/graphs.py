@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.parser import parse
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
 from ..dims import Facts
 from ..elaborate import deep_stack
 from ..elaborate.interpreter.elaborator import Elaborator
+from ..elaborate.interpreter.parameters import BoundParameters
 from ..elaborate.scopes.failures import LimitExceeded
 from ..elaborate.scopes.labels import LabelAllocator
 from ..elaborate.scopes.scope import GIVEN, GraphFrame, Scope
@@ -80,7 +83,8 @@ class _Writer:
         self.op, self.body = op, body
         self.session = ElaborationSession()
         self.session.set_facts(facts)
-        self.frame = GraphFrame(Graph(op.name, "block", body.span), None, LabelAllocator(numbered=False), ())
+        self.owner = f"{op.name}#definition"
+        self.frame = GraphFrame(Graph(op.name, "block", body.span), None, LabelAllocator(numbered=False), (), self.owner)
         self.graph = self.frame.graph
         self.arguments = Scope(None, None)
         self.scope = self.frame.home = Scope(self.arguments, self.frame)
@@ -88,14 +92,27 @@ class _Writer:
     def bind_arguments(self) -> None:
         """An argument without a value can be asked for with `given`, and passed on to an operator, which is then called without it."""
         for name, value in self.op.args.items():
-            self.arguments.bind(name, Absent(name) if value is None else value)
+            self.arguments.bind(name, Absent(name) if value is None else self._name_argument(name, value))
             self.arguments.bind(name + GIVEN, value is not None)
+
+    def _name_argument(self, name: str, value: Any) -> Any:
+        """Numbers become symbols of the graph, as the arguments of a block do, so that a class of them has these arguments."""
+        default = self.op.signature[name].default if name in self.op.signature else None
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)  # `a=2` and `a=2.5` are one class with an argument
+        bound = BoundParameters.empty(self.owner)
+        own = bound.name(name, value)
+        usual = default if isinstance(default, (int, float)) and not isinstance(default, bool) else None
+        self.graph.origins |= {symbol: replace(origin, default=usual) for symbol, origin in bound.origins.items()}
+        return own
 
     def bind_inputs(self, given: OpInputs) -> None:
         """An input takes the name of an argument, such as that of the flag `bias`."""
         for name, operand in self.op.operands.items():
-            values = [Value(type_, self.body.span, name) for type_, own in zip(given.types, given.names, strict=True) if own == name]
-            self.graph.inputs += values
+            values = [
+                self.frame.add_input(Value(type_, self.body.span), name, len(self.graph.inputs) + index)
+                for index, type_ in enumerate(t for t, own in zip(given.types, given.names, strict=True) if own == name)
+            ]
             widened = [self._cast(value, FLOAT32) if _is_half(value.type.dtype) else value for value in values]
             if isinstance(operand, Inputs):
                 self.scope.bind(name, TensorTuple(tuple(widened)))
@@ -120,7 +137,7 @@ class _Writer:
     def elaborate(self) -> list[Value]:
         """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""
         try:
-            with deep_stack():
+            with deep_stack(), self.session.decisions.within(self.graph.decisions):
                 flow = Elaborator(self.session).body(self.body, self.scope, f"the definition of `{self.op.name}`")
         except LimitExceeded:
             flow = TensorTuple(())
