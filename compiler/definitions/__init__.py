@@ -16,7 +16,9 @@ their names:
 a backend has no kernel for.
 """
 
+from .expanding import Definitions as Definitions
 from .expanding import expand_operators as expand_operators
 from .expanding import expand_program as expand_program
+from .graphs import Undefined as Undefined
 from .graphs import WrongDefinition as WrongDefinition
 from .graphs import define as define

@@ -50,10 +50,26 @@ def expand_operators(order: Iterable[Graph], facts: Facts, is_primitive: Callabl
     return made
 
 
+class Definitions:
+    """The definitions that a program needs, each elaborated once for equal operators on equal types."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._known: dict[Key, Graph] = {}
+
+    def of(self, node: OpNode) -> Graph:
+        """The definition of an operator. Raises `Undefined` if it has none."""
+        key = (_plain_operator(node.op), _plain_types(node.inputs), _plain_types(node.outputs))
+        if key not in self._known:
+            self._known[key] = define(*key, self._facts)
+        return self._known[key]
+
+
 class _Expander:
     def __init__(self, facts: Facts, is_primitive: Callable[[type[Operator]], bool]) -> None:
         self.facts, self.is_primitive = facts, is_primitive
-        self.known: dict[Key, Graph] = {}
+        self.definitions = Definitions(facts)
+        self.done: set[int] = set()
 
     def expand(self, graph: Graph) -> list[Graph]:
         """Replaces the operators of one graph; the definitions that are new, whose own operators are replaced as well."""
@@ -61,11 +77,11 @@ class _Expander:
         for index, node in enumerate(graph.nodes):
             if not isinstance(node, OpNode) or self.is_primitive(type(node.op)) or not is_defined(node.op, node.inputs, self.facts):
                 continue
-            key = (_plain_operator(node.op), _plain_types(node.inputs), _plain_types(node.outputs))
-            if key not in self.known:
-                definition = self.known[key] = define(*key, self.facts)
+            definition = self.definitions.of(node)
+            if id(definition) not in self.done:
+                self.done.add(id(definition))
                 made += [*self.expand(definition), definition]
-            graph.nodes[index] = _call(node, self.known[key])
+            graph.nodes[index] = _call(node, definition)
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
         return made
 

@@ -34,6 +34,10 @@ from ..ops.operand import Inputs
 from ..ops.shape import Cast
 
 
+class Undefined(LookupError):
+    """An operator without a definition, or without one for these inputs."""
+
+
 class WrongDefinition(ValueError):
     """The definition of an operator that does not parse, does not compile, or gives another type than the operator's rule."""
 
@@ -52,10 +56,14 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
         as PyTorch's kernels of composite operators do.
 
     Raises:
+        Undefined: The operator has no definition for these inputs.
         WrongDefinition: The text does not compile for these inputs, or its results have other types.
     """
     given = op.bind(tuple(inputs), facts)
-    body = _parse_body(op.name, op.define(given))
+    text = op.define(given)
+    if not text:
+        raise Undefined(op.name)
+    body = _parse_body(op.name, text)
     writer = _Writer(op, body, facts)
     writer.bind_arguments()
     writer.bind_inputs(given)

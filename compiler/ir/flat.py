@@ -59,16 +59,17 @@ class FlatGraph:
     between a `FlatScan` and a `FlatScanEnd`.
 
     Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
-    node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph that contains it.
+    node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph that contains it. With a `path` and
+    a `frame`, the graph is a part of the program that is there.
     """
 
-    def __init__(self, main: Graph) -> None:
-        self._main = main
+    def __init__(self, main: Graph, path: str = "", frame: Frame | None = None) -> None:
+        self._main, self._path, self._frame = main, path, frame
         self._next = len(main.inputs)
         self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
     def __iter__(self) -> Iterator[FlatItem]:
-        return self._walk(self._main, "", self._top, {}, None)
+        return self._walk(self._main, self._path, self._top, {}, self._frame)
 
     def operators(self) -> Iterator[FlatNode]:
         """The operator nodes alone, those in loops once."""

@@ -165,10 +165,10 @@ class CosineSimilarity(Operator):
 
     name = "cosine_similarity"
     definition = """
-        product = x * other
-        length_x = x -> cast product.dtype -> expand product.shape -> norm axis=axis -> clamp min=eps
-        length_other = other -> cast product.dtype -> expand product.shape -> norm axis=axis -> clamp min=eps
-        (product -> sum axis=axis) / (length_x * length_other)
+        common = x * other
+        a = x -> cast common.dtype -> expand common.shape -> normalize axis=axis eps=eps
+        b = other -> cast common.dtype -> expand common.shape -> normalize axis=axis eps=eps
+        a * b -> sum axis=axis
     """
     x = Input()
     other = Input()

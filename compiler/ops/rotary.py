@@ -29,7 +29,7 @@ class Rotary(Operator):
     definition = """
         let turned = dims if given(dims) else x.shape[-1]
         let half = turned // 2
-        wide = table (i) [half] float64 = base ** (-2 * i / turned)
+        wide = table (i) [half] float64 = 1 / base ** (2 * i / turned)
         frequency = wide -> if x.dtype != float64 { cast float32 }
         position = if given(positions) { positions } else { table (t) [x.shape[-2]] = t }
         angle = (position -> cast frequency.dtype -> unsqueeze (-1)) * frequency

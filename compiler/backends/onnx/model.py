@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
-from ...definitions import expand_program
+from ...definitions import Definitions, Undefined
 from ...ir.elements import Array
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
@@ -20,7 +20,7 @@ from ...ir.graph import Program
 from ...ir.types import TensorType
 from ...ir.values import Value
 from ...ir.walk import join
-from ...ops.base import Operator, OpInputs
+from ...ops.base import OpInputs
 from ...weights.room import check_memory
 from ...weights.stored import StoredTensor
 from ..base import OPSET, USUAL, GraphOptions
@@ -83,7 +83,6 @@ def graph_and_tensors(
 
 class _Writer:
     def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
-        program = expand_program(program, has_emitter)
         main = program.main
         self.program = program
         self.options = options
@@ -105,22 +104,14 @@ class _Writer:
         self.types: list[tuple[str, TensorType]] = []
         self.loops: list[FlatScan] = []
         """Those that are being written, outermost first."""
+        self.definitions = Definitions(program.facts)
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
     def write(self, model: ModelProto) -> dict[str, StoredTensor]:
         """Fills the graph, and gives what its initialisers are."""
         graph, optimized = model.graph, self.options.optimize
-        flat = FlatGraph(self.program.main)
-        for item in flat:
-            match item:
-                case FlatNode():
-                    self._emit(item)
-                case FlatScan():
-                    self._begin_loop(item)
-                case FlatScanEnd():
-                    self._end_loop(item)
-        produced = self._bind([self.tensors[key] for key in flat.results()])
+        produced = self._bind(self._emit_all(FlatGraph(self.program.main)))
         if optimized:
             from .optimize import optimize  # more of NumPy than the playground has
 
@@ -147,6 +138,27 @@ class _Writer:
         self._describe_inner(graph, types, inner)
         return {name: stored for name, stored in self.builder.stored.items() if name in used}
 
+    def _emit_all(self, flat: FlatGraph) -> list[str]:
+        """Writes the nodes of a graph, whose inputs are the tensors so far; the names of its results."""
+        for item in flat:
+            match item:
+                case FlatNode():
+                    self._emit(item)
+                case FlatScan():
+                    self._begin_loop(item)
+                case FlatScanEnd():
+                    self._end_loop(item)
+        return [self.tensors[key] for key in flat.results()]
+
+    def _emit_definition(self, flat_node: FlatNode, inputs: Sequence[str]) -> tuple[str, ...]:
+        """Writes the definition of an operator in its place. Its last node has the name that a node of the operator's own would have."""
+        node, outer = flat_node.node, self.tensors
+        self.tensors = list(inputs)
+        graph = self.definitions.of(node)
+        results = self._emit_all(FlatGraph(graph, flat_node.path, flat_node.frame))
+        self.tensors = outer
+        return tuple(results)
+
     def _emit(self, flat_node: FlatNode) -> None:
         node = flat_node.node
         self._enter(flat_node.frame)
@@ -156,7 +168,13 @@ class _Writer:
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
         site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initialisers)
         try:
-            made = EMITTERS.get(type(node.op), _refuse_unknown)(node.op, site)
+            made = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
+            if made is None:
+                made = self._emit_definition(flat_node, inputs)
+        except Undefined:
+            unsupported = UnsupportedInOnnx(node.op.name, "its plugin does not say how it is written there")
+            unsupported.span = node.span
+            raise unsupported from None
         except UnsupportedInOnnx as error:
             error.span = error.span or node.span
             raise
@@ -221,10 +239,6 @@ class _Writer:
             if tensor in wanted:
                 wanted.discard(tensor)
                 types.describe(graph.value_info.add(), self.builder.final.get(tensor, tensor), type)
-
-
-def _refuse_unknown(op: Operator, site: object) -> str:
-    raise UnsupportedInOnnx(op.name, "its plugin does not say how it is written there")
 
 
 def _output_names(program: Program) -> list[str]:

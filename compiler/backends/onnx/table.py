@@ -49,7 +49,8 @@ class Site(GraphWriter, Protocol):
         ...
 
 
-Emitter = Callable[[Any, Any], "str | tuple[str, ...]"]
+Emitter = Callable[[Any, Any], "str | tuple[str, ...] | None"]
+"""Gives the name of the result, or of all results; None: this use is written by the operator's definition."""
 E = TypeVar("E", bound=Emitter)
 
 Names = str | Mapping[type[Operator], str]
@@ -60,9 +61,10 @@ class _Emitters(dict[type[Operator], Emitter]):
     """Those of a family are in the module of `ops/` that is called as the family is, and imported when one of them is asked for."""
 
     def __missing__(self, operator: type[Operator]) -> Emitter:
-        if operator.is_plugin():
+        if not operator.is_plugin():
+            import_module(f"{__package__}.ops.{operator.__module__.rpartition('.')[2]}")
+        if operator not in self:
             raise KeyError(operator)
-        import_module(f"{__package__}.ops.{operator.__module__.rpartition('.')[2]}")
         return super().__getitem__(operator)
 
 

@@ -11,13 +11,11 @@ from ....ops.activation import (
     Celu,
     Elu,
     Gelu,
-    Glu,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
     LeakyRelu,
-    Logsigmoid,
     LogSoftmax,
     Mish,
     Prelu,
@@ -27,21 +25,16 @@ from ....ops.activation import (
     Sigmoid,
     Silu,
     Softmax,
-    Softmin,
     Softplus,
     Softshrink,
     Softsign,
     Tanh,
-    Tanhshrink,
     Threshold,
 )
 from ....ops.base import Operator
 from ....ops.scalars import cast_scalar, computed
-from .. import smooth as steps
-from ..expressions import FLOAT64, TensorExpr, expm1, precise, softplus, wide_integer
+from ..expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
 from ..table import Site, emits
-
-_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
 def _wide(site: Site) -> bool:
@@ -71,57 +64,44 @@ def clip(op: Relu6 | Hardtanh, site: Site) -> str:
 
 
 @emits(LeakyRelu, onnx="LeakyRelu")
-def leaky_relu(op: LeakyRelu, site: Site) -> str:
-    x = site.x
-    if _wide(site):
-        return x.greater(0.0).choose(x, x * float(op.negative_slope)).name
-    return x.op("LeakyRelu", alpha=float(op.negative_slope)).name
+def leaky_relu(op: LeakyRelu, site: Site) -> str | None:
+    return None if _wide(site) else site.x.op("LeakyRelu", alpha=float(op.negative_slope)).name
 
 
 @emits(Prelu, onnx="PRelu")
-def prelu(op: Prelu, site: Site) -> str:
+def prelu(op: Prelu, site: Site) -> str | None:
+    if _wide(site):
+        return None
     x, rank = site.x, site.given.x.rank
     slope = site.parameter("weight")
     if rank == 0:
         slope = site.add("Squeeze", [slope])
     elif op.num_parameters != 1 and rank > 2:
         slope = site.add("Unsqueeze", [slope, site.ints(range(1, rank - 1))])
-    if _wide(site):
-        return x.greater(0.0).choose(x, x * TensorExpr(site, slope, x.dtype)).name
     return site.add("PRelu", [x.name, slope])
 
 
 @emits(Elu, onnx="Elu")
-def elu(op: Elu, site: Site) -> str:
-    x = site.x
-    if _wide(site):
-        return x.greater(0.0).choose(x, expm1(x) * float(op.alpha)).name
-    return x.op("Elu", alpha=float(op.alpha)).name
+def elu(op: Elu, site: Site) -> str | None:
+    return None if _wide(site) else site.x.op("Elu", alpha=float(op.alpha)).name
 
 
 @emits(Selu, onnx="Selu")
-def selu(op: Selu, site: Site) -> str:
-    x = site.x
-    if _wide(site):
-        return (x.greater(0.0).choose(x, expm1(x) * _SELU_ALPHA) * _SELU_SCALE).name
-    return x.op("Selu").name
+def selu(op: Selu, site: Site) -> str | None:
+    return None if _wide(site) else site.x.op("Selu").name
 
 
 @emits(Celu, onnx="Celu")
-def celu(op: Celu, site: Site) -> str:
+def celu(op: Celu, site: Site) -> str | None:
     """ONNX has it in float32 only."""
-    x, alpha = site.x, float(op.alpha)
-    if _wide(site):
-        return x.greater(0.0).choose(x, expm1(x / alpha) * alpha).name
-    return x.within(FLOAT32, lambda y: y.op("Celu", alpha=alpha)).name
+    return None if _wide(site) else site.x.within(FLOAT32, lambda x: x.op("Celu", alpha=float(op.alpha))).name
 
 
 @emits(Gelu, onnx="Gelu")
-def gelu(op: Gelu, site: Site) -> str:
-    x = site.x
-    if not _wide(site):
-        return x.op("Gelu", approximate=None if op.approximate == "none" else op.approximate).name
-    return steps.gelu(x, tanh=op.approximate == "tanh").name
+def gelu(op: Gelu, site: Site) -> str | None:
+    if _wide(site) or not site.has("Gelu"):
+        return None
+    return site.x.op("Gelu", approximate=None if op.approximate == "none" else op.approximate).name
 
 
 @emits(Silu, onnx="Sigmoid and Mul")
@@ -132,25 +112,18 @@ def silu(op: Silu, site: Site) -> str:
 
 
 @emits(Mish, onnx="Mish")
-def mish(op: Mish, site: Site) -> str:
-    x = site.x
-    return (steps.mish(x) if _wide(site) else x.op("Mish")).name
+def mish(op: Mish, site: Site) -> str | None:
+    return None if _wide(site) or not site.has("Mish") else site.x.op("Mish").name
 
 
 @emits(Hardswish, onnx="HardSwish")
-def hardswish(op: Hardswish, site: Site) -> str:
-    x = site.x
-    return (x * _hard_sigmoid(x)).name if _wide(site) else x.op("HardSwish").name
+def hardswish(op: Hardswish, site: Site) -> str | None:
+    return None if _wide(site) else site.x.op("HardSwish").name
 
 
 @emits(Hardsigmoid, onnx="HardSigmoid")
-def hardsigmoid(op: Hardsigmoid, site: Site) -> str:
-    x = site.x
-    return _hard_sigmoid(x).name if _wide(site) else x.op("HardSigmoid", alpha=1 / 6, beta=0.5).name
-
-
-def _hard_sigmoid(x: TensorExpr) -> TensorExpr:
-    return (x + 3.0).op("Clip", 0.0, 6.0) / 6.0
+def hardsigmoid(op: Hardsigmoid, site: Site) -> str | None:
+    return None if _wide(site) else site.x.op("HardSigmoid", alpha=1 / 6, beta=0.5).name
 
 
 _BY_NAME: dict[type[Operator], str] = {
@@ -185,11 +158,6 @@ def softsign(op: Softsign, site: Site) -> str:
     return (x / (abs(x) + 1.0)).name if _wide(site) else x.op("Softsign").name
 
 
-@emits(Logsigmoid, onnx="Softplus and Neg")
-def logsigmoid(op: Logsigmoid, site: Site) -> str:
-    return (-softplus(-site.x)).name
-
-
 @emits(Hardshrink, onnx="Abs, LessOrEqual and Where")
 def hardshrink(op: Hardshrink, site: Site) -> str:
     """Not Shrink, which makes 0 of NaN."""
@@ -203,11 +171,6 @@ def softshrink(op: Softshrink, site: Site) -> str:
     return precise(site.x, lambda x: x - x.op("Clip", -limit, limit)).name
 
 
-@emits(Tanhshrink, onnx="Tanh and Sub")
-def tanhshrink(op: Tanhshrink, site: Site) -> str:
-    return precise(_real(site), lambda x: x - x.op("Tanh")).name
-
-
 @emits(Threshold, onnx="LessOrEqual and Where")
 def threshold(op: Threshold, site: Site) -> str:
     x = site.x
@@ -218,13 +181,6 @@ def threshold(op: Threshold, site: Site) -> str:
     return x.op("LessOrEqual", limit, to=BOOL).choose(x.like(value), x).name
 
 
-@emits(Glu, onnx="Split, Sigmoid and Mul")
-def glu(op: Glu, site: Site) -> str:
-    x = site.x
-    value, gate = site.add_many("Split", [x.name], 2, axis=op.axis, num_outputs=2)
-    return (TensorExpr(site, value, x.dtype) * TensorExpr(site, gate, x.dtype).op("Sigmoid")).name
-
-
 @emits(Softmax, onnx="Softmax")
 def softmax(op: Softmax, site: Site) -> str:
     return _along(site, site.x, "Softmax", op.axis)
@@ -233,11 +189,6 @@ def softmax(op: Softmax, site: Site) -> str:
 @emits(LogSoftmax, onnx="LogSoftmax")
 def log_softmax(op: LogSoftmax, site: Site) -> str:
     return _along(site, site.x, "LogSoftmax", op.axis)
-
-
-@emits(Softmin, onnx="Neg and Softmax")
-def softmin(op: Softmin, site: Site) -> str:
-    return _along(site, -site.x, "Softmax", op.axis)
 
 
 def _along(site: Site, x: TensorExpr, op_type: str, axis: int) -> str:

@@ -3,7 +3,6 @@ an attribute, `[batch, length, heads * features]`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
@@ -18,38 +17,28 @@ from ..table import Site, emits
 
 
 @emits(Attention, onnx="Attention")
-def attention(op: Attention, site: Site) -> str:
+def attention(op: Attention, site: Site) -> str | None:
+    """ONNX Runtime has no kernel for a mask in float64."""
     scores = op.scores(site.given)
     own = op.window is not None or op.ends_together(site.given, "q", "k")
     masked = "mask" in site.given
-    apart = (masked and site.given.q.dtype == FLOAT64) or not site.has("Attention")
-    q, k, v = (_four_axes(op, site, name, scores, alike=apart) for name in ("q", "k", "v"))
-    q, scale = scaled(q, op.scale, site.given.q.shape[-1], apart=apart)
+    if (masked and site.given.q.dtype == FLOAT64) or not site.has("Attention"):
+        return None
+    q, k, v = (_four_axes(op, site, name, scores) for name in ("q", "k", "v"))
+    q, scale = scaled(q, op.scale, site.given.q.shape[-1])
     names = [q.name, k.name, v.name]
     if own:
         names.append(seen(site, scores[-2], scores[-1], scores[-1] - scores[-2], op.window))
     elif masked:
         names.append(_mask(site, scores, q))
     causal = op.causal and not own
-    if apart:
-        mask = _mask_of_steps(op, site, scores, names[3:])
-        result = composed(q, k, v, mask, blind=True)[0].name
-    else:
-        result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
+    result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
     rank = site.results[0].rank
     if rank == 4:
         return result
     if rank > 4:
         return site.add("Reshape", [result, site.shape(site.results[0].shape)])
     return site.add("Squeeze", [result, site.ints([1] if rank == 3 else [0, 1])])
-
-
-def _mask_of_steps(op: Attention, site: Site, scores: Shape, given: Sequence[str]) -> TensorExpr | None:
-    """The mask that the operator Attention would get, or make itself."""
-    if given:
-        floats = "mask" in site.given and site.given.mask.dtype != BOOL
-        return TensorExpr(site, given[0], site.given.q.dtype if floats else BOOL)
-    return TensorExpr(site, seen(site, scores[-2], scores[-1], 0), BOOL) if op.causal else None
 
 
 def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = None) -> str:
@@ -63,12 +52,11 @@ def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = N
     return mask if window is None else site.add("Trilu", [mask, site.scalar(offset + 1 - window, INT64)], upper=1)
 
 
-def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1, *, apart: bool = False) -> tuple[TensorExpr, float | None]:
-    """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention: none, if that is
-    taken `apart`.
+def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) -> tuple[TensorExpr, float | None]:
+    """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention.
 
     ONNX Runtime takes only positive scales, and those of ONNX are float32."""
-    if apart or q.dtype == FLOAT64:
+    if q.dtype == FLOAT64:
         return _exactly_scaled(q, scale, features, heads), 1.0
     if scale is None:
         return q, None
@@ -105,12 +93,12 @@ def added(mask: TensorExpr, dtype: DType) -> TensorExpr:
     return mask.choose(zero, float("-inf"))
 
 
-def _four_axes(op: Attention, site: Site, name: str, scores: Shape, *, alike: bool) -> TensorExpr:
-    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch, and with `alike`, one number of heads."""
+def _four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExpr:
+    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch."""
     x, shape = site[name], site.given[name].shape
     ahead = scores[:-2]
     if name != "q" and op.grouped(site.given):
-        if not alike and _shares(op, site):
+        if _shares(op, site):
             ahead = (*ahead[:-1], shape[-3])
         else:
             x, shape = _repeated(x, shape, scores[-3])

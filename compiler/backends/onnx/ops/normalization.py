@@ -113,7 +113,9 @@ def layer_norm(op: LayerNorm, site: Site) -> str:
 
 
 @emits(RMSNorm, onnx="RMSNormalization")
-def rms_norm(op: RMSNorm, site: Site) -> str:
+def rms_norm(op: RMSNorm, site: Site) -> str | None:
+    if not site.has("RMSNormalization"):
+        return None
     x = site.given.x
     shape = op.normalized(x)
     scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)

@@ -5,22 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
 from ....ir.types import FLOAT32, INT64, DType, Shape
 from ....ops.base import numel
 from ....ops.rotary import Rotary
 from ..expressions import FLOAT64, TensorExpr
 from ..table import Site, emits
 
-_END = 2**63 - 1
-
 
 @emits(Rotary, onnx="RotaryEmbedding")
-def rotary(op: Rotary, site: Site) -> str:
+def rotary(op: Rotary, site: Site) -> str | None:
     """The operator does not take float64; ONNX Runtime's CPU has no kernel for bfloat16."""
     x = site.x
     if x.dtype == FLOAT64 or not site.has("RotaryEmbedding"):
-        return _composed(op, site, x).name
+        return None
     return x.within(FLOAT32, lambda y: _turned(op, site, y)).name if x.dtype.name == "bfloat16" else _turned(op, site, x).name
 
 
@@ -63,52 +60,20 @@ def _by_sample(site: Site) -> bool:
 
 def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, TensorExpr]:
     """Of all angles, `[T, dims / 2]` or `[N, T, dims / 2]`, rounded to the type given; exact as PyTorch has them before."""
-    wide = FLOAT64 if dtype == FLOAT64 else FLOAT32
     places = site.positions.name if "positions" in site.given else _range(site, 0, site.given.x.shape[-2], 1)
-    column = TensorExpr(site, site.add("Unsqueeze", [site.cast(places, wide), site.ints([-1])]), wide)
-    angles = column * _frequencies(op, site, wide)
+    column = TensorExpr(site, site.add("Unsqueeze", [site.cast(places, FLOAT32), site.ints([-1])]), FLOAT32)
+    angles = column * _frequencies(op, site)
     return angles.op("Cos").cast(dtype), angles.op("Sin").cast(dtype)
 
 
-def _frequencies(op: Rotary, site: Site, wide: DType) -> TensorExpr:
+def _frequencies(op: Rotary, site: Site) -> TensorExpr:
     dims = op.turned(site.given.x)
     if isinstance(dims, int):
         exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)
-        return TensorExpr(site, site.constant(exact.astype(numpy_dtype(wide))), wide)
+        return TensorExpr(site, site.constant(exact.astype(np.float32)), FLOAT32)
     exponents = TensorExpr(site, _range(site, 0, dims, 2), INT64).cast(FLOAT64) / dims
-    return exponents.like(float(op.base)).op("Pow", exponents).op("Reciprocal").cast(wide)
+    return exponents.like(float(op.base)).op("Pow", exponents).op("Reciprocal").cast(FLOAT32)
 
 
 def _range(site: Site, start: int, stop: Dim, step: int) -> str:
     return site.add("Range", [site.scalar(n, INT64) for n in (start, stop, step)])
-
-
-# --- without the operator ----------------------------------------------------------------------------------------------------
-
-
-def _composed(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
-    shape = site.given.x.shape
-    dims = op.turned(site.given.x)
-    cos, sin = _cosine_and_sine(op, site, x.dtype)
-    if _by_sample(site) and len(shape) > 3:
-        axes = site.ints(range(1, len(shape) - 2))
-        cos, sin = (t.op("Unsqueeze", TensorExpr(site, axes, INT64)) for t in (cos, sin))
-    half = dims // 2
-    if op.interleaved:
-        first, second = _part(x, 0, dims, 2), _part(x, 1, dims, 2)
-    else:
-        first, second = _part(x, 0, half), _part(x, half, dims)
-    turned = [first * cos - second * sin, second * cos + first * sin]
-    if op.interleaved:
-        place = TensorExpr(site, site.ints([-1]), INT64)
-        pairs = site.add("Concat", [t.op("Unsqueeze", place).name for t in turned], axis=-1)
-        turned = [_reshaped(TensorExpr(site, pairs, x.dtype), (*shape[:-1], dims))]
-    if dims != shape[-1]:
-        turned.append(_part(x, dims, _END))
-    return TensorExpr(site, site.add("Concat", [t.name for t in turned], axis=-1), x.dtype)
-
-
-def _part(x: TensorExpr, start: Dim, stop: Dim, step: int = 1) -> TensorExpr:
-    """Features from `start` to before `stop`."""
-    places = [x.site.ints([n]) for n in (start, stop, -1, step)]
-    return TensorExpr(x.site, x.site.add("Slice", [x.name, *places]), x.dtype)

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ....ir.types import FLOAT32, INT64
-from ..expressions import INT32, TensorExpr, precise
-from ..smooth import gelu, mish
+from ....ir.types import FLOAT32
+from ..expressions import INT32, TensorExpr
 from .node import AskedNode
 
 Names = tuple[str, ...]
@@ -29,26 +28,6 @@ def _axes_as_attribute(node: AskedNode) -> Names | None:
 def _equal_parts(node: AskedNode) -> Names:
     """Before opset 18, parts are equal where no sizes are given."""
     return node.add_many("Split", node.inputs, node.count, axis=node.attributes.get("axis"))
-
-
-def _gelu(node: AskedNode) -> Names:
-    return (precise(node.expr(0), lambda x: gelu(x, tanh=node.attributes.get("approximate") == "tanh")).name,)
-
-
-def _mish(node: AskedNode) -> Names:
-    return (precise(node.expr(0), mish).name,)
-
-
-def _rms_normalization(node: AskedNode) -> Names:
-    axis, epsilon = node.attributes["axis"], node.attributes["epsilon"]
-    assert isinstance(axis, int)
-    assert isinstance(epsilon, float)
-    axes = TensorExpr(node, node.ints(range(axis, 0)), INT64)
-
-    def steps(x: TensorExpr) -> TensorExpr:
-        return x / ((x * x).op("ReduceMean", axes, keepdims=1) + epsilon).op("Sqrt")
-
-    return ((precise(node.expr(0), steps) * node.expr(1)).name,)
 
 
 def _axis_as_attribute(node: AskedNode) -> Names | None:
@@ -137,11 +116,8 @@ FORMS: Mapping[str, Form] = {
     **dict.fromkeys(_REDUCTIONS, _axes_as_attribute),
     "BitwiseNot": _bitwise_not,
     "DFT": _axis_as_attribute,
-    "Gelu": _gelu,
     "GridSample": _grid_sample,
-    "Mish": _mish,
     "Pad": _pad,
-    "RMSNormalization": _rms_normalization,
     "Resize": _resize,
     "Split": _equal_parts,
 }
