@@ -4,7 +4,8 @@ In: a builder with all nodes. Out: the same function, with a node between those.
 
 ONNX Runtime takes zeros that `Pad` adds for the padding of the pool that follows (PadFusion, 1.16 to 1.31): but a maximum ignores its own
 padding, and a pool's padding must be smaller than its windows. It computes `y = x * 2` as part of the MatMul that takes it, and leaves out
-`y` if nothing else takes that (MatMulScaleFusion, 1.5 to 1.31): but it overlooks the MatMul of which `y * 3` has become a part just before.
+`y` if nothing else takes that (MatMulScaleFusion, 1.5 to 1.31): but it overlooks the MatMul of which `y * 3` has become a part just before,
+and it keeps the number as float32, also for tensors of float64: the products are wrong from the eighth digit on.
 Concat of one tensor copies it, and is in no fusion.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
+from ...ir.types import FLOAT64
 from .builder import BuilderNode, GraphBuilder
 
 _POOLS = {"AveragePool", "MaxPool"}
@@ -33,8 +35,28 @@ def _apart(builder: GraphBuilder, nodes: Sequence[BuilderNode], uneven: set[str]
         if pooled or (scaled := _scaled(node, builder)) in uneven:
             at = 0 if pooled else node.inputs.index(scaled)
             yield _copied(builder, node, at)
+        for at in _rounded(node, makers, builder):
+            yield _copied(builder, node, at)
         makers.update(dict.fromkeys(node.outputs, node))
         yield node
+
+
+def _rounded(node: BuilderNode, makers: Mapping[str, BuilderNode], builder: GraphBuilder) -> list[int]:
+    """The inputs of a node with which ONNX Runtime would join it, to a product whose number it rounds from float64 to float32."""
+    scaled = _scaled(node, builder)
+    if scaled:
+        position = node.inputs.index(scaled)
+        maker = makers.get(scaled)
+        return [position] if maker is not None and maker.op_type == "MatMul" and _is_double(node, builder) else []
+    if node.op_type != "MatMul":
+        return []
+    ahead = [(position, makers.get(value)) for position, value in enumerate(node.inputs)]
+    return [p for p, maker in ahead if maker is not None and _scaled(maker, builder) and _is_double(maker, builder)]
+
+
+def _is_double(node: BuilderNode, builder: GraphBuilder) -> bool:
+    """Whether a node that scales by a constant does so in float64."""
+    return any(value in builder.stored and builder.stored[value].dtype == FLOAT64 for value in node.inputs)
 
 
 def _copied(builder: GraphBuilder, node: BuilderNode, at: int) -> BuilderNode:

@@ -3,12 +3,9 @@ an attribute, `[batch, length, heads * features]`."""
 
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
 from ....ir.types import BOOL, INT64, DType, Shape
 from ....ops.attention import Attention
 from ....ops.base import numel
@@ -52,23 +49,16 @@ def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = N
     return mask if window is None else site.add("Trilu", [mask, site.scalar(offset + 1 - window, INT64)], upper=1)
 
 
-def scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int = 1) -> tuple[TensorExpr, float | None]:
+def scaled(q: TensorExpr, scale: float | None, features: Dim) -> tuple[TensorExpr, float | None]:
     """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention.
 
     ONNX Runtime takes only positive scales, and those of ONNX are float32."""
     if q.dtype == FLOAT64:
-        return _exactly_scaled(q, scale, features, heads), 1.0
+        exact = q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
+        return exact, 1.0
     if scale is None:
         return q, None
     return (q, float(scale)) if scale > 0 else (q * float(scale), 1.0)
-
-
-def _exactly_scaled(q: TensorExpr, scale: float | None, features: Dim, heads: int) -> TensorExpr:
-    """ONNX Runtime fuses a single number into the product that follows, as float32; one for each feature it does not."""
-    if not isinstance(features, int):
-        return q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
-    factor = sqrt(1 / features) if scale is None else float(scale)
-    return q * TensorExpr(q.site, q.site.constant(np.full(heads * features, factor, numpy_dtype(q.dtype))), q.dtype)
 
 
 def composed(q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool) -> tuple[TensorExpr, TensorExpr]:

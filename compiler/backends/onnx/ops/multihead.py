@@ -37,7 +37,7 @@ Three = tuple[TensorExpr, TensorExpr, TensorExpr]
 
 
 def _whole(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
-    q, scale = scaled(three[0], None, site.given.query.shape[-1] // op.heads, op.heads)
+    q, scale = scaled(three[0], None, site.given.query.shape[-1] // op.heads)
     mask = masks.all(causal=op.causal and masks.needed)
     names = [t.name for t in (q, *three[1:], *([mask] if mask is not None else []))]
     causal = op.causal and mask is None
@@ -49,10 +49,8 @@ def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -
     """The result, and the weights. Where the weights are a result, PyTorch makes NaN of the rows that see nothing."""
     width = site.given.query.shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
-    # One number for each feature: a single one ONNX Runtime would draw into the product before it, as float32.
-    roots = TensorExpr(site, site.constant(np.full(op.heads * width, sqrt(1 / width), numpy_dtype(three[0].dtype))), three[0].dtype)
     shape = TensorExpr(site, site.ints([0, 0, op.heads, width]), INT64)
-    q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * roots, *three[1:]))
+    q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * sqrt(1 / width), *three[1:]))
     found, weights = composed(q, k, v, masks.all(causal=op.causal), blind=len(site.results) == 1)
     joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, op.heads * width])])
     if op.average_attn_weights:
