@@ -22,3 +22,4 @@ from .expanding import expand_program as expand_program
 from .graphs import Undefined as Undefined
 from .graphs import WrongDefinition as WrongDefinition
 from .graphs import define as define
+from .graphs import infer as infer

@@ -6,7 +6,7 @@ and its results. Always: the results have the types that the operator's rule giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,10 +25,14 @@ from ..elaborate.scopes.labels import LabelAllocator
 from ..elaborate.scopes.scope import GIVEN, GraphFrame, Scope
 from ..elaborate.scopes.values import Absent, TensorTuple, tensors
 from ..elaborate.session import ElaborationSession
+from ..errors.base import STAGE
+from ..errors.plugins import RefusedByPlugin
 from ..ir.graph import Graph, OpNode
+from ..ir.origins import plain
 from ..ir.types import FLOAT32, DType, TensorType, show_shape
 from ..ir.values import Value
-from ..ops.base import Operator, OpInputs, ParameterSpec
+from ..ir.walk import graphs
+from ..ops.base import Operator, OperatorError, OpInputs, ParameterSpec
 from ..ops.constants import ParamOperator
 from ..ops.operand import Inputs
 from ..ops.shape import Cast
@@ -41,14 +45,32 @@ class Undefined(LookupError):
 class WrongDefinition(ValueError):
     """The definition of an operator that does not parse, does not compile, or gives another type than the operator's rule."""
 
+    def __init__(self, name: str, why: str, cause: str = "") -> None:
+        super().__init__(f"the definition of `{name}` {why}{': ' if cause else ''}{cause}")
+        self.cause = cause or why
 
-def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType], facts: Facts) -> Graph:
+
+def infer(op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
+    """The types of the results of an operator that has a definition and no rule.
+
+    Raises:
+        OperatorError: The definition does not take these inputs.
+    """
+    try:
+        graph = define(op, given.types, None, given.facts)
+    except WrongDefinition as error:
+        raise OperatorError(RefusedByPlugin(f"`{op.name}` does not take these inputs: {error.cause}"), STAGE) from None
+    return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
+
+
+def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts) -> Graph:
     """Elaborate the definition of an operator.
 
     Args:
         op: The operator, whose class has a definition.
         inputs: The types of the inputs of one use.
-        results: The types of its results, as the operator's rule gives them. There may be fewer than the rule gives.
+        results: The types of its results, as the operator's rule gives them. There may be fewer than the rule gives. None: the
+            definition says what they are.
         facts: What is known of the sizes.
 
     Returns:
@@ -70,7 +92,7 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
     for spec in op.parameters(given):
         writer.bind_parameter(spec)
     values = writer.elaborate()
-    writer.set_outputs(values, results)
+    writer.set_outputs(values, writer.narrowed(values) if results is None else results)
     return writer.graph
 
 
@@ -94,6 +116,7 @@ class _Writer:
         self.owner = f"{op.name}#definition"
         self.frame = GraphFrame(Graph(op.name, "block", body.span), None, LabelAllocator(numbered=False), (), self.owner)
         self.graph = self.frame.graph
+        self.parameters: list[OpNode] = []
         self.arguments = Scope(None, None)
         self.scope = self.frame.home = Scope(self.arguments, self.frame)
 
@@ -137,7 +160,8 @@ class _Writer:
         op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
         value = Value(TensorType(spec.dtype, spec.shape), self.body.span, spec.name)
         specs = op.parameters(op.bind((), self.session.facts))
-        self.graph.nodes.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
+        self.parameters.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
+        self.graph.nodes.append(self.parameters[-1])
         self.frame.labels.taken[spec.name] = self.body.span
         self.scope.bind(spec.name, self._cast(value, FLOAT32) if _is_half(spec.dtype) else value)
         self.scope.bind(spec.name + GIVEN, True)
@@ -150,7 +174,19 @@ class _Writer:
         except LimitExceeded:
             flow = TensorTuple(())
         _refuse(self.op.name, self.session.diagnostics)
+        if any(spec.persistent for node in self._operators() for spec in node.specs):
+            raise WrongDefinition(self.op.name, "has parameters of its own: `parameters` must declare them")
         return tensors(flow) or []
+
+    def _operators(self) -> Iterator[OpNode]:
+        """The operators that the text has made, those in its blocks too."""
+        nodes = (node for graph in graphs(self.graph) for node in graph.nodes)
+        return (node for node in nodes if isinstance(node, OpNode) and node not in self.parameters)
+
+    def narrowed(self, values: Sequence[Value]) -> list[TensorType]:
+        """The types of the results without a rule: in float32 for half types, they become the half type of the inputs."""
+        half = next((v.type.dtype for v in self.graph.inputs if _is_half(v.type.dtype)), None)
+        return [v.type.with_dtype(half) if half is not None and v.type.dtype == FLOAT32 else v.type for v in values]
 
     def set_outputs(self, values: Sequence[Value], results: Sequence[TensorType]) -> None:
         """Return the values as the types of the results; those after the last one wanted are left out."""
@@ -159,7 +195,7 @@ class _Writer:
         found = [v.type for v in cast]
         if found != list(results):
             shown = [", ".join(f"{t.dtype} {show_shape(t.shape)}" for t in types) or "nothing" for types in (found, results)]
-            raise WrongDefinition(f"the definition of `{self.op.name}` gives {shown[0]}; its rule gives {shown[1]}")
+            raise WrongDefinition(self.op.name, f"gives {shown[0]}; its rule gives {shown[1]}")
         self.graph.outputs = cast
 
     def _cast(self, value: Value, dtype: DType) -> Value:
@@ -177,4 +213,4 @@ def _is_half(dtype: DType) -> bool:
 def _refuse(name: str, problems: Sequence[Diagnostic]) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
-        raise WrongDefinition(f"the definition of `{name}` does not compile: {errors[0].message}")
+        raise WrongDefinition(name, "does not compile", errors[0].message)

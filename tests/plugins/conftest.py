@@ -1,4 +1,4 @@
-"""The plugin of docs/plugins.md in a folder of its own, and netc run there: what is registered ends with the process."""
+"""The plugins of docs/plugins.md in a folder of their own, and netc run there: what is registered ends with the process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    (tmp_path / "snakes.py").write_text(code, encoding="utf-8")
+    for code in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        name = code.splitlines()[0].removeprefix("# ")
+        (tmp_path / name).write_text(code, encoding="utf-8")
     return tmp_path
 
 

@@ -23,7 +23,7 @@ BAD = {
     operator("x; import os"): "cannot be written in a spec",
     operator("a", docstring=""): "the operator `a` has no docstring",
     operator("a", inputs="pass"): "the operator `a` declares no input",
-    operator("a"): "has no PyTorch form: a function or module decorated with `@pytorch(A)`",
+    operator("a"): "has no `definition`, and no PyTorch form: a function or module decorated with `@pytorch(A)`",
     operator("a") + "pytorch(A)(lambda x: x)": "`<lambda>` cannot be imported by name",
 }
 

@@ -1,0 +1,61 @@
+"""Every definition computes what PyTorch's operator does: a third judge next to the kernels of PyTorch and of ONNX Runtime."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from case_ids import case_id
+
+import netc
+from netc.compiler.backends.torch.emit import emitted
+from netc.compiler.definitions import expand_program
+from netc.compiler.ops import Operator
+from tests.case_families import FAMILIES
+from tests.parity import TOLERANCES, arguments, flattened, inputs_for, sizes_of, tensor
+
+DEFINED = [operator for operator in Operator.registry.values() if operator.has_definition()]
+
+
+NAMES = re.compile("|".join(rf"\\b{operator.name}\\b" for operator in DEFINED))
+
+
+def _texts() -> Iterator[str]:
+    """The examples of these operators, and the cases of their families that use them."""
+    for operator in DEFINED:
+        yield from operator.examples
+    for family in sorted({operator.__module__.rpartition(".")[2] for operator in DEFINED}):
+        yield from (text for text in FAMILIES[family].CASES if NAMES.search(text))
+
+
+def _by_definition(model: netc.Model) -> torch.nn.Module:
+    """The module in which every operator that has a definition is written by it."""
+    source, name = emitted(expand_program(model.program, lambda operator: operator not in DEFINED), "defined")
+    space: dict[str, Any] = {"__name__": "defined"}
+    exec(compile(source, "defined.py", "exec"), space)
+    module: torch.nn.Module = space[name]()
+    return module.eval()
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=case_id(text)) for text in dict.fromkeys(_texts())])
+def test_definition_computes_what_the_kernel_does(text: str) -> None:
+    model = netc.compile(text)
+    kernel, definition = model.module(seed=7).eval(), _by_definition(model)
+    definition.load_state_dict(kernel.state_dict())
+    names = {t.dtype.name for t in (*model.inputs.values(), *model.outputs.values()) if t.dtype.is_float}
+    allowed = max((TOLERANCES[name] for name in names), default=0.0)
+    for sizes in sizes_of(model):
+        arrays = inputs_for(model, sizes)
+        given = arguments(model, [tensor(arrays[name], type_) for name, type_ in model.inputs.items()])
+        with torch.no_grad():
+            wanted, found = flattened(kernel(*given)), flattened(definition(*given))
+        for one, other in zip(wanted, found, strict=True):
+            torch.testing.assert_close(other, one, rtol=allowed, atol=allowed, equal_nan=True)
+
+
+def test_ten_composite_operators_have_definitions() -> None:
+    names = {operator.name for operator in DEFINED}
+    assert names >= {"attention", "cosine_similarity", "gelu", "glu", "group_norm", "layer_norm", "rms_norm", "rotary", "softmax"}
