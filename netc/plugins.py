@@ -39,11 +39,14 @@ from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
 from netc.compiler.backends.python.code.expressions import CallCode, Code, KeywordCode, lit
 from netc.compiler.backends.torch.framework import element_type
 from netc.compiler.backends.torch.table import OUTSIDE, TorchSite, function, module
+from netc.compiler.definitions import infer
+from netc.compiler.definitions.cost import count
 from netc.compiler.dims import Dim
 from netc.compiler.errors.base import STAGE, Location, argument
 from netc.compiler.errors.plugins import RefusedByPlugin
 from netc.compiler.ir.types import BOOL, DTYPES, FLOAT32, DType, TensorType
-from netc.compiler.ops.base import Arg, Init, Operator, OpInputs, ParameterSpec, numel
+from netc.compiler.ops.base import Arg, Init, OpInputs, ParameterSpec, numel
+from netc.compiler.ops.base import Operator as BaseOperator
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.element_types import ANY, BOOLS, FLOATS, INDICES, INTEGERS, NUMBERS
 from netc.compiler.ops.kinds import AXIS, COUNT, DIM, DTYPE, FLAG, FRACTION, INT, NUMBER, SHAPE, SIZE, SIZES, STRING
@@ -97,6 +100,21 @@ __all__ = [
 
 T = TypeVar("T", bound=Callable[..., Any])
 Sizes = Callable[[OpInputs], Mapping[str, Dim]]
+
+
+class Operator(BaseOperator):
+    """The base of a plugin's operators. The default rule and cost of an operator come from its definition."""
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        if not self.has_definition():
+            raise NotImplementedError(f"`{self.name}` has neither a rule nor a definition")
+        return infer(self, given)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return count(self, given, results).flops if self.has_definition() else super().flops(given, results)
+
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return count(self, given, results).multiply_adds if self.has_definition() else 0
 
 
 class Refused(OperatorError):

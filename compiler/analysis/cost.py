@@ -211,18 +211,7 @@ class _Counter:
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
-        flops, multiply_adds = (
-            self._defined(op, types, results) if _costs_as_defined(op) else (op.flops(given, results), op.multiply_adds(given, results))
-        )
-        return per_sample(flops), per_sample(multiply_adds), per_sample(memory)
-
-    def _defined(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
-        """What the operators of a definition cost."""
-        from ..definitions import define  # which elaborates a text, and elaboration counts costs for `expect`
-
-        inner = define(op, types, results, self.program.facts)
-        counted = _Counter(self.program, inner, self.counted, self.known).run()
-        return counted.flops, counted.multiply_adds
+        return per_sample(op.flops(given, results)), per_sample(op.multiply_adds(given, results)), per_sample(memory)
 
     def _call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]
@@ -267,11 +256,6 @@ def per_sample(d: Dim) -> Dim:
 def _learned(node: OpNode) -> list[int]:
     tied = node.tie.name if node.tie is not None else None
     return [_size(spec.shape) for spec in node.specs if spec.trainable and spec.name != tied]
-
-
-def _costs_as_defined(op: Operator) -> bool:
-    """Whether an operator of a plugin costs what its definition does: it does not say itself what it costs."""
-    return op.is_plugin() and type(op).flops is Operator.flops and op.has_definition()
 
 
 def _size(shape: tuple[Dim, ...]) -> int:

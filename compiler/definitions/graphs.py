@@ -63,7 +63,7 @@ def infer(op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
     return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
 
 
-def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts) -> Graph:
+def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts, text: str = "") -> Graph:
     """Elaborate the definition of an operator.
 
     Args:
@@ -72,6 +72,7 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
         results: The types of its results, as the operator's rule gives them. There may be fewer than the rule gives. None: the
             definition says what they are.
         facts: What is known of the sizes.
+        text: Another text than the operator's own definition.
 
     Returns:
         A graph of kind `block`. Its parameters are `param` nodes with the names of the operator's own. Half types are computed in float32,
@@ -82,7 +83,7 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
         WrongDefinition: The text does not compile for these inputs, or its results have other types.
     """
     given = op.bind(tuple(inputs), facts)
-    text = op.define(given)
+    text = text or op.define(given)
     if not text:
         raise Undefined(op.name)
     body = _parse_body(op.name, text)

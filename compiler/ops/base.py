@@ -170,12 +170,8 @@ class Operator:
         return self.rule(given)
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        """The types of the results, of inputs that are as declared, or an `OperatorError`. The default: those that the definition gives."""
-        if not self.has_definition():
-            raise NotImplementedError
-        from ..definitions import infer  # which runs the evaluator, and that imports the operators
-
-        return infer(self, given)
+        """The types of the results, of inputs that are as declared, or an `OperatorError`."""
+        raise NotImplementedError
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         """The learned tensors and buffers. Called after `infer` has accepted the inputs."""

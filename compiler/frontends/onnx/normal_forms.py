@@ -186,4 +186,4 @@ def group_norm(view: View, node: OpNode) -> Found | None:
     return Found("group_norm", x, groups=groups, affine=False, eps=normal.op.args["eps"])
 
 
-NORMALISATIONS: tuple[Pattern, ...] = (layer_norm, rms_norm, group_norm, attention, shape)
+NORMALISATIONS: tuple[Pattern, ...] = (group_norm, attention, shape)

@@ -14,6 +14,7 @@ from ...ir.values import Value
 from ...ops import Operator
 from ...ops.base import OperatorError
 from ...ops.kinds import InvalidArgument
+from ..composites import recognize
 from .emitter import Emitter
 
 
@@ -71,11 +72,6 @@ class View:
 
 _MOST = 6
 Pattern = Callable[[View, OpNode], Found | None]
-
-
-def near(a: float, b: float) -> bool:
-    """Whether two numbers are the same in float32, or were rounded to a few digits."""
-    return abs(a - b) <= 1e-5 * max(1e-30, abs(b))
 
 
 def fold_patterns(emit: Emitter, patterns: tuple[Pattern, ...]) -> None:
@@ -146,98 +142,10 @@ def drop_identities(graph: Graph) -> None:
 # --- the patterns ----------------------------------------------------------------------------------------------------------
 
 
-def hardsigmoid(view: View, node: OpNode) -> Found | None:
-    """`relu6(x + 3) / 6`, and `clamp(x / 6 + 0.5, 0, 1)`."""
-    value = node.outputs[0]
-    divided = view.number(value, "div") or view.number(value, "mul")
-    if divided is not None and (near(divided[1], 6.0) if node.op.name == "div" else near(divided[1], 1 / 6)):
-        inner = _shifted_relu6(view, divided[0])
-        return None if inner is None else Found("hardsigmoid", inner)
-    if node.op.name == "clamp" and (node.op.args.get("min"), node.op.args.get("max")) == (0, 1):
-        moved = view.number(node.inputs[0], "add")
-        scaled = None if moved is None or moved[1] != 0.5 else view.number(moved[0], "mul") or view.number(moved[0], "div")
-        if scaled is not None and (near(scaled[1], 1 / 6) or near(scaled[1], 6.0)):
-            return Found("hardsigmoid", scaled[0]) if near(scaled[1], 1 / 6) == (view.maker(moved[0], "mul") is not None) else None  # type: ignore[index]
-    return None
-
-
-def _shifted_relu6(view: View, value: Value) -> Value | None:
-    """x of `relu6(x + 3)`."""
-    node = view.maker(value, "relu6", "clamp", "hardtanh")
-    if node is None or len(node.inputs) != 1:
-        return None
-    limits = {"relu6": (0, 6), "clamp": (node.op.args.get("min"), node.op.args.get("max"))}.get(
-        node.op.name, (node.op.args.get("min_val"), node.op.args.get("max_val"))
-    )
-    moved = view.number(node.inputs[0], "add")
-    return moved[0] if moved is not None and moved[1] == 3 and limits == (0, 6) else None
-
-
-def gated(view: View, node: OpNode) -> Found | None:
-    """`x * f(x)`: silu, mish, hardswish, gelu."""
-    if node.op.name not in ("mul", "div"):
-        return None
-    scale, factors = view.factors(node.outputs[0])
-    if len(factors) != 2:
-        return None
-    for x, gate in (factors, factors[::-1]):
-        found = _gate(view, scale, x, gate)
-        if found is not None:
-            return found
-    return None
-
-
-def _gate(view: View, scale: float, x: Value, gate: Value) -> Found | None:
-    made = view.maker(gate, "sigmoid", "hardsigmoid", "tanh", "relu6", "clamp", "hardtanh", "add")
-    if made is None:
-        return None
-    match made.op.name:
-        case "sigmoid" if scale == 1 and made.inputs[0] is x:
-            return Found("silu", x)
-        case "hardsigmoid" if scale == 1 and made.inputs[0] is x:
-            return Found("hardswish", x)
-        case "tanh" if scale == 1:
-            inner = view.maker(made.inputs[0], "softplus")
-            plain = inner is not None and inner.op.args.get("beta") == 1 and inner.inputs[0] is x
-            return Found("mish", x) if plain else None
-        case "relu6" | "clamp" | "hardtanh" if near(scale, 1 / 6):
-            return Found("hardswish", x) if _shifted_relu6(view, gate) is x else None
-        case "add" if scale == 0.5:
-            return _gelu(view, x, gate)
-    return None
-
-
-def _gelu(view: View, x: Value, gate: Value) -> Found | None:
-    """x of `1 + erf(x / sqrt(2))`, or of `1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))`."""
-    one = view.number(gate, "add")
-    if one is None or one[1] != 1:
-        return None
-    inner = view.maker(one[0], "erf", "tanh")
-    if inner is None:
-        return None
-    scale, factors = view.factors(inner.inputs[0])
-    if inner.op.name == "erf":
-        return Found("gelu", x) if len(factors) == 1 and factors[0] is x and near(scale, 0.7071067811865476) else None
-    if len(factors) == 1 and near(scale, 0.7978845608028654):
-        total = view.maker(factors[0], "add")
-        if total is not None and len(total.inputs) == 2 and any(_is_cubed(view, a, x) and b is x for a, b in _both(total.inputs)):
-            return Found("gelu", x, approximate="tanh")
-    return None
-
-
-def _both(pair: tuple[Value, ...]) -> tuple[tuple[Value, Value], tuple[Value, Value]]:
-    return (pair[0], pair[1]), (pair[1], pair[0])
-
-
-def _is_cubed(view: View, value: Value, x: Value) -> bool:
-    """Whether it is `0.044715 * x ** 3`."""
-    scale, factors = view.factors(value)
-    if not near(scale, 0.044715):
-        return False
-    if len(factors) == 1:
-        power = view.number(factors[0], "pow")
-        return power is not None and power[1] == 3 and power[0] is x
-    return len(factors) == 3 and all(f is x for f in factors)
+def composite(view: View, node: OpNode) -> Found | None:
+    """What the operator's definition says: `gelu`, `layer_norm` and others."""
+    found = recognize(lambda value: view.makers.get(id(value)), node)
+    return None if found is None else Found(found.operator.name, found.x, **found.arguments)
 
 
 def permutation(view: View, node: OpNode) -> Found | None:
@@ -280,4 +188,4 @@ def order_of(node: OpNode) -> list[int] | None:
     return order
 
 
-ACTIVATIONS: tuple[Pattern, ...] = (hardsigmoid, gated, permutation, passed_on)
+ACTIVATIONS: tuple[Pattern, ...] = (composite, permutation, passed_on)

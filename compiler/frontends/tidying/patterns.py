@@ -6,31 +6,24 @@ Always: a pattern compares all numbers and axes that it depends on.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from ...dims import SymDim
 from ...ir.graph import Node, OpNode
 from ...ir.values import Value
-from ...ops.activation import Gelu, Tanh
-from ...ops.arithmetic import Add, Div, Mul, Pow, Sub
+from ...ops.arithmetic import Add, Div, Mul, Sub
 from ...ops.attention import Attention
 from ...ops.base import Operator
 from ...ops.constants import ParamOperator
-from ...ops.elementwise import Rsqrt, Square
 from ...ops.normalization import RMSNorm
 from ...ops.rearrange import Rearrange
-from ...ops.reduction import Mean
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ..composites import recognize
 from .dense import dense
-from .unit_vectors import broadcast, normalize
+from .expanded import broadcast
 from .view import GraphView, pairs
 
 Pattern = Callable[[GraphView, Node], None]
-
-
-def _near(number: float, other: float) -> bool:
-    return math.isclose(number, other, rel_tol=1e-6)
 
 
 # --- what changes nothing ----------------------------------------------------------------------------------------------------
@@ -73,80 +66,34 @@ def _axes(op: Operator, rank: int) -> set[int]:
     return {op.args["a"] % rank, op.args["b"] % rank}
 
 
-# --- root mean squares -------------------------------------------------------------------------------------------------------
+# --- composite operators -----------------------------------------------------------------------------------------------------
+
+
+def composite(view: GraphView, node: Node) -> None:
+    """What the operator's definition says: `gelu`, `layer_norm` and others."""
+    found = recognize(view.maker, node) if isinstance(node, OpNode) else None
+    if found is not None:
+        view.put(node, found.operator(**found.arguments), (found.x,))
 
 
 def rms_norm(view: GraphView, node: Node) -> None:
-    """`weight * (x * rsqrt(mean(x ** 2) + eps))`."""
+    """A root mean square norm with the weight that follows it."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
     for scale, scaled in pairs(node.inputs):
-        weight, product = view.made_by(scale, ParamOperator), view.made_by(scaled, Mul)
-        if weight is None or product is None or view.uses(scale) > 1 or not _is_weight(weight):
+        weight, norm = view.made_by(scale, ParamOperator), view.made_by(scaled, RMSNorm)
+        if weight is None or norm is None or norm.specs or view.uses(scale) > 1 or view.uses(scaled) > 1 or not _is_weight(weight):
             continue
-        for x, root in pairs(product.inputs):
-            eps = _eps(view, x, root)
-            if eps is not None and scale.type.shape == x.type.shape[-1:]:
-                level = weight.label.rpartition(".")[0]
-                if view.put(node, RMSNorm(**_defaults(RMSNorm, eps=eps)), (x,), level, frozen=weight.frozen):
-                    view.graph.nodes.remove(weight)
-                return
+        assert isinstance(norm.op, RMSNorm)
+        if scale.type.shape == norm.op.normalized(norm.inputs[0].type):
+            level = weight.label.rpartition(".")[0]
+            if view.put(node, RMSNorm(**{**norm.op.args, "affine": True}), norm.inputs, level, frozen=weight.frozen):
+                view.graph.nodes.remove(weight)
+            return
 
 
 def _is_weight(node: OpNode) -> bool:
     return node.label.rpartition(".")[2] == "weight" and bool(node.op.args["trainable"])
-
-
-def _eps(view: GraphView, x: Value, root: Value) -> float | None:
-    """The number that is added to the mean of squares of `x` before the root is taken of it; None for anything else."""
-    rsqrt = view.made_by(root, Rsqrt)
-    shifted = view.shifted(rsqrt.inputs[0]) if rsqrt is not None else None
-    mean = view.made_by(shifted[0], Mean) if shifted is not None else None
-    if mean is None or shifted is None or not mean.op.args["keepdim"] or mean.op.args["axis"] not in ((-1,), (x.type.rank - 1,)):
-        return None
-    return shifted[1] if _is_square(view, mean.inputs[0], x) else None
-
-
-def _is_square(view: GraphView, value: Value, x: Value) -> bool:
-    node = view.made_by(value, Square, Pow, Mul)
-    if node is None or any(one is not x for one in node.inputs):
-        return False
-    if isinstance(node.op, Pow):
-        return len(node.inputs) == 1 and not node.op.number_first and node.op.scalars[0] == 2
-    return isinstance(node.op, Square) or len(node.inputs) == 2
-
-
-# --- gelu --------------------------------------------------------------------------------------------------------------------
-
-
-def gelu(view: GraphView, node: Node) -> None:
-    """`0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3)))`."""
-    if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
-        return
-    number, tensors = view.factors(node.outputs[0])
-    for x, other in pairs(tensors):
-        shifted = view.shifted(other)
-        tanh = view.made_by(shifted[0], Tanh) if _near(number, 0.5) and shifted is not None and shifted[1] == 1 else None
-        if tanh is not None and _is_inside_of_gelu(view, x, tanh.inputs[0]):
-            view.put(node, Gelu(approximate="tanh"), (x,))
-            return
-
-
-def _is_inside_of_gelu(view: GraphView, x: Value, value: Value) -> bool:
-    number, tensors = view.factors(value)
-    total = view.made_by(tensors[0], Add) if len(tensors) == 1 and _near(number, math.sqrt(2 / math.pi)) else None
-    for one, cube in pairs(total.inputs if total is not None else ()):
-        factor, powers = view.factors(cube)
-        if one is x and _near(factor, 0.044715):
-            return _is_cube(view, powers, x)
-    return False
-
-
-def _is_cube(view: GraphView, powers: list[Value], x: Value) -> bool:
-    if len(powers) == 3:
-        return all(one is x for one in powers)
-    node = view.made_by(powers[0], Pow) if len(powers) == 1 else None
-    return node is not None and node.inputs == (x,) and not node.op.number_first and node.op.scalars[0] == 3
 
 
 # --- heads of attention ------------------------------------------------------------------------------------------------------
@@ -203,9 +150,4 @@ def _repeated_heads(view: GraphView, value: Value) -> Value | None:
     return x if value.type.shape == (wide[0], wide[1] * wide[2], *wide[3:]) else None
 
 
-def _defaults(kind: type[Operator], **given: object) -> dict[str, object]:
-    """All arguments of an operator, those that are not given with their defaults."""
-    return {name: given.get(name, declared.default) for name, declared in kind.signature.items()}
-
-
-PATTERNS: tuple[Pattern, ...] = (identity, rms_norm, gelu, split_heads, merge_heads, grouped_heads, normalize, broadcast, dense)
+PATTERNS: tuple[Pattern, ...] = (identity, composite, rms_norm, split_heads, merge_heads, grouped_heads, broadcast, dense)

@@ -1,0 +1,15 @@
+"""What a definition costs: the operations of the operators that it consists of."""
+
+from __future__ import annotations
+
+from ..analysis.cost import Totals, summary
+from ..ir.graph import Program
+from ..ir.types import TensorType
+from ..ops.base import Operator, OpInputs
+from .graphs import define
+
+
+def count(op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> Totals:
+    """The operations for one use of an operator that has a definition."""
+    graph = define(op, given.types, results, given.facts)
+    return summary(Program(graph, given.facts, ())).totals
