@@ -12,12 +12,14 @@ from textwrap import indent
 from typing import Any
 
 from netc.compiler.backends.registry import backends
+from netc.compiler.ir.flat import FlatGraph
 from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.base import Arg, Init, Required
 from netc.compiler.ops.element_types import ANY
 from netc.compiler.ops.operand import Input
 from netc.compiler.ops.parametric import Parametric
+from netc.dsl.source import SourceFile
 
 from .analysis import Choice, analyse
 from .table import wrapped
@@ -83,10 +85,20 @@ def page(operator: type[Operator], level: int = 1) -> str:
     targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [" ".join(backend.differences(operator)) for backend in backends()]
-    if operator.definition:
-        parts += ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")]
+    parts += _definition(operator)
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _definition(operator: type[Operator]) -> list[str]:
+    """What it is in terms of other operators. A definition that depends on the inputs is shown for the first example."""
+    if operator.define is Operator.define:
+        return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
+    program = analyse(SourceFile("example", operator.examples[0]), Choice()).program
+    assert program is not None, operator.examples[0]
+    node = next(node for node in FlatGraph(program.main).operators() if isinstance(node.node.op, operator)).node
+    given = node.op.bind(tuple(value.type for value in node.inputs), program.facts)
+    return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.define(given)), "    ")]
 
 
 def _input(operand: Input[Any]) -> str:
@@ -125,8 +137,6 @@ def _arguments(operator: type[Operator]) -> str:
 
 def example(text: str) -> str:
     """An example, with the types that netc infers for it."""
-    from netc.dsl.source import SourceFile
-
     main = analyse(SourceFile("example", text), Choice()).program
     assert main is not None, text
     types = ", ".join(f"`{name}`: {value.type}" for name, value in zip(main.main.output_names, main.main.outputs, strict=True))

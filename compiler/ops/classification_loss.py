@@ -95,6 +95,26 @@ class CrossEntropy(_OfLabels):
     """
 
     name = "cross_entropy"
+    definition = """
+        let axis = 1 if x.rank > 1 else 0
+        let classes = x.shape[axis]
+        logs = x -> log_softmax axis=axis
+        weighed = if given(weight) { logs * (weight -> reshape ([classes] + [1] * (x.rank - 1 - axis))) } else { logs }
+        if target.dtype != int64 {
+          smoothed = target * (1 - label_smoothing) + label_smoothing / classes
+          each_sample = -(weighed * smoothed -> sum axis=axis)
+          each_sample -> if reduction == "mean" { mean } else if reduction == "sum" { sum }
+        } else if label_smoothing == 0 {
+          (logs, target) -> nll_loss weight=weight ignore_index=ignore_index reduction=reduction
+        } else {
+          known = (logs, target) -> nll_loss weight=weight ignore_index=ignore_index reduction=reduction
+          every = (-(weighed -> sum axis=axis), target == ignore_index) -> masked_fill 0
+          ones = table (i) [1] = -1.0
+          count = (ones -> cast logs.dtype -> expand logs.shape, target) -> nll_loss weight=weight ignore_index=ignore_index reduction=sum
+          spread = if reduction == "mean" { sum(every) / count } else if reduction == "sum" { sum(every) } else { every }
+          known * (1 - label_smoothing) + spread * label_smoothing / classes
+        }
+    """
     work = 5
     warned_of = {"x": (((Softmax, LogSoftmax), SoftmaxTwice),), "target": (((OneHot,), OneHotLabels),)}
     target = Input(LABELS | FLOATS)

@@ -139,6 +139,51 @@ class Recurrent(WithRecurrence):
             specs += (ParameterSpec(name + end, shape, init, dtype, role=role_of(name)) for name, shape in shapes.items())
         return tuple(specs)
 
+    def define(self, given: OpInputs) -> str:
+        """A `scan` for each layer and direction; the parameters of each cell end as `cells` says."""
+        names = [name[0] for name, _ in self.widths()]
+        steps: list[str] = []
+        before = "x"
+        for layer in range(self.layers):
+            outputs = [f"y{layer}{way}" for way in ("", "_reverse")[: self.directions]]
+            for index, output in enumerate(outputs):
+                steps += self._scan(output, before, layer * self.directions + index, names, given)
+            before = outputs[0]
+            if self.directions > 1:
+                before = f"z{layer}"
+                steps.append(f"{before} = ({', '.join(outputs)}) -> concat axis=-1")
+            if self.dropout and layer < self.layers - 1:
+                steps.append(f"dropped{layer} = {before} -> dropout dropout")
+                before = f"dropped{layer}"
+        cells = range(self.layers * self.directions)
+        stacked = [f"({', '.join(f'{name}_{cell}' for cell in cells)},) -> stack axis=0" for name in names]
+        return "\n".join([*steps, f"out {before}, {', '.join(stacked)}"])
+
+    def _scan(self, output: str, before: str, cell: int, names: Sequence[str], inputs: OpInputs) -> list[str]:
+        """One layer in one direction, which starts with the states given, or with zeros."""
+        layer, backwards = divmod(cell, self.directions)
+        end = f"_l{layer}{'_reverse' if backwards else ''}"
+        given, rank = "h" in inputs, inputs.x.rank
+        starts: list[str] = []
+        steps: list[str] = []
+        for name, (_, width) in zip(names, self.widths(), strict=True):
+            indices, sizes = ("n, i", f"x.shape[0], {width}") if rank > 2 else ("i", f"{width}")
+            start = f"{name} -> select 0 {cell}" if given else f"(table ({indices}) [{sizes}] = 0.0) -> cast x.dtype"
+            steps.append(f"{name}_start_{cell} = {start}")
+            starts.append(f"{name} = {name}_start_{cell}")
+        last = ", ".join(f"{name}_{cell}" for name in names)
+        head = f"({output}, {last}) = {before} -> scan ({', '.join(starts)}) axis=-2 reverse={'true' if backwards else 'false'} {{"
+        return [*steps, head, *(f"  {line}" for line in self.step_text(end)), "  out h", "}"]
+
+    def step_text(self, end: str) -> list[str]:
+        """One step: the states, of the input `in` and the states before it. The names of the parameters end with `end`."""
+        raise NotImplementedError
+
+    def sum_text(self, end: str) -> list[str]:
+        """The products with the input and the hidden state, as `a` and `b`."""
+        biases = [f" + bias_{kind}{end}" if self.bias else "" for kind in ("ih", "hh")]
+        return [f"a = in @ (weight_ih{end} -> transpose 0 1){biases[0]}", f"b = h @ (weight_hh{end} -> transpose 0 1){biases[1]}"]
+
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
         *steps, features = given.x.shape
@@ -159,6 +204,10 @@ class Rnn(Recurrent):
 
     name = "rnn"
     nonlinearity = Arg(WordKind("tanh", "relu"), default="tanh")
+
+    def step_text(self, end: str) -> list[str]:
+        return [*self.sum_text(end), f"h = {self.nonlinearity}(a + b)"]
+
     examples = ("input [T, 8] -> rnn 16", "(y, h) = input [T, 8] -> rnn 16 layers=2 nonlinearity=relu; out y, h")
 
 
@@ -171,6 +220,16 @@ class Gru(Recurrent):
     name = "gru"
     gates = 3
     cell_flops = 8
+
+    def step_text(self, end: str) -> list[str]:
+        return [
+            *self.sum_text(end),
+            "(reset_in, update_in, new_in) = a -> chunk 3 axis=-1",
+            "(reset_h, update_h, new_h) = b -> chunk 3 axis=-1",
+            "update = sigmoid(update_in + update_h)",
+            "h = (1 - update) * tanh(new_in + sigmoid(reset_in + reset_h) * new_h) + update * h",
+        ]
+
     examples = ("input [T, 8] -> gru 16", "x = input [T, 8]; h = input [1, N, 16] batch=false; (y, last) = (x, h) -> gru 16; out y, last")
 
 
@@ -183,6 +242,15 @@ class Lstm(Recurrent):
     c = Input(ANY, STATES, like="x", optional=True)
     proj_size = Arg(IntKind(0), default=0)
     examples = ("input [T, 8] -> lstm 16 layers=2 bidirectional=true", "(y, h, c) = input [T, 8] -> lstm 16; out y, h, c")
+
+    def step_text(self, end: str) -> list[str]:
+        projected = f" @ (weight_hr{end} -> transpose 0 1)" if self.proj_size else ""
+        return [
+            *self.sum_text(end),
+            "(enter, forget, new, leave) = a + b -> chunk 4 axis=-1",
+            "c = sigmoid(forget) * c + sigmoid(enter) * tanh(new)",
+            f"h = (sigmoid(leave) * tanh(c)){projected}",
+        ]
 
     @property
     def projection(self) -> int:

@@ -6,6 +6,8 @@ float32 (float64 for float64) and only their cosines and sines rounded to the in
 
 from __future__ import annotations
 
+from inspect import cleandoc
+
 from ..dims import Dim, advice, advice_divides, show
 from ..errors.base import STAGE, argument
 from ..errors.operators import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
@@ -103,7 +105,7 @@ class Rotary(Operator):
     def define(self, given: OpInputs) -> str:
         """`whole` is whether all features are rotated: a text cannot ask what is only known to be equal."""
         whole = given.facts.equal(self.turned(given.x), given.x.shape[-1]) is True
-        return f"let whole = {str(whole).lower()}\n{self.definition}"
+        return f"let whole = {str(whole).lower()}\n{cleandoc(self.definition)}"
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a sum for each feature that is rotated; the cosines and sines, which all heads share, are not counted."""

