@@ -48,7 +48,8 @@ class Pattern(Record):
         found = dict(self.op.args)
         for name, value in self.op.args.items():
             if isinstance(value, float) and value in NUMBERS:
-                found[name] = numbers[NUMBERS[value]]
+                number = numbers[NUMBERS[value]]
+                found[name] = int(number) if number == int(number) else number
         if found.get("shape") is not None:
             found["shape"] = x.shape[-len(found["shape"]) :]
         return found
@@ -69,7 +70,7 @@ def _operators(x: TensorType) -> Iterator[Operator]:
     for count in range(1, x.rank):
         shape = None if count == 1 else x.shape[-count:]
         yield from (make(name)(shape=shape, affine=False, eps=EPS) for name in ("layer_norm", "rms_norm"))
-    yield from (make("normalize")(axis=axis, p=POWER, eps=EPS) for axis in range(x.rank))
+    yield from (make("normalize")(axis=axis, p=POWER, eps=EPS) for axis in (*range(x.rank - 1), -1))
 
 
 def _graphs(op: Operator, x: TensorType) -> Iterator[Graph]:
