@@ -146,9 +146,10 @@ def test_a_loop_over_time_is_not_tried_with_thousands_of_steps(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(MODULE, encoding="utf-8")
     done = CliRunner().invoke(cli, ["import", "net.py:Steps", "--input", "[T, 2]", "-o", "-"])
-    assert done.exit_code == 1
-    assert "T can only be 8" in done.stderr
-    assert Path("steps.txt").read_text(encoding="utf-8") == "64\n"
+    assert done.exit_code == 0, done.output
+    assert "input [T, 2]" in done.output
+    assert "-> scan (" in done.output
+    assert int(Path("steps.txt").read_text(encoding="utf-8")) < 100
 
 
 @pytest.mark.parametrize(
