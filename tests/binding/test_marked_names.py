@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from netc.compiler.binding.declarations import DECLARATIONS
 from netc.compiler.binding.file_names import FileNames, bind_file
 from netc.compiler.binding.name_scopes import Definition
 from netc.dsl import ast
@@ -150,3 +151,28 @@ def test_names_are_visible_from_their_statement_on_and_in_their_comprehension() 
     places = {part: text.index(part) for part in ("relu", "i + 1", "in }")}
     seen = {part: {*top.at(place).visible(place)} for part, place in places.items()}
     assert seen == {"relu": {*"ablf"}, "i + 1": {*"abilf"}, "in }": {*"pqlf"}}
+
+
+USES = {
+    ("Call", "function"),
+    ("Default", "operator"),
+    ("ExpectShape", "name"),
+    ("Setting", "word"),
+    ("Use", "names"),
+    *((kind, "dtype") for kind in ("InputDecl", "ParamDecl", "StoredTableDecl", "TableDecl")),
+    *(("NamePattern", "parts"), ("Unpacked", "pattern"), ("Unpacked", "name")),  # of the `let` around them
+    ("TrainDecl", "name"),  # sections have names of their own
+}
+"""The fields with names that a node does not bind."""
+
+
+def test_each_field_with_names_binds_or_uses_them() -> None:
+    """A new construct is listed in DECLARATIONS, or here."""
+    fields = {
+        (kind.__name__, field)
+        for kind in vars(ast).values()
+        if isinstance(kind, type) and issubclass(kind, ast.Node)
+        for field, annotation in vars(kind).get("__annotations__", {}).items()
+        if re.search(r"\bName\b|\bNamePattern\b", annotation)
+    }
+    assert fields == USES | {(kind.__name__, declaration.field) for kind, declaration in DECLARATIONS.items()}
