@@ -1,7 +1,7 @@
-"""Which definition each name of a text refers to, found in its tree before anything is evaluated.
+"""Binds names: finds the definition that each name of a syntax tree refers to, before anything is evaluated.
 
-In: a syntax tree, also one with parts that did not parse. Out: `FileNames`. The evaluator, the warnings for unused names, the language
-server and renaming all ask it.
+In: a syntax tree, also one with parts that did not parse. Out: `FileNames`. The warnings for unused names, the language server, renaming,
+and the evaluator's memory all ask it.
 
     declarations.py     which names a node binds
     name_scopes.py      definitions, occurrences, and the scopes in which names are visible

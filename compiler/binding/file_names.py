@@ -15,18 +15,18 @@ from netc.dsl import ast
 from ..ir.types import BATCH
 from .declarations import declared_names, kind_of
 from .dimension_names import dimension_names, inputs_of
-from .item_binder import ItemBinder, ItemNames, resolve
+from .item_binder import ItemBinder, ItemNames, find_definition
 from .name_scopes import Definition, NameScope, Occurrence
 from .section_names import section_name
 
 Imports = Callable[[ast.Use], Mapping[str, Definition]]
-"""What a `use` makes visible, by name."""
+"""Returns the definitions that a `use` makes visible, by name."""
 Known = MutableMapping[int, ItemNames]
-"""The names of blocks and functions that may occur in a file again, by the identity of their nodes."""
+"""The names of blocks and functions of earlier versions of a file, by the identity of their nodes."""
 
 
 _DEFINITIONS = (ast.Fn, ast.Block, ast.ModelDecl, ast.Let, ast.Broken)
-"""What is visible in the whole file."""
+"""The items whose names are visible in the whole file."""
 
 
 class FileNames:
@@ -53,7 +53,7 @@ class FileNames:
         """The names of each item, by the identity of its node."""
         return {id(one.item): one for one in self.items}
 
-    def reachable(self, item: ItemNames) -> frozenset[int]:
+    def reachable_nodes(self, item: ItemNames) -> frozenset[int]:
         """The identities of the nodes of an item, and of all definitions of the file that its names lead to."""
         seen: set[int] = set()
         stack = [item]
@@ -67,7 +67,7 @@ class FileNames:
 
 
 def bind_file(file: ast.File, imports: Imports, known: Known | None = None) -> FileNames:
-    """The names of a file. `known` has those of blocks that another file had, and gets those of this one."""
+    """Binds the names of a file. `known` has the names of blocks of earlier versions, and gets those of this version."""
     return _FileBinder(file, imports, {} if known is None else known).bind()
 
 
@@ -88,12 +88,12 @@ class _FileBinder:
 
     def bind(self) -> FileNames:
         for item in self.file.items:
-            self._declare(item)
+            self._declare_item(item)
         self._declare_dimensions()
         bound: dict[int, ItemNames] = {}
         others = [item for item in self.file.items if not isinstance(item, (ast.Use, ast.TrainDecl))]
         for item in (*others, *self._sections_after_bases()):  # a section uses the names of its model, which may be below it
-            bound[id(item)] = self._bind(item)
+            bound[id(item)] = self._bind_item(item)
         self.names.items = [bound[id(item)] for item in self.file.items if id(item) in bound]
         return self.names
 
@@ -111,15 +111,15 @@ class _FileBinder:
                 following = by_name.get(following.base.name) if following.base is not None else None
             yield from reversed(chain)
 
-    def _declare(self, item: ast.Item) -> None:
+    def _declare_item(self, item: ast.Item) -> None:
         if isinstance(item, ast.Use):
-            self._use(item)
+            self._import_names(item)
         elif isinstance(item, _DEFINITIONS):
             for name in declared_names(item):
                 if name.name != "_":
-                    self.top.names.setdefault(name.name, _define(name, item))
+                    self.top.names.setdefault(name.name, _make_definition(name, item))
 
-    def _use(self, item: ast.Use) -> None:
+    def _import_names(self, item: ast.Use) -> None:
         theirs = self.imports(item)
         wanted = {name.name: name for name in item.names}
         for name, definition in theirs.items():
@@ -144,7 +144,7 @@ class _FileBinder:
                 theirs.setdefault(size.name, Definition(size.span, size.name, "dimension", size))
         self.dimensions = theirs | self.dimensions
 
-    def _bind(self, item: ast.Item) -> ItemNames:
+    def _bind_item(self, item: ast.Item) -> ItemNames:
         known = self.known.get(id(item))
         if known is not None and known.scope is not None and all(self._is_same(*read) for read in known.reads.items()):
             known.scope.parent = self.top
@@ -154,17 +154,17 @@ class _FileBinder:
         own = self.own_dimensions[id(item)] if isinstance(item, ast.ModelDecl) else {}
         binder = ItemBinder(names, self.top, self.dimensions | own if own else self.dimensions)
         for name in declared_names(item) if isinstance(item, _DEFINITIONS) else ():
-            binder.note(name.span, name.name, binder.look_up(name.name, self.top) or _define(name, item))
-        self._walk(item, names, binder)
+            binder.record_occurrence(name.span, name.name, binder.look_up(name.name, self.top) or _make_definition(name, item))
+        self._walk_item(item, names, binder)
         if isinstance(item, (ast.Fn, ast.Block)):
             self.known[id(item)] = names
         return names
 
     def _is_same(self, read: tuple[str, bool], before: Definition | None) -> bool:
-        now = resolve(*read, self.top, self.dimensions)
+        now = find_definition(*read, self.top, self.dimensions)
         return before is now or (before is not None and now is not None and before.node is now.node and before.span is now.span)
 
-    def _walk(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
+    def _walk_item(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
         match item:
             case ast.Let():
                 binder.visit(item.value, self.own)
@@ -174,22 +174,22 @@ class _FileBinder:
                 names.scope = names.body = self.own
                 binder.visit(item, self.own)
             case ast.Fn():
-                names.scope = self._open(item, binder, item.name.name)
+                names.scope = self._open_parameters(item, binder, item.name.name)
                 binder.visit(item.body, names.scope)
             case ast.Block():
-                names.scope = self._open(item, binder, item.name.name)
+                names.scope = self._open_parameters(item, binder, item.name.name)
                 names.body = binder.open_body(item.body, names.scope)
             case ast.ModelDecl():
-                names.scope = self._open(item, binder, item.name.name)
+                names.scope = self._open_parameters(item, binder, item.name.name)
                 if item.base is not None:
                     binder.visit_stage(item.base, names.scope)
                 names.body = self.models[item.name.name] = binder.open_body(item.body, names.scope)
             case ast.TrainDecl():
                 self._walk_section(item, names, binder)
 
-    def _open(self, item: ast.Fn | ast.Block | ast.ModelDecl | ast.TrainDecl, binder: ItemBinder, owner: str) -> NameScope:
+    def _open_parameters(self, item: ast.Fn | ast.Block | ast.ModelDecl | ast.TrainDecl, binder: ItemBinder, owner: str) -> NameScope:
         scope = NameScope(item.span, self.top)
-        binder.parameters(item.parameters, scope, owner)
+        binder.bind_parameters(item.parameters, scope, owner)
         return scope
 
     def _walk_section(self, item: ast.TrainDecl, names: ItemNames, binder: ItemBinder) -> None:
@@ -197,7 +197,7 @@ class _FileBinder:
         scope = names.scope = NameScope(item.span, self.top)
         base = self.sections.get(item.base.name) if item.base is not None else None
         scope.parent = base or self._model_of(item)
-        binder.parameters(item.parameters, scope, section_name(item))
+        binder.bind_parameters(item.parameters, scope, section_name(item))
         for stage in (item.model, item.base):
             if stage is not None:
                 binder.visit_stage(stage, scope)
@@ -209,5 +209,5 @@ class _FileBinder:
         return self.models.get(section_name(item) if item.model is None else item.model.name, first)
 
 
-def _define(name: ast.Name, item: ast.Item) -> Definition:
+def _make_definition(name: ast.Name, item: ast.Item) -> Definition:
     return Definition(name.span, name.name, kind_of(item), item)

@@ -29,17 +29,18 @@ class ItemNames:
         self.body: NameScope | None = None
         """The scope of its statements."""
         self.notes: list[tuple[Span, str, Definition | None, str]] = []
-        """What `occurrences` is made of, which few ask for."""
+        """The input of `occurrences`, which are made on demand: the evaluator does not need them."""
         self.used: set[int] = set()
         """The identities of the definitions that something refers to."""
         self.reads: dict[tuple[str, bool], Definition | None] = {}
-        """What it looked up in the file, by name and whether a stage was needed. What it found is all that it depends on."""
+        """The lookups in the scope of the file, by name and whether a stage was needed, with their results. The item depends on nothing
+        else outside of it."""
         self.is_broken = False
-        """Whether a part of it did not parse: what that refers to is unknown."""
+        """Whether a part of the item did not parse, so that its references are unknown."""
 
     @cached_property
     def occurrences(self) -> list[Occurrence]:
-        """The names in the item's own file, each place once."""
+        """The occurrences in the item's own file, one for each place."""
         found: dict[tuple[int, int], Occurrence] = {}
         for span, name, definition, role in self.notes:
             if span.end > span.start and span.file is self.item.span.file:
@@ -55,7 +56,7 @@ class ItemBinder:
         self._unpacked: set[int] = set()
 
     def visit(self, node: ast.Node, scope: NameScope) -> None:
-        """Finds the names in a node, and binds in the scope those that the node binds."""
+        """Finds the names in a node. The names that the node declares are bound in the scope."""
         rule = _RULES.get(type(node))
         if rule is None:
             self._visit_fields(node, scope)
@@ -74,41 +75,42 @@ class ItemBinder:
         outer, inner = _fields(type(node))
         self.visit_all(outer(node), scope)
         if inner is None:
-            self._declare(node, scope)
+            self._bind_declared(node, scope)
         else:
             scope = NameScope(node.span, scope)
-            self._declare(node, scope)
+            self._bind_declared(node, scope)
             self.visit_all(inner(node), scope)
 
-    def _declare(self, node: ast.Node, scope: NameScope) -> None:
+    def _bind_declared(self, node: ast.Node, scope: NameScope) -> None:
         for name in declared_names(node):
-            self.bind(scope, name, kind_of(node), node)
+            self.bind_name(scope, name, kind_of(node), node)
 
-    def bind(self, scope: NameScope, name: ast.Name, kind: str, node: ast.Node, owner: str = "") -> None:
-        """Binds a name in a scope. A second one of the file, or of a comprehension, is an error, which the evaluator reports."""
+    def bind_name(self, scope: NameScope, name: ast.Name, kind: str, node: ast.Node, owner: str = "") -> None:
+        """Binds a name in a scope. In the scope of a file or comprehension, the first of several definitions counts. The evaluator reports
+        the others."""
         made = Definition(name.span, name.name, kind, node, owner)
         if name.name != "_":
             if scope.hoisted and name.name in scope.names:
                 made = scope.names[name.name]
             scope.names[name.name] = made
-        self.note(name.span, name.name, made)
+        self.record_occurrence(name.span, name.name, made)
 
-    def note(self, span: Span, name: str, definition: Definition | None, role: str = "name") -> None:
-        """Notes an occurrence."""
+    def record_occurrence(self, span: Span, name: str, definition: Definition | None, role: str = "name") -> None:
+        """Records an occurrence."""
         if name != "in":
             self.names.notes.append((span, name, definition, role))
 
     def look_up(self, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
-        """What a name refers to."""
-        found = resolve(name, stage, scope, self.dimensions)
+        """Returns the definition of a name, and records a lookup in the scope of the file."""
+        found = find_definition(name, stage, scope, self.dimensions)
         if found is None or self.top.names.get(name) is found or found.kind == "dimension":
             self.names.reads[name, stage] = found
         return found
 
-    def use(self, span: Span, name: str, scope: NameScope, stage: bool = False, role: str = "name") -> Definition | None:
-        """Notes what a name refers to."""
+    def record_use(self, span: Span, name: str, scope: NameScope, stage: bool = False, role: str = "name") -> Definition | None:
+        """Records a use of a name, and returns its definition."""
         found = self.look_up(name, scope, stage)
-        self.note(span, name, found, role)
+        self.record_occurrence(span, name, found, role)
         if found is not None:
             self.names.used.add(id(found))
         return found
@@ -116,7 +118,7 @@ class ItemBinder:
     # --- expressions -------------------------------------------------------------------------------------------------------
 
     def _name(self, node: ast.Name, scope: NameScope) -> None:
-        self.use(node.span, node.name, scope)
+        self.record_use(node.span, node.name, scope)
 
     def _chain(self, node: ast.Binary | ast.TensorBinary, scope: NameScope) -> None:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
@@ -127,7 +129,7 @@ class ItemBinder:
         self.visit(left, scope)
 
     def _call(self, node: ast.Call, scope: NameScope) -> None:
-        found = self.use(node.function.span, node.function.name, scope, stage=True, role="function")
+        found = self.record_use(node.function.span, node.function.name, scope, stage=True, role="function")
         self.visit_all(node.arguments, scope)
         self._keywords(node.keywords, scope, found)
 
@@ -149,17 +151,17 @@ class ItemBinder:
 
     def _apply(self, node: ast.Apply, scope: NameScope, stage: bool = False) -> None:
         has_arguments = bool(node.positional or node.keywords or node.activation)
-        found = self.use(node.name_span, node.name, scope, stage or has_arguments)
+        found = self.record_use(node.name_span, node.name, scope, stage or has_arguments)
         if has_arguments:
             self._arguments(node, scope, found)
         if node.label is not None:
             self.visit(node.label, scope)
 
     def _arguments(self, node: ast.Apply, scope: NameScope, found: Definition | None) -> None:
-        operator = _operator(node, found)
+        operator = _operator_of(node, found)
         slots = operator.slots if operator is not None and not node.called else ()
         for index, value in enumerate(node.positional):
-            if operator is not None and not node.called and index == len(slots):  # what follows the arguments is an activation
+            if operator is not None and not node.called and index == len(slots):  # the activation after the arguments
                 self._activation(value, scope)
             else:
                 self._argument(value, scope, slots[index].kind.words if index < len(slots) else ())
@@ -168,14 +170,15 @@ class ItemBinder:
             self._activation(node.activation, scope)
 
     def _activation(self, value: ast.Expr, scope: NameScope) -> None:
-        """The activation after the arguments of a stage: `relu` is the operator, also if a tensor is called so."""
+        """Finds the names in the activation after the arguments of a stage. `relu` is the operator there, even if
+        a tensor has this name."""
         if isinstance(value, ast.Name):
-            self.use(value.span, value.name, scope, stage=True)
+            self.record_use(value.span, value.name, scope, stage=True)
         else:
             self.visit(value, scope)
 
     def _argument(self, value: ast.Expr, scope: NameScope, words: tuple[str, ...]) -> None:
-        """An argument, which may be one of the operator's own `words`, such as `padding=same`."""
+        """Finds the names in an argument. It may also be one of the operator's own `words`, as in `padding=same`."""
         if not (isinstance(value, ast.Name) and value.name in words):
             self.visit(value, scope)
 
@@ -189,7 +192,7 @@ class ItemBinder:
             definition = None
             if parameter is not None and found is not None:
                 definition = Definition(parameter.name.span, keyword.name, kind_of(parameter), parameter, found.name)
-            self.note(keyword.name_span, keyword.name, definition, "argument")
+            self.record_occurrence(keyword.name_span, keyword.name, definition, "argument")
             arg = operator.signature.get(keyword.name) if operator is not None else None
             self._argument(keyword.value, scope, arg.kind.words if arg is not None else ())
 
@@ -199,7 +202,7 @@ class ItemBinder:
     # --- tensors -----------------------------------------------------------------------------------------------------------
 
     def visit_stage(self, node: ast.Tensor, scope: NameScope) -> None:
-        """A tensor expression after an arrow."""
+        """Finds the names in a tensor expression after an arrow."""
         match node:
             case ast.Apply():
                 self._apply(node, scope, stage=True)
@@ -220,7 +223,7 @@ class ItemBinder:
         self.visit_all(node.keywords, scope)
         inner = NameScope(node.span, scope)
         for state in node.states:
-            self._declare(state, inner)
+            self._bind_declared(state, inner)
         body = self.open_body(node.body, inner)
         for state in node.states:  # which the next step uses
             self.names.used.add(id(body.find(state.name.name)))
@@ -231,17 +234,17 @@ class ItemBinder:
     # --- statements --------------------------------------------------------------------------------------------------------
 
     def open_body(self, node: ast.Body, outer: NameScope) -> NameScope:
-        """The scope of a body, after all of its statements."""
+        """Finds the names in a body, and returns its scope as it is after the last statement."""
         scope = NameScope(node.span, outer, node.statements)
         self.visit_all(node.statements, scope)
         return scope
 
     def _shared(self, node: ast.Shared, scope: NameScope) -> None:
         self.visit_stage(node.stage, scope)
-        self._declare(node, scope)
+        self._bind_declared(node, scope)
 
     def _default(self, node: ast.Default, scope: NameScope) -> None:
-        self.use(node.operator.span, node.operator.name, scope, stage=True)
+        self.record_use(node.operator.span, node.operator.name, scope, stage=True)
         self._keywords(node.keywords, scope, None)
 
     def _setting(self, node: ast.Setting, scope: NameScope) -> None:
@@ -249,52 +252,54 @@ class ItemBinder:
             if not isinstance(stage, ast.Apply):
                 self.visit(stage, scope)
                 continue
-            if stage.name_span == node.word.span:  # a word of the language, also if a tensor is called so
-                self.note(stage.name_span, stage.name, None)
+            if stage.name_span == node.word.span:  # a word of the language, even if a tensor has the same name
+                self.record_occurrence(stage.name_span, stage.name, None)
             else:
-                self.use(stage.name_span, stage.name, scope)
+                self.record_use(stage.name_span, stage.name, scope)
             self._arguments(stage, scope, None)
 
     def _broken(self, node: ast.Broken, scope: NameScope) -> None:
         self.names.is_broken = True
-        self._declare(node, scope)
+        self._bind_declared(node, scope)
 
     # --- parameters --------------------------------------------------------------------------------------------------------
 
-    def parameters(self, parameters: Iterable[ast.ParameterDecl | ast.TensorParameter], scope: NameScope, owner: str) -> None:
+    def bind_parameters(self, parameters: Iterable[ast.ParameterDecl | ast.TensorParameter], scope: NameScope, owner: str) -> None:
         """Binds the parameters of a definition called `owner`: first the compile-time ones, whose values the patterns may use."""
         tensors = [p for p in parameters if isinstance(p, ast.TensorParameter)]
         for parameter in parameters:
             if isinstance(parameter, ast.ParameterDecl):
                 if parameter.default is not None:
                     self.visit(parameter.default, scope)
-                self.bind(scope, parameter.name, "parameter", parameter, owner)
+                self.bind_name(scope, parameter.name, "parameter", parameter, owner)
         for tensor in tensors:
-            self.bind(scope, tensor.name, "tensor", tensor, owner)
+            self.bind_name(scope, tensor.name, "tensor", tensor, owner)
             for size in tensor.pattern:
                 self._size(size, scope)
 
     def _size(self, size: ast.Expr, scope: NameScope) -> None:
-        """A size in a pattern: a new name is bound, an upper-case one whatever it means outside of the block."""
+        """Finds the names in a size of a pattern. A new name is bound, and an upper-case name even if it has a definition outside of the
+        block."""
         if isinstance(size, ast.Name):
             if size.name in ("_", "..."):
                 return
             if size.name not in scope.names and (size.name.isupper() or self.look_up(size.name, scope) is None):
-                self.bind(scope, size, "variable", size)
+                self.bind_name(scope, size, "variable", size)
                 return
         self.visit(size, scope)
 
 
-def resolve(name: str, stage: bool, scope: NameScope, dimensions: Mapping[str, Definition]) -> Definition | None:
-    """What a name refers to. Where a stage is needed, a tensor hides no operator; if no stage has the name, it is an error to name it."""
+def find_definition(name: str, stage: bool, scope: NameScope, dimensions: Mapping[str, Definition]) -> Definition | None:
+    """Returns the definition of a name. Where a `stage` is needed, a tensor does not hide an operator. A tensor without such an operator is
+    the definition, although its use there is an error."""
     found = scope.find(name, stage)
     if found is None and not (stage and name in Operator.registry):
         return scope.find(name) or dimensions.get(name)
     return found
 
 
-def _operator(node: ast.Apply, found: Definition | None) -> type[Operator] | None:
-    """The operator whose words the arguments may be; None if they have no names that could be words."""
+def _operator_of(node: ast.Apply, found: Definition | None) -> type[Operator] | None:
+    """Returns the operator whose words the arguments may be. None if no argument is a name."""
     if found is not None:
         return None
     values = [*node.positional, *[keyword.value for keyword in node.keywords]]
@@ -307,8 +312,8 @@ Reader = Callable[[ast.Node], tuple[object, ...]]
 
 @cache
 def _fields(kind: type[ast.Node]) -> tuple[Reader, Reader | None]:
-    """Returns functions that read the fields of a node, without the names that it binds: those that do not see these names, and those
-    that do."""
+    """Returns two functions that read the fields of a node without the names that it binds: the fields that do not see these names, and
+    the fields that do."""
     declaration = DECLARATIONS.get(kind)
     if declaration is None:
         return node_fields(kind), None
@@ -336,4 +341,4 @@ _RULES: dict[type[ast.Node], Callable[[ItemBinder, Any, NameScope], Any]] = {
     ast.Setting: ItemBinder._setting,
     ast.Broken: ItemBinder._broken,
 }
-"""The nodes with a rule of their own: any other uses the names in its fields, and then binds those that it declares."""
+"""The nodes with a rule of their own. Any other node uses the names in its fields, and then binds the names that it declares."""

@@ -57,7 +57,7 @@ class StableTree(Record):
     def closures(self, names: FileNames, imports: Hashable) -> dict[SourceFile, Hashable]:
         """For each segment of a block, all definitions that its names can lead to; `imports` is what the other files define."""
         blocks = [one for one in names.items if isinstance(one.item, ast.Block) and id(one.item.span.file) in self.places]
-        return {one.item.span.file: (imports, names.reachable(one)) for one in blocks}
+        return {one.item.span.file: (imports, names.reachable_nodes(one)) for one in blocks}
 
 
 class StableTrees:

@@ -140,7 +140,7 @@ def test_inputs_declare_dimensions_wherever_they_are() -> None:
 def test_what_an_item_reaches_are_the_definitions_its_names_lead_to() -> None:
     names = bind("let a = b; let b = c; let c = a + unknown; fn f(x) = x + c; let g = f(1) * h; let h = 1; block k(h) { dense h }")
     by_name = {item.item.name.name: item for item in names.items}  # type: ignore[union-attr]
-    reached = {name: {other for other, it in by_name.items() if id(it.item) in names.reachable(one)} for name, one in by_name.items()}
+    reached = {name: {other for other, it in by_name.items() if id(it.item) in names.reachable_nodes(one)} for name, one in by_name.items()}
     cycle = {"a", "b", "c"}
     assert reached == {**dict.fromkeys(cycle, cycle), "f": {"f", *cycle}, "g": {"g", "f", "h", *cycle}, "h": {"h"}, "k": {"k"}}
 

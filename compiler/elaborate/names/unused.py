@@ -31,22 +31,22 @@ _WORDS: dict[type[ast.Node], str] = {
 Found = tuple[Problem, Span]
 
 
-def unused(names: FileNames) -> Iterator[Found]:
+def find_unused(names: FileNames) -> Iterator[Found]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which other files may set or use."""
     if any(item.is_broken for item in names.items):
         return  # the names may be used in what did not parse
     used = {one for item in names.items for one in item.used}
     sections = [item for item in names.items if isinstance(item.item, ast.TrainDecl)]
     of_sections = {one.name for item in sections for one in item.occurrences if not one.is_declaration}
-    purposes = {LOSS, *_inputs(names)} if sections else set()
+    purposes = {LOSS, *_input_names(names)} if sections else set()
     for item in names.items:
-        yield from _of_item(item, used, of_sections, purposes)
+        yield from _check_item(item, used, of_sections, purposes)
     if not any(isinstance(item, ast.ModelDecl) for item in names.file.items):
         for scope in names.own.walk():
-            yield from _of_scope(scope, scope.statements, used, of_sections if scope is names.own else ())
+            yield from _check_scope(scope, scope.statements, used, of_sections if scope is names.own else ())
 
 
-def _of_item(names: ItemNames, used: Container[int], of_sections: set[str], purposes: set[str]) -> Iterator[Found]:
+def _check_item(names: ItemNames, used: Container[int], of_sections: set[str], purposes: set[str]) -> Iterator[Found]:
     """The warnings for a definition. A section may be derived from any other, and then it uses the names of that, and of its model. What
     it binds for `purposes`, its loss and the inputs of its model, is used."""
     item = names.item
@@ -60,10 +60,10 @@ def _of_item(names: ItemNames, used: Container[int], of_sections: set[str], purp
             statements, elsewhere = tuple(s for s in statements if id(s) not in exempt), purposes.union(of_sections)
         elif isinstance(item, ast.Block) or scope not in (names.scope, names.body):
             elsewhere = set()
-        yield from _of_scope(scope, statements, used, elsewhere, exempt)
+        yield from _check_scope(scope, statements, used, elsewhere, exempt)
 
 
-def _of_scope(
+def _check_scope(
     scope: NameScope,
     statements: tuple[ast.Statement, ...],
     used: Container[int],
@@ -98,7 +98,7 @@ def _is_number(node: ast.Node) -> bool:
     return False
 
 
-def _inputs(names: FileNames) -> Iterator[str]:
+def _input_names(names: FileNames) -> Iterator[str]:
     """The names of all inputs. A train section that binds one computes it for the model."""
     for item in names.items:
         for one in item.occurrences:

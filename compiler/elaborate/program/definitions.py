@@ -17,7 +17,7 @@ from ...binding.file_names import FileNames, bind_file
 from ...binding.name_scopes import Definition
 from ...errors.structure import StrayStatement
 from ..limits import MAX_ERRORS, Budget, Resource, deep_stack
-from ..names.unused import Found, unused
+from ..names.unused import Found, find_unused
 from ..scopes.scope import Binding, BlockDef, FnDef, LazyLet, Scope
 from ..session import ElaborationSession
 from .files import define
@@ -49,7 +49,7 @@ class Definitions:
     def unused_names(self) -> list[Found]:
         """The warnings about unused names, at most as many as are shown."""
         if self._unused is None:
-            self._unused = [*islice(unused(self.names), MAX_ERRORS)]
+            self._unused = [*islice(find_unused(self.names), MAX_ERRORS)]
         return self._unused
 
     @property
@@ -57,16 +57,16 @@ class Definitions:
         """What each name of the file refers to."""
         if self._names is None:
             with deep_stack():
-                self._names = bind_file(self.file, self._imports)
+                self._names = bind_file(self.file, self._imported_names)
         return self._names
 
-    def _imports(self, use: ast.Use) -> dict[str, Definition]:
+    def _imported_names(self, use: ast.Use) -> dict[str, Definition]:
         """What a `use` has made visible in the scope of the file."""
         scope, _ = self._scopes.get(self.source.name, (None, False))
         if scope is None:
             return {}
         wanted = [name.name for name in use.names] or scope.names
-        bound = ((name, _imported(name, scope.names.get(name), self.source)) for name in wanted)
+        bound = ((name, _imported_definition(name, scope.names.get(name), self.source)) for name in wanted)
         return {name: definition for name, definition in bound if definition is not None}
 
     def file_scope(self, session: ElaborationSession) -> Scope:
@@ -112,7 +112,7 @@ def complete_models(file: ast.File) -> list[str]:
     return [m.name.name for m in complete or models]
 
 
-def _imported(name: str, binding: Binding | None, source: SourceFile) -> Definition | None:
+def _imported_definition(name: str, binding: Binding | None, source: SourceFile) -> Definition | None:
     """The definition of a name in another file."""
     if binding is None or binding.span is None or binding.span.file is source or not isinstance(binding.value, (BlockDef, FnDef, LazyLet)):
         return None
