@@ -13,70 +13,92 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data.base import Array
+from .data.base import Array, Indices
 from .data.columns import Columns
-from .draws import Draws, chosen
-from .order import Indices, Order
 from .ranks import Ranks
 from .recipe import Recipe
+from .section_file import SectionFile
 
 Part = dict[str, Tensor]
+Samples = tuple[Columns, Indices]
+"""Columns, and which of their samples."""
+
+
+VALIDATION = 2**61
+"""The number of the first batch of a validation; every validation draws alike."""
+
+
+class Draws:
+    """What the file of a section draws next to columns. It depends on the seed, the step and the position in the batch alone: it does not
+    matter in how many parts or on how many processes a step is computed."""
+
+    def __init__(self, file: SectionFile, columns: Columns) -> None:
+        self.file, self.columns = file, columns
+        self.is_empty = not file.has("drawn")
+
+    def batch(self, number: int, count: int) -> dict[str, Tensor]:
+        """The tensors `[count, ...]` by input, for the whole batch with this number."""
+        if self.is_empty:
+            return {}
+        batch = {name: torch.empty((count, *shape), device="meta") for name, shape in self.columns.shapes.items()}
+        drawn: dict[str, Tensor] = self.file.drawn(batch, number)
+        return drawn
 
 
 class Batches:
-    """The batches of training, in the order of the recipe's seed."""
+    """The batches of a training, and of its validations. `file` has the order of the samples, and what is drawn."""
 
-    def __init__(self, data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks, draws: Draws) -> None:
+    def __init__(self, data: Samples, recipe: Recipe, ranks: Ranks, file: SectionFile) -> None:
         self.columns, self.indices = data
-        self.draws = draws
-        self.order = Order(len(self.indices), recipe.batch, recipe.seed)
-        self.per_epoch = self.order.steps_per_epoch
-        self.accumulate, self.ranks = recipe.accumulate, ranks
+        self.recipe, self.ranks, self.file = recipe, ranks, file
+        self.per_epoch = -(-len(self.indices) // recipe.batch)
         self._epoch: tuple[int, Indices] = (-1, self.indices[:0])
 
     def steps(self, start: int, stop: int) -> Generator[tuple[list[Part], int]]:
         """For each step the parts of this process, and the number of samples of all. Where reading computes, the next is read meanwhile."""
-        first, ahead = tee(self._pieces(number) for number in range(start, stop))
-        made = self.columns.batches((self.ranks.share(piece) for pieces, _ in ahead for piece in pieces), self._tensors)
-        for number, (pieces, samples) in enumerate(first, start):
+        return self._batches(self.columns, ((number, self._chosen(number)) for number in range(start, stop)))
+
+    def validation(self, data: Samples) -> Iterator[Part]:
+        """The validation samples in order, in parts as large as those of training."""
+        columns, indices = data
+        size = self.recipe.batch
+        pieces = ((VALIDATION + n, indices[start : start + size]) for n, start in enumerate(range(0, len(indices), size)))
+        for parts, _ in self._batches(columns, pieces):
+            yield from parts
+
+    def _batches(self, columns: Columns, numbered: Iterator[tuple[int, Indices]]) -> Generator[tuple[list[Part], int]]:
+        draws = Draws(self.file, columns)
+        first, ahead = tee((number, indices, self._pieces(indices)) for number, indices in numbered)
+        made = columns.batches((self.ranks.share(piece) for _, _, pieces in ahead for piece in pieces), self._tensors)
+        for number, indices, pieces in first:
             parts = [next(made) for _ in pieces]
-            if self.draws.draws:
-                parts = [part | self._tensors(own) for part, own in zip(parts, self._drawn(number, pieces, samples), strict=True)]
-            yield parts, samples
+            if not draws.is_empty:
+                drawn = self._shares(draws.batch(number, len(indices)), pieces)
+                parts = [part | own for part, own in zip(parts, drawn, strict=True)]
+            yield parts, len(indices)
 
     def _tensors(self, arrays: dict[str, Array]) -> Part:
         return as_tensors(arrays, self.ranks.device)
 
-    def _drawn(self, number: int, pieces: list[Indices], samples: int) -> Iterator[dict[str, Array]]:
-        """For each part of a step what is drawn for the samples of this process."""
-        drawn, start = self.draws.of_step(number, samples), 0
+    def _shares(self, drawn: Part, pieces: list[Indices]) -> Iterator[Part]:
+        """For each part of a batch what is drawn for the samples of this process."""
+        start = 0
         for piece in pieces:
-            yield chosen(drawn, self.ranks.share(np.arange(start, start + len(piece))))
+            positions = torch.from_numpy(self.ranks.share(np.arange(start, start + len(piece))))
+            yield {name: tensor[positions].to(self.ranks.device) for name, tensor in drawn.items()}
             start += len(piece)
 
-    def _pieces(self, number: int) -> tuple[list[Indices], int]:
-        chosen = self._chosen(number)
-        parts = min(self.accumulate, len(chosen))
-        return [chosen] if parts == 1 else np.array_split(chosen, parts), len(chosen)
+    def _pieces(self, indices: Indices) -> list[Indices]:
+        parts = min(self.recipe.accumulate, len(indices))
+        return [indices] if parts == 1 else np.array_split(indices, parts)
 
     def _chosen(self, number: int) -> Indices:
-        epoch, at = divmod(number, self.per_epoch)
+        epoch, index = divmod(number, self.per_epoch)
         known, order = self._epoch
         if known != epoch:  # a permutation of a million takes longer than a step
-            order = self.indices[self.order.epoch(epoch)]
+            order = self.file.shuffled(torch.from_numpy(self.indices), epoch).numpy()
             self._epoch = epoch, order
-        return order[at * self.order.batch : (at + 1) * self.order.batch]
-
-
-def validation_parts(data: tuple[Columns, Indices], recipe: Recipe, ranks: Ranks, draws: Draws) -> Iterator[tuple[Part, int]]:
-    """The validation samples in order, in parts as large as those of training; of each the share of this process, and the number of all."""
-    columns, indices = data
-    size = max(1, -(-recipe.batch // recipe.accumulate))
-    pieces = [indices[start : start + size] for start in range(0, len(indices), size)]
-    batches = columns.batches((ranks.share(piece) for piece in pieces), dict)
-    for index, (piece, arrays) in enumerate(zip(pieces, batches, strict=True)):
-        drawn = chosen(draws.of_validation(index * size, len(piece)), ranks.share(np.arange(len(piece))))
-        yield as_tensors(arrays | drawn, ranks.device), len(piece)
+        return order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
 
 
 def as_tensors(arrays: dict[str, Array], device: torch.device) -> Part:

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -23,16 +23,14 @@ from netc.dsl.source import Span
 from ..errors import CompileError
 from ..problems import diagnostic
 from . import cautions
-from .batches import Batches, Part, as_tensors, validation_parts
+from .batches import Batches, Draws, Part, as_tensors
 from .checkpoints import Checkpoints, Trained, whole_tensors
-from .counting import none_ignored
+from .data.base import Indices
 from .data.columns import Columns
-from .draws import make_draws
 from .engine import Engine
 from .not_finite import find
 from .objective import Objective
-from .optimizers import make_optimizer, make_schedule
-from .order import Indices
+from .optimizers import make_schedule
 from .parallel import arrange, computing, release
 from .precision import Precision
 from .ranks import Ranks
@@ -40,7 +38,8 @@ from .recipe import Recipe
 from .refusing import REFUSALS, find_refusing
 from .run_files import BEST, LAST
 from .run_folder import RunFolder
-from .step import NotFinite, Step, seed_generators
+from .source.clauses import Machine
+from .step import NotFinite, Run
 from .stopping import Interrupted, StopRequest
 from .tally import Tally, numbers
 
@@ -58,6 +57,19 @@ class NotFiniteLoss(CompileError):
 
 class RefusedBatch(CompileError):
     """PyTorch refuses to compute a stage for the values of a batch of this process; others may have other values."""
+
+
+class StoppedValidation(Exception):
+    """The process was asked to stop during a validation."""
+
+
+class Average(NamedTuple):
+    """The averaged parameters, as the file of the section moves them."""
+
+    tensors: dict[str, Tensor]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.tensors
 
 
 class Report(Record):
@@ -104,26 +116,27 @@ class Trainer:
         engine, ranks = engine or Engine(), ranks or Ranks()
         self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
         self.folder, self.on_report, self.engine, self.ranks = folder, on_report, engine, ranks
-        self.draws = make_draws(recipe.draws, objective.inputs, data[0], recipe.seed)
-        self.batches = Batches(data, recipe, ranks, self.draws)
+        objective.execute(Machine(ranks.device.type, ranks.replicas, ranks.replica, ranks.tensor))
+        self.batches = Batches(data, recipe, ranks, objective.file)
         self.plan = plan(recipe, len(data[1]))
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
         """Those of the spec; layers that several processes share may have others."""
         self.checkpoints = Checkpoints(folder.path, ranks)
         self.notes = [*cautions.notes(recipe, self.plan.steps, data[0]), *self._arrange(lambda: self._example(data))]
         """What is probably not meant, and what of the engine's wishes was not possible."""
-        if objective.ignored is not None:
-            objective.counts_all = all(none_ignored(part[0], objective.ignored) for part in (data, validation) if part is not None)
-        optimizer = make_optimizer(self.model, recipe)
+        optimizer = objective.optimizer()
         self.precision = Precision(engine.precision, ranks.device)
-        schedule = make_schedule(optimizer, recipe, self.plan.steps)
-        self.stepper = Step(objective, optimizer, schedule, recipe, self.precision, ranks)
+        self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
+        self.machine = Run(objective, self.precision, ranks)
+        objective.file.set_run(self.machine)
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.trained = Trained(self.model, optimizer, average)
         self.step = 0
         self.best, self.best_step = -math.inf if recipe.keep.higher else math.inf, 0
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
+        self.validated: Part = {}
+        """The newest part of the validation samples."""
         self.unsaved_best: dict[str, Tensor] | None = None
         self.saved = -math.inf
         """When the last checkpoint was written, in seconds of the monotonic clock."""
@@ -143,7 +156,12 @@ class Trainer:
     def _example(self, data: tuple[Columns, Indices]) -> Part:
         """A batch of two samples, or of one if there is only one."""
         few = data[1][:2]
-        return as_tensors(data[0].batch(few) | self.draws.of_step(0, len(few)), self.ranks.device)
+        return as_tensors(data[0].batch(few), self.ranks.device) | Draws(self.objective.file, data[0]).batch(0, len(few))
+
+    @property
+    def average(self) -> Average | None:
+        """The averaged parameters, if there are any."""
+        return None if self.trained.average is None else Average(self.trained.average)
 
     @property
     def model(self) -> nn.Module:
@@ -200,8 +218,11 @@ class Trainer:
 
     def _step(self, parts: list[Part], samples: int, stop: bool) -> bool:
         """One step; whether a process was asked to stop."""
+        self.machine.stop = stop
         try:
-            found = self.stepper.make(self.step, parts, stop)
+            totals, counts = self.objective.file.train_step(
+                self.objective.module, self.trained.optimizer, self.schedule, self.average, parts, self.step
+            )
         except NotFinite as failure:
             self._not_finite(failure.value, parts)
         except REFUSALS as error:
@@ -210,33 +231,20 @@ class Trainer:
                 raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
             self._refuse(error, parts, f"the batch of step {self.step + 1}")
             raise
-        self.tally.add(found.totals, found.counts, samples)
+        values = numbers([*totals, *counts])
+        self.tally.add(values[: len(totals)], values[len(totals) :], samples)
         self.step += 1
         self.epoch_ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
-        if self.trained.average is not None:
-            self._follow(self.trained.average)
-        return found.stop
-
-    @torch.no_grad()
-    def _follow(self, average: dict[str, Tensor]) -> None:
-        """Moves the averaged parameters."""
-        assert self.recipe.ema is not None
-        for name, value in self.model.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - self.recipe.ema)
-            else:
-                average[name].copy_(value)
+        return self.machine.stop
 
     def _report(self) -> None:
         self._tell(self._results(self.tally), self.tally.samples)
         self.epoch_tally.merge(self.tally)
         self.tally = Tally()
 
-    @torch.no_grad()
     def _results(self, tally: Tally) -> dict[str, float]:
-        pairs = zip(tally.totals, self.objective.divisors(tally.counts), strict=True)
-        means = [torch.tensor(total) / torch.tensor(count) for total, count in pairs]
-        return {name: value.item() for name, value in self.objective.of_quotients([m.to(self.ranks.device) for m in means]).items()}
+        totals = [torch.tensor(total, dtype=torch.float64, device=self.ranks.device) for total in tally.totals]
+        return {name: value.item() for name, value in self.objective.file.results(totals, tally.counts).items()}
 
     def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.first:
@@ -254,7 +262,8 @@ class Trainer:
             self._stop(request)
         self.epoch_tally, self.epoch_ends = Tally(), False
         value = self.results[self.recipe.keep.metric]
-        self.stepper.end_epoch(value)
+        if self.objective.file.has("end_epoch"):
+            self.objective.file.end_epoch(self.schedule, self.results)
         due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + BETWEEN_SAVES
         if value > self.best if self.recipe.keep.higher else value < self.best:
             self.best, self.best_step = value, self.step
@@ -271,32 +280,29 @@ class Trainer:
     def _validate(self, request: StopRequest) -> bool:
         """Validates and reports; False if a process was asked to stop meanwhile."""
         with self._averaged(), torch.no_grad(), computing(self.ranks):
-            self.objective.eval()
             try:
-                tally = self._validated(request)
+                results = self.objective.file.evaluate(self.objective.module, self._unless_stopped(request))
+            except StoppedValidation:
+                return False
+            except REFUSALS as error:
+                self._refuse(error, [self.validated], f"the validation after step {self.step}")
+                raise
             finally:
                 self.objective.train()
-        if tally is None:
+        if self.ranks.any(bool(request.number)):
             return False
-        self.results = self._results(tally)
+        self.results = results
         self._tell(self.results, 0, validation=True)
         return True
 
-    def _validated(self, request: StopRequest) -> Tally | None:
+    def _unless_stopped(self, request: StopRequest) -> Iterator[Part]:
+        """The parts of the validation samples, until the process is asked to stop. Several processes go on to the end together."""
         assert self.validation is not None
-        tally = Tally()
-        for part, samples in validation_parts(self.validation, self.recipe, self.ranks, self.draws):
-            try:
-                tally.add(numbers(self.stepper.totals(part)), self.objective.count_values(part), samples)
-            except REFUSALS as error:
-                self._refuse(error, [part], f"the validation after step {self.step}")
-                raise
+        for part in self.batches.validation(self.validation):
+            self.validated = part
+            yield part
             if self.ranks.world == 1 and request.number:
-                return None
-        size = len(tally.totals)
-        summed = self.stepper.summed([*tally.totals, *tally.counts, float(bool(request.number))])
-        tally.totals, tally.counts = summed[:size], summed[size:-1]
-        return None if summed[-1] else tally
+                raise StoppedValidation
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -317,7 +323,7 @@ class Trainer:
     def _not_finite(self, value: float, parts: list[Part]) -> NoReturn:
         """Looks for the first stage whose output is not finite, in the forward pass that has just been made."""
         weights = whole_tensors(self.model.state_dict(), self.shapes)
-        seed_generators(self.recipe.seed, self.step, self.ranks)
+        self.objective.file.seed_step(self.step)
         places = self.ranks.gathered(next((p for part in parts if (p := find(self.objective, weights, part)) is not None), None))
         place = next((p for p in places if p is not None), None)
         span = self.objective.training_section.loss_span if place is None else place.span
@@ -351,14 +357,13 @@ class Trainer:
                 self.folder.save_weights(BEST, self.unsaved_best)
             self.folder.save_weights(LAST, last)
         self.unsaved_best = None
-        schedule = self.stepper.schedule
         progress = {
             "step": self.step,
             "epoch_ends": self.epoch_ends,
             "best": self.best,
             "best_step": self.best_step,
             "results": self.results,
-            "schedule": None if schedule is None else schedule.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "scaler": self.precision.state(),
             "tally": self.tally.state(),
             "epoch_tally": self.epoch_tally.state(),
@@ -372,8 +377,8 @@ class Trainer:
         self.step, self.best = int(state["step"]), float(state["best"])
         self.best_step = int(state.get("best_step", 0))
         self.epoch_ends, self.results = bool(state["epoch_ends"]), dict(state["results"])
-        if self.stepper.schedule is not None:
-            self.stepper.schedule.load_state_dict(state["schedule"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
         self.precision.load(state["scaler"])
         self.tally.load(state["tally"])
         self.epoch_tally.load(state["epoch_tally"])

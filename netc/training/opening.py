@@ -25,14 +25,13 @@ from netc.dsl.source import Span
 
 from ..problems import diagnostic
 from ..reach import OUTSIDE, why_no_data
-from .data.base import DataError, Source
+from .data.base import DataError, Indices, Source
 from .data.checks import check_finite
 from .data.columns import Chosen, Columns, column_types, match_columns
 from .data.formats import FORMATS, Place, open_source, parsed_options, place_of
 from .data.labels import check_classes
 from .data.python import source_of
-from .draws import make_draws
-from .order import Indices, Order, split
+from .draws import drawn_shapes
 from .recipe import DataRule, Recipe
 
 Part = tuple[Columns, Indices]
@@ -212,8 +211,7 @@ def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
     if columns is None:
         raise _Failed(*problems)
     try:
-        draws = make_draws(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns, recipe.seed)
-        drawn = {draw.input: shape for draw, _, shape in draws.draws}
+        drawn = drawn_shapes(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns)
         check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
     except ValueError as error:
         raise _Failed(diagnostic(SizesRefused(wanted.shown, str(error)), wanted.span)) from error
@@ -234,7 +232,9 @@ def _split(columns: Columns, recipe: Recipe, asked: Asked, place: Span) -> tuple
         raise _Failed(diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), place))
     if not share or count < 2:
         return (columns, np.arange(count)), None
-    kept, held = split(count, share, recipe.seed)
+    from .order import split
+
+    kept, held = split(recipe, count, share)
     return (columns, kept), (columns, held)
 
 
@@ -251,8 +251,10 @@ def _unfit_share(count: int, share: float) -> Iterator[str]:
 
 
 def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[Diagnostic]:
+    from .order import first_epoch
+
     columns, indices = part
-    order = indices[Order(len(indices), recipe.batch, recipe.seed).epoch(0)]
+    order = first_epoch(recipe, indices)
     try:
         return [*check_finite(columns, _read_inputs(training, recipe), order), *check_classes(columns, training.program.main, order)]
     except DataError as error:

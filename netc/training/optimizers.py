@@ -9,15 +9,13 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from torch import nn
-from torch.distributed.tensor import DTensor
 from torch.optim import lr_scheduler
 
 from .recipe import LEARNING_RATE, OPTIMIZER, Named, Recipe
+from .section_file import SectionFile
 
 Schedule = lr_scheduler.LRScheduler
 
@@ -51,39 +49,16 @@ def chosen_optimizer(recipe: Recipe) -> tuple[type[torch.optim.Optimizer], dict[
     return optimizer_classes()[key(recipe.optimizer.name)], options
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimizer over the parameters that are trained, `requires_grad` of the frozen ones taken away. `fused` where PyTorch has it, for
-    shares of parameters too, and the recipe does not say otherwise."""
+def kernel(recipe: Recipe, meshes: int = 0) -> dict[str, bool]:
+    """Which of PyTorch's implementations of the optimizer is used, unless the recipe says: the fused one where there is one. `meshes`: over
+    how many meshes of processes the parameters are spread."""
     cls, options = chosen_optimizer(recipe)
-    groups = parameter_groups(model, recipe)
-    meshes = {p.device_mesh for group in groups for p in group["params"] if isinstance(p, DTensor)}
     known = keyword_options(cls, 1)
-    own = {"fused", "foreach", "capturable", "differentiable"} & options.keys()
-    if not own and "fused" in known and (not meshes or issubclass(cls, FUSED_OF_SHARES)) and len(meshes) < 2:
-        options["fused"] = True
-    elif len(meshes) > 1 and "foreach" in known:
-        options |= {"foreach": False} if "fused" not in known else {"foreach": False, "fused": False}
-    return cls(groups, **options)
-
-
-def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """The trained parameters, grouped by the options that differ; tied ones once."""
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for name, parameter in model.named_parameters():
-        if any(fnmatchcase(name, pattern.text) for pattern in recipe.freeze):
-            parameter.requires_grad_(False)
-        if not parameter.requires_grad:
-            continue
-        options: dict[str, Any] = {}
-        for rule in reversed(recipe.groups):
-            if fnmatchcase(name, rule.pattern.text):
-                options |= {o.name: o.value for o in rule.options}
-        if any(fnmatchcase(name, pattern.text) for pattern in recipe.no_decay):
-            options["weight_decay"] = 0.0
-        group = groups.setdefault(tuple(sorted(options.items())), {"params": [], "names": [], **options})
-        group["params"].append(parameter)
-        group["names"].append(name)
-    return [{key: value for key, value in group.items() if key != "names"} for group in groups.values()]
+    if {"fused", "foreach", "capturable", "differentiable"} & options.keys():
+        return {}
+    if meshes > 1:
+        return {name: False for name in ("foreach", "fused") if name in known}
+    return {"fused": True} if "fused" in known and (not meshes or issubclass(cls, FUSED_OF_SHARES)) else {}
 
 
 Chosen = tuple[type[Schedule], dict[str, Any]]
@@ -105,8 +80,7 @@ class CosineTo:
 
     def to_python(self, length: str) -> str:
         """The factor as a lambda, with the source of the length."""
-        steps = f"({length})" if " " in length else length
-        cosine = f"(1 + math.cos(math.pi * min(step / {steps}, 1))) / 2"
+        cosine = f"(1 + math.cos(math.pi * min(step / {length}, 1))) / 2"
         return f"lambda step: {self._to!r} + (1 - {self._to!r}) * {cosine}" if self._to else f"lambda step: {cosine}"
 
     @property
@@ -159,13 +133,12 @@ def fill(cls: type[Schedule], given: dict[str, Any], length: int) -> dict[str, A
     return given | dict.fromkeys(missing, max(1, length))
 
 
-def make_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Schedule | None:
+def make_schedule(file: SectionFile, optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> Schedule | None:
     """The schedule over all steps; None for a constant learning rate."""
     if not recipe.schedule:
         return None
-    chosen, milestones = chosen_schedules(recipe, steps)
-    made = [cls(optimizer, **options) for cls, options in chosen]
-    return made[0] if len(made) == 1 else lr_scheduler.SequentialLR(optimizer, made, milestones)
+    schedule: Schedule = file.make_schedule(optimizer) if follows_metric(recipe) else file.make_schedule(optimizer, steps)
+    return schedule
 
 
 def follows_metric(recipe: Recipe) -> bool:

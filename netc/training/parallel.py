@@ -18,7 +18,6 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.utils.checkpoint import checkpoint
 
 from netc.compiler.errors.running import NoDevice, RunError
-from netc.compiler.ir.training import LOSS, MODEL
 
 from .batches import Part
 from .engine import Engine
@@ -74,15 +73,15 @@ def _replicate(objective: Objective, ranks: Ranks, sample: Callable[[], Part]) -
         parameter.requires_grad_(False)
     if any(p.requires_grad for p in objective.model.parameters()):
         devices = [ranks.device] if ranks.device.type == "cuda" else None
-        objective.compute_by(nn.parallel.DistributedDataParallel(objective.of_totals, device_ids=devices))
+        objective.compute_by(nn.parallel.DistributedDataParallel(objective.model, device_ids=devices))
 
 
 def release(objective: Objective) -> None:
     """Undoes DDP. Its reducer must be gone before the group of processes is: as the last owner of the group it would wait, with Python
     locked, for a thread of the group that waits for Python."""
-    replicated = objective.of_totals
+    replicated = objective.module
     if isinstance(replicated, nn.parallel.DistributedDataParallel):
-        objective.compute_by(replicated.module)
+        objective.compute_by(objective.model)
         del replicated.logger, replicated.reducer
 
 
@@ -100,14 +99,12 @@ def _shard(objective: Objective, mesh: DeviceMesh | None) -> None:
     fully_shard(objective.model, mesh=mesh)
 
 
-def synchronised(module: nn.Module, last: bool, ranks: Ranks) -> AbstractContextManager[Any]:
-    """What surrounds the passes of a part, so that gradients travel once a step."""
+def synchronize(module: nn.Module, last: bool) -> None:
+    """Whether gradients travel with the next backward pass of a module, which they do once a step."""
     if isinstance(module, nn.parallel.DistributedDataParallel):
-        return nullcontext() if last else module.no_sync()
-    model = module.get_submodule(MODEL)
-    if isinstance(model, FSDPModule):
-        model.set_requires_gradient_sync(last)
-    return computing(ranks)
+        module.require_backward_grad_sync = last  # as `no_sync` sets it
+    elif isinstance(module, FSDPModule):
+        module.set_requires_gradient_sync(last)
 
 
 def computing(ranks: Ranks) -> AbstractContextManager[Any]:
@@ -121,8 +118,7 @@ def unused_parameters(objective: Objective, part: Part) -> list[nn.Parameter]:
     trained = [p for p in objective.model.parameters() if p.requires_grad]
     if not trained:
         return []
-    totals = objective.totals(part)
-    loss = totals[objective.names.index(LOSS)] if objective.of_means is None else objective.of_quotients(totals)[LOSS]
+    loss, _ = objective(part)
     grads = torch.autograd.grad(loss, trained, allow_unused=True) if loss.requires_grad else [None] * len(trained)
     with torch.no_grad():
         for buffer, value in buffers:

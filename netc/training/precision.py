@@ -37,14 +37,16 @@ class Precision:
         weight = self._factor[1]
         total.backward(weight if self.scaler is None else self.scaler.scale(weight))  # type: ignore[no-untyped-call]
 
-    def update(self, optimizer: torch.optim.Optimizer, clip: Callable[[], None]) -> None:
-        """Clips the gradient, and makes the step of the optimizer."""
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Takes the scale of the loss out of the gradients, before they are clipped."""
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
+
+    def update(self, optimizer: torch.optim.Optimizer) -> None:
+        """Makes the step of the optimizer."""
         if self.scaler is None:
-            clip()
             optimizer.step()
             return
-        self.scaler.unscale_(optimizer)
-        clip()
         self.scaler.step(optimizer)
         self.scaler.update()
 

@@ -19,7 +19,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from netc.compiler.errors.running import NoDevice, RunError
 from netc.dsl.record import Record
 
-from .order import Indices
+from .data.base import Indices
 from .stopping import Interrupted
 
 T = TypeVar("T")
@@ -65,6 +65,12 @@ class Ranks(Record):
         if self.tensor > 1:
             numbers /= self.tensor
         return numbers
+
+    def any(self, value: bool) -> bool:
+        """Whether the value is true in any process."""
+        if self.world == 1:
+            return value
+        return bool(self.sum(torch.tensor(float(value), device=self.device)))
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -34,10 +34,10 @@ class Tally:
         self.samples = int(state["samples"])
 
 
-def numbers(values: Sequence[Tensor]) -> list[float]:
-    """Tensors without axes as numbers. One copy for all, where a copy waits for the device."""
-    if not values:
-        return []
-    if values[0].device.type == "cpu":
-        return [value.item() for value in values]
-    return torch.stack([value.detach().double() for value in values]).tolist()
+def numbers(values: Sequence[Tensor | float]) -> list[float]:
+    """Tensors without axes as numbers, and numbers as they are. One copy for all tensors, where a copy waits for the device."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    if not tensors or tensors[0].device.type == "cpu":
+        return [float(value) for value in values]
+    copied = iter(torch.stack([tensor.detach().double() for tensor in tensors]).tolist())
+    return [next(copied) if isinstance(value, Tensor) else float(value) for value in values]

@@ -22,9 +22,11 @@ from netc.compiler.ir.walk import graphs, needed
 from netc.dsl.diagnostics import Diagnostic
 
 from ..problems import diagnostic
-from .optimizers import Chosen, chosen_optimizer, chosen_schedules, make_schedule, parameter_groups, stage_lengths
+from .optimizers import Chosen, chosen_schedules, make_schedule, stage_lengths
 from .options import refusal
 from .recipe import USUAL, Recipe
+from .section_file import SectionFile
+from .source import settings_source
 
 STEPS = 10
 """Steps of the schedule where their number is not known."""
@@ -45,16 +47,15 @@ def nothing_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
 
 def check_making(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
     """What PyTorch says of the optimizer for the model's parameters, and of the schedule for this optimizer."""
-    groups = parameter_groups(_Shapes(_shapes(training)), recipe)
-    cls, options = chosen_optimizer(recipe)
-    why = refusal(lambda given: cls(groups, **given), options)
+    file, model = SectionFile(settings_source(recipe)), _Shapes(_shapes(training))
+    why = refusal(lambda given: file.make_optimizer(model), {})
     if why:
         yield _refused(recipe.optimizer.name, why, recipe.optimizer.span, USUAL)
         return
     if not recipe.schedule:
         return
-    optimizer = cls(groups, **options)
-    why = refusal(lambda given: make_schedule(optimizer, recipe, steps or STEPS), {})
+    optimizer = file.make_optimizer(model)
+    why = refusal(lambda given: make_schedule(file, optimizer, recipe, steps or STEPS), {})
     if why:
         yield _refused(recipe.schedule[0].name, why, recipe.schedule[0].span)
     elif steps is not None:
@@ -87,6 +88,9 @@ class _Shapes(nn.Module):
 
     def named_parameters(self, *args: object, **options: object) -> Iterator[tuple[str, nn.Parameter]]:
         yield from self.made.items()
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        yield from self.made.values()
 
 
 def _shapes(training: Training) -> dict[str, tuple[int, ...]]:

@@ -15,14 +15,26 @@ from netc.analysis import Choice, analyse_training
 from netc.compiler.ir.training import Word
 from netc.dsl.source import SourceFile
 from netc.foreign_names import UNUSABLE
-from netc.training.optimizers import make_optimizer, make_schedule, optimizer_classes, scheduler_classes
+from netc.training.optimizers import Schedule, optimizer_classes, scheduler_classes
+from netc.training.optimizers import make_schedule as schedule_of
 from netc.training.option_kinds import Kinds
 from netc.training.options import OF_FUNCTIONS, check_options
 from netc.training.recipe import Recipe, read_recipe
+from netc.training.section_file import SectionFile
 from netc.training.session import check_section
+from netc.training.source import settings_source
 from tests.training.test_objective import section
 
 MODEL = "x = input 5\ny = x -> dense 4 as stem -> layer_norm as norm -> dense 2 as head\n"
+
+
+def make_optimizer(model: nn.Module, made: Recipe) -> torch.optim.Optimizer:
+    optimizer: torch.optim.Optimizer = SectionFile(settings_source(made)).make_optimizer(model)
+    return optimizer
+
+
+def make_schedule(optimizer: torch.optim.Optimizer, made: Recipe, steps: int) -> Schedule | None:
+    return schedule_of(SectionFile(settings_source(made)), optimizer, made, steps)
 
 
 def recipe(*lines: str) -> Recipe:

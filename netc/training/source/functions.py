@@ -17,6 +17,7 @@ from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.training import MODEL, Training
 from netc.compiler.ir.types import BATCH
 from netc.compiler.ir.values import Value
+from netc.compiler.ir.walk import needed
 from netc.dsl.record import Record
 
 from .columns import column, dim_text, size_of
@@ -24,10 +25,13 @@ from .lines import call, listed, literal, quoted
 
 
 class Functions(Record):
-    """The texts in their order, and the definitions that they use."""
+    """The texts in their order, the definitions that they use, the names of those that are instances of modules, and the
+    modules of plugins that they need."""
 
     texts: tuple[str, ...]
     definitions: tuple[str, ...]
+    modules: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 def functions(training: Training, means: Means) -> Functions:
@@ -36,7 +40,7 @@ def functions(training: Training, means: Means) -> Functions:
     made.totals()
     made.counts()
     made.results()
-    return Functions(tuple(made.texts), tuple(made.definitions))
+    return Functions(tuple(made.texts), tuple(made.definitions), tuple(made.modules), tuple(made.outside))
 
 
 class _Functions:
@@ -46,10 +50,14 @@ class _Functions:
         self.data = {id(v): v.name for v in self.main.inputs}
         self.texts: list[str] = []
         self.definitions: list[str] = []
+        self.modules: list[str] = []
+        self.outside: list[str] = []
 
     def totals(self) -> None:
         program = self.means.totals
-        nodes = [n for n in program.main.nodes if n.label != MODEL]
+        before = self._before_model()
+        nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
+        known, prepared = self._prepared(before, nodes)
         named = listed(self.means.names)
         inputs = self._add(
             program,
@@ -57,10 +65,11 @@ class _Functions:
             "sums",
             f"The sum that {named} is made of." if len(self.means.names) == 1 else f"The sums that {named} are made of.",
         )
-        outputs, given = self._model_call(inputs)
-        arguments = [outputs.get(id(v)) or column(v) for v in inputs]
+        outputs, given = self._model_call(inputs, known)
+        arguments = [outputs.get(id(v)) or known.get(id(v)) or column(v) for v in inputs]
         several = len(program.main.outputs) > 1
-        lines = ["def totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """The sums of a batch."""', *given]
+        head = ["def totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """The sums of a batch."""']
+        lines = [*head, *prepared, *given]
         if not any(self.means.scaled):
             lines += call("    return " if several else "    return (", "sums", arguments, "" if several else ",)")
         else:
@@ -69,10 +78,29 @@ class _Functions:
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
 
-    def _model_call(self, inputs: Sequence[Value]) -> tuple[dict[int, str], list[str]]:
+    def _before_model(self) -> list[Node]:
+        """The nodes of the section that compute inputs of the model, such as a noisy image."""
+        others = [n for n in self.means.totals.main.nodes if n.label != MODEL]
+        return needed(others, list(self.training.call.inputs))
+
+    def _prepared(self, before: list[Node], after: list[Node]) -> tuple[dict[int, str], list[str]]:
+        """The variables that those nodes compute for the model and for what follows it, and the line that computes them."""
+        if not before:
+            return {}, []
+        program, made = self.means.totals, {id(v) for n in before for v in n.outputs}
+        used = [*self.training.call.inputs, *_inputs(after, program.main.outputs)]
+        results = list({id(v): v for v in used if id(v) in made}.values())
+        inputs = self._add(program, before, "prepare", "What the section computes for the model.", outputs=results)
+        taken, names = {"model", "batch", "sums", "made", "prepare"}, dict[int, str]()
+        for value in results:
+            names[id(value)] = unique(local(value.name or "input"), taken)
+            taken.add(names[id(value)])
+        return names, call(f"    {', '.join(names.values())} = ", "prepare", [column(v) for v in inputs])
+
+    def _model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
         """The variables of the model's outputs that are used, and the lines that call it."""
         node = self.training.call
-        used, taken, names = {id(v) for v in inputs}, {"model", "batch", "sums", "made"}, dict[int, str]()
+        used, taken, names = {id(v) for v in inputs}, {"model", "batch", "sums", "made", *known.values()}, dict[int, str]()
         targets = []
         for value in node.outputs:
             name = unique(local(value.name or "output"), taken) if id(value) in used else "_"
@@ -81,7 +109,7 @@ class _Functions:
             targets.append(name)
         if not any(id(v) in used for v in node.outputs):
             return {}, []
-        return names, call(f"    {', '.join(targets)} = ", "model", [column(v) for v in node.inputs])
+        return names, call(f"    {', '.join(targets)} = ", "model", [known.get(id(v)) or column(v) for v in node.inputs])
 
     def counts(self) -> None:
         means, lines = self.means, list[str]()
@@ -123,17 +151,22 @@ class _Functions:
             lines.insert(0, "    totals, counts = list(totals), list(counts)")
         self.texts.append("\n".join([*head, *lines]))
 
-    def _add(self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False) -> Sequence[Value]:
+    def _add(
+        self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False, outputs: Sequence[Value] | None = None
+    ) -> Sequence[Value]:
         """Writes a part of a program as a function of this name; its inputs."""
-        inputs = list(program.main.inputs) if keep else _inputs(nodes, program.main.outputs)
+        results = program.main.outputs if outputs is None else outputs
+        inputs = list(program.main.inputs) if keep else _inputs(nodes, results)
         try:
-            made, main = _written(_part(program, nodes, inputs, name), name, doc), inputs
+            made, main = _written(_part(program, nodes, inputs, name, results), name, doc), inputs
         except MissingEmitter:  # it needs a size that only other inputs have
             main = [*inputs, *(v for v in program.main.inputs if all(v is not i for i in inputs))]
-            made = _written(_part(program, nodes, main, name), name, doc)
+            made = _written(_part(program, nodes, main, name, results), name, doc)
         self.definitions += made.definitions
+        self.outside += made.outside
         self.texts += made.texts
         if made.main != name:
+            self.modules.append(name)
             self.texts.append(f"{name} = {made.main}().to(DEVICE)")
         return main
 
@@ -145,11 +178,12 @@ def _inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:
     return list({id(v): v for v in used if id(v) not in made}.values())
 
 
-def _part(program: Program, nodes: list[Node], inputs: list[Value], name: str) -> Program:
+def _part(program: Program, nodes: list[Node], inputs: list[Value], name: str, outputs: Sequence[Value]) -> Program:
     main = program.main
     graph = Graph(name, "model", main.span)
     graph.inputs, graph.nodes = inputs, nodes
-    graph.outputs, graph.output_names = list(main.outputs), list(main.output_names)
+    graph.outputs = list(outputs)
+    graph.output_names = list(main.output_names) if outputs is main.outputs else [v.name or f"input{i}" for i, v in enumerate(outputs)]
     graph.size = main.size
     return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
 

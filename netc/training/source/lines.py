@@ -12,7 +12,8 @@ LONGEST = 100
 
 
 class Expression(int):
-    """A number that is known when the file runs: an expression, with a large value in its place for comparisons."""
+    """A number of steps that is known when the file runs: an expression, with a large value in its place for comparisons. What is left of
+    it is at least 1: a run may be shorter than the first stages of its schedule."""
 
     text: str
 
@@ -22,10 +23,10 @@ class Expression(int):
         return made
 
     def __sub__(self, other: int) -> Expression:
-        return Expression(f"{self.text} - {other}" if other else self.text, int(self) - other)
+        return Expression(f"max(1, {self.text} - {other})" if other else self.text, int(self) - other)
 
     def __rtruediv__(self, other: float) -> Reciprocal:
-        return Reciprocal(f"{other} / ({self.text})")
+        return Reciprocal(f"{other} / {self.text}")
 
 
 class Reciprocal(float):
@@ -66,12 +67,17 @@ def keywords(options: Mapping[str, Any]) -> list[str]:
     return [f"{name}={literal(value)}" for name, value in options.items()]
 
 
+def indent_of(line: str) -> int:
+    """The number of spaces that a line begins with."""
+    return len(line) - len(line.lstrip())
+
+
 def call(head: str, function: str, arguments: Sequence[str], tail: str = "") -> list[str]:
     """A statement that calls a function, in one line or in one for each argument."""
     line = f"{head}{function}({', '.join(arguments)}){tail}"
     if len(line) <= LONGEST:
         return [line]
-    indent = " " * (len(head) - len(head.lstrip()))
+    indent = " " * indent_of(head)
     return [f"{head}{function}(", *(f"{indent}    {one}," for one in arguments), f"{indent}){tail}"]
 
 

@@ -5,10 +5,12 @@ In: a recipe that has been checked. Out: texts. Always: classes and arguments ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..optimizers import chosen_optimizer, chosen_schedules, follows_metric
 from ..recipe import Recipe
+from .clauses import constants_of
 from .lines import Expression, call, keywords, literal, quoted
 from .reading import paths
 
@@ -16,19 +18,12 @@ REPORTS = 100
 """The number of steps between two reports."""
 
 
-def constants(recipe: Recipe) -> str:
-    """Numbers and paths."""
-    found: dict[str, Any] = {"STEPS": recipe.steps} if recipe.steps is not None else {"EPOCHS": recipe.epochs}
-    found["BATCH"] = recipe.batch
-    if recipe.accumulate > 1:
-        found["ACCUMULATE"] = recipe.accumulate
-    if recipe.ema is not None:
-        found["EMA"] = recipe.ema
-    if recipe.freeze:
-        found["FROZEN"] = tuple(pattern.text for pattern in recipe.freeze)
-    found |= {"SEED": recipe.seed, "REPORT_EVERY": REPORTS}
-    lines = [*paths(recipe), *(f"{name} = {literal(value)}" for name, value in found.items())]
-    return "\n".join([*lines, *_groups(recipe), 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"', "", "Batch = dict[str, Tensor]"])
+def constants(recipe: Recipe, device: str | None = None) -> str:
+    """Numbers and paths. `device` is where the file computes, None for a GPU if there is one."""
+    lines = [*paths(recipe), *(f"{name} = {literal(value)}" for name, value in constants_of(recipe).items())]
+    lines += [f"REPORT_EVERY = {REPORTS}", *_groups(recipe)]
+    place = '"cuda" if torch.cuda.is_available() else "cpu"' if device is None else quoted(device)
+    return "\n".join([*lines, f"DEVICE = {place}", "", "Batch = dict[str, Tensor]"])
 
 
 def _groups(recipe: Recipe) -> list[str]:
@@ -41,42 +36,14 @@ def _groups(recipe: Recipe) -> list[str]:
     return ["GROUPS: list[tuple[str, dict[str, Any]]] = [", *shown, "]"]
 
 
-GROUPED = '''def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """The parameters by the options in GROUPS whose patterns match their names; later ones win."""
-    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        options: dict[str, Any] = {}
-        for pattern, values in GROUPS:
-            if fnmatch(name, pattern):
-                options |= values
-        group = groups.setdefault(tuple(sorted(options.items())), {"params": [], **options})
-        group["params"].append(parameter)
-    return list(groups.values())'''
-
-
-def optimizer_text(recipe: Recipe) -> list[str]:
-    """The functions that make the optimizer."""
+def optimizer_text(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
+    """The function that makes the optimizer. `kernel`: options that choose between PyTorch's implementations of it."""
     cls, options = chosen_optimizer(recipe)
-    grouped = bool(recipe.groups or recipe.no_decay)
-    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:"]
-    if recipe.freeze:
-        lines += [
-            '    """The optimizer of the parameters that are not frozen."""',
-            "    for name, parameter in model.named_parameters():",
-            "        if any(fnmatch(name, pattern) for pattern in FROZEN):",
-            "            parameter.requires_grad_(False)",
-        ]
-    trained = (
-        "parameter_groups(model)"
-        if grouped
-        else "[p for p in model.parameters() if p.requires_grad]"
-        if recipe.freeze
-        else "model.parameters()"
-    )
-    lines += call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords(options)])
-    return [*([GROUPED] if grouped else []), "\n".join(lines)]
+    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze(model)"] if recipe.freeze else [])]
+    trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.freeze else "model.parameters()"
+    trained = "parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
+    lines += call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords({**options, **kernel})])
+    return ["\n".join(lines)]
 
 
 def schedule_text(recipe: Recipe) -> list[str]:

@@ -1,0 +1,67 @@
+"""The functions of a section's file, executed: what `netc train` and `objective` compute with.
+
+In: a text of source/. Out: its functions as attributes. Always: exactly that text is executed, and tracebacks show its lines; a copy or a
+pickle takes the text along.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import linecache
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from .step import Run
+
+
+class SectionFile:
+    """The names that a text defines. `modules` replace its modules, such as constants of the section that are on another device."""
+
+    def __init__(self, text: str, modules: Mapping[str, nn.Module] = {}) -> None:
+        self.text = text
+        self.names = _execute(text)  # the globals of its functions
+        self.names.update(modules)
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The modules of the text."""
+        return {name: value for name, value in self.names.items() if isinstance(value, nn.Module)}
+
+    def has(self, name: str) -> bool:
+        """Whether the section needs this function."""
+        return name in self.names
+
+    def set_run(self, run: Run) -> None:
+        """What the lines of a run of `netc train` call."""
+        self.names.update(run=run, totals=run.compute_totals(self.names["totals"]))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        try:
+            function: Callable[..., Any] = self.names[name]
+        except KeyError:
+            raise AttributeError(f"the file of the section has no `{name}`") from None
+        return function
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SectionFile, (self.text, self.modules)
+
+
+def _execute(text: str) -> dict[str, Any]:
+    title = f"netc_train_{sha256(text.encode()).hexdigest()[:16]}"
+    filename = f"<{title}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    names: dict[str, Any] = {"__name__": title}
+    exec(compile(text, filename, "exec", dont_inherit=True), names)
+    for cls in [value for value in names.values() if isinstance(value, type) and value.__module__ == title]:
+        copyreg.pickle(cls, lambda instance: (_blank, (text, type(instance).__name__), vars(instance)))
+    return names
+
+
+def _blank(text: str, class_name: str) -> nn.Module:
+    """An instance of a class of the text, without its state: what pickle starts from."""
+    cls: type[nn.Module] = _execute(text)[class_name]
+    return cls.__new__(cls)
