@@ -167,8 +167,11 @@ SPECS = {
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_the_file_trains_to_the_bits_of_netc_train(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From the same parameters, with the results of each step and each validation up to rounding: the sums of `netc train` are of doubles."""
+def test_the_file_trains_to_the_bits_of_netc_train(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same parameters. The results of steps and validations are the same up to rounding: `netc train` adds them up in doubles."""
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / f"{name}.net"
     path.write_text(SPECS[name], encoding="utf-8")
     np.savez(tmp_path / "data.npz", **arrays(name))  # type: ignore[arg-type]
