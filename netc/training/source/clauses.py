@@ -17,10 +17,12 @@ from ..recipe import Recipe
 
 
 class Constant(Record):
-    """A constant of the file, whose name in lower case is a tag. It is absent where its value is None."""
+    """A constant of the file, whose name in lower case is a tag. It is absent where its value is None. `draws`: its lines draw at random, so
+    each step is seeded."""
 
     name: str
     value: Callable[[Recipe], Any]
+    draws: bool = False
 
 
 CONSTANTS = (
@@ -54,11 +56,11 @@ def constants_of(recipe: Recipe) -> dict[str, Any]:
 
 def tags_of(recipe: Recipe, means: Means, is_random: bool, machine: Machine | None) -> set[str]:
     """The tags of the template that hold; `machine` is None for a file of its own."""
-    plateau = follows_metric(recipe)
+    constants, plateau = constants_of(recipe), follows_metric(recipe)
     in_parts = recipe.accumulate > 1 or machine is not None
     others = {
         "run": machine is not None,
-        "random": is_random,
+        "random": is_random or any(constant.draws for constant in CONSTANTS if constant.name in constants),
         "parts": in_parts,
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
@@ -69,4 +71,4 @@ def tags_of(recipe: Recipe, means: Means, is_random: bool, machine: Machine | No
         "held": recipe.validate is not None,
         "share": recipe.validate is None and bool(recipe.validation),
     }
-    return {name.lower() for name in constants_of(recipe)} | {name for name, is_on in others.items() if is_on}
+    return {name.lower() for name in constants} | {name for name, is_on in others.items() if is_on}
