@@ -48,7 +48,7 @@ STANDARD = {
 """What the file imports in addition to torch, by what shows that it does."""
 ABSTRACT = ("Iterable", "Iterator")
 """The names that the file may import from `collections.abc`."""
-TAKEN = frozenset({"Any", "Sums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT})
+TAKEN = frozenset({"Any", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT})
 """Names that the file uses, which no class has."""
 MARKER = "# --- the file "
 RANDOM = re.compile(r"[Dd]rop|rrelu|RReLU|[Ff]ractional_?[Mm]ax")

@@ -17,8 +17,8 @@ from ..recipe import Recipe
 
 
 class Constant(Record):
-    """A constant of the file, whose name in lower case is a tag. It is absent where its value is None. `draws`: its lines draw at random, so
-    each step is seeded."""
+    """A constant of the file, whose name in lower case is a tag. It is absent where its value is None. `draws`: its lines draw random
+    numbers, so each step is seeded."""
 
     name: str
     value: Callable[[Recipe], Any]

@@ -160,7 +160,7 @@ def follow(average: nn.Module, model: nn.Module) -> None:
             kept.copy_(value)
 
 
-Sums = tuple[Iterable[Tensor], Iterable[Tensor | int]]
+StepSums = tuple[Iterable[Tensor], Iterable[Tensor | int]]
 
 
 def train_step(
@@ -171,7 +171,7 @@ def train_step(
     batch: Batch,  # if: not run
     parts: list[Batch],  # if: run
     step: int,  # if: random or run
-) -> Sums:
+) -> StepSums:
     """One step of the optimizer; the sums of the batch, and what they are divided by."""
     seed_step(step)  # if: random or run
     parts = in_parts(batch)  # if: accumulate and not run

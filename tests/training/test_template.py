@@ -1,0 +1,116 @@
+"""The training file's template: which lines a section has, and what each step draws."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from importlib.resources import files
+
+import pytest
+import torch
+
+import netc
+from netc.analysis import Choice, analyse_training
+from netc.compiler.analysis.means import means_of
+from netc.compiler.ir.training import Training
+from netc.dsl.source import SourceFile
+from netc.training.recipe import read_recipe
+from netc.training.section_file import SectionFile
+from netc.training.source import Section, clauses, folding, run_source
+from netc.training.source.clauses import CONSTANTS, Constant, Machine
+from netc.training.source.functions import functions
+
+SPEC = """
+x = input 3
+y = x -> dense 2
+train { t = input [2]; loss = (y, t) -> mse_loss; ema 0.9; batch 8 accumulate=2 }
+"""
+
+
+def section() -> Section:
+    found = analyse_training(SourceFile("<text>", SPEC), Choice())
+    training = found.training
+    assert isinstance(training, Training)
+    means = means_of(training)
+    return Section(training, read_recipe(training)[0], means, functions(training, means))
+
+
+TEXT = """
+def step(
+    model,
+    schedule,  # if: schedule
+    batch,  # if: not run
+):
+    for part in parts:  # if: parts else batch
+        total += loss(part)  # if: sum
+        found.append(part)
+    if schedule:  # if: schedule and not run or never
+        schedule.step()
+    return found
+""".strip("\n")
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"parts", "run"}, "def step(model):\n    for part in parts:\n        found.append(part)\n    return found"),
+        ({"sum"}, "def step(model, batch):\n    total += loss(batch)\n    found.append(batch)\n    return found"),
+        (
+            {"schedule"},
+            "def step(model, schedule, batch):\n    found.append(batch)\n    if schedule:\n        schedule.step()\n    return found",
+        ),
+    ],
+    ids=str,
+)
+def test_lines_with_tags(tags: set[str], expected: str) -> None:
+    assert folding.fold(TEXT, tags) == expected
+
+
+def test_functions_that_nothing_uses_are_left_out() -> None:
+    """What a docstring names, or an attribute, is no use."""
+    blocks = [
+        'def main():\n    """Splits and trains."""\n    x.split(train_step)',
+        "def split():\n    pass",
+        "def train_step():\n    pass",
+        "main()",
+    ]
+    assert folding.reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
+
+
+def test_every_tag_is_known() -> None:
+    """A tag that no section has would hide its lines for ever."""
+    text = files("netc.training.source").joinpath("template.py").read_text(encoding="utf-8")
+    used = {word for condition in re.findall(r"  # if: (.+?)(?: else \w+)?$", text, re.MULTILINE) for word in re.findall(r"\w+", condition)}
+    tags = set(re.findall(r'"(\w+)": ', files("netc.training.source").joinpath("clauses.py").read_text(encoding="utf-8")))
+    assert used - {"and", "or", "not"} <= tags | {constant.name.lower() for constant in CONSTANTS} | {"modes"}
+
+
+def test_a_clause_that_draws_has_seeded_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "seed_step" not in netc.compile(SPEC).training().source()
+    drawing = tuple(Constant(c.name, c.value, draws=c.name == "EMA") for c in CONSTANTS)
+    monkeypatch.setattr(clauses, "CONSTANTS", drawing)
+    text = netc.compile(SPEC).training().source()
+    assert "    seed_step(step)\n" in text
+    assert "found = train_step(model, optimizer, average, batch, step)\n" in text
+
+
+def test_replicas_draw_different_numbers_and_the_first_one_those_of_one_process() -> None:
+    def drawn(machine: Machine, step: int) -> float:
+        SectionFile(run_source(section(), machine)).seed_step(step)
+        return torch.rand(()).item()
+
+    alone = [drawn(Machine(), step) for step in (0, 1, 0)]
+    assert alone[0] == alone[2] != alone[1]
+    assert drawn(Machine(replicas=2), 0) == alone[0]
+    assert len({drawn(Machine(replicas=2, replica=i), step) for i in (0, 1) for step in (0, 1)}) == 4
+
+
+def test_a_copy_of_an_objective_computes_the_same() -> None:
+    """Also its constants, which the text defines anew."""
+    spec = SPEC.replace("loss = (y, t)", "w = table (i) [2] float32 = i + 1; loss = (y * w, t)")
+    objective = netc.compile(spec).training(seed=0)
+    inputs = {"x": torch.ones(4, 3), "t": torch.zeros(4, 2)}
+    loss, _ = objective(inputs)
+    for other in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):
+        assert torch.equal(other(inputs)[0], loss)
