@@ -128,7 +128,7 @@ class Trainer:
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
         self.machine = Run(objective, self.precision, ranks)
-        objective.file.set_run(self.machine)
+        objective.file.define(run=self.machine, totals=self.machine.compute_totals(objective.file.totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.trained = Trained(self.model, optimizer, average)
         self.step = 0

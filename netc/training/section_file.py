@@ -10,12 +10,9 @@ import copyreg
 import linecache
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
-
-if TYPE_CHECKING:
-    from .step import Run
 
 
 class SectionFile:
@@ -35,9 +32,9 @@ class SectionFile:
         """Whether the section needs this function."""
         return name in self.names
 
-    def set_run(self, run: Run) -> None:
-        """What the lines of a run of `netc train` call."""
-        self.names.update(run=run, totals=run.compute_totals(self.names["totals"]))
+    def define(self, **values: Any) -> None:
+        """Sets global names of the functions, such as the `run` that the lines of a run of `netc train` call."""
+        self.names.update(values)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         try:
