@@ -221,7 +221,12 @@ class Trainer:
         self.machine.stop = stop
         try:
             totals, counts = self.objective.file.train_step(
-                self.objective.module, self.trained.optimizer, self.schedule, self.average, parts, self.step
+                self.objective.module,
+                self.trained.optimizer,
+                self.schedule,
+                self.average,
+                parts if self.recipe.accumulate > 1 else parts[0],
+                self.step,
             )
         except NotFinite as failure:
             self._not_finite(failure.value, parts)

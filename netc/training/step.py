@@ -3,9 +3,9 @@
 In: an objective arranged for the machine. Out: the `run` of the file's `train_step`, whose lines with `run` call its methods in order:
 
     divisors = run.sum_counts(divisors)
-    run.begin(part is parts[-1])    # for each part
+    run.begin(part is parts[-1])    # for each of several parts
     run.backward(loss)
-    made = run.check(optimizer, made, divisors)
+    made = run.check(optimizer, made, divisors, loss)
     run.update(optimizer)
 
 Always: the gradient is that of the loss of the whole batch, in however many parts and on however many processes it is computed. If the loss
@@ -62,20 +62,22 @@ class Run:
 
     def sum(self, values: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
         """The sums over all processes."""
-        if self.ranks.world == 1:
-            return values
         return list(self._reduced(values).unbind())
 
     def sum_counts(self, counts: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
         """The sums of the counts over all processes. They learn here whether one of them was asked to stop."""
-        if self.ranks.world == 1:
-            return counts
         *values, stopped = self._reduced([*counts, float(self.stop)]).tolist()
         self.stop = bool(stopped)
         return values
 
     def _reduced(self, values: Sequence[Tensor | float]) -> Tensor:
         return self.ranks.sum(torch.tensor(numbers(values), dtype=torch.float64, device=self.ranks.device))
+
+    def clear(self, optimizer: torch.optim.Optimizer) -> None:
+        """`optimizer.zero_grad()`, which takes a small model a tenth of its step."""
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def begin(self, last: bool) -> None:
         """Begins a part of the batch; gradients travel between processes with the last one."""
@@ -98,12 +100,16 @@ class Run:
         with computing(self.ranks):
             self.precision.backward(loss, float(self.ranks.replicas))
 
-    def check(self, optimizer: torch.optim.Optimizer, totals: Sequence[Tensor], divisors: Sequence[Tensor | float]) -> Sequence[Any]:
-        """The totals of all processes, and gradients that are ready to be clipped. Raises `NotFinite`."""
-        totals = self.sum(totals)  # type: ignore[assignment]
-        loss = float(self.objective.file.results(totals, divisors)[LOSS])
-        if not math.isfinite(loss):
-            raise NotFinite(loss)
+    def check(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> Any:
+        """Checks the loss, and takes the scale of the loss out of the gradients. `loss`: the loss of the whole batch of this process, where
+        it is known. Returns the totals of all processes. Raises `NotFinite`."""
+        if self.ranks.world > 1:
+            totals = self.sum(totals)
+        if loss is None or self.ranks.world > 1:
+            loss = self.objective.file.results(totals, divisors)[LOSS]
+        value = loss.item()
+        if not math.isfinite(value):
+            raise NotFinite(value)
         self.precision.unscale(optimizer)
         return totals
 

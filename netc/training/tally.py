@@ -38,6 +38,6 @@ def numbers(values: Sequence[Tensor | float]) -> list[float]:
     """Tensors without axes as numbers, and numbers as they are. One copy for all tensors, where a copy waits for the device."""
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not tensors or tensors[0].device.type == "cpu":
-        return [float(value) for value in values]
+        return [value.item() if isinstance(value, Tensor) else float(value) for value in values]
     copied = iter(torch.stack([tensor.detach().double() for tensor in tensors]).tolist())
     return [next(copied) if isinstance(value, Tensor) else float(value) for value in values]

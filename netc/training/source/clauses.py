@@ -57,11 +57,11 @@ def constants_of(recipe: Recipe) -> dict[str, Any]:
 def tags_of(recipe: Recipe, means: Means, is_random: bool, machine: Machine | None) -> set[str]:
     """The tags of the template that hold; `machine` is None for a file of its own."""
     constants, plateau = constants_of(recipe), follows_metric(recipe)
-    in_parts = recipe.accumulate > 1 or machine is not None
     others = {
         "run": machine is not None,
+        "processes": machine is not None and machine.replicas * machine.tensor > 1,
         "random": is_random or any(constant.draws for constant in CONSTANTS if constant.name in constants),
-        "parts": in_parts,
+        "parts": recipe.accumulate > 1,
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
         "schedule": bool(recipe.schedule) and not plateau,

@@ -168,20 +168,21 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,  # if: schedule or run
     average: nn.Module,  # if: ema or run
-    batch: Batch,  # if: not run
-    parts: list[Batch],  # if: run
+    batch: Batch,  # if: not parts or not run
+    parts: list[Batch],  # if: parts and run
     step: int,  # if: random or run
 ) -> StepSums:
     """One step of the optimizer; the sums of the batch, and what they are divided by."""
     seed_step(step)  # if: random or run
-    parts = in_parts(batch)  # if: accumulate and not run
+    parts = in_parts(batch)  # if: parts and not run
     divisors = counts(batch)  # if: not parts
     divisors = add_up(map(counts, parts))  # if: parts
-    divisors = run.sum_counts(divisors)  # if: run
-    optimizer.zero_grad()
+    divisors = run.sum_counts(divisors)  # if: processes
+    optimizer.zero_grad()  # if: not run
+    run.clear(optimizer)  # if: run
     found = []  # if: parts
     for part in parts:  # if: parts else batch
-        run.begin(part is parts[-1])  # if: run
+        run.begin(part is parts[-1])  # if: run and parts
         made = totals(model, part)
         loss = results(TERMS, divisors)["loss"]
         # Terms that do not depend on the samples count once.  # if: repeated
@@ -190,14 +191,15 @@ def train_step(
         run.backward(loss)  # if: run
         found.append([total.detach() for total in made])  # if: parts
     made = add_up(found)  # if: parts
-    made = run.check(optimizer, made, divisors)  # if: run
+    made = run.check(optimizer, made, divisors, loss)  # if: run and not parts
+    made = run.check(optimizer, made, divisors)  # if: run and parts
     clip(model)  # if: clip_value or clip_norm
     optimizer.step()  # if: not run
     run.update(optimizer)  # if: run
     schedule.step()  # if: schedule
     follow(average, model)  # if: ema
-    return made, divisors  # if: parts
-    return [total.detach() for total in made], divisors  # if: not parts
+    return made, divisors  # if: parts or run
+    return [total.detach() for total in made], divisors  # if: not parts and not run
 
 
 @torch.no_grad()
@@ -213,14 +215,14 @@ def evaluate(
         samples,
         2**61,  # if: draws
     )
-    parts = (part for batch in parts for part in in_parts(batch))  # if: accumulate and not run
+    parts = (part for batch in parts for part in in_parts(batch))  # if: parts and not run
     model.eval()
     sums.eval()  # if: modes
     found = [([total.double() for total in totals(model, part)], counts(part)) for part in parts]
     model.train()
     sums.train()  # if: modes
     made, divisors = (add_up(several) for several in zip(*found, strict=True))
-    made, divisors = run.sum(made), run.sum(divisors)  # if: run
+    made, divisors = run.sum(made), run.sum(divisors)  # if: processes
     return {name: value.item() for name, value in results(made, divisors).items()}
 
 
