@@ -236,8 +236,7 @@ class Trainer:
                 raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
             self._refuse(error, parts, f"the batch of step {self.step + 1}")
             raise
-        values = numbers([*totals, *counts])
-        self.tally.add(values[: len(totals)], values[len(totals) :], samples)
+        self.tally.add(totals, numbers(counts), samples)
         self.step += 1
         self.epoch_ends = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
         return self.machine.stop

@@ -100,9 +100,10 @@ class Run:
         with computing(self.ranks):
             self.precision.backward(loss, float(self.ranks.replicas))
 
-    def check(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> Any:
+    def check(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> list[float]:
         """Checks the loss, and takes the scale of the loss out of the gradients. `loss`: the loss of the whole batch of this process, where
-        it is known. Returns the totals of all processes. Raises `NotFinite`."""
+        it is known. Returns the totals of all processes, as numbers: a total may be a parameter, which the update moves. Raises
+        `NotFinite`."""
         if self.ranks.world > 1:
             totals = self.sum(totals)
         if loss is None or self.ranks.world > 1:
@@ -111,7 +112,7 @@ class Run:
         if not math.isfinite(value):
             raise NotFinite(value)
         self.precision.unscale(optimizer)
-        return totals
+        return numbers(totals)
 
     def update(self, optimizer: torch.optim.Optimizer) -> None:
         """Moves the parameters."""

@@ -107,8 +107,10 @@ def test_parts_have_the_loss_and_the_gradient_of_the_large_batch(line: str, accu
 
 
 @pytest.mark.parametrize("line", CASES)
-def test_the_written_file_has_the_same_gradient(line: str, tmp_path: Path) -> None:
-    made = module_of(text(line, UNEVEN, 4), tmp_path)
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_the_written_file_has_the_same_gradient(line: str, accumulate: int, tmp_path: Path) -> None:
+    """The loss is the one before the update, also where a term of it is a parameter."""
+    made = module_of(text(line, UNEVEN, accumulate), tmp_path)
     model = next(v for v in vars(made).values() if isinstance(v, type) and issubclass(v, torch.nn.Module) and hasattr(v(), "hidden"))().to(
         made.DEVICE
     )
@@ -116,7 +118,7 @@ def test_the_written_file_has_the_same_gradient(line: str, tmp_path: Path) -> No
     parameters = list(model.parameters())
     loss = reference(line, model, batch)
     wanted = torch.autograd.grad(loss, parameters, allow_unused=True)
-    found = made.results(*made.train_step(model, torch.optim.SGD(parameters, lr=0.0), batch))
+    found = made.results(*made.train_step(model, torch.optim.SGD(parameters, lr=0.05), batch))
     assert found["loss"].item() == pytest.approx(loss.item(), rel=1e-5)
     for parameter, gradient in zip(parameters, wanted, strict=True):
         own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

@@ -191,6 +191,7 @@ def train_step(
         run.backward(loss)  # if: run
         found.append([total.detach() for total in made])  # if: parts
     made = add_up(found)  # if: parts
+    made = [total.detach().clone() for total in made]  # if: not parts and not run
     made = run.check(optimizer, made, divisors, loss)  # if: run and not parts
     made = run.check(optimizer, made, divisors)  # if: run and parts
     clip(model)  # if: clip_value or clip_norm
@@ -198,8 +199,7 @@ def train_step(
     run.update(optimizer)  # if: run
     schedule.step()  # if: schedule
     follow(average, model)  # if: ema
-    return made, divisors  # if: parts or run
-    return [total.detach() for total in made], divisors  # if: not parts and not run
+    return made, divisors
 
 
 @torch.no_grad()
