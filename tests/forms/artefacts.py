@@ -211,6 +211,12 @@ def _in_pieces(
     return list(in_pieces(model, made.module(weights), given, [rate] * (total // rate), name).values())
 
 
+def _fits(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> bool:
+    """Whether the weights of the model are those of a section, which may set parameters of the model."""
+    own = model.state_dict()
+    return {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in weights.items()}
+
+
 def training(pair: Pair, random: Random) -> None:
     """Each train section: loss, metrics and gradients, and the emitted file."""
     if not pair.form.section or pair.one._spec is None:
@@ -220,8 +226,9 @@ def training(pair: Pair, random: Random) -> None:
         if refused(pair, f"section {section}", *made):
             continue
         one, other = made
-        one.model.load_state_dict(pair.weights)
-        other.model.load_state_dict(pair.renamed(pair.weights, list(pair.other.parameters)))
+        weights = pair.weights if _fits(one.model, pair.weights) else one.model.state_dict()
+        one.model.load_state_dict(weights)
+        other.model.load_state_dict(pair.renamed(weights, list(pair.other.parameters)))
         assert list(one.inputs.values()) == list(other.inputs.values()), "other inputs of the section"
         fed = _section_inputs(one)
         results = [outcome(_objective_results, m, fed) for m in made]
