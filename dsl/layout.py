@@ -17,10 +17,11 @@ from __future__ import annotations
 from functools import cached_property
 
 from . import errors
-from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, Pipelines, end_of_names, end_of_pattern, is_argument, is_call
+from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, Pipelines, end_of_pattern, is_argument, is_call
 from .diagnostics.model import Diagnostic
 from .grammar import END
 from .library_names import joined
+from .retyping import LABELS, STATEMENT_WORDS, TOP_LEVEL, join_path, mark_statement_start, mark_states
 from .source import SourceFile, Span
 from .tokens import Token
 
@@ -31,11 +32,7 @@ _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND
 # A line that ends with one of these is continued on the next, and so is one before those
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
 _CONTINUES = frozenset(("ARROW", "ELSE"))
-_LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN", "IN"))
-"""Keywords that nothing else follows with a dot: paths to a stage may begin with them."""
 _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
-_TOP_LEVEL = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
-_STATEMENT_WORDS = _TOP_LEVEL | {"LET", "OUT", "EXPECT", "SHARED", "DEFAULT"}
 _SEPARATORS = frozenset(("COMMA", "ARROW", "EQUALS", "ASSIGN", "COLON"))
 _LOOPS = frozenset(("REPEAT", "EACH", "FOR", "SCAN"))
 _STARTS = frozenset(("NL", "LBRACE"))
@@ -44,13 +41,6 @@ _BEFORE_VALUE_IN_BRACKETS = frozenset(("NAME", "NUMBER", "DIMS", "STRING"))
 """Tokens after which an argument without a name may begin."""
 _BEFORE_VALUE = frozenset(("LET", "IF", "EXPECT", "REPEAT", "EACH"))
 """Keywords after which a compile-time expression begins."""
-# What labels consist of: words, keywords too, and numbers
-_IN_PATH = _STATEMENT_WORDS | frozenset(
-    (
-        *("NAME", "DOT", "NUMBER", "BAD_NUMBER", "DIMS", "MINUS", "INPUT", "PARAM", "TABLE", "REPEAT", "EACH", "FOR", "SCAN", "IN"),
-        *("IF", "ELSE", "AS", "IS", "WHERE", "TRUE", "FALSE", "AND", "OR", "NOT"),
-    )
-)
 # Tokens without a method below are passed on as they are
 _PASSED_ON = frozenset(("PATH", "NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
 
@@ -91,7 +81,7 @@ class _Filter:
                 self._argument(token)
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
-                    self._statement_start(index)
+                    mark_statement_start(self.tokens, index)
                 elif out[-1].type == "RPAR" and self.tokens[self._next(index + 1)].type == "EQUALS":
                     token.type = "NAME_AFTER"  # an argument of the group, or of the stage whose argument is in parentheses
             elif kind not in _PASSED_ON:
@@ -132,16 +122,16 @@ class _Filter:
 
     def _must_begin(self, index: int, kind: str) -> bool:
         """Whether a token can only begin a statement: then the line before it has ended, though it looks unfinished."""
-        if kind in _STATEMENT_WORDS:
+        if kind in STATEMENT_WORDS:
             return not self._is_label(index, self.tokens[index])
         return kind == "NAME" and self.tokens[index + 1].type == "EQUALS"
 
     def _line_start(self, index: int, token: Token) -> None:
         self.at_line_start = False
-        if not self.open or token.type not in _STATEMENT_WORDS or self._is_label(index, token):
+        if not self.open or token.type not in STATEMENT_WORDS or self._is_label(index, token):
             return
         at_margin = token.start == 0 or self.file.text[token.start - 1] == "\n"
-        if token.type in _TOP_LEVEL and at_margin:
+        if token.type in TOP_LEVEL and at_margin:
             self._close_all(token)
         elif self.open[-1].token.type != "LBRACE":
             self._report_open(self.open[-1].token)
@@ -152,24 +142,12 @@ class _Filter:
 
     # --- what neighbours decide ---------------------------------------------------------------------------------------
 
-    def _statement_start(self, index: int) -> None:
-        """Retypes the `=` of `name =`, the word and the `=` of `metric name =`, the first bracket and the `=` of `(a, b) =`, and `--`."""
-        tokens = self.tokens
-        if tokens[index].type == "NAME":
-            if tokens[index + 1].type == "EQUALS":
-                tokens[index + 1].type = "ASSIGN"
-            elif tokens[index].text == "metric" and [t.type for t in tokens[index + 1 : index + 3]] == ["NAME", "EQUALS"]:
-                tokens[index].type, tokens[index + 2].type = "METRIC", "ASSIGN"
-        elif tokens[index].type == "LPAR":
-            end = end_of_names(self.tokens, index, rest=True)
-            if end and tokens[end].type == "EQUALS":
-                tokens[index].type = "LPAR_NAMES"
-                tokens[end].type = "ASSIGN"
-        elif [t.type for t in tokens[index : index + 2]] == ["MINUS", "MINUS"] and tokens[index].end == tokens[index + 1].start:
-            tokens[index].type = "TIMES"  # a comment of SQL, not twice a sign: no statement can begin so
-
-    def _binders(self, index: int) -> None:
-        """Retypes the `in` of `repeat i in` and the first bracket and the `in` of `repeat (i, (a, b)) in`; `index` is after the keyword."""
+    def _loop_head(self, kind: str, index: int) -> None:
+        """Retypes the `in` of `repeat i in`, the first bracket and the `in` of `repeat (i, (a, b)) in`, and the states of a `scan`; `index`
+        is after the keyword."""
+        if kind == "SCAN":
+            mark_states(self.tokens, index)
+            return
         tokens, index = self.tokens, self._next(index)
         if tokens[index].type not in ("NAME", "LPAR"):
             return
@@ -196,38 +174,11 @@ class _Filter:
         elif token.type == "COMMA" and self.open:
             self.open[-1].flow = False
         elif token.type == "EQUALS" and self.out and self.out[-1].text == "tie":
-            self._path(index + 1)
-
-    def _path(self, index: int) -> None:
-        """Makes one token of a path of labels after `tie=`, if it is not a dotted name already: `model.layers.0.attn`."""
-        tokens, end = self.tokens, index
-        while tokens[end].type in _IN_PATH and (end == index or tokens[end].start == tokens[end - 1].end):
-            end += 1
-        found = tokens[index:end]
-        if any(token.type not in ("NAME", "DOT") for token in found) and found[-1].type != "DOT":
-            text = "".join(token.text for token in found)
-            tokens[index:end] = [Token("PATH", text, found[0].start, found[-1].end)]
-
-    def _states(self, index: int) -> None:
-        """Retypes the `=` of each `name = start` in `scan (h = start, c = start)`; `index` is after the keyword."""
-        tokens = self.tokens
-        depth = 0
-        for at in range(index, len(tokens) - 1):
-            kind = tokens[at].type
-            if kind in CLOSER_OF:
-                depth += 1
-            elif kind in OPENER_OF:
-                depth -= 1
-            elif depth == 1 and kind == "EQUALS" and tokens[at - 1].type == "NAME":
-                before = next(t.type for t in reversed(tokens[: at - 1]) if t.type != "NL")
-                if before in ("LPAR", "COMMA"):
-                    tokens[at].type = "ASSIGN"
-            if depth <= 0 or kind == "SEMICOLON":
-                return
+            join_path(self.tokens, index + 1)
 
     def _special(self, index: int, token: Token, last: str) -> None:
         if last in _STARTS:
-            self._statement_start(index)
+            mark_statement_start(self.tokens, index)
         kind = token.type
         if kind in _BEFORE_VALUE and (not self.open or self.open[-1].token.type == "LBRACE"):
             self.value = True
@@ -246,7 +197,7 @@ class _Filter:
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
         elif kind in _LOOPS:
-            (self._states if kind == "SCAN" else self._binders)(index + 1)
+            self._loop_head(kind, index + 1)
         elif kind == "IF":
             self.choices += 1
             self._check_nesting(token)
@@ -262,7 +213,7 @@ class _Filter:
 
     def _is_label(self, index: int, token: Token) -> bool:
         """Whether a keyword is the label with which a path begins, `out.weight`."""
-        return token.type in _LABELS and self.tokens[self._next(index + 1)].type == "DOT"
+        return token.type in LABELS and self.tokens[self._next(index + 1)].type == "DOT"
 
     def _number_in_path(self, index: int, token: Token) -> None:
         """Makes a dot and a name of the `.0` in `layers.0.weight`: a label may be a number."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from . import comma_errors, errors, foreign_forms
+from . import comma_errors, errors, foreign_forms, shape_errors, token_errors
 from .diagnostics.model import Diagnostic, Edit
 from .expected_tokens import STATEMENTS, VALUES, Stop, expected, found
 from .grammar import END, tables
-from .record import replace
 from .source import SourceFile
 from .tokens import Token
 
@@ -22,8 +21,6 @@ _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
-_LONGEST_SHAPE = 60
-"""The longest shape that is repeated in a help."""
 _FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=false`"
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
 
@@ -39,44 +36,6 @@ def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozense
         if problem is not None:
             return problem
     return expected(stop)
-
-
-_MEANT = {"SINGLE_QUOTED": {"STRING"}, "BAD_ARROW": {"ARROW"}}
-"""For text that is no token, the tokens that may be meant."""
-
-
-def _lexical(stop: Stop) -> Diagnostic | None:
-    """The error for text that is not a token. It has an edit only if the intended token may stand here."""
-    problem, meant, previous = _no_token(stop), _MEANT.get(stop.token.type), stop.previous
-    apart = previous is None or previous.end < stop.token.start or not previous.text.isidentifier()
-    following = stop.tokens[min(stop.at + 1, len(stop.tokens) - 1)]
-    apart = apart and not (following.type.endswith(("DOT", "NUMBER")) and following.start == stop.token.end)
-    if stop.token.type == "BAD_NUMBER":
-        meant = {"DIMS"} if "x" in stop.token.text.lower() else {"NUMBER"}
-    if problem is None or meant is None or (apart and meant & stop.possible):
-        return problem
-    return replace(problem, edits=())
-
-
-def _no_token(stop: Stop) -> Diagnostic | None:
-    token, span = stop.token, stop.span
-    match token.type:
-        case "STRAY" | "QUESTION":
-            again, words = stop.tokens[stop.at + 1], stop.possible if "ARROW" not in stop.possible else ()
-            if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
-                return errors.stray_character(stop.between(token.start, again.end), token.text + again.text, words)
-            return errors.stray_character(span, token.text, words)
-        case "UNTERMINATED_STRING":
-            return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))
-        case "SINGLE_QUOTED":
-            return errors.single_quotes(span)
-        case "BAD_NUMBER":
-            return errors.bad_number(span, token.text)
-        case "BAD_ARROW":
-            return errors.bad_arrow(span, token.text)
-        case "SEMICOLON":
-            return errors.syntax(span, "unexpected `;` inside brackets", help=("close the brackets before the `;`",))
-    return None
 
 
 def _keyword_as_name(stop: Stop) -> Diagnostic | None:
@@ -282,54 +241,6 @@ def _body(stop: Stop) -> Diagnostic | None:
     return None
 
 
-def _shape(stop: Stop) -> Diagnostic | None:
-    """`input (3, 224)`: a shape in parentheses."""
-    if stop.opener is None or stop.token.type != "COMMA" or stop.before_opener is None:
-        return None
-    if stop.opener.type != "LPAR" or stop.before_opener.type not in ("INPUT", "PARAM", "IS"):
-        return None
-    start, end = stop.opener.start, stop.closing
-    items = stop.source.text[start + 1 : end - 1]
-    written = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
-    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items and "->" not in items and "..." not in items else ()
-    return errors.syntax(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{written}`",), edits=edits)
-
-
-def _sizes(stop: Stop) -> Diagnostic | None:
-    """`input 3,224,224`: a shape with commas."""
-    if (
-        stop.token.type != "COMMA"
-        or stop.opener is not None
-        or len(stop.before) < 2
-        or stop.before[-2].type not in ("INPUT", "PARAM", "IS")
-    ):
-        return None
-    at = stop.at - 1
-    while stop.tokens[at].type == "NUMBER" and stop.tokens[at + 1].type == "COMMA" and stop.tokens[at + 2].type == "NUMBER":
-        at += 2
-    first, last = stop.tokens[stop.at - 1], stop.tokens[at]
-    sizes = "x".join(token.text for token in stop.tokens[stop.at - 1 : at + 1 : 2])
-    if last is first or len(sizes) > _LONGEST_SHAPE:
-        return None
-    edit = Edit(stop.between(first.start, last.end), sizes)
-    return errors.syntax(stop.span, "the sizes of a shape are separated by `x`, not by commas", help=(f"write `{sizes}`",), edits=(edit,))
-
-
-def _number_as_stage(stop: Stop) -> Diagnostic | None:
-    """`input 3 -> 2 -> 1`, and a statement that begins with a shape."""
-    if stop.token.type not in ("NUMBER", "DIMS"):
-        return None
-    if stop.token.type == "NUMBER" and stop.previous is not None and stop.previous.type == "ARROW":
-        written = f"dense {stop.token.text}"
-        help = f"name the operator, for a layer of {stop.token.text} units: `-> {written}`"
-        edit = Edit(stop.span, written, safe=False)
-        return errors.syntax(stop.span, f"expected a stage after `->`, found {found(stop)}", help=(help,), edits=(edit,))
-    if stop.token.type == "DIMS" and stop.at_start:
-        help = f"declare a tensor of this shape: `x = input {stop.token.text}`, or `w = param {stop.token.text} as w`"
-        return errors.syntax(stop.span, f"a statement cannot begin with the shape {found(stop)}", help=(help,))
-    return None
-
-
 def _value_as_pipeline(stop: Stop) -> Diagnostic | None:
     """`sizes = [1, 2]`: a compile-time value without `let`."""
     if (
@@ -424,7 +335,7 @@ def _state(stop: Stop) -> Diagnostic | None:
 
 
 _SPECIAL = (
-    _lexical, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label, _shape, _sizes, _number_as_stage,
-    _value_as_pipeline, _operator_first, *comma_errors.EXPLAINED, _declared_in, _state, _equals, _arrow, _operator, _body,
-    _space_before_index, _missing_arrow,
+    *token_errors.EXPLAINED, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label,
+    *shape_errors.EXPLAINED, _value_as_pipeline, _operator_first, *comma_errors.EXPLAINED, _declared_in, _state, _equals, _arrow,
+    _operator, _body, _space_before_index, _missing_arrow,
 )  # fmt: skip

@@ -107,10 +107,36 @@ class TrainingAnalysis(Record):
     digests: tuple[str, ...] = ()
 
 
+class ParsedSpec(Record):
+    """A text that has been parsed, with the context of its models and train sections. `path` is where the text was read from: files that it
+    uses are found relative to it. `whole` has what other models of the file have found."""
+
+    file: ast.File
+    source: SourceFile
+    problems: list[Diagnostic]
+    choice: Choice
+    path: str | None = None
+    whole: WholeFile | None = None
+
+    def make_loader(self) -> Loader:
+        """The loader of the whole file, or a new one."""
+        return Loader(self.source, self.path, self.choice.allow_paths) if self.whole is None else self.whole.loader
+
+    @property
+    def definitions(self) -> Definitions | None:
+        """The definitions of the whole file, if several models share them."""
+        return None if self.whole is None else self.whole.definitions
+
+
+def parse_spec(source: SourceFile, choice: Choice, path: str | None = None) -> ParsedSpec:
+    """Parses a text. Its syntax errors are in `problems`."""
+    file, problems = parse(source)
+    return ParsedSpec(file, source, problems, choice, path)
+
+
 def analyse_training(source: SourceFile, choice: Choice, path: str | None = None, section: str | None = None) -> TrainingAnalysis:
     """Parses, and elaborates one train section with its model: `section`, the only one, or that for the model of the choice."""
-    file, problems = parse(source)
-    return elaborate_section(file, source, problems, choice, path, section)
+    return elaborate_section(parse_spec(source, choice, path), section)
 
 
 def read_and_analyse_training(
@@ -124,33 +150,17 @@ def read_and_analyse_training(
     return analyse_training(source, choice, path, section)
 
 
-def elaborate_section(
-    file: ast.File,
-    source: SourceFile,
-    problems: list[Diagnostic],
-    choice: Choice,
-    path: str | None,
-    section: str | None,
-    whole: WholeFile | None = None,
-) -> TrainingAnalysis:
-    """The second half of `analyse_training`, for a text that has been parsed."""
-    found = _elaborated_section(file, source, problems, choice, path, section, whole)
-    return _elaborated_section(file, source, problems, choice, path, section, whole) if load_unknown(found.diagnostics) else found
+def elaborate_section(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
+    """The second half of `analyse_training`."""
+    found = _elaborate_section_once(parsed, section)
+    return _elaborate_section_once(parsed, section) if load_unknown(found.diagnostics) else found
 
 
-def _elaborated_section(
-    file: ast.File,
-    source: SourceFile,
-    problems: list[Diagnostic],
-    choice: Choice,
-    path: str | None,
-    section: str | None,
-    whole: WholeFile | None,
-) -> TrainingAnalysis:
-    loader = Loader(source, path, choice.allow_paths) if whole is None else whole.loader
+def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
+    loader, choice = parsed.make_loader(), parsed.choice
     made = elaborate_training(
-        file,
-        source,
+        parsed.file,
+        parsed.source,
         section=section,
         loader=loader,
         arrays=loader.array,
@@ -159,11 +169,11 @@ def _elaborated_section(
         params=choice.params,
         dims=choice.dims,
         precision=choice.precision,
-        definitions=None if whole is None else whole.definitions,
+        definitions=parsed.definitions,
     )
     if made.training is not None:
         _verify(made.training.program)
-    diagnostics = tuple(sort_and_dedupe([*problems, *made.diagnostics]))
+    diagnostics = tuple(sort_and_dedupe([*parsed.problems, *made.diagnostics]))
     failed = any(d.severity == "error" for d in diagnostics)
     return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
 
@@ -180,39 +190,20 @@ def read_and_analyse(read: Callable[[], tuple[SourceFile, str | None]], choice: 
 def analyse(source: SourceFile, choice: Choice, path: str | None = None, *, index: bool = False) -> Analysis:
     """Parses and elaborates. `path` is where the text was read from: files that it uses are found relative to it. `index` asks for the
     index of names and stages."""
-    file, problems = parse(source)
-    return elaborate_file(file, source, problems, choice, path, index=index)
+    return elaborate_model(parse_spec(source, choice, path), index=index)
 
 
-def elaborate_file(
-    file: ast.File,
-    source: SourceFile,
-    problems: list[Diagnostic],
-    choice: Choice,
-    path: str | None = None,
-    *,
-    index: bool = False,
-    whole: WholeFile | None = None,
-) -> Analysis:
-    """The second half of `analyse`, for a text that has been parsed with these `problems`. `whole` has what other models of the file have
-    found. Only a name that is unknown makes netc look for the plugins of installed packages."""
-    found = _elaborated(file, source, problems, choice, path, index, whole)
-    return _elaborated(file, source, problems, choice, path, index, whole) if load_unknown(found.diagnostics) else found
+def elaborate_model(parsed: ParsedSpec, *, index: bool = False) -> Analysis:
+    """The second half of `analyse`. Only a name that is unknown makes netc look for the plugins of installed packages."""
+    found = _elaborate_model_once(parsed, index)
+    return _elaborate_model_once(parsed, index) if load_unknown(found.diagnostics) else found
 
 
-def _elaborated(
-    file: ast.File,
-    source: SourceFile,
-    problems: list[Diagnostic],
-    choice: Choice,
-    path: str | None,
-    index: bool,
-    whole: WholeFile | None,
-) -> Analysis:
-    loader = Loader(source, path, choice.allow_paths) if whole is None else whole.loader
+def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
+    loader, choice = parsed.make_loader(), parsed.choice
     made = elaborate(
-        file,
-        source,
+        parsed.file,
+        parsed.source,
         loader=loader,
         arrays=loader.array,
         foreign=foreign_names,
@@ -221,14 +212,14 @@ def _elaborated(
         dims=choice.dims,
         index=index,
         precision=choice.precision,
-        definitions=None if whole is None else whole.definitions,
+        definitions=parsed.definitions,
     )
     found = made.diagnostics
-    if any(d.severity == "error" for d in problems):  # what could not be read may be what uses it
+    if any(d.severity == "error" for d in parsed.problems):  # what could not be read may be what uses it
         found = [d for d in found if not d.code.startswith("unused-")]
     if made.program is not None:
         _verify(made.program)
-    diagnostics = tuple(sort_and_dedupe([*problems, *found]))
+    diagnostics = tuple(sort_and_dedupe([*parsed.problems, *found]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else made.program, diagnostics, tuple(loader.sources), made.index, tuple(loader.digests))
 
@@ -247,29 +238,19 @@ def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
         source, path = read()
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
-    file, problems = parse(source)
-    names = complete_models(file)
+    parsed = parse_spec(source, choice, path)
+    parsed = replace(parsed, whole=WholeFile(parsed.file, source, choice, path))
+    names = complete_models(parsed.file)
     wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
-    whole = WholeFile(file, source, choice, path)
-    return [
-        *(elaborate_file(file, source, problems, one, path, whole=whole) for one in wanted),
-        *check_sections(file, source, problems, choice, path, whole),
-    ]
+    return [*(elaborate_model(replace(parsed, choice=one)) for one in wanted), *check_sections(parsed)]
 
 
-def check_sections(
-    file: ast.File,
-    source: SourceFile,
-    problems: list[Diagnostic],
-    choice: Choice,
-    path: str | None = None,
-    whole: WholeFile | None = None,
-) -> Iterator[Analysis]:
+def check_sections(parsed: ParsedSpec) -> Iterator[Analysis]:
     """What is wrong with each train section, its settings included. PyTorch, which knows the optimizers, is imported only if there is
     one."""
-    for section in sections_of(file):
+    for section in sections_of(parsed.file):
         from .training.session import check_section
 
-        made = elaborate_section(file, source, problems, choice, path, section_name(section), whole)
+        made = elaborate_section(parsed, section_name(section))
         found = [] if made.training is None else check_section(made.training)
         yield Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)

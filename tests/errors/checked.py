@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netc.analysis import Analysis, analyse_training, check_sections, read_and_analyse
+from netc.analysis import Analysis, analyse_training, check_sections, parse_spec, read_and_analyse
 from netc.cli.reading import reader
 from netc.compiler.ir.training import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
-from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.streams import prove_causal
 from netc.training.opening import Asked, open_data
@@ -30,8 +29,7 @@ def checked(path: Path) -> Analysis:
     choice = chosen(text)
     read = reader(str(path), None)
     model = read_and_analyse(read, choice)
-    file, problems = parse(model.sources[0])
-    sections = [d for one in check_sections(file, model.sources[0], problems, choice, str(path)) for d in one.diagnostics]
+    sections = [d for one in check_sections(parse_spec(model.sources[0], choice, str(path))) for d in one.diagnostics]
     sections += _of_data(analyse_training(model.sources[0], choice, str(path)).training, path)
     if model.program is not None:
         causal = [value for option, value in words_of(text) if option == "--causal"]

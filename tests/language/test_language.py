@@ -29,12 +29,11 @@ import torch
 from case_ids import case_id, digest
 
 import netc
-from netc.analysis import Analysis, Choice, analyse, check_sections
+from netc.analysis import Analysis, Choice, analyse, check_sections, parse_spec
 from netc.api import model_of
 from netc.cli.values import parse_constant
 from netc.compiler.analysis.parameters import count, parameters
 from netc.compiler.elaborate.program.options import NAME
-from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
@@ -131,8 +130,7 @@ def claimed_facts(text: str) -> dict[str, list[str]]:
 def with_sections(source: SourceFile, choice: Choice, path: str) -> Analysis:
     """The analysis of the model, with the diagnostics of train sections too."""
     model = analyse(source, choice, path)
-    file, problems = parse(source)
-    found = [d for one in check_sections(file, source, problems, choice, path) for d in one.diagnostics]
+    found = [d for one in check_sections(parse_spec(source, choice, path)) for d in one.diagnostics]
     return replace(model, diagnostics=(*model.diagnostics, *(d for d in found if d not in model.diagnostics)))
 
 

@@ -20,7 +20,7 @@ from .iteration_bodies import steps_of, with_templates
 from .labels import unlabelled
 from .loops import Repeated, repeated
 from .scans import scanned
-from .stages import Callees, as_activation, constant_of, named_operands, stage_of
+from .stages import Callees, constant_of, named_operands, stage_of
 from .tree import (
     Assign,
     Binary,
@@ -28,7 +28,6 @@ from .tree import (
     Chain,
     Declaration,
     Given,
-    Group,
     Growing,
     InMode,
     InTraining,
@@ -39,7 +38,6 @@ from .tree import (
     Picked,
     Prefix,
     Ref,
-    Scanned,
     Shared,
     SharedStage,
     Stage,
@@ -49,9 +47,18 @@ from .tree import (
     is_within,
     renumber_tensors,
 )
-
-LONGEST = 3
-"""The number of stages that may be written inside of an operand or a tuple."""
+from .tree_queries import (
+    LONGEST,
+    apply_stage,
+    begins_with_tuple,
+    count_stages,
+    extend_chain,
+    has_keys,
+    has_main_result,
+    is_arithmetic,
+    is_short,
+    is_stage,
+)
 
 
 class GraphBody:
@@ -102,7 +109,7 @@ class GraphBody:
             elif node.carried is None:
                 self._grow(node)
             else:
-                self._define(node.outputs, _extended(self.taken(node.inputs[node.carried]), self._loop(node)))
+                self._define(node.outputs, extend_chain(self.taken(node.inputs[node.carried]), self._loop(node)))
 
     def _declare_inputs(self) -> None:
         inputs = self.graph.inputs
@@ -158,7 +165,7 @@ class GraphBody:
 
     def _write_stage(self, stage: str | SharedStage) -> None:
         """Writes what is still to be written with a stage, as its parameter is read: the stage comes before."""
-        pending = {key for key, tree in self.pending.items() if is_within(tree, lambda part: _is_stage(part, stage))}
+        pending = {key for key, tree in self.pending.items() if is_within(tree, lambda part: is_stage(part, stage))}
         for value in (v for node in self.graph.nodes for v in node.outputs) if pending else ():
             if id(value) in pending:
                 self.named(value)
@@ -203,7 +210,7 @@ class GraphBody:
         if isinstance(found, Chain) and found.head == head:
             del self.pending[id(training)]
             return Chain(head, (InTraining(Chain(Given(), found.stages)),))
-        return _extended(head, InTraining(self.named(training)))
+        return extend_chain(head, InTraining(self.named(training)))
 
     def _arithmetic(self, node: OpNode) -> Any:
         """The operator between its operands, if it has a symbol and no other arguments. A boolean, and a number that is not finite, have no
@@ -227,12 +234,12 @@ class GraphBody:
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
         if not own:
             return Chain(None, (stage,))
-        return _extended(self._head(inputs[:own]), stage)
+        return extend_chain(self._head(inputs[:own]), stage)
 
     def _grow(self, run: Repeated) -> None:
         """A loop whose result is a tuple: it gets a name."""
         loop = Loop(run.over, run.binders, Growing(run.stage), run.label, run.start)
-        tree = _extended(self._head(run.inputs), loop)
+        tree = extend_chain(self._head(run.inputs), loop)
         whole = Value(run.outputs[0].type, self.graph.span, "features")
         self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self.number(whole)
         self.statements.append(Assign((self.numbers[id(whole)],), tree))
@@ -253,12 +260,12 @@ class GraphBody:
         if isinstance(run.stage, Body):
             body = self._iteration(run, run.stage, [given.number if isinstance(given, Ref) else None for given in items])
         elif passed is None:
-            body = _on(items, run.stage)
+            body = apply_stage(items, run.stage)
         else:
             name, taken = passed
             *items, last = (items[at] for at in taken.inputs)
             stage = replace(run.stage, tensors=((name, last),), label=None if name.results == 1 else "_")
-            body = _on(items, stage) if name.results == 1 else Picked(_on(items, stage), taken.results[0], name.results)
+            body = apply_stage(items, stage) if name.results == 1 else Picked(apply_stage(items, stage), taken.results[0], name.results)
         return Loop(run.over, run.binders, body, run.label, run.start)
 
     def _iteration(self, run: Repeated, body: Body, inputs: Sequence[int | None]) -> Any:
@@ -276,10 +283,10 @@ class GraphBody:
     def _define(self, outputs: Sequence[Value | None], tree: Any) -> None:
         """Gives the results of a tree to what uses them; None is a result that no value is."""
         used = [v for v in outputs if v is not None and self.uses.get(id(v))]
-        if not used and is_within(tree, _has_keys):
+        if not used and is_within(tree, has_keys):
             self.statements.append(Assign((None,) * len(outputs), tree))  # for its keys
             return
-        if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and _has_main_result(tree)):
+        if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and has_main_result(tree)):
             numbers = tuple(self.number(v) if v in used and v is not None else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
         elif used and self.uses.get(id(used[0])) == 1 and not isinstance(tree, (Param, Table)):
@@ -302,17 +309,17 @@ class GraphBody:
 
     def _argument(self, value: Value) -> Any:
         """The tensor as one that is given by name: a name, or arithmetic of names."""
-        return self.taken(value) if _is_arithmetic(self.pending.get(id(value), Given())) else self.named(value)
+        return self.taken(value) if is_arithmetic(self.pending.get(id(value), Given())) else self.named(value)
 
     def _tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
         """The tensors as a tuple. If they are long together, the computed ones get names. So does a pipeline that begins with a tuple,
         because nested tuples are hard to read: the decoder of a U-Net would be one expression."""
         for value in inputs:
-            if _begins_with_tuple(self.pending.get(id(value))):
+            if begins_with_tuple(self.pending.get(id(value))):
                 self.named(value)
         pending = [self.pending[id(value)] for value in inputs if id(value) in self.pending]
-        if len(pending) > 1 and sum(map(_stages, pending)) > LONGEST:
-            return tuple(self.named(value) if _stages(self.pending.get(id(value))) > 1 else self.taken(value) for value in inputs)
+        if len(pending) > 1 and sum(map(count_stages, pending)) > LONGEST:
+            return tuple(self.named(value) if count_stages(self.pending.get(id(value))) > 1 else self.taken(value) for value in inputs)
         return tuple(self.operand(value) for value in inputs)
 
     def named(self, value: Value) -> Ref:
@@ -339,83 +346,3 @@ def _uses(graph: Graph) -> dict[int, int]:
     for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs, *(graph.training_outputs or ())):
         found[id(value)] = found.get(id(value), 0) + 1
     return found
-
-
-def _extended(head: Any, stage: Any) -> Chain:
-    if not isinstance(head, Chain):
-        return Chain(head, (stage,))
-    last = head.stages[-1]
-    if isinstance(stage, Stage) and isinstance(last, Stage) and as_activation(stage, last):
-        with_it = Stage(last.callee, last.arguments, last.tensors, stage.callee, last.label)
-        return Chain(head.head, (*head.stages[:-1], with_it))
-    return Chain(head.head, (*head.stages, stage))
-
-
-def _on(items: Sequence[Any], stage: Any) -> Chain:
-    return Chain(TupleOf(tuple(items)) if len(items) > 1 else items[0], (stage,))
-
-
-def _has_main_result(tree: Any) -> bool:
-    """Whether only the first result is passed on, unless all are unpacked."""
-    from ...ops import Operator
-
-    if isinstance(tree, Chain) and isinstance(tree.stages[-1], Scanned):
-        return len(tree.stages[-1].results) == 1
-    if not isinstance(tree, Chain) or not isinstance(tree.stages[-1], Stage):
-        return False
-    callee = tree.stages[-1].callee
-    return isinstance(callee, str) and Operator.registry[callee].extras
-
-
-def _has_label(part: Any) -> bool:
-    return bool(getattr(part, "label", None))
-
-
-def _has_keys(part: Any) -> bool:
-    """Whether the tree may have parameters of its own: a stage with a label, or a use of a shared one."""
-    return _has_label(part) or (isinstance(part, Stage) and isinstance(part.callee, SharedStage))
-
-
-def _is_stage(part: Any, stage: str | SharedStage) -> bool:
-    """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared one."""
-    used = part.callee if isinstance(part, Stage) and isinstance(part.callee, SharedStage) else None
-    if isinstance(stage, str):
-        label = (getattr(part, "label", None) or "") if used is None else used.label
-        return label != "" and stage.startswith(label)
-    return used == stage
-
-
-def _begins_with_tuple(tree: Any) -> bool:
-    return isinstance(tree, Chain) and isinstance(tree.head, TupleOf)
-
-
-def is_short(tree: Any) -> bool:
-    """Whether the tree may be written inside of another one."""
-    return _stages(tree) <= LONGEST
-
-
-def _is_arithmetic(tree: Any) -> bool:
-    """Whether the tree has no pipeline in it."""
-    match tree:
-        case Binary(_, left, right):
-            return _is_arithmetic(left) and _is_arithmetic(right)
-        case Prefix(_, operand):
-            return _is_arithmetic(operand)
-    return isinstance(tree, (Ref, Given, Literal))
-
-
-def _stages(tree: Any) -> int:
-    match tree:
-        case Chain(head, stages):
-            return _stages(head) + sum(
-                LONGEST if isinstance(s, (Loop, Scanned)) else len(s.stages) if isinstance(s, Group) else 1 for s in stages
-            )
-        case TupleOf(items):
-            return sum(map(_stages, items))
-        case Binary(_, left, right):
-            return _stages(left) + _stages(right) + 1
-        case Prefix(_, operand):
-            return _stages(operand)
-        case Declaration():
-            return LONGEST + 1
-    return 0

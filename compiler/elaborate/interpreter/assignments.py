@@ -15,8 +15,9 @@ from ...ir.types import BATCH
 from ...ir.values import TupleSlice, Value, as_list, flat
 from ..index import Recorder
 from ..limits import check_tuple
+from ..scopes.body_tensors import name_tensor, name_tuple
 from ..scopes.failures import AlreadyReported, Failure
-from ..scopes.scope import UNNEEDED, Binding, Entity, Scope, name_tensor, name_tuple
+from ..scopes.scope import UNNEEDED, Binding, Entity, Scope
 from ..scopes.values import (
     UNKNOWN,
     Flow,

@@ -13,9 +13,10 @@ from ...errors.arguments import MissingArgument
 from ...errors.structure import ModelAsStage
 from ...ir.graph import OpNode, SharedModule
 from ...ir.values import Value
+from ..scopes.body_tensors import name_tensor, with_named_sizes
 from ..scopes.failures import Failure
 from ..scopes.memo import Entry
-from ..scopes.scope import GIVEN, BlockDef, Scope, name_tensor, with_named_sizes
+from ..scopes.scope import GIVEN, BlockDef, Scope
 from ..scopes.values import UNKNOWN, Absent, Flow, TensorTuple, parts_of
 from .base import Interpreter, Part
 from .block_tensors import BlockTensors, assign, declared, split

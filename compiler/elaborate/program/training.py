@@ -35,9 +35,10 @@ from ...ir.walk import graphs, needed, symbol_values
 from ..interpreter.bodies import finish
 from ..interpreter.elaborator import Elaborator
 from ..interpreter.parameters import UNTRACED, BoundParameters
+from ..scopes.body_tensors import copied
 from ..scopes.failures import Failure
 from ..scopes.labels import LabelAllocator
-from ..scopes.scope import GraphFrame, Scope, copied
+from ..scopes.scope import GraphFrame, Scope
 from ..scopes.values import UNKNOWN, TensorTuple, tensors, without_empty
 from ..session import ElaborationSession
 from .build import ModelBody, elaborate_model, output_names

@@ -21,10 +21,10 @@ from ...binding.declarations import declared_names
 from ...dims import SymDim
 from ...errors.names import BoundTwice
 from ...ir.graph import Graph, SharedModule
-from ...ir.origins import Origin, TracedInt, has_origin, origin_key, origin_of
-from ...ir.reals import named
+from ...ir.origins import TracedInt, has_origin, origin_key, origin_of
 from ...ir.values import Parts, TupleSlice, Value, ValueTuple
 from ...ops.base import strict_key
+from .body_tensors import copied, with_named_sizes
 from .failures import Failure
 from .labels import LabelAllocator
 from .ties import PendingNorms, PendingTie
@@ -320,38 +320,6 @@ class GraphFrame:
 def _from_end(values: Sequence[Value]) -> range:
     """Numbers for the tensors of a tuple: those at its end are the same however long it is."""
     return range(-len(values), 0)
-
-
-def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:
-    """An input of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only if it could be
-    another: axes of 1 broadcast. `key`: its number among the body's own inputs, or the name of a captured one."""
-    inner = copied(outer)
-    shape = list(outer.type.shape)
-    for axis, size in enumerate(shape):
-        if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
-            name = f"{owner}[{key}].{axis}"
-            shape[axis] = named(size, name)
-            origins[name] = Origin("", int(size), None, None, inner, axis)
-    inner.type = outer.type.with_shape(tuple(shape))
-    return inner
-
-
-def copied(outer: Value) -> Value:
-    """A tensor of the same type."""
-    return Value(outer.type, outer.span, outer.name, outer.spatial, outer.weak)
-
-
-def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
-    """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
-    if not value.name or value.borrowed:
-        value.name, value.axes, value.borrowed = name, axes, False
-
-
-def name_tuple(name: str, value: TensorTuple) -> None:
-    """The same for what is left of a tuple."""
-    match value.parts:
-        case (TupleSlice(of),) if not of.name or of.borrowed:
-            of.name, of.borrowed = name, False
 
 
 def trace_of(scope: Scope) -> tuple[CallSite, ...]:

@@ -20,6 +20,7 @@ from .dimensions import Dimensions
 from .emitter import Emitter, ranged
 from .loop_counts import LoopCondition
 from .loops import looped
+from .name_uses import NameUses
 from .reading import attributes
 from .scopes import Names
 from .shapes import dims_of
@@ -44,7 +45,7 @@ class GraphImporter(Protocol):
     model: onnx.ModelProto
     dimensions: Dimensions
     emit: Emitter
-    used: dict[str, int]
+    uses: NameUses
 
     @property
     def version(self) -> int: ...
@@ -63,7 +64,7 @@ class Control:
         self.importer, self.node, self.names, self.depth = importer, node, names, depth
         self.graphs: dict[str, onnx.GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
         self.emit = importer.emit
-        used = [importer.used.get(name, 0) > 0 for name in node.output]
+        used = [importer.uses.count(name) > 0 for name in node.output]
         given = [names[name] for name in node.input]
         self.broken = any(isinstance(item, Broken) for item in given)
         self.site = Site(node.op_type, given, attributes(node), importer.version, importer.emit, used)

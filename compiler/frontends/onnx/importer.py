@@ -29,7 +29,9 @@ from .dimensions import Dimensions, guesses
 from .emitter import Emitter
 from .float_forms import FORMS
 from .fold import folded
+from .function_nodes import fill_attributes
 from .modules import Modules
+from .name_uses import NameUses
 from .names import Identifiers
 from .order import needed_in_order
 from .quantized import WHY as QUANTIZED
@@ -69,9 +71,7 @@ class Importer:
         self.emit = Emitter(_title(model.graph.name), dimensions.declared.facts)
         self.emit.producer = model.producer_name
         self.modules = Modules()
-        self.used: dict[str, int] = {}
-        self.takers: dict[str, onnx.NodeProto] = {}
-        """For each name, one of the nodes that take it."""
+        self.uses = NameUses()
         self.count = 0
         self.stored = 0
         """The bytes of the file's own constants."""
@@ -88,7 +88,7 @@ class Importer:
         names = Names()
         self.initialisers(graph, names)
         self._inputs(graph, names)
-        self._count_uses(graph)
+        self.uses.add_graph(graph)
         self.nodes(graph.node, [o.name for o in graph.output], names, 0)
         self._outputs(graph, names)
 
@@ -140,17 +140,6 @@ class Importer:
         value = self.emit.builder.input(type_, taken.unique(info.name, "input"))
         self.emit.called[id(value)] = info.name
         return value
-
-    def _count_uses(self, graph: onnx.GraphProto) -> None:
-        for node in graph.node:
-            for name in node.input:
-                self.used[name] = self.used.get(name, 0) + 1
-                self.takers[name] = node
-            for attribute in node.attribute:
-                for inner in (attribute.g, *attribute.graphs):
-                    self._count_uses(inner)
-        for output in graph.output:
-            self.used[output.name] = self.used.get(output.name, 0) + 2
 
     def _outputs(self, graph: onnx.GraphProto, names: Names) -> None:
         taken = Identifiers()
@@ -264,8 +253,8 @@ class Importer:
 
     def _follows(self, node: onnx.NodeProto, names: Names) -> tuple[str, Item]:
         output = node.output[0] if node.output else ""
-        taker = self.takers.get(output)
-        if taker is None or self.used.get(output) != 1 or len(taker.input) != 2:
+        taker = self.uses.find_only_reader(output)
+        if taker is None or len(taker.input) != 2:
             return "", None
         other = taker.input[1 if taker.input[0] == output else 0]
         return taker.op_type, names.own.get(other)
@@ -278,8 +267,8 @@ class Importer:
             if made is not None:
                 self._count_folded(made)
                 return [derived(node, given, a, n) for n, a in enumerate(made)]
-        used = [self.used.get(name, 0) > 0 for name in node.output]
-        alone = [self.used.get(name, 0) == 1 for name in node.input]
+        used = [self.uses.count(name) > 0 for name in node.output]
+        alone = [self.uses.count(name) == 1 for name in node.input]
         site = Site(node.op_type, inputs, attributes(node), self.version, self.emit, used, alone, follows)
         if node.domain in STANDARD:
             if node.op_type in ("Shape", "Size") and isinstance(inputs[0], Value):
@@ -343,10 +332,8 @@ class Importer:
         for formal, actual in zip(function.input, [*node.input, *[""] * len(function.input)], strict=False):
             inner[formal] = names[actual]
         given = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
-        nodes = [_with_attributes(n, given) for n in function.node]
-        for one in nodes:
-            for name in one.input:
-                self.used[name] = self.used.get(name, 0) + 2
+        nodes = [fill_attributes(n, given) for n in function.node]
+        self.uses.add_nodes(nodes)
         wanted = [inside if outside else "" for inside, outside in zip(function.output, node.output, strict=False)]
         self.nodes(nodes, [name for name in wanted if name], inner, depth + 1)
         return [inner[name] for name in wanted]
@@ -369,23 +356,6 @@ class Attempt:
 def _problem(refused: ImportRefused) -> object:
     """What could not be proved of sizes, if that is why."""
     return getattr(refused.__cause__, "problem", None)
-
-
-def _with_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
-    """A node of a function, with the attributes of the call."""
-    if not any(a.ref_attr_name for a in node.attribute):
-        return node
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    del copy.attribute[:]
-    for attribute in node.attribute:
-        if not attribute.ref_attr_name:
-            copy.attribute.append(attribute)
-        elif attribute.ref_attr_name in given:
-            made = copy.attribute.add()
-            made.CopyFrom(given[attribute.ref_attr_name])
-            made.name = attribute.name
-    return copy
 
 
 def _shape_of(site: Site, x: Value) -> Item:

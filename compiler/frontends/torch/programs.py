@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from string import ascii_uppercase
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 from torch.fx import Node
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
@@ -32,18 +30,19 @@ from ..base import Imported, ImportFailed, Obstacle
 from ..builder import ImportRefused, nowhere
 from ..tidying.dead import count_operators, without_dead
 from . import aten as _aten  # noqa: F401  # registers the readers
+from .buffer_changes import describe_changes, describe_detached, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .definitions import with_definitions
 from .flat import flat_nodes
 from .folding import Constants
-from .keys import Keys, Stored, keys_of
+from .keys import Keys, keys_of
 from .modules import CallTree
 from .naming import input_name, output_names
 from .operators import dtype_of, is_empty
+from .placeholders import find_constants, find_stored, find_user_inputs, name_symbols
 from .reader import CallReader
 from .scope import ModelContext, UnknownValue
-from .sizes import Axis, Sizes, axis_of, conditions_of
+from .sizes import Sizes, conditions_of
 from .two_modes import both_modes
-from .views import is_in_place, same_memory
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _UNREACHED = "is read outside of the module that has it, where a spec cannot reach it"
@@ -66,7 +65,7 @@ def read_program(
     that its files may be read for names."""
     guards = [found for one in (program, training) if one is not None for found in _conditions(one, axes)]
     conditions = list({str(one): one for one in (*stated, *guards)}.values())
-    frozen = frozenset() if training is None else _frozen_statistics(training)
+    frozen = frozenset() if training is None else find_frozen_statistics(training)
     reading = _Reading(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
     apart = replace(reading, apart=True) if reading.differ(program) else None
     try:
@@ -105,27 +104,27 @@ class _Reading(Record):
                 raise failed.in_training() from None
             made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
             verify(made)
-            notes = (*notes, *_detached(training))
+            notes = (*notes, *describe_detached(training))
         return replace(_with_weights(made, program, notes), widened=True, stated=self.stated)
 
     def differ(self, program: ExportedProgram) -> bool:
         """Whether two calls of a module compute differently."""
         flat_nodes(program.graph_module)
         tree = CallTree(_body(with_definitions(program.graph_module)), self.name, self.aliases)
-        return bool(Keys(tree, _stored(program)).differing)
+        return bool(Keys(tree, find_stored(program)).differing)
 
     def graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
         flat_nodes(program.graph_module)
         nodes = with_definitions(program.graph_module)
-        inputs = _user_inputs(program)
-        names = _symbol_names(inputs, self.axes)
+        inputs = find_user_inputs(program)
+        names = name_symbols(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
         declared = declare(symbols, self.conditions, {})
-        counting = _counting(program, nodes) if train else set[Node]()
+        counting = find_step_counters(program, nodes) if train else set[Node]()
         body = [node for node in _body(nodes) if node not in counting]
         tree = CallTree(body, self.name, self.aliases)
-        keys, constants = Keys(tree, _stored(program), apart=self.apart), Constants(body, *_constants(program))
+        keys, constants = Keys(tree, find_stored(program), apart=self.apart), Constants(body, *find_constants(program))
         sizes = Sizes(names, declared.dims)
         frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
         reader = ModelContext(tree, keys, constants, sizes, declared.facts, nowhere(self.name), train, frozen, read_source=self.read_source)
@@ -135,7 +134,7 @@ class _Reading(Record):
         main.name_values()
         _finish(main, program, nodes)
         _check_arbitrary(reader, main.builder.graph)
-        reader.obstacles += _bad_labels(main.builder.graph) + _divided(main.builder.graph) + (_unheld(program) if train else [])
+        reader.obstacles += _bad_labels(main.builder.graph) + _divided(main.builder.graph) + (find_unheld_changes(program) if train else [])
         if reader.obstacles:
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
@@ -145,40 +144,7 @@ class _Reading(Record):
 
 
 def _conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
-    return conditions_of(program.range_constraints, _symbol_names(_user_inputs(program), axes))
-
-
-def _frozen_statistics(program: ExportedProgram) -> frozenset[str]:
-    """The running means of batch normalisations that are in evaluation while the model is in training."""
-    return frozenset(key for node, key in _running_means(program, flat_nodes(program.graph_module)) if not node.args[5])
-
-
-def _running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list[tuple[Node, str]]:
-    """The batch normalisations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
-    given."""
-    keys = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
-    calls = [node for node in nodes if str(node.target) == "aten.batch_norm.default"]
-    means = [(node, node.args[3]) for node in calls]
-    return [(node, keys[mean.name]) for node, mean in means if isinstance(mean, Node) and mean.name in keys]
-
-
-def _detached(program: ExportedProgram) -> list[str]:
-    """What users should know of tensors that the module takes out of the computation of gradients."""
-    nodes = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.detach.default"]
-    count = sum(node.meta["val"].is_floating_point() for node in nodes)
-    advice = "The spec does not: to train it, add `-> detach` to them."
-    return [f"The module detaches {count} tensor{'s' if count > 1 else ''}. {advice}"] if count else []
-
-
-def _counting(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
-    """The nodes that do nothing but count a step, as each batch normalisation does for each of its calls: the operator does it here."""
-    found = _placeholders(program)
-    specs = program.graph_signature.input_specs
-    counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
-    for node in nodes:
-        if is_in_place(node) and node.args[0] in counters:
-            counters.add(node)
-    return counters
+    return conditions_of(program.range_constraints, name_symbols(find_user_inputs(program), axes))
 
 
 def _body(nodes: Iterable[Node]) -> list[Node]:
@@ -195,52 +161,6 @@ def _computes(node: Node) -> bool:
     return not isinstance(value, torch.SymInt | torch.SymBool | torch.SymFloat | int | float | bool)
 
 
-# --- inputs ------------------------------------------------------------------------------------------------------------------
-
-
-def _placeholders(program: ExportedProgram) -> dict[str, Node]:
-    return {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
-
-
-def _user_inputs(program: ExportedProgram) -> list[Node | None]:
-    """The inputs of the caller, in order; None for those that are no tensors."""
-    found = _placeholders(program)
-    specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
-    nodes = [found.get(getattr(spec.arg, "name", "")) for spec in specs]
-    return [node if node is not None and isinstance(node.meta.get("val"), torch.Tensor) else None for node in nodes]
-
-
-def _symbol_names(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
-    """What each symbol of torch.export is."""
-    found: dict[str, Axis] = {}
-    tables = _flat_axes(axes) if axes is not None else [None] * len(inputs)
-    for node, table in zip(inputs, tables, strict=True):
-        if node is None:
-            continue
-        for axis, size in enumerate(node.meta["val"].shape):
-            symbol_of = axis_of(size.node.expr) if isinstance(size, torch.SymInt) else None
-            if symbol_of is not None and symbol_of[0] not in found:
-                taken = {one.name for one in found.values()}
-                given = (table or {}).get(axis)
-                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next(taken)), symbol_of[1])
-    return found
-
-
-def _next(taken: set[str]) -> str:
-    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in taken)
-
-
-def _flat_axes(axes: Any) -> list[Any]:
-    """One table for each tensor or other argument, in the order of the inputs."""
-    if isinstance(axes, dict) and all(isinstance(key, int) for key in axes):
-        return [axes]
-    if isinstance(axes, dict):
-        return [table for inner in axes.values() for table in _flat_axes(inner)]
-    if isinstance(axes, list | tuple):
-        return [table for inner in axes for table in _flat_axes(inner)]
-    return [None]
-
-
 def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
     taken: set[str] = set()
     for node in inputs:
@@ -249,33 +169,6 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
         fake = node.meta["val"]
         shape = tuple(main.model.sizes.dim(size) for size in fake.shape)
         main.env[node] = main.builder.input(TensorType(dtype_of(fake.dtype), shape), input_name(node.name, taken))
-
-
-# --- parameters and constants ------------------------------------------------------------------------------------------------
-
-
-def _stored(program: ExportedProgram) -> dict[Node, Stored]:
-    """What of the state dict the program reads."""
-    found = _placeholders(program)
-    state = program.state_dict
-    nodes: dict[Node, Stored] = {}
-    keys = keys_of(list(state), state)
-    for spec in program.graph_signature.input_specs:
-        key = spec.target
-        if key in state and spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
-            tensor = state[key]
-            is_buffer = spec.kind == InputKind.BUFFER
-            nodes[found[spec.arg.name]] = Stored(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
-    return nodes
-
-
-def _constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], dict[Node, str]]:
-    """The tensors that are no part of the state dict, and the names of those that are buffers."""
-    found = _placeholders(program)
-    targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
-    values = {node: program.constants.get(target) for node, target in targets.items()}
-    names = {node: target.rpartition(".")[2] for node, target in targets.items() if not target.startswith("lifted")}
-    return {node: value for node, value in values.items() if isinstance(value, torch.Tensor)}, names
 
 
 # --- outputs -----------------------------------------------------------------------------------------------------------------
@@ -335,46 +228,8 @@ def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, .
     names = keys_of(unread, state)
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
-    left = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *_changed(source))
+    left = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *describe_changes(source))
     return Imported(program, weights, (*left, *notes))
-
-
-def _changed(source: ExportedProgram) -> tuple[str, ...]:
-    """What of its state the module changes when it runs, which a spec does not."""
-    changed = sorted(_changes(source))
-    if not changed:
-        return ()
-    some = ", ".join(f"`{key}`" for key in changed[:5]) + (", ..." if len(changed) > 5 else "")
-    return (f"The module changes buffers when it runs, here they stay as they are: {some}.",)
-
-
-def _changes(source: ExportedProgram) -> dict[str, str]:
-    """The buffers that operators in place change, and the first operator that does."""
-    buffers = source.graph_signature.inputs_to_buffers
-    found: dict[str, str] = {}
-    for node in source.graph.nodes:
-        target = node.args[0] if is_in_place(node) else None
-        if isinstance(target, Node) and target.name in buffers:
-            found.setdefault(buffers[target.name], str(node.target))
-    return found
-
-
-def _unheld(source: ExportedProgram) -> list[Obstacle]:
-    """What a step of training changes by code of the module's own, or by layers whose results nothing reads."""
-    why = "is changed by {}, and a spec changes only the statistics of `batch_norm`"
-    changed = {key: why.format(name) for key, name in _changes(source).items() if not key.endswith("num_batches_tracked")}
-    changed |= dict.fromkeys(_changed_alone(source), "is all that is read of a call of its layer, and a spec computes only what is read")
-    return [Obstacle(f"`{key}`", text, key.rpartition(".")[0], "import it as it is in evaluation") for key, text in changed.items()]
-
-
-def _changed_alone(source: ExportedProgram) -> list[str]:
-    """The running means of batch normalisations whose results nothing reads, in some call."""
-    read: set[Node] = set()
-    for node in reversed(source.graph.nodes):
-        names_of_it = (node, *same_memory(node)) if is_in_place(node) else (node,)
-        if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
-            read.add(node)
-    return [key for node, key in _running_means(source, source.graph.nodes) if node.args[5] and node not in read]
 
 
 def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:

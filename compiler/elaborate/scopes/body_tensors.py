@@ -1,0 +1,44 @@
+"""Tensors of a body: their copies as inputs of another graph, and the names that a body gives them.
+
+In: a tensor or a tuple. Out: a tensor of the same type, with a symbol for each known size if the graph needs them; or the tensor itself,
+with its name set. Always: a name that the body has already given stays.
+"""
+
+from __future__ import annotations
+
+from ...ir.origins import Origin, TracedInt
+from ...ir.reals import named
+from ...ir.values import TupleSlice, Value
+from .values import TensorTuple
+
+
+def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:
+    """An input of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only if it could be
+    another: axes of 1 broadcast. `key`: its number among the body's own inputs, or the name of a captured one."""
+    inner = copied(outer)
+    shape = list(outer.type.shape)
+    for axis, size in enumerate(shape):
+        if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
+            name = f"{owner}[{key}].{axis}"
+            shape[axis] = named(size, name)
+            origins[name] = Origin("", int(size), None, None, inner, axis)
+    inner.type = outer.type.with_shape(tuple(shape))
+    return inner
+
+
+def copied(outer: Value) -> Value:
+    """A tensor of the same type."""
+    return Value(outer.type, outer.span, outer.name, outer.spatial, outer.weak)
+
+
+def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
+    """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
+    if not value.name or value.borrowed:
+        value.name, value.axes, value.borrowed = name, axes, False
+
+
+def name_tuple(name: str, value: TensorTuple) -> None:
+    """The same for what is left of a tuple."""
+    match value.parts:
+        case (TupleSlice(of),) if not of.name or of.borrowed:
+            of.name, of.borrowed = name, False

@@ -1,0 +1,47 @@
+"""How often the names of an ONNX graph are read, and by which nodes.
+
+In: a graph, and names that nodes of functions read. Out: for each name the number of its uses; for a name with one use, the node that reads
+it. An output of the graph counts twice, because its value must stay even if one node reads it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import onnx
+
+
+class NameUses:
+    """The uses of the names of one graph, with those in its subgraphs."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._readers: dict[str, onnx.NodeProto] = {}
+        """For each name, one of the nodes that read it."""
+
+    def add_graph(self, graph: onnx.GraphProto) -> None:
+        """Counts the uses in a graph."""
+        for node in graph.node:
+            self._add(node.input, 1)
+            self._readers |= dict.fromkeys(node.input, node)
+            for attribute in node.attribute:
+                for inner in (attribute.g, *attribute.graphs):
+                    self.add_graph(inner)
+        self._add((output.name for output in graph.output), 2)
+
+    def add_nodes(self, nodes: Iterable[onnx.NodeProto]) -> None:
+        """Counts the uses in the body of a function, whose names may occur in several calls."""
+        for node in nodes:
+            self._add(node.input, 2)
+
+    def _add(self, names: Iterable[str], count: int) -> None:
+        for name in names:
+            self._counts[name] = self._counts.get(name, 0) + count
+
+    def count(self, name: str) -> int:
+        """The number of times that a name is read."""
+        return self._counts.get(name, 0)
+
+    def find_only_reader(self, name: str) -> onnx.NodeProto | None:
+        """The node that reads a name, if no other does."""
+        return self._readers.get(name) if self.count(name) == 1 else None

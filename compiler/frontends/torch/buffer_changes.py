@@ -1,0 +1,89 @@
+"""The buffers that an exported program changes when it runs, and notes about them.
+
+In: an `ExportedProgram`. Out: the state that its operators in place change, and what the user must know about it: a spec changes only the
+statistics of `batch_norm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from torch.export import ExportedProgram
+from torch.fx import Node
+
+from ..base import Obstacle
+from .flat import flat_nodes
+from .placeholders import find_placeholders
+from .views import is_in_place, same_memory
+
+
+def find_frozen_statistics(program: ExportedProgram) -> frozenset[str]:
+    """The running means of batch normalisations that are in evaluation while the model is in training."""
+    return frozenset(key for node, key in _find_running_means(program, flat_nodes(program.graph_module)) if not node.args[5])
+
+
+def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list[tuple[Node, str]]:
+    """The batch normalisations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
+    given."""
+    keys = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
+    calls = [node for node in nodes if str(node.target) == "aten.batch_norm.default"]
+    means = [(node, node.args[3]) for node in calls]
+    return [(node, keys[mean.name]) for node, mean in means if isinstance(mean, Node) and mean.name in keys]
+
+
+def describe_detached(program: ExportedProgram) -> list[str]:
+    """What users should know of tensors that the module takes out of the computation of gradients."""
+    nodes = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.detach.default"]
+    count = sum(node.meta["val"].is_floating_point() for node in nodes)
+    advice = "The spec does not: to train it, add `-> detach` to them."
+    return [f"The module detaches {count} tensor{'s' if count > 1 else ''}. {advice}"] if count else []
+
+
+def find_step_counters(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
+    """The nodes that do nothing but count a step, as each batch normalisation does for each of its calls: the operator does it here."""
+    found = find_placeholders(program)
+    specs = program.graph_signature.input_specs
+    counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
+    for node in nodes:
+        if is_in_place(node) and node.args[0] in counters:
+            counters.add(node)
+    return counters
+
+
+def describe_changes(source: ExportedProgram) -> tuple[str, ...]:
+    """What of its state the module changes when it runs, which a spec does not."""
+    changed = sorted(_find_changes(source))
+    if not changed:
+        return ()
+    some = ", ".join(f"`{key}`" for key in changed[:5]) + (", ..." if len(changed) > 5 else "")
+    return (f"The module changes buffers when it runs, here they stay as they are: {some}.",)
+
+
+def _find_changes(source: ExportedProgram) -> dict[str, str]:
+    """The buffers that operators in place change, and the first operator that does."""
+    buffers = source.graph_signature.inputs_to_buffers
+    found: dict[str, str] = {}
+    for node in source.graph.nodes:
+        target = node.args[0] if is_in_place(node) else None
+        if isinstance(target, Node) and target.name in buffers:
+            found.setdefault(buffers[target.name], str(node.target))
+    return found
+
+
+def find_unheld_changes(source: ExportedProgram) -> list[Obstacle]:
+    """What a step of training changes by code of the module's own, or by layers whose results nothing reads."""
+    why = "is changed by {}, and a spec changes only the statistics of `batch_norm`"
+    changed = {key: why.format(name) for key, name in _find_changes(source).items() if not key.endswith("num_batches_tracked")}
+    unread = "is all that is read of a call of its layer, and a spec computes only what is read"
+    changed |= dict.fromkeys(_find_unread_statistics(source), unread)
+    return [Obstacle(f"`{key}`", text, key.rpartition(".")[0], "import it as it is in evaluation") for key, text in changed.items()]
+
+
+def _find_unread_statistics(source: ExportedProgram) -> list[str]:
+    """The running means of batch normalisations whose results nothing reads, in some call."""
+    read: set[Node] = set()
+    for node in reversed(source.graph.nodes):
+        names_of_it = (node, *same_memory(node)) if is_in_place(node) else (node,)
+        if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
+            read.add(node)
+    return [key for node, key in _find_running_means(source, source.graph.nodes) if node.args[5] and node not in read]

@@ -1,0 +1,87 @@
+"""The inputs and the stored tensors of an exported program: its placeholders, sorted by what they hold.
+
+In: an `ExportedProgram`. Out: the placeholders of the caller's tensors, with the symbols of their axes; the tensors of the state dict; the
+constants. For `forward(self, x)` of a linear layer, `x` is the only user input, and `weight` and `bias` are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_uppercase
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+
+from ...ir.types import BATCH
+from .keys import Stored, keys_of
+from .sizes import Axis, axis_of
+
+
+def find_placeholders(program: ExportedProgram) -> dict[str, Node]:
+    return {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+
+
+def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
+    """The inputs of the caller, in order; None for those that are no tensors."""
+    found = find_placeholders(program)
+    specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
+    nodes = [found.get(getattr(spec.arg, "name", "")) for spec in specs]
+    return [node if node is not None and isinstance(node.meta.get("val"), torch.Tensor) else None for node in nodes]
+
+
+def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
+    """What each symbol of torch.export is."""
+    found: dict[str, Axis] = {}
+    tables = _flat_axes(axes) if axes is not None else [None] * len(inputs)
+    for node, table in zip(inputs, tables, strict=True):
+        if node is None:
+            continue
+        for axis, size in enumerate(node.meta["val"].shape):
+            symbol_of = axis_of(size.node.expr) if isinstance(size, torch.SymInt) else None
+            if symbol_of is not None and symbol_of[0] not in found:
+                taken = {one.name for one in found.values()}
+                given = (table or {}).get(axis)
+                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next(taken)), symbol_of[1])
+    return found
+
+
+def _next(taken: set[str]) -> str:
+    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in taken)
+
+
+def _flat_axes(axes: Any) -> list[Any]:
+    """One table for each tensor or other argument, in the order of the inputs."""
+    if isinstance(axes, dict) and all(isinstance(key, int) for key in axes):
+        return [axes]
+    if isinstance(axes, dict):
+        return [table for inner in axes.values() for table in _flat_axes(inner)]
+    if isinstance(axes, list | tuple):
+        return [table for inner in axes for table in _flat_axes(inner)]
+    return [None]
+
+
+def find_stored(program: ExportedProgram) -> dict[Node, Stored]:
+    """What of the state dict the program reads."""
+    found = find_placeholders(program)
+    state = program.state_dict
+    nodes: dict[Node, Stored] = {}
+    keys = keys_of(list(state), state)
+    for spec in program.graph_signature.input_specs:
+        key = spec.target
+        if key in state and spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+            tensor = state[key]
+            is_buffer = spec.kind == InputKind.BUFFER
+            nodes[found[spec.arg.name]] = Stored(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
+    return nodes
+
+
+def find_constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], dict[Node, str]]:
+    """The tensors that are no part of the state dict, and the names of those that are buffers."""
+    found = find_placeholders(program)
+    targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
+    values = {node: program.constants.get(target) for node, target in targets.items()}
+    names = {node: target.rpartition(".")[2] for node, target in targets.items() if not target.startswith("lifted")}
+    return {node: value for node, value in values.items() if isinstance(value, torch.Tensor)}, names
