@@ -138,6 +138,17 @@ def _measured(training: Training, dtype: str, recompute: bool) -> Measured:
         raise Failed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
 
 
+_AT_PEAK = "none at the moment of the peak"
+_WHY_NONE = {"gradients": _AT_PEAK, "activations": _AT_PEAK, "optimizer state": "this optimizer keeps none"}
+"""Why a part takes no memory: the table shows the moment that needs most, such as the forward pass, before there are gradients."""
+
+
+def _memory_row(name: str, value: float) -> tuple[str, str, str]:
+    from ..figures import size
+
+    return (name, size(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
+
+
 def lines(plan: Plan, split: str = "") -> list[str]:
     """The plan as text; `split` says which layers are shared."""
     from ..figures import size
@@ -154,7 +165,7 @@ def lines(plan: Plan, split: str = "") -> list[str]:
         ("activations", memory.activations),
         ("total", memory.total),
     ]
-    table = align(("on each device, at most", "bytes"), [(name, size(round(value))) for name, value in parts], (False, True))
+    table = align(("on each device, at most", "bytes", ""), [_memory_row(name, value) for name, value in parts], (False, True, False))
     rows = [
         ("memory", f"{size(round(device.memory))}, of which 10 % are left free"),
         (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netc.compiler.errors.training import ScheduleCut
+from netc.compiler.errors.recipe_settings import ScheduleCut
 from netc.dsl.diagnostics import Diagnostic
 
 from ..problems import diagnostic

@@ -10,8 +10,9 @@ from typing import Any
 
 from netc.compiler.analysis.parameters import count, parameters
 from netc.compiler.errors.data import CannotReadData
+from netc.compiler.errors.recipe_settings import WrongSetting
 from netc.compiler.errors.running import NoDevice, RunDiffers, RunError
-from netc.compiler.errors.training import NotMean, WrongSetting
+from netc.compiler.errors.training import NotMean
 from netc.compiler.ir.training import Training
 from netc.compiler.ir.types import BATCH
 from netc.dsl.diagnostics import Diagnostic

@@ -15,7 +15,7 @@ import numpy as np
 
 from netc.compiler.analysis.sizes import check_sizes
 from netc.compiler.errors.data import CannotReadData, SizesRefused
-from netc.compiler.errors.training import WrongSetting
+from netc.compiler.errors.recipe_settings import WrongSetting
 from netc.compiler.ir.training import Training
 from netc.compiler.ir.values import Value
 from netc.dsl.diagnostics import Diagnostic

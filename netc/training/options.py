@@ -17,7 +17,7 @@ from torch import nn
 
 from netc.compiler.elaborate.names.setting_words import OF_OPTIMIZERS
 from netc.compiler.errors.base import Problem
-from netc.compiler.errors.training import UnknownChoice, UnknownOption, WrongSetting
+from netc.compiler.errors.recipe_settings import UnknownChoice, UnknownOption, WrongSetting
 from netc.compiler.ir.training import SettingArgument
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near

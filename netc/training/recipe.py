@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from netc.compiler.errors.base import Problem
-from netc.compiler.errors.training import WrongSetting
+from netc.compiler.errors.recipe_settings import WrongSetting
 from netc.compiler.ir.training import LOSS, Setting, SettingArgument, SettingStage, Training, Word
 from netc.compiler.ir.types import DType
 from netc.dsl.diagnostics import Diagnostic

@@ -7,7 +7,7 @@ diagnostics. Always: data are opened by their headers; nothing is written before
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 
 from netc.compiler.analysis.means import Means, NotDecomposable, means_of
 from netc.compiler.analysis.parameters import parameters
-from netc.compiler.errors.training import NothingMatches, NotMean, WrongSetting
+from netc.compiler.errors.recipe_settings import NoDecayMatchesNothing, NothingMatches, WrongSetting
+from netc.compiler.errors.training import NotMean
 from netc.compiler.ir.training import MODEL, Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
@@ -25,7 +26,7 @@ from ..errors import CompileError
 from ..problems import diagnostic
 from .cautions import cut_schedule
 from .opening import Asked, Part, open_data
-from .recipe import Recipe, read_recipe
+from .recipe import Pattern, Recipe, read_recipe
 
 
 class Wishes(Record):
@@ -81,16 +82,20 @@ def settings_problems(training: Training, recipe: Recipe, means: Means, steps: i
         found += check_making(training, recipe, steps)
     if means.whole and recipe.accumulate > 1:
         found.append(diagnostic(NotMean(means.whole), training.loss_span))
-    return [*found, *cut_schedule(recipe, steps)]
+    return [*found, *_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *cut_schedule(recipe, steps)]
 
 
 def _without_match(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     """Patterns that are meant for a parameter and match none."""
+    yield from _unmatched(training, (*recipe.freeze, *(rule.pattern for rule in recipe.groups)), NothingMatches)
+
+
+def _unmatched(training: Training, patterns: Iterable[Pattern], problem: type[NothingMatches]) -> Iterator[Diagnostic]:
     names = [name.removeprefix(f"{MODEL}.") for name, info in parameters(training.program).items() if info.trainable]
-    for pattern in (*recipe.freeze, *(rule.pattern for rule in recipe.groups)):
+    for pattern in patterns:
         if not any(fnmatchcase(name, pattern.text) for name in names):
             is_stage = any(fnmatchcase(name, f"{pattern.text}.*") for name in names)
-            yield diagnostic(NothingMatches(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span)
+            yield diagnostic(problem(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span)
 
 
 def check_section(training: Training) -> list[Diagnostic]:

@@ -14,7 +14,8 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netc.compiler.analysis.parameters import parameters
-from netc.compiler.errors.training import NothingTrained, WrongSetting
+from netc.compiler.errors.recipe_settings import WrongSetting
+from netc.compiler.errors.training import NothingTrained
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
 from netc.compiler.ir.training import LOSS, MODEL, Training
 from netc.compiler.ir.values import Value

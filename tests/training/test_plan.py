@@ -22,6 +22,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from netc.analysis import Choice, Spec
+from netc.cli.plan import lines
 from netc.compiler.ir.training import Training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -193,6 +194,16 @@ def test_recomputing_activations_and_a_smaller_type_need_less(measured: Measured
     usual = memory(measured, layout, 4000).activations
     assert memory(measure(training, recompute=True), layout, 4000).activations < usual * 0.8
     assert memory(measure(training, torch.bfloat16), layout, 4000).activations == pytest.approx(usual / 2, rel=0.1)
+
+
+def test_a_part_without_memory_has_a_dash_and_the_reason(measured: Measured) -> None:
+    before = replace(measured, state=0, moments=(replace(measured.moments[0], gradients=0.0, rest=0.0, fixed=1e12, sample=0.0),))
+    shown = lines(make_plan(before, DEVICES["l4"], Layout(1, 1, "ddp", "float32", 4), 1))
+    rows = [" ".join(line.split()) for line in shown]
+    assert "gradients - none at the moment of the peak" in rows
+    assert "optimizer state - this optimizer keeps none" in rows
+    assert "activations 1 TB" in rows
+    assert not any(line.endswith(" 0 B") for line in shown)
 
 
 def test_devices_have_sources() -> None:

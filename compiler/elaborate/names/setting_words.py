@@ -48,6 +48,8 @@ REMEDIES = {
 }
 """Help for other words; `{value}` is the first argument."""
 REPEATED = ("group", "freeze", "keep", "draw")
+SIGNED = ("draw",)
+"""The settings whose arguments without a name may be negative."""
 SETTINGS = (
     "optimizer",
     "group",

@@ -7,20 +7,32 @@ word is a format unless it is the only one and is bound to a number.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from netc.dsl import ast
 
-from ...errors.training import SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
+from ...errors.recipe_settings import NegativeSetting, SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
 from ...ir.origins import plain
 from ...ir.training import Setting, SettingArgument, SettingStage, Word
 from ...ops.base import Operator
 from ..interpreter.elaborator import Elaborator
-from ..names.setting_words import NAMED, REPEATED, SETTINGS, arithmetic, assigned, optimizer_advice, setting_advice, similar_settings
+from ..names.setting_words import (
+    NAMED,
+    REPEATED,
+    SETTINGS,
+    SIGNED,
+    arithmetic,
+    assigned,
+    optimizer_advice,
+    setting_advice,
+    similar_settings,
+)
 from ..scopes.failures import Failure
 from ..scopes.scope import LazyLet, Scope
 from ..session import ElaborationSession
 
+_NEGATIVE = re.compile(r"-([\d.][\d._]*([eE][+-]?\d+)?|inf)")
 SHARE = "validate"
 """The setting whose argument may be a number instead of a name with arguments."""
 
@@ -32,7 +44,8 @@ def without_mistaken(statements: tuple[ast.Statement, ...], session: Elaboration
         found = arithmetic(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
         if found is not None:
             word, span = found
-            session.report(SettingArithmetic(word, span.text), span)
+            is_refused = word not in SIGNED and _NEGATIVE.fullmatch(span.text)
+            session.report(NegativeSetting(word) if is_refused else SettingArithmetic(word, span.text), span)
         elif (setting := assigned(statement)) is not None:
             word, value = setting
             session.report(SettingAssigned(word, value, optimizer_advice(word, value)), statement.span)
