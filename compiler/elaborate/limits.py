@@ -118,7 +118,7 @@ def size_of_value(value: Any) -> int:
         case str():
             return len(value)
         case tuple():
-            return len(value) + sum(size_of_value(item) for item in value if item.__class__ in (tuple, str))
+            return len(value) + sum(size_of_value(item) for item in value if isinstance(item, (tuple, str)))
     return 0
 
 

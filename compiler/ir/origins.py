@@ -173,7 +173,7 @@ def moved(value: Any, places: Mapping[str, Any]) -> Any:
     if isinstance(value, Traced):
         return value.moved(places)
     if isinstance(value, tuple) and has_origin(value):
-        return tuple(moved(v, places) for v in value)
+        return value.__class__(moved(v, places) for v in value)  # a dims literal stays one
     return value
 
 
@@ -216,7 +216,7 @@ def plain(value: Any) -> Any:
     """The value without formulas."""
     if isinstance(value, Traced):
         return value.plain()
-    return tuple(plain(v) for v in value) if isinstance(value, tuple) and has_origin(value) else value
+    return value.__class__(plain(v) for v in value) if isinstance(value, tuple) and has_origin(value) else value
 
 
 class Origin(Record):

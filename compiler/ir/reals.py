@@ -87,7 +87,7 @@ def named(value: Any, name: str) -> Any:
     if is_integer(value):
         return TracedInt(int(value), own_symbol(name))
     if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
-        return tuple(named(v, f"{name}.{i}") for i, v in enumerate(value))
+        return value.__class__(named(v, f"{name}.{i}") for i, v in enumerate(value))  # a dims literal stays one
     return value
 
 

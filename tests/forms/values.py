@@ -46,9 +46,6 @@ def _is_literal(place: Place) -> bool:
         case ast.NumberLiteral() | ast.Scalar() | ast.Boolean():
             return True
         case ast.Dims(parts=parts):
-            # only `input 3x32x32` is an image, whose iterations and warnings are its own; a name for the sizes says nothing
-            if len(parts) > 2 and isinstance(place.parent, ast.InputDecl):
-                return False
             return all(isinstance(part, ast.NumberLiteral) for part in parts)
         case ast.String(value=value):
             return place.nearest(ast.Setting) is None and "{" not in value

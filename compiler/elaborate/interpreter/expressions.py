@@ -13,6 +13,7 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...dims import Dim, EffortSpent, SymDim
@@ -40,7 +41,7 @@ from ..limits import MAX_NODES, TERMS, check_list
 from ..scopes.failures import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
 from ..scopes.show import describe, show_value
-from ..scopes.values import CONST_TYPES, Absent, Const, ConstExpr, OperatorRef, TensorTuple, Unknown
+from ..scopes.values import CONST_TYPES, Absent, Const, ConstExpr, DimsTuple, OperatorRef, TensorTuple, Unknown
 from .base import Interpreter, Part
 from .comprehensions import Comprehensions
 from .functions import Functions
@@ -83,7 +84,7 @@ class Expressions(Part):
                 check_list(value, expr.span)
                 return value
             case ast.Dims():
-                return tuple([self.evaluate(part, scope) for part in expr.parts])
+                return DimsTuple([self.evaluate(part, scope) for part in expr.parts])
             case ast.Attribute():
                 return self._attribute(expr, scope)
             case ast.Call():
@@ -121,16 +122,17 @@ class Expressions(Part):
 
     def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
         """The dimensions of a shape: an integer or a list, whose items may be lists of dimensions."""
-        return tuple([size for size, _ in self.sizes(expr, scope)])
+        return self.written_shape(expr, scope).sizes
 
-    def sizes(self, expr: ast.Expr, scope: Scope) -> list[tuple[Dim, ast.Expr]]:
-        """The dimensions of a shape, each with the item that it is written in."""
+    def written_shape(self, expr: ast.Expr, scope: Scope) -> WrittenShape:
+        """The dimensions of a shape, with the items that they are written in."""
+        is_list = isinstance(expr, ast.ListExpr)
         items = expr.items if isinstance(expr, ast.ListExpr) else (expr,)
-        return [(dimension(part, item.span), item) for item in items for part in self._parts(item, scope)]
-
-    def _parts(self, item: ast.Expr, scope: Scope) -> tuple[Any, ...]:
-        value = self.evaluate(item, scope)
-        return value if isinstance(value, tuple) else (value,)
+        values = [self.evaluate(item, scope) for item in items]
+        lists = [value if isinstance(value, tuple) else (value,) for value in values]
+        parts = [(part, item) for value, item in zip(lists, items, strict=True) for part in value]
+        sizes = tuple([dimension(part, item.span) for part, item in parts])
+        return WrittenShape(sizes, tuple([item for _, item in parts]), not is_list and isinstance(values[0], DimsTuple))
 
     def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
         """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""
@@ -249,6 +251,14 @@ class Expressions(Part):
             raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)
         self.session.count_items(max(stop - start, 0), expr.span)
         return tuple(range(start, stop))
+
+
+class WrittenShape(Record):
+    """A shape: its sizes, the item of the text that each is from, and whether it is a dims literal or a name for one."""
+
+    sizes: tuple[Dim, ...]
+    items: tuple[ast.Expr, ...]
+    is_dims: bool
 
 
 def dimension(value: Any, span: Span) -> Dim:

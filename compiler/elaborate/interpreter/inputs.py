@@ -8,7 +8,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 from netc.dsl.diagnostics.suggest import near
 
-from ...dims import Dim, bounds
+from ...dims import bounds
 from ...errors.arguments import ArgumentTwice, UnknownArgument, UnknownType
 from ...errors.habits import BatchAxisWritten, BatchSizeUnknown
 from ...errors.names import UnknownName
@@ -26,7 +26,7 @@ from .argument_hints import near_word
 from .arguments import Arguments
 from .base import Interpreter, Part
 from .element_types import is_weak_type
-from .expressions import Expressions
+from .expressions import Expressions, WrittenShape
 
 _OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
 """What Keras, PyTorch and models call a batch of any size."""
@@ -82,25 +82,25 @@ class InputDeclarations(Part):
         self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
         try:
-            sizes = self._expressions.sizes(node.shape, scope)
+            written = self._expressions.written_shape(node.shape, scope)
         except Failure as failure:
             raise _as_dimension(failure) from None
-        _check_positive(sizes)
-        shape, items = tuple([size for size, _ in sizes]), tuple([item for _, item in sizes])
+        _check_positive(written)
+        shape, items = written.sizes, written.items
         batched = self._batched(node, scope)
         first = items[0] if items else None
-        written = batched and isinstance(first, ast.Name) and first.name in _BATCHES
+        has_batch = batched and isinstance(first, ast.Name) and first.name in _BATCHES
         if batched:
             shape = (self.session.dims[BATCH], *shape)
         check_tensor(shape, node.shape.span)
-        if written:
+        if has_batch:
             assert isinstance(first, ast.Name)
             self.session.report(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
         value = Value(type_, node.span, name, weak=is_weak_type(type_.dtype, self.session))
         if node.dtype is None:
             self.session.untyped.add(name)
-        value.spatial = batched and isinstance(node.shape, ast.Dims) and len(shape) > 3  # `3x224x224` is an image
+        value.spatial = batched and written.is_dims and len(shape) > 3  # `3x224x224` is an image
         return value
 
     def _batched(self, node: ast.InputDecl, scope: Scope) -> bool:
@@ -142,8 +142,8 @@ def _text(items: Sequence[ast.Expr]) -> str:
     return f"[{', '.join(item.span.text for item in items)}]"
 
 
-def _check_positive(sizes: list[tuple[Dim, ast.Expr]]) -> None:
-    for size, item in sizes:
+def _check_positive(shape: WrittenShape) -> None:
+    for size, item in zip(shape.sizes, shape.items, strict=True):
         high = size if isinstance(size, int) else bounds(size)[1]
         if high is not None and high < 1:
             raise Failure(NonPositive(size), item.span)

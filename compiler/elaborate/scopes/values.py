@@ -49,6 +49,16 @@ class TensorTuple:
         self.main = main
 
 
+class DimsTuple(tuple[Any, ...]):
+    """The value of a dims literal, such as `3x32x32`: a list of integers that remembers how it was written.
+
+    An `input 3x32x32` is an image and an `input [3, 32, 32]` is not, also where a name or a parameter stands for the shape. In all other
+    respects the value is the list. A value that is computed from it, such as a slice, is a plain tuple.
+    """
+
+    __slots__ = ()
+
+
 class Absent(Record):
     """An optional tensor of a block, where a use does not give it."""
 
