@@ -24,6 +24,12 @@ def empty_file(span: Span) -> Diagnostic:
     )
 
 
+def lone_carriage_return(span: Span, edits: tuple[Edit, ...]) -> Diagnostic:
+    """A line end of classic Mac OS. Read as a space, it would join lines, and a comment would swallow all lines after it."""
+    help = ("end each line with a line feed, or with a carriage return and a line feed",)
+    return syntax(span, "a carriage return alone does not end a line", help=help, edits=edits)
+
+
 def missing_brace(span: Span) -> Diagnostic:
     return Diagnostic("error", "missing-brace", "this `{` is never closed", span, "opened here", help=("add a `}` where its body ends",))
 

@@ -7,6 +7,7 @@ pipeline of a hundred thousand stages is parsed in linear time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from . import ast, errors, syntax_errors
 from .brackets import OPENERS
 from .builder import Builder, Children, method
-from .diagnostics.model import Diagnostic
+from .diagnostics.model import Diagnostic, Edit
 from .foreign_forms import continued
 from .grammar import END, START_EXPRESSION, START_FILE, tables
 from .habits import HABITS
@@ -24,6 +25,7 @@ from .source import SourceFile, Span
 from .tokens import MAX_PARTS, MAX_TOKENS, Token, lex
 
 MAX_SYNTAX_ERRORS = 20
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def parse(source: SourceFile, tokens: list[Token] | None = None) -> tuple[ast.File, list[Diagnostic]]:
@@ -34,6 +36,8 @@ def parse(source: SourceFile, tokens: list[Token] | None = None) -> tuple[ast.Fi
     too_long = _too_long(source, tokens)
     if too_long is not None:
         return ast.File(Span(source, 0, len(source.text)), ()), [too_long]
+    if lone := _LONE_RETURN.search(source.text):
+        return ast.File(Span(source, 0, len(source.text)), ()), [_lone_return(source, lone.start())]
     tokens = lay_out(source, tokens, problems)
     if len(tokens) == 1 and not problems:
         problems.append(errors.empty_file(Span(source, 0, len(source.text))))
@@ -62,6 +66,15 @@ def _too_long(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
             if within > MAX_TOKENS:
                 return errors.too_many(Span(source, token.start, token.end), "text", "characters in names with braces", MAX_TOKENS)
     return None
+
+
+def _lone_return(source: SourceFile, start: int) -> Diagnostic:
+    """The error for the first carriage return without a line feed. Its edit ends all lines, if the text has no other mistake then: a
+    carriage return may also be in the middle of a line, or in a string."""
+    mended = _LONE_RETURN.sub("\n", source.text)
+    edit = Edit(Span(source, start, len(source.text)), mended[start:])
+    is_mended = not parse(SourceFile(source.name, mended))[1]
+    return errors.lone_carriage_return(Span(source, start, start + 1), (edit,) if is_mended else ())
 
 
 def _first(problems: list[Diagnostic]) -> list[Diagnostic]:

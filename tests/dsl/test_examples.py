@@ -248,6 +248,24 @@ def test_a_file_covers_its_whole_text() -> None:
     assert file.span.text == "\ufeff" + text
 
 
+@pytest.mark.parametrize("text", ["x = input 3\rx -> relu\r", "# a\rx = input 3\nx -> relu # b\r\n", "x = input 3\r\r\nx -> relu"])
+def test_a_lone_carriage_return_is_refused_and_its_edit_ends_the_lines(text: str) -> None:
+    _, problems = parse(SourceFile("a.net", text))
+    (edit,) = problems[0].edits
+    assert len(problems) == 1
+    assert text[problems[0].span.start : problems[0].span.end] == "\r"
+    mended = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    assert mended.replace("\r\n", "\n") == text.replace("\r\n", "\n").replace("\r", "\n")
+    assert parse(SourceFile("a.net", mended))[1] == []
+
+
+@pytest.mark.parametrize("text", ['use "a\rb": c', "block f(x) \r{ x }"])
+def test_a_lone_carriage_return_within_a_line_has_no_edit(text: str) -> None:
+    (problem,) = parse(SourceFile("a.net", text))[1]
+    assert "carriage return" in problem.message
+    assert problem.edits == ()
+
+
 def test_an_activation_may_stand_behind_the_keywords() -> None:
     (stage,) = pipeline("x -> conv 8 3x3 padding=1 relu as c").stages
     assert isinstance(stage, ast.Apply)
