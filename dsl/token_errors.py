@@ -1,7 +1,7 @@
 """Explains text that is no token, such as a single quote, a malformed number or a stray character.
 
 In: the position where the automaton stopped. Out: a diagnostic, or None if the token there is one. Always: the diagnostic has an edit only
-if the intended token may stand at this position.
+if the intended token is allowed there.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from netc import __version__
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.diagnostics.render.cells import escape_controls
+from netc.dsl.diagnostics.render.cells import TAB
+from netc.dsl.escapes import escape_controls
 from netc.dsl.source import Span
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -49,7 +50,7 @@ def _command(one: Diagnostic) -> str:
 
 def _data(text: str) -> str:
     """The text as a workflow command has it. Control characters are escaped too, because GitHub shows the text in a log."""
-    return "%0A".join(escape_controls(line) for line in text.replace("%", "%25").replace("\r", "%0D").split("\n"))
+    return "%0A".join(escape_controls(line.expandtabs(TAB)) for line in text.replace("%", "%25").replace("\r", "%0D").split("\n"))
 
 
 def _property(text: str) -> str:

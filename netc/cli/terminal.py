@@ -14,6 +14,8 @@ from typing import TextIO
 
 import click
 
+from netc.dsl.escapes import escape_controls
+
 
 def coloured(stream: TextIO) -> bool:
     """Whether the stream shows colours. `FORCE_COLOR` asks for them where there is no terminal; `NO_COLOR` goes first."""
@@ -64,11 +66,9 @@ _COLOR = re.compile(r"(\x1b\[[0-9;]*m)")
 def without_controls(text: str, colors: bool = False) -> str:
     """The text with escapes for characters that would control the terminal, except newlines and tabs. `colors`: the codes of colors stay,
     since netc has written them and they can do no harm."""
-    if text.isascii() and text.replace("\n", "").isprintable():
-        return text
     if colors:
         return "".join(part if _COLOR.fullmatch(part) else without_controls(part) for part in _COLOR.split(text))
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+    return escape_controls(text, keep="\n\t")
 
 
 def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = "") -> None:

@@ -18,7 +18,7 @@ from ..comparison import Comparison, compare
 from ..reference import family_of
 from ..summary import Quotients
 from .bodies import Bodies, Body, Item, Unit
-from .metrics import printable
+from .metrics import label_text
 from .picture import Box, Level, Page, Picture, Wire
 from .words import Sizes, operator_words
 
@@ -57,7 +57,7 @@ class _Painter:
         self.touched = {path for change in self.marks for path in accumulate(change.split("."), "{}.{}".format)}
         """The paths of what differs, and of everything around it."""
         self.ends = {(change.is_input, change.path): change.kind for change in ends}
-        removed = [printable(change.path) for change in (*ends, *changes) if change.kind == "removed"]
+        removed = [label_text(change.path) for change in (*ends, *changes) if change.kind == "removed"]
         self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks or self.ends else ()
         if removed:
             rest = len(removed) - MOST_REMOVED
@@ -83,7 +83,7 @@ class _Painter:
             body, path, parent = self.waiting.popleft()
             self.here = len(pages)
             pages.append(self._page(body, path, parent))
-        return Picture(printable(title), tuple(pages), self.left_out)
+        return Picture(label_text(title), tuple(pages), self.left_out)
 
     def _page_of(self, body: Body, path: str, parent: int | None) -> int | None:
         if body.key not in self.numbers:
@@ -101,7 +101,7 @@ class _Painter:
         if body.graph is self.main:
             level = self._marked(level, body)
         name = body.graph.name if body.graph.kind == "block" else ""
-        return Page(printable(path), printable(name), level, (*self.notes, *self.sizes.quotients.legend()), parent)
+        return Page(label_text(path), label_text(name), level, (*self.notes, *self.sizes.quotients.legend()), parent)
 
     def _marked(self, level: Level, body: Body) -> Level:
         """The level of the model, with what a comparison says of its inputs and outputs."""
@@ -143,7 +143,7 @@ class _Painter:
             if ends == "port" and len(body.inputs) == 1:
                 name = ""
             type = self._type(item)
-            shown = Box("input", printable(name), tags=(type,), about=type)
+            shown = Box("input", label_text(name), tags=(type,), about=type)
             boxes.append(shown if ends == "input" else replace(shown, shape="port", tags=("",)))
         for unit in body.units:
             entries = self.bodies.entries(unit, body.graph)
@@ -159,7 +159,7 @@ class _Painter:
             found = dict.fromkeys(origin[i] for i in item.ids if i in origin)
             wires |= dict.fromkeys(Wire(*source, len(boxes)) for source in found)
             boxes.append(
-                Box("output" if ends == "input" else "port", printable(name or ("out" if ends == "input" else "")), about=self._type(item))
+                Box("output" if ends == "input" else "port", label_text(name or ("out" if ends == "input" else "")), about=self._type(item))
             )
         return Level(tuple(boxes), tuple(wires))
 
@@ -184,8 +184,8 @@ class _Painter:
             row = self._cost(graph, node)
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)
-        lines = tuple(printable(line) for line in (words, cost) if line)
-        box = Box("stage", printable(title), lines, _family(inner), times=times, about=printable(place), change=self._change(unit, place))
+        lines = tuple(label_text(line) for line in (words, cost) if line)
+        box = Box("stage", label_text(title), lines, _family(inner), times=times, about=label_text(place), change=self._change(unit, place))
         if inside is None:
             return box
         place = ".".join([place, *labels]) if place else ".".join(labels)

@@ -6,6 +6,8 @@ Sans, Segoe UI and Liberation Sans, so what fits in this font fits in those.
 
 from __future__ import annotations
 
+from netc.dsl.escapes import escape_controls
+
 FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Helvetica, Arial, sans-serif"
 
 _REGULAR = (
@@ -43,7 +45,6 @@ def fitted(text: str, size: float, most: float, bold: bool = False) -> str:
     return text.rstrip(" …") + "…"
 
 
-def printable(text: str) -> str:
-    """The text on one line, with escapes in place of what no picture can show: control characters, those that turn the direction of
-    writing, halves of surrogate pairs."""
-    return "".join(c if c.isprintable() else " " if c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+def label_text(text: str) -> str:
+    """The text on one line, with escapes in place of what no picture can show."""
+    return escape_controls(text.translate({ord("\n"): " ", ord("\t"): " "}))

@@ -22,6 +22,7 @@ from netc.compiler.frontends.tidying import tidy
 from netc.compiler.frontends.tidying.time_loops import write_scans
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored import LIMIT, TableArray
+from netc.dsl.escapes import escape_controls
 from netc.dsl.record import Record, replace
 
 from ..analysis import Choice, analyse
@@ -180,8 +181,8 @@ class _Writer:
         read = self.origin.imported.program
         program = Program(read.main, read.facts, read.symbols, tuple(conditions), read.dims)
         known = (*self.origin.imported.notes, *notes)
-        comments = [f"Imported by netc from {printable(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
-        text = text_of(program, [*comments, *map(printable, known)], self.stored)
+        comments = [f"Imported by netc from {_in_one_line(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
+        text = text_of(program, [*comments, *map(_in_one_line, known)], self.stored)
         arrays = {self.stored.file: {array.name: array for array in self.stored.arrays}}
         analysis = analyse(TextWithArrays(self.name, text, arrays), Choice())
         errors = [d for d in analysis.diagnostics if d.severity == "error"]
@@ -190,6 +191,6 @@ class _Writer:
         return _Made(text, model_of(analysis, Choice()), known)
 
 
-def printable(text: str) -> str:
-    """The text in one line, for a comment."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _in_one_line(text: str) -> str:
+    """The text for a comment."""
+    return escape_controls(" ".join(text.split()))

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from netc.compiler.ir.training import LOSS
 from netc.dsl.record import Record
 
-from ..drawing.metrics import fitted, printable, width
+from ..drawing.metrics import fitted, label_text, width
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 64, 16, 34, 40
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -149,7 +149,7 @@ def _legend(runs: list[str]) -> list[list[str]]:
     lines: list[list[str]] = []
     at: float = WIDTH
     for index, run in enumerate(runs):
-        shown = fitted(printable(run), SIZE, WIDTH - LEFT - RIGHT - 40)
+        shown = fitted(label_text(run), SIZE, WIDTH - LEFT - RIGHT - 40)
         wide = 56 + width(shown, SIZE)
         if at + wide > WIDTH:
             lines.append([])

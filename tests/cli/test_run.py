@@ -227,7 +227,7 @@ def test_names_from_a_model_are_only_names(netc: Netc, folder: Path) -> None:
     (folder / "m.onnx").write_bytes(identity("\x1b[31mx", "../../\x1b[31mevil"))
     done = netc("run", "m.onnx", "--random", "-o", "o.npz")
     assert done.exit_code == 0
-    assert done.stdout.startswith("../../\\x1b[31mevil: float32 [2]")
+    assert done.stdout.startswith("../../\\u{1b}[31mevil: float32 [2]")
     with np.load(folder / "o.npz") as kept:
         assert list(kept) == ["..%2F..%2F%1B[31mevil"]
     for words in ([], ["--input", "y=o.npy"], ["--dim", "T=3"]):

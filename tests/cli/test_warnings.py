@@ -32,7 +32,7 @@ def test_one_line_of_each(capsys: pytest.CaptureFixture[str]) -> None:
             warnings.warn("first\nline (Triggered internally at /pytorch/x.cpp:1.)", UserWarning, stacklevel=1)
             warnings.warn("old", FutureWarning, stacklevel=1)
         warnings.warn("red \x1b[31m\n\nmore", RuntimeWarning, stacklevel=1)
-    assert capsys.readouterr().err == "warning: first line\nwarning: red \\x1b[31m\n"
+    assert capsys.readouterr().err == "warning: first line\nwarning: red \\u{1b}[31m\n"
 
 
 def test_who_asks_python_for_warnings_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:

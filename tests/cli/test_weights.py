@@ -96,7 +96,7 @@ def test_names_control_no_terminal(own: dict[str, Array]) -> None:
     save_file({**own, "a\x1b[2J": np.ones(1, np.float32)}, "w.safetensors")
     done = run("compile", "m.net", "--weights", "w.safetensors", "--ignore", "a*J", "-o", "m.onnx")
     assert done.exit_code == 0
-    assert "`a\\x1b[2J`" in done.output
+    assert "`a\\u{1b}[2J`" in done.output
     assert "\x1b" not in done.output
 
 

@@ -16,7 +16,7 @@ from netc.drawing.diagrams import dot, mermaid
 from netc.drawing.drawing import drawn
 from netc.drawing.files import FORMATS, picture_bytes
 from netc.drawing.levels import picture
-from netc.drawing.metrics import fitted, printable, width
+from netc.drawing.metrics import fitted, label_text, width
 from netc.drawing.page import html
 from netc.drawing.picture import Box, Level, Page, Picture, Wire
 from netc.drawing.style import KINDS
@@ -130,8 +130,8 @@ def test_the_same_spec_gives_the_same_file(suffix: str) -> None:
 
 
 def test_control_characters_are_escaped() -> None:
-    assert printable("a\x00b\u202ec\ud800\n") == "a\\x00b\\u202ec\\ud800 "
-    page = Page(printable("\x00\x1b"), "", Level((Box("input", printable("\x07\u202e")),), ()))
+    assert label_text("a\x00b\u202ec\ud800\n") == "a\\u{0}b\\u{202e}c\\u{d800} "
+    page = Page(label_text("\x00\x1b"), "", Level((Box("input", label_text("\x07\u202e")),), ()))
     ElementTree.fromstring(svg(page))
 
 

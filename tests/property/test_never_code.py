@@ -88,8 +88,8 @@ def test_the_name_of_a_file_is_not_run(tmp_path: Path, end: str) -> None:
 
 
 def test_the_name_of_a_file_sets_no_encoding() -> None:
-    assert "coding\\x3dutf7" in named("coding=utf7 .net").source()
-    assert "coding\\x3a utf7" in named("coding: utf7 .net").source()
+    assert "coding\\u{3d}utf7" in named("coding=utf7 .net").source()
+    assert "coding\\u{3a} utf7" in named("coding: utf7 .net").source()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")

@@ -5,6 +5,8 @@ Always: the result contains no control character, so a text cannot move the curs
 
 from __future__ import annotations
 
+from ...escapes import escape_character, escape_controls
+
 TAB = 4
 
 
@@ -19,14 +21,7 @@ def brief(text: str) -> str:
 
 def safe(text: str) -> str:
     """`text` on one line, no longer than a screen, with what cannot be shown written as `\\u{1b}`."""
-    return escape_controls(brief(text))
-
-
-def escape_controls(text: str) -> str:
-    """`text` on one line, with escapes such as `\\u{1b}` for characters that cannot be shown."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(shown for shown, _ in cells(text))
+    return escape_controls(brief(text).expandtabs(TAB))
 
 
 def cells(text: str) -> list[tuple[str, int]]:
@@ -49,7 +44,7 @@ def _cell(character: str, column: int) -> tuple[str, int]:
         width = TAB - column % TAB
         return " " * width, width
     if not character.isprintable():
-        shown = f"\\u{{{ord(character):x}}}"
+        shown = escape_character(character)
         return shown, len(shown)
     import unicodedata
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from netc.compiler.errors.base import Problem
-from netc.compiler.errors.training import WrongSetting
+from netc.compiler.errors.recipe_settings import WrongSetting
 from netc.compiler.ir.training import SettingArgument, SettingStage
 from netc.dsl.source import Span
 
