@@ -3,7 +3,8 @@
 A `Record` subclass behaves as `@dataclass(frozen=True, slots=True)` does: fields from its annotations, in order, with defaults;
 equality and hash by value; positional patterns in `match`. `dataclass` compiles several functions for every class, about a
 millisecond each on the machine of the benchmark, and netc declares hundreds of small classes that a run of `netc check` must import;
-this metaclass compiles one function for each number of fields. Type checkers see it as a dataclass (PEP 681).
+this metaclass compiles one function for each number of fields, and makes the `__init__` of a class for its first instance. Type checkers
+see it as a dataclass (PEP 681).
 """
 
 from __future__ import annotations
@@ -44,15 +45,25 @@ class RecordMeta(type):
         made._setters = tuple(getattr(made, field).__set__ for field in fields)  # type: ignore[attr-defined]
         made._read = attrgetter(*fields) if len(fields) > 1 else None  # type: ignore[attr-defined]
         if "__init__" not in namespace:
-            made.__init__ = _initialiser(made, fields, defaults)  # type: ignore[misc]
+            made.__init__ = _late_initializer(made, fields, defaults)  # type: ignore[misc]
         return made
 
 
-def _initialiser(made: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> FunctionType:
-    """`__init__` with the fields as its arguments: the code for their number, with their names in it."""
+def _late_initializer(made: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., None]:
+    """`__init__` of a class without instances: the first one replaces it. Most classes, such as those of errors, never have any."""
     usual = tuple([defaults[field] for field in fields if field in defaults])
-    if any(field in defaults for field in fields[: len(fields) - len(usual)]):
+    if usual and any(field in defaults for field in fields[: len(fields) - len(usual)]):
         raise TypeError(f"{made.__name__}: a field without a default follows one that has one")
+
+    def initialize_first(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.__init__ = _initialiser(made, fields, usual)
+        made.__init__(self, *args, **kwargs)
+
+    return initialize_first
+
+
+def _initialiser(made: Any, fields: tuple[str, ...], usual: tuple[Any, ...]) -> FunctionType:
+    """`__init__` with the fields as its arguments: the code for their number, with their names in it. `usual` are the last defaults."""
     code = _code(len(fields)).replace(co_varnames=("self", *fields))
     found = FunctionType(code, {}, "__init__", usual, tuple(map(CellType, made._setters)) or None)
     found.__qualname__ = f"{made.__qualname__}.__init__"
