@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Choice, WholeFile, elaborate_file
+from netc.analysis import Choice, WholeFile, elaborate_model, parse_spec
 from netc.compiler.binding.file_names import FileNames
-from netc.dsl.parser import parse
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.service.checked import Checked
 from netc.service.workspace import Workspace
@@ -77,7 +77,7 @@ def test_imports_are_the_same_for_the_compiler_and_the_editor(text: str, tmp_pat
     path.write_text(text, encoding="utf-8")
     checked = Workspace().checked(str(path))
     assert checked is not None
-    file, _ = parse(source := SourceFile(str(path), text))
-    whole = WholeFile(file, source, Choice(), str(path))
-    elaborate_file(file, source, [], Choice(), str(path), whole=whole)
+    parsed = parse_spec(SourceFile(str(path), text), Choice(), str(path))
+    whole = WholeFile(parsed.file, parsed.source, Choice(), str(path))
+    elaborate_model(replace(parsed, whole=whole))
     assert links(whole.definitions.names) == links(checked.names)
