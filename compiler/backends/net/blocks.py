@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from netc.dsl.record import Record, replace
+
 from ...ir.graph import Graph
 from ...ir.values import Value
 from .optional import optionals, tensors
@@ -17,15 +19,23 @@ from .tree import Assign, Binary, Body, Chain, Literal, Ref, Taken, literals, wi
 from .variadic import with_one_tuple
 from .variants import Different, merged, with_slots
 
-Entry = tuple[Graph, Sequence[Value], Body]
-"""A graph, the values of its tensors' numbers, and its body."""
+
+class Entry(Record):
+    """A graph, its body, and the values of its tensors' numbers. `taken` is set if the body has an optional input, which the graph is
+    given: it says which inputs and results of the body the graph's are."""
+
+    graph: Graph
+    values: Sequence[Value]
+    body: Body
+    taken: Taken | None = None
 
 
 class Variant:
-    """Graphs whose bodies differ in literals alone."""
+    """Graphs whose bodies differ in literals alone, and that are all given the optional input, or none of them."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, taken: Taken | None) -> None:
         self.body = body
+        self.taken = taken
         self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
 
 
@@ -37,7 +47,7 @@ class Block:
         self.variants = [variant]
         self.body = with_slots(variant.body, 0)
         self.values: Sequence[Value] = variant.members[0][1]
-        self.taken: dict[int, Taken] = {}
+        self.taken: dict[int, Taken] = {} if variant.taken is None else {0: variant.taken}
 
     @property
     def name(self) -> str:
@@ -48,6 +58,11 @@ class Block:
         return [graph for variant in self.variants for graph, _, _ in variant.members]
 
     @property
+    def uses(self) -> dict[int, Taken | None]:
+        """For each graph, by id, which inputs and results of the block it has, None if all but the optional input."""
+        return {id(graph): self.taken.get(at) for at, variant in enumerate(self.variants) for graph, _, _ in variant.members}
+
+    @property
     def is_variadic(self) -> bool:
         """Whether it takes any number of tensors, as one tuple."""
         return not self.taken and len({len(graph.inputs) for graph in self.graphs}) > 1
@@ -55,6 +70,8 @@ class Block:
     def add(self, variant: Variant) -> None:
         """The block with a further variant. Raises `Different`."""
         self.body = merged(self.body, with_slots(variant.body, len(self.variants)), len(self.variants))
+        if variant.taken is not None:
+            self.taken[len(self.variants)] = variant.taken
         self.variants.append(variant)
 
     def add_with_optional(self, variant: Variant) -> None:
@@ -75,15 +92,38 @@ class Block:
         raise Different
 
 
-def best_blocks(entries: Sequence[Entry]) -> list[Block]:
-    """The blocks; those of a name that would be several without a name for the last operand of their results, if that gives fewer."""
+def best_blocks(entries: Sequence[Entry], twins: Callable[[Sequence[Entry]], Iterable[Sequence[Entry]]]) -> list[Block]:
+    """The blocks. Those of a name that would be several are tried without a name for the last operand of their results, and with each
+    result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
     found = _blocks(entries)
-    names = [name for block in found for name in {graph.name for graph in block.graphs}]
-    several = {name for name, count in Counter(names).items() if count > 1}
+    several = _names_of_several(found)
     if not several:
         return found
-    other = [(graph, values, _without_last_name(body) if graph.name in several else body) for graph, values, body in entries]
-    return min(found, _blocks(other), key=len)
+    other = [replace(entry, body=_without_last_name(entry.body)) if entry.graph.name in several else entry for entry in entries]
+    found, entries = min((found, entries), (_blocks(other), other), key=lambda way: len(way[0]))
+    for name in sorted(_names_of_several(found)):
+        for alike in twins([entry for entry in entries if entry.graph.name == name]):
+            new = {id(entry.graph): entry for entry in alike}
+            blocks = _blocks([new.get(id(entry.graph), entry) for entry in entries])
+            alone = {id(graph) for block in blocks if len(set(block.uses.values())) == 1 for graph in block.graphs}
+            tried = [entry if id(entry.graph) in alone else new.get(id(entry.graph), entry) for entry in entries]
+            blocks = _blocks(tried)
+            if len(blocks) < len(found) and all(map(_has_its_inputs, blocks)):
+                found, entries = blocks, tried
+                break
+    return found
+
+
+def _names_of_several(blocks: Sequence[Block]) -> set[str]:
+    """The names that several blocks have."""
+    names = [name for block in blocks for name in {graph.name for graph in block.graphs}]
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _has_its_inputs(block: Block) -> bool:
+    """Whether each input is one of a graph of the block: an optional input that no graph is given would be none."""
+    inputs = {id(value) for graph in block.graphs for value in graph.inputs}
+    return all(id(value) in inputs for value in block.values[: 1 if block.is_variadic else block.body.inputs])
 
 
 def _without_last_name(body: Body) -> Body:
@@ -101,8 +141,8 @@ def _blocks(entries: Sequence[Entry]) -> list[Block]:
     """Graphs as the variants of blocks. Those of one name with different numbers of inputs take them as one tuple, if that makes them one
     block."""
     counts: dict[str, set[int]] = {}
-    for graph, _, _ in entries:
-        counts.setdefault(graph.name, set()).add(len(graph.inputs))
+    for entry in entries:
+        counts.setdefault(entry.graph.name, set()).add(len(entry.graph.inputs))
     names = {name for name, found in counts.items() if len(found) > 1}
     while True:
         found = _together(_variants(entries, names))
@@ -115,11 +155,14 @@ def _blocks(entries: Sequence[Entry]) -> list[Block]:
 def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Variant]:
     """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
     alike: dict[Any, Variant] = {}
-    for graph, values, body in entries:
-        one = with_one_tuple(body) if graph.name in names else None
-        skeleton = without_literals(body if one is None else one)
+    for entry in entries:
+        graph, values = entry.graph, entry.values
+        one = with_one_tuple(entry.body) if graph.name in names else None
+        body = entry.body if one is None else one
+        skeleton = without_literals(body)
         kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
-        alike.setdefault(skeleton, Variant(skeleton)).members.append((graph, kept, list(literals(body if one is None else one))))
+        variant = alike.setdefault((skeleton, entry.taken), Variant(skeleton, entry.taken))
+        variant.members.append((graph, kept, list(literals(body))))
     return alike.values()
 
 

@@ -29,6 +29,7 @@ from .tree import (
     Declaration,
     Given,
     Growing,
+    IfGiven,
     InMode,
     InTraining,
     Literal,
@@ -41,9 +42,11 @@ from .tree import (
     Shared,
     SharedStage,
     Stage,
+    Steps,
     Table,
     Taken,
     TupleOf,
+    changed,
     is_within,
     renumber_tensors,
 )
@@ -59,6 +62,8 @@ from .tree_queries import (
     is_short,
     is_stage,
 )
+from .twins import Alternative
+from .variants import Slot
 
 
 class GraphBody:
@@ -127,6 +132,9 @@ class GraphBody:
     # --- nodes --------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
+        if isinstance(node, Alternative):
+            self._write_alternative(node)
+            return
         if isinstance(node, CallNode) and node.scan is not None:
             states, own = node.scan.states, node.scan.own
             loop = scanned(self, node)
@@ -154,6 +162,24 @@ class GraphBody:
         self._write(graph.nodes)
         for inner, outer in zip(graph.outputs, node.outputs, strict=True):
             self.numbers[id(outer)] = self.named(inner).number
+
+    def _write_alternative(self, node: Alternative) -> None:
+        """Writes what depends on whether the optional input is given."""
+        refs = list(map(self.named, node.inputs))
+        count = len(node.graph.inputs)
+        given = self._branch(node.graph, refs[:count], node.is_given)
+        otherwise = self._branch(node.otherwise, refs[count:], not node.is_given)
+        (value,) = node.outputs
+        self.statements.append(Assign((self.number(value),), IfGiven(refs[0], given, otherwise)))
+
+    def _branch(self, graph: Graph, inputs: Sequence[Ref], is_taken: bool) -> Steps:
+        """A branch of an alternative. Where it is not taken, it has no literals, so that it makes no parameters."""
+        branch = self.within(graph)
+        branch.numbers = {id(value): ref.number for value, ref in zip(graph.inputs, inputs, strict=True)}
+        branch.nodes()
+        result = branch.taken(graph.outputs[0])
+        steps = Steps(tuple(branch.statements), result)
+        return steps if is_taken else changed(steps, lambda part: Slot(()) if isinstance(part, Literal) else None)
 
     def _call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
         """A call that passes an optional tensor by its name. What else the block returns is not used."""

@@ -88,9 +88,11 @@ def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, ro
         heads = patterns + parameters if inputs else ["in: none", *parameters]
     family.inputs = found[: len(inputs)]
     written = set(tensors_in(family.body))
+    local = family.values[len(inputs) :]
+    makers = [family.maker_of(value) for value in local]
     found += [
-        names.of(value, family.members[0], hints.get(at) or roles.of(value, family.members[0])) if at in written else ""
-        for at, value in enumerate(family.values[len(inputs) :], len(inputs))
+        names.of(value, graph, hints.get(at) or roles.of(value, graph)) if at in written else ""
+        for at, (value, graph) in enumerate(zip(local, makers, strict=True), len(inputs))
     ]
     family.results = [found[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
     printer = Printer(found, family.parameters, stored=stored, blocks=blocks)

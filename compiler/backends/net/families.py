@@ -7,17 +7,20 @@ block are alike but for literals, and for stages that only some have if the grap
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import product
 from typing import Any
 
-from ...ir.graph import CallNode, Graph
+from ...ir.graph import CallNode, Graph, Node
+from ...ir.values import Value
 from ...ir.walk import graphs
 from ...ops import Operator
+from ...ops.base import strict_key
 from .blocks import Block, Entry, best_blocks
 from .bodies import GraphBody
 from .columns import Columns, Parameters, SizeOfInput
 from .inlining import opened
 from .names import identifier, snake_case
-from .stages import label_of
+from .stages import constant_of, label_of, named_operands, stage_of
 from .tree import (
     Body,
     Chain,
@@ -34,8 +37,10 @@ from .tree import (
     Tree,
     changed,
     is_within,
+    literals,
     without_literals,
 )
+from .twins import pair_twins, possible_ways
 from .variants import Slot, literal_of_slot
 
 LONG = 4
@@ -70,6 +75,12 @@ class Family:
         self.body = changed(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
         self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
+        searched = self.members if self.optional else ()
+        self._made = [(graph, {id(value) for node in graph.nodes for value in node.outputs}) for graph in searched]
+
+    def maker_of(self, value: Value) -> Graph:
+        """The member that makes the tensor; what depends on an optional input is made by a member that is given it."""
+        return next((graph for graph, made in self._made if id(value) in made), self.members[0])
 
     def stage(self, graph: Graph, label: str | None) -> Stage:
         """The use of a member."""
@@ -128,9 +139,8 @@ class Families:
         entries: list[Entry] = []
         chains: dict[Any, list[tuple[Entry, tuple[Any, ...]]]] = {}
         for graph in level:
-            making = GraphBody(graph, self)
-            entry = graph, making.values, making.make()
-            chain = _chain(entry[2]) if graph.kind == "sequence" else None
+            entry = self._entry(graph)
+            chain = _chain(entry.body) if graph.kind == "sequence" else None
             if chain is None:
                 entries.append(entry)
             else:
@@ -139,16 +149,68 @@ class Families:
             if self._is_block(alike):
                 entries += [entry for entry, _ in alike]
             else:
-                self.chains.update((id(graph), chain) for (graph, _, _), chain in alike)
-        for block in best_blocks(entries):
+                self.chains.update((id(entry.graph), chain) for entry, chain in alike)
+        for block in best_blocks(entries, self._twins):
             family = Family(block, self.taken)
             self.found.append(family)
             self.of.update((id(graph), family) for graph in family.members)
 
+    def _entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> Entry:
+        """The graph with its body, which may be that of another graph that computes the same."""
+        making = GraphBody(rewritten or graph, self)
+        body = making.make()
+        return Entry(graph, making.values, body, taken)
+
+    def _twins(self, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+        """Ways in which the graphs of one name have an optional input: entries for all graphs that are given it, or do without it."""
+        by_count: dict[int, list[Entry]] = {}
+        for entry in entries:
+            by_count.setdefault(len(entry.graph.inputs), []).append(entry)
+        for count, without in sorted(by_count.items()):
+            yield from self._twins_of(without, by_count.get(count + 1, ()))
+
+    def _twins_of(self, without: Sequence[Entry], given: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+        """The entries with an optional input, in each way in which one of the graphs `given` it has the twin of another one."""
+        keys: dict[int, Any] = {}
+
+        def key(node: Node) -> Any:
+            if id(node) not in keys:
+                keys[id(node)] = node, self._key(node)
+            return keys[id(node)][1]
+
+        for first, donor in product(_different(without), _different(given)):
+            for way in possible_ways(first, donor):
+                if pair_twins(first, donor, way, key) is None:
+                    continue
+                taken = Taken(way.inputs, tuple(range(len(donor.outputs))))
+                firsts, donors = [first, *_different(without)], [donor, *_different(given)]
+                found: list[Entry] = []
+                # Graphs that differ in more, such as a shortcut, have other twins.
+                for graph in (entry.graph for entry in without):
+                    twins = next(filter(None, (pair_twins(graph, one, way, key) for one in donors)), None)
+                    found += [self._entry(graph, twins[0])] if twins else []
+                for graph in (entry.graph for entry in given):
+                    twins = next(filter(None, (pair_twins(one, graph, way, key) for one in firsts)), None)
+                    found += [self._entry(graph, twins[1], taken)] if twins else []
+                yield found
+
+    def _key(self, node: Node) -> tuple[Any, Any]:
+        """The key of a node among twins. Loops, and uses of shared stages, are like no other node."""
+        if node.shared is not None or (isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None)):
+            return id(node), ()
+        words: tuple[str, ...] = ()
+        if isinstance(node, CallNode):
+            stage = self.callee(node)
+        else:
+            stage = constant_of(node) or stage_of(node)
+            words = (node.op.name, *named_operands(node.op))  # an activation is a literal of its stage
+        values = tuple(strict_key(literal.value) for literal in literals(stage))
+        return (without_literals(stage), *words, len(node.inputs), len(node.outputs)), values
+
     def _is_block(self, alike: Sequence[tuple[Entry, tuple[Any, ...]]]) -> bool:
         """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
         gap are a loop anyway."""
-        places = {place for (graph, _, _), _ in alike for place in self.places[id(graph)]}
+        places = {place for entry, _ in alike for place in self.places[id(entry.graph)]}
         apart = [(name, label) for name, label in places if not _before(label) or (name, _before(label)) not in places]
         return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
 
@@ -164,6 +226,11 @@ class Families:
         family = self.of.get(id(node.graph))
         taken = family.taken.get(id(node.graph)) if family is not None else None
         return (family.optional, taken) if family is not None and family.optional is not None and taken is not None else None
+
+
+def _different(entries: Sequence[Entry]) -> list[Graph]:
+    """One graph for each body."""
+    return list({without_literals(entry.body): entry.graph for entry in entries}.values())
 
 
 def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:

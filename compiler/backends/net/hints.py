@@ -31,6 +31,7 @@ from .tree import (
     OptionalInput,
     Ref,
     Stage,
+    Steps,
     Tree,
     TupleOf,
 )
@@ -48,10 +49,10 @@ def hints_of(body: Body) -> dict[int, str]:
             found.setdefault(number, word)
     for statement in body.statements:
         match statement:
-            case Assign((int() as number,), IfGiven(Ref(given), _, Chain(_, stages))):
+            case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Chain(_, stages)))) if given == again:
                 word = found.get(number) or next(filter(None, map(_label, reversed(stages))), "")
                 found.setdefault(given, word)
-            case Assign((int() as number,), IfGiven(_, _, Ref())):
+            case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Ref()))) if given == again:
                 found[number] = "source"
     return found
 

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 
 from ...ops import Operator
 from ...ops.parametric import Parametric
-from .tree import Assign, Body, IfGiven, OptionalInput, Ref, Stage, Taken, Tree, changed, is_within, renumber_tensors
+from .tree import Assign, Body, IfGiven, OptionalInput, Ref, Stage, Steps, Taken, Tree, changed, is_within, renumber_tensors
 from .variants import Slot
 
 
@@ -96,7 +96,7 @@ def _computed(body: Body, _: Body) -> Iterator[_Way]:
         if inner is None or any(_uses(one, number) for number in _numbers(inner) for one in (*body.statements[at + 1 :], *body.results)):
             continue
         before = [one for one in body.statements[:at] if one not in inner]
-        given = Assign(statement.numbers, IfGiven(Ref(last), inner, statement.value))
+        given = Assign(statement.numbers, _given_or(last, Steps(inner, statement.value)))
         yield _Way(Body(last + 1, (*before, given, *body.statements[at + 1 :]), body.results), len(before), statement.numbers[0])
 
 
@@ -114,7 +114,12 @@ def _instead(body: Body, other: Body) -> Iterator[_Way]:
 
     statements, results = _along(body.statements, other.statements, change), _along(body.results, other.results, change)
     if len(found) == 1 and (own := found.pop()) < last:
-        yield _Way(Body(last + 1, (Assign((new,), IfGiven(Ref(last), (), Ref(own))), *statements), results), 0, new)
+        yield _Way(Body(last + 1, (Assign((new,), _given_or(last, Steps((), Ref(own)))), *statements), results), 0, new)
+
+
+def _given_or(number: int, otherwise: Steps) -> IfGiven:
+    """The tensor if it is given."""
+    return IfGiven(Ref(number), Steps((), Ref(number)), otherwise)
 
 
 def _cone(before: Sequence[Any], value: Any) -> tuple[Any, ...] | None:

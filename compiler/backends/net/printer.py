@@ -183,16 +183,18 @@ class Printer(Values):
     def _several(self, tree: Any) -> str:
         """What is several statements."""
         match tree:
-            case IfGiven(tensor, statements, value):
-                name = self._expression(tensor, _ATOM)
-                lines = [*map(self._statement, statements), self._expression(value, _PIPELINE)]
-                otherwise = "\n".join(["", *lines, ""]) if statements else f" {lines[0]} "
-                return f"if given({name}) {{ {name} }} else {{{otherwise}}}"
+            case IfGiven(tensor, given, otherwise):
+                return f"if given({self._expression(tensor, _ATOM)}) {{{self._steps(given)}}} else {{{self._steps(otherwise)}}}"
             case Picked(value, number, count):
                 name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
                 names = [name if at == number else "_" for at in range(count)]
                 return f"({', '.join(names)}) = {self._expression(value, _PIPELINE)}\n{name}"
         raise TypeError(type(tree).__name__)
+
+    def _steps(self, steps: Steps) -> str:
+        """What is in the braces of a branch."""
+        lines = self._lines(steps.statements, (steps.result,))
+        return "\n".join(["", *lines, ""]) if steps.statements else f" {lines[0]} "
 
     def _stored_table(self, table: StoredTable) -> str:
         place = [f"file={self.argument(table.file)}", f"name={self.argument(table.array)}"]

@@ -171,11 +171,11 @@ class Scanned(Tree):
 
 
 class IfGiven(Tree):
-    """`if given(x) { x } else { statements; value }`."""
+    """`if given(x) { x } else { statements; result }`. Both branches are `Steps`."""
 
     tensor: Any
-    statements: tuple[Any, ...]
-    value: Any
+    given: Any
+    otherwise: Any
 
 
 class Picked(Tree):
@@ -294,7 +294,7 @@ class Growing(Tree):
 
 
 class Steps(Tree):
-    """Statements and a result, as the body of a loop."""
+    """Statements and a result, as the body of a loop or a branch."""
 
     statements: tuple[Any, ...]
     result: Any

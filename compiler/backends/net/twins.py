@@ -1,0 +1,285 @@
+"""Graphs of one class of which one is given a tensor more, such as `forward(self, x, skip=None)` with and without `skip`.
+
+In: a graph, and another one with a further input. Out: both with the same inputs and the same nodes, among which an `Alternative` has what
+only one of them computes: `if given(skip) { y + skip } else { y }`. Always: each graph computes what it computed before; all other nodes
+are alike but for literals, so that the bodies are. Bodies are not compared here, because a node more may give other tensors a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from copy import copy
+
+from netc.dsl.record import Record
+
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.values import Value
+from ...ops.parameter_of import ParameterOf
+from .stages import label_of
+
+Key = Callable[[Node], tuple[Hashable, Hashable]]
+"""The first part is equal for nodes that are alike but for literals and inputs, and both for those that differ in inputs alone."""
+
+
+class Alternative(CallNode):
+    """A tensor that depends on whether the optional input is given, which is the first of `inputs`.
+
+    `graph` computes it from the optional input and the next inputs, and `otherwise` from the last inputs. `is_given`: whether the graph
+    that the node is in has the optional input.
+    """
+
+    def __init__(self, graph: Graph, otherwise: Graph, inputs: tuple[Value, ...], is_given: bool) -> None:
+        super().__init__(graph, inputs, tuple(graph.outputs), "", graph.span)
+        self.otherwise = otherwise
+        self.is_given = is_given
+
+
+class Way(Record):
+    """A way in which graphs may be twins. `inputs` has for each input the number that it has in the graph with one more, of which the last
+    is the optional one. `several`: a region ends where a node is like the other graph's own one."""
+
+    inputs: tuple[int, ...]
+    several: bool
+
+
+def possible_ways(graph: Graph, other: Graph) -> list[Way]:
+    """The ways in which the other graph may be the first one with an optional input, the best first."""
+    last = len(graph.inputs)
+    if not last or len(other.inputs) != last + 1 or len(other.outputs) != len(graph.outputs):
+        return []
+    names = [value.name for value in graph.inputs]
+    orders = [(*(at for at in range(last + 1) if at != extra), extra) for extra in (*range(1, last + 1), 0)]
+    # Of `x - skip` either may be the optional one. It is not the one that has the name of an input of the graph without it.
+    orders.sort(key=lambda order: [other.inputs[at].name for at in order[:-1]] != names)
+    return [Way(order, several) for order in orders for several in (True, False)]
+
+
+def pair_twins(graph: Graph, other: Graph, way: Way, key: Key) -> tuple[Graph, Graph] | None:
+    """Both graphs with the optional input last, and with alternatives; None if they differ in more than that."""
+    if not (_is_plain(graph) and _is_plain(other)) or len(other.outputs) != len(graph.outputs):
+        return None
+    try:
+        return _Pairing(graph, other, [other.inputs[at] for at in way.inputs], key, way.several).rewrite()
+    except _Unlike:
+        return None
+
+
+class _Unlike(Exception):
+    """The graphs differ in more than an optional input."""
+
+
+class _Region:
+    """Nodes that only one of the graphs has, in order. `output` is the only tensor that others use, and `inputs` are those from outside."""
+
+    def __init__(self, nodes: Sequence[Node], output: Value) -> None:
+        made = {id(value) for node in nodes for value in node.outputs}
+        read = {id(value): value for node in nodes for value in node.inputs if id(value) not in made}
+        self.nodes = nodes
+        self.output = output
+        self.inputs = list(read.values()) if nodes else [output]
+
+    def as_graph(self, around: Graph, inputs: Sequence[Value]) -> Graph:
+        """The nodes as a graph."""
+        made = Graph(around.name, "block", around.span)
+        made.inputs, made.nodes, made.outputs = list(inputs), list(self.nodes), [self.output]
+        return made
+
+
+class _Pairing:
+    """The nodes of two graphs that are alike, from the inputs on and from the results back, and the regions between them. `values` and
+    `nodes` have the graph's own for those of the other graph, by id. `several`: a region ends where a node is like the own one."""
+
+    def __init__(self, graph: Graph, other: Graph, inputs: Sequence[Value], key: Key, several: bool) -> None:
+        self.graph, self.other, self.inputs, self.key = graph, other, inputs, key
+        self.extra = inputs[-1]
+        self.several = several
+        self.values: dict[int, Value] = {}
+        self.origins: dict[int, Value] = {}
+        self.nodes: dict[int, Node] = {}
+        for value, own in zip(inputs, graph.inputs, strict=False):
+            self._pair_values(value, own)
+        self._pair_forward()
+        self.ends = self._pair_backward()
+        taken = set(map(id, self.nodes.values()))
+        only_other = [node for node in other.nodes if id(node) not in self.nodes]
+        only_own = [node for node in graph.nodes if id(node) not in taken]
+        self.regions = [
+            (_Region(_reaching(value, only_other), value), _Region(_reaching(own, only_own), own)) for value, own in self.ends.values()
+        ]
+        self._check(only_other, only_own)
+
+    def _pair_values(self, value: Value, own: Value) -> None:
+        self.values[id(value)] = own
+        self.origins[id(own)] = value
+
+    def _pair_nodes(self, node: Node, own: Node) -> None:
+        self.nodes[id(node)] = own
+        for value, its in zip(node.outputs, own.outputs, strict=True):
+            self._pair_values(value, its)
+
+    def _pair_forward(self) -> None:
+        waiting: dict[Hashable, list[Node]] = {}
+        for node in self.graph.nodes:
+            waiting.setdefault((self.key(node)[0], tuple(map(id, node.inputs))), []).append(node)
+        for node in self.other.nodes:
+            inputs = [self.values.get(id(value)) for value in node.inputs]
+            alike = waiting.get((self.key(node)[0], tuple(map(id, inputs)))) if None not in inputs else None
+            if alike:
+                own = next((own for own in alike if self.key(own) == self.key(node)), alike[0])
+                alike.remove(own)
+                self._pair_nodes(node, own)
+
+    def _pair_backward(self) -> dict[int, tuple[Value, Value]]:
+        """Pairs the nodes after the differences. The result has the tensors at which it stops: the other graph's with the own one."""
+        makers = {id(value): (node, at) for graph in (self.graph, self.other) for node in graph.nodes for at, value in _outputs(node)}
+        taken = set(map(id, self.nodes.values()))
+        ends: dict[int, tuple[Value, Value]] = {}
+        todo = list(zip(self.other.outputs, self.graph.outputs, strict=True))
+        while todo:
+            value, own = todo.pop()
+            if self.values.get(id(value)) is own:
+                continue
+            node, at = makers.get(id(value), (None, 0))
+            its, place = makers.get(id(own), (None, 0))
+            if id(its) in taken:
+                its = None
+            if its is not None and at == place and self._may_pair(node, its):
+                assert node is not None
+                self._pair_nodes(node, its)
+                taken.add(id(its))
+                todo += zip(node.inputs, its.inputs, strict=True)
+                continue
+            if ends.setdefault(id(value), (value, own))[1] is not own:
+                raise _Unlike
+            like = self._find_like(its, value, makers) if its is not None and self.several else None
+            if like is not None:
+                todo.append((like, own))
+        return ends
+
+    def _may_pair(self, node: Node | None, own: Node) -> bool:
+        return node is not None and id(node) not in self.nodes and self.key(node)[0] == self.key(own)[0]
+
+    def _find_like(self, own: Node, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
+        """The nearest tensor before this one that a node like the own one makes: the region lies between them."""
+        waiting = [value]
+        seen: set[int] = set()
+        for one in waiting:
+            node, _ = makers.get(id(one), (None, 0))
+            if node is None or id(node) in self.nodes or id(node) in seen:
+                continue
+            if self._may_pair(node, own):
+                return one
+            seen.add(id(node))
+            waiting += node.inputs
+        return None
+
+    def _check(self, only_other: Sequence[Node], only_own: Sequence[Node]) -> None:
+        """Raises `_Unlike` unless the regions are all that differs, and less than what is alike."""
+        for nodes, regions in ((only_other, [r for r, _ in self.regions]), (only_own, [r for _, r in self.regions])):
+            if sorted(id(node) for region in regions for node in region.nodes) != sorted(map(id, nodes)):
+                raise _Unlike
+        labels = [label for node in (*only_other, *only_own) for label in _labels(node)]
+        if "_" in labels or len(set(labels)) < len(labels) or not all(map(_is_movable, (*only_other, *only_own))):
+            raise _Unlike
+        if not self.regions or any(self.extra not in region.inputs for region, _ in self.regions):
+            raise _Unlike
+        if not self.nodes or (only_own and len(only_other) + len(only_own) > len(self.nodes)):
+            raise _Unlike
+
+    def rewrite(self) -> tuple[Graph, Graph]:
+        """Both graphs with alternatives. Raises `_Unlike` if a region's tensors are used elsewhere."""
+        places: dict[int, tuple[Alternative, Alternative]] = {}
+        for region, otherwise in self.regions:
+            free = [value for value in region.inputs if value is not self.extra]
+            given = region.as_graph(self.other, [self.extra, *free])
+            absent = otherwise.as_graph(self.graph, otherwise.inputs)
+            theirs = (self.extra, *free, *map(self._its, otherwise.inputs))
+            own = (self.extra, *map(self._own, theirs[1:]))
+            places[id(region.nodes[-1])] = Alternative(given, absent, own, False), Alternative(given, absent, theirs, True)
+        inside = {id(node) for region, _ in self.regions for node in region.nodes}
+        nodes: list[Node] = []
+        others: list[Node] = []
+        for node in self.other.nodes:
+            if id(node) in places:
+                nodes.append(places[id(node)][0])
+                others.append(places[id(node)][1])
+            elif id(node) not in inside:
+                its = self.nodes[id(node)]
+                nodes.append(_with_inputs(its, self._own_uses(node.inputs, its.inputs)))
+                others.append(node)
+        outputs = self._own_uses(self.other.outputs, self.graph.outputs)
+        return (
+            _with_nodes(self.graph, [*self.graph.inputs, self.extra], nodes, outputs),
+            _with_nodes(self.other, self.inputs, others, self.other.outputs),
+        )
+
+    def _own_uses(self, values: Sequence[Value], own: Sequence[Value]) -> tuple[Value, ...]:
+        """The tensors that a node of the graph uses now, with those of its twin and its own."""
+        for value, its in zip(values, own, strict=True):
+            end = self.ends.get(id(value))
+            if (end[1] if end is not None else self.values.get(id(value))) is not its:
+                raise _Unlike
+        return tuple(map(self._own, values))
+
+    def _own(self, value: Value) -> Value:
+        """The own tensor that stands for one of the other graph: for the result of an alternative that result."""
+        if id(value) in self.ends:
+            return value
+        if id(value) not in self.values:
+            raise _Unlike
+        return self.values[id(value)]
+
+    def _its(self, own: Value) -> Value:
+        """The other graph's tensor for an own one."""
+        made = next((value for value, end in self.ends.values() if end is own and id(own) not in self.origins), None)
+        if made is None and id(own) not in self.origins:
+            raise _Unlike
+        return self.origins[id(own)] if made is None else made
+
+
+def _outputs(node: Node) -> Iterable[tuple[int, Value]]:
+    return enumerate(node.outputs)
+
+
+def _reaching(value: Value, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes that the tensor is computed by, in order."""
+    wanted = {id(value)}
+    found: list[Node] = []
+    for node in reversed(nodes):
+        if any(id(made) in wanted for made in node.outputs):
+            found.append(node)
+            wanted.update(map(id, node.inputs))
+    return found[::-1]
+
+
+def _is_plain(graph: Graph) -> bool:
+    return graph.kind == "block" and not (graph.modules or graph.captures or graph.tuples or graph.tails) and graph.iteration is None
+
+
+def _labels(node: Node) -> Iterable[str]:
+    """The labels in the text. An iteration has none, but its nodes do."""
+    if isinstance(node, CallNode) and node.graph.iteration is not None:
+        return [label for inner in node.graph.nodes for label in _labels(inner)]
+    label = label_of(node)
+    return [] if label is None else [label]
+
+
+def _is_movable(node: Node) -> bool:
+    """Whether the node may be inside of an `if`: it uses no stage from outside, and is no loop at run time."""
+    if isinstance(node, OpNode):
+        return node.shared is None and node.tie is None and not isinstance(node.op, ParameterOf)
+    if node.graph.iteration is not None and not all(map(_is_movable, node.graph.nodes)):
+        return False
+    return node.shared is None and node.scan is None
+
+
+def _with_inputs(node: Node, inputs: tuple[Value, ...]) -> Node:
+    made = copy(node)
+    made.inputs = inputs
+    return made
+
+
+def _with_nodes(graph: Graph, inputs: Sequence[Value], nodes: list[Node], outputs: Sequence[Value]) -> Graph:
+    made = copy(graph)
+    made.inputs, made.nodes, made.outputs = list(inputs), nodes, list(outputs)
+    return made
