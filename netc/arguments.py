@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 from netc.compiler.backends.base import OPSETS, GraphOptions
+from netc.compiler.dims.conditions import CONDITIONS_KEY
 from netc.compiler.elaborate.precision import FULL, Precision
 from netc.compiler.ir.types import DTYPES, TYPE_ALIASES
 
@@ -91,7 +92,7 @@ def checked_precision(dtype: object, keep_io: object = False) -> Precision:
     return Precision(found, keep_io)
 
 
-OWN_METADATA = ("spec_hash", "netc_version")
+OWN_METADATA = ("spec_hash", "netc_version", CONDITIONS_KEY)
 """What netc itself writes into a file."""
 
 

@@ -19,6 +19,9 @@ from .polynomial import Dim, FloorQuotient, Symbol, constant_of, of_atom, symbol
 
 Stated = Condition | OneOf
 """What a `where` states."""
+CONDITIONS_KEY = "where"
+"""The entry of an ONNX file's metadata that has the conditions of every `where`: `T <= 255; H % 32 == 0`. ONNX has no other place."""
+CONDITIONS_SEPARATOR = "; "
 
 
 def stated_symbols(c: Stated) -> frozenset[str]:

@@ -142,7 +142,7 @@ class TableOperator(Operator):
         if self.labelled and not self.static:
             raise OperatorError(SymbolicBuffer(self.shape), argument("shape"))
         for part in parts(self.formula):
-            if isinstance(part, Const) and isinstance(part.value, int) and abs(part.value) > _LARGEST:
+            if isinstance(part, Const) and isinstance(part.value, int) and not -_LARGEST - 1 <= part.value <= _LARGEST:
                 raise OperatorError(LargeNumber(part.value, _LARGEST), argument("formula"))
         for part in parts(fold(self.formula)):  # `i % (2 * 2 // 2)` is `i % 2`, whose divisor is known
             if isinstance(part, ItemFormula):

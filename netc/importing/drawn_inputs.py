@@ -34,7 +34,7 @@ def draw_and_run(
     inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
     if not all(map(is_float, inputs)) and divides_integers(model.program):
         inputs = [a + np.asarray(1, a.dtype) if a.dtype.kind in "iu" else a for a in inputs]
-    inputs, expected = _run_first(origin, [inputs, *_from_examples(inputs, origin.examples)], weights)
+    inputs, expected = _run_first(origin, [inputs, *_other_choices(inputs, origin.examples)], weights)
     if all(map(is_float, inputs)):
         return inputs, expected
     drawn, made = inputs, expected
@@ -56,6 +56,16 @@ def _run_first(origin: Origin, choices: Sequence[list[Array]], weights: Mapping[
             refused = refused or failed
     assert refused is not None
     raise refused
+
+
+def _other_choices(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:
+    """Other inputs for an origin that refuses those that were drawn: what the examples have, then zeros in place of the integers of one
+    input, then of all of them. A table of one row has no index 1."""
+    yield from _from_examples(inputs, examples)
+    integers = tuple(at for at, one in enumerate(inputs) if one.dtype.kind in "iu")
+    choices = dict.fromkeys((*((at,) for at in integers), integers)) if integers else ()
+    for zeroed in choices:
+        yield [np.zeros_like(one) if at in zeroed else one for at, one in enumerate(inputs)]
 
 
 def _from_examples(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:

@@ -94,3 +94,71 @@ def test_the_least_integer_comes_back(tmp_path: Path) -> None:
     model.save(tmp_path / "m.onnx")
     x = torch.tensor([[[-(2**63), 4, 2], [1, 1, 3]]])
     torch.testing.assert_close(netc.from_onnx(tmp_path / "m.onnx").module()(x), tuple(torch.cummax(x, -1)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input [H, W]; x -> diagonal 1 axis1=1 axis2=2", "input 3xHxW -> unfold 3 padding=1 -> fold [H, W] 3 padding=1",
+        "i = input [T] int64; i -> embedding 1 4", "i = input [T] int64; j = input [T] int64; (i -> embedding 1 4) + (j -> embedding 9 4)",
+        "x = input [T] uint8 where T <= 255; x -> clamp max=T",
+        "x = input 4 int64; x + (table (i) [4] int64 = -9223372036854775808)",
+        "x = input [20] batch=false; x -> stft 8 2 -> istft 8 2", "input 3x8x9 -> conv 4 3 padding=[-1, 2] padding_mode=reflect stride=2",
+    ],
+)  # fmt: skip
+def test_operators_of_symbolic_sizes_and_least_numbers(text: str, tmp_path: Path) -> None:
+    """The import is proved: ONNX Runtime gives for the file what PyTorch gives for the text."""
+    model = netc.compile(text)
+    model.save(tmp_path / "m.onnx", seed=1)
+    imported = netc.from_onnx(tmp_path / "m.onnx")
+    assert list(imported.inputs.values()) == list(model.inputs.values())
+    assert list(imported.outputs.values()) == list(model.outputs.values())
+
+
+def test_the_least_integer_is_a_number_of_a_table() -> None:
+    x = torch.arange(4)
+    for text in ("table (i) [4] int64 = -9223372036854775808", "table (i) [T] int64 = -9223372036854775808 + i"):
+        model = netc.compile(f"x = input [{'T' if 'T' in text else 4}] int64; m = {text}; x + m")
+        expected = x[None] - 2**63 + (x if "T" in text else 0)
+        assert torch.equal(model.module()(x[None]), expected)
+        assert torch.equal(torch.as_tensor(model.session()(x[None].numpy())), expected)
+    for literal in ("9223372036854775808", "-9223372036854775809"):
+        with pytest.raises(netc.CompileError, match="this number is too large"):
+            netc.compile(f"x = input 4 int64; m = table (i) [4] int64 = {literal}; x + m")
+
+
+CONDITIONS = [
+    "S >= 0", "T <= 255", "S % 32 == 0", "S in [0, 8]", "S >= T + 1, S != 7", "S // 2 >= T", "S % T == 0", "S * T < 100",
+]  # fmt: skip
+
+
+def _with_conditions(conditions: str) -> netc.Model:
+    return netc.compile(f"a = input [S]; b = input [T] where {conditions}; y = a -> relu; z = b + 1; out y, z")
+
+
+@pytest.mark.parametrize("conditions", CONDITIONS)
+def test_conditions_on_sizes_come_back(conditions: str, tmp_path: Path) -> None:
+    """ONNX has no place for them but the metadata. The sizes that both texts take are the same."""
+    model = _with_conditions(conditions)
+    model.save(tmp_path / "m.onnx")
+    text = netc.from_onnx(tmp_path / "m.onnx").spec()
+    assert f"where {conditions}" in text
+    assert [str(one) for one, _ in netc.compile(text).program.conditions] == [str(one) for one, _ in model.program.conditions]
+
+
+def test_conditions_that_cannot_hold_are_refused(tmp_path: Path) -> None:
+    _with_conditions("S <= 8, T >= S").save(tmp_path / "m.onnx")
+    with pytest.raises(ImportFailed, match="states `S <= 8`, which cannot hold for these sizes"):
+        netc.from_onnx(tmp_path / "m.onnx", fixed={"S": 9})
+    assert "where T >= 7" in netc.from_onnx(tmp_path / "m.onnx", fixed={"S": 7}).spec()
+
+
+@pytest.mark.parametrize("entry", ["S >", "import os", "Q >= 3", "S in [T]", "(" * 500, "S >= 2; " * 4000, "S % 0 == 1", "min(S, 2) == 7"])
+def test_metadata_that_states_no_condition(entry: str) -> None:
+    """Anybody may write the file."""
+    proto = _with_conditions("S >= 0").onnx()
+    next(one for one in proto.metadata_props if one.key == "where").value = entry
+    conditions = [str(one) for one, _ in from_model(proto).program.conditions]
+    assert set(conditions) <= {"S >= 2"}
+    proto.producer_name = "another"
+    assert not from_model(proto).program.conditions

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from frontends.imported import agree
+from frontends.imported import agree, imported
+from frontends.written import Of
 from torch import Tensor, nn
+
+from netc.compiler.frontends.base import ImportFailed
 
 
 class Function(nn.Module):
@@ -98,6 +101,9 @@ VECTORS = {
         torch.view_as_real(torch.fft.rfft2(x.view(-1, 2, 3))),
         torch.fft.irfft2(torch.fft.rfft2(x.view(-1, 2, 3)), s=(2, 3)),
     ),
+    "medians": lambda x: (*x.median(1), *x.median(0, keepdim=True), x - x.median(), (x * 9).long().median(1).values),
+    "medians with NaN": lambda x: torch.where(x > x.mean(), torch.nan, x).median(1),
+    "bilinear forms of computed weights": lambda x: F.bilinear(x, x + 1, (x.t() @ x)[None]),
     "defined by others": lambda x: (x.frac(), torch.rad2deg(x), x.fliplr(), torch.xlogy(x, x.abs()), torch.addcdiv(x, x, x * x + 1)),
     "extremes so far": lambda x: (*x.cummax(1), *x.cummin(1)),
     "lerp and others": lambda x: (torch.lerp(x, x * 2, 0.3), torch.atan2(x, x + 1), torch.maximum(x, -x), torch.fmod(x, 2), x % 3),
@@ -118,6 +124,9 @@ IMAGES = {
         nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(2, 1, 1, count_include_pad=False), nn.AdaptiveAvgPool2d((2, 1))
     ),
     "norms": nn.Sequential(nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.InstanceNorm2d(4, affine=True), nn.LocalResponseNorm(3)),
+    "norms of the training": nn.Sequential(
+        nn.InstanceNorm2d(4, track_running_stats=True), nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
+    ),
     "norms without weights": nn.Sequential(
         nn.BatchNorm2d(4, affine=False), nn.GroupNorm(2, 4, affine=False), nn.LayerNorm([4, 6, 6], bias=False)
     ),
@@ -136,3 +145,34 @@ def test_of_images(module: nn.Module) -> None:
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 2)
     agree(nn.Sequential(module), *[torch.randn(n, 4, 6, 6) * 2 + 1 for n in (2, 3, 1)])
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int8, torch.uint8], ids=str)
+def test_integers_divided_towards_zero(dtype: torch.dtype) -> None:
+    """The ends of the type are among the dividends."""
+    ends = torch.iinfo(dtype)
+    numbers = torch.tensor([[ends.min, ends.max, 7, 0, ends.min + 1, 8]]).to(dtype)
+    divisors = torch.tensor([[3, 2, 4, 5, 7, 1]]).to(dtype) * (1 if dtype == torch.uint8 else torch.tensor([1, -1] * 3, dtype=dtype))
+    agree(Function(lambda x: torch.div(x, 3, rounding_mode="trunc")), numbers.repeat(2, 1), numbers)
+    two = Of(lambda _, x, y: torch.div(x, y, rounding_mode="trunc"))
+    agree(two, *[(numbers.repeat(n, 1), divisors.repeat(n, 1)) for n in (2, 1)])
+
+
+BAGS = [{"mode": "mean"}, {"mode": "sum"}, {"mode": "max"}, {"mode": "sum", "padding_idx": 2}, {"mode": "mean", "padding_idx": -1}]
+
+
+@pytest.mark.parametrize("options", BAGS, ids=str)
+def test_bags_of_embeddings(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    bag = nn.EmbeddingBag(9, 4, **options)
+    indices = [torch.randint(0, 9, (n, 5)) for n in (2, 3, 1)]
+    agree(Of(lambda m, x: m.bag(x), bag=bag), *indices)
+    agree(Of(lambda m, x: m.bag(x, torch.tensor([0, 2, 2, 5])), bag=bag), torch.randint(0, 9, (7,)), dims={0: [None]})
+    if options == {"mode": "sum"}:
+        weighted = Of(lambda m, x, w: m.bag(x, per_sample_weights=w), bag=bag)
+        agree(weighted, *[(one, torch.randn(one.shape)) for one in indices])
+
+
+def test_a_size_among_the_results_is_named() -> None:
+    with pytest.raises(ImportFailed, match="is a size that the module returns or uses as a tensor; return tensors only"):
+        imported(Function(lambda x: (x * 2, x.shape[0])), torch.randn(2, 6))

@@ -13,6 +13,7 @@ from netc.dsl.record import Record
 
 from ...analysis.parameters import parameters
 from ...definitions import Definitions, Undefined
+from ...dims.conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, stated_symbols
 from ...ir.elements import Array
 from ...ir.flat import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
@@ -74,11 +75,18 @@ def graph_and_tensors(
     """
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
-    for key, value in (("spec_hash", spec_hash), *options.metadata):
+    for key, value in (("spec_hash", spec_hash), *_conditions(program), *options.metadata):
         model.metadata_props.add(key=key, value=value)
     model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
     return GraphAndTensors(model, _Writer(program, arrays, options).write(model))
+
+
+def _conditions(program: Program) -> tuple[tuple[str, str], ...]:
+    """The entry of the metadata with the conditions on the sizes that are symbols in the file, none if there are no such conditions."""
+    free = set(program.symbols)
+    texts = dict.fromkeys(str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= free)
+    return ((CONDITIONS_KEY, CONDITIONS_SEPARATOR.join(texts)),) if texts else ()
 
 
 class _Writer:

@@ -70,6 +70,8 @@ class _Formulas(Part):
                 return formula
             case ast.Name(name=name) if name in NOT_FINITE and self._scope.find(name) is None:
                 return f.Const(NOT_FINITE[name], name)
+            case ast.Unary(op="-", operand=ast.NumberLiteral()):
+                return self._constant(expr)  # the least integer of int64, whose positive counterpart is none
             case ast.Unary(op=op, operand=operand):
                 return f.UnaryFormula(op, self.read(operand))
             case ast.Binary() if _is_of_numbers(expr):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dims import Dim
+from ...dims import Dim, bounds
 from ...ir.elements import numpy_dtype
 from ...ir.types import DTYPES
 from ...ops.formula import BinaryFormula, Const, IndexFormula
@@ -160,12 +160,23 @@ def _range(site: Site) -> Item:
     if any(isinstance(p, Part) and p.bottom != 1 for p in parts):
         return None
     start, limit, delta = (p.top if isinstance(p, Part) else p for p in parts)
-    if not isinstance(delta, int) or delta == 0:
+    low, high = (delta, delta) if isinstance(delta, int) else bounds(delta)
+    if low is not None and low > 0:
+        count = _steps(limit - start, delta)
+    elif high is not None and high < 0:
+        count = _steps(start - limit, -delta)
+    else:
         return None
-    count = (limit - start + delta - 1) // delta if delta > 0 else (start - limit - delta - 1) // -delta
     formula = IndexFormula(0) if delta == 1 else BinaryFormula("*", Const(delta), IndexFormula(0))
     whole = formula if start == 0 else BinaryFormula("+", Const(start), formula)
     return site.emit.table((count,), whole, DTYPES[np.dtype(_dtype(site)).name])
+
+
+def _steps(length: Dim, step: Dim) -> Dim:
+    """The number of steps within the length, the last of which may be shorter. Where they fit exactly, the quotient is the simpler one:
+    `min(H, W - 1)` of a diagonal, in steps of `W + 1`."""
+    exact = length // step
+    return exact if exact * step == length else (length + step - 1) // step
 
 
 def _where(site: Site) -> Item:

@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
-from ...dims import Condition, Dim, SymDim, advice_divides, declare, substitute, symbol
+from ...dims import Condition, Dim, OneOf, Stated, SymDim, advice_divides, declare, substitute, symbol
 from ...dims.polynomial import FloorQuotient, Quotient, Symbol, terms_of
 from ...dims.where import Declared
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9_]*")
 _BY_RANK = {2: ("N", "T"), 3: ("N", "T", "F"), 4: ("N", "C", "H", "W"), 5: ("N", "C", "D", "H", "W")}
 _MEANINGS = (("batch", "N"), ("height", "H"), ("width", "W"), ("seq", "T"), ("time", "T"), ("length", "T"), ("past", "P"), ("chan", "C"))
-_COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.LtE: "<=", ast.GtE: ">=", ast.Lt: "<", ast.Gt: ">"}
+_COMPARISONS: dict[type[ast.cmpop], str] = {ast.Eq: "==", ast.LtE: "<=", ast.NotEq: "!=", ast.GtE: ">=", ast.Lt: "<", ast.Gt: ">"}
 _OTHERS = "TSLKMPQRUVXYZABDEFGHIJOW"
 
 
@@ -45,6 +45,19 @@ def parse_condition(text: str) -> Condition | None:
     except (SyntaxError, ValueError, RecursionError, NoDimension, ZeroDivisionError):
         pass
     return None
+
+
+def parse_stated(text: str) -> Stated | None:
+    """The condition of a text such as `P in [0, 8]` or `H % 32 == 0`."""
+    try:
+        match ast.parse(text.strip(), mode="eval").body:
+            case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.List(elts=items)]):
+                values = tuple(_value(item, None) for item in items)
+                integers = tuple(value for value in values if isinstance(value, int))
+                return OneOf(_value(left, None), integers) if integers and len(integers) == len(values) else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError, NoDimension, ZeroDivisionError):
+        return None
+    return parse_condition(text)
 
 
 def _at_most(whole: Dim, a: Dim, b: Dim) -> Condition | None:
@@ -120,7 +133,7 @@ class Axis:
 class Dimensions:
     """The symbols of a model. `fixed` are sizes by name, of the file or of netc."""
 
-    def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[Condition]) -> None:
+    def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[Stated]) -> None:
         self.names: dict[str, str] = {}
         """The symbol of each text of the file that is a name."""
         self.symbols: list[str] = []
@@ -133,8 +146,9 @@ class Dimensions:
             for axis in shape:
                 self._plain[name, axis.position] = self._of(axis)
         self.used: set[str] = set()
-        sizes = dict(self._fixed(fixed))
-        self.declared: Declared = declare(self.symbols, conditions, sizes)
+        self.fixed = dict(self._fixed(fixed))
+        """The symbols that are numbers here."""
+        self.declared: Declared = declare(self.symbols, conditions, self.fixed)
         self.shapes = {name: [self._declared(self._plain[name, axis.position]) for axis in shape] for name, shape in shapes.items()}
 
     def _fixed(self, fixed: Mapping[str, object]) -> Iterator[tuple[str, int]]:
@@ -143,6 +157,12 @@ class Dimensions:
             if found and isinstance(value, int) and not isinstance(value, bool):
                 self.used.add(name)
                 yield found, value
+
+    def with_fixed(self, condition: Stated) -> Stated:
+        """The condition with numbers in place of the symbols that are fixed."""
+        if isinstance(condition, OneOf):
+            return OneOf(substitute(condition.left, self.fixed), condition.values)
+        return Condition(condition.op, substitute(condition.left, self.fixed), substitute(condition.right, self.fixed))
 
     def _declared(self, dim: Dim) -> Dim:
         return substitute(dim, self.declared.dims) if isinstance(dim, SymDim) else dim

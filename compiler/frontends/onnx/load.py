@@ -11,7 +11,8 @@ from pathlib import Path
 
 import onnx
 
-from ...dims import Condition, Stated, SymDim, symbols
+from ...dims import Condition, Stated, SymDim, stated_symbols, symbols
+from ...dims.conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR
 from ...ir.graph import Graph, OpNode, Program
 from ...ir.types import BATCH
 from ...ir.walk import graphs, needed
@@ -22,7 +23,7 @@ from ..masked import NOTHING_LEFT, masked_attentions
 from . import ops as _ops
 from .affine import fold_affine
 from .dequantized import dequantized
-from .dimensions import Axis, Dimensions, parse_condition
+from .dimensions import Axis, Dimensions, parse_condition, parse_stated
 from .emitter import Emitter
 from .importer import Importer
 from .loops import bodies, operators
@@ -34,6 +35,10 @@ from .spread import adaptive_pool
 from .structure import nested
 
 ATTEMPTS = 24
+PRODUCER = "netc"
+"""The producer whose metadata has the conditions on sizes."""
+MOST_STATED = 4096
+"""The most characters of these conditions that are read: comparing sizes takes longer for each. The file may be anybody's."""
 assert _ops
 
 
@@ -49,31 +54,45 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
         model, notes = dequantized(model, folder)
     else:
         refuse(model)
-    importer, conditions = _attempts(model, folder, fixed, simplest=True)
+    stated = _stated_conditions(model, Dimensions(_shapes(model, fixed), fixed, ()))
+    importer, conditions = _attempts(model, folder, fixed, stated, simplest=True)
     if importer.obstacles and conditions:
-        again, others = _attempts(model, folder, fixed, simplest=False)
+        again, others = _attempts(model, folder, fixed, stated, simplest=False)
         importer, conditions = (importer, conditions) if again.obstacles else (again, others)
     dimensions = importer.dimensions
+    importer.obstacles += [_broken(one) for one in dimensions.declared.contradictions if one in stated]
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     _check_ports(importer)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
-    return _imported(importer, conditions, notes)
+    return _imported(importer, stated, conditions, notes)
+
+
+def _broken(condition: Stated) -> Obstacle:
+    return Obstacle("the file", f"states `{condition}`, which cannot hold for these sizes", "its metadata")
 
 
 def _attempts(
-    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, simplest: bool
+    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], stated: Sequence[Stated], *, simplest: bool
 ) -> tuple[Importer, list[tuple[Condition, str]]]:
-    """The last attempt, with the conditions that the ones before it needed."""
+    """The last attempt, with the conditions that the ones before it needed; `stated` are those of the file."""
     conditions: list[tuple[Condition, str]] = []
     while True:
-        dimensions = Dimensions(_shapes(model, fixed), fixed, [c for c, _ in conditions])
+        dimensions = Dimensions(_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
         importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
         _run(importer)
-        further = _further(importer, {text for _, text in conditions})
+        further = _further(importer, {*map(str, stated), *(text for _, text in conditions)})
         if not further or dimensions.declared.contradictions or len(conditions) == ATTEMPTS:
             return importer, conditions
         conditions += further
+
+
+def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[Stated]:
+    """The conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
+    texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
+    parts = [text for whole in texts for text in whole[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
+    found = [parse_stated(text) for text in parts]
+    return [one for one in found if one is not None and stated_symbols(one) <= set(dimensions.symbols)]
 
 
 def _run(importer: Importer) -> None:
@@ -128,7 +147,7 @@ def _check_ports(importer: Importer) -> None:
         importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants", name))
 
 
-def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
+def _imported(importer: Importer, stated: Sequence[Stated], conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
     graph = importer.emit.builder.graph
     written = masked_attentions(graph)
     for each in reversed(bodies(graph)):
@@ -144,8 +163,9 @@ def _imported(importer: Importer, conditions: Sequence[tuple[Condition, str]], f
     declared = importer.dimensions.declared
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
     free = tuple(sorted(named, key=lambda name: name != BATCH))
-    stated: tuple[tuple[Stated, str], ...] = tuple(conditions)
-    program = Program(graph, declared.facts, free, stated, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
+    known = [one for one in map(importer.dimensions.with_fixed, stated) if stated_symbols(one)]
+    all_conditions: tuple[tuple[Stated, str], ...] = (*((one, str(one)) for one in known), *conditions)
+    program = Program(graph, declared.facts, free, all_conditions, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
     return Imported(program, weights, notes, tensors)
 

@@ -138,6 +138,8 @@ class GraphScope:
             return made
         if node in keys.stored:
             return self._parameter(node)
+        if isinstance(node.meta.get("val"), torch.SymInt | torch.SymFloat | torch.SymBool):
+            raise ImportRefused("is a size that the module returns or uses as a tensor", "return tensors only")
         if is_empty(node):
             raise ImportRefused("makes a tensor without elements, which a spec does not have")
         raise ImportRefused("it is given a tensor that was made after it")

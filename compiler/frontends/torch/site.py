@@ -84,7 +84,7 @@ class AtenSite:
 
     def reads_result(self, at: int) -> bool:
         """Whether anything reads the result of this number."""
-        return any(user.args[1] == at for user in self.node.users if user.target is getitem)
+        return any(user.args[1] == at and user.users for user in self.node.users if user.target is getitem)
 
     def constant(self, number: Number) -> Const:
         """A formula that is this number."""

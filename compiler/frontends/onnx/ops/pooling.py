@@ -170,7 +170,7 @@ def global_pool(site: Site) -> Value:
 
 @imports("Col2Im", to="fold")
 def col2im(site: Site) -> Value:
-    size, block = (tuple(int(d) for d in site.dims(n, "its shape") if isinstance(d, int)) for n in (1, 2))
+    size, block = (tuple(site.dims(n, "its shape")) for n in (1, 2))
     axes = len(size)
     pads = site.ints("pads", [0] * (2 * axes))
     if pads[:axes] != pads[axes:]:

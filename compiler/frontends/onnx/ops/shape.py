@@ -264,8 +264,14 @@ def padded(site: Site, x: Value, both: dict[int, tuple[Dim, Dim]], mode: str = "
     wanted = {axis for axis, (before, after) in both.items() if not (before == 0 and after == 0)}
     if not wanted:
         return x
+    first = min(wanted)
+    if mode != "constant":  # PyTorch pads all axes but one or two then
+        if first == 0:
+            shifted = {axis + 1: amounts for axis, amounts in both.items()}
+            return site.one("squeeze", padded(site, site.one("unsqueeze", x, axis=0), shifted, mode), axis=(0,))
+        first = min(first, 2)
     listed: list[Dim] = []
-    for axis in reversed(range(min(wanted), rank)):
+    for axis in reversed(range(first, rank)):
         listed += both.get(axis, (0, 0))
     extra = {"value": value} if mode == "constant" and value != 0 else {}
     return site.one("pad", x, padding=tuple(listed), mode=mode, **extra)

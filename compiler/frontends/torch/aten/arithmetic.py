@@ -68,8 +68,17 @@ def rsub(site: AtenSite) -> Value:
 def div(site: AtenSite) -> Value:
     mode = site.args.get("rounding_mode")
     if mode == "trunc":
-        return site.one("trunc", binary(site, "div"))
+        return site.one("trunc", binary(site, "div")) if site.element.is_float else _truncated_quotient(site)
     return binary(site, "floor_div" if mode == "floor" else "div")
+
+
+def _truncated_quotient(site: AtenSite) -> Value:
+    """The quotient of integers, rounded towards 0. What `fmod` leaves has the sign of the dividend; without it, the division is exact."""
+    x, number = site.cast(site.tensor(), site.element), site.number_of("other")
+    if number is not None:
+        return site.one("floor_div", site.one("sub", x, site.one("fmod", x, other=number)), other=number)
+    by = site.cast(site.tensor("other"), site.element)
+    return site.one("floor_div", site.one("sub", x, site.one("fmod", x, by)), by)
 
 
 @reads("pow")

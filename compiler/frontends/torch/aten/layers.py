@@ -6,21 +6,22 @@ from typing import Any
 
 from ....ir.values import Value
 from ...builder import ImportRefused
+from ..operators import dtype_of
 from ..site import AtenSite
 from ..table import reads
 
 PARAMETERS = {"weight": "weight", "bias": "bias"}
 
 
-def layer(site: AtenSite, operator: str, x: Value, given: dict[str, str] = PARAMETERS, **arguments: Any) -> Value:
+def layer(site: AtenSite, operator: str, *inputs: Value, given: dict[str, str] = PARAMETERS, **arguments: Any) -> Value:
     """With parameters of its own, or with tensors for them."""
     has_bias = "bias" in given and site.args[given["bias"]] is not None
     bias = {} if "bias" not in given else {"bias": has_bias}
-    own = site.layer(operator, x, given=given, **arguments, **bias)
+    own = site.layer(operator, *inputs, given=given, **arguments, **bias)
     if own is not None:
         return own[0]
     names = tuple(name for name in given if site.args[given[name]] is not None)
-    return site.one(operator, x, *(site.tensor(given[name]) for name in names), named=names, **arguments)
+    return site.one(operator, *inputs, *(site.tensor(given[name]) for name in names), named=names, **arguments)
 
 
 @reads("linear")
@@ -38,10 +39,7 @@ def linear(site: AtenSite) -> Value:
 @reads("bilinear")
 def bilinear(site: AtenSite) -> Value:
     units = int(site.args["weight"].meta["val"].shape[0])
-    own = site.layer("bilinear", site.tensor("input1"), site.tensor("input2"), given=PARAMETERS, units=units, bias=site.has("bias"))
-    if own is None:
-        raise ImportRefused("has a weight that is computed")
-    return own[0]
+    return layer(site, "bilinear", site.tensor("input1"), site.tensor("input2"), units=units)
 
 
 def _spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
@@ -98,9 +96,38 @@ def embedding(site: AtenSite) -> Value:
         site,
         "embedding",
         site.tensor("indices"),
-        {"weight": "weight"},
+        given={"weight": "weight"},
         num=num,
         dim=dim,
         padding_idx=None if padding == -1 else padding,
         dtype=site.element,
     )
+
+
+_BAG_MODES = ("sum", "mean", "max")
+
+
+@reads("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
+def embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
+    """The rows of bags of indices, which follow each other from the `offsets` on. The other results are for the gradient."""
+    if any(site.reads_result(at) for at in range(1, len(site.result))):
+        raise ImportRefused("gives more than the rows of its bags")
+    num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
+    padding = site.args.get("padding_idx")
+    names = tuple(name for name in ("per_sample_weights", "offsets") if site.has(name))
+    own = site.layer(
+        "embedding_bag",
+        site.tensor("indices"),
+        *(site.tensor(name) for name in names),
+        given={"weight": "weight"},
+        named=names,
+        num=num,
+        dim=dim,
+        mode=_BAG_MODES[site.integer("mode")],
+        include_last_offset=bool(site.args["include_last_offset"]),
+        padding_idx=None if padding in (None, -1) else site.integer("padding_idx"),
+        dtype=dtype_of(site.result[0].dtype),
+    )
+    if own is None:
+        raise ImportRefused("has a weight that is computed")
+    return own[0], *[None] * (len(site.result) - 1)

@@ -6,7 +6,7 @@ from ....ir.values import Value
 from ...builder import ImportRefused
 from ..site import AtenSite
 from ..table import reads
-from .layers import PARAMETERS, layer
+from .layers import layer
 
 _STATISTICS = ("running_mean", "running_var")
 
@@ -33,9 +33,14 @@ def batch_norm(site: AtenSite) -> Value:
     )
     if own is not None:
         return own[0]
+    return _noted_parts(site, x, "batch")
+
+
+def _noted_parts(site: AtenSite, x: Value, kind: str) -> Value:
+    """Arithmetic of the statistics, with a note."""
     module = site.scope.call.path or "the module"
     site.scope.model.notes.append(
-        f"The batch normalization of `{module}` is written as arithmetic: training the spec does not change its statistics."
+        f"The {kind} normalization of `{module}` is written as arithmetic: training the spec does not change its statistics."
     )
     return _by_parts(site, x)
 
@@ -67,14 +72,24 @@ def _by_parts(site: AtenSite, x: Value) -> Value:
 
 @reads("instance_norm")
 def instance_norm(site: AtenSite) -> Value:
-    if not site.args["use_input_stats"]:
-        raise ImportRefused("uses statistics of the training")
-    x, eps = site.tensor("input"), site.number("eps")
-    if any(site.args.get(name) is not None for name in _STATISTICS):
+    x, eps, training = site.tensor("input"), site.number("eps"), site.scope.model.training
+    tracked = all(site.has(name) for name in _STATISTICS)
+    if tracked and (training or not site.args["use_input_stats"]):
+        return _tracking_instance_norm(site, x)
+    if tracked:
         raise ImportRefused("keeps statistics, but uses those of the sample")
     if not site.has("weight"):
         return site.one("instance_norm", x, eps=eps, affine=False)
     return layer(site, "instance_norm", x, eps=eps, affine=True)
+
+
+def _tracking_instance_norm(site: AtenSite, x: Value) -> Value:
+    """By the statistics of the training, or in training with new ones."""
+    names = [name for name in ("weight", "bias", *_STATISTICS) if site.has(name)]
+    arguments = {"eps": site.number("eps"), "momentum": site.number("momentum"), "affine": "weight" in names}
+    slots = {name: site.args[name] for name in names}
+    own = site.own_layer("instance_norm", x, slots=slots, statistics=True, track_running_stats=True, **arguments)
+    return _noted_parts(site, x, "instance") if own is None else own[0]
 
 
 @reads("layer_norm", "native_layer_norm")
@@ -94,7 +109,7 @@ def rms_norm(site: AtenSite) -> Value:
     axes = shape if len(shape) > 1 else None
     if not site.has("weight"):
         return site.one("rms_norm", x, affine=False, eps=eps, shape=axes)
-    return layer(site, "rms_norm", x, {"weight": "weight"}, eps=eps, shape=axes)
+    return layer(site, "rms_norm", x, given={"weight": "weight"}, eps=eps, shape=axes)
 
 
 @reads("group_norm")
@@ -102,7 +117,7 @@ def group_norm(site: AtenSite) -> Value:
     x, groups, eps = site.tensor("input"), site.integer("num_groups"), site.number("eps")
     if not site.has("weight"):
         return site.one("group_norm", x, groups=groups, eps=eps, affine=False)
-    return layer(site, "group_norm", x, PARAMETERS, groups=groups, eps=eps)
+    return layer(site, "group_norm", x, groups=groups, eps=eps)
 
 
 @reads("local_response_norm")

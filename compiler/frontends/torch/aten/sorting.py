@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ....ir.types import INT64
 from ....ir.values import Value
+from ....ops.base import numel
+from ...builder import ImportRefused
 from ..site import AtenSite
 from ..table import reads
 
@@ -39,6 +42,37 @@ def argsort(site: AtenSite) -> Value:
         descending=bool(site.args["descending"]),
         stable=bool(site.args.get("stable")),
     )
+
+
+@reads("median")
+def median(site: AtenSite) -> Value | tuple[Value | None, ...]:
+    """The lower one of the two in the middle, or NaN if there is one: `sort` puts NaN last."""
+    x = site.tensor()
+    if "dim" not in site.args:
+        return _median(site, site.reshape(x, (numel(x.type.shape),)), 0, False)[0]
+    if not x.type.rank:
+        raise ImportRefused("is of a tensor without axes")
+    values, indices = _median(site, x, site.integer("dim") % x.type.rank, site.reads_result(1))
+    if site.args["keepdim"]:
+        axis = site.integer("dim") % x.type.rank
+        values = site.one("unsqueeze", values, axis=axis)
+        indices = None if indices is None else site.one("unsqueeze", indices, axis=axis)
+    return values, indices
+
+
+def _median(site: AtenSite, x: Value, axis: int, needs_indices: bool) -> tuple[Value, Value | None]:
+    size = x.type.shape[axis]
+    ordered, places = site.apply("sort", x, axis=axis, descending=False, stable=True)
+    values = site.one("select", ordered, axis=axis, index=(size - 1) // 2)
+    indices = site.one("select", places, axis=axis, index=(size - 1) // 2) if needs_indices else None
+    if not x.type.dtype.is_float:
+        return values, indices
+    last = site.one("select", ordered, axis=axis, index=size - 1)
+    unordered = site.one("isnan", last)
+    if indices is not None:
+        first = site.one("argmax", site.one("cast", site.one("isnan", x), dtype=INT64), axis=axis)
+        indices = site.one("where", unordered, first, indices)
+    return site.one("where", unordered, last, values), indices
 
 
 @reads("bucketize")
