@@ -83,7 +83,7 @@ def test_a_weight_that_is_read_after_calls_of_a_module_around_its_layer() -> Non
 def test_a_weight_that_is_read_before_its_layer() -> None:
     module = Of(lambda m, x: m.layer(x * m.layer.weight), layer=nn.BatchNorm1d(4))
     found = agree(module, *batches(4))
-    assert any("training does not change its statistics" in note for note in found.notes)
+    assert any("training the spec does not change its statistics" in note for note in found.notes)
     with pytest.raises((ImportFailed, NotProved)):
         netc.from_torch(module, torch.randn(4, 4), train=True)
 
