@@ -53,8 +53,8 @@ class Objective(nn.Module):
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
         self.model: nn.Module = BACKEND.module(_model_input(training, weights, seed))
-        self.module = self.model
-        """What computes the model's outputs: the model, or one that does it on several processes."""
+        self._replicated: list[nn.Module] = []
+        """The module that computes the model's outputs on several processes. In a list, since its parameters are those of `model`."""
         self._section = Section(training, self.recipe, self.means, functions(training, self.means))
         self.execute(None)
 
@@ -63,9 +63,14 @@ class Objective(nn.Module):
         self.file = SectionFile(run_source(self._section, machine))
         self.constants = nn.ModuleDict(self.file.modules)
 
-    def compute_by(self, module: nn.Module) -> None:
-        """Another module computes the model's outputs, as one that does it on several processes."""
-        object.__setattr__(self, "module", module)  # its parameters are those of `model`
+    @property
+    def module(self) -> nn.Module:
+        """The module that computes the model's outputs: the model, or one that does it on several processes."""
+        return self._replicated[0] if self._replicated else self.model
+
+    def compute_by(self, module: nn.Module | None) -> None:
+        """Computes the model's outputs by another module, which does it on several processes; None for the model again."""
+        self._replicated = [] if module is None else [module]
 
     def optimizer(self) -> torch.optim.Optimizer:
         """A new optimizer of the section over the parameters of `model`, in groups; frozen ones no longer require gradients."""

@@ -81,7 +81,7 @@ def release(objective: Objective) -> None:
     locked, for a thread of the group that waits for Python."""
     replicated = objective.module
     if isinstance(replicated, nn.parallel.DistributedDataParallel):
-        objective.compute_by(objective.model)
+        objective.compute_by(None)
         del replicated.logger, replicated.reducer
 
 

@@ -110,6 +110,7 @@ def test_a_copy_of_an_objective_computes_the_same() -> None:
     """Also its constants, which the text defines anew."""
     spec = SPEC.replace("loss = (y, t)", "w = table (i) [2] float32 = i + 1; loss = (y * w, t)")
     objective = netc.compile(spec).training(seed=0)
+    assert {name.partition(".")[0] for name in objective.state_dict()} == {"model"}
     inputs = {"x": torch.ones(4, 3), "t": torch.zeros(4, 2)}
     loss, _ = objective(inputs)
     for other in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):
