@@ -104,6 +104,7 @@ def test_the_least_integer_comes_back(tmp_path: Path) -> None:
         "x = input [T] uint8 where T <= 255; x -> clamp max=T",
         "x = input 4 int64; x + (table (i) [4] int64 = -9223372036854775808)",
         "x = input [20] batch=false; x -> stft 8 2 -> istft 8 2", "input 3x8x9 -> conv 4 3 padding=[-1, 2] padding_mode=reflect stride=2",
+        "x = input 4x6x7; at = input 16x3x4; m = input 8x3x4; (x, at * 3, m) -> deform_conv 6 2 stride=2 padding=[0, 1] groups=2 relu",
     ],
 )  # fmt: skip
 def test_operators_of_symbolic_sizes_and_least_numbers(text: str, tmp_path: Path) -> None:

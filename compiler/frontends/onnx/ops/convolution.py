@@ -125,6 +125,7 @@ def deform_conv(site: Site) -> Value:
     if not frame.is_even or not isinstance(bias, Known | None):
         raise ImportRefused("its padding is not the same on both sides, or its bias is computed")
     tensors = [x, site.x(2)] + ([site.x(4)] if site.has(4) else [])
+    site.attr("offset_group", 1)  # which deform_conv knows by the number of offsets
     known = {"weight": weight} | ({} if bias is None else {"bias": bias})
     arguments = {"channels": weight.array.shape[0], "kernel": short(frame.kernel), "stride": short(frame.stride)}
     return site.emit.learned(
