@@ -222,11 +222,17 @@ class Model:
         from functools import partial
 
         from netc.compiler.analysis.sizes import check_sizes
-        from netc.compiler.backends.onnx import BACKEND
+        from netc.compiler.backends.onnx import BACKEND, held_types
+        from netc.compiler.backends.onnx.failures import load_failure, of_runtime
 
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
-            return BACKEND.session(given, device, partial(check_sizes, made.program))
+            try:
+                return BACKEND.session(given, device, partial(check_sizes, made.program))
+            except Exception as error:
+                if not of_runtime(error):
+                    raise
+                raise load_failure(error, held_types(made.program) if device == "cpu" else ()) from error
 
     def stream(self, dimension: str) -> ModelStream:
         """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of

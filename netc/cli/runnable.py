@@ -84,5 +84,5 @@ def _started(start: Callable[[], OnnxSession], what: str, held: Collection[str] 
     except Exception as error:
         if not of_runtime(error):
             raise
-        message = runtime_message(error)
+        message = runtime_message(str(error.__cause__ or error))  # of a model, the cause: the session has worded it already
         raise Failed(f"ONNX Runtime cannot load {what}: {message}", *kernel_hints(message, held)) from None

@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
 from netc.compiler.backends.onnx.devices import DeviceUnavailable, check_used
@@ -291,3 +292,9 @@ def test_means_of_an_empty_batch() -> None:
         found = model.session()(*[none] * len(model.inputs))
         wanted = model.module()(*[torch.from_numpy(none)] * len(model.inputs))
         np.testing.assert_array_equal(found, wanted.numpy())
+
+
+def test_a_model_without_kernels_says_what_helps() -> None:
+    """ONNX Runtime's own class, which programs catch, with a text that is a sentence."""
+    with pytest.raises(NoKernel, match=r"^ONNX Runtime cannot load the model: .*Conv.*; .*few kernels for it on a CPU, where float16 runs"):
+        netc.compile("input 3x8x8 bfloat16 -> conv 4 3").session()

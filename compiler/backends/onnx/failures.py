@@ -44,6 +44,12 @@ def runtime_message(error: Exception | str) -> str:
     return f"`{name.removesuffix(f'/{kind}') or kind}` fails in ONNX Runtime: {_IN_CODE.sub('', reason).strip()}"
 
 
+def load_failure(error: Exception, dtypes: Collection[str]) -> Exception:
+    """ONNX Runtime's exception for a model that it cannot load, with a text that says so and what helps. It has the same class."""
+    message = runtime_message(error)
+    return type(error)("; ".join((f"ONNX Runtime cannot load the model: {message}", *kernel_hints(message, dtypes))))
+
+
 def kernel_hints(message: str, dtypes: Collection[str]) -> Iterator[str]:
     """What to say of a message of ONNX Runtime about a model that holds these element types."""
     if "Could not find an implementation" in message:
