@@ -9,7 +9,9 @@ from __future__ import annotations
 import copyreg
 import linecache
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
+from types import CodeType
 from typing import Any
 
 from torch import nn
@@ -50,12 +52,18 @@ class SectionFile:
 def _execute(text: str) -> dict[str, Any]:
     title = f"netc_train_{sha256(text.encode()).hexdigest()[:16]}"
     filename = f"<{title}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     names: dict[str, Any] = {"__name__": title}
-    exec(compile(text, filename, "exec", dont_inherit=True), names)
+    exec(_compiled(text, filename), names)
     for cls in [value for value in names.values() if isinstance(value, type) and value.__module__ == title]:
         copyreg.pickle(cls, lambda instance: (_blank, (text, type(instance).__name__), vars(instance)))
     return names
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str, filename: str) -> CodeType:
+    """The text as code. An editor asks for the same settings at each key, and compiling takes longer than the rest of the check."""
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    return compile(text, filename, "exec", dont_inherit=True)
 
 
 def _blank(text: str, class_name: str) -> nn.Module:

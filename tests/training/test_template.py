@@ -64,7 +64,7 @@ def step(
     ids=str,
 )
 def test_lines_with_tags(tags: set[str], expected: str) -> None:
-    assert folding.fold(TEXT, tags) == expected
+    assert folding.fold(TEXT, frozenset(tags)) == expected
 
 
 def test_functions_that_nothing_uses_are_left_out() -> None:

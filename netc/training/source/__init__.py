@@ -136,7 +136,7 @@ def _fold_template(tags: Set[str], names: Mapping[str, str], generated: Mapping[
     texts: list[str] = []
     for block in _blocks():
         name = block.removeprefix("# generated: ")
-        texts += [rename(fold(block, tags), names)] if name == block else generated.get(name, [])
+        texts += [rename(fold(block, frozenset(tags)), names)] if name == block else generated.get(name, [])
     return reachable([text for text in texts if text], roots)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
+from functools import lru_cache
 
 from .lines import indent_of
 
@@ -23,7 +24,8 @@ LONGEST = 110
 _TAG = re.compile(r"  # if: (?P<condition>.+?)(?: else (?P<value>\w+))?$")
 
 
-def fold(text: str, tags: Set[str]) -> str:
+@lru_cache(maxsize=1024)
+def fold(text: str, tags: frozenset[str]) -> str:
     """The lines whose conditions hold, without their tags."""
     return "\n".join(_join(_fold(text.split("\n"), tags)))
 
