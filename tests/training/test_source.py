@@ -259,9 +259,9 @@ def test_validation_data_may_be_read_in_another_way(tmp_path: Path) -> None:
 
 
 def test_data_that_the_file_does_not_read_are_named_in_it(tmp_path: Path) -> None:
-    made = module_of(spec('data images "a\rimport b" x=image target=label'), tmp_path)
+    made = module_of(spec('data images "a\u2028import b" x=image target=label'), tmp_path)
     assert made.DATA == "train.npz"
-    assert '# The section has images "a\\rimport b", which this file does not read.' in Path(made.__file__).read_text(encoding="utf-8")
+    assert '# The section has images "a\\u2028import b", which this file does not read.' in Path(made.__file__).read_text(encoding="utf-8")
     np.savez(tmp_path / "train.npz", x=np.ones((3, 2)), target=np.ones(3))
     assert made.load(str(tmp_path / "train.npz"))["x"].shape == (3, 2)
 
