@@ -40,7 +40,7 @@ from netc.compiler.backends.python.code.expressions import CallCode, Code, Keywo
 from netc.compiler.backends.torch.framework import element_type
 from netc.compiler.backends.torch.table import OUTSIDE, TorchSite, function, module
 from netc.compiler.definitions import infer
-from netc.compiler.definitions.cost import count
+from netc.compiler.definitions.cost import count_operations
 from netc.compiler.dims import Dim
 from netc.compiler.errors.base import STAGE, Location, argument
 from netc.compiler.errors.plugins import RefusedByPlugin
@@ -111,10 +111,10 @@ class Operator(BaseOperator):
         return infer(self, given)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return count(self, given, results).flops if self.has_definition() else super().flops(given, results)
+        return count_operations(self, given, results).flops if self.has_definition() else super().flops(given, results)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return count(self, given, results).multiply_adds if self.has_definition() else 0
+        return count_operations(self, given, results).multiply_adds if self.has_definition() else 0
 
 
 class Refused(OperatorError):

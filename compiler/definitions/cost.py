@@ -9,7 +9,7 @@ from ..ops.base import Operator, OpInputs
 from .graphs import define
 
 
-def count(op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> Totals:
+def count_operations(op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> Totals:
     """The operations for one use of an operator that has a definition."""
     graph = define(op, given.types, results, given.facts)
     return summary(Program(graph, given.facts, ())).totals

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .terms import Call, Leaf, Product, Sum, Term, Terms, add, multiply
+from .terms import Call, Leaf, Product, Sum, Term, Terms, add_terms, multiply_terms
 
 Bound = Mapping[object, Any]
 """What holes are: terms by the key of a `Leaf` of the pattern, numbers by the name of an argument."""
@@ -31,10 +31,10 @@ class Matcher:
                 yield from self._bind(key, term, bound)
             case Product(), _:
                 own = term if isinstance(term, Product) else Product(1.0, ((term, 1.0),))
-                yield from self._match_items(pattern.factors, own.factors, own.number / pattern.number, bound, multiply)
+                yield from self._match_items(pattern.factors, own.factors, own.number / pattern.number, bound, multiply_terms)
             case Sum(), Sum():
                 for known in self._match_number(pattern.number, term.number, bound):
-                    yield from self._match_items(pattern.parts, term.parts, 1.0, known, lambda _, parts: add(0.0, parts))
+                    yield from self._match_items(pattern.parts, term.parts, 1.0, known, lambda _, parts: add_terms(0.0, parts))
             case Call(), Call() if pattern.name == term.name and len(pattern.inputs) == len(term.inputs):
                 yield from self._match_call(pattern, term, bound)
 

@@ -56,7 +56,7 @@ class Call(Term):
 ONE = Product(1.0, ())
 
 
-def multiply(number: float, factors: Mapping[Term, float]) -> Term:
+def multiply_terms(number: float, factors: Mapping[Term, float]) -> Term:
     """The product, as the simplest term that it is."""
     total, powers = number, dict[Term, float]()
     for factor, power in factors.items():
@@ -70,7 +70,7 @@ def multiply(number: float, factors: Mapping[Term, float]) -> Term:
     return kept[0][0] if total == 1 and len(kept) == 1 and kept[0][1] == 1 else Product(total, kept)
 
 
-def add(number: float, parts: Mapping[Term, float]) -> Term:
+def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
     """The sum, as a number times a sum whose largest part is 1."""
     total, multiples = number, dict[Term, float]()
     for part, multiple in parts.items():
@@ -86,17 +86,17 @@ def add(number: float, parts: Mapping[Term, float]) -> Term:
         return Product(total, ())
     if len(kept) == 1 and not total:
         ((part, multiple),) = kept.items()
-        return multiply(multiple, {part: 1.0})
+        return multiply_terms(multiple, {part: 1.0})
     largest = max(kept.values(), key=abs)
     parts_ = tuple(sorted(((part, multiple / largest) for part, multiple in kept.items()), key=_order))
-    return multiply(largest, {Sum(total / largest, parts_): 1.0})
+    return multiply_terms(largest, {Sum(total / largest, parts_): 1.0})
 
 
 def split_number(term: Term) -> tuple[float, Term]:
     """A term as a number and a term without one."""
     if not isinstance(term, Product):
         return 1.0, term
-    return term.number, multiply(1.0, dict(term.factors))
+    return term.number, multiply_terms(1.0, dict(term.factors))
 
 
 def _order(item: tuple[Term, float]) -> str:
@@ -158,11 +158,11 @@ def _reachable(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int
 
 
 def _divide(a: Term, b: Term) -> Term | None:
-    return None if isinstance(b, Product) and not b.number else multiply(1.0, _paired((a, 1.0), (b, -1.0)))
+    return None if isinstance(b, Product) and not b.number else multiply_terms(1.0, _paired((a, 1.0), (b, -1.0)))
 
 
 def _power(a: Term, b: Term) -> Term | None:
-    return multiply(1.0, {a: b.number}) if isinstance(b, Product) and not b.factors and isinstance(a, Term) else None
+    return multiply_terms(1.0, {a: b.number}) if isinstance(b, Product) and not b.factors and isinstance(a, Term) else None
 
 
 def _paired(*items: tuple[Term, float]) -> dict[Term, float]:
@@ -179,21 +179,21 @@ def _sum(a: Term, b: Term, times: float = 1.0) -> Term:
             number += term.number * multiple
         else:
             parts[term] = parts.get(term, 0.0) + multiple
-    return add(number, parts)
+    return add_terms(number, parts)
 
 
 _OF_TWO = ("add", "sub", "mul", "div", "pow")
 _ARITHMETIC: dict[str, Callable[..., Term | None]] = {
     "add": _sum,
     "sub": lambda a, b: _sum(a, b, -1.0),
-    "mul": lambda a, b: multiply(1.0, _paired((a, 1.0), (b, 1.0))),
+    "mul": lambda a, b: multiply_terms(1.0, _paired((a, 1.0), (b, 1.0))),
     "div": _divide,
     "pow": _power,
-    "neg": lambda a: multiply(-1.0, {a: 1.0}),
-    "square": lambda a: multiply(1.0, {a: 2.0}),
-    "sqrt": lambda a: multiply(1.0, {a: 0.5}),
-    "rsqrt": lambda a: multiply(1.0, {a: -0.5}),
-    "reciprocal": lambda a: multiply(1.0, {a: -1.0}),
+    "neg": lambda a: multiply_terms(-1.0, {a: 1.0}),
+    "square": lambda a: multiply_terms(1.0, {a: 2.0}),
+    "sqrt": lambda a: multiply_terms(1.0, {a: 0.5}),
+    "rsqrt": lambda a: multiply_terms(1.0, {a: -0.5}),
+    "reciprocal": lambda a: multiply_terms(1.0, {a: -1.0}),
 }
 
 
@@ -218,4 +218,4 @@ def _clamp(low: Any, high: Any, x: Term) -> Term:
     if scale <= 0:
         scale, bare = 1.0, x
     bounds = tuple((name, None if value is None else float(value) / scale) for name, value in (("max", high), ("min", low)))
-    return multiply(scale, {Call("clamp", bounds, (bare,)): 1.0})
+    return multiply_terms(scale, {Call("clamp", bounds, (bare,)): 1.0})
