@@ -21,7 +21,7 @@ REFUSED = {
     r"grouped_linear": "NonZero makes a result whose size depends on data",
     r"sampling_ratio=(0|-1)\b": "Range its size depends on data",
     r"H(xW)? -> upsample scale=\S+ mode=area": "Range its size depends on data",
-    r"bfloat16 -> (\w+_cell|rotary)": NOT_FED,
+    r"bfloat16 -> (\w+_cell|rotary|gru|lstm|rnn)\b": NOT_FED,
 }
 """What is refused for a good reason: by a pattern of the texts, the reason. Those operators are many in ONNX, some of which make as many
 results as the data say. Every case with such a part is refused, and no other: so nothing joins them unnoticed."""
