@@ -74,6 +74,8 @@ def bind_file(file: ast.File, imports: Imports, known: Known | None = None) -> F
 class _FileBinder:
     def __init__(self, file: ast.File, imports: Imports, known: Known) -> None:
         self.file, self.imports, self.known = file, imports, known
+        self.lists: dict[int, ItemNames] = {}
+        """By the identity of the list of a `let (a, b) = ...`, which all its parts have, the names of the first part."""
         self.names = FileNames(file)
         self.top = self.names.top
         self.own = self.names.own
@@ -166,6 +168,11 @@ class _FileBinder:
 
     def _walk_item(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
         match item:
+            case ast.Let(value=ast.Unpacked(value=whole)):
+                first = self.lists.setdefault(id(whole), names)
+                if first is names:
+                    binder.visit(item.value, self.own)
+                names.reads, names.used = first.reads, first.used
             case ast.Let():
                 binder.visit(item.value, self.own)
             case ast.Broken():

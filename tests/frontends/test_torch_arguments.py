@@ -78,9 +78,9 @@ def test_integers_of_which_the_differences_are_indices() -> None:
 
 
 def test_a_module_that_takes_neither_drawn_inputs_nor_its_examples() -> None:
-    tables = {"left": nn.Embedding(10, 4), "height": nn.Embedding(5, 4)}
+    module = Of(lambda m, x: m.table(x + 20), table=nn.Embedding(10, 4))
     with pytest.raises(ImportFailed, match="index out of range"):
-        netc.from_torch(Of(_heights, **tables), torch.tensor([[[1, 2, 5, 9]]]))
+        netc.from_torch(module, torch.tensor([[1, 2, 5, 9]]))
 
 
 def _convolve_by_sample(m: Of, x: Tensor) -> Tensor:
