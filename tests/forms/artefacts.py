@@ -109,8 +109,7 @@ def source(pair: Pair, random: Random) -> None:
     for fed in pair.fed[:1]:
         results = [outcome(_run, one, made, fed) for made in texts]
         compare_results(pair, "source", *results)
-    in_order = pair.form.same is not Same.KEYS or list(one.parameters) == list(other.parameters)
-    if pair.form.drawn and in_order:  # PyTorch draws in the order of the parameters
+    if pair.form.drawn:
         drawn = [list(_drawn(model).values()) for model in pair.both]
         assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(*drawn, strict=True)), "the source draws other parameters"
 

@@ -134,7 +134,8 @@ def from_the_graph(source: ParsedText, random: Random) -> Form | None:
         text = text_of(model.program)
     except netc.CompileError:
         return None
-    return Form("the text of the graph", text, Same.KEYS, section=False, typed=False)
+    in_order = "param " not in source.text  # a `param` has a statement of its own, and may be drawn earlier
+    return Form("the text of the graph", text, Same.KEYS, section=False, typed=False, drawn=in_order)
 
 
 RELATIONS = (formatted, laid_out, in_parts, reordered, renamed, in_a_model, derived, from_the_graph)
