@@ -51,7 +51,8 @@ class OperatorStages(Part):
         inputs = tensors(flow)
         if inputs is None:
             return UNKNOWN
-        if cls.folds and len(inputs) == 1 and isinstance(flow, TensorTuple) and not (bound.op.scalars or named):
+        is_tuple = isinstance(flow, TensorTuple) and flow.extras is None  # a main result with others is no tuple of one
+        if cls.folds and len(inputs) == 1 and is_tuple and not (bound.op.scalars or named):
             return inputs[0]
         op, flow = bound.op, main_result(flow)
         if named:
