@@ -151,7 +151,7 @@ def _names(section: Section, tags: Set[str], machine: Machine | None) -> dict[st
     """What is written for names of the template."""
     recipe, training = section.recipe, section.training
     stem = re.sub(r"\W", "_", training.model or training.name)
-    terms, zeros = _terms(section.means, "repeated" in tags)
+    terms, zeros = _terms(section.means, "repeated" in tags, _count_parts(tags, machine))
     names = {
         "INPUT": quoted(given_inputs(training, recipe)[0].name),
         "METRIC": quoted(recipe.keep.metric),
@@ -168,18 +168,27 @@ def _names(section: Section, tags: Set[str], machine: Machine | None) -> dict[st
     names |= {} if recipe.keep.higher else {"> best": "< best", "-math.inf": "math.inf"}
     if machine is None:
         return names if "ema" in tags else {**names, "average": "model"}
-    names |= {"len(parts)": f"len(parts) * {machine.replicas}"} if machine.replicas > 1 else {}
+    names |= {"len(parts)": _count_parts(tags, machine)} if machine.replicas > 1 else {}
     names |= {"{SEED} {step}": f"{{SEED}} {{step}} {machine.replica}"} if machine.replica else {}
     names |= {"nn.utils.clip_grad_norm_": "run.clip_grad_norm_"} if machine.tensor > 1 else {}
     return names
 
 
-def _terms(means: Means, repeated: bool) -> tuple[str, str]:
-    """The totals of a part, and those that do not depend on its samples. These are the same in each part, and are divided by the number of
-    parts."""
+def _count_parts(tags: Set[str], machine: Machine | None) -> str:
+    """The number of parts of a batch on all replicas."""
+    replicas = 1 if machine is None else machine.replicas
+    if "parts" not in tags:
+        return str(replicas)
+    return "len(parts)" if replicas == 1 else f"(len(parts) * {replicas})"
+
+
+def _terms(means: Means, repeated: bool, count: str) -> tuple[str, str]:
+    """The totals of a part, and those that do not depend on its samples. These are the same in each part, and are divided by `count`, the
+    number of parts."""
     if not repeated or not any(means.constant):
         return "made", "[torch.zeros_like(total) for total in made]"
-    return _listed(means, "made[{}]", "made[{}] * len(parts)"), _listed(means, "torch.zeros_like(made[{}])", "made[{}] * len(parts)")
+    own = f"made[{{}}] * {count}"
+    return _listed(means, "made[{}]", own), _listed(means, "torch.zeros_like(made[{}])", own)
 
 
 def _listed(means: Means, other: str, constant: str) -> str:
