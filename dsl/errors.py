@@ -110,7 +110,7 @@ def stray_character(span: Span, character: str, words: Collection[str] = ()) -> 
     if wanted == "a plain space":
         help, edits = ("replace this character, which looks like a space, with a plain space",), (Edit(span, " "),)
     elif word:
-        help, edits = (f"write `{word}` in a condition, `(a, b) -> logical_{word}` for tensors",), (Edit(span, word),)
+        help, edits = (f"write `{word}` in a condition, `(a, b) -> logical_{word}` for tensors",), (Edit(span, f" {word} "),)
         edits = edits if word.upper() in words else ()
     elif raised:
         help, edits = (f"write a power with `**`: `** {wanted}`",), (Edit(span, f" ** {wanted}", safe=False),) if "POWER" in words else ()
@@ -122,7 +122,7 @@ def stray_character(span: Span, character: str, words: Collection[str] = ()) -> 
         help, edits = ("write `not` in a condition, `a -> logical_not` for a tensor",), (Edit(span, "not ", safe=False),)
         edits = edits if "NOT" in words else ()
     elif character == "&":
-        help, edits = ("write `and` in a condition, `(a, b) -> logical_and` for tensors",), (Edit(span, "and", safe=False),)
+        help, edits = ("write `and` in a condition, `(a, b) -> logical_and` for tensors",), (Edit(span, " and ", safe=False),)
         edits = edits if "AND" in words else ()
     elif character == "|":
         help = ("write `or` in a condition, `(a, b) -> logical_or` for tensors, `->` between stages",)

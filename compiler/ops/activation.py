@@ -70,7 +70,7 @@ class Prelu(Activation, Parametric):
 
     name = "prelu"
     definition = """
-        slope = if len(weight.shape) == 1 and x.rank > 1 { weight -> reshape (weight.shape + [1] * (x.rank - 2)) } else { weight }
+        slope = weight -> if x.rank == 0 { squeeze 0 } else if x.rank > 1 { reshape (weight.shape + [1] * (x.rank - 2)) }
         where(x > 0, x, slope * x)
     """
     drawn = "`init=0.25`"

@@ -101,7 +101,8 @@ class CrossEntropy(_OfLabels):
         logs = x -> log_softmax axis=axis
         weighed = if given(weight) { logs * (weight -> reshape ([classes] + [1] * (x.rank - 1 - axis))) } else { logs }
         if target.dtype != int64 {
-          smoothed = target * (1 - label_smoothing) + label_smoothing / classes
+          share = (table (i) [1] = label_smoothing) / classes -> cast x.dtype
+          smoothed = target * (1 - label_smoothing) + share
           each_sample = -(weighed * smoothed -> sum axis=axis)
           each_sample -> if reduction == "mean" { mean } else if reduction == "sum" { sum }
         } else if label_smoothing == 0 {

@@ -53,3 +53,10 @@ def test_texts_mean_the_same(text: str) -> None:
 
 def example() -> torch.Tensor:
     return torch.linspace(-3, 3, 16).reshape(2, 8)
+
+
+def test_negative_bases_of_tables_keep_their_brackets() -> None:
+    model = netc.compile("x = input [5]; m = table (i) [5] float32 = (-1) ** i + 2 ** -i - -3 * i; x + m")
+    text = model.source("net")
+    wanted = torch.tensor([(-1.0) ** i + 2.0**-i + 3 * i for i in range(5)])
+    torch.testing.assert_close(netc.compile(text).module()(torch.zeros(1, 5))[0], wanted)

@@ -169,10 +169,11 @@ def test_a_loss_may_be_the_second_result_of_a_block() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes(strategy: str, tmp_path: Path) -> None:
+def test_two_processes(strategy: str, accumulate: int, tmp_path: Path) -> None:
     lines = "loss = exp(-s) * error + s + (w -> square -> sum)\nmetric penalty = w -> square -> sum\nvalidate 0.2"
-    spec = text(lines, 9, 2)
+    spec = text(lines, 9, accumulate)
     if strategy == "fsdp":
         spec = spec.replace("s = param [] init=0.3 as s", "scale = param [1] init=0.3 as s; s = scale -> sum")
     (tmp_path / "spec.net").write_text(spec)

@@ -40,7 +40,8 @@ def formula_tree(formula: Formula) -> Term:
     """The formula as a term."""
     match formula:
         case Const(value):
-            return Term((Literal(value, "value"),), _ATOM)
+            is_negative = isinstance(value, (int, float)) and value < 0  # `-1 ** i` is `-(1 ** i)`
+            return Term((Literal(value, "value"),), _SIGN if is_negative else _ATOM)
         case IndexFormula(number):
             return Term((IndexName(number),), _ATOM)
         case UnaryFormula(op, operand):

@@ -83,7 +83,7 @@ class Matcher:
             assert isinstance(hole, Leaf)
             if hole.key in bound:
                 number = _take(items, bound[hole.key], weight)
-                if number is None:
+                if not number:
                     return
                 ratio /= number
         unknown = [(hole, weight) for hole, weight in holes if isinstance(hole, Leaf) and hole.key not in bound]

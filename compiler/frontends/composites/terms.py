@@ -61,7 +61,7 @@ def multiply_terms(number: float, factors: Mapping[Term, float]) -> Term:
     total, powers = number, dict[Term, float]()
     for factor, power in factors.items():
         inner = factor if isinstance(factor, Product) else Product(1.0, ((factor, 1.0),))
-        if inner.number < 0 and power != int(power):
+        if (inner.number < 0 and power != int(power)) or (inner.number == 0 and power < 0):
             inner = Product(1.0, ((factor, 1.0),))
         total *= inner.number**power
         for base, exponent in inner.factors:
