@@ -264,11 +264,12 @@ def _operator_first(stop: Stop) -> Diagnostic | None:
         return None
     while at > 0 and stop.tokens[at].type == "NL":
         at -= 1
-    above = takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: at + 1]))
+    above = [token.type for token in takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: at + 1]))]
     end = stop.tokens[at].end
     after = stop.tokens[stop.at + 1].start
     edits: tuple[Edit, ...] = (Edit(stop.between(end, end), f" {text}"), Edit(stop.between(stop.token.start, after), ""))
-    if stop.tokens[at].type not in VALUES or any(token.type == "ARROW" for token in above):
+    unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)
+    if stop.tokens[at].type not in VALUES or "ARROW" in above or unfinished:
         edits = ()  # nothing is there to continue, or the result of a pipeline, which needs brackets
     help = f"a line is continued by an operator at its end: move the `{text}` to the line above"
     return errors.syntax(stop.span, f"a statement cannot begin with {found(stop)}", help=(help,), edits=edits)
