@@ -61,7 +61,7 @@ def step(
             "def step(model, schedule, batch):\n    found.append(batch)\n    if schedule:\n        schedule.step()\n    return found",
         ),
     ],
-    ids=str,
+    ids=["parts", "sum", "schedule"],
 )
 def test_lines_with_tags(tags: set[str], expected: str) -> None:
     assert folding.fold(TEXT, frozenset(tags)) == expected
