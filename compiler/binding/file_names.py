@@ -38,7 +38,7 @@ class FileNames:
         self.own = NameScope(file.span, self.top, tuple([item for item in file.items if isinstance(item, ast.Statement)]))
         """The scope of the file's own statements, which are a model if it has no other."""
         self.items: list[ItemNames] = []
-        """In the order of the text, without those of `use`."""
+        """In the order of the text. `use` items are left out."""
         self.imported: list[Occurrence] = []
         """The names after `use "path":`."""
 

@@ -93,7 +93,7 @@ class Block:
 
 
 def best_blocks(entries: Sequence[Entry], twins: Callable[[Sequence[Entry]], Iterable[Sequence[Entry]]]) -> list[Block]:
-    """The blocks. Those of a name that would be several are tried without a name for the last operand of their results, and with each
+    """The blocks. If a name would have several blocks, they are tried without a name for the last operand of their results, and with each
     result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
     found = _blocks(entries)
     several = _names_of_several(found)

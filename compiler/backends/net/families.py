@@ -156,7 +156,7 @@ class Families:
             self.of.update((id(graph), family) for graph in family.members)
 
     def _entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> Entry:
-        """The graph with its body, which may be that of another graph that computes the same."""
+        """The graph with its body. `rewritten`, if given, computes the same and is written instead."""
         making = GraphBody(rewritten or graph, self)
         body = making.make()
         return Entry(graph, making.values, body, taken)

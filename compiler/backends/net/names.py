@@ -91,7 +91,7 @@ class Names:
 
 
 def _nodes(graph: Graph) -> Iterator[Node]:
-    """The nodes, with those of the steps of loops at run time, and of iterations."""
+    """The nodes of a graph, of the steps of its scans and of its iterations."""
     for node in graph.nodes:
         yield node
         if isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None):

@@ -34,12 +34,11 @@ _FORMS: Mapping[str, tuple[str, ...]] = {
 
 
 class Pattern(Record):
-    """An operator's definition as a term. `hole` is the key of its input; `last` is the last operator."""
+    """An operator's definition as a term. `hole` is the key of its input."""
 
     op: Operator
     term: Term
     hole: int
-    last: str
     kept: Graph
     """Holds the value whose identity is the hole."""
 
@@ -90,4 +89,4 @@ def _graphs(op: Operator, x: TensorType) -> Iterator[Graph]:
 def _pattern(op: Operator, graph: Graph, x: TensorType) -> Pattern:
     makers = {id(value): node for node in graph.nodes if isinstance(node, OpNode) for value in node.outputs}
     (result,) = graph.outputs
-    return Pattern(op, Terms(lambda value: makers.get(id(value)), result).term, id(graph.inputs[0]), makers[id(result)].op.name, graph)
+    return Pattern(op, Terms(lambda value: makers.get(id(value)), result).term, id(graph.inputs[0]), graph)
