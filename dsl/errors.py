@@ -256,7 +256,7 @@ def single_equals(span: Span) -> Diagnostic:
 def double_equals(span: Span, is_argument: bool) -> Diagnostic:
     """`softmax axis==1`; in `softmax ==1`, no argument is named."""
     edits = (Edit(span, "="),) if is_argument else ()
-    return syntax(span, "`==` is a comparison, not an argument", help=("write `name=value`",), edits=edits)
+    return syntax(span, f"`{span.text}` is a comparison, not an argument", help=("write `name=value`",), edits=edits)
 
 
 def negative_arguments(span: Span, numbers: Sequence[str], apart: bool) -> Diagnostic:

@@ -5,15 +5,19 @@ In: the position where the automaton stopped. Out: one diagnostic, or None where
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from . import errors
 from .diagnostics.model import Diagnostic, Edit
-from .expected_tokens import Stop, found
+from .expected_tokens import VALUES, Stop, found
 from .grammar import END
 from .habits import HABITS, LIBRARIES, METHODS, TAKE_LISTS
 from .source import SourceFile
 from .tokens import Token
 
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
+_FIRST_OF_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE"))
+"""What a value, and no operator, may begin with."""
 _LONGEST = 60
 """The longest text that a help repeats."""
 
@@ -97,7 +101,7 @@ def _method(stop: Stop) -> Diagnostic | None:
     name = stop.tokens[stop.at - 1]
     end = stop.end_of_bracket
     arguments = stop.source.text[stop.token.start : end]
-    short = len(arguments) <= _LONGEST and "\n" not in arguments
+    short = len(arguments) <= _LONGEST and "\n" not in arguments and not _misses_commas(stop, end)
     if first.text in LIBRARIES:
         return _of_a_library(stop, owner, first, name, f"{name.text}{arguments if short else ''}")
     if name.text in _ATTRIBUTES:
@@ -116,6 +120,12 @@ def _method(stop: Stop) -> Diagnostic | None:
     written = f"{owner[:-1]} -> {stage}"
     changed = _as_stage(stop, first, end, written) if short else ()
     return errors.syntax(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{written}`",), edits=changed)
+
+
+def _misses_commas(stop: Stop, end: int) -> bool:
+    """Whether two values follow each other in the brackets that end there: a help that repeats them would be wrong too."""
+    inside = [token.type for token in stop.tokens[stop.at :] if token.end <= end]
+    return any(one in VALUES and two in _FIRST_OF_VALUES for one, two in pairwise(inside))
 
 
 def _as_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:

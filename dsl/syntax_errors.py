@@ -194,7 +194,9 @@ def _operator(stop: Stop) -> Diagnostic | None:
         )
     if token.text == "==" and previous.type == "NAME":
         is_argument = stop.at > 1 and stop.tokens[stop.at - 2].type in VALUES  # otherwise the name is a stage's
-        return errors.double_equals(stop.span, is_argument)
+        after = stop.tokens[stop.at + 1]
+        end = after.end if after.type == "EQUALS" and after.start == token.end else token.end  # `===`
+        return errors.double_equals(stop.between(token.start, end), is_argument)
     if "ARROW" not in stop.possible or token.type == "IN":
         return None
     following = stop.tokens[stop.at + 1]

@@ -42,7 +42,7 @@ class Elaborated:
         file, _ = parse(source)
         self._session = ElaborationSession(Loader(source, str(path)))
         definitions = Definitions(file, source)
-        files = definitions.scope(self._session)
+        files = definitions.file_scope(self._session)
         selected = select(definitions, small.model, self._session)
         assert selected is not None
         program = build(selected, files, {n: _as_tuple(v) for n, v in small.params.items()}, {}, self._session)
