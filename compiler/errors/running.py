@@ -163,16 +163,18 @@ class LossNotFinite(Problem):
 
 
 class BatchRefused(Problem):
-    """Values for which PyTorch cannot compute a stage. `batch` names the batch of a step or of a validation. `why` is PyTorch's message."""
+    """Values for which PyTorch cannot compute a stage. `batch` names the batch of a step or of a validation. `why` is PyTorch's message.
+    `stage` is None where several processes share the parameters, so that no process can look for the stage alone."""
 
     code: ClassVar[str] = "batch-refused"
-    stage: str
+    stage: str | None
     batch: str
     why: str
     checkpoint: int | None
 
     def message(self) -> str:
-        return f"`{self.stage}` cannot be computed for {self.batch}"
+        stage = "the loss" if self.stage is None else f"`{self.stage}`"
+        return f"{stage} cannot be computed for {self.batch}"
 
     def label(self) -> str:
         return f"PyTorch says: {self.why}"
@@ -181,6 +183,10 @@ class BatchRefused(Problem):
         return (_checkpoint_text(self.checkpoint),)
 
     def help(self) -> tuple[str, ...]:
+        if self.stage is None:
+            return (
+                "check the values of the batch; one process without `--tp` and `--strategy fsdp` names the stage that cannot be computed",
+            )
         return ("check the values that reach this stage: they come from the data, from `draw` lines, or from the stages before it",)
 
 

@@ -116,10 +116,6 @@ def _is_share(validation: str | None) -> bool:
         return False
 
 
-LOST = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
-"""What gloo and NCCL say when another process is gone."""
-
-
 @contextmanager
 def _ending() -> Iterator[None]:
     """A run that is stopped, or cannot go on: the first of several processes says why, unless only the data of another one are the
@@ -140,7 +136,9 @@ def _ending() -> Iterator[None]:
             raise click.exceptions.Exit(FAILED) from None
         raise
     except RuntimeError as error:
-        if world_size() == 1 or not any(words in str(error) for words in LOST):
+        from ..training.refusing import is_of_lost_process
+
+        if world_size() == 1 or not is_of_lost_process(error):
             raise
         raise Failed("another process of the run has ended; its own message says why") from None
 

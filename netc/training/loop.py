@@ -35,7 +35,7 @@ from .parallel import arrange, computing, release
 from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
-from .refusing import REFUSALS, find_refusing
+from .refusing import REFUSALS, find_refusing, is_of_machine
 from .run_files import BEST, LAST
 from .run_folder import RunFolder
 from .source.clauses import Machine
@@ -341,15 +341,18 @@ class Trainer:
         raise NotFiniteLoss(problem, span)
 
     def _refuse(self, error: Exception, parts: list[Part], batch: str) -> None:
-        """Raises a `CompileError` at the stage that raises this error for one of the parts. Returns if no stage does, and where several
-        processes share the parameters: the others would have to give theirs."""
+        """Raises a `CompileError` at the stage that raises this error for one of the parts. Returns if no stage does. Where several
+        processes share the parameters, the stage is not looked for: the other processes would have to give their shares."""
+        why = str(error).partition("\n")[0]
         if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1):
-            return
+            if is_of_machine(error):
+                return
+            span = self.objective.training_section.loss_span
+            raise RefusedBatch((diagnostic(BatchRefused(None, batch, why, self.checkpoints.step), span),)) from None
         weights = self.model.state_dict()
         for part in parts:
             place = find_refusing(self.objective, weights, part, error)
             if place is not None:
-                why = str(error).partition("\n")[0]
                 raise RefusedBatch((diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
 
     def save(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.distributed import DistError
 
 from netc.compiler.ir.graph import CallNode, Node
 
@@ -20,12 +21,24 @@ from .probing import Place, graph_at, label_of, probe_values
 
 REFUSALS = (IndexError, RuntimeError, ValueError)
 """The classes of PyTorch's errors for values that an operator does not accept."""
+LOST = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
+"""What PyTorch says in a process when another one has ended. NCCL's errors have a class of their own, Gloo's are `RuntimeError`."""
+
+
+def is_of_machine(error: Exception) -> bool:
+    """Whether the memory or another process is the cause, and not the values."""
+    return isinstance(error, (torch.OutOfMemoryError, DistError)) or is_of_lost_process(error)
+
+
+def is_of_lost_process(error: Exception) -> bool:
+    """Whether another process of the run has ended, which says why itself."""
+    return any(words in str(error) for words in LOST)
 
 
 def find_refusing(objective: Objective, weights: Mapping[str, Tensor], part: Part, error: Exception) -> Place | None:
     """The first stage that raises the same error again; None if no stage does, for example because memory ran out. `weights` are the
     model's weights."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if is_of_machine(error):
         return None
     path: list[CallNode] = []
     refusing: Node | None = None
