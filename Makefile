@@ -108,7 +108,7 @@ format: $(READY) ## lay out the Python code
 	$(BIN)/ruff format .
 
 bench: $(READY) ## times, as ratios to a peer in the same run
-	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench
 
 cuda: $(READY) ## operators, the zoo's small models and speeds on a GPU, against the CPU; writes docs/cuda.md; needs one
 	PYTHONPATH=tests $(BIN)/python -m on_device --update

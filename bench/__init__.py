@@ -1,1 +1,1 @@
-"""Benchmarks: whole processes, each compared with a peer in the same run. `python -m bench.run`; see README.md."""
+"""Benchmarks: whole processes, each compared with a peer in the same run. `python -m bench`; see README.md."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from bench.process import ROOT, Sandbox
-from bench.table import Row
+from bench.result_table import Row
 
 CHANGES = {
     "efficientnet, its model": ("specs/vision/efficientnet.net", "-> (dropout dropout", 0.5),

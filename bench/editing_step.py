@@ -12,8 +12,8 @@ from pathlib import Path
 
 from netc.lsp.serve import collect_rarely
 from netc.service.diagnostics import diagnostics
-from netc.service.hints import hints
 from netc.service.hover import hover
+from netc.service.inlay_hints import hints
 from netc.service.workspace import Workspace
 
 

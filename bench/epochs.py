@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from bench.process import ROOT, Sandbox
-from bench.table import Row
+from bench.result_table import Row
 
 EPOCHS = {"mlp": 20, "resnet18": 1, "gpt": 1}
 RUNS = 3

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.process import ROOT, Figures, Sandbox
-from bench.table import Row, middle, side_by_side
+from bench.result_table import Row, middle, side_by_side
 
 PEER = str(ROOT / "bench" / "peers" / "mlp_by_hand.py")
 LIMITS = {100: 5.0, 1000: 80.0}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 from bench.process import ROOT, Sandbox
-from bench.table import Row
+from bench.result_table import Row
 
 OWN = str(ROOT / "bench" / "own.py")
 TIME, MEMORY = 1.2, 1.5

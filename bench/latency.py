@@ -8,7 +8,7 @@ from math import prod
 from statistics import median
 
 from bench.process import ROOT, Sandbox
-from bench.table import Row
+from bench.result_table import Row
 
 NETWORKS = ("gpt2", "bert", "llama", "vit_b_16", "swin_t", "convnext_tiny", "mobilenet_v2", "efficientnet_b0", "resnet50")
 ROUNDS = 30

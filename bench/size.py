@@ -15,7 +15,7 @@ from glob import glob
 from typing import Any
 
 from bench.process import ROOT, Figures, Sandbox, sandbox
-from bench.table import Row, show
+from bench.result_table import Row, show
 
 LAYERS = 4
 """2.1 GB, the least that is written to a file of its own."""

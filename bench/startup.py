@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.process import Sandbox
-from bench.table import Row, middle, side_by_side
+from bench.result_table import Row, middle, side_by_side
 
 NETC = ("-m", "netc", "check", "-e", "input 3 -> dense 2 sigmoid -> dense 1 sigmoid")
 PEER = ("-c", "import lark")

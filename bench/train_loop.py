@@ -22,12 +22,12 @@ from torch.nn.functional import cross_entropy
 
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
-from netc.training.data.base import ArraySource
+from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
 from netc.training.objective import Objective
-from netc.training.opening import Asked
+from netc.training.open_data import Asked
 from netc.training.run_folder import RunFolder
-from netc.training.session import Wishes, prepare
+from netc.training.training_session import Wishes, prepare
 
 BATCH = {"mlp": 64, "resnet18": 8, "gpt": 8}
 SAMPLES = 4096

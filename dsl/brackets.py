@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .tokens import Token
+from .lexer import Token
 
 OPENERS = frozenset(("LPAR", "LPAR_TIGHT", "LPAR_NAMES", "LPAR_FLOW", "LBRACK", "LBRACK_TIGHT"))
 CLOSER_OF = {"LPAR": ("RPAR", ")"), "LBRACK": ("RBRACK", "]"), "LBRACE": ("RBRACE", "}")}

@@ -1,14 +1,15 @@
-"""The part of the builder for compile-time expressions and labels: see builder.py."""
+"""The part of the builder for compile-time expressions and labels: see tree_builder.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import ast, errors
-from .diagnostics.model import Diagnostic
+from . import ast
+from . import syntax_diagnostics as errors
+from .diagnostics.diagnostic import Diagnostic
+from .lexer import Token
 from .source import SourceFile, Span
-from .tokens import Token
 
 Children = list[Any]
 ParseInside = Callable[[int, int], ast.Expr | None]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from . import errors
-from .diagnostics.model import Diagnostic, Edit
+from . import syntax_diagnostics as errors
+from .diagnostics.diagnostic import Diagnostic, Edit
 from .expected_tokens import STATEMENTS, VALUES, Stop
 
 _EQUALS = ("EQUALS", "ASSIGN")

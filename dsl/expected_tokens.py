@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from . import errors
+from . import syntax_diagnostics as errors
 from .brackets import OPENERS
-from .diagnostics.model import Diagnostic
+from .diagnostics.diagnostic import Diagnostic
 from .grammar import END
 from .habits import NUMBERS
+from .lexer import Token
 from .source import SourceFile, Span
-from .tokens import Token
 
 _OPENERS = OPENERS | {"LBRACE"}
 _CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))

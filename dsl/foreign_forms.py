@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from . import errors
-from .diagnostics.model import Diagnostic, Edit
+from . import syntax_diagnostics as errors
+from .diagnostics.diagnostic import Diagnostic, Edit
 from .expected_tokens import VALUES, Stop, found
 from .grammar import END
 from .habits import HABITS, LIBRARIES, METHODS, TAKE_LISTS
+from .lexer import Token
 from .source import SourceFile
-from .tokens import Token
 
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 _FIRST_OF_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE"))

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from .brackets import OPENERS
 from .grammar import END, tables
-from .layout import lay_out
+from .lexer import Token, lex
 from .source import SourceFile
-from .tokens import Token, lex
+from .token_filter import lay_out
 
 _CLOSERS = frozenset(("RPAR", "RBRACK"))
 

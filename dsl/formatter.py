@@ -11,7 +11,7 @@ bracket is broken. Inside brackets, a stage with many arguments continues on the
 
 from __future__ import annotations
 
-from .diagnostics.model import Diagnostic
+from .diagnostics.diagnostic import Diagnostic
 from .format_spacing import join, needs_space, spaced_equals, word
 from .format_tree import Braces, BracketText, Item, Leaf, group
 from .parser import parse

@@ -7,7 +7,7 @@ knows.
 from __future__ import annotations
 
 from .habits import LIBRARIES
-from .tokens import Token
+from .lexer import Token
 
 
 def joined(tokens: list[Token]) -> list[Token]:

@@ -12,17 +12,18 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from . import ast, errors, syntax_errors
+from . import ast, syntax_errors
+from . import syntax_diagnostics as errors
 from .brackets import OPENERS
-from .builder import Builder, Children, method
-from .diagnostics.model import Diagnostic, Edit
+from .diagnostics.diagnostic import Diagnostic, Edit
 from .foreign_forms import continued
 from .grammar import END, START_EXPRESSION, START_FILE, tables
 from .habits import HABITS
-from .layout import lay_out
+from .lexer import MAX_PARTS, MAX_TOKENS, Token, lex
 from .record import replace
 from .source import SourceFile, Span
-from .tokens import MAX_PARTS, MAX_TOKENS, Token, lex
+from .token_filter import lay_out
+from .tree_builder import Builder, Children, method
 
 MAX_SYNTAX_ERRORS = 20
 _LONE_RETURN = re.compile(r"\r(?!\n)")

@@ -7,7 +7,7 @@ states of a `scan`, and with one PATH token for a path of labels after `tie=`. A
 from __future__ import annotations
 
 from .brackets import CLOSER_OF, OPENER_OF, end_of_names
-from .tokens import Token
+from .lexer import Token
 
 LABELS = frozenset(("MODEL", "BLOCK", "FN", "LET", "USE", "OUT", "EXPECT", "SHARED", "DEFAULT", "TRAIN", "IN"))
 """Keywords that nothing else follows with a dot: paths to a stage may begin with them."""

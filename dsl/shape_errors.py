@@ -6,8 +6,8 @@ In: the position where the automaton stopped. Out: a diagnostic, or None for ano
 
 from __future__ import annotations
 
-from . import errors
-from .diagnostics.model import Diagnostic, Edit
+from . import syntax_diagnostics as errors
+from .diagnostics.diagnostic import Diagnostic, Edit
 from .expected_tokens import Stop, found
 
 _LONGEST_SHAPE = 60

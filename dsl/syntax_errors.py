@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from . import comma_errors, errors, foreign_forms, shape_errors, token_errors
-from .diagnostics.model import Diagnostic, Edit
+from . import comma_errors, foreign_forms, shape_errors, token_errors
+from . import syntax_diagnostics as errors
+from .diagnostics.diagnostic import Diagnostic, Edit
 from .expected_tokens import STATEMENTS, VALUES, Stop, expected, found
 from .grammar import END, tables
+from .lexer import Token
 from .source import SourceFile
-from .tokens import Token
 
 _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))

@@ -6,8 +6,8 @@ if the intended token is allowed there.
 
 from __future__ import annotations
 
-from . import errors
-from .diagnostics.model import Diagnostic
+from . import syntax_diagnostics as errors
+from .diagnostics.diagnostic import Diagnostic
 from .expected_tokens import Stop
 from .record import replace
 

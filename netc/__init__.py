@@ -22,9 +22,9 @@ __all__ = ["Checkpoint", "CompileError", "Model", "__version__", "compile", "com
 
 if TYPE_CHECKING:
     from .api import compile, compile_file, train, zoo
-    from .checkpoint import Checkpoint
     from .errors import CompileError
-    from .importing.api import from_onnx, from_torch
+    from .importing.import_api import from_onnx, from_torch
+    from .inputs.checkpoint import Checkpoint
     from .model import Model
 
 if not os.path.isdir(os.path.join(__path__[0], "dsl")):
@@ -32,8 +32,8 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
-_HOMES |= {"Checkpoint": "checkpoint", "from_onnx": "importing.api", "from_torch": "importing.api"}
-_HOMES |= {"load_ipython_extension": "notebook"}
+_HOMES |= {"Checkpoint": "inputs.checkpoint", "from_onnx": "importing.import_api", "from_torch": "importing.import_api"}
+_HOMES |= {"load_ipython_extension": "display.notebook"}
 
 
 def __getattr__(name: str) -> object:

@@ -43,7 +43,7 @@ def main() -> NoReturn:
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
         sys.unraisablehook = _unraisable
-        from netc.interrupting import excepthook, interrupt
+        from netc.interrupts import excepthook, interrupt
 
         sys.excepthook, handler = excepthook, interrupt
     gc.disable()  # nothing that is imported is garbage; the command line looks for it again, more rarely

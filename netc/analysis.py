@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import Definitions, complete_models, elaborate, elaborate_training, section_name, sections_of
-from netc.compiler.elaborate.precision import FULL, Precision
+from netc.compiler.elaborate.model_precision import FULL, Precision
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -19,18 +19,18 @@ from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from . import foreign_names
 from .errors import CompileError
-from .extensions import load_unknown
-from .files import Loader, Unreadable
-from .problems import NoModel, diagnostic
+from .files.file_problems import NoModel, diagnostic
+from .files.source_files import Loader, Unreadable
+from .plugin_loading import load_unknown
+from .reference import foreign_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netc.compiler.elaborate import Index
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.training import Training
+    from netc.compiler.ir.training_program import Training
     from netc.dsl.source import SourceFile
 
 
@@ -249,7 +249,7 @@ def check_sections(parsed: ParsedSpec) -> Iterator[Analysis]:
     """What is wrong with each train section, its settings included. PyTorch, which knows the optimizers, is imported only if there is
     one."""
     for section in sections_of(parsed.file):
-        from .training.session import check_section
+        from .training.training_session import check_section
 
         made = elaborate_section(parsed, section_name(section))
         found = [] if made.training is None else check_section(made.training)

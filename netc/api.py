@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from netc.dsl.source import SourceFile
 
 from .analysis import Analysis, Choice, Spec, analyse
-from .argument_types import checks_arguments
-from .arguments import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_precision, checked_text
 from .errors import CompileError
-from .files import Unreadable, read_file
-from .hashing import spec_hash
+from .files.source_files import Unreadable, read_file
+from .files.spec_hash import spec_hash
+from .inputs.argument_checks import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_precision, checked_text
+from .inputs.argument_types import checks_arguments
 from .model import Model
 
 if TYPE_CHECKING:
-    from .training.command import Result
     from .training.loop import Report
+    from .training.run_training import Result
 
 TEXT = "<text>"
 
@@ -96,7 +96,7 @@ def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[
 
     `params` and `dims` are as for `compile`. Raises `ValueError` for a name that none has; `netc zoo` lists them.
     """
-    from .published import find, real
+    from .files.published_specs import find, real
 
     if not isinstance(name, str):
         raise TypeError(f"the name of a model must be a str, not {type(name).__name__}")
@@ -129,7 +129,7 @@ def train(
     `CompileError` for what is wrong with the spec or its data, and for a loss that is not finite; `RunError` for a folder that has a run
     already or none to continue, and for a device that is not there. Ctrl-C is an `Interrupted`, after a checkpoint.
     """
-    from .training.command import train_file
+    from .training.run_training import train_file
 
     where = None if path is None and resume is not None else checked_path(path)
     if (output is None) == (resume is None):

@@ -33,9 +33,9 @@ class CompileError(ValueError):
 @contextmanager
 def unsupported_is_compile_error(program: Program) -> Iterator[None]:
     """What a target cannot express becomes a `CompileError` at the stage concerned."""
-    from netc.compiler.backends.base import UnsupportedByTarget
+    from netc.compiler.backends.backend import UnsupportedByTarget
 
-    from .problems import diagnostic
+    from .files.file_problems import diagnostic
 
     try:
         yield

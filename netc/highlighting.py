@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pygments.lexer import Lexer
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace, _TokenType
 
-from netc.dsl.tokens import Token
+from netc.dsl.lexer import Token
 
 __all__ = ["NetLexer"]
 CONSTANTS = ("true", "false")
@@ -35,7 +35,7 @@ class NetLexer(Lexer):  # type: ignore[misc]
     def get_tokens_unprocessed(self, text: str) -> Iterator[Colour]:
         """The tokens with their offsets."""
         from netc.dsl.grammar import tables
-        from netc.dsl.tokens import lex
+        from netc.dsl.lexer import lex
 
         tokens, comments = lex(text, tables())
         at, before = 0, ""

@@ -11,28 +11,28 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
-from netc.compiler.backends.base import USUAL, GraphOptions
+from netc.compiler.backends.backend import USUAL, GraphOptions
 
-from .argument_types import checks_methods
-from .arguments import checked_name, checked_options, checked_path, checked_precision
-from .backend_input import Weights, reported
 from .errors import CompileError, unsupported_is_compile_error
+from .inputs.argument_checks import checked_name, checked_options, checked_path, checked_precision
+from .inputs.argument_types import checks_methods
+from .inputs.backend_input import Weights, reported
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
-    from netc.compiler.analysis.parameters import ParameterInfo
-    from netc.compiler.backends.base import BackendInput
+    from netc.compiler.analysis.state_dict import ParameterInfo
+    from netc.compiler.backends.backend import BackendInput
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
     from netc.compiler.ir.types import TensorType
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec
-    from .quantising import Quantised
-    from .streams import ModelStream
-    from .summary import SpecSummary
+    from .display.model_summary import SpecSummary
+    from .quantizing import Quantised
+    from .streaming.model_stream import ModelStream
     from .training.objective import Objective
 
 
@@ -82,7 +82,7 @@ class Model:
     @cached_property
     def parameters(self) -> ParameterTable:
         """The parameters and buffers by state-dict name."""
-        from netc.compiler.analysis.parameters import parameters
+        from netc.compiler.analysis.state_dict import parameters
 
         return ParameterTable(parameters(self.program))
 
@@ -101,7 +101,7 @@ class Model:
         precision = checked_precision(dtype, keep_io)
         if self._spec is None:
             raise ValueError("this model was made of a program, not of a spec: its element type is settled")
-        from .hashing import spec_hash
+        from .files.spec_hash import spec_hash
 
         analysis, spec = self._spec.in_precision(precision)
         if analysis.program is None:
@@ -116,9 +116,9 @@ class Model:
         For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph, which `opset` and such
         are for, as for `onnx`. Raises `ValueError` for a target that is not registered, `CompileError` for what the target cannot express.
         """
-        from netc.compiler.backends.registry import get_or_raise
+        from netc.compiler.backends.backend_registry import get_or_raise
 
-        from .saving import refuse_options
+        from .files.save_artifacts import refuse_options
 
         backend = get_or_raise(target)
         refuse_options(backend, options)
@@ -188,7 +188,7 @@ class Model:
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
         none, and for what cannot be quantised.
         """
-        from .saving import backend_for, refuse_options, refuse_weights, save
+        from .files.save_artifacts import backend_for, refuse_options, refuse_weights, save
 
         checked = checked_path(path)
         backend = backend_for(checked)
@@ -199,7 +199,7 @@ class Model:
         if quantize is None and calibration is None:
             save(given, backend, checked)
             return None
-        from .quantising import check_target, checked_calibration, checked_method, save_quantised
+        from .quantizing import check_target, checked_calibration, checked_method, save_quantised
 
         method, samples = checked_method(quantize), checked_calibration(calibration)
         check_target(backend, checked, method, samples is not None, given.options.functions)
@@ -221,9 +221,9 @@ class Model:
         """
         from functools import partial
 
-        from netc.compiler.analysis.sizes import check_sizes
+        from netc.compiler.analysis.input_shapes import check_sizes
         from netc.compiler.backends.onnx import BACKEND, held_types
-        from netc.compiler.backends.onnx.failures import load_failure, of_runtime
+        from netc.compiler.backends.onnx.runtime_failures import load_failure, of_runtime
 
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
@@ -238,13 +238,13 @@ class Model:
         """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of
         the whole. Raises `CompileError` with the operator that looks ahead, or that cannot be computed piece by piece.
         """
-        from .streams import ModelStream
+        from .streaming.model_stream import ModelStream
 
         return ModelStream(self.program, dimension, self.weights)
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = USUAL) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
-        from .backend_input import backend_input
+        from .inputs.backend_input import backend_input
 
         if weights is None and seed is None:
             weights = self.weights
@@ -270,7 +270,7 @@ class Model:
 
     def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
-        from .summary import summarise
+        from .display.model_summary import summarise
 
         return summarise(self.in_type(dtype, keep_io).program)
 
@@ -281,8 +281,8 @@ class Model:
         of `auto`, `light` and `dark`. Raises `ValueError` for another ending or theme and for a stage that is not there, `CannotDraw` for a
         PNG without resvg-py, `OSError` if the file cannot be written.
         """
-        from .drawing.files import picture_bytes
-        from .writing import write_bytes
+        from .drawing.picture_files import picture_bytes
+        from .files.atomic_writing import write_bytes
 
         checked = checked_path(path)
         if depth is not None and depth < 0:
@@ -291,9 +291,9 @@ class Model:
 
     def _repr_html_(self) -> str:
         """What notebooks show."""
-        from .drawing.levels import picture
+        from .display.html_markup import image_html, model_html, tree_html
+        from .drawing.picture_levels import picture
         from .drawing.svg import svg
-        from .markup import image_html, model_html, tree_html
 
         made = self.summary()
         image = image_html(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")

@@ -33,24 +33,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from netc.compiler.backends.onnx.expressions import TensorExpr
-from netc.compiler.backends.onnx.table import Site, emits
-from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
-from netc.compiler.backends.python.code.expressions import CallCode, Code, KeywordCode, lit
-from netc.compiler.backends.torch.framework import element_type
-from netc.compiler.backends.torch.table import OUTSIDE, TorchSite, function, module
+from netc.compiler.backends.onnx.onnx_emitters import Site, emits
+from netc.compiler.backends.onnx.tensor_expressions import TensorExpr
+from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
+from netc.compiler.backends.python.code.python_expressions import CallCode, Code, KeywordCode, lit
+from netc.compiler.backends.torch.torch_emitters import OUTSIDE, TorchSite, function, module
+from netc.compiler.backends.torch.torch_framework import element_type
 from netc.compiler.definitions import infer
-from netc.compiler.definitions.cost import count_operations
+from netc.compiler.definitions.definition_cost import count_operations
 from netc.compiler.dims import Dim
-from netc.compiler.errors.base import STAGE, Location, argument
-from netc.compiler.errors.plugins import RefusedByPlugin
+from netc.compiler.errors.plugin_errors import RefusedByPlugin
+from netc.compiler.errors.problem import STAGE, Location, argument
 from netc.compiler.ir.types import BOOL, DTYPES, FLOAT32, DType, TensorType
-from netc.compiler.ops.base import Arg, Init, OpInputs, ParameterSpec, numel
-from netc.compiler.ops.base import Operator as BaseOperator
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.element_types import ANY, BOOLS, FLOATS, INDICES, INTEGERS, NUMBERS
 from netc.compiler.ops.kinds import AXIS, COUNT, DIM, DTYPE, FLAG, FRACTION, INT, NUMBER, SHAPE, SIZE, SIZES, STRING
 from netc.compiler.ops.operand import REVERSE, SPATIAL, Input, Inputs, OperatorError, axes
+from netc.compiler.ops.operator import Arg, Init, OpInputs, ParameterSpec, numel
+from netc.compiler.ops.operator import Operator as BaseOperator
 
 __all__ = [
     "ANY",

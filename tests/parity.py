@@ -17,12 +17,12 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
-from netc.compiler.backends.base import Executable, Session
+from netc.compiler.backends.backend import Executable, Session
+from netc.compiler.backends.backend_registry import backends
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.compiler.backends.registry import backends
 from netc.compiler.dims import bounds, evaluate, symbols
+from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.types import TensorType
-from netc.compiler.ir.values import Value
 from netc.dsl.record import Record
 from tests.differential.references.run import outputs
 from tests.rounding import distances

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 from ..ir.graph import Graph, OpNode
-from ..ops.base import ParameterSpec
+from ..ops.operator import ParameterSpec
 from ..ops.parameter_of import ParameterOf
 
 

@@ -13,15 +13,15 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, symbol
-from ..errors.training import NotMean
+from ..errors.training_errors import NotMean
 from ..ir.copying import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
-from ..ir.opening import can_open, open_call
-from ..ir.training import MODEL, Training
+from ..ir.graph_values import Value
+from ..ir.inline_calls import can_open, open_call
+from ..ir.training_program import MODEL, Training
 from ..ir.types import BATCH
-from ..ir.values import Value
 from ..ir.walk import needed
-from ..ops.base import Operator, OpInputs
+from ..ops.operator import Operator, OpInputs
 from ..ops.reduction import Sum
 from .mixing import mixing
 from .varying import count_batch_axes, find_varying, has_sizes

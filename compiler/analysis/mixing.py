@@ -7,7 +7,7 @@ rows that `index_select` takes of it, do not show.
 
 from __future__ import annotations
 
-from ..ir.flat import FlatGraph, FlatNode
+from ..ir.flat_graph import FlatGraph, FlatNode
 from ..ir.graph import Graph, OpNode
 from ..ir.types import TensorType
 from .varying import count_batch_axes

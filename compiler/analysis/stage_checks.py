@@ -17,11 +17,11 @@ from typing import Any
 from netc.dsl.record import Record
 
 from ..dims import Dim, Facts, SymDim, evaluate, symbols
-from ..errors.operators import EmptyResult
+from ..errors.operator_errors import EmptyResult
 from ..ir.graph import Graph, OpNode
 from ..ir.types import TensorType, show_shape
 from ..ir.walk import graphs
-from ..ops.base import Operator, OperatorError
+from ..ops.operator import Operator, OperatorError
 from .where_checks import list_sizes
 
 Types = tuple[TensorType, ...]

@@ -8,7 +8,7 @@ loop depend on the samples if any of its inputs does.
 from __future__ import annotations
 
 from ..dims import SymDim, symbols
-from ..ir.flat import FlatGraph, FlatNode, FlatScan
+from ..ir.flat_graph import FlatGraph, FlatNode, FlatScan
 from ..ir.graph import Graph, OpNode
 from ..ir.types import BATCH, Shape
 

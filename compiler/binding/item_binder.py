@@ -14,7 +14,7 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 from netc.dsl.tree_walk import node_fields
 
-from ..ops.base import Operator
+from ..ops.operator import Operator
 from .declarations import DECLARATIONS, declared_names, kind_of
 from .name_scopes import Definition, NameScope, Occurrence
 

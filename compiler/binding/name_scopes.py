@@ -8,7 +8,7 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..ops.base import Operator
+from ..ops.operator import Operator
 
 _LITERALS = (ast.NumberLiteral, ast.String, ast.Boolean, ast.Dims, ast.ListExpr)
 

@@ -16,10 +16,10 @@ their names:
 a backend has no kernel for.
 """
 
+from .definition_graphs import Undefined as Undefined
+from .definition_graphs import WrongDefinition as WrongDefinition
+from .definition_graphs import define as define
+from .definition_graphs import infer as infer
 from .expanding import Definitions as Definitions
 from .expanding import expand_operators as expand_operators
 from .expanding import expand_program as expand_program
-from .graphs import Undefined as Undefined
-from .graphs import WrongDefinition as WrongDefinition
-from .graphs import define as define
-from .graphs import infer as infer

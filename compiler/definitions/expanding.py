@@ -12,12 +12,12 @@ from typing import Any
 from ..dims import Facts
 from ..ir.copying import copy_graphs
 from ..ir.graph import CallNode, Graph, OpNode, Program
-from ..ir.origins import Origin, plain
+from ..ir.graph_values import Value
+from ..ir.traced_ints import Origin, plain
 from ..ir.types import TensorType
-from ..ir.values import Value
 from ..ir.walk import graphs
-from ..ops.base import Operator
-from .graphs import define
+from ..ops.operator import Operator
+from .definition_graphs import define
 
 Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]
 

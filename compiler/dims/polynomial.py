@@ -239,7 +239,7 @@ class SymDim:
         raise TypeError("whether a symbolic dimension is zero is a question for Facts.equal")
 
     def __repr__(self) -> str:
-        from .text import show
+        from .dim_text import show
 
         return show(self)
 

@@ -12,7 +12,11 @@ from math import gcd
 
 from netc.dsl.record import Record, replace
 
-from .conditions import (
+from .division import substitute
+from .facts import Condition, Facts, OneOf
+from .intervals import bounds, ceil_div
+from .polynomial import Dim, Monomial, Quotient, Symbol, make, quotient, symbol, symbols, terms_of
+from .where_conditions import (
     Stated,
     as_linear,
     as_modular,
@@ -26,10 +30,6 @@ from .conditions import (
     stated_symbols,
     with_condition,
 )
-from .division import substitute
-from .facts import Condition, Facts, OneOf
-from .intervals import bounds, ceil_div
-from .polynomial import Dim, Monomial, Quotient, Symbol, make, quotient, symbol, symbols, terms_of
 
 
 class Declared(Record):

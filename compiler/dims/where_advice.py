@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from math import gcd
 
+from .dim_text import show
 from .division import divided, polynomial_divmod, rebuilt, replace_atoms, shared_factor
 from .facts import Facts
 from .polynomial import Atom, Dim, FloorQuotient, Quotient, Symbol, constant_of, make, symbol, terms_of
-from .text import show
 
 _LONGEST = 64
 

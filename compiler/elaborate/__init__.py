@@ -23,21 +23,21 @@ from netc.dsl.source import SourceFile, Span
 from ..binding.file_names import FileNames
 from ..binding.section_names import section_name, sections_of
 from ..dims import EffortSpent, limit_effort
-from ..errors.limits import LargeFormulas, TooMuchNesting
-from ..errors.names import NoIn, UnusedResult
+from ..errors.binding_errors import NoIn, UnusedResult
+from ..errors.limit_errors import LargeFormulas, TooMuchNesting
 from ..ir.graph import Program
-from ..ir.training import Training
+from ..ir.training_program import Training
+from .body_cache import Memory
+from .elaboration_session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loader, Parse
 from .index import Index
 from .interpreter.elaborator import Elaborator
-from .limits import MAX_STACK, TERMS, deep_stack
-from .memory import Memory
-from .precision import FULL, Precision
-from .program.build import build
-from .program.definitions import Definitions, complete_models
-from .program.selection import select
-from .scopes.failures import Failure, LimitExceeded
+from .model_precision import FULL, Precision
+from .program.build_program import build
+from .program.file_definitions import Definitions, complete_models
+from .program.model_selection import select
+from .resource_limits import MAX_STACK, TERMS, deep_stack
+from .scopes.early_exits import Failure, LimitExceeded
 from .scopes.scope import Scope
-from .session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loader, Parse
 
 __all__ = [
     "ArrayLoader",
@@ -137,7 +137,7 @@ def elaborate_training(
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
     from .program.sections import select_section
-    from .program.training import build_training
+    from .program.train_section import build_training
 
     definitions = definitions or Definitions(file, source)
     session = ElaborationSession(loader, False, foreign, precision, arrays=arrays, budget=definitions.next_budget())

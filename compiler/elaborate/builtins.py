@@ -11,14 +11,14 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, SymDim, maximum, minimum
-from ..errors.arguments import FewArguments, TooManyArguments, UnknownArgument
-from ..errors.values import FunctionTakes, NoValue
-from ..ir.origins import has_origin, plain
-from ..ir.reals import has_real, real
+from ..errors.argument_errors import FewArguments, TooManyArguments, UnknownArgument
+from ..errors.value_errors import FunctionTakes, NoValue
+from ..ir.traced_floats import has_real, real
+from ..ir.traced_ints import has_origin, plain
 from .decisions import Decisions
-from .limits import check_dimension, check_list
-from .scopes.failures import Failure
-from .scopes.show import show_value
+from .resource_limits import check_dimension, check_list
+from .scopes.early_exits import Failure
+from .scopes.value_text import show_value
 
 
 class Builtin(Record):

@@ -19,10 +19,10 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import SymDim
+from ..ir.graph_values import Value
 from ..ir.types import DType
-from ..ir.values import Value
+from .scopes.compile_time_values import CONST_TYPES, UNKNOWN, Operand, OperatorRef, TensorTuple, Unknown
 from .scopes.scope import Binding, BlockDef, FnDef, LazyLet, SharedDef, StageClosure
-from .scopes.values import CONST_TYPES, UNKNOWN, Operand, OperatorRef, TensorTuple, Unknown
 
 _NameNote = tuple[Span, str, Binding | None, Span | None, str]
 _Place = tuple[str, int, int, int]

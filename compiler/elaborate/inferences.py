@@ -14,10 +14,10 @@ from netc.dsl.record import Record, replace
 
 from ..dims import Facts, symbols
 from ..errors.arithmetic import BatchBroadcast
-from ..errors.base import STAGE, Location, Problem
-from ..ir.origins import has_origin
+from ..errors.problem import STAGE, Location, Problem
+from ..ir.traced_ints import has_origin
 from ..ir.types import BATCH, TensorType
-from ..ops.base import Operator, OpInputs, ParameterSpec, strict_key
+from ..ops.operator import Operator, OpInputs, ParameterSpec, strict_key
 
 Types = tuple[TensorType, ...]
 

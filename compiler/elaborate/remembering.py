@@ -16,10 +16,10 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ..dims import Dim, Facts
-from ..ops.base import strict_key
+from ..ops.operator import strict_key
+from .body_cache import Memory, Recording, Trace
 from .index import Recorder
-from .limits import Budget
-from .memory import Memory, Recording, Trace
+from .resource_limits import Budget
 from .scopes.memo import Entry, Memo
 
 

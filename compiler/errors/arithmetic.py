@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Location, Problem, input_
+from .problem import Location, Problem, input_
 
 
 class NeedsNumber(Problem):

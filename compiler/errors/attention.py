@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from ..dims import Dim, show
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Location, Problem, input_
-from .operators import where_hint
+from .operator_errors import where_hint
+from .problem import Location, Problem, input_
 
 
 class MaskMismatch(Problem):

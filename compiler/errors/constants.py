@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ..dims import show
 from ..ir.types import DType, Shape, TensorType, show_shape
-from .base import Problem, Replacement
+from .problem import Problem, Replacement
 
 
 class SymbolicParameterShape(Problem):

@@ -7,8 +7,8 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..ir.types import TensorType, show_shape
-from .base import Problem, Replacement
-from .operators import NeedsInteger
+from .operator_errors import NeedsInteger
+from .problem import Problem, Replacement
 
 
 class DenseAfterSpatial(Problem):

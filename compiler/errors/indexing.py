@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ir.types import show_shape
 from .arithmetic import OperandCount
-from .operators import NeedsInteger
+from .operator_errors import NeedsInteger
 
 
 class LongIndices(NeedsInteger):

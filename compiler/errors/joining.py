@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ..dims import Dim, show
 from ..ir.types import TensorType, show_shape
-from .base import Problem
+from .problem import Problem
 
 
 class SplitSum(Problem):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import Problem
-from .operators import NeedsFloat
+from .operator_errors import NeedsFloat
+from .problem import Problem
 
 
 class BadEquation(Problem):

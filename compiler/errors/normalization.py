@@ -7,8 +7,8 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import show
-from .base import Location, Problem, Replacement, argument, input_
-from .operators import Unprovable
+from .operator_errors import Unprovable
+from .problem import Location, Problem, Replacement, argument, input_
 
 
 class UnprovableShape(Unprovable):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from .base import Problem
+from .problem import Problem
 
 
 class DropoutWithoutEffect(Problem):

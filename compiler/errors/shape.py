@@ -9,8 +9,8 @@ from netc.dsl.diagnostics import Severity
 
 from ..dims import Dim, Facts, show
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Location, Problem, input_
-from .operators import BadAxis, about_batch, where_hint
+from .operator_errors import BadAxis, about_batch, where_hint
+from .problem import Location, Problem, input_
 
 
 class ElementCount(Problem):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir.types import show_shape
-from .operators import NeedsFloat
+from .operator_errors import NeedsFloat
 
 
 class NeedsFullFloat(NeedsFloat):

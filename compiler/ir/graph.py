@@ -18,13 +18,13 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, Stated, SymDim
-from ..ops.base import Operator, ParameterSpec
+from ..ops.operator import Operator, ParameterSpec
 from .frames import Frame
-from .origins import Decided, Origin
-from .stages import StageParameter
+from .graph_values import Parts, ReturnedTuple, Value, ValueTuple, flat
+from .parameter_stages import StageParameter
 from .tests import Choice
+from .traced_ints import Decided, Origin
 from .types import DType, TensorType
-from .values import Parts, ReturnedTuple, Value, ValueTuple, flat
 
 
 class SharedModule:

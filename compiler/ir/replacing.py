@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import replace
 
 from .graph import CallNode, Graph, Node
-from .values import Parts, Value, flat
+from .graph_values import Parts, Value, flat
 
 
 def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:

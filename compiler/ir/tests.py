@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.record import Record
 
-from .values import JoinedTuple, Parts, TupleSlice
+from .graph_values import JoinedTuple, Parts, TupleSlice
 
 
 class Comparison(Record):

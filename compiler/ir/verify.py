@@ -10,10 +10,10 @@ from typing import NoReturn
 
 from ..dims import evaluate
 from .graph import CallNode, Graph, Node, OpNode, Program, Scan
-from .origins import TracedInt, is_lost, names_in
-from .symbols import symbolic_numbers
+from .graph_values import Value, ValueTuple, flat
+from .substitute_symbols import symbolic_numbers
+from .traced_ints import TracedInt, is_lost, names_in
 from .types import TensorType
-from .values import Value, ValueTuple, flat
 from .walk import symbol_values
 
 

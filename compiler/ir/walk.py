@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .graph import CallNode, Graph, Node
-from .values import Value, flat
+from .graph_values import Value, flat
 
 
 def returned_names(graph: Graph) -> list[str]:

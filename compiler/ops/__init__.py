@@ -1,5 +1,5 @@
-"""Every operator, one class each, one file a family. A family is imported when one of its operators is asked for (`registry.py`)."""
+"""Every operator, one class each, one file a family. Asking for an operator imports its family (`operator_registry.py`)."""
 
-from .base import Operator
+from .operator import Operator
 
 __all__ = ["Operator"]

@@ -8,14 +8,14 @@ from __future__ import annotations
 from math import isfinite, trunc
 
 from ..dims import Dim, advice_divides, show
-from ..errors.base import Location, Problem, argument
-from ..errors.operators import BadArgument, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.problem import Location, Problem, argument
 from ..ir.types import DType, TensorType
 from .axes import normalize_axis
-from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXIS, NUMBER, SIZE, Kind, NumberKind, WordKind
 from .operand import SOME_AXES, Input
+from .operator import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import Parametric
 from .pointwise import Pointwise
 from .scalars import computed, require_exact_scalar, scalar_warnings

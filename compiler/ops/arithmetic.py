@@ -10,13 +10,13 @@ from typing import ClassVar
 
 from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, Location, Problem, argument, input_
-from ..errors.operators import BadArgument
+from ..errors.operator_errors import BadArgument
+from ..errors.problem import STAGE, Location, Problem, argument, input_
 from ..ir.types import BOOL, FLOAT32, DType, TensorType
-from .base import Arg, Operator, OperatorError, OpInputs
 from .broadcast import broadcast
 from .kinds import SCALAR
 from .operand import Input
+from .operator import Arg, Operator, OperatorError, OpInputs
 from .promotion import Scalar, result_type
 from .scalars import conversion_warnings, require_bound, require_exact_scalar, wrap_scalar
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides, show
 from ..errors.attention import CausalAlignment, MaskMismatch, MaskType
-from ..errors.base import STAGE, argument
-from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
+from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
+from ..errors.problem import STAGE, argument
 from ..errors.shape import UnprovableSize
 from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import FLOATS, MASKS
 from .kinds import COUNT, FLAG, FRACTION, NUMBER, WordKind
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import at_most_text, require_same_size
 
 _MATCH = "match the heads or batches of"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors.base import argument
-from ..errors.operators import BadArgument, BadAxis
+from ..errors.operator_errors import BadArgument, BadAxis
+from ..errors.problem import argument
 from ..ir.types import TensorType
-from .base import OperatorError
+from .operator import OperatorError
 
 
 def normalize_axis(operator: str, axis: int, x: TensorType, name: str = "axis") -> int:

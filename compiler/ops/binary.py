@@ -5,13 +5,13 @@ In: two tensors that broadcast; for some, a number in place of one. Out: one ten
 
 from __future__ import annotations
 
-from ..errors.operators import NeedsFloat
+from ..errors.operator_errors import NeedsFloat
 from ..ir.types import FLOAT32, DType, TensorType
 from .arithmetic import NumberOrTensor, Pair, refuse_bool, refuse_zero
-from .base import Operator, OperatorError, OpInputs
 from .broadcast import broadcast_all
 from .element_types import FLOATS
 from .operand import Input
+from .operator import Operator, OperatorError, OpInputs
 from .promotion import result_type
 from .scalars import require_exact_scalar
 

@@ -5,13 +5,13 @@ In: integers, for logic also booleans; two tensors that broadcast, or one and a 
 
 from __future__ import annotations
 
-from ..errors.base import argument
-from ..errors.operators import BadArgument, NeedsInteger
+from ..errors.operator_errors import BadArgument, NeedsInteger
+from ..errors.problem import argument
 from ..ir.types import BOOL, DType, TensorType
 from .arithmetic import BinaryOperator
-from .base import OperatorError, OpInputs
 from .element_types import BOOLS, INTEGERS
 from .operand import Input
+from .operator import OperatorError, OpInputs
 from .pointwise import Pointwise
 
 

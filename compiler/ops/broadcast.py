@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..dims import Dim, Facts, advice, show
-from ..errors.base import STAGE
-from ..errors.operators import ShapeMismatch, Unprovable
+from ..errors.operator_errors import ShapeMismatch, Unprovable
+from ..errors.problem import STAGE
 from ..ir.types import Shape
-from .base import OperatorError
+from .operator import OperatorError
 
 
 def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)) -> Shape:

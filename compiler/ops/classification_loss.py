@@ -8,19 +8,19 @@ torch.nn.functional. In ONNX, a class number that there is not is an error at ru
 from __future__ import annotations
 
 from ..dims import advice, show
-from ..errors.base import STAGE, argument
-from ..errors.losses import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
-from ..errors.operators import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.loss import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
+from ..errors.operator_errors import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.problem import STAGE, argument
 from ..ir.types import Shape, TensorType, show_shape
 from .activation import LogSoftmax, Softmax
 from .arithmetic import Mul
-from .base import Arg, OperatorError, OpInputs, numel
 from .comparison import Ne
 from .element_types import FLOATS, ElementTypes
 from .indexing import IndexSelect, OneHot
 from .kinds import FRACTION, INT
 from .loss import SCORES, Count, CountStep, Loss, require_same_shape
 from .operand import Input, axes
+from .operator import Arg, OperatorError, OpInputs, numel
 from .reduction import Sum
 from .shape import Flatten
 

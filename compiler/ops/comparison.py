@@ -6,13 +6,13 @@ unless they are 0.
 
 from __future__ import annotations
 
-from ..errors.base import Location, Problem
+from ..errors.problem import Location, Problem
 from ..ir.types import BOOL, DType, TensorType
 from .arithmetic import BinaryOperator, Pair
-from .base import Operator, OpInputs
 from .broadcast import broadcast_all
 from .element_types import BOOLS
 from .operand import Input
+from .operator import Operator, OpInputs
 from .pointwise import Pointwise
 from .promotion import result_type
 from .scalars import computed, require_exact_scalar, scalar_warnings

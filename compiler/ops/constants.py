@@ -10,7 +10,6 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Self
 
 from ..dims import Dim, SymDim, bounds
-from ..errors.base import STAGE, argument
 from ..errors.constants import (
     DivisorMayBeZero,
     FormulaTooDeep,
@@ -22,16 +21,17 @@ from ..errors.constants import (
     SymbolicParameterShape,
     UntrainableType,
 )
-from ..errors.limits import LargeNumber
-from ..errors.operators import EmptyResult
-from ..errors.values import NoValue
+from ..errors.limit_errors import LargeNumber
+from ..errors.operator_errors import EmptyResult
+from ..errors.problem import STAGE, argument
+from ..errors.value_errors import NoValue
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
-from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
 from .formula import BinaryFormula, Const, Formula, ItemFormula, StoredList, depth, is_static, list_shape, moved_formula, parts
 from .formula_bounds import interval, kind_of, may_be_zero
 from .formula_values import evaluate, fold, valueless
-from .initialisers import INIT, check_init
+from .initializers import INIT, check_init
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
+from .operator import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

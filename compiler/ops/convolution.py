@@ -6,14 +6,14 @@ from math import prod
 from typing import ClassVar
 
 from ..dims import Dim, Facts
-from ..errors.base import argument
-from ..errors.operators import BadArgument, EmptyResult, NotDivisible
+from ..errors.operator_errors import BadArgument, EmptyResult, NotDivisible
+from ..errors.problem import argument
 from ..ir.types import TensorType
-from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
-from .learned import weight_and_bias
+from .learned_tensors import weight_and_bias
 from .operand import SPATIAL, Input
+from .operator import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithBias
 from .requirements import count_of, require_elements
 from .windows import PaddingKind, Window, each_axis, sizes_of

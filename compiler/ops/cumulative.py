@@ -6,14 +6,14 @@ In: one tensor. Out: one of the same rank. Always: sums and products are among t
 from __future__ import annotations
 
 from ..dims import Dim
-from ..errors.base import argument
-from ..errors.operators import EmptyResult, WrongRank
+from ..errors.operator_errors import EmptyResult, WrongRank
+from ..errors.problem import argument
 from ..ir.types import INT64, TensorType
 from .axes import normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS
 from .kinds import AXIS, IntKind
 from .operand import Input
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 
 
 class Logcumsumexp(Operator):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from netc.dsl.record import replace
 
 from ..dims import Dim, advice
-from ..errors.base import argument
-from ..errors.operators import BadArgument, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.problem import argument
 from ..ir.types import FLOAT32, DType, TensorType
-from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, EXTENDED, FLAG, SIZE, IntKind, NumberKind, WordKind
-from .learned import normal, weight_and_bias
+from .learned_tensors import normal, weight_and_bias
 from .operand import SOME_AXES, Input, axes
+from .operator import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import Parametric, WithBias
 from .requirements import require_same_size
 

@@ -7,14 +7,14 @@ right of the main one, and negative ones below it.
 from __future__ import annotations
 
 from ..dims import Dim, minimum
-from ..errors.base import argument
-from ..errors.operators import BadArgument, EmptyResult
+from ..errors.operator_errors import BadArgument, EmptyResult
+from ..errors.problem import argument
 from ..ir.types import TensorType
 from .axes import normalize_axis
-from .base import Arg, OperatorError, OpInputs
 from .element_types import ANY
 from .kinds import AXIS, IntKind
 from .operand import SOME_AXES, Input, axes
+from .operator import Arg, OperatorError, OpInputs
 from .shape import Layout
 
 

@@ -11,10 +11,10 @@ from netc.dsl.record import Record
 
 from ..errors.arithmetic import NeedsNumber
 from ..errors.attention import MaskType
-from ..errors.base import Problem
 from ..errors.dense import NarrowIndices
 from ..errors.indexing import LongIndices
-from ..errors.operators import NeedsBool, NeedsFloat, NeedsInteger
+from ..errors.operator_errors import NeedsBool, NeedsFloat, NeedsInteger
+from ..errors.problem import Problem
 from ..errors.spectral import NeedsFullFloat
 from ..ir.types import DTYPES, DType, TensorType
 

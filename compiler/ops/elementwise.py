@@ -6,10 +6,10 @@ Those whose results are not integers convert integers to float32, as in PyTorch.
 from __future__ import annotations
 
 from ..ir.types import BOOL, INT64, DType, TensorType
-from .base import Arg, OpInputs
 from .element_types import NUMBERS
 from .kinds import NUMBER
 from .operand import Input
+from .operator import Arg, OpInputs
 from .pointwise import Pointwise
 
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from netc.dsl.record import Record
 
 from ..dims import Dim, Facts, advice, show
-from ..errors.base import STAGE, argument
 from ..errors.linear_algebra import BadEquation
-from ..errors.operators import ShapeMismatch, Unprovable
+from ..errors.operator_errors import ShapeMismatch, Unprovable
+from ..errors.problem import STAGE, argument
 from ..ir.types import Shape
-from .base import OperatorError
+from .operator import OperatorError
 
 _DOTS = "..."
 _MARK = "\0"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..dims import Dim
-from ..errors.operators import ShapeMismatch
+from ..errors.operator_errors import ShapeMismatch
 from ..ir.types import TensorType
-from .base import Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, INDICES
 from .operand import SOME_AXES, Input, axes
+from .operator import Operator, OperatorError, OpInputs, numel
 from .requirements import require_same_size
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from math import prod
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import argument
-from ..errors.operators import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.problem import argument
 from ..ir.types import TensorType, show_shape
 from .axes import normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY, BOOLS, FLOATS
 from .kinds import AXIS, COUNT, SIZE, SIZES, SIZES0, ListKind
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .shape import Layout
 from .windows import Window, sizes_of
 

@@ -17,10 +17,10 @@ from typing import Any, Literal
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim
-from ..ir.origins import moved, plain
+from ..ir.traced_ints import moved, plain
 from ..ir.types import Shape
-from .base import strict_key
-from .stored import TableArray
+from .operator import strict_key
+from .stored_tables import TableArray
 
 
 class Formula(Record):

@@ -10,17 +10,17 @@ from math import isfinite
 
 from ..dims import Dim, advice, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, Location, Problem, argument
 from ..errors.indexing import ScatterSource
-from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
+from ..errors.problem import STAGE, Location, Problem, argument
 from ..errors.shape import UnprovableSize
 from ..ir.types import INT64, DType, TensorType, show_shape
 from .axes import normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import ANY, BOOLS, INDICES, LONGS
 from .kinds import AXIS, DIM, DTYPE, FLAG, NOT_FINITE, NUMBER, SIZE, ExtendedKind, WordKind
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import at_most_text
 from .scalars import cast_scalar, require_exact_scalar, scalar_warnings
 from .shape import Layout

@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import reduce
 
 from ..dims import Dim, advice, advice_divides, bounds, show
-from ..errors.base import STAGE, argument
 from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
-from ..errors.operators import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple
+from ..errors.operator_errors import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple
+from ..errors.problem import STAGE, argument
 from ..errors.shape import NoPlaceForAxis, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
-from .base import Arg, OperatorError, OpInputs
 from .element_types import ANY
 from .kinds import AXIS, SIZE, IntKind, Kind, ListKind
 from .operand import SOME_AXES, Input, Inputs, axes
+from .operator import Arg, OperatorError, OpInputs
 from .shape import Layout
 
 MOST_PIECES = 10_000

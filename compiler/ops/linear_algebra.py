@@ -9,18 +9,18 @@ from netc.dsl.record import replace
 
 from ..dims import Dim, Facts, advice, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE, argument, input_
 from ..errors.linear_algebra import NarrowNumbers
-from ..errors.operators import BadArgument, NeedsFloat, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, NeedsFloat, ShapeMismatch, Unprovable, WrongRank, WrongSize
+from ..errors.problem import STAGE, argument, input_
 from ..errors.shape import UnprovableSize
 from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .element_types import ANY, FLOATS, NUMBERS
 from .equation import Equation, read
 from .kinds import AXIS, EXTENDED, STRING, NumberKind
 from .operand import Input, Inputs, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .promotion import result_type
 from .requirements import require_same_dtype, require_same_size
 

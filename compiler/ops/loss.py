@@ -12,15 +12,15 @@ from typing import ClassVar, Self
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice
-from ..errors.base import STAGE, Location, Problem
-from ..errors.losses import SourceWarning
-from ..errors.operators import ShapeMismatch, Unprovable, WrongSize
+from ..errors.loss import SourceWarning
+from ..errors.operator_errors import ShapeMismatch, Unprovable, WrongSize
+from ..errors.problem import STAGE, Location, Problem
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .broadcast import broadcast
 from .convolution import Conv, ConvTranspose
 from .dense import Bilinear, Dense
 from .kinds import WordKind
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .reduction import Sum
 
 REDUCTION = WordKind("mean", "sum", "none")

@@ -7,17 +7,17 @@ Always: nothing broadcasts but the weights that say so, and numbers, options and
 from __future__ import annotations
 
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import STAGE
-from ..errors.losses import SigmoidTwice
-from ..errors.operators import DTypeMismatch, WrongRank
+from ..errors.loss import SigmoidTwice
+from ..errors.operator_errors import DTypeMismatch, WrongRank
+from ..errors.problem import STAGE
 from ..ir.types import Shape, TensorType
 from .activation import Sigmoid
-from .base import Arg, OperatorError, OpInputs
 from .classification_loss import LABELS, labels_of, require_class_weight
 from .element_types import FLOATS, ElementTypes
 from .kinds import FLAG, NUMBER, IntKind, NumberKind
 from .loss import Loss, require_same_shape, require_to_broadcast
 from .operand import SOME_AXES, Input, axes
+from .operator import Arg, OperatorError, OpInputs
 
 SIGNS = ElementTypes((*FLOATS.names, "int8", "int16", "int32", "int64"), NeedsNumber, "float or signed integer")
 """Of targets that are 1 or -1."""

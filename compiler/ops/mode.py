@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..dims import Dim
 from ..ir.types import TensorType
-from .base import Operator, OpInputs
 from .operand import Input
+from .operator import Operator, OpInputs
 
 
 class _Unregistered:

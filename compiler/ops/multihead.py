@@ -6,18 +6,18 @@ from functools import reduce
 from math import sqrt
 
 from ..dims import Dim, advice_divides
-from ..errors.arguments import WrongTensors
+from ..errors.argument_errors import WrongTensors
 from ..errors.attention import MaskType
-from ..errors.base import STAGE, argument
-from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
+from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
+from ..errors.problem import STAGE, argument
 from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape
-from .base import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, MASKS
-from .initialisers import INIT
+from .initializers import INIT
 from .kinds import COUNT, FLAG, FRACTION
-from .learned import fan_in_uniform, normal
+from .learned_tensors import fan_in_uniform, normal
 from .operand import Input, axes
+from .operator import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithBias
 from .recurrent import require_sequence
 from .requirements import count_of, require_same_size

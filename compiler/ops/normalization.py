@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ..dims import Dim, advice, advice_divides
-from ..errors.base import Location, Problem, argument, input_
 from ..errors.normalization import MomentumOfOld, UnprovableShape
-from ..errors.operators import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
+from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
+from ..errors.problem import Location, Problem, argument, input_
 from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .axes import normalize_axis
-from .base import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import FLOATS, LONGS
-from .initialisers import INIT
+from .initializers import INIT
 from .kinds import AXIS, COUNT, FLAG, NUMBER, SIZE, Kind, ListKind, NumberKind
-from .learned import scale_and_shift
+from .learned_tensors import scale_and_shift
 from .operand import SOME_AXES, SPATIAL, Input, axes
+from .operator import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import Parametric, WithBias
 from .requirements import count_of
 from .scalars import require_exact_scalar

@@ -11,8 +11,8 @@ from netc.dsl.record import Record
 
 from ..dims import Facts
 from ..errors.arithmetic import OperandCount
-from ..errors.base import STAGE, Location, argument, input_
-from ..errors.operators import BadArgument, DTypeMismatch
+from ..errors.operator_errors import BadArgument, DTypeMismatch
+from ..errors.problem import STAGE, Location, argument, input_
 from ..ir.types import TensorType
 from .operand import REVERSE, Input, Operands, OperatorError
 from .promotion import Scalar

@@ -18,8 +18,8 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from netc.dsl.record import Record
 
-from ..errors.base import Location, Problem, input_
-from ..errors.operators import WrongRank
+from ..errors.operator_errors import WrongRank
+from ..errors.problem import Location, Problem, input_
 from ..ir.types import Shape, TensorType
 from .argument import Arg
 from .element_types import ANY, ElementTypes

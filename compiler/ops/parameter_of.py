@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ..dims import Dim
 from ..ir.types import TensorType
-from .base import Arg, Operator, OpInputs
 from .kinds import DTYPE, SHAPE, STRING
+from .operator import Arg, Operator, OpInputs
 
 
 class ParameterOf(Operator):

@@ -13,18 +13,18 @@ from typing import ClassVar
 from netc.dsl.record import replace
 
 from ..dims import advice
-from ..errors.arguments import WrongTensors
-from ..errors.base import STAGE
-from ..errors.learned import BiasAlone, NoPlaceFor
-from ..errors.operators import DTypeMismatch, Unprovable, WrongSize
-from ..ir.origins import has_origin
+from ..errors.argument_errors import WrongTensors
+from ..errors.learned_errors import BiasAlone, NoPlaceFor
+from ..errors.operator_errors import DTypeMismatch, Unprovable, WrongSize
+from ..errors.problem import STAGE
+from ..ir.traced_ints import has_origin
 from ..ir.types import TensorType, show_shape
 from .argument import Arg, Idle
-from .base import Operator, OperatorError, OpInputs, ParameterSpec
 from .element_types import FLOATS
-from .initialisers import INIT, check_init
+from .initializers import INIT, check_init
 from .kinds import FLAG
 from .operand import Input
+from .operator import Operator, OperatorError, OpInputs, ParameterSpec
 
 ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init", "out": "out_init"}
 """The argument for each role of a parameter."""

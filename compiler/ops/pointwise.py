@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..ir.types import FLOAT32, TensorType
-from .base import Operator, OpInputs
 from .element_types import FLOATS
 from .operand import Input
+from .operator import Operator, OpInputs
 
 
 class Pointwise(Operator):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import prod
 
 from ..dims import Dim
-from ..errors.base import argument
-from ..errors.operators import BadArgument
+from ..errors.operator_errors import BadArgument
+from ..errors.problem import argument
 from ..ir.types import FLOAT32, INT64, TensorType
 from .argument import Idle
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY, FLOATS, INTEGERS, LONGS
 from .kinds import FLAG, INT, NUMBER, SIZES, SIZES0
 from .operand import SPATIAL, Input
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import require_elements
 from .windows import Window, each_axis, sizes_of
 

@@ -6,14 +6,14 @@ for each element. Always: nothing broadcasts but the weights, and numbers, optio
 
 from __future__ import annotations
 
-from ..errors.losses import NoLogProbabilities, NoProbabilities, SigmoidTwice
+from ..errors.loss import NoLogProbabilities, NoProbabilities, SigmoidTwice
 from ..ir.types import TensorType
 from .activation import Sigmoid, Softmax
-from .base import Arg, OpInputs
 from .element_types import FLOATS
 from .kinds import FLAG, WordKind
 from .loss import SCORES, Count, Loss, require_to_broadcast
 from .operand import Input
+from .operator import Arg, OpInputs
 
 
 class _Binary(Loss):

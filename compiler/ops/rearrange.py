@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from netc.dsl.record import Record
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import Location, argument
-from ..errors.operators import UnprovableMultiple
+from ..errors.operator_errors import UnprovableMultiple
+from ..errors.problem import Location, argument
 from ..errors.rearrange import (
     BadPattern,
     PatternAxisLost,
@@ -26,9 +26,9 @@ from ..errors.rearrange import (
 )
 from ..errors.shape import UnprovableSize
 from ..ir.types import MOST_AXES, Shape, TensorType, show_shape
-from .base import Arg, OperatorError, OpInputs, numel
 from .kinds import SIZE, STRING
 from .operand import Input
+from .operator import Arg, OperatorError, OpInputs, numel
 from .shape import Layout
 
 Group = tuple[str, ...]

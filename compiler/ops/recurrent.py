@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from ..dims import Dim, advice, show
-from ..errors.arguments import WrongTensors
-from ..errors.base import STAGE, Location, Problem, argument, input_
-from ..errors.operators import BadArgument, Unprovable, WrongRank, WrongSize
+from ..errors.argument_errors import WrongTensors
+from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
+from ..errors.problem import STAGE, Location, Problem, argument, input_
 from ..errors.recurrent import DropoutWithoutEffect
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .element_types import ANY, FLOATS
 from .kinds import FLAG, FRACTION, SIZE, IntKind, WordKind
-from .learned import Role, fan_in_uniform
+from .learned_tensors import Role, fan_in_uniform
 from .operand import Input, axes
+from .operator import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithRecurrence
 from .requirements import require_elements
 

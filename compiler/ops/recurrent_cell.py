@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from ..dims import Dim
 from ..ir.types import Shape, TensorType
-from .base import Arg, OpInputs, ParameterSpec, numel
 from .element_types import ANY, FLOATS
 from .kinds import FLAG, SIZE, WordKind
-from .learned import fan_in_uniform
+from .learned_tensors import fan_in_uniform
 from .operand import Axes, Input, axes
+from .operator import Arg, OpInputs, ParameterSpec, numel
 from .parametric import WithRecurrence
 from .recurrent import Gru, Lstm, Recurrent, Rnn, State, require_states, role_of
 

@@ -10,14 +10,14 @@ from typing import ClassVar
 
 from ..dims import Dim
 from ..errors.arithmetic import IndexOverBatch
-from ..errors.base import STAGE, Location, Problem, argument
-from ..errors.operators import BadArgument
+from ..errors.operator_errors import BadArgument
+from ..errors.problem import STAGE, Location, Problem, argument
 from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXES, AXIS, EXTENDED, FLAG, NUMBER
 from .operand import Input
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import require_elements
 from .scalars import require_exact_scalar
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..errors.base import argument
-from ..errors.operators import BadArgument, WrongSize
+from ..errors.operator_errors import BadArgument, WrongSize
+from ..errors.problem import argument
 from ..ir.types import TensorType, show_shape
 from .argument import Idle
-from .base import Arg, OperatorError, OpInputs
 from .element_types import FLOATS
 from .kinds import FLAG, NUMBER, NumberKind
 from .loss import Count, Loss, summed
 from .operand import Input
+from .operator import Arg, OperatorError, OpInputs
 from .scalars import require_exact_scalar
 
 

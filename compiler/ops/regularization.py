@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..dims import Dim
-from ..errors.base import argument
-from ..errors.operators import BadArgument
+from ..errors.operator_errors import BadArgument
+from ..errors.problem import argument
 from ..ir.types import TensorType
-from .base import Arg, Operator, OperatorError, OpInputs
 from .element_types import FLOATS
 from .kinds import FRACTION, NUMBER
 from .operand import SPATIAL, Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs
 
 
 class Identity(Operator):

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from ..dims import Dim, advice, show
 from ..dims.polynomial import constant_of, terms_of
-from ..errors.base import STAGE
-from ..errors.operators import DTypeMismatch, ShapeMismatch, Unprovable, WrongSize
+from ..errors.operator_errors import DTypeMismatch, ShapeMismatch, Unprovable, WrongSize
+from ..errors.problem import STAGE
 from .op_inputs import OpInputs
 from .operand import OperatorError
 

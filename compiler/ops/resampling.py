@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, advice, bounds, show
-from ..errors.base import STAGE, argument
-from ..errors.operators import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
+from ..errors.problem import STAGE, argument
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import BYTES, FLOATS
 from .kinds import FLAG, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
 from .operand import SPATIAL, Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .windows import spatial_axes, wrong_count
 
 if TYPE_CHECKING:

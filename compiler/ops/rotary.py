@@ -9,14 +9,14 @@ from __future__ import annotations
 from inspect import cleandoc
 
 from ..dims import Dim, advice, advice_divides, show
-from ..errors.base import STAGE, argument
-from ..errors.operators import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.operator_errors import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
+from ..errors.problem import STAGE, argument
 from ..errors.shape import UnprovableSize
 from ..ir.types import Shape, TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, INTEGERS
 from .kinds import FLAG, IntKind, NumberKind
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import at_least_text
 
 

@@ -6,16 +6,16 @@ steps come before the batch, as torch.nn.functional.ctc_loss has it. ONNX has no
 
 from __future__ import annotations
 
-from ..errors.base import argument
-from ..errors.losses import NoLogProbabilities
-from ..errors.operators import BadArgument, WrongRank, WrongSize
+from ..errors.loss import NoLogProbabilities
+from ..errors.operator_errors import BadArgument, WrongRank, WrongSize
+from ..errors.problem import argument
 from ..ir.types import Shape, TensorType
 from .activation import Softmax
-from .base import Arg, OperatorError, OpInputs
 from .element_types import FULL_FLOATS, INDICES
 from .kinds import FLAG, IntKind
 from .loss import SCORES, Count, Loss, require_same_shape
 from .operand import Input, axes
+from .operator import Arg, OperatorError, OpInputs
 
 
 class CtcLoss(Loss):

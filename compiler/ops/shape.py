@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ..dims import Dim, SymDim, advice, advice_divides, bounds, show
-from ..errors.base import Location, Problem, argument
-from ..errors.operators import BadArgument, BadAxis, EmptyResult, UnprovableMultiple
+from ..errors.operator_errors import BadArgument, BadAxis, EmptyResult, UnprovableMultiple
+from ..errors.problem import Location, Problem, argument
 from ..errors.shape import CannotExpand, ElementCount, NoPlaceForAxis, NotAPermutation, NothingToSqueeze, UnprovableCount, UnprovableSize
 from ..ir.types import Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY
 from .kinds import AXES, AXIS, DTYPE, SHAPE
 from .operand import SOME_AXES, Input
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 
 
 class Layout(Operator):

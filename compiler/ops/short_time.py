@@ -7,14 +7,14 @@ a quarter of `n_fft`; weights fewer than `n_fft` are in the middle of a window.
 from __future__ import annotations
 
 from ..dims import Dim, advice, show
-from ..errors.base import argument
-from ..errors.operators import BadArgument, EmptyResult, KernelTooLarge, Unprovable, WrongSize
+from ..errors.operator_errors import BadArgument, EmptyResult, KernelTooLarge, Unprovable, WrongSize
+from ..errors.problem import argument
 from ..errors.shape import PadTooLarge, UnprovableSize
 from ..ir.types import TensorType
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FULL_FLOATS
 from .kinds import COUNT, FLAG, SIZE, WordKind
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import at_least_text
 from .spectral import require_pairs
 from .windows import Window

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from math import isfinite, trunc
 
 from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, show
-from ..errors.base import argument
-from ..errors.operators import BadArgument, EmptyResult, WrongRank
+from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank
+from ..errors.problem import argument
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..ir.types import DType, Shape, TensorType, show_shape
 from .argument import Idle
 from .axes import front_axes, normalize_axis
-from .base import Arg, OperatorError, OpInputs, numel
 from .element_types import ANY
 from .kinds import AMOUNT, ANY_SCALAR, AXES, AXIS, COUNT, DIM, SIZE, IntKind, ListKind, WordKind
 from .operand import SOME_AXES, Input
+from .operator import Arg, OperatorError, OpInputs, numel
 from .requirements import at_least_text, require_elements
 from .shape import Layout
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from ..dims import Dim, show
 from ..errors.arithmetic import NeedsNumber
-from ..errors.base import argument
-from ..errors.operators import BadArgument
+from ..errors.operator_errors import BadArgument
+from ..errors.problem import argument
 from ..errors.shape import UnprovableSize
 from ..ir.types import BOOL, INT64, TensorType, show_shape
 from .axes import normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import ANY, NUMBERS
 from .kinds import AXIS, FLAG, SIZE
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .promotion import result_type
 from .requirements import at_most_text
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import Dim, advice
-from ..errors.base import argument
-from ..errors.operators import BadArgument, EmptyResult, WrongSize
+from ..errors.operator_errors import BadArgument, EmptyResult, WrongSize
+from ..errors.problem import argument
 from ..errors.shape import UnprovableSize
 from ..ir.types import FLOAT32, TensorType, show_shape
 from .axes import normalize_axis
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FULL_FLOATS, FULL_OR_INTEGERS
 from .kinds import AXIS, SIZE, WordKind
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import require_elements
 
 NORM = WordKind("backward", "ortho", "forward")

@@ -9,14 +9,14 @@ from __future__ import annotations
 from math import prod
 
 from ..dims import Dim, show
-from ..errors.arguments import MissingArgument
-from ..errors.base import STAGE, argument, input_
-from ..errors.operators import BadArgument, EmptyResult, WrongRank, WrongSize
+from ..errors.argument_errors import MissingArgument
+from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank, WrongSize
+from ..errors.problem import STAGE, argument, input_
 from ..ir.types import INT64, TensorType, show_shape
-from .base import Arg, Operator, OperatorError, OpInputs, numel
 from .element_types import FLOATS, LONGS
 from .kinds import SIZE, SIZES, SIZES0, ListKind, NumberKind
 from .operand import SPATIAL, Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import require_same_size
 from .windows import each_axis, wrong_count
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from math import prod
 
 from ..dims import Dim, advice, show
-from ..errors.base import STAGE, argument
-from ..errors.operators import NotDivisible, Unprovable, WrongSize
+from ..errors.operator_errors import NotDivisible, Unprovable, WrongSize
+from ..errors.problem import STAGE, argument
 from ..ir.types import TensorType
-from .base import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .convolution import Conv
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0, IntKind
-from .learned import weight_and_bias
+from .learned_tensors import weight_and_bias
 from .operand import Input, axes
+from .operator import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithBias
 from .requirements import count_of
 from .windows import Window, each_axis, sizes_of

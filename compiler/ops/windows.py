@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from netc.dsl.record import Record
 
 from ..dims import Dim, Facts, SymDim, show
-from ..errors.base import argument, input_
-from ..errors.operators import BadArgument, KernelTooLarge, WrongRank
+from ..errors.operator_errors import BadArgument, KernelTooLarge, WrongRank
+from ..errors.problem import argument, input_
 from ..ir.types import TensorType
-from .base import OperatorError
 from .kinds import Kind, SizesKind, WordKind
+from .operator import OperatorError
 
 FEATURES = "[N, C, length], [N, C, height, width] or [N, C, depth, height, width]"
 

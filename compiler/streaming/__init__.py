@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from .derive import derive
 from .items import Refused
-from .stream import State, Stream
+from .stream_program import State, Stream
 
 __all__ = ["Refused", "State", "Stream", "derive"]

@@ -14,11 +14,11 @@ from netc.dsl.source import Span
 from ..dims import Facts
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
+from ..ir.graph_values import Value
 from ..ir.types import TensorType
-from ..ir.values import Value
 from ..ir.walk import join, needed, route
-from ..ops.base import Operator
 from ..ops.constants import ParamOperator
+from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
 
 

@@ -14,11 +14,11 @@ from netc.dsl.record import replace
 
 from ..definitions import expand_program
 from ..dims import Dim, SymDim, symbol, symbols
-from ..errors.streams import LooksAhead, NoStream, NotStreamed, StreamedOutput
+from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
+from ..ir.graph_values import Value
 from ..ir.types import BATCH, BOOL, INT64, TensorType
-from ..ir.values import Value
 from ..ir.walk import join, needed
 from ..ops.constants import ParamOperator, TableOperator
 from ..ops.formula import Const, Formula
@@ -27,17 +27,17 @@ from ..ops.joining import Concat
 from ..ops.mode import ByMode
 from ..ops.parameter_of import ParameterOf
 from . import rules as rules
-from .bodies import plain_operator, plain_type
 from .building import Building, Home
+from .causal_masks import least_in
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
-from .lengths import Length, conditions_of, facts_of, length_of, multiple, sizes_in
-from .masks import least_in
-from .memory import Memory, Remembered
+from .loop_body import plain_operator, plain_type
 from .padding import KEY, VALUE, Padding, refuse_rows
-from .scans import fixed_scan, streamed_scan
-from .site import Site, refuse_tail, site_at
-from .stream import State, Stream
-from .table import has_rule, rule_of, takes_pairs
+from .rule_table import has_rule, rule_of, takes_pairs
+from .step_states import Memory, Remembered
+from .stream_lengths import Length, conditions_of, facts_of, length_of, multiple, sizes_in
+from .stream_program import State, Stream
+from .stream_scans import fixed_scan, streamed_scan
+from .stream_site import Site, refuse_tail, site_at
 
 Known = dict[int, Item]
 

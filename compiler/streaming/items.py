@@ -15,8 +15,8 @@ from __future__ import annotations
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..errors.base import Problem
-from ..ir.values import Value
+from ..errors.problem import Problem
+from ..ir.graph_values import Value
 
 Number = int | float | bool
 

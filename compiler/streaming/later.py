@@ -11,14 +11,14 @@ from typing import Any
 
 from ..ops.activation import Relu, Sigmoid, Softmax
 from ..ops.arithmetic import Add, Div, Mul, Sub
-from ..ops.base import Operator
 from ..ops.comparison import LogicalAnd, LogicalOr, Where
 from ..ops.elementwise import Exp, LogicalNot
 from ..ops.indexing import MaskedFill
+from ..ops.operator import Operator
 from ..ops.regularization import Detach, Dropping, Identity
 from ..ops.shape import Cast
+from .causal_masks import HIDDEN
 from .items import Number
-from .masks import HIDDEN
 
 Known = Number | None
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from ..dims import Dim
 from ..ir.graph import OpNode
+from ..ir.graph_values import Value
 from ..ir.types import BOOL
-from ..ir.values import Value
 from ..ops.arithmetic import Maximum, NumberOrTensor, Pair, Sub
-from ..ops.base import Operator
 from ..ops.comparison import LogicalAnd, Lt
 from ..ops.constants import TableOperator
 from ..ops.dense import Dense, Embedding
 from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ..ops.normalization import _LastAxesNormalization
+from ..ops.operator import Operator
 from ..ops.pointwise import Pointwise
 from ..ops.reduction import Cumsum
 from ..ops.regularization import Dropping, Identity
@@ -26,7 +26,7 @@ from ..ops.shape import Cast, Unsqueeze
 from ..ops.slicing import Slice
 from .building import Building
 from .items import Item, Piece
-from .lengths import Length
+from .stream_lengths import Length
 
 KEY, VALUE = "key", "value"
 """What may be remembered: each element belongs to one position, which the mask hides."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..ir.values import Value
+from ..ir.graph_values import Value
 from ..ops.activation import Gelu, LeakyRelu, Relu, Relu6, Silu, Tanh
 from ..ops.arithmetic import Mul
-from ..ops.base import Operator
 from ..ops.convolution import Conv
 from ..ops.dense import Dense
 from ..ops.elementwise import Abs, Neg, Square
+from ..ops.operator import Operator
 from ..ops.rearrange import Rearrange
 from ..ops.regularization import Dropping, Identity
 from ..ops.shape import Cast, Permute, Reshape, Squeeze, Transpose, Unsqueeze

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.elements import Array
+from ..ir.numpy_types import Array
 
 
 class Bits:

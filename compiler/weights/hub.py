@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors.weights import WeightsError, WeightsUnreadable
+from ..errors.weight_errors import WeightsError, WeightsUnreadable
 from .shards import INDEX, shards_of
 
 PREFIX = "hf:"

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.parameters import ParameterInfo
-from ..ir.elements import Array, numpy_dtype
+from ..analysis.state_dict import ParameterInfo
+from ..ir.numpy_types import Array, numpy_dtype
 from ..ops.constants import ParamOperator, TableOperator
-from ..ops.initialisers import fans, gain_of
+from ..ops.initializers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
 from .bits import Bits
+from .buffer_pool import Rooms
 from .quantiles import PARTS, fill_normal, half_normal, half_uniform
-from .rooms import Rooms
 
 _PART = 1 << 15
 """Values that are drawn at once: what fits into the caches. It is a multiple of four, so that no bits are left over in between; truncated

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ..errors.weights import WeightsError, WeightsUnreadable
-from .formats import OPENERS, Tensors, guarded, open_file
+from ..errors.weight_errors import WeightsError, WeightsUnreadable
+from .tensor_files import OPENERS, Tensors, guarded, open_file
 
 INDEX = ".index.json"
 """The ending of an index, as transformers and diffusers write it: `model.safetensors.index.json`."""

@@ -1,4 +1,4 @@
-// The grammar of the net language for tree-sitter: what dsl/net.lark and dsl/layout.py say, in the form that editors read.
+// The grammar of the net language for tree-sitter: what dsl/net.lark and dsl/token_filter.py say, in the form that editors read.
 // src/scanner.c decides which ends of lines end a statement.
 
 const EXPR = { conditional: 1, or: 2, and: 3, not: 4, compare: 5, range: 6, sum: 7, term: 8, unary: 9, power: 10, postfix: 12 };

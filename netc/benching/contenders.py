@@ -17,7 +17,7 @@ from .job import Declared, Job
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
 
-    from ..backend_input import Weights
+    from ..inputs.backend_input import Weights
     from ..model import Model
 
 Shapes = dict[str, tuple[int, ...]]
@@ -57,7 +57,7 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     """The same model, with the same weights, as a file of PyTorch source."""
     from safetensors.numpy import save_file
 
-    from netc.compiler.backends.torch.emit import class_name
+    from netc.compiler.backends.torch.torch_source import class_name
 
     given = model.backend_input(weights, None if weights is not None or model.weights is not None else settings.seed)
     path, kept = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
@@ -75,7 +75,7 @@ def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
     """The job that exports the module by torch.onnx.export, and the contender that it becomes. Raises `NoSizes`."""
     from netc.compiler.dims import SymDim
 
-    from ..samples import several_shapes
+    from ..inputs.random_inputs import several_shapes
 
     assert subject.module is not None
     assert subject.program is not None

@@ -136,7 +136,7 @@ def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
 def _difference(own: str, other: str) -> float | None:
     import numpy as np
 
-    from ..importing.differences import difference
+    from ..importing.array_difference import difference
 
     with np.load(own) as mine, np.load(other) as theirs:
         pairs = [(mine[name], theirs[name]) for name in mine.files if name in theirs.files]

@@ -14,11 +14,11 @@ import numpy as np
 
 from netc.compiler.ir.types import DTYPES
 
-from ..samples import random_array
+from ..inputs.random_inputs import random_array
 from .job import Job
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
 
 class WrongModel(Exception):
@@ -86,7 +86,7 @@ class TorchRunner(Runner):
         from netc.compiler.backends.torch.live.module import tensor
         from netc.compiler.frontends.torch.quiet import quiet
 
-        from ..importing.modules import named_module
+        from ..importing.module_origin import named_module
 
         torch.set_num_threads(job.threads)
         if job.device == "cuda" and not torch.cuda.is_available():
@@ -107,9 +107,9 @@ class TorchRunner(Runner):
         return module.eval().to(self.job.device)
 
     def results(self) -> list[Array]:
-        from netc.compiler.ir.elements import array_of
+        from netc.compiler.ir.numpy_types import array_of
 
-        from ..importing.stages import tensors_in
+        from ..importing.first_difference import tensors_in
 
         given, named = self._given()
         with self.torch.inference_mode(), self._quiet():

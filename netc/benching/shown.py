@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from math import isfinite
 from statistics import median, quantiles
 
-from ..figures import size
-from ..table import align
+from ..display.figures import size
+from ..display.text_table import align
 from .job import Declared, Job
 from .measuring import Measured
 

@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.onnx.failures import of_runtime, runtime_message
+from netc.compiler.backends.onnx.runtime_failures import of_runtime, runtime_message
 
 from .job import job_of
-from .memory import peak_memory, used_memory
+from .process_memory import peak_memory, used_memory
 from .runners import RUNNERS, Runner, WrongModel
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
 TURN = 0.05
 """Seconds that a turn lasts at least, unless a single run is longer."""

@@ -102,7 +102,7 @@ class Commands(click.Group):
         except (click.exceptions.Exit, click.Abort):
             raise
         except BaseException as error:
-            from .failures import exit_code
+            from .exit_codes import exit_code
 
             ctx.exit(exit_code(error))
         finally:

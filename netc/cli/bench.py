@@ -10,16 +10,16 @@ import click
 
 from ..benching.compared import AGAINST
 from .completion import FileName, models
-from .failures import Failed, wrong_usage
-from .options import choose, named_words, one_source, precision_options, source_options, spec_options, weight_options
+from .exit_codes import Failed, wrong_usage
 from .records import as_csv, as_json, form_options
 from .run import DEVICES
+from .shared_options import choose, named_words, one_source, precision_options, source_options, spec_options, weight_options
 from .terminal import table, write
 
 if TYPE_CHECKING:
     from ..benching.job import Job
     from ..benching.measuring import Measured
-    from ..checkpoint import Checkpoint
+    from ..inputs.checkpoint import Checkpoint
 
 _AGAINST_HELP = f"What to compare with: {', '.join(AGAINST)}, or a model as FILE is one. Several: again."
 
@@ -67,7 +67,7 @@ def command(
     """
     path = one_source(file, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
-    from netc.compiler.backends.onnx.failures import kernel_hints
+    from netc.compiler.backends.onnx.runtime_failures import kernel_hints
 
     from ..benching.contenders import Settings
     from ..benching.measuring import ContenderFailed, measure

@@ -17,16 +17,16 @@ from ..benching import contenders
 from ..benching.compared import AGAINST
 from ..benching.contenders import Settings, Subject
 from ..benching.job import Declared, Job
-from ..importing.reading import suffix
-from ..samples import NoSizes, shapes_of
-from .failures import Failed, no_file
+from ..importing.onnx_texts import suffix
+from ..inputs.random_inputs import NoSizes, shapes_of
+from .exit_codes import Failed, no_file
 from .importing import value_of
 from .program import compiled
-from .reading import reader
+from .spec_sources import reader
 
 if TYPE_CHECKING:
     from ..analysis import Choice
-    from ..checkpoint import Checkpoint
+    from ..inputs.checkpoint import Checkpoint
     from ..model import Model
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import FileName
-from .options import checkpoint_options, choose, precision_options, spec_options
-from .reading import reader, spec_files
 from .report import report
+from .shared_options import checkpoint_options, choose, precision_options, spec_options
+from .spec_sources import reader, spec_files
 from .terminal import expect_no_garbage, note, write
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
     from ..analysis import Analysis, Choice
-    from ..checkpoint import Checkpoint
-    from ..streams import Proof
+    from ..inputs.checkpoint import Checkpoint
+    from ..streaming.model_stream import Proof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
 
@@ -74,7 +74,7 @@ def command(
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
     proofs: list[Proof] = []
     if causal is not None:
-        from ..streams import prove_causal
+        from ..streaming.model_stream import prove_causal
 
         proofs = [prove_causal(a.program, causal) for a in found if a.program is not None]
         misfits += [d for proof in proofs for d in proof.diagnostics]
@@ -94,8 +94,8 @@ _ROUNDS = 10
 
 def _fix(files: tuple[str, ...], choice: Choice) -> None:
     from ..analysis import analyse_models
-    from ..fixes import fixed
-    from ..writing import write_bytes
+    from ..files.atomic_writing import write_bytes
+    from .safe_edits import fixed
 
     for path in files:
         total = 0
@@ -113,7 +113,7 @@ def _fix(files: tuple[str, ...], choice: Choice) -> None:
 def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     if weights is None:
         return []
-    from ..check_weights import fit
+    from ..inputs.check_weights import fit
 
     return fit(program, weights)
 
@@ -126,7 +126,7 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -
 
 
 def _show_shapes(found: list[Analysis]) -> None:
-    from ..summary import summarise
+    from ..display.model_summary import summarise
     from .terminal import table, width_of
 
     tables = [table(summarise(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.backends.registry import NAMES, backend_of, backends, get_or_raise
+from netc.compiler.backends.backend_registry import NAMES, backend_of, backends, get_or_raise
 
-from ..arguments import METHODS, RUNTIMES, checked_options
-from ..emit import OF_TEXT, STAGES
-from ..writing import check_place
+from ..emit_stages import OF_TEXT, STAGES
+from ..files.atomic_writing import check_place
+from ..inputs.argument_checks import METHODS, RUNTIMES, checked_options
 from .completion import FileName
-from .failures import wrong_usage
-from .options import (
+from .exit_codes import wrong_usage
+from .program import compiled, note_drawn
+from .shared_options import (
     choose,
     graph_options,
     one_source,
@@ -25,18 +26,17 @@ from .options import (
     spec_options,
     weight_options,
 )
-from .program import compiled, note_drawn
-from .reading import reader
+from .spec_sources import reader
 from .terminal import expect_no_garbage, expect_no_products, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from netc.compiler.backends.base import Backend, BackendInput, GraphOptions
+    from netc.compiler.backends.backend import Backend, BackendInput, GraphOptions
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
-    from ..checkpoint import Checkpoint
+    from ..inputs.checkpoint import Checkpoint
     from ..model import Model
 
 BACKENDS = backends()
@@ -128,7 +128,7 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
     """Writes the model, and says what users should know of it."""
     from netc.dsl.record import replace
 
-    from ..saving import save
+    from ..files.save_artifacts import save
     from .written import writing_shown
 
     with writing_shown() as progress:
@@ -145,8 +145,8 @@ def _refuse_for_target(
     backend: Backend, output: str | None, weighted: bool, quantize: str | None, calibration: str | None, graph: dict[str, Any]
 ) -> None:
     """Everything that the target does not take, at once. `weighted`: weights or a seed are given."""
-    from ..quantising import check_target
-    from ..saving import refuse_all, refuse_options, refuse_weights
+    from ..files.save_artifacts import refuse_all, refuse_options, refuse_weights
+    from ..quantizing import check_target
 
     checks = [lambda: refuse_options(backend, _as_given(graph))]
     if weighted:
@@ -231,7 +231,7 @@ def _decoder(
 
 
 def _quantised(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
-    from ..quantising import save_quantised
+    from ..quantizing import save_quantised
 
     for line in save_quantised(given, output, method, calibration).lines():
         note(f"note: {line}")
@@ -259,7 +259,7 @@ def _stream(
 ) -> None:
     """Writes a step, and a second file of what is computed before it."""
     from ..errors import CompileError
-    from ..streams import start_path
+    from ..streaming.model_stream import start_path
     from .program import give_up_on
 
     try:
@@ -274,7 +274,7 @@ def _stream(
 
 
 def _backend(target: str | None, output: str | None) -> Backend:
-    from ..saving import backend_for
+    from ..files.save_artifacts import backend_for
 
     if target is None:
         if output in (None, "-"):
@@ -294,9 +294,9 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     if output not in (None, "-") and not (output or "").endswith(".py"):
         raise click.UsageError(f"--target {SECTION} makes a Python file: give -o NAME.py")
     from ..analysis import read_and_analyse_training
-    from ..training.session import check_section
+    from ..files.atomic_writing import write_bytes
     from ..training.source import train_source
-    from ..writing import write_bytes
+    from ..training.training_session import check_section
     from .program import give_up_on
     from .report import report
 
@@ -310,8 +310,8 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
 
 
 def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None, graph: dict[str, Any]) -> None:
-    from ..emit import emit
-    from ..writing import write_bytes
+    from ..emit_stages import emit
+    from ..files.atomic_writing import write_bytes
     from .program import give_up_on
 
     shown, diagnostics = emit(stage, read, choice, **graph)

@@ -31,7 +31,7 @@ def operators(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     """The names that `netc ops` takes."""
     from netc.compiler.ops import Operator
 
-    from ..word_pages import STD, library_files, words
+    from ..reference.word_pages import STD, library_files, words
 
     names = [op.name for op in Operator.registry.values() if op.operands]
     return _beginning(incomplete, [*names, *words(), STD, *library_files()])
@@ -39,14 +39,14 @@ def operators(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 def published(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The names that `netc zoo` takes."""
-    from ..published import published
+    from ..files.published_specs import published
 
     return _beginning(incomplete, [name for entry in published() for name in (entry.path, *entry.complete)])
 
 
 def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The codes that `netc explain` takes."""
-    from ..codes import codes
+    from ..reference.error_pages import codes
 
     return _beginning(incomplete, codes())
 
@@ -57,8 +57,8 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     from netc.dsl.parser import parse
     from netc.dsl.source import SourceFile
 
-    from ..files import Unreadable, read_file
-    from ..reach import open_regular
+    from ..files.file_access import open_regular
+    from ..files.source_files import Unreadable, read_file
 
     text = ctx.params.get("text")
     files = [*(ctx.params.get("files") or ()), ctx.params.get("file"), *ctx.args, ""]  # in args: what is before an option without its value

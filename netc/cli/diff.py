@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from .completion import FileName, models
-from .options import choose, spec_options
 from .program import compiled
-from .reading import reader
 from .records import as_json
+from .shared_options import choose, spec_options
+from .spec_sources import reader
 from .terminal import coloured, columns, expect_no_garbage, visible, write
 
 if TYPE_CHECKING:
-    from ..comparison import Change, Comparison, Difference
-    from ..summary import Quotients
+    from ..display.model_comparison import Change, Comparison, Difference
+    from ..display.model_summary import Quotients
 
 SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 
@@ -45,8 +45,8 @@ def command(
     """
     if before == after == "-":
         raise click.UsageError("only one of the two can be standard input")
-    from ..comparison import compare
-    from ..summary import Quotients
+    from ..display.model_comparison import compare
+    from ..display.model_summary import Quotients
 
     expect_no_garbage()
     one = compiled(reader(before, None), choose(model, params, dims, allow_paths))

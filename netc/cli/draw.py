@@ -6,10 +6,10 @@ import click
 
 from ..drawing.style import THEMES
 from .completion import FileName
-from .failures import Failed, wrong_usage
-from .options import choose, one_source, refuse_overwriting, source_options, spec_options
+from .exit_codes import Failed, wrong_usage
 from .program import compiled
-from .reading import reader
+from .shared_options import choose, one_source, refuse_overwriting, source_options, spec_options
+from .spec_sources import reader
 from .terminal import expect_no_garbage, note
 
 
@@ -42,9 +42,9 @@ def command(
     """
     path = one_source(file, text)
     refuse_overwriting(output, path, after)
-    from ..drawing.files import format_of, picture_bytes
+    from ..drawing.picture_files import format_of, picture_bytes
     from ..drawing.png import CannotDraw
-    from ..writing import check_place, write_bytes
+    from ..files.atomic_writing import check_place, write_bytes
 
     with wrong_usage():
         format_of(output)

@@ -14,9 +14,9 @@ from .terminal import coloured, write
 @click.argument("code", required=False, metavar="CODE", shell_complete=codes)
 def command(code: str | None) -> None:
     """Explain an error or warning by its code. Without CODE, list all codes with what they mean."""
-    from ..codes import codes as known
-    from ..codes import page, titles
-    from ..table import wrapped
+    from ..display.text_table import wrapped
+    from ..reference.error_pages import codes as known
+    from ..reference.error_pages import page, titles
 
     if code is None:
         write("\n".join(wrapped(titles())))

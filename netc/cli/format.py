@@ -8,7 +8,7 @@ import click
 
 from .completion import FileName
 from .program import give_up_on
-from .reading import reader, spec_files
+from .spec_sources import reader, spec_files
 from .terminal import note, write
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
     """
     from netc.dsl.formatter import format_source
 
-    from ..files import Unreadable
+    from ..files.source_files import Unreadable
 
     files = spec_files(files)
     wrong: list[Diagnostic] = []
@@ -51,7 +51,7 @@ def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
 
 
 def _put(path: str, text: str, differs: bool) -> None:
-    from ..writing import write_bytes
+    from ..files.atomic_writing import write_bytes
 
     if path == "-" or differs:
         write_bytes(path, text.encode())

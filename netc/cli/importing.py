@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import FileName
-from .failures import Failed, no_file
-from .options import named_words, refuse_overwriting
+from .exit_codes import Failed, no_file
+from .shared_options import named_words, refuse_overwriting
 from .terminal import note
 
 if TYPE_CHECKING:
@@ -59,16 +59,16 @@ def command(
     SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module
     runs its code, and PyTorch unpickles an exported program, which may: name only what you trust.
     """
-    from ..writing import check_place, is_stream, write_bytes
+    from ..files.atomic_writing import check_place, is_stream, write_bytes
 
     onnx = source.lower().endswith(".onnx")
     kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
     _check_output(output, kept, force)
     refuse_overwriting(kept, source, output)
-    from netc.compiler.frontends.base import ImportFailed
+    from netc.compiler.frontends.imported_model import ImportFailed
 
-    from ..importing.command import spec_of
     from ..importing.proof import NotProved
+    from ..importing.run_import import spec_of
 
     for path in (output, *([kept] if kept is not None else [])):
         check_place(path)
@@ -113,7 +113,7 @@ def _origin(
 ) -> Origin:
     """What SOURCE is."""
     from ..importing.exported import exported_origin
-    from ..importing.reading import suffix
+    from ..importing.onnx_texts import suffix
 
     match suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
@@ -128,7 +128,7 @@ def _origin(
 
 
 def _onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantize: bool) -> Origin:
-    from ..importing.files import onnx_origin
+    from ..importing.onnx_origin import onnx_origin
 
     return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize, outputs=outputs)
 
@@ -137,7 +137,7 @@ def _module(
     source: str, inputs: tuple[str, ...], examples: str | None, arguments: dict[str, str], fixed: dict[str, str], train: bool
 ) -> Origin:
     from ..importing.declared import WrongInput, declared_inputs
-    from ..importing.modules import NoModule, declared_origin, named_module
+    from ..importing.module_origin import NoModule, declared_origin, named_module
 
     if ":" not in source:
         raise click.UsageError(f"`{source}` is neither an .onnx file nor the name of a module, `package.module:name`")
@@ -169,7 +169,7 @@ def _parse_sizes(text: str, names: Sequence[str]) -> dict[str, int]:
 
 def value_of(text: str) -> Any:
     """A value as a spec writes it; a list of the API is a list here."""
-    from .values import NotAValue, parse_constant
+    from .set_values import NotAValue, parse_constant
 
     if text in ("none", "None", "null"):
         return None
@@ -183,7 +183,7 @@ def value_of(text: str) -> Any:
 def _keep(origin: Origin, path: str) -> None:
     from safetensors.numpy import save_file
 
-    from ..writing import write_files
+    from ..files.atomic_writing import write_files
 
     arrays = {key: array.copy() for key, array in origin.imported.weights.items()}
     write_files(path, lambda temporary: save_file(arrays, temporary))

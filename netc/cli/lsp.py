@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .failures import FAILED, Failed
+from .exit_codes import FAILED, Failed
 
 
 @click.command("lsp")

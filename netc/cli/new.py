@@ -7,7 +7,7 @@ import os
 import click
 
 from .completion import FolderName
-from .failures import Failed
+from .exit_codes import Failed
 from .terminal import write
 
 
@@ -15,7 +15,7 @@ from .terminal import write
 @click.argument("name", metavar="NAME", type=FolderName())
 def command(name: str) -> None:
     """Start a project: a folder with a spec, data, a train section and a README."""
-    from ..starting import CannotStart, start
+    from .new_project import CannotStart, start
 
     try:
         files = start(name)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from .completion import operators
-from .options import plugin_option
+from .shared_options import plugin_option
 from .terminal import coloured, write
 
 
@@ -20,15 +20,15 @@ def command(name: str | None, markdown: bool) -> None:
 
     NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has.
     """
-    from .. import reference
-    from ..extensions import load_installed
+    from ..plugin_loading import load_installed
+    from ..reference import operator_reference
 
     load_installed()
     if markdown:
-        write(reference.reference().rstrip("\n"))
+        write(operator_reference.reference().rstrip("\n"))
         return
     if name is None:
-        write(reference.table())
+        write(operator_reference.table())
         return
     text = _page(name)
     if coloured(sys.stdout):
@@ -42,11 +42,11 @@ def command(name: str | None, markdown: bool) -> None:
 
 def _page(name: str) -> str:
     """The pages that a name has, an operator's first."""
-    from .. import reference
-    from ..word_pages import STD, library, words
+    from ..reference import operator_reference
+    from ..reference.word_pages import STD, library, words
 
-    known = {op.name: op for family in reference.families().values() for op in family}
-    found = [reference.page(known[name])] if name in known else []
+    known = {op.name: op for family in operator_reference.families().values() for op in family}
+    found = [operator_reference.page(known[name])] if name in known else []
     found += [words()[name]] if name in words() else []
     found += [library(name) or ""] if name.partition("/")[0] == STD else []
     if not any(found):
@@ -56,7 +56,7 @@ def _page(name: str) -> str:
 
 def _by_target(name: str) -> list[str]:
     """The operators that a target calls so, such as `nn.Linear` or `Gemm`."""
-    from netc.compiler.backends.registry import backends
+    from netc.compiler.backends.backend_registry import backends
     from netc.compiler.ops import Operator
 
     wanted = name.rpartition(".")[2].lower()
@@ -71,7 +71,7 @@ def _words(target: str | None) -> list[str]:
 def _unknown(name: str, known: list[str]) -> str:
     from netc.dsl.diagnostics.suggest import near
 
-    from ..foreign_names import stage
+    from ..reference.foreign_names import stage
 
     names = _by_target(name) or near(name, known)
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else stage(name).help or "`netc ops` lists all"

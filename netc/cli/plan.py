@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .failures import Failed, wrong_usage
-from .options import choose, one_source, source_options, spec_options
+from .exit_codes import Failed, wrong_usage
 from .program import give_up_on
-from .reading import reader
 from .report import report
+from .shared_options import choose, one_source, source_options, spec_options
+from .spec_sources import reader
 from .terminal import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netc.compiler.ir.training import Training
+    from netc.compiler.ir.training_program import Training
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
-    from ..training.planning.devices import Device
+    from ..training.planning.device_plan import Plan
+    from ..training.planning.device_specs import Device
     from ..training.planning.measure import Measured
-    from ..training.planning.plan import Plan
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Element types of activations, with their bytes."""
@@ -71,7 +71,7 @@ def command(
     Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds.
     """
     path = one_source(file, text)
-    from ..training.planning.plan import Layout, check_groups, make_plan
+    from ..training.planning.device_plan import Layout, check_groups, make_plan
     from ..training.splitting import checked_splits, split_share
 
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
@@ -95,7 +95,7 @@ def _device(name: str | None, memory: float | None, flops: float | None, bandwid
     from netc.dsl.diagnostics.suggest import near
     from netc.dsl.record import replace
 
-    from ..training.planning.devices import DEVICES, GB, TFLOPS, Device
+    from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
 
     if name is not None and name.lower() not in DEVICES:
         meant = near(name.lower(), list(DEVICES))
@@ -115,7 +115,7 @@ def _device(name: str | None, memory: float | None, flops: float | None, bandwid
 def _training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None) -> Training:
     """The section, if nothing is wrong with it."""
     from ..analysis import read_and_analyse_training
-    from ..training.session import check_section
+    from ..training.training_session import check_section
 
     analysis = read_and_analyse_training(read, choice, section)
     problems = check_section(analysis.training) if analysis.training is not None else []
@@ -144,15 +144,15 @@ _WHY_NONE = {"gradients": _AT_PEAK, "activations": _AT_PEAK, "optimizer state": 
 
 
 def _memory_row(name: str, value: float) -> tuple[str, str, str]:
-    from ..figures import size
+    from ..display.figures import size
 
     return (name, size(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
 
 
 def lines(plan: Plan, split: str = "") -> list[str]:
     """The plan as text; `split` says which layers are shared."""
-    from ..figures import size
-    from ..table import align
+    from ..display.figures import size
+    from ..display.text_table import align
 
     layout, device, memory = plan.layout, plan.device, plan.memory
     shown = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]

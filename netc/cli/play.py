@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from ..playing import HOST, NotBuilt, built, server
 from .completion import FolderName
-from .failures import Failed
+from .exit_codes import Failed
+from .playground_server import HOST, NotBuilt, built, server
 from .terminal import write
 
 

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from .failures import Failed
+from .exit_codes import Failed
 from .terminal import note
 
 
@@ -20,9 +20,9 @@ def command(runs: tuple[str, ...], output: str) -> None:
     """
     if output != "-" and not output.lower().endswith(".svg"):
         raise click.UsageError(f"`{output}` is not a name for a picture, which is an SVG: FILE.svg, or `-`")
+    from ..files.atomic_writing import write_bytes
     from ..training.curves import curves_svg
     from ..training.run_files import read_metrics
-    from ..writing import write_bytes
 
     found = {}
     for run in runs:

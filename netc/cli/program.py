@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from .failures import FAILED
+from .exit_codes import FAILED
 from .report import report
 from .terminal import note
 
@@ -39,7 +39,7 @@ def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) 
 
 def is_drawn(model: Model, known: bool) -> bool:
     """Whether its parameters are random numbers that nobody asked for. `known`: weights or a seed are given, or it holds none."""
-    from netc.compiler.analysis.parameters import learns
+    from netc.compiler.analysis.state_dict import learns
 
     return not known and model.weights is None and learns(model.program)
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.backends.base import has_suffix
+from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.onnx import BACKEND
 
 from .completion import FileName
-from .failures import Failed
-from .options import (
+from .exit_codes import Failed
+from .program import DRAWN
+from .shared_options import (
     choose,
     named_words,
     one_source,
@@ -23,14 +24,13 @@ from .options import (
     spec_options,
     weight_options,
 )
-from .program import DRAWN
 from .terminal import note, visible, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
-    from ..checkpoint import Checkpoint
+    from ..inputs.checkpoint import Checkpoint
     from .runnable import Runnable
 
 DEVICES = ("cpu", "cuda")
@@ -65,7 +65,7 @@ def command(
 
     Without --weights the parameters are drawn with --seed, 0 unless given.
     """
-    from ..writing import check_place, write_bytes
+    from ..files.atomic_writing import check_place, write_bytes
     from . import runnable
 
     path = one_source(file, text)
@@ -87,7 +87,7 @@ def command(
     if made.drawn and files:  # where all is random, nobody takes it for a prediction
         note(DRAWN)
     if output is not None:
-        from .arrays import npz
+        from .array_options import npz
 
         write_bytes(output, npz(results))
 
@@ -95,8 +95,8 @@ def command(
 def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
     import numpy as np
 
-    from ..samples import random_array
-    from .arrays import load_array
+    from ..inputs.random_inputs import random_array
+    from .array_options import load_array
 
     ports = made.session.inputs
     arrays = {name: load_array(path) for name, path in files.items()}

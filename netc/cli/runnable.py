@@ -7,19 +7,19 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from netc.compiler.backends.onnx import held_types
-from netc.compiler.backends.onnx.devices import DeviceUnavailable, providers
-from netc.compiler.backends.onnx.failures import kernel_hints, of_runtime, runtime_message
+from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable, providers
 from netc.compiler.backends.onnx.runtime import OnnxSession, UnknownPort
+from netc.compiler.backends.onnx.runtime_failures import kernel_hints, of_runtime, runtime_message
 from netc.dsl.record import Record
 
-from ..samples import BATCH, USUAL, NoSizes, shapes_of
-from .failures import Failed, no_file
+from ..inputs.random_inputs import BATCH, USUAL, NoSizes, shapes_of
+from .exit_codes import Failed, no_file
 from .program import compiled, is_drawn
-from .reading import reader
+from .spec_sources import reader
 
 if TYPE_CHECKING:
     from ..analysis import Choice
-    from ..checkpoint import Checkpoint
+    from ..inputs.checkpoint import Checkpoint
 
 Shapes = dict[str, tuple[int, ...]]
 

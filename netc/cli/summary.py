@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from .options import choose, one_source, precision_options, source_options, spec_options
 from .program import compiled
-from .reading import reader
 from .records import as_csv, as_json, form_options
+from .shared_options import choose, one_source, precision_options, source_options, spec_options
+from .spec_sources import reader
 from .terminal import columns, table, write
 
 

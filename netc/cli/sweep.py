@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .failures import FAILED
-from .options import choose, one_source, source_options, sweep_options
+from .exit_codes import FAILED
 from .program import give_up_on
-from .reading import reader
 from .records import as_csv, as_json, form_options
+from .shared_options import choose, one_source, source_options, sweep_options
+from .spec_sources import reader
 from .sweep_training import ERROR, Row
 from .terminal import columns, note, table, write
 from .train import OPTIONS
@@ -60,7 +60,7 @@ def command(
     """
     path = one_source(file, text)
     _check_usage(params, train, output, {"section": section, **wishes})
-    from ..files import Unreadable
+    from ..files.source_files import Unreadable
 
     try:
         source, where = reader(path, text)()
@@ -118,7 +118,7 @@ def _costs_of(source: SourceFile, where: str | None, shown: list[dict[str, str]]
 def _costs(analysis: Analysis) -> dict[str, object]:
     from netc.compiler.dims import show
 
-    from ..summary import summarise
+    from ..display.model_summary import summarise
 
     if analysis.program is None:
         code = next(d.code for d in analysis.diagnostics if d.severity == "error")
@@ -129,7 +129,7 @@ def _costs(analysis: Analysis) -> dict[str, object]:
 
 
 def _show(rows: list[Row], form: str | None) -> None:
-    from ..table import align, fitted
+    from ..display.text_table import align, fitted
 
     match form:
         case "json":

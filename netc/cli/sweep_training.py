@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .failures import exit_code
+from .exit_codes import exit_code
 from .report import report
 from .terminal import note
 
 if TYPE_CHECKING:
     from ..analysis import Choice
-    from ..training.command import Result
+    from ..training.run_training import Result
 
 ERROR = "error"
 INTERNAL = "internal-error"
@@ -52,7 +52,7 @@ def trained(spec: Spec, folder: str, choices: Iterable[tuple[Mapping[str, str], 
 
 def _one(spec: Spec, own: str, choice: Choice, section: str | None, **wishes: Any) -> tuple[Result | None, str | None]:
     """How the training of one combination ended, or the code of what is wrong with it."""
-    from ..training.command import train_or_continue
+    from ..training.run_training import train_or_continue
     from ..training.stopping import Interrupted
 
     try:

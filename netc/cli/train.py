@@ -13,10 +13,10 @@ import click
 
 from netc.compiler.ir.types import BATCH
 
-from .failures import FAILED, Failed
-from .options import choose, one_source, source_options, spec_options
+from .exit_codes import FAILED, Failed
 from .progress import Progress
 from .report import report
+from .shared_options import choose, one_source, source_options, spec_options
 from .terminal import note, write
 from .training_options import training_options
 
@@ -73,8 +73,8 @@ def command(
     own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
     _check_usage(output, resume, own)
     path = file if resume is not None and file is None and text is None else one_source(file, text)
-    from ..training.command import train_file
     from ..training.ranks import is_first
+    from ..training.run_training import train_file
 
     choice, folder = choose(model, params, dims, allow_paths), output or resume or ""
     seen: list[Report] = []

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .options import checkpoint_options, named_words
+from .shared_options import checkpoint_options, named_words
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEVICES = ("cpu", "cuda")

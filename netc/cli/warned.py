@@ -26,7 +26,7 @@ def warnings_shown() -> Iterator[None]:
         shown: set[str] = set()
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            from netc.compiler.errors.weights import WeightsNote, WeightsWarning
+            from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
 
             if sys.warnoptions and not issubclass(category, (WeightsNote, WeightsWarning)):
                 others(message, category, *where)

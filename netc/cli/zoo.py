@@ -7,7 +7,7 @@ import sys
 import click
 
 from .completion import published
-from .failures import Failed
+from .exit_codes import Failed
 from .terminal import columns, table, write
 
 
@@ -19,7 +19,7 @@ def command(name: str | None, where: bool) -> None:
 
     NAME is that of a model, such as resnet50, or of a file, such as vision/resnet.net. A spec uses one as `use "zoo/vision/resnet.net"`.
     """
-    from ..published import FOLDER, NoSuchModel, find, real
+    from ..files.published_specs import FOLDER, NoSuchModel, find, real
 
     if name is None:
         write(FOLDER if where else table(_listed()))
@@ -36,8 +36,8 @@ def command(name: str | None, where: bool) -> None:
 
 
 def _listed() -> str:
-    from ..published import published
-    from ..table import wrapped
+    from ..display.text_table import wrapped
+    from ..files.published_specs import published
 
     rows = [("file", "models")]
     rows += [(entry.path, ", ".join(entry.complete)) for entry in published()]

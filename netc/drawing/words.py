@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 
-from netc.compiler.analysis.cost import StageCost
+from netc.compiler.analysis.model_cost import StageCost
 from netc.compiler.dims import Dim, show
 from netc.compiler.ir.types import DType, TensorType
-from netc.compiler.ops.base import Init, Operator
 from netc.compiler.ops.formula import Formula
 from netc.compiler.ops.operand import REVERSE
+from netc.compiler.ops.operator import Init, Operator
 
-from ..summary import Quotients
+from ..display.model_summary import Quotients
 
 LONGEST_TYPE = 34
 LONGEST_COUNT = 22

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 
 _LARGEST = 1 << 28
 """The most bytes of a description that is read as JSON."""

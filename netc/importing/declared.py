@@ -14,8 +14,8 @@ from netc.dsl.record import Record
 
 if TYPE_CHECKING:
     from netc.compiler.dims import Condition, Dim
-    from netc.compiler.ir.elements import Array
     from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.numpy_types import Array
     from netc.compiler.ir.types import TensorType
 
 IMAGES = (64, 128, 224)
@@ -53,14 +53,14 @@ class DeclaredInputs(Record):
         """The names of the symbolic sizes, without the batch."""
         from netc.compiler.dims import symbols
 
-        from ..samples import BATCH
+        from ..inputs.random_inputs import BATCH
 
         used = {name: None for type_ in self.types for size in type_.shape for name in sorted(symbols(size))}
         return tuple(name for name in used if name != BATCH)
 
     def example_sizes(self, given: Mapping[str, int]) -> list[Mapping[str, int]]:
         """The sizes to try as examples, one after the other: the given ones, and usual sizes of images and sequences for the others."""
-        from ..samples import several_shapes
+        from ..inputs.random_inputs import several_shapes
 
         free = [name for name in self.symbols if name not in given]
         smallest = {**several_shapes(self.program, 1)[0][0], **given}
@@ -98,7 +98,7 @@ class DeclaredInputs(Record):
 
         from netc.compiler.dims import evaluate
 
-        from ..samples import random_array
+        from ..inputs.random_inputs import random_array
 
         generator = np.random.default_rng(seed)
         shapes = [tuple(evaluate(size, sizes) for size in shape) for shape in self._raw_shapes()]

@@ -15,10 +15,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from netc.compiler.dims import Condition, Stated, is_met, symbols
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
-from ..samples import several_shapes
+from ..inputs.random_inputs import several_shapes
 from .proof import Comparison, NotProved, Sizes
 
 if TYPE_CHECKING:

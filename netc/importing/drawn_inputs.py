@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netc.compiler.frontends.base import ImportFailed
-from netc.compiler.ir.elements import is_float
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.ir.numpy_types import is_float
 
-from ..samples import random_array
+from ..inputs.random_inputs import random_array
 from .divisors import divides_integers
 from .origin import Origin
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
     from ..model import Model
 

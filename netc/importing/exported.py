@@ -6,18 +6,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.frontends.base import ImportFailed, Obstacle
-from netc.compiler.ir.elements import array_of, tensor_of
+from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
+from netc.compiler.ir.numpy_types import array_of, tensor_of
 
 from .archives import check_archive
-from .modules import fill_weights
+from .first_difference import tensors_in
+from .module_origin import fill_weights
 from .origin import Origin
-from .stages import tensors_in
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
 
 def exported_origin(path: str) -> Origin:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.ir.graph import Node, Program
 from netc.compiler.ir.types import TensorType
 from netc.compiler.ir.walk import graphs

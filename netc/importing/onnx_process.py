@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.onnx.failures import runtime_message
+from netc.compiler.backends.onnx.runtime_failures import runtime_message
 
 from . import onnx_worker
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
 
 CRASHED = "its process ended with"

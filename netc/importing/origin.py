@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from netc.compiler.frontends.base import Imported
+from netc.compiler.frontends.imported_model import Imported
 from netc.dsl.record import Record
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
-    from .stages import Call
-    from .training import Step
+    from .first_difference import Call
+    from .training_mode import Step
 
 Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 """From inputs in order, and weights by key, to outputs in order."""

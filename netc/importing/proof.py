@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netc.compiler.ir.elements import array_of, is_float, tensor_of
+from netc.compiler.ir.numpy_types import array_of, is_float, tensor_of
 from netc.dsl.record import Record
 
-from ..samples import several_shapes
-from .differences import LIMIT, difference
+from ..inputs.random_inputs import several_shapes
+from .array_difference import LIMIT, difference
 from .drawn_inputs import draw_and_run
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.elements import Array
+    from netc.compiler.ir.numpy_types import Array
 
     from ..model import Model
     from .origin import Origin
-    from .training import Step
+    from .training_mode import Step
 
 
 SLACK = 2.0
@@ -190,7 +190,7 @@ def _made(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[A
 
 def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
     """The largest difference in a step of training. Raises `NotProved`."""
-    from .training import step_of
+    from .training_mode import step_of
 
     module = model.module(weights)
     found = step_of(module, lambda: _called(module, inputs))
@@ -214,7 +214,7 @@ def _apart(quantised: list[Array], expected: list[Array]) -> float:
 
 def _with_stage(error: NotProved, model: Model, origin: Origin, inputs: list[Array], weights: Mapping[str, Array]) -> NotProved:
     """The error, with the first stage that differs if the origin can say what its modules compute."""
-    from .stages import calls_of, first_difference
+    from .first_difference import calls_of, first_difference
 
     if origin.calls is None:
         return error
@@ -327,7 +327,7 @@ class _Judge:
         return [outputs for outputs in runs if outputs is not None]
 
     def _evaluated(self, run: Callable[..., list[Array]] | None, *seed: int) -> list[Array] | None:
-        from .exact import NotEvaluated
+        from .float64_reference import NotEvaluated
 
         if run is None:
             return None

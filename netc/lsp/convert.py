@@ -10,7 +10,7 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
 from ..service.diagnostics import Shown
-from .positions import Positions
+from .lsp_positions import Positions
 
 SEVERITIES = {
     "error": types.DiagnosticSeverity.Error,

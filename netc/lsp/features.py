@@ -5,9 +5,9 @@ from __future__ import annotations
 from lsprotocol import types
 
 from ..service.actions import formatted
-from ..service.hints import hints
-from ..service.symbols import Symbol, folds, symbols
-from ..service.tokens import KINDS, words
+from ..service.document_symbols import Symbol, folds, symbols
+from ..service.inlay_hints import hints
+from ..service.semantic_tokens import KINDS, words
 from .server import NetServer
 
 SYMBOLS = {

@@ -23,12 +23,12 @@ from netc import __version__
 from netc.dsl.ast import TrainDecl
 from netc.dsl.diagnostics import Diagnostic
 
-from ..reach import SUFFIX
+from ..files.file_access import SUFFIX
 from ..service.checked import Checked
 from ..service.diagnostics import diagnostics
 from ..service.workspace import Workspace
 from .convert import Converter
-from .positions import Positions
+from .lsp_positions import Positions
 from .protocol import AnsweringProtocol, Refused
 
 PAUSE = 0.003
@@ -170,7 +170,7 @@ class NetServer(LanguageServer):
         if not self._can("workspace.did_change_watched_files.dynamic_registration"):
             return
         watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(f"**/*{SUFFIX}")])
-        registration = types.Registration("netc.files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
+        registration = types.Registration("netc.files.source_files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
         self.client_register_capability(types.RegistrationParams([registration]))
 
     def refresh_hints(self) -> None:

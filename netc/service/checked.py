@@ -28,16 +28,16 @@ from netc.compiler.elaborate import (
 from netc.compiler.elaborate.index import Index, Reference, StageResult
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.verify import verify
-from netc.compiler.ops.stored import TableArray
+from netc.compiler.ops.stored_tables import TableArray
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
+from netc.dsl.lexer import Token
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
-from netc.dsl.tokens import Token
 
-from .. import foreign_names
-from ..extensions import PluginError, load_unknown
+from ..plugin_loading import PluginError, load_unknown
+from ..reference import foreign_names
 from .imports import Importer, use_of, used_trees
 from .stable import StableTree, StableTrees
 
@@ -208,7 +208,7 @@ class Checked:
         for made in self.elaborated_sections():
             found += made.diagnostics
             if made.training is not None:
-                from ..training.session import check_section
+                from ..training.training_session import check_section
 
                 found += check_section(made.training)
         return tuple(found)

@@ -6,8 +6,8 @@ In: a text and an offset. Out: a `Context`: the word that is being typed, the to
 from __future__ import annotations
 
 from netc.dsl.grammar import END, tables
+from netc.dsl.lexer import Token, lex
 from netc.dsl.record import Record
-from netc.dsl.tokens import Token, lex
 
 _OPENING = {"LPAR": "RPAR", "LBRACK": "RBRACK", "LBRACE": "RBRACE"}
 _CLOSING = frozenset(_OPENING.values())

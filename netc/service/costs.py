@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netc.compiler.analysis.cost import costs_at
+from netc.compiler.analysis.model_cost import costs_at
 from netc.compiler.dims import Dim, show
 from netc.compiler.elaborate.index import StageResult
 

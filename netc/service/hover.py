@@ -16,16 +16,16 @@ from netc.compiler.elaborate.index import Reference, StageResult
 from netc.compiler.ops import Operator
 from netc.dsl.brackets import OPENERS
 from netc.dsl.grammar import END, tables
+from netc.dsl.lexer import lex
 from netc.dsl.record import Record
 from netc.dsl.source import Span
-from netc.dsl.tokens import lex
 
-from ..reference import page
-from ..word_pages import words
+from ..reference.operator_reference import page
+from ..reference.word_pages import words
 from .checked import Checked
-from .comments import above
 from .costs import cost_at
-from .show import show_types, show_values
+from .doc_comments import above
+from .type_text import show_types, show_values
 
 _MOST_LINES = 20
 """Of a definition that are shown."""

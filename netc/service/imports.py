@@ -7,7 +7,7 @@ from collections.abc import Callable
 from netc.compiler.binding.declarations import declared_names, kind_of
 from netc.compiler.binding.name_scopes import Definition
 from netc.compiler.elaborate import CannotLoad, Loader
-from netc.compiler.elaborate.limits import MAX_DEPTH
+from netc.compiler.elaborate.resource_limits import MAX_DEPTH
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import replace

@@ -19,8 +19,8 @@ from netc.dsl.diagnostics import Edit, applied
 from netc.dsl.grammar import tables
 from netc.dsl.source import Span
 
-from ..files import Unreadable
-from ..reach import SUFFIX
+from ..files.file_access import SUFFIX
+from ..files.source_files import Unreadable
 from .checked import Checked
 from .workspace import Workspace
 

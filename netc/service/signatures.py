@@ -8,11 +8,11 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.record import Record
 
-from ..reference import meaning, show_default
+from ..reference.operator_reference import meaning, show_default
 from .checked import Checked
-from .comments import above
-from .completion import definition_of, operator_of
+from .completion_items import definition_of, operator_of
 from .context import StageAt, context_at
+from .doc_comments import above
 from .repair import scope_at
 
 

@@ -13,10 +13,10 @@ from netc.compiler.binding.file_names import FileNames
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
 from netc.dsl.grammar import tables
+from netc.dsl.lexer import lex
 from netc.dsl.parser import parse
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
-from netc.dsl.tokens import lex
 
 MOST = 400
 """The definitions that are remembered."""

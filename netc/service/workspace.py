@@ -12,13 +12,13 @@ import site
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.grammar import tables
+from netc.dsl.lexer import Token, lex
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
-from netc.dsl.tokens import Token, lex
 
-from ..data import folder
-from ..files import Loader, Unreadable, read_file
-from ..reach import open_regular, within
+from ..files.file_access import open_regular, within
+from ..files.package_data import folder
+from ..files.source_files import Loader, Unreadable, read_file
 from .checked import Checked, Parsed, Past, Stamp
 
 _STD = os.path.realpath(folder("std", "specs/std"))

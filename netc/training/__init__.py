@@ -1,7 +1,7 @@
 """Training: from a checked train section and data to trained weights in a folder.
 
     recipe.py      the settings of a section as typed records
-    options.py     the arguments of optimizers and schedules, held against PyTorch's own signatures
+    optimizer_options.py     the arguments of optimizers and schedules, held against PyTorch's own signatures
     data/          the sources of data, their columns held against the inputs, and the order of samples
     objective.py   the objective as a module: totals and counts of a batch in parts, loss and metrics of the whole
     optimizers.py  parameter groups, optimizer, schedule

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data.base import Array, Indices
-from .data.columns import Columns
+from .data.data_columns import Columns
+from .data.data_source import Array, Indices
 from .ranks import Ranks
 from .recipe import Recipe
 from .section_file import SectionFile

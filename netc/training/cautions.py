@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netc.compiler.errors.recipe_settings import ScheduleCut
+from netc.compiler.errors.recipe_errors import ScheduleCut
 from netc.dsl.diagnostics import Diagnostic
 
-from ..problems import diagnostic
-from .data.columns import Columns
+from ..files.file_problems import diagnostic
+from .data.data_columns import Columns
 from .optimizers import key
 from .recipe import Recipe
 

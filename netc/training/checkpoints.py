@@ -32,10 +32,10 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from netc.compiler.errors.running import RunError, RunUnreadable
+from netc.compiler.errors.run_errors import RunError, RunUnreadable
 
-from ..files import reason
-from ..writing import write_files
+from ..files.atomic_writing import write_files
+from ..files.source_files import reason
 from .checkpoint_reading import Planner, Reader, read_metadata
 from .ranks import Ranks
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from netc.compiler.errors.running import RunDiffers, RunError, RunUnreadable
+from netc.compiler.errors.run_errors import RunDiffers, RunError, RunUnreadable
 from netc.compiler.ir.types import DTYPES, DType
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
@@ -18,9 +18,9 @@ from netc.dsl.source import SourceFile
 from ..analysis import Choice
 from .data.fingerprint import Content
 from .engine import Engine
-from .opening import Asked
+from .open_data import Asked
 from .ranks import world_size
-from .session import Wishes
+from .training_session import Wishes
 
 DAMAGED = "its `config.json` is damaged"
 SETTINGS = ("epochs", "steps", "batch", "seed")

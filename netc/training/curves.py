@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from netc.compiler.ir.training import LOSS
+from netc.compiler.ir.training_program import LOSS
 from netc.dsl.record import Record
 
 from ..drawing.metrics import fitted, label_text, width

@@ -16,23 +16,23 @@ from typing import Any, NamedTuple, NoReturn
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.errors.running import BatchRefused, BatchTooSmall, LossNotFinite, RunError
+from netc.compiler.errors.run_errors import BatchRefused, BatchTooSmall, LossNotFinite, RunError
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors import CompileError
-from ..problems import diagnostic
+from ..files.file_problems import diagnostic
 from . import cautions
 from .batches import Batches, Draws, Part, as_tensors
 from .checkpoints import Checkpoints, Trained, whole_tensors
-from .data.base import Indices
-from .data.columns import Columns
+from .data.data_columns import Columns
+from .data.data_source import Indices
 from .engine import Engine
+from .mixed_precision import Precision
 from .not_finite import find
 from .objective import Objective
 from .optimizers import make_schedule
 from .parallel import arrange, computing, release
-from .precision import Precision
 from .ranks import Ranks
 from .recipe import Recipe
 from .refusing import REFUSALS, find_refusing, is_of_machine

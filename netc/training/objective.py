@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from netc.compiler.analysis.means import Means, means_of
-from netc.compiler.backends.base import BackendInput
+from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
-from netc.compiler.ir.training import LOSS, Training
+from netc.compiler.ir.training_program import LOSS, Training
 
-from ..argument_types import checks_arguments
-from ..backend_input import Weights, backend_input, reported
 from ..errors import CompileError
+from ..inputs.argument_types import checks_arguments
+from ..inputs.backend_input import Weights, backend_input, reported
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
-from .session import check_section
 from .source import Section, model_program, run_source, settings_source, train_source
 from .source.clauses import Machine
-from .source.functions import functions
+from .source.section_functions import functions
+from .training_session import check_section
 
 
 class Objective(nn.Module):

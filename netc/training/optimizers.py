@@ -1,7 +1,7 @@
 """Parameter groups, the optimizer and the schedule, made of a recipe with PyTorch's own classes.
 
-In: a model, and a `Recipe` whose names and options options.py has checked. Out: a `torch.optim.Optimizer`, and a scheduler that is stepped
-after each step, or None. Always: a parameter is in one group, and one that is frozen is in none.
+In: a model, and a `Recipe` whose names and options optimizer_options.py has checked. Out: a `torch.optim.Optimizer`, and a scheduler that
+is stepped after each step, or None. Always: a parameter is in one group, and one that is frozen is in none.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.utils.checkpoint import checkpoint
 
-from netc.compiler.errors.running import NoDevice, RunError
+from netc.compiler.errors.run_errors import NoDevice, RunError
 
 from .batches import Part
 from .engine import Engine

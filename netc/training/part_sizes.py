@@ -7,9 +7,9 @@ that do not depend on the data; what is left PyTorch finds in the step.
 from __future__ import annotations
 
 from netc.compiler.dims import evaluate
-from netc.compiler.errors.running import BatchTooSmall, RunError
-from netc.compiler.ir.flat import FlatGraph, FlatNode
-from netc.compiler.ir.training import Training
+from netc.compiler.errors.run_errors import BatchTooSmall, RunError
+from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
+from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.types import BATCH, Shape
 from netc.compiler.ops.normalization import BatchNorm
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from netc.compiler.ir.graph import CallNode, Graph, Node, Program
-from netc.compiler.ir.training import MODEL
-from netc.compiler.ir.values import Value
+from netc.compiler.ir.graph_values import Value
+from netc.compiler.ir.training_program import MODEL
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 

@@ -16,10 +16,10 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
-from netc.compiler.errors.running import NoDevice, RunError
+from netc.compiler.errors.run_errors import NoDevice, RunError
 from netc.dsl.record import Record
 
-from .data.base import Indices
+from .data.data_source import Indices
 from .stopping import Interrupted
 
 T = TypeVar("T")

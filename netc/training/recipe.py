@@ -1,7 +1,7 @@
 """The settings of a train section as typed records.
 
 In: the evaluated `Setting`s. Out: a `Recipe`, with the defaults of what is not set, or a list of diagnostics. Always: PyTorch is not
-imported; the names and options of optimizers and schedules are those of the text, which options.py checks.
+imported; the names and options of optimizers and schedules are those of the text, which optimizer_options.py checks.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
-from netc.compiler.errors.base import Problem
-from netc.compiler.errors.recipe_settings import WrongSetting
-from netc.compiler.ir.training import LOSS, Setting, SettingArgument, SettingStage, Training, Word
+from netc.compiler.errors.problem import Problem
+from netc.compiler.errors.recipe_errors import WrongSetting
+from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, SettingStage, Training, Word
 from netc.compiler.ir.types import DType
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..problems import diagnostic
-from .data.columns import Chosen
+from ..files.file_problems import diagnostic
+from .data.data_columns import Chosen
 from .data.rules import data_arguments
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3

@@ -24,9 +24,9 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from netc.compiler.errors.running import FolderNotEmpty, RunError, RunExists, RunUnreadable
+from netc.compiler.errors.run_errors import FolderNotEmpty, RunError, RunExists, RunUnreadable
 
-from ..writing import write_files
+from ..files.atomic_writing import write_files
 from .curves import curves_svg
 from .run_files import CONFIG, CURVES, METRICS, metrics_line, read_metrics
 from .run_lock import lock_folder

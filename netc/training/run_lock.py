@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from netc.compiler.errors.running import RunError, RunLocked
+from netc.compiler.errors.run_errors import RunError, RunLocked
 
 LOCK = ".lock"
 """The file of the lock, in the folder of the run. It names the process that holds the lock, as JSON."""

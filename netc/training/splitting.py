@@ -11,24 +11,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import singledispatch
 
-from netc.compiler.analysis.parameters import parameters
+from netc.compiler.analysis.state_dict import parameters
 from netc.compiler.dims import Facts
-from netc.compiler.errors.running import CannotSplit
-from netc.compiler.ir.flat import FlatGraph, FlatNode, FlatScan
+from netc.compiler.errors.run_errors import CannotSplit
+from netc.compiler.ir.flat_graph import FlatGraph, FlatNode, FlatScan
 from netc.compiler.ir.graph import Program
-from netc.compiler.ir.training import MODEL, Training
+from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.types import TensorType
 from netc.compiler.ops.activation import Activation, AlongAxis, Glu
 from netc.compiler.ops.arithmetic import Clamp, NumberOrTensor, Pair
 from netc.compiler.ops.attention import Attention
 from netc.compiler.ops.axes import normalize_axis
-from netc.compiler.ops.base import Operator
 from netc.compiler.ops.constants import ParamOperator
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.elementwise import Numeric, Real
 from netc.compiler.ops.joining import Division
 from netc.compiler.ops.linear_algebra import Matmul
 from netc.compiler.ops.multihead import MultiheadAttention
+from netc.compiler.ops.operator import Operator
 from netc.compiler.ops.rearrange import Rearrange
 from netc.compiler.ops.regularization import Dropout, Identity
 from netc.compiler.ops.rotary import Rotary
@@ -37,7 +37,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors import CompileError
-from ..problems import diagnostic
+from ..files.file_problems import diagnostic
 
 COLUMNS, ROWS, HEADS, PACKED = "columns", "rows", "heads", "packed"
 OWN_MASKS = "each head has a mask of its own"

@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netc.compiler.errors.training import NothingTrained
-from netc.compiler.ir.training import LOSS
+from netc.compiler.errors.training_errors import NothingTrained
+from netc.compiler.ir.training_program import LOSS
 
 from ..errors import CompileError
-from ..problems import diagnostic
+from ..files.file_problems import diagnostic
+from .mixed_precision import Precision
 from .objective import Objective
-from .precision import Precision
 from .ranks import Ranks
 from .tally import numbers
 

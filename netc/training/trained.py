@@ -13,18 +13,18 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from netc.compiler.analysis.parameters import parameters
-from netc.compiler.errors.recipe_settings import WrongSetting
-from netc.compiler.errors.training import NothingTrained
+from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.errors.recipe_errors import WrongSetting
+from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
-from netc.compiler.ir.training import LOSS, MODEL, Training
-from netc.compiler.ir.values import Value
+from netc.compiler.ir.graph_values import Value
+from netc.compiler.ir.training_program import LOSS, MODEL, Training
 from netc.compiler.ir.walk import graphs, needed
 from netc.dsl.diagnostics import Diagnostic
 
-from ..problems import diagnostic
+from ..files.file_problems import diagnostic
+from .optimizer_options import refusal
 from .optimizers import Chosen, chosen_schedules, make_schedule, stage_lengths
-from .options import refusal
 from .recipe import USUAL, Recipe
 from .section_file import SectionFile
 from .source import settings_source

@@ -10,16 +10,16 @@ import json
 import math
 import os
 
-from netc.compiler.analysis.parameters import parameters
-from netc.compiler.backends.base import UnsupportedByTarget
+from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.backends.backend import UnsupportedByTarget
 from netc.compiler.dims import show
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
+from netc.display.html_markup import framed, tree_html
 from netc.dsl.diagnostics.render import render_text
-from netc.markup import framed, tree_html
 from netc.model import Model
-from netc.service.completion import complete
-from netc.service.hints import hints
+from netc.service.completion_items import complete
 from netc.service.hover import hover
+from netc.service.inlay_hints import hints
 from netc.service.workspace import Workspace
 
 NAME = "spec.net"
@@ -73,8 +73,8 @@ class Page:
         return framed(tree_html(made.name, made.inputs, made.rows, made.total_lines()))
 
     def picture(self, text, model=None):
-        from netc.drawing.levels import picture
         from netc.drawing.page import html
+        from netc.drawing.picture_levels import picture
 
         """All pages of the picture: boxes open by a click."""
         return html(picture(self._model(text, model).program))
@@ -98,8 +98,8 @@ class Page:
         """The bytes of the model. `weights` are numbers for some of the parameters; the others are drawn."""
         import numpy as np
 
-        from netc.compiler.backends.base import GraphOptions
-        from netc.compiler.backends.onnx.model import model_proto
+        from netc.compiler.backends.backend import GraphOptions
+        from netc.compiler.backends.onnx.onnx_model import model_proto
         from netc.compiler.weights.initial import initial
 
         program = self._model(text, model).program

@@ -9,7 +9,7 @@ import pytest
 
 import netc
 from netc.analysis import Choice, analyse
-from netc.compiler.elaborate import limits
+from netc.compiler.elaborate import resource_limits
 from netc.dsl.source import SourceFile
 
 DOUBLED = 'fn f(s, n) = s if n < 1 else f("{s}{s}", n - 1)\n'
@@ -54,7 +54,7 @@ SCALE = 20
 
 @pytest.fixture
 def lower_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for resource in (limits.STAGES, limits.STEPS, limits.TERMS, limits.ITEMS, limits.LETTERS):
+    for resource in (resource_limits.STAGES, resource_limits.STEPS, resource_limits.TERMS, resource_limits.ITEMS, resource_limits.LETTERS):
         monkeypatch.setattr(resource, "limit", resource.limit // SCALE)
 
 

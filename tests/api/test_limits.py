@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import netc
-from netc import files
-from netc.compiler.elaborate import limits
+from netc.compiler.elaborate import resource_limits
 from netc.dsl.grammar import tables
+from netc.files import source_files
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ WORK = {
 
 @pytest.mark.parametrize(("text", "what"), WORK.values(), ids=WORK.keys())
 def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits.ITERATIONS, "limit", 5_000)
-    monkeypatch.setattr(limits.STAGES, "limit", 500)
+    monkeypatch.setattr(resource_limits.ITERATIONS, "limit", 5_000)
+    monkeypatch.setattr(resource_limits.STAGES, "limit", 500)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
     found = [d for d in caught.value.diagnostics if d.severity == "error"]
@@ -49,12 +49,12 @@ def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_is_written_once_has_no_other_limit_than_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits.STAGES, "limit", 500)
+    monkeypatch.setattr(resource_limits.STAGES, "limit", 500)
     netc.compile("input 3" + " -> dense 3" * 1000)
 
 
 def test_equal_layers_are_one_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits.STAGES, "limit", 500)
+    monkeypatch.setattr(resource_limits.STAGES, "limit", 500)
     netc.compile("block b(w) { dense w relu }\ninput 3 -> repeat 3000 as layers { b 3 }")
 
 
@@ -119,7 +119,7 @@ def test_no_further_errors_are_looked_for() -> None:
 
 
 def test_files_are_limited_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "USED", 1 << 20)
+    monkeypatch.setattr(source_files, "USED", 1 << 20)
     for name in "abc":
         (tmp_path / f"{name}.net").write_text(f"block {name}(w) {{ in -> dense w }}  # {'x' * 400_000}")
     (tmp_path / "main.net").write_text('use "a.net"\nuse "a.net"\nuse "b.net"\nuse "c.net"\ninput 3 -> a 2 -> b 2')

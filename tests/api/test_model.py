@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import save_file
 
 import netc
-from netc.compiler.errors.weights import WeightsError
+from netc.compiler.errors.weight_errors import WeightsError
 
 MODEL = netc.compile("input 3 -> dense 4 relu -> batch_norm -> dense 2")
 X = np.random.default_rng(0).standard_normal((5, 3), np.float32)

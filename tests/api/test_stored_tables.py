@@ -17,7 +17,7 @@ import netc
 from netc.analysis import Choice, analyse
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
-from netc.hashing import spec_hash
+from netc.files.spec_hash import spec_hash
 
 HARD = np.array([[np.nan, np.inf, -np.inf, -0.0], [1e-45, 3.4e38, 1e-3, 1 / 3]], np.float32)
 ARRAYS = {

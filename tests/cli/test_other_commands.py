@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from netc.cli import cli
-from netc.codes import codes
+from netc.reference.error_pages import codes
 
 Netc = Callable[..., Any]
 Write = Callable[[str, str], Path]

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from netc.cli import cli
-from netc.playing import NotBuilt, server
+from netc.cli.playground_server import NotBuilt, server
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from netc.writing import write_files
+from netc.files.atomic_writing import write_files
 
 NETC = [sys.executable, "-m", "netc"]
 BAD = ["check", "-e", "input 3 -> dens 2"]
@@ -208,7 +208,8 @@ def test_an_error_of_netc_itself(tmp_path: Path) -> None:
 
 
 def test_what_was_killed_leaves_nothing_for_long(tmp_path: Path) -> None:
-    script = "import os, signal; from netc import writing; writing.write_files('m.py', lambda path: os.kill(os.getpid(), signal.SIGKILL))"
+    script = "import os, signal; from netc.files.atomic_writing import write_files; "
+    script += "write_files('m.py', lambda path: os.kill(os.getpid(), signal.SIGKILL))"
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
     (left,) = os.listdir(tmp_path)
     os.symlink(tmp_path / "elsewhere", tmp_path / ".netc-aaaaaaaa")
@@ -223,7 +224,7 @@ def test_what_was_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -
     """And the process ends as one that such a signal ends."""
     (tmp_path / "m.py").write_text("before")
     writing = f"lambda path: (open(path, 'w').write('half'), os.kill(os.getpid(), {int(number)}), open('after', 'w'))"
-    script = f"import os, signal; from netc import writing; writing.write_files('m.py', {writing}); print('not reached')"
+    script = f"import os, signal; from netc.files.atomic_writing import write_files; write_files('m.py', {writing}); print('not reached')"
     usual = lambda: signal.signal(number, signal.SIG_DFL)  # noqa: E731
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=False, preexec_fn=usual)
     assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 
 import netc as api
-from netc import samples
+from netc.inputs import random_inputs
 
 Netc = Callable[..., Any]
 TINY = "x = input 3\nx -> dense 2 sigmoid"
@@ -86,8 +86,8 @@ def test_random_numbers_of_all_types_differ(netc: Netc, folder: Path) -> None:
 
 
 def test_random_without_sizes(netc: Netc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "_MOST", 20)
-    monkeypatch.setattr(samples, "_TRIES", 100)
+    monkeypatch.setattr(random_inputs, "_MOST", 20)
+    monkeypatch.setattr(random_inputs, "_TRIES", 100)
     done = netc("run", "-e", "input [T, S] where T * S == 5000 * T + 1 -> relu", "--random")
     assert done.exit_code == 1
     assert "`--dim NAME=SIZE`" in done.stderr

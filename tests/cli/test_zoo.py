@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import netc as package
-from netc.published import find, paths, published
+from netc.files.published_specs import find, paths, published
 
 Netc = Callable[..., Any]
 Write = Callable[[str, str], Path]

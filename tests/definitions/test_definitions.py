@@ -11,7 +11,7 @@ import torch
 from case_ids import case_id
 
 import netc
-from netc.compiler.backends.torch.emit import emitted
+from netc.compiler.backends.torch.torch_source import emitted
 from netc.compiler.definitions import expand_program
 from netc.compiler.ops import Operator
 from tests.case_families import FAMILIES

@@ -9,7 +9,7 @@ from typing import Any
 
 import netc
 from netc.compiler.dims import Facts
-from netc.compiler.ops.base import OperatorError
+from netc.compiler.ops.operator import OperatorError
 from netc.dsl.record import Record
 from tests.differential.known_differences import reason
 from tests.differential.oracle import ask

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from netc.compiler.dims import symbols
-from netc.compiler.ir.flat import FlatGraph
+from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.recurrent import Gru, Lstm
 from tests.differential.known_faults import FAULTS, Fault

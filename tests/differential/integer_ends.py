@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 import netc
-from netc.compiler.backends.onnx.differences import DIFFERENCES, LARGE_INTEGERS, Difference
+from netc.compiler.backends.onnx.kernel_differences import DIFFERENCES, LARGE_INTEGERS, Difference
 from netc.compiler.dims import evaluate
-from netc.compiler.ir.flat import FlatGraph
+from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ir.types import TensorType
 from tests.differential.values import torch_alone
 from tests.parity import SEED, Arrays, run_module, sizes_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netc.compiler.backends.onnx.differences import DIFFERENCES, INFINITE, LARGE_INTEGERS
+from netc.compiler.backends.onnx.kernel_differences import DIFFERENCES, INFINITE, LARGE_INTEGERS
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ops import Operator
 from netc.compiler.ops.sorting import Bucketize, Topk

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netc.compiler.ir.types import DTYPES, TensorType
-from netc.compiler.ops.initialisers import INIT
+from netc.compiler.ops.initializers import INIT
 from netc.compiler.ops.kinds import FLAG, DTypeKind, Kind, StringKind
 from tests.differential.use import Use
 

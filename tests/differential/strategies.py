@@ -18,10 +18,10 @@ from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops import kinds as k
 from netc.compiler.ops.activation import SlopesKind
-from netc.compiler.ops.base import Arg, OperatorError, Required
-from netc.compiler.ops.initialisers import INIT
+from netc.compiler.ops.initializers import INIT
 from netc.compiler.ops.joining import PiecesKind
 from netc.compiler.ops.kinds import InvalidArgument, Kind
+from netc.compiler.ops.operator import Arg, OperatorError, Required
 from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.windows import PaddingKind
 from netc.dsl.record import replace

@@ -8,7 +8,7 @@ import pytest
 from case_ids import case_id
 
 import netc
-from netc.compiler.ir.flat import FlatGraph
+from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops import Operator
 from tests.differential import hard_numbers
 from tests.differential.known_faults import FAULTS, Fault

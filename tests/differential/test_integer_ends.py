@@ -8,7 +8,7 @@ import pytest
 from case_ids import case_id
 
 import netc
-from netc.compiler.backends.onnx.differences import Difference
+from netc.compiler.backends.onnx.kernel_differences import Difference
 from netc.compiler.ops import Operator
 from tests.differential.integer_ends import KNOWN, difference_of, has_integers_alone, known_of
 from tests.differential.test_operators import CASES, EXAMPLES

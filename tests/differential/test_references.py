@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.onnx.table import EMITTERS
+from netc.compiler.backends.onnx.onnx_emitters import EMITTERS
 from netc.compiler.backends.torch import ops as _torch  # noqa: F401
-from netc.compiler.backends.torch.table import FUNCTIONS
+from netc.compiler.backends.torch.torch_emitters import FUNCTIONS
 from netc.compiler.dims import evaluate
-from netc.compiler.ir.flat import FlatGraph
+from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops import Operator
 from netc.compiler.ops.arithmetic import Maximum, Minimum
 from tests.differential import references

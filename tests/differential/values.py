@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import netc
-from netc.compiler.ir.flat import FlatGraph
+from netc.compiler.ir.flat_graph import FlatGraph
 from tests.differential.use import Use
 from tests.parity import Ascending, Distinct, Limit
 

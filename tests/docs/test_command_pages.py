@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from netc.cli import cli
-from netc.drawing.files import FORMATS
+from netc.drawing.picture_files import FORMATS
 from tests.docs.test_readme import masked
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from netc.analysis import Choice, analyse_training
 from netc.cli import cli
 from netc.dsl.source import SourceFile
-from netc.training.data.formats import FORMATS
-from netc.training.opening import Asked, open_data
+from netc.training.data.data_formats import FORMATS
+from netc.training.open_data import Asked, open_data
 from netc.training.recipe import read_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "data.md"

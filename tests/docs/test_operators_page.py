@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from netc.compiler.backends.registry import backends
+from netc.compiler.backends.backend_registry import backends
 from netc.compiler.ops import Operator
-from netc.reference import families, page, reference
+from netc.reference.operator_reference import families, page, reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 

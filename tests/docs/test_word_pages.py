@@ -12,7 +12,7 @@ from netc.analysis import Choice, analyse
 from netc.cli import cli
 from netc.dsl.grammar import tables
 from netc.dsl.source import SourceFile
-from netc.word_pages import library, library_files, words
+from netc.reference.word_pages import library, library_files, words
 
 ROOT = Path(__file__).parents[2]
 

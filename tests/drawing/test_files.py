@@ -14,14 +14,14 @@ import pytest
 import netc
 from netc.drawing.diagrams import dot, mermaid
 from netc.drawing.drawing import drawn
-from netc.drawing.files import FORMATS, picture_bytes
-from netc.drawing.levels import picture
 from netc.drawing.metrics import fitted, label_text, width
 from netc.drawing.page import html
 from netc.drawing.picture import Box, Level, Page, Picture, Wire
+from netc.drawing.picture_files import FORMATS, picture_bytes
+from netc.drawing.picture_levels import picture
 from netc.drawing.style import KINDS
 from netc.drawing.svg import svg
-from netc.reference import families
+from netc.reference.operator_reference import families
 
 HOSTILE = (
     "</title><script>alert(1)</script>",

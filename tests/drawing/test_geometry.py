@@ -10,8 +10,8 @@ from drawing.geometry import problems
 
 import netc
 from netc.drawing.drawing import drawn
-from netc.drawing.levels import picture
 from netc.drawing.picture import Box, Level, Wire
+from netc.drawing.picture_levels import picture
 
 SPECS = Path(__file__).parents[2] / "specs"
 NETWORKS: list[tuple[str, str | None]] = [

@@ -8,8 +8,8 @@ from pathlib import Path
 import netc
 from netc.drawing.drawing import drawn
 from netc.drawing.layout import Node, Wiring, arrange
-from netc.drawing.levels import picture
 from netc.drawing.picture import Box, Level, Wire
+from netc.drawing.picture_levels import picture
 
 SPECS = Path(__file__).parents[2] / "specs"
 

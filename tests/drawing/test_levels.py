@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.drawing.levels import NoSuchStage, picture
 from netc.drawing.picture import Box, Level, Picture
+from netc.drawing.picture_levels import NoSuchStage, picture
 
 
 def drawn(text: str, depth: int | None = None, at: str = "", pages: int = 100) -> Picture:

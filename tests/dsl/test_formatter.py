@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from tests.dsl.helpers import examples, plain, read

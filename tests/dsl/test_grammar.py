@@ -121,7 +121,7 @@ def test_a_cache_that_cannot_be_written_is_none(builds: list[str], tmp_path: Pat
 
 
 def test_lark_finds_the_same_tokens() -> None:
-    from netc.dsl.tokens import lex
+    from netc.dsl.lexer import lex
     from tests.dsl.helpers import examples
 
     parser = grammar.make_lark(grammar.grammar_text())

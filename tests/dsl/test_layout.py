@@ -6,9 +6,9 @@ import pytest
 
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.grammar import tables
-from netc.dsl.layout import lay_out
+from netc.dsl.lexer import lex
 from netc.dsl.source import SourceFile
-from netc.dsl.tokens import lex
+from netc.dsl.token_filter import lay_out
 
 
 def kinds(text: str) -> str:

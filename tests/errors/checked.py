@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from netc.analysis import Analysis, analyse_training, check_sections, parse_spec, read_and_analyse
-from netc.cli.reading import reader
-from netc.compiler.ir.training import Training
+from netc.cli.spec_sources import reader
+from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import replace
-from netc.streams import prove_causal
-from netc.training.opening import Asked, open_data
+from netc.streaming.model_stream import prove_causal
+from netc.training.open_data import Asked, open_data
 from netc.training.recipe import read_recipe
 from tests.errors.options import chosen, words_of
 

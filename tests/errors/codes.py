@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 
 import netc.compiler.errors
-import netc.problems
-from netc.codes import codes as page_codes
-from netc.compiler.errors.base import Problem
+import netc.files.file_problems
+from netc.compiler.errors.problem import Problem
+from netc.reference.error_pages import codes as page_codes
 
 __all__ = ["all_codes", "page_codes"]
 

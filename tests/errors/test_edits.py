@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Analysis, Choice, analyse
+from netc.cli.safe_edits import fixed
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
-from netc.fixes import fixed
 from tests.dsl.test_syntax_errors import CASES as SYNTAX
 from tests.errors.options import chosen
 from tests.errors.test_errors import CASES

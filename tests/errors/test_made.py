@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper
 
 from netc.cli import cli
-from netc.files import LIMIT
+from netc.files.source_files import LIMIT
 
 MADE = Path(__file__).parent / "made"
 Words = list[str]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Analysis
-from netc.codes import page
+from netc.reference.error_pages import page
 from tests.errors.checked import checked
 from tests.errors.codes import page_codes
 

@@ -20,13 +20,13 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 import netc
 from netc.analysis import Spec
-from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.ir.flat import FlatGraph, FlatNode
+from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile, Span
-from netc.samples import NoSizes
+from netc.inputs.random_inputs import NoSizes
 from tests.forms.pairs import Pair, compare_results, outcome, refused
 from tests.forms.text import Same
 from tests.net.same import has_scan, signature

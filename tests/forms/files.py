@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import netc
-from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.spec_source import text_of
 from netc.dsl import ast
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile

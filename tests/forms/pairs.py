@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 import netc
-from netc.compiler.analysis.sizes import check_sizes
+from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.dims import evaluate, symbols
-from netc.samples import several_shapes
+from netc.inputs.random_inputs import several_shapes
 from tests.forms.text import Form, Same
 from tests.parity import SEED, inputs_for, tensor
 

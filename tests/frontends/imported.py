@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from netc.compiler.frontends.base import Imported
+from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.ir.graph import Node, OpNode, Program
 from netc.compiler.ir.walk import graphs

@@ -16,7 +16,7 @@ import torch
 
 import netc
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.frontends.base import Imported
+from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.onnx import from_file, from_model
 from netc.compiler.ir.verify import verify
 

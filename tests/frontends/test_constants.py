@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netc.compiler.frontends.builder import ImportRefused
 from netc.compiler.frontends.constants import formula_of
+from netc.compiler.frontends.graph_builder import ImportRefused
 
 REGIONS = np.add.outer(3 * np.repeat([0, 1, 2], [8, 3, 3]), np.repeat([0, 1, 2], [8, 3, 3]))
 FOUND = {

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.net.formulas import IndexName, Term, formula_tree
-from netc.compiler.backends.net.values import literal
-from netc.compiler.frontends.builder import ImportRefused
+from netc.compiler.backends.net.table_formulas import IndexName, Term, formula_tree
+from netc.compiler.backends.net.written_values import literal
 from netc.compiler.frontends.constants import formula_of
+from netc.compiler.frontends.graph_builder import ImportRefused
 from netc.compiler.ops.formula import ItemFormula, parts
 
 Array = np.ndarray

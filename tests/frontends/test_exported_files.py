@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing import archives
-from netc.importing.command import spec_of
 from netc.importing.exported import exported_origin
+from netc.importing.run_import import spec_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

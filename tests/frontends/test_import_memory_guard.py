@@ -10,7 +10,7 @@ import pytest
 from frontends.onnx_models import model, node
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing import memory_guard
 
 

@@ -13,9 +13,9 @@ from frontends.onnx_models import model, node
 from onnx import TensorProto, helper
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing.command import spec_of
-from netc.importing.files import onnx_origin
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing.onnx_origin import onnx_origin
+from netc.importing.run_import import spec_of
 
 GENERATOR = np.random.default_rng(0)
 NUMBERS: dict[str, Any] = {"coefficients": GENERATOR.standard_normal(12).tolist(), "intercepts": GENERATOR.standard_normal(3).tolist()}

@@ -15,7 +15,7 @@ from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 
 

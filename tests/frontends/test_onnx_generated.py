@@ -12,8 +12,8 @@ from frontends.onnx_models import model, node
 from onnx import TensorProto
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
-from netc.compiler.frontends.onnx.table import TABLE
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.frontends.onnx.importer_table import TABLE
 from netc.importing.proof import NotProved
 
 

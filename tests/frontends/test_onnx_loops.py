@@ -13,7 +13,7 @@ from frontends.onnx_parity import same
 from onnx import TensorProto, helper
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 from netc.compiler.ir.graph import CallNode
 

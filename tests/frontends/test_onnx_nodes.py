@@ -22,7 +22,7 @@ from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
 import netc
-from netc.compiler.frontends.base import Imported, ImportFailed
+from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.onnx import from_model
 from netc.compiler.ir.verify import verify
 

@@ -12,7 +12,7 @@ from frontends.onnx_parity import same
 from onnx import TensorProto
 
 import netc
-from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.frontends.onnx import from_model
 
 SIZES = {"H": (8, 12), "W": (10, 14)}

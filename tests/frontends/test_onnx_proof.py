@@ -13,13 +13,13 @@ from frontends.onnx_models import model, node
 from frontends.onnx_parity import session
 from onnx import numpy_helper
 
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing import files
-from netc.importing.command import ImportedSpec, spec_of
-from netc.importing.exact import evaluated
-from netc.importing.files import onnx_origin
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing import onnx_origin as onnx_origin_module
+from netc.importing.float64_reference import evaluated
+from netc.importing.onnx_origin import onnx_origin
 from netc.importing.onnx_process import CannotRun, Crashed, OnnxProcess
 from netc.importing.proof import NotProved
+from netc.importing.run_import import ImportedSpec, spec_of
 
 WEIGHT = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
 
@@ -159,7 +159,7 @@ def test_the_end_of_the_process_of_onnx_runtime_is_not_the_end_of_netc(tmp_path:
 
     with pytest.raises(Crashed, match="SIGKILL"):
         Ending(relu().SerializeToString()).run_model({"x": np.zeros((2, 3), np.float32)})
-    monkeypatch.setattr(files, "OnnxProcess", Ending)
+    monkeypatch.setattr(onnx_origin_module, "OnnxProcess", Ending)
     made = proved(relu(), tmp_path)
     assert made.proof is not None
     assert "ended with SIGKILL" in made.proof.judge

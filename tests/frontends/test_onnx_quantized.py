@@ -18,10 +18,10 @@ from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from torch import nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
-from netc.importing.command import ImportedSpec, spec_of
-from netc.importing.files import onnx_origin
+from netc.importing.onnx_origin import onnx_origin
+from netc.importing.run_import import ImportedSpec, spec_of
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 

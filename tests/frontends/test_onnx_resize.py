@@ -10,7 +10,7 @@ from frontends.onnx_models import model, node
 from frontends.onnx_parity import imported, same
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 
 

@@ -10,7 +10,7 @@ from frontends.onnx_parity import same
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -10,10 +10,10 @@ from frontends.onnx_models import model, node
 from frontends.onnx_parity import same
 
 import netc
-from netc.compiler.backends.net.emit import text_of
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
-from netc.importing.exact import run_reference
+from netc.importing.float64_reference import run_reference
 
 REAL, COMPLEX = ["N", 12, 3, 1], ["N", 12, 3, 2]
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import onnx
 
-from netc.compiler.frontends.onnx import load as load
 from netc.compiler.frontends.onnx.float_forms import BECOMES
-from netc.compiler.frontends.onnx.table import COUNTERPARTS, REASONS, TABLE
+from netc.compiler.frontends.onnx.importer_table import COUNTERPARTS, REASONS, TABLE
 from netc.compiler.ops import Operator
 
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"

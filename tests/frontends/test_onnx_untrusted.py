@@ -12,7 +12,7 @@ from frontends.onnx_parity import same
 from onnx import TensorProto, external_data_helper, helper
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_file, from_model
 
 RELU = model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, ["y"])

@@ -9,7 +9,7 @@ import pytest
 from case_ids import case_id
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from tests.case_families import FAMILIES
 from tests.differential.values import torch_alone
 

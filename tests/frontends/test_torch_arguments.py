@@ -13,7 +13,7 @@ from frontends.written import Of
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 
 
 class _Scaled(nn.Module):

@@ -14,13 +14,13 @@ from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.torch.keys import Keys
-from netc.compiler.frontends.torch.modules import ModuleCall
-from netc.importing.command import spec_of
-from netc.importing.differences import LIMIT
-from netc.importing.modules import module_origin
+from netc.compiler.frontends.torch.module_calls import ModuleCall
+from netc.importing.array_difference import LIMIT
+from netc.importing.module_origin import module_origin
 from netc.importing.proof import WORST, NotProved
+from netc.importing.run_import import spec_of
 
 
 class _Wrapped(nn.Module):

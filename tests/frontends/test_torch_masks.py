@@ -11,7 +11,7 @@ from frontends.imported import agree, operators
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from netc.compiler.frontends.base import Imported
+from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.ir.graph import OpNode

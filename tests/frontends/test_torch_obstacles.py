@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim as ExportDim
 
-from netc.compiler.frontends.base import ImportFailed, Obstacle
+from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import exporting, from_module
 
 

@@ -11,7 +11,7 @@ from frontends.imported import agree, imported
 from frontends.written import Of
 from torch import Tensor, nn
 
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 
 
 class Function(nn.Module):

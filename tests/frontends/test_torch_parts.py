@@ -12,7 +12,7 @@ from frontends.written import Of
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 
 SIZES = {0: ["N", "T"]}
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 import netc
 from netc.importing import proof
-from netc.importing.command import spec_of
-from netc.importing.modules import module_origin
+from netc.importing.module_origin import module_origin
 from netc.importing.origin import Origin
 from netc.importing.proof import LIMIT, NotProved, Unsteady, prove
 from netc.importing.rounding import RandomRounding, round_at_random
+from netc.importing.run_import import spec_of
 
 
 def origin_of(module: nn.Module, *inputs: Tensor) -> Origin:

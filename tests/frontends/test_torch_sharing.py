@@ -12,7 +12,7 @@ from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.ir.graph import CallNode
 from netc.importing.proof import NotProved
 

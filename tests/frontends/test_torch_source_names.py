@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.torch.statements import frames_of
+from netc.compiler.frontends.torch.python_assignments import frames_of
 
 
 def text(module: nn.Module, *inputs: Tensor) -> str:

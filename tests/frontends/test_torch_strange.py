@@ -13,7 +13,7 @@ from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 
 
 @pytest.mark.parametrize("cell", [nn.GRUCell(4, 6), nn.RNNCell(4, 6), nn.RNNCell(4, 6, nonlinearity="relu", bias=False)])

@@ -12,8 +12,8 @@ from frontends.imported import same, tensors
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing.modules import module_origin
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing.module_origin import module_origin
 from netc.importing.proof import NotProved, prove
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing.command import ImportedSpec, spec_of
-from netc.importing.modules import module_origin
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing.module_origin import module_origin
+from netc.importing.run_import import ImportedSpec, spec_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -17,10 +17,10 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, TensorProto, helper
 
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing.command import spec_of
-from netc.importing.files import onnx_origin
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing.onnx_origin import onnx_origin
 from netc.importing.proof import NotProved
+from netc.importing.run_import import spec_of
 from tests.fuzz.campaign import Found, main, silent, write_anew
 from tests.onnx_suite.cases import cases
 

@@ -13,9 +13,9 @@ from functools import cached_property
 import torch
 
 import netc
-from netc.compiler.ir.flat import FlatGraph, FlatNode
+from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.graph import OpNode
-from netc.samples import several_shapes
+from netc.inputs.random_inputs import several_shapes
 from tests.differential.references.run import evaluated
 from tests.parity import NOISE, SEED, STEADY, arguments, check_types, close, flattened, inputs_for, tensor
 from tests.rounding import distances

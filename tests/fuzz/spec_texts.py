@@ -14,7 +14,7 @@ from random import Random
 
 import netc
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.ir.flat import FlatGraph, FlatNode
+from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.dsl.record import Record
 from tests.fuzz.texts import TOKEN, texts
 

@@ -15,13 +15,13 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
-from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import SymDim, show, symbols
-from netc.compiler.frontends.base import ImportFailed
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
-from netc.samples import NoSizes
+from netc.inputs.random_inputs import NoSizes
 from tests.fuzz import spec_texts
 from tests.fuzz.campaign import Found, main
 from tests.fuzz.spec_cases import OF_NUMBERS, Case, Refused, cases

@@ -29,7 +29,7 @@ NUMBERS = ("0", "1", "-1", "7", "2.5", "1e300", "65536", "1000000", "99999999999
 @cache
 def texts() -> list[str]:
     """Specs, examples of the operators, and those of the tests of errors and of the language."""
-    from netc.compiler.ops.base import Operator
+    from netc.compiler.ops.operator import Operator
 
     root = Path(__file__).parents[2]
     files = [path for folder in ("specs", "tests/errors") for path in sorted((root / folder).rglob("*.net"))]
@@ -141,7 +141,7 @@ def _steps(text: str, timed: _Timed) -> tuple[str, str]:
 
 def _comments(text: str) -> list[str]:
     from netc.dsl.grammar import tables
-    from netc.dsl.tokens import lex
+    from netc.dsl.lexer import lex
 
     return [comment.text.rstrip() for comment in lex(text, tables())[1]]
 
@@ -155,9 +155,9 @@ def _formatted(text: str) -> str | None:
 
 def _graph(text: str) -> str:
     from netc.analysis import Choice, analyse
+    from netc.display.graph_text import show_program
     from netc.dsl.diagnostics.render import render_text
     from netc.dsl.source import SourceFile
-    from netc.graphtext import show_program
 
     found = analyse(SourceFile("a.net", text), Choice()).with_model()
     render_text(found.diagnostics, color=False)

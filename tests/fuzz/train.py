@@ -17,13 +17,13 @@ import netc
 from netc.analysis import Choice, analyse_training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.training.command import train_file
-from netc.training.data.base import ArraySource
+from netc.training.data.data_source import ArraySource
 from netc.training.objective import Objective, objective_of
+from netc.training.run_training import train_file
 from netc.training.section_file import SectionFile
 from netc.training.source import Section as SourceSection
 from netc.training.source import run_source
-from netc.training.source.functions import functions
+from netc.training.source.section_functions import functions
 from tests.fuzz.campaign import Found, main
 from tests.fuzz.train_texts import EXPRESSIONS, USES, Bound, Section, Tensors, batch, bindings, literal, output, section, tensors_of
 

@@ -54,7 +54,7 @@ def originals() -> list[tuple[str, bytes]]:
 
 def check(random: Random, stem: str) -> Found:
     """One damaged file, read."""
-    from netc.compiler.weights.matching import WeightsError
+    from netc.compiler.weights.match_weights import WeightsError
     from netc.compiler.weights.numpy_files import UnfitArrayFile
 
     ending, content = random.choice(originals())
@@ -77,7 +77,7 @@ def check(random: Random, stem: str) -> Found:
 
 
 def _read(path: Path) -> None:
-    from netc.compiler.weights.matching import load, load_matching
+    from netc.compiler.weights.match_weights import load, load_matching
     from netc.compiler.weights.numpy_files import read_npy
 
     if path.suffix == ".npy":

@@ -16,7 +16,7 @@ import torch
 from imports import onnx_files
 from torch import nn
 
-from netc.importing.modules import module_origin
+from netc.importing.module_origin import module_origin
 from netc.importing.origin import Origin
 
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from imports.cases import origin
 
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing.command import spec_of
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing.proof import NotProved
+from netc.importing.run_import import spec_of
 
 
 class Result(NamedTuple):

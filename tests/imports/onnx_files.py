@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from netc.importing.files import onnx_origin
+from netc.importing.onnx_origin import onnx_origin
 from netc.importing.origin import Origin
 
 WHEELS = Path(__file__).parents[2] / "build" / "wheels"

@@ -20,8 +20,8 @@ from zoo import extent
 from zoo.catalogue import Entry, entries, files
 
 from netc.dsl.record import Record
-from netc.importing.command import spec_of
-from netc.importing.modules import module_origin
+from netc.importing.module_origin import module_origin
+from netc.importing.run_import import spec_of
 
 GOAL = 1.6
 VISION = [

@@ -31,9 +31,9 @@ from case_ids import case_id, digest
 import netc
 from netc.analysis import Analysis, Choice, analyse, check_sections, parse_spec
 from netc.api import model_of
-from netc.cli.values import parse_constant
-from netc.compiler.analysis.parameters import count, parameters
-from netc.compiler.elaborate.program.options import NAME
+from netc.cli.set_values import parse_constant
+from netc.compiler.analysis.state_dict import count, parameters
+from netc.compiler.elaborate.program.option_origin import NAME
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 

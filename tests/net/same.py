@@ -9,13 +9,13 @@ import torch
 
 import netc
 from netc.compiler.dims import Facts
-from netc.compiler.ir.flat import FlatGraph, FlatNode
+from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.graph import CallNode, OpNode, Program
 from netc.compiler.ir.walk import graphs
-from netc.compiler.ops.base import strict_key
+from netc.compiler.ops.operator import strict_key
 from netc.compiler.ops.parametric import Parametric
 from netc.importing.proof import flat_tensors
-from netc.samples import random_array, several_shapes
+from netc.inputs.random_inputs import random_array, several_shapes
 
 
 def signature(program: Program) -> list[int]:

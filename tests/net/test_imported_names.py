@@ -9,10 +9,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.backends.net.names import Names
-from netc.compiler.frontends.builder import nowhere
+from netc.compiler.backends.net.tensor_names import Names
+from netc.compiler.frontends.graph_builder import nowhere
+from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ir.values import Value
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.net.values import literal
+from netc.compiler.backends.net.written_values import literal
 
 
 @pytest.mark.parametrize("number", [2, 3, 8, 63, 64 * 3, 5000])

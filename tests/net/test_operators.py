@@ -6,7 +6,7 @@ import pytest
 from case_ids import case_id
 
 import netc
-from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.spec_source import text_of
 from tests.case_families import FAMILIES
 from tests.net.same import has_scan, same_results, signature
 

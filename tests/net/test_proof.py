@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from netc.dsl.record import replace
-from netc.importing.command import spec_of
-from netc.importing.modules import module_origin
+from netc.importing.module_origin import module_origin
 from netc.importing.proof import NotProved
+from netc.importing.run_import import spec_of
 
 
 class Layer(nn.Module):

@@ -6,7 +6,7 @@ import pytest
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.backends.net.emit import text_of
+from netc.compiler.backends.net.spec_source import text_of
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from tests.net.same import has_scan, same_results, signature

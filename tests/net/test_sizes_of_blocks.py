@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.backends.net.columns import Parameter, SizeOfInput, formula_of
-from netc.compiler.backends.net.tree import Binary, Literal
+from netc.compiler.backends.net.literal_columns import Parameter, SizeOfInput, formula_of
+from netc.compiler.backends.net.spec_tree import Binary, Literal
 from netc.compiler.dims import symbol
 
 pytestmark = pytest.mark.filterwarnings("ignore")

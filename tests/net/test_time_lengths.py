@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.base import ImportFailed
-from netc.importing.lengths import general_text
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing.loop_lengths import general_text
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 WIDTH = 6

@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 import netc
-from netc.importing import command
+from netc.importing import run_import
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 STEPS, WIDTH = 4, 6
@@ -281,7 +281,7 @@ def test_queries_keys_and_values_are_no_scan() -> None:
 
 def test_a_scan_that_is_not_proved_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first text gets a wrong start, and the proof refuses it."""
-    write = command.text_of
+    write = run_import.text_of
     written: list[str] = []
 
     def wrong(*given: object) -> str:
@@ -289,7 +289,7 @@ def test_a_scan_that_is_not_proved_is_written_out(monkeypatch: pytest.MonkeyPatc
         written.append(made)
         return made.replace("float32 = 0.0", "float32 = 1.0") if "scan (" in made else made
 
-    monkeypatch.setattr(command, "text_of", wrong)
+    monkeypatch.setattr(run_import, "text_of", wrong)
 
     def forward(m: Any, x: Tensor) -> Any:
         h = torch.zeros(x.shape[0], 8)

@@ -16,8 +16,8 @@ import pytest
 from nbclient import NotebookClient
 
 import netc
-from netc.compiler.weights.matching import as_arrays
-from netc.notebook import compiled, cut
+from netc.compiler.weights.match_weights import as_arrays
+from netc.display.notebook import compiled, cut
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "notebooks" / "first.ipynb"

@@ -39,7 +39,7 @@ def device_name(device: str) -> tuple[str, str]:
     import torch
 
     import netc
-    from netc.compiler.backends.onnx.devices import DeviceUnavailable
+    from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable
 
     if device == "cuda" and not torch.cuda.is_available():
         return "", f"PyTorch {torch.__version__} finds no GPU; `make cuda` needs one, and the PyTorch that is built for CUDA"

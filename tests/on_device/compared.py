@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 import netc
-from netc.compiler.ir.elements import array_of
+from netc.compiler.ir.numpy_types import array_of
 from netc.dsl.record import Record
-from netc.importing.differences import difference
+from netc.importing.array_difference import difference
 from tests.parity import SEED, TOLERANCES, arguments, flattened
 
 FACTOR = 10

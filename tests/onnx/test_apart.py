@@ -7,8 +7,8 @@ import tracemalloc
 import numpy as np
 
 from netc.compiler.backends.onnx.apart import keep_apart
-from netc.compiler.backends.onnx.builder import BuilderNode, GraphBuilder
-from netc.compiler.weights.stored import of_array
+from netc.compiler.backends.onnx.onnx_builder import BuilderNode, GraphBuilder
+from netc.compiler.weights.lazy_tensors import of_array
 
 
 def scaled_again(times: int) -> GraphBuilder:

@@ -15,7 +15,7 @@ from zoo.small import SMALL
 
 import netc
 from netc.cli import cli
-from netc.compiler.backends.onnx.functions import DOMAIN
+from netc.compiler.backends.onnx.block_functions import DOMAIN
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from tests.parity import SEED, inputs_for, sizes_of
 
@@ -165,7 +165,9 @@ def test_streams(name: str, tmp_path: Path) -> None:
     stream = SMALL[name].compiled().stream("T")
     for functions in (False, True):
         (tmp_path / str(functions)).mkdir()
-        stream.save(tmp_path / str(functions) / "step.onnx", seed=SEED, options=netc.arguments.checked_options(functions=functions))
+        stream.save(
+            tmp_path / str(functions) / "step.onnx", seed=SEED, options=netc.inputs.argument_checks.checked_options(functions=functions)
+        )
     for file in (tmp_path / "True").iterdir():
         flat, whole = onnx.load(tmp_path / "False" / file.name), onnx.load(file)
         onnx.checker.check_model(whole, full_check=True)

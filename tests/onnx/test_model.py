@@ -10,12 +10,12 @@ import pytest
 from onnx import ModelProto, TensorProto, numpy_helper
 
 import netc
-from netc.compiler.backends.onnx import table
-from netc.compiler.backends.onnx.model import model_proto
+from netc.compiler.backends.onnx import onnx_emitters
+from netc.compiler.backends.onnx.onnx_model import model_proto
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.compiler.backends.onnx.unsupported import UnsupportedInOnnx
+from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
 from netc.compiler.ops.dense import Dense
-from netc.compiler.weights.matching import initial
+from netc.compiler.weights.match_weights import initial
 
 
 def written(text: str) -> ModelProto:
@@ -254,10 +254,10 @@ def test_long_and_deep_models() -> None:
 
 
 def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(op: Dense, site: table.Site) -> Sequence[str]:
+    def refuse(op: Dense, site: onnx_emitters.Site) -> Sequence[str]:
         raise UnsupportedInOnnx("dense", "it is only a test")
 
-    monkeypatch.setitem(table.EMITTERS, Dense, refuse)
+    monkeypatch.setitem(onnx_emitters.EMITTERS, Dense, refuse)
     model = netc.compile("input 3 -> dense 2 as here -> relu")
     with pytest.raises(UnsupportedInOnnx) as caught:
         model_proto(model.program, initial(model.parameters), "m", "")

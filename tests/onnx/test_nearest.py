@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import netc
-from netc.compiler.backends.onnx.nearest import is_resize, known_places
+from netc.compiler.backends.onnx.nearest_positions import is_resize, known_places
 from netc.compiler.dims import symbol
 from netc.compiler.ops.resampling import Stretch
 

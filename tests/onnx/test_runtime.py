@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
-from netc.compiler.backends.onnx.devices import DeviceUnavailable, check_used
+from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable, check_used
 from netc.compiler.backends.onnx.runtime import OnnxSession, RunFailed
 
 

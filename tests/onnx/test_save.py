@@ -12,10 +12,10 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 import netc
-from netc import writing
 from netc.compiler.backends.onnx import save
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.save import save_proto, write_atomically
+from netc.files import atomic_writing
 
 TEXT = "input 64 -> dense 64 as a -> dense 64 as b -> dense 3 as c"
 
@@ -117,7 +117,7 @@ def test_between_two_moves_the_old_model_is_whole(tmp_path: Path, monkeypatch: p
             raise KeyboardInterrupt
         move(new, old)
 
-    monkeypatch.setattr(writing.os, "replace", fails)
+    monkeypatch.setattr(atomic_writing.os, "replace", fails)
     with pytest.raises(KeyboardInterrupt):
         model.save(path, seed=1)
     assert onnx.load(path) == before

@@ -24,11 +24,11 @@ import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx import save
 from netc.compiler.backends.onnx.ahead import MOST_AT_ONCE, ahead
+from netc.compiler.backends.onnx.byte_stream import Message, contents, inside
 from netc.compiler.backends.onnx.save import of_proto
-from netc.compiler.backends.onnx.stream import Message, contents, inside
-from netc.compiler.weights import room
+from netc.compiler.weights import free_space
+from netc.compiler.weights.chunked_arrays import all_finite, converted
 from netc.compiler.weights.initial import initial
-from netc.compiler.weights.numbers import all_finite, converted
 
 WIDE = "input 1000 -> repeat 16 as layers { dense 1000 bias=false }"
 """Sixteen parameters of four megabytes."""
@@ -116,7 +116,7 @@ def test_a_few_tensors_are_in_memory(large: bool, weights: str, tmp_path: Path, 
 
 def no_room(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(room.shutil, "disk_usage", lambda folder: usage(10**9, 0, free))
+    monkeypatch.setattr(free_space.shutil, "disk_usage", lambda folder: usage(10**9, 0, free))
 
 
 @pytest.mark.parametrize("large", [False, True])
@@ -148,7 +148,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_memory_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = netc.compile("input 10_000 -> dense 10_000 bias=false")
-    monkeypatch.setattr(room, "_available", lambda: iter([300_000_000]))
+    monkeypatch.setattr(free_space, "_available", lambda: iter([300_000_000]))
     for make in (model.module, model.onnx, lambda: model.save(tmp_path / "m.onnx")):
         with pytest.raises(MemoryError, match=r"takes? [48]00\.0 MB of memory, and 300\.0 MB are left"):
             make()
@@ -156,13 +156,19 @@ def test_memory_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_the_system_says() -> None:
-    free = min(room._available())
+    free = min(free_space._available())
     assert 10**6 < free < 10**14
-    room.check_memory(10**7, "it takes")
+    free_space.check_memory(10**7, "it takes")
     with pytest.raises(MemoryError, match=r"it takes 1000000\.0 GB of memory"):
-        room.check_memory(10**15, "it takes")
-    room.check_disk("/nowhere", 10**15)
-    assert [room.shown(n) for n in (0, 999, 1000, 1_500_000, 13_500_000_000)] == ["0 bytes", "999 bytes", "1.0 kB", "1.5 MB", "13.5 GB"]
+        free_space.check_memory(10**15, "it takes")
+    free_space.check_disk("/nowhere", 10**15)
+    assert [free_space.shown(n) for n in (0, 999, 1000, 1_500_000, 13_500_000_000)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.0 kB",
+        "1.5 MB",
+        "13.5 GB",
+    ]
 
 
 @pytest.mark.long
@@ -185,8 +191,8 @@ def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 
 def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from netc.dsl.record import replace
-    from netc.saving import backend_for
-    from netc.saving import save as save_artefact
+    from netc.files.save_artifacts import backend_for
+    from netc.files.save_artifacts import save as save_artefact
 
     monkeypatch.setattr(save, "LARGEST", 1000)
     seen: list[tuple[int, int]] = []

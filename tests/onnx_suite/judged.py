@@ -20,12 +20,12 @@ import torch
 from onnx import numpy_helper
 from onnx_suite.cases import Case
 
-from netc.compiler.frontends.base import ImportFailed
-from netc.compiler.ir.elements import array_of, is_float, tensor_of
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.ir.numpy_types import array_of, is_float, tensor_of
 from netc.dsl.record import Record
-from netc.importing.command import spec_of
-from netc.importing.files import onnx_origin
+from netc.importing.onnx_origin import onnx_origin
 from netc.importing.proof import NotProved
+from netc.importing.run_import import spec_of
 
 RIGHT, CONSTANT, REFUSED, WRONG, CRASHED = "right", "right with constant inputs", "refused", "wrong", "crashed"
 TIES = "right but for the order of equal elements"

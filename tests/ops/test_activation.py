@@ -9,7 +9,7 @@ from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops import activation
 from netc.compiler.ops.activation import Activation, Glu, Hardtanh, Prelu, Softplus, Threshold
-from netc.compiler.ops.base import Init, Operator, OperatorError, OpInputs
+from netc.compiler.ops.operator import Init, Operator, OperatorError, OpInputs
 
 ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and issubclass(kind, Activation) and kind.name]
 

@@ -11,8 +11,8 @@ import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import BOOL, FLOAT32, Shape, TensorType
 from netc.compiler.ops.attention import Attention
-from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.multihead import MultiheadAttention
+from netc.compiler.ops.operator import Operator, OperatorError
 
 NOTHING = Facts.nothing()
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
 from netc.compiler.ops.convolution import Conv, ConvTranspose
+from netc.compiler.ops.operator import Operator, OperatorError, OpInputs
 
 N, H = symbol("N"), symbol("H")
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from netc.compiler.backends.onnx import table as onnx_table
-from netc.compiler.backends.onnx.site import OnnxSite
+from netc.compiler.backends.onnx import onnx_emitters as onnx_table
+from netc.compiler.backends.onnx.emitter_site import OnnxSite
 from netc.compiler.backends.torch import ops as torch_ops
-from netc.compiler.backends.torch import table as torch_table
-from netc.compiler.backends.torch.table import TorchSite
+from netc.compiler.backends.torch import torch_emitters as torch_table
+from netc.compiler.backends.torch.torch_emitters import TorchSite
 from netc.compiler.dims import Facts
-from netc.compiler.errors.base import input_
+from netc.compiler.errors.problem import input_
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops import Operator
-from netc.compiler.ops.base import OperatorError, Required
 from netc.compiler.ops.op_inputs import OpInputs
+from netc.compiler.ops.operator import OperatorError, Required
 
 assert torch_ops
 WITH_INPUTS = [cls for cls in Operator.registry.values() if cls.operands]

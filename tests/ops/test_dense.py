@@ -6,8 +6,8 @@ from torch import nn
 
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import FLOAT32, INT64, TensorType
-from netc.compiler.ops.base import OpInputs
 from netc.compiler.ops.dense import Bilinear, Dense, Embedding
+from netc.compiler.ops.operator import OpInputs
 
 N = symbol("N")
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import netc
-from netc import foreign_names
+from netc.cli.safe_edits import fixed
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.ops import Operator
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.fixes import fixed
+from netc.reference import foreign_names
 from netc.training.optimizers import optimizer_classes
 
 STAGES = [(library, name, stage) for library, names in foreign_names.STAGES.items() for name, stage in names.items()]

@@ -12,7 +12,7 @@ from torch import nn
 from zoo.drawn import drawn, of_module, same_distribution
 
 import netc
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
 from netc.compiler.ops.parametric import ARGUMENTS, Parametric
 from netc.compiler.weights.initial import initial
 

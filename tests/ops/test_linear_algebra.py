@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.errors.operators import ShapeMismatch
+from netc.compiler.errors.operator_errors import ShapeMismatch
 from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, Shape, TensorType
-from netc.compiler.ops.base import Operator, OperatorError
 from netc.compiler.ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
+from netc.compiler.ops.operator import Operator, OperatorError
 
 NOTHING = Facts.nothing()
 

@@ -14,9 +14,9 @@ from case_ids import case_id
 
 import netc
 from netc.compiler.dims import SymDim, evaluate
-from netc.compiler.ir.flat import FlatGraph
-from netc.compiler.ops.base import OpInputs
+from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops.loss import Count, Loss
+from netc.compiler.ops.operator import OpInputs
 from netc.compiler.ops.sequence_loss import CtcLoss
 from tests.case_families import FAMILIES
 from tests.differential.references import REFERENCES

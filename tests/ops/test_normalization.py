@@ -9,8 +9,8 @@ from torch import nn
 import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, TensorType
-from netc.compiler.ops.base import Operator, OpInputs, ParameterSpec
 from netc.compiler.ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from netc.compiler.ops.operator import Operator, OpInputs, ParameterSpec
 
 N = symbol("N")
 

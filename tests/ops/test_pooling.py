@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 import netc
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError
+from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
 from tests.parity import agree
 

@@ -7,7 +7,7 @@ import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ops.base import OperatorError, OpInputs
+from netc.compiler.ops.operator import OperatorError, OpInputs
 from netc.compiler.ops.rearrange import Plan, Rearrange
 
 N, T = symbol("N"), symbol("T")

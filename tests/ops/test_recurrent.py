@@ -12,7 +12,7 @@ from torch import nn
 import netc
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import FLOAT32, Shape, TensorType
-from netc.compiler.ops.base import Init, OperatorError, OpInputs
+from netc.compiler.ops.operator import Init, OperatorError, OpInputs
 from netc.compiler.ops.recurrent import Gru, Lstm, Recurrent, Rnn
 
 NOTHING = Facts.nothing()

@@ -9,7 +9,7 @@ import netc
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError
+from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.reduction import (
     All,
     Any,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.cost import summary
+from netc.compiler.analysis.model_cost import summary
 from tests.parity import agree
 
 

@@ -8,7 +8,7 @@ import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ops.base import Operator, OperatorError, OpInputs
+from netc.compiler.ops.operator import Operator, OperatorError, OpInputs
 from netc.compiler.ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 
 N, T = symbol("N"), symbol("T")

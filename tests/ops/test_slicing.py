@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
-from netc.compiler.ops.base import Operator, OperatorError
+from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
 
 N, T = symbol("N"), symbol("T")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.playing import built, server
+from netc.cli.playground_server import built, server
 
 ROOT = Path(__file__).parents[2]
 NODE_MODULES = ROOT / "playground" / "node_modules"

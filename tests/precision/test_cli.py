@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from netc.cli import cli
-from netc.compiler.backends.onnx.failures import FEW_KERNELS
+from netc.compiler.backends.onnx.runtime_failures import FEW_KERNELS
 
 TEXT = "input 3 -> dense 2"
 

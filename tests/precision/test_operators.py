@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.ir.elements import array_of
-from netc.compiler.ops.base import Operator
+from netc.compiler.ir.numpy_types import array_of
+from netc.compiler.ops.operator import Operator
 from tests.parity import inputs_for, sizes_of, tensor
 from tests.widened import widened
 

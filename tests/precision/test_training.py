@@ -51,8 +51,8 @@ def test_objective(dtype: str, keep_io: bool) -> None:
 
 def test_the_python_file() -> None:
     from netc.analysis import Choice, analyse_training
-    from netc.arguments import checked_precision
     from netc.dsl.source import SourceFile
+    from netc.inputs.argument_checks import checked_precision
     from netc.training.source import train_source
 
     found = analyse_training(SourceFile("a.net", TEXT), Choice(precision=checked_precision("bfloat16")))

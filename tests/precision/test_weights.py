@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from safetensors.torch import save_file
 
 import netc
-from netc.compiler.errors.weights import WeightsError, WeightsWarning
+from netc.compiler.errors.weight_errors import WeightsError, WeightsWarning
 
 TEXT = "input 3 -> dense 4 -> batch_norm -> dense 2"
 HARD = torch.tensor([1.0, -0.0, 2.0**-133, 3.3895313892515355e38, float("inf"), float("-inf"), 0.1, 1 / 3])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 
 from netc.compiler.elaborate.builtins import BUILTINS
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
 
 NAMES = ("x", "y", "k", "f", "g", "in", "T", "N", "relu")
 NUMBERS = ("0", "1", "2", "3", "6", "12", "2.5", "1e300", "99999999999999999999")

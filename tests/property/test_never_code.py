@@ -18,7 +18,7 @@ from profiles import examples
 import netc
 from netc.analysis import Choice, analyse
 from netc.api import model_of
-from netc.compiler.backends.torch.framework import TORCH
+from netc.compiler.backends.torch.torch_framework import TORCH
 from netc.dsl.source import SourceFile
 
 FEW = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from netc.analysis import Analysis, Choice, analyse
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import render_short, render_text, to_json
 from netc.dsl.source import SourceFile, Span

@@ -14,9 +14,9 @@ import pytest
 from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
 
 import netc
-from netc.compiler.backends.onnx.quantising.products import products
+from netc.compiler.backends.onnx.quantizing.products import products
 from netc.compiler.weights.initial import Drawn
-from netc.samples import random_array, shapes_of
+from netc.inputs.random_inputs import random_array, shapes_of
 
 TEXT = {"width": 64, "depth": 2, "heads": 4, "vocabulary": 200}
 NETWORKS: dict[str, tuple[str, str, Mapping[str, object], int]] = {

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 import netc
 from netc.cli import cli
-from netc.compiler.backends.onnx.quantising.products import products
+from netc.compiler.backends.onnx.quantizing.products import products
 
 TEXT = "input 64 -> dense 32 relu -> dense 10"
 Run = Callable[..., Result]
@@ -242,14 +242,14 @@ def test_what_is_there_stays_where_it_fails(run: Run) -> None:
 
 def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model that is quantised is on the disk too while that is done."""
-    monkeypatch.setattr("netc.compiler.weights.room.shutil.disk_usage", lambda folder: SimpleNamespace(free=600_000))
+    monkeypatch.setattr("netc.compiler.weights.free_space.shutil.disk_usage", lambda folder: SimpleNamespace(free=600_000))
     with pytest.raises(OSError, match=r"quantising it takes 840\.0 kB, and the disk has 600\.0 kB left"):
         netc.compile("input 1000 -> dense 100 bias=false").save(tmp_path / "m.onnx", seed=0, quantize="int8")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_large_model_is_refused_before_it_is_made(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netc.compiler.weights.room._available", lambda: iter([10**9]))
+    monkeypatch.setattr("netc.compiler.weights.free_space._available", lambda: iter([10**9]))
     done = run("-e", "input 20_000 -> dense 20_000", "--quantize", "int8", "-o", "m.onnx")
     assert done.exit_code == 1
     assert "there is not enough memory for this: ONNX Runtime's quantiser has the model in memory several times" in done.stderr

@@ -11,12 +11,12 @@ from safetensors.numpy import save_file
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import applied
 from netc.service.actions import actions, fix_all, formatted
-from netc.service.completion import complete
+from netc.service.completion_items import complete
 from netc.service.diagnostics import diagnostics
-from netc.service.hints import hints
+from netc.service.document_symbols import folds, symbols
+from netc.service.inlay_hints import hints
 from netc.service.navigation import RenameRefused, definition, references, rename
-from netc.service.symbols import folds, symbols
-from netc.service.tokens import words
+from netc.service.semantic_tokens import words
 from tests.service.asked import RESIDUAL, checked_at
 
 

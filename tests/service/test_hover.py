@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netc.service.hints import hints
 from netc.service.hover import hover
+from netc.service.inlay_hints import hints
 from netc.service.signatures import signature
 from tests.service.asked import RESIDUAL, checked_at
 

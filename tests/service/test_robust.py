@@ -10,14 +10,14 @@ import pytest
 
 from netc.service.actions import actions, fix_all, formatted
 from netc.service.checked import Checked
-from netc.service.completion import complete
+from netc.service.completion_items import complete
 from netc.service.diagnostics import diagnostics
-from netc.service.hints import hints
+from netc.service.document_symbols import folds, symbols
 from netc.service.hover import hover
+from netc.service.inlay_hints import hints
 from netc.service.navigation import RenameRefused, definition, references, rename
+from netc.service.semantic_tokens import words
 from netc.service.signatures import signature
-from netc.service.symbols import folds, symbols
-from netc.service.tokens import words
 from netc.service.workspace import Workspace
 
 from .edits import edited

@@ -6,7 +6,7 @@ import pytest
 
 import netc
 from netc.compiler.dims import symbols
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
 from tests.streams.pieces import same_in_pieces
 
 RANDOM = {"dropout", "channel_dropout", "alpha_dropout", "drop_path", "rrelu"}

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import netc
 from netc.cli import cli
-from netc.compiler.streaming.table import RULES
+from netc.compiler.streaming.rule_table import RULES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "streams.md").read_text(encoding="utf-8")
 SPECS = Path(__file__).parents[2] / "specs"
@@ -152,7 +152,7 @@ def test_memory() -> None:
 
 
 def test_rules_are_of_operators() -> None:
-    assert all(issubclass(cls, netc.compiler.ops.base.Operator) for cls in RULES)
+    assert all(issubclass(cls, netc.compiler.ops.operator.Operator) for cls in RULES)
 
 
 def test_the_loop_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import netc
-from netc.compiler.ops.base import Operator
+from netc.compiler.ops.operator import Operator
 from tests.parity import inputs_for, sizes_of, tensor
 
 FOLLOWING = {

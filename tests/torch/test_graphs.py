@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from netc.compiler.backends.python.errors import MissingEmitter
-from netc.compiler.backends.torch.emit import class_name, source
-from netc.compiler.backends.torch.live.load import live
+from netc.compiler.backends.python.unsupported_python import MissingEmitter
+from netc.compiler.backends.torch.live.live_module import live
+from netc.compiler.backends.torch.torch_source import class_name, source
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program
+from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.types import FLOAT32, TensorType
-from netc.compiler.ir.values import Value
 from netc.compiler.ops import Operator
-from netc.compiler.ops.base import OpInputs
 from netc.compiler.ops.operand import Input
+from netc.compiler.ops.operator import OpInputs
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<text>", "input"), 0, 5)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.python.printing.layout import WIDTH
+from netc.compiler.backends.python.printing.line_layout import WIDTH
 from netc.compiler.backends.torch import library
-from netc.compiler.backends.torch.definitions import definitions
+from netc.compiler.backends.torch.library_text import definitions
 
 
 @pytest.mark.parametrize("name", definitions())

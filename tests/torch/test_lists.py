@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import netc
+from netc.display.graph_text import show_program
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
-from netc.graphtext import show_program
 from tests.parity import agree, arguments, flattened, inputs_for, sizes_of, tensor
 
 CACHED = """\

@@ -19,8 +19,8 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.torch.emit import class_name, source
-from netc.compiler.backends.torch.live.load import live
+from netc.compiler.backends.torch.live.live_module import live
+from netc.compiler.backends.torch.torch_source import class_name, source
 from tests.parity import inputs_for, run_module, sizes_of, tensor
 
 SAMPLES = {

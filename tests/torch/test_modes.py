@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.cost import summary
+from netc.compiler.analysis.model_cost import summary
 from tests.parity import agree, executed, flattened, inputs_for, sizes_of, tensor
 
 HEADS = """\

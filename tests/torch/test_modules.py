@@ -14,7 +14,7 @@ from case_ids import case_id
 
 import netc
 from netc.compiler.backends.torch import BACKEND
-from netc.compiler.backends.torch.table import FUNCTIONS, MODULES
+from netc.compiler.backends.torch.torch_emitters import FUNCTIONS, MODULES
 from netc.compiler.ops import Operator
 from tests.case_families import FAMILIES
 from tests.parity import inputs_for, run_module, sizes_of

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.analysis.parameters import parameters
-from netc.compiler.backends.python.naming import camel, singular, unique
-from netc.compiler.backends.torch.framework import TORCH
+from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.backends.python.identifiers import camel, singular, unique
+from netc.compiler.backends.torch.torch_framework import TORCH
 from tests.parity import agree
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netc.compiler.backends.python.code.expressions import (
+from netc.compiler.backends.python.code.class_tree import Argument, ListCode, NameCode, RepeatStar, SizeRef, Starred
+from netc.compiler.backends.python.code.python_expressions import (
     AttributeCode,
     Code,
     Infix,
@@ -25,10 +26,9 @@ from netc.compiler.backends.python.code.expressions import (
     construct,
     method,
 )
-from netc.compiler.backends.python.code.tree import Argument, ListCode, NameCode, RepeatStar, SizeRef, Starred
-from netc.compiler.backends.python.printing.layout import WIDTH, statement
-from netc.compiler.backends.python.printing.printer import doc, text
-from netc.compiler.backends.torch.framework import element_type
+from netc.compiler.backends.python.printing.line_layout import WIDTH, statement
+from netc.compiler.backends.python.printing.python_printer import doc, text
+from netc.compiler.backends.torch.torch_framework import element_type
 from netc.compiler.ir.types import DTYPES
 
 a, b, c = NameCode("a"), NameCode("b"), NameCode("c")

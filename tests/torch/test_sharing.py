@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.parameters import parameters
+from netc.compiler.analysis.state_dict import parameters
 from tests.parity import agree
 
 ENCODE = (

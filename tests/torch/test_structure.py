@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import netc
-from netc.compiler.analysis.parameters import parameters
+from netc.compiler.analysis.state_dict import parameters
 from tests.parity import agree
 
 SAMPLES = {

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netc.compiler.backends.python.code.expressions import Lit, TupleCode
-from netc.compiler.backends.python.code.tree import ListCode, NameCode
-from netc.compiler.backends.python.printing.printer import text
+from netc.compiler.backends.python.code.class_tree import ListCode, NameCode
+from netc.compiler.backends.python.code.python_expressions import Lit, TupleCode
+from netc.compiler.backends.python.printing.python_printer import text
 
 Row = tuple[object, ...]
 

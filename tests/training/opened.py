@@ -9,7 +9,7 @@ import numpy as np
 
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
-from netc.training.opening import Asked, Opened, open_data
+from netc.training.open_data import Asked, Opened, open_data
 from netc.training.recipe import read_recipe
 
 MODEL = "x = input {x}\ny = x -> {model}\ntrain {{\n  target = input {target}\n  loss = {loss}\n  {settings}\n}}\n"

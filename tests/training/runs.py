@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from netc.analysis import Choice
-from netc.training.command import Result, train_file
-from netc.training.data.base import ArraySource
+from netc.training.data.data_source import ArraySource
+from netc.training.run_training import Result, train_file
 
 SPEC = """
 features = input 6

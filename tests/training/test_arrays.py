@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
-from netc.training.data.base import ArraySource, DataError
+from netc.training.data.data_source import ArraySource, DataError
 from netc.training.data.npz import open_npz
 from netc.training.data.safetensors import open_safetensors
 from tests.training.opened import arrays, numbers, said, spec
@@ -85,7 +85,7 @@ def test_a_number_is_no_column(tmp_path: Path) -> None:
 
 def test_a_compressed_array_larger_than_memory_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=X)
-    monkeypatch.setattr("netc.training.data.paths._memory", lambda: 100)
+    monkeypatch.setattr("netc.training.data.data_paths._memory", lambda: 100)
     with pytest.raises(DataError, match=r"it would take .* GiB of memory"):
         read(open_npz(str(tmp_path / "a.npz")), "x")
 

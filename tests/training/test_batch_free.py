@@ -16,13 +16,13 @@ from torch import Tensor
 import netc
 from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
-from netc.training.data.base import ArraySource
+from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
 from netc.training.objective import Objective
-from netc.training.opening import Asked
+from netc.training.open_data import Asked
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
-from netc.training.session import Wishes, prepare
+from netc.training.training_session import Wishes, prepare
 from tests.training.test_ranks import assert_close
 from tests.training.test_ranks import train as train_ranks
 from tests.training.test_source import module_of

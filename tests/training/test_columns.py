@@ -16,8 +16,8 @@ from netc.analysis import Choice, analyse_training
 from netc.dsl.source import SourceFile
 from netc.training.batches import as_tensors
 from netc.training.cautions import shared_columns
-from netc.training.data import columns as columns_module
-from netc.training.data.base import ArraySource
+from netc.training.data import data_columns as columns_module
+from netc.training.data.data_source import ArraySource
 from netc.training.recipe import read_recipe
 from tests.training.opened import arrays, numbers, opened, said, spec
 

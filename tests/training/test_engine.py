@@ -12,7 +12,7 @@ from torch import nn
 
 import netc
 from netc.cli import cli
-from netc.compiler.errors.running import RunError
+from netc.compiler.errors.run_errors import RunError
 from netc.training.parallel import recompute_activations
 from netc.training.repeated import repeated_blocks
 from tests.training.runs import resume, train

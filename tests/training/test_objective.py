@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 import netc
 from netc.analysis import Choice, analyse_training
 from netc.compiler.analysis.means import means_of
-from netc.compiler.ir.training import Training
+from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.verify import verify
 from netc.dsl.source import SourceFile
 from netc.training.objective import Objective

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netc.compiler.errors.running import RunError
+from netc.compiler.errors.run_errors import RunError
 from tests.training.runs import train
 
 FLAT = "y = x -> dense 4 -> batch_norm -> dense 1 -> squeeze 1"

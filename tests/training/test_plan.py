@@ -23,13 +23,13 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from netc.analysis import Choice, Spec
 from netc.cli.plan import lines
-from netc.compiler.ir.training import Training
+from netc.compiler.ir.training_program import Training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.objective import Objective
-from netc.training.planning.devices import DEVICES
+from netc.training.planning.device_plan import Layout, largest_batch, make_plan, memory
+from netc.training.planning.device_specs import DEVICES
 from netc.training.planning.measure import Measured, inputs_of, measure
-from netc.training.planning.plan import Layout, largest_batch, make_plan, memory
 from netc.training.repeated import repeated_blocks
 
 SPECS = Path(__file__).parents[2] / "specs"

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 import netc
-from netc.compiler.errors.running import RunError
+from netc.compiler.errors.run_errors import RunError
 
 SPEC = """
 x = input 4

@@ -12,17 +12,17 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netc.analysis import Choice, analyse_training
-from netc.compiler.ir.training import Word
+from netc.compiler.ir.training_program import Word
 from netc.dsl.source import SourceFile
-from netc.foreign_names import UNUSABLE
+from netc.reference.foreign_names import UNUSABLE
+from netc.training.optimizer_options import OF_FUNCTIONS, check_options
 from netc.training.optimizers import Schedule, optimizer_classes, scheduler_classes
 from netc.training.optimizers import make_schedule as schedule_of
 from netc.training.option_kinds import Kinds
-from netc.training.options import OF_FUNCTIONS, check_options
 from netc.training.recipe import Recipe, read_recipe
 from netc.training.section_file import SectionFile
-from netc.training.session import check_section
 from netc.training.source import settings_source
+from netc.training.training_session import check_section
 from tests.training.test_objective import section
 
 MODEL = "x = input 5\ny = x -> dense 4 as stem -> layer_norm as norm -> dense 2 as head\n"

@@ -27,12 +27,12 @@ from torch.distributed.checkpoint.metadata import BytesStorageMetadata
 import netc
 from netc.analysis import Choice
 from netc.cli import cli
-from netc.compiler.errors.running import RunError
+from netc.compiler.errors.run_errors import RunError
 from netc.training.checkpoint_reading import unpickled
 from netc.training.checkpoints import Checkpoints, Trained
-from netc.training.command import train_file
-from netc.training.data.base import ArraySource
+from netc.training.data.data_source import ArraySource
 from netc.training.loop import Report
+from netc.training.run_training import train_file
 from netc.training.stopping import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
 

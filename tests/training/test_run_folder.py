@@ -17,14 +17,14 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from netc.cli import cli
-from netc.compiler.errors.running import FolderNotEmpty, RunDiffers, RunError, RunExists
-from netc.compiler.errors.weights import WeightsError
+from netc.compiler.errors.run_errors import FolderNotEmpty, RunDiffers, RunError, RunExists
+from netc.compiler.errors.weight_errors import WeightsError
 from netc.drawing.metrics import width
 from netc.training.checkpoints import write_state
-from netc.training.command import Result
 from netc.training.curves import curves_svg
 from netc.training.run_files import LAST, read_metrics
 from netc.training.run_folder import RunFolder
+from netc.training.run_training import Result
 from tests.training.runs import SPEC, samples, train
 
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 import netc
 from netc.cli import cli
-from netc.compiler.errors.running import RunError, RunLocked
-from netc.training.data.base import ArraySource
+from netc.compiler.errors.run_errors import RunError, RunLocked
+from netc.training.data.data_source import ArraySource
 from netc.training.run_lock import LOCK, lock_folder
 from netc.training.stopping import Interrupted
 from tests.training.runs import SPEC, resume, samples, train

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netc.training.data.base import DataError
 from netc.training.data.csv import _table, open_csv
+from netc.training.data.data_source import DataError
 from tests.training.opened import arrays, numbers, opened, said, spec
 
 X, TARGET = numbers(7, 2), np.arange(7)

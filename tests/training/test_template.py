@@ -13,13 +13,13 @@ import torch
 import netc
 from netc.analysis import Choice, analyse_training
 from netc.compiler.analysis.means import means_of
-from netc.compiler.ir.training import Training
+from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile
-from netc.training.source import Section, clauses, folding, run_source
+from netc.training.source import Section, clauses, run_source, template_folding
 from netc.training.source.clauses import CONSTANTS, Constant, Machine
-from netc.training.source.functions import functions
+from netc.training.source.section_functions import functions
 
 SPEC = """
 x = input 3
@@ -64,7 +64,7 @@ def step(
     ids=["parts", "sum", "schedule"],
 )
 def test_lines_with_tags(tags: set[str], expected: str) -> None:
-    assert folding.fold(TEXT, frozenset(tags)) == expected
+    assert template_folding.fold(TEXT, frozenset(tags)) == expected
 
 
 def test_functions_that_nothing_uses_are_left_out() -> None:
@@ -75,7 +75,7 @@ def test_functions_that_nothing_uses_are_left_out() -> None:
         "def train_step():\n    pass",
         "main()",
     ]
-    assert folding.reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
+    assert template_folding.reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
 
 
 def test_every_tag_is_known() -> None:

@@ -11,9 +11,9 @@ from torch import nn
 
 import netc
 from netc.analysis import Choice, Spec
-from netc.compiler.ir.training import Training
+from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
-from netc.training import command
+from netc.training import run_training
 from netc.training.ranks import Ranks
 from netc.training.splitting import COLUMNS, HEADS, PACKED, ROWS, checked_splits, split_share, splits_of
 from netc.training.tensor_parallel import own_draws
@@ -187,7 +187,7 @@ def test_what_cannot_be_divided() -> None:
 
 def test_a_run_of_what_cannot_be_divided_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written; the two processes are not started, as they would only meet here."""
-    monkeypatch.setattr(command, "joined", lambda *_: nullcontext(Ranks(world=2, tensor=2)))
+    monkeypatch.setattr(run_training, "joined", lambda *_: nullcontext(Ranks(world=2, tensor=2)))
     with pytest.raises(netc.CompileError) as caught:
         runs.train(tmp_path / "run", tp=2)
     assert [found.code for found in caught.value.diagnostics] == ["cannot-split"]

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from netc.training.data.base import DataError
+from netc.training.data.data_source import DataError
 from netc.training.data.prefetch import ahead
 from netc.training.data.python import source_of
-from netc.training.data.text import open_text
+from netc.training.data.text_windows import open_text
 from tests.training.opened import arrays, numbers, said, spec
 
 X, TARGET = numbers(7, 2), np.arange(7)

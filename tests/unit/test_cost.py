@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.analysis.cost import ModelCost, StageCost, summary
+from netc.compiler.analysis.model_cost import ModelCost, StageCost, summary
 from netc.compiler.dims import show
 
 

@@ -20,8 +20,8 @@ from click.testing import CliRunner
 
 import netc
 from netc.cli import cli
-from netc.compiler.errors.weights import WeightsError, WeightsWarning
-from netc.compiler.weights.matching import load
+from netc.compiler.errors.weight_errors import WeightsError, WeightsWarning
+from netc.compiler.weights.match_weights import load
 
 
 class Payload:

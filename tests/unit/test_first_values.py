@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.parameters import ParameterInfo, parameters
-from netc.compiler.ir.elements import Array
+from netc.compiler.analysis.state_dict import ParameterInfo, parameters
+from netc.compiler.ir.numpy_types import Array
+from netc.compiler.weights.buffer_pool import Rooms
 from netc.compiler.weights.initial import Drawn
-from netc.compiler.weights.matching import initial
-from netc.compiler.weights.rooms import Rooms
+from netc.compiler.weights.match_weights import initial
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:

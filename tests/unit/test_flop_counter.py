@@ -7,7 +7,7 @@ import torch
 from counting import multiply_adds
 
 import netc
-from netc.compiler.analysis.cost import summary
+from netc.compiler.analysis.model_cost import summary
 from netc.compiler.dims import evaluate
 from netc.compiler.ops import Operator
 from tests.parity import inputs_for, sizes_of, tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import netc
-from netc.graphtext import show_program
+from netc.display.graph_text import show_program
 
 SPEC = """
 (h, kept...) = input 4 -> repeat 2 as layers {

@@ -19,7 +19,7 @@ import torch
 from safetensors.numpy import load_file, save
 
 import netc
-from netc.compiler.errors.weights import WeightsError
+from netc.compiler.errors.weight_errors import WeightsError
 from netc.compiler.weights.hub import is_of_hub, of_hub
 from netc.compiler.weights.initial import initial
 

@@ -6,8 +6,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from netc.compiler.weights import numbers
-from netc.compiler.weights.numbers import contiguous, contiguous_parts, converted
+from netc.compiler.weights import chunked_arrays
+from netc.compiler.weights.chunked_arrays import contiguous, contiguous_parts, converted
 
 TYPES = [np.float16, np.float32, np.float64, np.int8, np.int64, np.bool_, ml_dtypes.bfloat16]
 
@@ -17,9 +17,9 @@ TYPES = [np.float16, np.float32, np.float64, np.int8, np.int64, np.bool_, ml_dty
     "shape", [(1100, 70), (64, 1024), (65, 1025), (3, 70, 130), (2, 2, 33, 65), (1, 9000), (9000, 1), (0, 5), (7,), ()]
 )
 def test_transposed(monkeypatch: pytest.MonkeyPatch, dtype: type, shape: tuple[int, ...]) -> None:
-    monkeypatch.setattr(numbers, "_PART", 3000)
-    monkeypatch.setattr(numbers, "_ROWS", 8)
-    monkeypatch.setattr(numbers, "_COLUMNS", 16)
+    monkeypatch.setattr(chunked_arrays, "_PART", 3000)
+    monkeypatch.setattr(chunked_arrays, "_ROWS", 8)
+    monkeypatch.setattr(chunked_arrays, "_COLUMNS", 16)
     array = (np.arange(np.prod(shape, dtype=int)) % 101).reshape(shape).astype(dtype)
     for view in (array, array.T, *((array.swapaxes(0, -1), array[..., ::2], array.T[::-1]) if shape else ())):
         made = contiguous(view)

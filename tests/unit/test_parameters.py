@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.analysis.parameters import ParameterInfo, count, parameters
+from netc.compiler.analysis.state_dict import ParameterInfo, count, parameters
 
 
 def infos(text: str, *, transient: bool = False) -> dict[str, ParameterInfo]:

@@ -9,14 +9,14 @@ import pytest
 
 import netc
 from netc.compiler.backends import python
-from netc.compiler.backends.python.build import classes_of
+from netc.compiler.backends.python.build_classes import classes_of
+from netc.compiler.backends.python.code.class_tree import DictCode, ListCode
 from netc.compiler.backends.python.code.classes import ClassDef
-from netc.compiler.backends.python.code.expressions import Code, Infix, TupleCode, call, construct, lit
 from netc.compiler.backends.python.code.framework import Containers, Framework, Widths
-from netc.compiler.backends.python.code.tree import DictCode, ListCode
+from netc.compiler.backends.python.code.python_expressions import Code, Infix, TupleCode, call, construct, lit
 from netc.compiler.backends.python.forward.method import forward
-from netc.compiler.backends.python.operators import Emitters, OperatorSite
-from netc.compiler.backends.python.printing.printer import text
+from netc.compiler.backends.python.operator_calls import Emitters, OperatorSite
+from netc.compiler.backends.python.printing.python_printer import text
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ops.activation import Relu
 from netc.compiler.ops.arithmetic import Add

@@ -10,8 +10,8 @@ import pytest
 import netc
 from netc.cli.compile import SECTION, command
 from netc.compiler import backends as package
-from netc.compiler.backends.base import Executable
-from netc.compiler.backends.registry import NAMES, UnknownTarget, backend_of, backends, get_or_raise
+from netc.compiler.backends.backend import Executable
+from netc.compiler.backends.backend_registry import NAMES, UnknownTarget, backend_of, backends, get_or_raise
 from netc.compiler.ops import Operator
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import netc
-from netc.samples import several_shapes
+from netc.inputs.random_inputs import several_shapes
 
 
 def sizes(text: str) -> list[dict[str, int]]:

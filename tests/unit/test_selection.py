@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import netc
-from netc.compiler.errors.weights import PatternUnused, WeightsError, WeightsMismatch, WeightsNote
+from netc.compiler.errors.weight_errors import PatternUnused, WeightsError, WeightsMismatch, WeightsNote
 
 MODEL = netc.compile("input 4 -> dense 3 relu as backbone -> dense 2 as fc")
 

@@ -12,9 +12,9 @@ import torch
 from safetensors.numpy import save_file
 
 import netc
-from netc.compiler.errors.weights import WeightsError, WeightsUnreadable
-from netc.compiler.ir.elements import Array
-from netc.compiler.weights.checkpoint import open_weights
+from netc.compiler.errors.weight_errors import WeightsError, WeightsUnreadable
+from netc.compiler.ir.numpy_types import Array
+from netc.compiler.weights.weight_sources import open_weights
 
 INDEX = "model.safetensors.index.json"
 LAYERS = 99

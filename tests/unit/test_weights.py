@@ -13,10 +13,10 @@ import safetensors.torch
 import torch
 
 import netc
-from netc.compiler.analysis.parameters import ParameterInfo, parameters
-from netc.compiler.errors.weights import WeightsMismatch, WeightsUnreadable
-from netc.compiler.ir.elements import Array
-from netc.compiler.weights.matching import WeightsError, as_arrays, initial, load, match
+from netc.compiler.analysis.state_dict import ParameterInfo, parameters
+from netc.compiler.errors.weight_errors import WeightsMismatch, WeightsUnreadable
+from netc.compiler.ir.numpy_types import Array
+from netc.compiler.weights.match_weights import WeightsError, as_arrays, initial, load, match
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:

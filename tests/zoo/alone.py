@@ -13,20 +13,20 @@ from zoo.small import SPECS, Small
 
 import netc
 from netc.compiler.dims import SymDim, evaluate, symbols
-from netc.compiler.elaborate.program.build import build
-from netc.compiler.elaborate.program.definitions import Definitions
-from netc.compiler.elaborate.program.selection import select
+from netc.compiler.elaborate.elaboration_session import ElaborationSession
+from netc.compiler.elaborate.program.build_program import build
+from netc.compiler.elaborate.program.file_definitions import Definitions
+from netc.compiler.elaborate.program.model_selection import select
+from netc.compiler.elaborate.scopes.compile_time_values import ConstExpr
 from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
-from netc.compiler.elaborate.scopes.values import ConstExpr
-from netc.compiler.elaborate.session import ElaborationSession
 from netc.compiler.ir.graph import Graph
-from netc.compiler.ir.origins import IS, Decision, TracedInt, free_symbols, is_lost, plain
+from netc.compiler.ir.graph_values import Value, ValueTuple
+from netc.compiler.ir.traced_ints import IS, Decision, TracedInt, free_symbols, is_lost, plain
 from netc.compiler.ir.types import BATCH, TensorType
-from netc.compiler.ir.values import Value, ValueTuple
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.files import Loader
+from netc.files.source_files import Loader
 
 Sizes = Mapping[str, int]
 """Integers by their symbols in a graph."""

@@ -18,12 +18,12 @@ from zoo.catalogue import compilable
 
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
-from netc.compiler.backends.python.code.expressions import FrameworkValue
-from netc.compiler.backends.torch.emit import classes_in
-from netc.compiler.elaborate.scopes.show import show_value
+from netc.compiler.backends.python.code.python_expressions import FrameworkValue
+from netc.compiler.backends.torch.torch_source import classes_in
+from netc.compiler.elaborate.scopes.value_text import show_value
 from netc.compiler.ir.graph import Graph
-from netc.compiler.ir.origins import plain
-from netc.compiler.ir.values import Value
+from netc.compiler.ir.graph_values import Value
+from netc.compiler.ir.traced_ints import plain
 from netc.dsl.record import Record
 
 SPECS = Path(__file__).parents[2] / "specs"

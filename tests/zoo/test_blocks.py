@@ -22,11 +22,11 @@ from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
-from netc.compiler.backends.python.code.expressions import StageValue
-from netc.compiler.backends.python.printing.printer import literal
-from netc.compiler.backends.torch.emit import classes_in
+from netc.compiler.backends.python.code.python_expressions import StageValue
+from netc.compiler.backends.python.printing.python_printer import literal
+from netc.compiler.backends.torch.torch_source import classes_in
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.ir.origins import TracedInt
+from netc.compiler.ir.traced_ints import TracedInt
 from tests.parity import arguments as taken_by
 from tests.parity import inputs_for, sizes_of, tensor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base import Artefact, Backend, BackendInput
+from ..backend import Artefact, Backend, BackendInput
 
 
 class NetBackend(Backend):
@@ -15,7 +15,7 @@ class NetBackend(Backend):
     parts = r"\.safetensors"
 
     def text(self, given: BackendInput) -> str:
-        from .emit import text_of
+        from .spec_source import text_of
 
         return text_of(given.program)
 

@@ -10,9 +10,9 @@ import os
 from netc.dsl.record import Record
 
 from ...ir.graph import Program
-from ..base import WrongOutput
-from .emit import text_of
-from .stored import StoredNames, content
+from ..backend import WrongOutput
+from .array_storage import StoredNames, content
+from .spec_source import text_of
 
 
 class SpecArtefact(Record):

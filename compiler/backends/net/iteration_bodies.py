@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 
 from ...ir.graph import Iteration
-from .tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps, Tree, changed, is_within
+from .spec_tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps, Tree, changed, is_within
 
 T = TypeVar("T")
 PLACE = "{}"

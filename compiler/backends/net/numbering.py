@@ -12,8 +12,24 @@ from typing import Any
 
 from netc.dsl.record import replace
 
-from .names import free
-from .tree import Activation, Body, Chain, Choice, Given, Group, IfFirst, InTraining, ListOf, Literal, Loop, Stage, Tree, changed, parts_of
+from .spec_tree import (
+    Activation,
+    Body,
+    Chain,
+    Choice,
+    Given,
+    Group,
+    IfFirst,
+    InTraining,
+    ListOf,
+    Literal,
+    Loop,
+    Stage,
+    Tree,
+    changed,
+    parts_of,
+)
+from .tensor_names import free
 
 _ORDINAL = re.compile(r"[a-z_]+[1-9][0-9]*")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from .loops import is_worth_it, unified
-from .tree import Chain, Choice, Given, Group, Literal, Loop, without_literals
+from .repeated_stages import is_worth_it, unified
+from .spec_tree import Chain, Choice, Given, Group, Literal, Loop, without_literals
 
 LONGEST_UNIT = 6
 """The most members that are looked for as what an iteration has several times."""

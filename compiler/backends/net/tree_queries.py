@@ -1,7 +1,7 @@
 """Questions about trees of pipelines: whether one is short, has parameters of its own, or may be continued.
 
-In: a tree, as tree.py defines them. Out: the answer, or the tree with one more stage. For `x -> dense 8 -> relu`, `count_stages` is 2, and
-`extend_chain` of `x -> dense 8` with `relu` writes the activation as an argument: `x -> dense 8 relu`.
+In: a tree, as spec_tree.py defines them. Out: the answer, or the tree with one more stage. For `x -> dense 8 -> relu`, `count_stages` is 2,
+and `extend_chain` of `x -> dense 8` with `relu` writes the activation as an argument: `x -> dense 8 relu`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .stages import as_activation
-from .tree import Binary, Chain, Declaration, Given, Group, Literal, Loop, Prefix, Ref, Scanned, SharedStage, Stage, TupleOf
+from .node_stages import as_activation
+from .spec_tree import Binary, Chain, Declaration, Given, Group, Literal, Loop, Prefix, Ref, Scanned, SharedStage, Stage, TupleOf
 
 LONGEST = 3
 """The number of stages that may be written inside of an operand or a tuple."""

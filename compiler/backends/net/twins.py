@@ -13,9 +13,9 @@ from copy import copy
 from netc.dsl.record import Record
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.parameter_of import ParameterOf
-from .stages import label_of
+from .node_stages import label_of
 
 Key = Callable[[Node], tuple[Hashable, Hashable]]
 """The first part is equal for nodes that are alike but for literals and inputs, and both for those that differ in inputs alone."""

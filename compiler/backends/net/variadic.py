@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...ir.graph import Node
-from .labels import counts_on, unlabelled
-from .tree import Assign, Body, Chain, Ref, Tree, TupleOf, changed, without_literals
+from .counted_labels import counts_on, unlabelled
+from .spec_tree import Assign, Body, Chain, Ref, Tree, TupleOf, changed, without_literals
 
 
 def with_one_tuple(body: Body) -> Body | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import Backend, BackendInput
+from ..backend import Backend, BackendInput
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
     from ...ir.graph import Program
-    from ...ops.base import Operator
-    from ..base import CheckShapes
-    from .model import GraphAndTensors
+    from ...ops.operator import Operator
+    from ..backend import CheckShapes
+    from .onnx_model import GraphAndTensors
     from .runtime import OnnxSession
     from .save import OnnxArtefact
 
@@ -34,12 +34,12 @@ class OnnxBackend(Backend):
         return self._made(given).whole()
 
     def _made(self, given: BackendInput) -> GraphAndTensors:
-        from .model import graph_and_tensors
+        from .onnx_model import graph_and_tensors
 
         return graph_and_tensors(given.program, given.arrays(), given.name, given.spec_hash, given.options)
 
     def text(self, given: BackendInput) -> str:
-        from .text import show
+        from .onnx_text import show
 
         return show(self._made(given))
 
@@ -49,18 +49,18 @@ class OnnxBackend(Backend):
         return OnnxArtefact(self._made(given), given.progress)
 
     def operator_target(self, operator: type[Operator]) -> str:
-        from .table import name_of
+        from .onnx_emitters import name_of
 
         return name_of(operator)
 
     def differences(self, operator: type[Operator]) -> tuple[str, ...]:
-        from . import differences
+        from . import kernel_differences
 
-        return differences.texts(operator)
+        return kernel_differences.texts(operator)
 
     def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        from .differences import USUAL, affected
-        from .failures import FEW_KERNELS
+        from .kernel_differences import USUAL, affected
+        from .runtime_failures import FEW_KERNELS
 
         found = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in held_types(program) else ()
         return (*found, *(_difference(about, names) for about, names in affected(program).items() if verbose or about != USUAL))

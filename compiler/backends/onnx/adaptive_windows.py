@@ -16,8 +16,8 @@ from netc.dsl.record import Record
 from ...dims import Dim, maximum
 from ...ir.types import BOOL, INT64
 from .antialias import Table
-from .expressions import TensorExpr, precise
-from .table import Site
+from .onnx_emitters import Site
+from .tensor_expressions import TensorExpr, precise
 from .writer import GraphWriter
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from ...ir.types import FLOAT64
-from .builder import BuilderNode, GraphBuilder
+from .onnx_builder import BuilderNode, GraphBuilder
 
 _POOLS = {"AveragePool", "MaxPool"}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.elements import Array
+from ...ir.numpy_types import Array
 from ...ir.types import DType
-from .elements import element_code, fill_tensor
 from .messages import AttributeProto, GraphProto, NodeProto, TensorProto
+from .onnx_types import element_code, fill_tensor
 
 
 def _tensor(array: Array) -> TensorProto:

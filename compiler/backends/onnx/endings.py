@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, inliner, shape_inference
 
-from .failures import of_runtime
+from .runtime_failures import of_runtime
 
 Shapes = Mapping[str, tuple[int, ...]]
 Sizes = tuple[int | None, ...]

@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto
 
-from ...ir.elements import Array, array_of, dtype_of, numpy_dtype
+from ...ir.numpy_types import Array, array_of, dtype_of, numpy_dtype
 from ...ir.ports import Port, Sizes, check_shape
 from ...ir.types import DTYPES, DType
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from ...dims import Dim
 from ...ir.types import INT64, Shape
-from ...ops.base import numel
-from .expressions import TensorExpr
+from ...ops.operator import numel
+from .tensor_expressions import TensorExpr
 
 _BITS = 6
 """The bits that are read of an exponent in a tensor. For exponents above 63, all powers but those of -1, 0 and 1 overflow."""

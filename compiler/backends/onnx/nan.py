@@ -11,7 +11,7 @@ from math import nan
 
 from ...dims import Dim
 from ...ir.types import BOOL, FLOAT32, INT64
-from .expressions import INT32, TensorExpr
+from .tensor_expressions import INT32, TensorExpr
 
 
 def isnan(x: TensorExpr) -> TensorExpr:

@@ -10,8 +10,8 @@ from math import inf
 
 from ...dims import Dim
 from ...ir.types import INT64
-from .expressions import TensorExpr
 from .nan import reduced
+from .tensor_expressions import TensorExpr
 
 
 def over(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, *, keepdims: bool = False) -> TensorExpr:

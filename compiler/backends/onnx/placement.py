@@ -13,7 +13,7 @@ from onnx import ModelProto
 
 from netc.dsl.record import Record
 
-from .devices import provider_of
+from .execution_providers import provider_of
 
 RECORDED = "session.record_ep_graph_assignment_info"
 """The option of a session that makes it record where its nodes are."""

@@ -13,12 +13,12 @@ import numpy as np
 
 from ...dims import Dim
 from ...ir.types import INT64
-from ...ops.base import numel
+from ...ops.operator import numel
 from ...ops.windows import Window
-from .expressions import TensorExpr, wide_integer
 from .nan import position, reduced
-from .table import Site
-from .unsupported import UnsupportedInOnnx
+from .onnx_emitters import Site
+from .tensor_expressions import TensorExpr, wide_integer
+from .unsupported_in_onnx import UnsupportedInOnnx
 
 
 def greatest(site: Site, matrices: Mapping[int, str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ...dims import Dim
 from ...ir.types import BOOL, INT64
-from .expressions import TensorExpr
+from .tensor_expressions import TensorExpr
 
 Parts = tuple[TensorExpr, ...]
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...ir.types import DType
-from ...ops.base import Operator
+from ...ops.operator import Operator
 from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...ops.recurrent_cell import GruCell, LstmCell, RnnCell
 from .attributes import attribute
-from .elements import element_code
 from .messages import GraphProto
-from .table import Site
+from .onnx_emitters import Site
+from .onnx_types import element_code
 
 Names = list[str]
 

@@ -16,13 +16,13 @@ from typing import Any, NoReturn
 import onnxruntime
 from onnx import ModelProto, load
 
-from ...ir.elements import Array
+from ...ir.numpy_types import Array
 from ...ir.ports import Port, shape_fits
-from .devices import DeviceUnavailable, check_used, providers
 from .endings import ends
-from .failures import RunFailed, of_runtime, run_failure
+from .execution_providers import DeviceUnavailable, check_used, providers
 from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
 from .placement import RECORDED, Placement, placement
+from .runtime_failures import RunFailed, of_runtime, run_failure
 from .save import OnnxArtefact, of_proto
 
 _IN_MEMORY = 1 << 26

@@ -18,19 +18,19 @@ from zlib import crc32
 
 from netc.dsl.record import Record
 
-from ...ir.elements import Array
-from ...weights.numbers import Empty, contiguous
-from ...weights.room import check_disk, check_memory
-from ...weights.rooms import Rooms
-from ...weights.stored import StoredTensor
-from ..base import WrongOutput
+from ...ir.numpy_types import Array
+from ...weights.buffer_pool import Rooms
+from ...weights.chunked_arrays import Empty, contiguous
+from ...weights.free_space import check_disk, check_memory
+from ...weights.lazy_tensors import StoredTensor
+from ..backend import WrongOutput
 from .ahead import MOST_AT_ONCE, ahead
+from .byte_stream import Chunk, Message, Piece, contents, inside, outside
 from .direct import DirectFile
-from .elements import element_code, element_name
 from .messages import ModelProto, TensorProto
-from .model import GraphAndTensors
-from .quantising.products import Product, products
-from .stream import Chunk, Message, Piece, contents, inside, outside
+from .onnx_model import GraphAndTensors
+from .onnx_types import element_code, element_name
+from .quantizing.products import Product, products
 
 LARGEST = 2_000_000_000
 """Bytes of initialisers that fit into one file, with room for the nodes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, log, nan, pi
 
-from .expressions import TensorExpr
+from .tensor_expressions import TensorExpr
 
 _ERFC = (
     0.17087277,

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...dims import Dim
 from ...ir.types import INT64
-from .expressions import FLOAT64, TensorExpr
+from .tensor_expressions import FLOAT64, TensorExpr
 
 
 def conjugate(x: TensorExpr) -> TensorExpr:

@@ -12,8 +12,8 @@ import numpy as np
 from ...dims import Dim
 from ...ir.types import INT64
 from ...ops.windows import Window
-from .expressions import TensorExpr
-from .table import Site
+from .onnx_emitters import Site
+from .tensor_expressions import TensorExpr
 
 
 class Slide:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...ir.graph import CallNode
-from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
-from .code.expressions import Code, SliceCode, Subscript, TupleCode
-from .code.tree import NameCode, Starred
+from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
+from .code.class_tree import NameCode, Starred
+from .code.python_expressions import Code, SliceCode, Subscript, TupleCode
 
 
 class TensorCodes:

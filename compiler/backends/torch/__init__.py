@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import Backend, BackendInput
+from ..backend import Backend, BackendInput
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ...ops.base import Operator
+    from ...ops.operator import Operator
 
 
 class TorchBackend(Backend):
@@ -21,20 +21,20 @@ class TorchBackend(Backend):
     suffix = ".py"
 
     def text(self, given: BackendInput) -> str:
-        from .emit import source
+        from .torch_source import source
 
         return source(given.program, given.name)
 
     def operator_target(self, operator: type[Operator]) -> str:
-        from . import ops, table
+        from . import ops, torch_emitters
 
         assert ops, "importing the package fills the tables"
-        return table.NAMES.get(operator, "")
+        return torch_emitters.NAMES.get(operator, "")
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
-        from ...analysis.parameters import parameters
-        from ...weights.room import check_memory
+        from ...analysis.state_dict import parameters
+        from ...weights.free_space import check_memory
         from .live.module import filled, fresh
 
         own = [info for info in parameters(given.program).values() if info.tied_to is None]

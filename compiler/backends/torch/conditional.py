@@ -11,14 +11,14 @@ from itertools import groupby
 
 from netc.dsl.record import replace
 
-from ..python.code.expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
-from ..python.code.tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starred
-from ..python.naming import unique
-from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
-from ..python.printing.loops import MemberLoop, looped
-from ..python.printing.printer import doc, text
+from ..python.code.class_tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starred
+from ..python.code.python_expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
+from ..python.identifiers import unique
+from ..python.printing.line_layout import STEP, Doc, LayoutBracket, statement
+from ..python.printing.member_loops import MemberLoop, looped
+from ..python.printing.python_printer import doc, text
 from ..python.printing.repeats import unrolled
-from .initialise import Drawing, bare
+from .initialize_weights import Drawing, bare
 
 
 def branches(test: Code, then: list[str], otherwise: list[str], depth: int) -> list[str]:

@@ -11,18 +11,18 @@ from itertools import groupby
 
 from netc.dsl.record import replace
 
-from ...ir.origins import plain
 from ...ir.tests import Key
+from ...ir.traced_ints import plain
+from ..python.code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
-from ..python.code.expressions import AttributeCode, Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
-from ..python.code.tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
-from ..python.naming import RESERVED, unique
-from ..python.printing.layout import STEP, Doc, LayoutBracket, statement
-from ..python.printing.printer import doc, literal
+from ..python.code.python_expressions import AttributeCode, Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
+from ..python.identifiers import RESERVED, unique
+from ..python.printing.line_layout import STEP, Doc, LayoutBracket, statement
+from ..python.printing.python_printer import doc, literal
 from .conditional import branches, built
-from .framework import TORCH
-from .initialise import Drawing, bare, rule_lines
+from .initialize_weights import Drawing, bare, rule_lines
 from .member_access import REGISTRY, Access
+from .torch_framework import TORCH
 
 
 def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:

@@ -13,14 +13,14 @@ from typing import Any
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import Graph, OpNode
-from ...ir.origins import has_origin
+from ...ir.traced_ints import has_origin
 from ...ir.walk import route
-from ...ops.base import Init, ParameterSpec
-from ...ops.initialisers import INITIALISERS
+from ...ops.initializers import INITIALISERS
+from ...ops.operator import Init, ParameterSpec
+from ..python.code.class_tree import InitialisedCode, NewModule
 from ..python.code.classes import ModuleRule
-from ..python.code.expressions import AttributeCode, CallCode, Code, Lit, Subscript, call, keywords
-from ..python.code.tree import InitialisedCode, NewModule
-from ..python.operators import Modules
+from ..python.code.python_expressions import AttributeCode, CallCode, Code, Lit, Subscript, call, keywords
+from ..python.operator_calls import Modules
 
 
 def drawn(init: Init, tensor: Code) -> Code:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+from ..python.code.class_tree import MemberRef, NameCode
 from ..python.code.classes import ClassBody, How, Member
-from ..python.code.tree import MemberRef, NameCode
-from ..python.printing.printer import doc, literal
-from .framework import TORCH, submodule
+from ..python.printing.python_printer import doc, literal
+from .torch_framework import TORCH, submodule
 
 REGISTRY: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
 

@@ -11,16 +11,16 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import show
+from ...ir.graph_values import Value
 from ...ir.types import TYPE_ALIASES
-from ...ir.values import Value
-from ...ops.base import Arg, Operator
-from ...ops.initialisers import ALIASES, INIT, INITIALISERS
+from ...ops.initializers import ALIASES, INIT, INITIALISERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
+from ...ops.operator import Arg, Operator
+from ..scopes.compile_time_values import Flow, OperatorRef, TensorTuple, tensors
 from ..scopes.scope import BlockDef, Scope
-from ..scopes.show import show_value
-from ..scopes.values import Flow, OperatorRef, TensorTuple, tensors
+from ..scopes.value_text import show_value
 from .argument_edits import Hint, moved_last, removed, rewritten, strip_brackets
-from .parameters import extra_argument_hint, is_activation
+from .block_arguments import extra_argument_hint, is_activation
 from .tensor_arguments import pipeline_text, tensor_hint
 
 

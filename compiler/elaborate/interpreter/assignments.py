@@ -9,16 +9,14 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 
-from ...errors.names import BoundTwice, ReservedName, TwoRests, WrongUnpacking
+from ...errors.binding_errors import BoundTwice, ReservedName, TwoRests, WrongUnpacking
 from ...ir.graph import CallNode, OpNode
+from ...ir.graph_values import TupleSlice, Value, as_list, flat
 from ...ir.types import BATCH
-from ...ir.values import TupleSlice, Value, as_list, flat
 from ..index import Recorder
-from ..limits import check_tuple
+from ..resource_limits import check_tuple
 from ..scopes.body_tensors import name_tensor, name_tuple
-from ..scopes.failures import AlreadyReported, Failure
-from ..scopes.scope import UNNEEDED, Binding, Entity, Scope
-from ..scopes.values import (
+from ..scopes.compile_time_values import (
     UNKNOWN,
     Flow,
     TensorTuple,
@@ -32,7 +30,9 @@ from ..scopes.values import (
     same_in_both,
     tensors,
 )
-from .base import Interpreter, Part
+from ..scopes.early_exits import AlreadyReported, Failure
+from ..scopes.scope import UNNEEDED, Binding, Entity, Scope
+from .evaluator_protocol import Interpreter, Part
 from .pipelines import Pipelines
 
 

@@ -12,10 +12,10 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...errors.arguments import ArgumentTwice, WrongTensors
-from ...ir.values import Parts, Value, flat
-from ..scopes.failures import Failure
-from ..scopes.values import Flow, TensorTuple, divide, flow_of
+from ...errors.argument_errors import ArgumentTwice, WrongTensors
+from ...ir.graph_values import Parts, Value, flat
+from ..scopes.compile_time_values import Flow, TensorTuple, divide, flow_of
+from ..scopes.early_exits import Failure
 
 
 class BlockTensors(Record):

@@ -10,15 +10,15 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 
-from ...errors.arguments import NotForTensors
-from ...errors.names import NotATensor
-from ...ir.values import Value
+from ...errors.argument_errors import NotForTensors
+from ...errors.binding_errors import NotATensor
+from ...ir.graph_values import Value
 from ..builtins import NOT_FINITE, OF_TENSORS
-from ..scopes.failures import Failure
+from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
+from ..scopes.early_exits import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
-from ..scopes.values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
 from .argument_edits import Hint, strip_brackets
-from .base import Interpreter, Part
+from .evaluator_protocol import Interpreter, Part
 from .stage_parameters import StageParameters, is_parameter
 from .tensor_arithmetic import infix, prefix
 

@@ -11,16 +11,16 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
-from ...ir.origins import has_origin, moved, origin_key
+from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.traced_ints import has_origin, moved, origin_key
 from ...ir.types import TensorType
-from ...ir.values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
-from ...ops.base import Operator, ParameterSpec
+from ...ops.operator import Operator, ParameterSpec
+from ..elaboration_session import ElaborationSession
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
 from ..scopes.memo import Entry
 from ..scopes.scope import GraphFrame, Scope, SharedDef
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
-from ..session import ElaborationSession
-from .parameters import BoundParameters
-from .shared import check_shared, specs_within
+from .block_arguments import BoundParameters
+from .shared_stages import check_shared, specs_within
 from .tuple_sums import summed
 
 

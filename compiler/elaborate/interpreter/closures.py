@@ -13,22 +13,22 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.source import Span
 
-from ...errors.arguments import ArgumentTwice
-from ...errors.names import NotAStage
-from ...ir.values import Value
-from ...ops.base import Operator
+from ...errors.argument_errors import ArgumentTwice
+from ...errors.binding_errors import NotAStage
+from ...ir.graph_values import Value
 from ...ops.kinds import Kind
-from ..limits import check_closure, stages_within
+from ...ops.operator import Operator
 from ..names.name_errors import unbound
-from ..scopes.failures import Failure
+from ..resource_limits import check_closure, stages_within
+from ..scopes.compile_time_values import ConstExpr, OperatorRef, TensorTuple, TrailingActivation
+from ..scopes.early_exits import Failure
 from ..scopes.scope import BlockDef, Scope, StageClosure
-from ..scopes.show import show_value
-from ..scopes.values import ConstExpr, OperatorRef, TensorTuple, TrailingActivation
-from .arguments import Arguments
-from .base import Interpreter, Part
-from .expressions import Expressions
-from .functions import Functions
-from .parameters import is_activation, match_arguments
+from ..scopes.value_text import show_value
+from .block_arguments import is_activation, match_arguments
+from .compile_time_expressions import Expressions
+from .compile_time_functions import Functions
+from .evaluator_protocol import Interpreter, Part
+from .stage_arguments import Arguments
 
 
 class Closures(Part):

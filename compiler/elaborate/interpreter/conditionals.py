@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ...errors.names import NoIn
+from ...errors.binding_errors import NoIn
 from ...ir.graph import OpNode, SharedModule
+from ...ir.graph_values import Parts, Value, flat
 from ...ir.tests import Choice, every
-from ...ir.values import Parts, Value, flat
 from ...ir.walk import around
 from ...ops.mode import ByMode
-from ..scopes.failures import Failure
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, flow_of, joined, leading, main_result, parts_of
+from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, TensorTuple, flow_of, joined, leading, main_result, parts_of
-from .base import Interpreter, Part
-from .bodies import BodySyntax, elaborate_body
+from .body_graphs import BodySyntax, elaborate_body
 from .calls import emit_call
-from .conditions import condition
-from .element_types import type_for
-from .expressions import Expressions
+from .compile_time_expressions import Expressions
+from .evaluator_protocol import Interpreter, Part
+from .if_conditions import condition
+from .model_element_types import type_for
 
 TRAINING = "training"
 

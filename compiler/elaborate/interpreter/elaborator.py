@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING, Any, cast
 from netc.dsl import ast
 
 from ...ir.graph import SharedModule
+from ..elaboration_session import ElaborationSession
+from ..scopes.compile_time_values import Flow, Operand, TrailingActivation
 from ..scopes.scope import Scope, StageClosure
-from ..scopes.values import Flow, Operand, TrailingActivation
-from ..session import ElaborationSession
-from .arguments import Arguments
 from .assignments import Assignments
-from .blocks import Blocks
+from .block_arguments import Parameters
+from .block_stages import Blocks
+from .body_statements import Statements
 from .call_syntax import CallSyntax
-from .checks import ShapeChecks
 from .closures import Closures
+from .compile_time_expressions import Expressions
+from .compile_time_functions import Functions
+from .compile_time_loops import Loops
 from .conditionals import Conditionals
-from .expressions import Expressions
-from .functions import Functions
 from .groups import Groups
-from .inputs import InputDeclarations
+from .input_statements import InputDeclarations
 from .layer_parameters import LayerParameters
-from .loops import Loops
 from .named_tensors import NamedTensors
 from .operands import Operands
-from .operators import OperatorStages
-from .parameters import Parameters
-from .patterns import Patterns
+from .operator_stages import OperatorStages
 from .pipelines import Pipelines
-from .shared import SharedStages
+from .shape_checks import ShapeChecks
+from .shape_patterns import Patterns
+from .shared_stages import SharedStages
+from .stage_arguments import Arguments
+from .stage_dispatch import Stages
 from .stage_labels import StageLabels
 from .stage_parameters import StageParameters
-from .stages import Stages
-from .statements import Statements
 
 if TYPE_CHECKING:
-    from .constants import Constants
-    from .scans import Scans
+    from .param_and_table import Constants
+    from .scan_stages import Scans
 
 
 class Elaborator:
@@ -62,12 +62,12 @@ class Elaborator:
         shared = SharedStages(self, labels)
 
         def constants() -> Constants:
-            from .constants import Constants
+            from .param_and_table import Constants
 
             return Constants(self, self.expressions, arguments, labels)
 
         def scans() -> Scans:
-            from .scans import Scans
+            from .scan_stages import Scans
 
             return Scans(self, pipelines, arguments)
 

@@ -15,9 +15,9 @@ from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
-from ...errors.names import UnknownStage
-from ...ops.base import Operator
-from ..scopes.failures import AlreadyReported, Failure, changes
+from ...errors.binding_errors import UnknownStage
+from ...ops.operator import Operator
+from ..scopes.early_exits import AlreadyReported, Failure, changes
 from .argument_edits import unbracketed
 
 Bind = Callable[[type[Operator], ast.Apply], object]

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 from netc.dsl import ast
 
-from ...errors.parameters import NothingToFreeze
+from ...errors.parameter_errors import NothingToFreeze
 from ...ir.graph import Node, OpNode
-from ...ops.base import Operator
-from ..scopes.failures import Failure
+from ...ops.operator import Operator
+from ..scopes.early_exits import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef
 
 TRAINABLE = "trainable"

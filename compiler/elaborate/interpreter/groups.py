@@ -8,19 +8,19 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 
-from ...errors.arguments import ArgumentTwice, UnknownArgument
+from ...errors.argument_errors import ArgumentTwice, UnknownArgument
 from ...ir.graph import SharedModule
-from ..limits import check_tuple
-from ..scopes.failures import Failure
+from ..resource_limits import check_tuple
+from ..scopes.compile_time_values import UNKNOWN, Flow, Operand, TensorTuple, main_result, parts_of
+from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import UNKNOWN, Flow, Operand, TensorTuple, main_result, parts_of
-from .arguments import Arguments
-from .base import Interpreter, Part
-from .bodies import BodySyntax, elaborate_body, warn_unused_input
+from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
 from .conditionals import Conditionals
+from .evaluator_protocol import Interpreter, Part
 from .freezing import TRAINABLE, freezing
 from .pipelines import Pipelines
+from .stage_arguments import Arguments
 from .stage_labels import StageLabels
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from netc.dsl.record import replace
 
-from ...errors.base import STAGE, Location, Problem, argument
 from ...errors.dense import DenseAfterSpatial
-from ...errors.habits import BatchTakenForChannels, ChannelsLast, ChannelsWrittenFirst, looks_batched, looks_channels_last
-from ...errors.operators import KernelTooLarge
+from ...errors.habit_errors import BatchTakenForChannels, ChannelsLast, ChannelsWrittenFirst, looks_batched, looks_channels_last
+from ...errors.operator_errors import KernelTooLarge
+from ...errors.problem import STAGE, Location, Problem, argument
+from ...ir.graph_values import Value
 from ...ir.types import TensorType
-from ...ir.values import Value
-from ...ops.base import Operator
+from ...ops.operator import Operator
 from ..scopes.scope import GraphFrame
 
 _SQUARE = re.compile(r"\binput\s+([0-9]{1,9})x\1\b(?!x)")

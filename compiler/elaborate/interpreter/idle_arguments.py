@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ...errors.arguments import WithoutEffect
+from ...errors.argument_errors import WithoutEffect
 from ...ops.argument import Arg, Idle
-from ...ops.base import Operator, OpInputs
+from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
-from ..scopes.failures import Failure
+from ..scopes.early_exits import Failure
 from .argument_edits import removed
 
 _LITERALS = (ast.NumberLiteral, ast.Boolean, ast.String, ast.Dims)

@@ -11,19 +11,19 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ...errors.parameters import NoParameterToRead
-from ...errors.values import FunctionTakes
-from ...ir.values import Value
-from ...ops.base import Operator, OperatorError, ParameterSpec
+from ...errors.parameter_errors import NoParameterToRead
+from ...errors.value_errors import FunctionTakes
+from ...ir.graph_values import Value
+from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ..builtins import HAS_PARAMETER, PARAMETER_SHAPE, check_count
-from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.compile_time_values import OperatorRef, TensorTuple, Unknown, tensors
+from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope, StageClosure
-from ..scopes.show import show_value
-from ..scopes.values import OperatorRef, TensorTuple, Unknown, tensors
-from .arguments import Arguments
-from .base import Interpreter, Part
+from ..scopes.value_text import show_value
 from .closures import Closures
+from .evaluator_protocol import Interpreter, Part
 from .nodes import locate_problem
+from .stage_arguments import Arguments
 
 _WANTED = "an operator, perhaps with arguments in parentheses, a tensor, and the name of a parameter"
 

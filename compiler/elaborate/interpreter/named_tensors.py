@@ -9,17 +9,17 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ...errors.arguments import ArgumentTwice, WrongTensors
-from ...errors.names import NotATensor, TensorNotGiven
-from ...ir.values import Parts, flat
-from ...ops.base import Operator
-from ..scopes.failures import AlreadyReported, Failure
+from ...errors.argument_errors import ArgumentTwice, WrongTensors
+from ...errors.binding_errors import NotATensor, TensorNotGiven
+from ...ir.graph_values import Parts, flat
+from ...ops.operator import Operator
+from ..scopes.compile_time_values import CONST_TYPES, Absent, parts_of
+from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
-from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, Absent, parts_of
-from .base import Interpreter, Part
+from ..scopes.value_text import show_value
 from .block_tensors import declared
 from .call_syntax import CallSyntax, has_tensor
+from .evaluator_protocol import Interpreter, Part
 
 Named = dict[str, Parts]
 

@@ -9,24 +9,24 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...dims import SymDim, symbols
-from ...errors.arguments import WrongTensors
-from ...errors.base import STAGE, Location, Problem
-from ...errors.parameters import SymbolicParameter
+from ...errors.argument_errors import WrongTensors
+from ...errors.parameter_errors import SymbolicParameter
+from ...errors.problem import STAGE, Location, Problem
 from ...ir.graph import OpNode, SharedModule
+from ...ir.graph_values import Value
 from ...ir.types import FLOAT32, UNNAMED_INPUT, TensorType, show_shape
-from ...ir.values import Value
-from ...ops.base import Operator, OperatorError, ParameterSpec
+from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
+from ..elaboration_session import ElaborationSession
 from ..inferences import Inferred
-from ..limits import check_tensor, size_of_value
-from ..scopes.failures import Failure
+from ..resource_limits import check_tensor, size_of_value
+from ..scopes.compile_time_values import Flow, TensorTuple
+from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame
-from ..scopes.values import Flow, TensorTuple
-from ..session import ElaborationSession
-from .element_types import makes_weak, seen_types
 from .habits_of_shapes import explained, warnings
-from .shared import check_shared
-from .sources import source_of
+from .input_sources import source_of
+from .model_element_types import makes_weak, seen_types
+from .shared_stages import check_shared
 
 Locate = Callable[[Location], Span]
 

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING, cast
 
 from netc.dsl import ast
 
-from ...errors.names import NoIn, TensorNotGiven, UnknownName
-from ...errors.structure import InputScaled
-from ...errors.values import BadListIndex, NotANumber
-from ...ir.values import Value
-from ...ops.base import Operator
+from ...errors.binding_errors import NoIn, TensorNotGiven, UnknownName
+from ...errors.structure_errors import InputScaled
+from ...errors.value_errors import BadListIndex, NotANumber
+from ...ir.graph_values import Value
+from ...ops.operator import Operator
 from ..builtins import BUILTINS, CONSTANTS, NOT_FINITE
 from ..names.name_errors import hint_in_training
-from ..scopes.failures import Failure
+from ..scopes.compile_time_values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
+from ..scopes.early_exits import Failure
 from ..scopes.scope import Binding, BlockDef, FnDef, Scope
-from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
-from .base import Interpreter, Part
+from ..scopes.value_text import show_value
+from .block_arguments import extra_argument_hint, surplus_argument
 from .block_tensors import declared
 from .call_syntax import CallSyntax, makes_tensors, on_tensors
+from .compile_time_functions import Functions
 from .conditionals import Conditionals
-from .functions import Functions
+from .evaluator_protocol import Interpreter, Part
 from .groups import Groups
-from .inputs import InputDeclarations
-from .parameters import extra_argument_hint, surplus_argument
+from .input_statements import InputDeclarations
 from .pipelines import Pipelines
+from .stage_dispatch import Stages
 from .stage_parameters import StageParameters
-from .stages import Stages
 from .tensor_arithmetic import infix, prefix
 
 if TYPE_CHECKING:
-    from .constants import Constants
+    from .param_and_table import Constants
 
 
 class Operands(Part):

@@ -9,14 +9,14 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
-from ...errors.names import NotATensor
-from ...ir.values import Value
-from ..scopes.failures import Failure
+from ...errors.binding_errors import NotATensor
+from ...ir.graph_values import Value
+from ..scopes.compile_time_values import CONST_TYPES, Flow, Operand, differs, same_in_both
+from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope, trace_of
-from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, Flow, Operand, differs, same_in_both
-from .base import Interpreter, Part
-from .inputs import InputDeclarations
+from ..scopes.value_text import show_value
+from .evaluator_protocol import Interpreter, Part
+from .input_statements import InputDeclarations
 
 
 class Pipelines(Part):

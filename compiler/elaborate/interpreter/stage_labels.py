@@ -8,13 +8,13 @@ from netc.dsl import ast
 from netc.dsl.source import Span
 from netc.dsl.tree_walk import mentions
 
-from ...errors.labels import NO_LEVEL, TAKEN_LABELS, BadLabel
-from ...errors.limits import TooMuchNesting
-from ..limits import MAX_NESTING, check_string
-from ..scopes.failures import AlreadyReported, Failure
+from ...errors.label_errors import NO_LEVEL, TAKEN_LABELS, BadLabel
+from ...errors.limit_errors import TooMuchNesting
+from ..resource_limits import MAX_NESTING, check_string
+from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.show import show_value
-from .base import Part
+from ..scopes.value_text import show_value
+from .evaluator_protocol import Part
 
 
 class StageLabels(Part):

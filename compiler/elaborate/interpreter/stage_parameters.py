@@ -9,20 +9,20 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import near
 
-from ...errors.parameters import NoParameterToRead, NotUsedBefore
+from ...errors.parameter_errors import NoParameterToRead, NotUsedBefore
 from ...ir.graph import CallNode, Node, SharedModule
-from ...ir.origins import moved, plain
+from ...ir.graph_values import Value
+from ...ir.traced_ints import moved, plain
 from ...ir.types import DType, Shape
-from ...ir.values import Value
 from ...ir.walk import route
 from ...ops.parameter_of import ParameterOf
-from ..scopes.failures import AlreadyReported, Failure
+from ..scopes.compile_time_values import Flow
+from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
-from ..scopes.values import Flow
-from .base import Part
-from .expressions import attribute_of
+from .compile_time_expressions import attribute_of
+from .evaluator_protocol import Part
 from .nodes import NodeText, add_operator
-from .shared import specs_within
+from .shared_stages import specs_within
 
 OF_TENSORS = ("shape", "rank", "channels", "features", "dtype")
 """The attributes that tensors have: they are never parameters."""

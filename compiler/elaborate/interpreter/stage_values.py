@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from netc.dsl import ast
 
 from ...ir.graph import Graph, OpNode
-from ...ir.stages import StageParameter
+from ...ir.parameter_stages import StageParameter
 from ...ir.walk import around
-from ...ops.base import Operator
+from ...ops.operator import Operator
+from ..elaboration_session import ElaborationSession
+from ..scopes.compile_time_values import OperatorRef
 from ..scopes.scope import Scope, StageClosure
-from ..scopes.values import OperatorRef
-from ..session import ElaborationSession
 
 _NOTHING = nullcontext()
 

@@ -14,12 +14,12 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...errors.values import PipelineAsValue, TensorAsValue
-from ...ir.values import Value
-from ...ops.base import Arg, Operator
-from ..scopes.failures import Failure
+from ...errors.value_errors import PipelineAsValue, TensorAsValue
+from ...ir.graph_values import Value
+from ...ops.operator import Arg, Operator
+from ..scopes.compile_time_values import TensorTuple
+from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.values import TensorTuple
 from .argument_edits import Hint
 
 

@@ -12,19 +12,19 @@ from netc.dsl.source import Span
 
 from ...dims import SymDim
 from ...errors.arithmetic import BadNumber
-from ...errors.base import Location, Problem
-from ...errors.operators import BadArgument
-from ...errors.values import BadOperand
-from ...ir.values import Value
-from ...ops.base import Operator
+from ...errors.operator_errors import BadArgument
+from ...errors.problem import Location, Problem
+from ...errors.value_errors import BadOperand
+from ...ir.graph_values import Value
 from ...ops.families import PREFIXES, SYMBOLS
-from ..arithmetic import binary, negate, symbol_span
-from ..limits import check_number
-from ..scopes.failures import Failure
+from ...ops.operator import Operator
+from ..elaboration_session import ElaborationSession
+from ..resource_limits import check_number
+from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, Flow, Operand, TensorTuple, Unknown, tensors
+from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.show import show_value
-from ..scopes.values import CONST_TYPES, UNKNOWN, Flow, Operand, TensorTuple, Unknown, tensors
-from ..session import ElaborationSession
+from ..scopes.value_text import show_value
+from ..value_arithmetic import binary, negate, symbol_span
 from .nodes import Locate, NodeText, add_operator
 
 _SCALARS = (int, float, SymDim)

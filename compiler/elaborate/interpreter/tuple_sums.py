@@ -8,9 +8,9 @@ that differ in the length of a tuple have the same formulas.
 from __future__ import annotations
 
 from ...dims import Dim
-from ...ir.origins import Origin, is_integer
-from ...ir.reals import named
-from ...ir.values import JoinedTuple, Part, Parts, Value, ValueTuple
+from ...ir.graph_values import JoinedTuple, Part, Parts, Value, ValueTuple
+from ...ir.traced_floats import named
+from ...ir.traced_ints import Origin, is_integer
 from ..scopes.scope import GraphFrame
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ...errors.structure import IterationMismatch
-from ..scopes.failures import Failure
-from ..scopes.show import show_value
+from ...errors.structure_errors import IterationMismatch
+from ..scopes.early_exits import Failure
+from ..scopes.value_text import show_value
 
 
 def unpack(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any]]:

@@ -13,15 +13,15 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.habits import HABITS
 from netc.dsl.source import Span
 
-from ...errors.base import Advice
-from ...errors.names import NotAStage, UnknownName, UnknownStage
-from ...ir.values import Value
-from ...ops.base import Operator
+from ...errors.binding_errors import NotAStage, UnknownName, UnknownStage
+from ...errors.problem import Advice
+from ...ir.graph_values import Value
+from ...ops.operator import Operator
 from ..builtins import BUILTINS
-from ..scopes.failures import AlreadyReported, Failure
+from ..elaboration_session import ElaborationSession
+from ..scopes.compile_time_values import TensorTuple
+from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Binding, FnDef, Scope
-from ..scopes.values import TensorTuple
-from ..session import ElaborationSession
 from .tensor_forms import form_edit, tensor_form
 
 

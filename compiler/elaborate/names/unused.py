@@ -14,9 +14,9 @@ from netc.dsl.source import Span
 from ...binding.file_names import FileNames
 from ...binding.item_binder import ItemNames
 from ...binding.name_scopes import Definition, NameScope
-from ...errors.base import Problem
-from ...errors.names import UnusedName, UnusedResult
-from ...ir.training import LOSS
+from ...errors.binding_errors import UnusedName, UnusedResult
+from ...errors.problem import Problem
+from ...ir.training_program import LOSS
 from .setting_words import mistaken
 
 _WORDS: dict[type[ast.Node], str] = {

@@ -11,8 +11,8 @@ from itertools import count
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph_values import Value
 from ...ir.types import DType
-from ...ir.values import Value
 from ...ops.shape import Cast
 
 

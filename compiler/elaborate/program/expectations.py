@@ -9,17 +9,17 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ...analysis.parameters import count, parameters
-from ...errors.checks import ExpectFailed, UnknownOutput
-from ...errors.names import UnknownName
-from ...errors.structure import ExpectSkipped
+from ...analysis.state_dict import count, parameters
+from ...errors.assertion_errors import ExpectFailed, UnknownOutput
+from ...errors.binding_errors import UnknownName
+from ...errors.structure_errors import ExpectSkipped
 from ...ir.graph import Program
-from ...ir.origins import plain
+from ...ir.traced_ints import plain
 from ..interpreter.elaborator import Elaborator
-from ..scopes.failures import Failure
+from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.show import show_value
-from .selection import EXPECTS, SelectedModel
+from ..scopes.value_text import show_value
+from .model_selection import EXPECTS, SelectedModel
 
 FLOPS = "flops"
 
@@ -36,7 +36,7 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
     inner = Scope(scope, scope.frame)
     measured: dict[str, Any] = {"params": plain(count(parameters(program)))}
     if any(FLOPS in expect.span.text for expect in expects):  # it takes longer than all the rest
-        from ...analysis.cost import summary
+        from ...analysis.model_cost import summary
 
         measured[FLOPS] = plain(summary(program).totals.flops)
     for name, value in measured.items():

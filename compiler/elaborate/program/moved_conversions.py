@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph_values import Value
 from ...ir.replacing import set_inputs, substitute
 from ...ir.types import BOOL, DType
-from ...ir.values import Value
-from ...ops.base import Operator
 from ...ops.constants import TableOperator
 from ...ops.indexing import OneHot
+from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from .casts import Casts

@@ -12,16 +12,16 @@ from netc.dsl.source import SourceFile, Span
 
 from ...binding.declarations import declared_names
 from ...binding.section_names import UNNAMED, section_name, sections_of
-from ...errors.limits import Recursion, TooMuchNesting
-from ...errors.names import BoundTwice
-from ...errors.structure import UnknownModel
-from ...errors.training import NoSection, NoTrainedModel, SectionOfNoModel
-from ..limits import MAX_DEPTH
-from ..scopes.failures import Failure
-from ..session import ElaborationSession
-from .definitions import Definitions
-from .options import option_span
-from .selection import SelectedModel, select
+from ...errors.binding_errors import BoundTwice
+from ...errors.limit_errors import Recursion, TooMuchNesting
+from ...errors.structure_errors import UnknownModel
+from ...errors.training_errors import NoSection, NoTrainedModel, SectionOfNoModel
+from ..elaboration_session import ElaborationSession
+from ..resource_limits import MAX_DEPTH
+from ..scopes.early_exits import Failure
+from .file_definitions import Definitions
+from .model_selection import SelectedModel, select
+from .option_origin import option_span
 
 LENGTHS = ("epochs", "steps")
 """Settings that say the same, so that each of them replaces the other."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...binding.dimension_names import inputs_of
-from ...errors.habits import BatchSizeWritten
-from ...ir.flat import FlatGraph
+from ...errors.habit_errors import BatchSizeWritten
+from ...ir.flat_graph import FlatGraph
 from ...ir.graph import Graph, OpNode
-from ...ir.values import Value
-from ..session import ElaborationSession
+from ...ir.graph_values import Value
+from ..elaboration_session import ElaborationSession
 
 _USUAL = (16, 32, 64, 128, 256, 512)
 _MOST = 1000

@@ -6,10 +6,10 @@ with its name set. Always: a name that the body has already given stays.
 
 from __future__ import annotations
 
-from ...ir.origins import Origin, TracedInt
-from ...ir.reals import named
-from ...ir.values import TupleSlice, Value
-from .values import TensorTuple
+from ...ir.graph_values import TupleSlice, Value
+from ...ir.traced_floats import named
+from ...ir.traced_ints import Origin, TracedInt
+from .compile_time_values import TensorTuple
 
 
 def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from netc.dsl.record import Record
 
 from ...ir.graph import Graph
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from .pass_through import CallSignature
 from .scope import Scope, token
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 from ...ir.graph import Graph, OpNode
-from ...ir.values import ReturnedTuple, TupleSlice, ValueTuple, flat
+from ...ir.graph_values import ReturnedTuple, TupleSlice, ValueTuple, flat
 
 
 class CallSignature(Record):

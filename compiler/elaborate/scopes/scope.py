@@ -19,27 +19,16 @@ from netc.dsl.source import Span
 
 from ...binding.declarations import declared_names
 from ...dims import SymDim
-from ...errors.names import BoundTwice
+from ...errors.binding_errors import BoundTwice
 from ...ir.graph import Graph, SharedModule
-from ...ir.origins import TracedInt, has_origin, origin_key, origin_of
-from ...ir.values import Parts, TupleSlice, Value, ValueTuple
-from ...ops.base import strict_key
+from ...ir.graph_values import Parts, TupleSlice, Value, ValueTuple
+from ...ir.traced_ints import TracedInt, has_origin, origin_key, origin_of
+from ...ops.operator import strict_key
 from .body_tensors import copied, with_named_sizes
-from .failures import Failure
-from .labels import LabelAllocator
+from .compile_time_values import Absent, Const, ConstExpr, Flow, OperatorRef, TensorTuple, TrailingActivation, leading, parts_of, tensors
+from .early_exits import Failure
+from .label_scope import LabelAllocator
 from .ties import PendingNorms, PendingTie
-from .values import (
-    Absent,
-    Const,
-    ConstExpr,
-    Flow,
-    OperatorRef,
-    TensorTuple,
-    TrailingActivation,
-    leading,
-    parts_of,
-    tensors,
-)
 
 UNNEEDED = "_"
 """The name for unneeded values, which may be bound any number of times."""

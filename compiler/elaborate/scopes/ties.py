@@ -9,13 +9,13 @@ from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...errors.parameters import NoNorms, NormsMismatch, TieMismatch, TieTarget
-from ...errors.values import NotANumber
+from ...errors.parameter_errors import NoNorms, NormsMismatch, TieMismatch, TieTarget
+from ...errors.value_errors import NotANumber
 from ...ir.graph import CallNode, Graph, Node, OpNode, Tie
 from ...ir.types import show_shape
 from ...ir.walk import join, route
 from ...ops.constants import ParamOperator
-from .failures import Failure
+from .early_exits import Failure
 
 WEIGHT = ".weight"
 

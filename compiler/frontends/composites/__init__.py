@@ -14,11 +14,11 @@ from typing import Any
 from netc.dsl.record import Record
 
 from ...ir.graph import OpNode
-from ...ir.values import Value
-from ...ops.base import Operator
-from .matching import Matcher
-from .patterns import NUMBERS, patterns
-from .terms import Terms
+from ...ir.graph_values import Value
+from ...ops.operator import Operator
+from .definition_patterns import NUMBERS, patterns
+from .tensor_terms import Terms
+from .term_matching import Matcher
 
 
 class Recognized(Record):

@@ -12,7 +12,7 @@ from ...ops.formula import Const, Formula, ItemFormula, ListFormula
 from .making import Find, index
 
 if TYPE_CHECKING:
-    from ...ir.elements import Array
+    from ...ir.numpy_types import Array
 
 _LONGEST_PART = 64
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, operands, with_operands
 from ...ops.formula_values import evaluate
-from .conditions import bands, factors, positions, ranges, two_values, windows
+from .array_structure import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
+from .float_series import logarithms, powers, scaled, spaced, waves
+from .index_masks import bands, factors, positions, ranges, two_values, windows
+from .index_sums import clipped, products, splits, sums_of_digits, sums_of_parts
 from .lists import short_lists
 from .making import Find, const, index, substitute
-from .reals import logarithms, powers, scaled, spaced, waves
-from .shapes import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
-from .sums import clipped, products, splits, sums_of_digits, sums_of_parts
 
 if TYPE_CHECKING:
-    from ...ir.elements import Array
+    from ...ir.numpy_types import Array
 
 Family = Callable[["Array", Find], Iterator[Formula]]
 

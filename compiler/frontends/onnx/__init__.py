@@ -12,10 +12,10 @@ from pathlib import Path
 
 import onnx
 
-from ..base import Imported, ImportFailed, Obstacle
+from ..imported_model import Imported, ImportFailed, Obstacle
 from .dequantized import dequantized
-from .load import load
-from .reading import Unreadable, choose_outputs, read
+from .load_model import load
+from .onnx_files import Unreadable, choose_outputs, read
 
 __all__ = ["choose_outputs", "float_model", "from_file", "from_model"]
 

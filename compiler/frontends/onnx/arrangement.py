@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ...dims import Dim, bounds
-from ...ir.elements import numpy_dtype
+from ...ir.numpy_types import numpy_dtype
 from ...ir.types import DTYPES
 from ...ops.formula import BinaryFormula, Const, IndexFormula
 from .fold import ELEMENTWISE, folded_numbers
-from .shapes import as_objects, cast, dims_of, elementwise, finished, reduced
-from .site import Site, element_of
-from .values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
+from .importer_site import Site, element_of
+from .onnx_values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
+from .shape_arithmetic import as_objects, cast, dims_of, elementwise, finished, reduced
 
 Arranger = Callable[[Site], Item]
 

@@ -13,19 +13,19 @@ import numpy as np
 import onnx
 
 from ...dims import Dim, SymDim, minimum
+from ...ir.graph_values import Value
 from ...ir.types import BOOL, INT64
-from ...ir.values import Value
-from ..builder import ImportRefused
-from .dimensions import Dimensions
+from ..graph_builder import ImportRefused
 from .emitter import Emitter, ranged
+from .importer_site import Site
+from .input_dimensions import Dimensions
 from .loop_counts import LoopCondition
-from .loops import looped
 from .name_uses import NameUses
-from .reading import attributes
+from .onnx_files import attributes
+from .onnx_values import BROKEN, Broken, Filled, Item, Known
+from .runtime_loops import looped
 from .scopes import Names
-from .shapes import dims_of
-from .site import Site
-from .values import BROKEN, Broken, Filled, Item, Known
+from .shape_arithmetic import dims_of
 
 MOST_STEPS = 2**20
 """The most steps of a loop."""

@@ -16,12 +16,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ...ir.elements import Array
+from ...ir.numpy_types import Array
 from ...ir.unique import unique
-from ..base import ImportFailed, Obstacle
+from ..imported_model import ImportFailed, Obstacle
 from .float_forms import FORMS, KEEPING, NotRewritten
-from .order import needed_in_order
-from .reading import Unreadable, array
+from .node_order import needed_in_order
+from .onnx_files import Unreadable, array
 
 LARGEST = 2**31 - 2**20
 """The most bytes of a model, which protobuf can hold."""

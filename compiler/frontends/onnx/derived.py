@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 
 from .fold import MOVED
-from .names import is_made_up
-from .reading import attributes
-from .values import Item, Known, transposed
+from .onnx_files import attributes
+from .onnx_names import is_made_up
+from .onnx_values import Item, Known, transposed
 
 _SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
 """What leaves a weight the one of its name, in its shape."""

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from ...dims import Dim, Facts
-from ...ir.elements import Array, dtype_of, numpy_dtype
 from ...ir.graph import Graph, Node, OpNode, SharedModule, Tie
+from ...ir.graph_values import Value
+from ...ir.numpy_types import Array, dtype_of, numpy_dtype
 from ...ir.types import INT64, DType
-from ...ir.values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
-from ..builder import GraphBuilder, ImportRefused, nowhere
+from ..graph_builder import GraphBuilder, ImportRefused, nowhere
 from .journal import Journal
-from .names import Labels, is_made_up, levels
-from .values import Filled, Known, Part, Sizes
+from .onnx_names import Labels, is_made_up, levels
+from .onnx_values import Filled, Known, Part, Sizes
 
 LARGEST_NUMBER = 1e38
 BIASED = ("dense", "conv", "conv_transpose")

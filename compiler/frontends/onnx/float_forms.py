@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import onnx
 
-from ...ir.elements import Array
-from .reading import attributes
+from ...ir.numpy_types import Array
+from .onnx_files import attributes
 
 
 class FloatGraph(Protocol):

@@ -15,8 +15,8 @@ import onnx
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from ...ir.elements import Array
-from ..builder import ImportRefused
+from ...ir.numpy_types import Array
+from ..graph_builder import ImportRefused
 
 LARGEST = 2**26
 """The number of elements of the largest result, unless an input is larger."""

@@ -14,32 +14,32 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...errors.operators import Unprovable, UnprovableMultiple
-from ...ir.elements import Array, numpy_dtype
+from ...errors.operator_errors import Unprovable, UnprovableMultiple
+from ...ir.graph_values import Value
+from ...ir.numpy_types import Array, numpy_dtype
 from ...ir.types import TensorType
-from ...ir.values import Value
-from ..base import Obstacle
-from ..builder import ImportRefused
+from ..graph_builder import ImportRefused
+from ..imported_model import Obstacle
 from .arrangement import arranged
 from .control import AlreadyAnObstacle, Control, sizes_to_fix
 from .defaults import is_default
-from .definitions import definition
 from .derived import derived, initialiser, is_of_weights
-from .dimensions import Dimensions, guesses
 from .emitter import Emitter
 from .float_forms import FORMS
 from .fold import folded
 from .function_nodes import fill_attributes
-from .modules import Modules
+from .importer_site import Attributes, Site, element_of, materialised
+from .importer_table import REASONS, STANDARD, TABLE, key
+from .input_dimensions import Dimensions, guesses
+from .module_paths import Modules
 from .name_uses import NameUses
-from .names import Identifiers
-from .order import needed_in_order
-from .quantized import WHY as QUANTIZED
-from .reading import Unreadable, array, attributes
+from .node_order import needed_in_order
+from .onnx_files import Unreadable, array, attributes
+from .onnx_names import Identifiers
+from .onnx_values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
+from .quantized_graphs import WHY as QUANTIZED
 from .scopes import Names
-from .site import Attributes, Site, element_of, materialised
-from .table import REASONS, STANDARD, TABLE, key
-from .values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
+from .standard_functions import definition
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""

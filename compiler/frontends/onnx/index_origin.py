@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from ...dims import Dim, SymDim
 from ...ir.graph import OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from .emitter import Emitter
-from .site import Site
+from .importer_site import Site
 
 _NONNEGATIVE = frozenset(["argmax", "argmin", "argsort", "one_hot"])
 """Operators whose results are not negative."""

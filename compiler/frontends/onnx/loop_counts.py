@@ -17,9 +17,9 @@ import numpy as np
 import onnx
 
 from ...dims import Dim, Facts, maximum, minimum
-from .reading import attributes
-from .shapes import as_objects
-from .values import Item, Known, Part
+from .onnx_files import attributes
+from .onnx_values import Item, Known, Part
+from .shape_arithmetic import as_objects
 
 _LINEAR = frozenset(["Add", "Sub", "Identity", "Cast", "Constant", "Squeeze", "Unsqueeze", "Reshape"])
 _COMPARISONS = {"Less": (0, 1, 0), "LessOrEqual": (0, 1, 1), "Greater": (1, 0, 0), "GreaterOrEqual": (1, 0, 1)}

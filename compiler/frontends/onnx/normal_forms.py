@@ -1,6 +1,6 @@
 """Normalisations and attention that are written out, as one operator.
 
-In: a graph without calls, and the view of its nodes. Out: what a node is in one operator. See patterns.py.
+In: a graph without calls, and the view of its nodes. Out: what a node is in one operator. See onnx_patterns.py.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...ir.graph import OpNode
-from ...ir.values import Value
-from .patterns import Found, Pattern, View, order_of
+from ...ir.graph_values import Value
+from .onnx_patterns import Found, Pattern, View, order_of
 
 
 def layer_norm(view: View, node: OpNode) -> Found | None:

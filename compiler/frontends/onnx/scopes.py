@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..builder import ImportRefused
-from .values import Item
+from ..graph_builder import ImportRefused
+from .onnx_values import Item
 
 
 class Names:

@@ -1,7 +1,7 @@
 """Means and maxima over evenly spread windows of an axis whose size is symbolic, as netc writes them in ONNX, as one operator.
 
 In: a graph without calls, and the view of its nodes. Out: what a node is in one operator. Always: the edges of the windows, and how many
-positions are looked up, are those of the operator for every size. See patterns.py, and adaptive_windows.py of the ONNX backend.
+positions are looked up, are those of the operator for every size. See onnx_patterns.py, and adaptive_windows.py of the ONNX backend.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from netc.dsl.record import Record
 
 from ...dims import Dim, maximum
 from ...ir.graph import OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from .emitter import listed, ranged
-from .patterns import Found, View
+from .onnx_patterns import Found, View
 
 
 class Windows(Record):

@@ -9,15 +9,15 @@ from __future__ import annotations
 from ...ir.graph import Program
 from ...ir.walk import graphs
 from .dead import count_operators, without_dead
+from .embedding_positions import positions
 from .iterations import extract_iterations
-from .masks import masks
 from .own_weights import give_weights
-from .patterns import PATTERNS
-from .positions import positions
-from .rotary import rotary
 from .single import dissolved
 from .tables import Tables
+from .torch_patterns import PATTERNS
 from .view import GraphView
+from .written_masks import masks
+from .written_rotary import rotary
 
 
 def tidy(program: Program) -> None:

@@ -1,12 +1,12 @@
 """Tensors that are expanded for an operator which does so itself.
 
-In: a graph and one of its nodes. Out: the graph, changed in place. Always: see patterns.py.
+In: a graph and one of its nodes. Out: the graph, changed in place. Always: see torch_patterns.py.
 """
 
 from __future__ import annotations
 
 from ...ir.graph import Node, OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.shape import Expand
 from .view import GraphView
 

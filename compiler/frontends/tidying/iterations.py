@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from netc.dsl.record import Record
 
 from ...ir.graph import CallNode, Graph, Iteration, Node, OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ir.walk import graphs
 from ...ops.parameter_of import ParameterOf
 

@@ -6,11 +6,11 @@ is no such mask.
 
 from __future__ import annotations
 
+from ...ir.graph_values import Value
 from ...ir.types import BOOL
-from ...ir.values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
-from .origins import Origins
+from .tensor_origins import Origins
 from .view import GraphView
 
 HIDDEN = -1e9

@@ -14,9 +14,9 @@ from netc.dsl.record import Record
 
 from ...dims import Facts
 from ...ir.graph import Graph, Node, OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.joining import Concat, Stack
-from ..builder import GraphBuilder
+from ..graph_builder import GraphBuilder
 from .step_roles import State, TimeLoop
 
 Place = tuple[int, int]

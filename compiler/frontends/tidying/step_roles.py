@@ -13,10 +13,10 @@ from itertools import pairwise
 from netc.dsl.record import Record
 
 from ...ir.graph import Node, OpNode
-from ...ir.values import Value
-from ...ops.base import strict_key
+from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
 from ...ops.joining import Split
+from ...ops.operator import strict_key
 from ...ops.parameter_of import ParameterOf
 from ...ops.slicing import Select, Slice
 

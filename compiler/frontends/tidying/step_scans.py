@@ -11,13 +11,13 @@ from typing import Any
 
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import Const
 from ...ops.parameter_of import ParameterOf
 from ...ops.recurrent_cell import RecurrentCell
 from ...ops.shape import Squeeze
-from ..builder import GraphBuilder, ImportRefused
+from ..graph_builder import GraphBuilder, ImportRefused
 from .dead import drop_nodes
 from .step_results import Place, StepResults
 from .step_roles import Element, Outer, Own, Role, State, TimeLoop

@@ -13,10 +13,9 @@ from netc.dsl.record import replace
 
 from ...dims import SymDim
 from ...ir.graph import OpNode
+from ...ir.graph_values import Value
 from ...ir.types import BOOL, FLOAT32, INT64
-from ...ir.values import Value
 from ...ops.arithmetic import Maximum, Minimum
-from ...ops.base import Operator
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
 from ...ops.comparison import LogicalAnd, LogicalOr, Where
 from ...ops.constants import TableOperator
@@ -39,6 +38,7 @@ from ...ops.formula import (
 from ...ops.formula_bounds import interval, kind_of
 from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.joining import Concat
+from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
 from .arranged import LOOKED_THROUGH, arranged, broadcast, linear_difference

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ir.walk import graphs
-from ...ops.base import strict_key
 from ...ops.joining import Concat, Stack
+from ...ops.operator import strict_key
 from ...ops.shape import Unsqueeze
 from ...ops.slicing import Select
 from .dead import count_operators, drop_nodes, has_keys

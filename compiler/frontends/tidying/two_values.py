@@ -13,9 +13,9 @@ from netc.dsl.record import Record
 
 from ...ir.types import BOOL, FLOAT32
 from ...ops.arithmetic import Add, Div, Mul, Sub
-from ...ops.base import Operator
 from ...ops.elementwise import Neg
 from ...ops.formula import COMPARISONS, CallFormula, Const, Formula, UnaryFormula
+from ...ops.operator import Operator
 from ...ops.shape import Cast
 
 Number = bool | int | float

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from ...dims import Facts, SymDim
 from ...ir.graph import Graph, Node, OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Mul
-from ...ops.base import Operator, OperatorError
+from ...ops.operator import Operator, OperatorError
 
 
 class GraphView:

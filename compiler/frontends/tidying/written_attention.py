@@ -10,19 +10,19 @@ import math
 
 from ...dims import SymDim
 from ...ir.graph import OpNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.activation import Softmax
 from ...ops.arithmetic import Add, Div, Mul
 from ...ops.attention import Attention
-from ...ops.base import Operator
 from ...ops.comparison import Where
 from ...ops.indexing import MaskedFill
 from ...ops.linear_algebra import Matmul
 from ...ops.operand import NAMED
+from ...ops.operator import Operator
 from ...ops.regularization import Dropout
 from ...ops.shape import Transpose
 from .mask_formulas import aligned, is_causal, is_hiding
-from .origins import Origins
+from .tensor_origins import Origins
 from .view import GraphView
 
 

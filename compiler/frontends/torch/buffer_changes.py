@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from torch.export import ExportedProgram
 from torch.fx import Node
 
-from ..base import Obstacle
-from .flat import flat_nodes
+from ..imported_model import Obstacle
+from .flat_nodes import flat_nodes
 from .placeholders import find_placeholders
 from .views import is_in_place, same_memory
 

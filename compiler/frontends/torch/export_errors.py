@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ...ir.types import BATCH
-from ..base import Obstacle
+from ..imported_model import Obstacle
 from .traces import OURS
 
 VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")

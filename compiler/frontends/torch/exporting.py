@@ -24,15 +24,15 @@ from netc.dsl.record import replace
 
 from ...dims import Condition, symbols
 from ...ir.types import BATCH
-from ..base import Imported, ImportFailed, Obstacle
-from .arguments import call_arguments, distinct_tensors, explicit_keywords
-from .experts import static_experts
+from ..imported_model import Imported, ImportFailed, Obstacle
+from .call_arguments import call_arguments, distinct_tensors, explicit_keywords
 from .export_errors import FIXED, VIOLATED, export_failure, fixed_obstacle, running_module, suggested_fixes
 from .foreign import foreign_code
-from .modules import aliases_of
+from .module_calls import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
 from .quiet import quiet
+from .traceable_experts import static_experts
 from .traces import whole_traces
 
 _TRIES = 6

@@ -14,7 +14,7 @@ from torch.fx import Node
 from netc.dsl.record import Record
 
 from ...ir.walk import join
-from .modules import CallTree, ModuleCall, common
+from .module_calls import CallTree, ModuleCall, common
 
 
 class Stored(Record):

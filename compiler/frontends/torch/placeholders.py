@@ -17,7 +17,7 @@ from torch.fx import Node
 
 from ...ir.types import BATCH
 from .keys import Stored, keys_of
-from .sizes import Axis, axis_of
+from .sympy_sizes import Axis, axis_of
 
 
 def find_placeholders(program: ExportedProgram) -> dict[str, Node]:

@@ -18,30 +18,30 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from netc.dsl.record import Record, replace
 
-from ...analysis.parameters import parameters
+from ...analysis.state_dict import parameters
 from ...dims import Condition, declare
-from ...ir.elements import Array, array_of, numpy_dtype
 from ...ir.graph import Graph, Program
+from ...ir.graph_values import Value
+from ...ir.numpy_types import Array, array_of, numpy_dtype
 from ...ir.types import BATCH, TensorType
-from ...ir.values import Value
 from ...ir.verify import verify
 from ...ir.walk import graphs
-from ..base import Imported, ImportFailed, Obstacle
-from ..builder import ImportRefused, nowhere
+from ..graph_builder import ImportRefused, nowhere
+from ..imported_model import Imported, ImportFailed, Obstacle
 from ..tidying.dead import count_operators, without_dead
 from . import aten as _aten  # noqa: F401  # registers the readers
 from .buffer_changes import describe_changes, describe_detached, find_frozen_statistics, find_step_counters, find_unheld_changes
-from .definitions import with_definitions
-from .flat import flat_nodes
-from .folding import Constants
+from .call_scope import ModelContext, UnknownValue
+from .constant_folding import Constants
+from .decompositions import with_definitions
+from .flat_nodes import flat_nodes
+from .io_names import input_name, output_names
 from .keys import Keys, keys_of
-from .modules import CallTree
-from .naming import input_name, output_names
-from .operators import dtype_of, is_empty
+from .module_calls import CallTree
+from .node_targets import dtype_of, is_empty
 from .placeholders import find_constants, find_stored, find_user_inputs, name_symbols
 from .reader import CallReader
-from .scope import ModelContext, UnknownValue
-from .sizes import Sizes, conditions_of
+from .sympy_sizes import Sizes, conditions_of
 from .two_modes import both_modes
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from .folding import Constants
-from .operators import operator_name
+from .constant_folding import Constants
+from .node_targets import operator_name
 
 NO_AXIS = -1
 _SAME = ("to", "alias", "clone", "contiguous", "expand", "detach", "lift_fresh_copy", "expand_as")

@@ -14,18 +14,18 @@ from torch.fx import Node
 
 from ...dims import Facts
 from ...ir.graph import OpNode, SharedModule
+from ...ir.graph_values import Value
 from ...ir.types import TensorType
-from ...ir.values import Value
 from ...ir.walk import join
 from ...ops.parameter_of import ParameterOf
-from ..builder import ImportRefused
+from ..graph_builder import ImportRefused
 from .aten.indexing import with_part
-from .modules import ModuleCall
-from .operators import dtype_of, is_operator, operator_name
-from .scope import GraphScope, UnknownValue
-from .site import AtenSite
-from .sizes import Sizes
-from .table import READERS, AtenReader, Result
+from .aten_site import AtenSite
+from .aten_table import READERS, AtenReader, Result
+from .call_scope import GraphScope, UnknownValue
+from .module_calls import ModuleCall
+from .node_targets import dtype_of, is_operator, operator_name
+from .sympy_sizes import Sizes
 from .views import is_in_place
 
 

@@ -20,13 +20,13 @@ from netc.dsl.record import Record
 
 from ...ir.graph import Graph, OpNode
 from ...ir.graph import Node as GraphNode
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Div, Mul, Sub
-from ...ops.base import Operator
 from ...ops.elementwise import Neg
+from ...ops.operator import Operator
 from ...ops.shape import Cast, Expand, Flatten, Layout, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from .modules import CallTree, ModuleCall
-from .statements import Frame, Statement, frames_of
+from .module_calls import CallTree, ModuleCall
+from .python_assignments import Frame, Statement, frames_of
 
 _ARRANGED: tuple[type[Operator], ...] = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
 """Operators whose result has the same elements in another form."""

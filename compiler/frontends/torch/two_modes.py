@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.mode import ByMode
 from ...ops.regularization import Dropping
-from ..base import ImportFailed, Obstacle
+from ..imported_model import ImportFailed, Obstacle
 
 _TRAINING_ONLY = "dropout"
 """The argument of an operator that evaluation ignores."""

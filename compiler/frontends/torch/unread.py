@@ -12,7 +12,7 @@ from operator import getitem
 
 from torch.fx import Node
 
-from .operators import is_operator, operator_name
+from .node_targets import is_operator, operator_name
 from .views import is_in_place
 
 

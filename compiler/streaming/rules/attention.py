@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...dims import Dim
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.attention import Attention
-from ...ops.base import OpInputs
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ...ops.multihead import MultiheadAttention
+from ...ops.operator import OpInputs
 from ..items import Fixed, Item, Piece, Withheld
 from ..later import hidden
 from ..padding import KEY, VALUE, Padding
-from ..site import Site
-from ..table import rule
+from ..rule_table import rule
+from ..stream_site import Site
 
 CAUSAL = "write `causal=true` if no query is to see a later key"
 

@@ -11,7 +11,6 @@ from netc.dsl.record import replace
 from ...ops.activation import AlongAxis, Glu
 from ...ops.arithmetic import Clamp, Mul, NumberOrTensor, Pair
 from ...ops.axes import front_axes, normalize_axis
-from ...ops.base import OpInputs
 from ...ops.binary import Lerp
 from ...ops.comparison import Where
 from ...ops.dense import Bilinear, Dense, Embedding
@@ -21,6 +20,7 @@ from ...ops.indexing import Gather, IndexSelect, MaskedFill, OneHot
 from ...ops.joining import Division, Stack
 from ...ops.linear_algebra import CosineSimilarity, Einsum, Matmul
 from ...ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LocalResponseNorm, _LastAxesNormalization
+from ...ops.operator import OpInputs
 from ...ops.pointwise import Pointwise
 from ...ops.pooling import _AdaptivePool, _GlobalPool
 from ...ops.recurrent_cell import RecurrentCell
@@ -32,8 +32,8 @@ from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
 from ...ops.sorting import Argsort, Bucketize, Sort, Topk
 from ..items import Fixed, Item, Number, Piece
 from ..later import hidden, later_of, zero
-from ..site import Site
-from ..table import mixes, rule
+from ..rule_table import mixes, rule
+from ..stream_site import Site
 
 Axes = frozenset[int]
 NONE: Axes = frozenset()

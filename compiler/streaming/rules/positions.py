@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dims import Dim
+from ...ir.graph_values import Value
 from ...ir.types import INT64
-from ...ir.values import Value
-from ...ops.base import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands, with_operands
+from ...ops.operator import Operator
 from ...ops.rotary import Rotary
+from ..causal_masks import later_in
 from ..items import Item, Piece
-from ..lengths import sizes_in
-from ..masks import later_in
 from ..padding import Padding
-from ..site import Site
-from ..table import rule
+from ..rule_table import rule
+from ..stream_lengths import sizes_in
+from ..stream_site import Site
 
 
 @rule(TableOperator)

@@ -7,17 +7,17 @@ from math import inf
 
 from netc.dsl.record import replace
 
-from ...ir.values import Value
+from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Maximum, Minimum, Mul
 from ...ops.axes import normalize_axis
-from ...ops.base import Operator
 from ...ops.binary import Logaddexp
 from ...ops.cumulative import Cummax, Cummin, Logcumsumexp
+from ...ops.operator import Operator
 from ...ops.recurrent import Recurrent
 from ...ops.reduction import Cumprod, Cumsum
 from ..items import Item, Number, Piece, Withheld
-from ..site import Site
-from ..table import rule
+from ..rule_table import rule
+from ..stream_site import Site
 
 
 @rule(Recurrent)

@@ -9,20 +9,20 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ...dims import Dim
-from ...errors.streams import in_multiples
-from ...ir.values import Value
+from ...errors.stream_errors import in_multiples
+from ...ir.graph_values import Value
 from ...ops.axes import normalize_axis
-from ...ops.base import Operator
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Diff
 from ...ops.folding import SlidingWindow
 from ...ops.joining import Concat
+from ...ops.operator import Operator
 from ...ops.pooling import AvgPool, LpPool, MaxPool
 from ...ops.slicing import Pad, Select, Slice
 from ...ops.windows import Window
 from ..items import Fixed, Item, Number, Piece
-from ..site import Site
-from ..table import rule
+from ..rule_table import rule
+from ..stream_site import Site
 
 
 def _piece(site: Site, index: int = 0) -> Piece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...source import Span
-from ..model import Diagnostic
+from ..diagnostic import Diagnostic
 from .cells import brief, safe
 
 Json = dict[str, object]

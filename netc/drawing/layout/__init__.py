@@ -1,17 +1,17 @@
 """Coordinates for boxes and wires: layers from top to bottom, after Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of
 Hierarchical System Structures" (1981), and Brandes and Köpf, "Fast and Simple Horizontal Coordinate Assignment" (2002).
 
-    layers.py     which layer each box is in; a wire over several layers gets a place in each
+    layer_assignment.py     which layer each box is in; a wire over several layers gets a place in each
     ordering.py   the order within layers, with few crossings
-    columns.py    what is in a vertical line; horizontal coordinates
+    horizontal_layout.py    what is in a vertical line; horizontal coordinates
     routes.py     vertical coordinates, and the curves of the wires
 """
 
 from __future__ import annotations
 
-from .columns import horizontal
-from .graph import Node, Placement, Wiring
-from .layers import layered
+from .horizontal_layout import horizontal
+from .layer_assignment import layered
+from .layered_graph import Node, Placement, Wiring
 from .ordering import ordered
 from .routes import routed
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 
-from .graph import Item, Layers, Segment
+from .layered_graph import Item, Layers, Segment
 
 SWEEPS = 12
 PATIENCE = 4

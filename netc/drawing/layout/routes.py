@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .graph import Layers, Placement, Point, Segment
+from .layered_graph import Layers, Placement, Point, Segment
 
 LAYER_GAP = 24.0
 MOST_GAP = 76.0

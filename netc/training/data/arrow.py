@@ -16,8 +16,8 @@ import numpy as np
 
 from netc.compiler.ir.types import TensorType
 
-from .base import Array, Column, DataError, Indices
-from .paths import check_memory, files_of, folder, reading, regular_file
+from .data_paths import check_memory, files_of, folder, reading, regular_file
+from .data_source import Array, Column, DataError, Indices
 from .pictures import Picture, decoded
 
 SPLITS = "dataset_dict.json"

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, ArraySource, Column, DataError
-from .paths import check_memory, reading, regular_file
+from .data_paths import check_memory, reading, regular_file
+from .data_source import Array, ArraySource, Column, DataError
 
 _ROWS = 8192
 """Rows that are converted together."""

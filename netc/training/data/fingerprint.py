@@ -15,8 +15,8 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from .base import Array
-from .columns import Columns
+from .data_columns import Columns
+from .data_source import Array
 
 _MOST = 16 << 20
 """Bytes that are read."""

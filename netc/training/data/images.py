@@ -13,8 +13,8 @@ import numpy as np
 
 from netc.compiler.ir.types import TensorType
 
-from .base import Array, Column, DataError, Indices
-from .paths import folder, reading
+from .data_paths import folder, reading
+from .data_source import Array, Column, DataError, Indices
 from .pictures import Picture, Size, decoded, need_pillow
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")

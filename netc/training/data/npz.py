@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netc.compiler.weights.numpy_files import StoredArray, UnfitArrayFile, open_columns
 
-from .base import Array, ArraySource, DataError, LazyArray
-from .paths import check_memory, reading, regular_file
+from .data_paths import check_memory, reading, regular_file
+from .data_source import Array, ArraySource, DataError, LazyArray
 
 
 def open_npz(path: str) -> ArraySource:

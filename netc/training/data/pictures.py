@@ -18,7 +18,7 @@ import numpy as np
 from netc.compiler.ir.types import TensorType
 from netc.dsl.record import Record
 
-from .base import Array, Column, DataError
+from .data_source import Array, Column, DataError
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's name of an image by its number of channels."""

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.ir.elements import array_of
+from netc.compiler.ir.numpy_types import array_of
 
-from .base import Array, ArraySource, Column, DataError, Indices, Source
+from .data_source import Array, ArraySource, Column, DataError, Indices, Source
 
 
 class ItemSource:

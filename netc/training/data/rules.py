@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from netc.compiler.errors.base import Problem
-from netc.compiler.errors.recipe_settings import WrongSetting
-from netc.compiler.ir.training import SettingArgument, SettingStage
+from netc.compiler.errors.problem import Problem
+from netc.compiler.errors.recipe_errors import WrongSetting
+from netc.compiler.ir.training_program import SettingArgument, SettingStage
 from netc.dsl.source import Span
 
-from .columns import Chosen
-from .formats import FORMATS, Format, unknown_format, unknown_option
+from .data_columns import Chosen
+from .data_formats import FORMATS, Format, unknown_format, unknown_option
 
 Found = tuple[Problem, Span]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.ir.elements import numpy_dtype
+from netc.compiler.ir.numpy_types import numpy_dtype
 from netc.compiler.ir.types import DTYPES
-from netc.compiler.ops.stored import SAFETENSORS_TYPES
+from netc.compiler.ops.stored_tables import SAFETENSORS_TYPES
 
-from .base import Array, ArraySource, DataError
-from .paths import reading, regular_file
+from .data_paths import reading, regular_file
+from .data_source import Array, ArraySource, DataError
 
 _LENGTH = 8
 """Bytes that say how long the header is."""

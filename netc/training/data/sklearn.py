@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import ArraySource, DataError
+from .data_source import ArraySource, DataError
 
 SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes", "linnerud")
 

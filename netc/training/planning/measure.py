@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from netc.compiler.dims import SymDim
-from netc.compiler.ir.training import LOSS, Training
+from netc.compiler.ir.training_program import LOSS, Training
 from netc.compiler.ir.types import BATCH
 from netc.dsl.record import Record
 

@@ -6,10 +6,10 @@ names and strings of the spec are literals in it, never code.
 
     template.py     the clauses of a section, as one plain file with tags
     clauses.py      which tags a section has
-    folding.py      the template without the lines whose tags it does not have
-    functions.py    what depends on the model: the sums of a batch, their divisors, loss and metrics
-    settings.py     optimizer and schedule
-    reading.py      the data
+    template_folding.py      the template without the lines whose tags it does not have
+    section_functions.py    what depends on the model: the sums of a batch, their divisors, loss and metrics
+    printed_settings.py     optimizer and schedule
+    data_reading.py      the data
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from netc.compiler.analysis.means import Means, means_of
-from netc.compiler.backends.torch.emit import file_of, parts
+from netc.compiler.backends.torch.torch_source import file_of, parts
 from netc.compiler.ir.graph import Program
-from netc.compiler.ir.training import Training
+from netc.compiler.ir.training_program import Training
 
 from ..optimizers import kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, constants_of, tags_of
-from .draws import draws_text, given_inputs
-from .folding import fold, reachable, rename
-from .functions import Functions, functions
+from .data_reading import load_texts, load_validation
 from .lines import quoted
-from .reading import load_texts, load_validation
-from .settings import constants, optimizer_text, schedule_text
+from .printed_settings import constants, optimizer_text, schedule_text
+from .sampled_inputs import draws_text, given_inputs
+from .section_functions import Functions, functions
+from .template_folding import fold, reachable, rename
 
 STANDARD = {
     r"\bblake2b\(": "from hashlib import blake2b",

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from netc.compiler.dims import SymDim, evaluate
-from netc.compiler.ir.flat import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
+from netc.compiler.ir.flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.types import DType
 from netc.compiler.ir.walk import join

@@ -31,10 +31,10 @@ from ....ops.activation import (
     Tanh,
     Threshold,
 )
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.scalars import cast_scalar, computed
-from ..expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
 
 
 def _wide(site: Site) -> bool:

@@ -6,12 +6,12 @@ from math import inf
 
 from ....ir.types import BOOL, FLOAT32, INT64, DType
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.promotion import result_type
 from ....ops.scalars import cast_scalar
 from .. import integers
-from ..expressions import INT32, TensorExpr, wide_integer
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import INT32, TensorExpr, wide_integer
 
 _ON_TRUTH: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Minimum: "And"}
 """The operators for arithmetic on booleans."""

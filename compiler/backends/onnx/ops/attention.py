@@ -8,9 +8,9 @@ import numpy as np
 from ....dims import Dim
 from ....ir.types import BOOL, INT64, DType, Shape
 from ....ops.attention import Attention
-from ....ops.base import numel
-from ..expressions import FLOAT64, TensorExpr
-from ..table import Site, emits
+from ....ops.operator import numel
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr
 
 
 @emits(Attention, onnx="Attention")

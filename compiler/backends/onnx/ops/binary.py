@@ -6,11 +6,11 @@ from collections.abc import Callable
 from math import inf, pi
 
 from ....ops.arithmetic import Pair
-from ....ops.base import Operator
 from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
+from ....ops.operator import Operator
 from .. import integers
-from ..expressions import INT32, TensorExpr, log1p, precise
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import INT32, TensorExpr, log1p, precise
 
 
 def _ends(a: TensorExpr, b: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:

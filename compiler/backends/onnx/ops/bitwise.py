@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import BOOL, DType
-from ....ops.base import Operator
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseNot, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
-from ..expressions import INT32, TensorExpr
-from ..table import Site, emits
+from ....ops.operator import Operator
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import INT32, TensorExpr
 from .arithmetic import operands
 
 _LOGIC: dict[type[Operator], str] = {BitwiseAnd: "And", BitwiseOr: "Or", BitwiseXor: "Xor"}

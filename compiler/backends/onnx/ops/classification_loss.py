@@ -5,9 +5,9 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ir.types import FLOAT64, INT64
 from ....ops.classification_loss import CrossEntropy, NllLoss
-from ..expressions import TensorExpr
-from ..losses import computed_in
-from ..table import Site, emits
+from ..loss_parts import computed_in
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
 
 
 @emits(NllLoss, onnx="NegativeLogLikelihoodLoss")

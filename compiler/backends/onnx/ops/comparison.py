@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ....ir.types import BOOL, FLOAT32
 from ....ops.arithmetic import Pair
-from ....ops.base import Operator
 from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
+from ....ops.operator import Operator
 from ....ops.scalars import cast_scalar, computed
-from ..expressions import FLOAT64, INT32, TensorExpr
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, INT32, TensorExpr
 from .arithmetic import operands
 
 _COMPARISONS: dict[type[Operator], str] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import ParamOperator, TableOperator
 from ....ops.formula import (
@@ -22,7 +22,7 @@ from ....ops.formula import (
 )
 from ....ops.formula_bounds import is_real, kind_of
 from ....ops.formula_values import fold, list_values
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 
 @emits(ParamOperator, onnx="an initialiser")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
 from ....ops.windows import Window
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """PyTorch's names of what `Pad` does."""

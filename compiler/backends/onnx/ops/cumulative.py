@@ -8,9 +8,9 @@ from ....dims import Dim
 from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.axes import normalize_axis
 from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
-from ..expressions import INT32, TensorExpr, precise
+from ..onnx_emitters import Site, emits
 from ..prefixes import Parts, Triangle, doubled
-from ..table import Site, emits
+from ..tensor_expressions import INT32, TensorExpr, precise
 from .binary import logaddexp
 
 

@@ -8,9 +8,9 @@ from math import inf
 from ....dims import Dim
 from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
-from ..expressions import TensorExpr, precise
 from ..norms import over, p_norm
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, precise
 
 
 @emits(Dense, onnx="Gemm, or MatMul and Add")

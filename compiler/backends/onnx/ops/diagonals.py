@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ....dims import Dim
 from ....ir.types import INT64
-from ....ops.base import numel
 from ....ops.diagonals import DiagEmbed, Diagonal
-from ..expressions import TensorExpr
-from ..table import Site, emits
+from ....ops.operator import numel
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
 from .shape import reordered, reshaped
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf, log
 
 from ....ir.types import BOOL
-from ....ops.base import Operator
 from ....ops.elementwise import (
     Abs,
     Ceil,
@@ -29,9 +28,10 @@ from ....ops.elementwise import (
     Square,
     Trunc,
 )
-from ..expressions import TensorExpr, erf, expm1, log1p, precise
+from ....ops.operator import Operator
 from ..nan import isnan
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, erf, expm1, log1p, precise
 
 
 def in_real(site: Site) -> TensorExpr:

@@ -6,9 +6,9 @@ import numpy as np
 
 from ....ir.types import INT64
 from ....ops.experts import GroupedLinear
-from ..expressions import TensorExpr
-from ..table import Site, emits
-from ..unsupported import UnsupportedInOnnx
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
+from ..unsupported_in_onnx import UnsupportedInOnnx
 
 
 @emits(GroupedLinear, onnx="NonZero, Gather, Gemm and ScatterND")

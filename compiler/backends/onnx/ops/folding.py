@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import Array
+from ....ir.numpy_types import Array
 from ....ir.types import FLOAT32, INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
 from ....ops.windows import Window
-from ..expressions import TensorExpr
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
 from .shape import reordered, reshaped
 
 _BLOCKS = ("float32", "float16", "float64", "int8", "uint8")

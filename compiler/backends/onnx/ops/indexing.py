@@ -6,14 +6,14 @@ from math import inf, nan
 
 import numpy as np
 
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import DTYPES, FLOAT32, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from ....ops.scalars import cast_scalar
-from ..expressions import INT32, TensorExpr
 from ..nan import isnan
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import INT32, TensorExpr
 
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
 

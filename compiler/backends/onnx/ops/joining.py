@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....dims import SymDim
 from ....ops.axes import normalize_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 
 def _alike(site: Site) -> list[str]:

@@ -9,8 +9,8 @@ from ....ir.types import BOOL, FLOAT32, INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.equation import Equation
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
-from ..expressions import INT32, TensorExpr, matrix_vector
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import INT32, TensorExpr, matrix_vector
 
 
 @emits(Matmul, onnx="MatMul")

@@ -13,10 +13,10 @@ from ....ops.margin_loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
-from ..expressions import TensorExpr, log1p
-from ..losses import computed_in, hinge, logsigmoid, reduced_as
+from ..loss_parts import computed_in, hinge, logsigmoid, reduced_as
 from ..norms import over, p_norm
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, log1p
 
 _SMALL = 1e-12
 """What PyTorch adds to squares of lengths."""

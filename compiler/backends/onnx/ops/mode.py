@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.mode import ByMode
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 
 @emits(ByMode, onnx="nothing")

@@ -8,11 +8,11 @@ from math import sqrt
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import BOOL, INT64
 from ....ops.multihead import MultiheadAttention
-from ..expressions import FLOAT64, TensorExpr
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr
 from .attention import added, composed, scaled, seen
 
 

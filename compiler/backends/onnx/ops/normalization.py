@@ -7,15 +7,15 @@ from typing import cast
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import FLOAT32, INT64, Shape, TensorType
 from ....ops.axes import normalize_axis
-from ....ops.base import numel
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
+from ....ops.operator import numel
 from ....ops.windows import Window
-from ..expressions import TensorExpr, matrix_vector
 from ..norms import deviations, mean, over
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, matrix_vector
 from ..window_sums import Slide, sums
 
 _EPSILON = {"float64": 2.0**-52}

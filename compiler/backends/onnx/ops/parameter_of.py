@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.parameter_of import ParameterOf
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 
 @emits(ParameterOf, onnx="an initializer")

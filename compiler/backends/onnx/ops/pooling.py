@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from math import prod
 
 from ....ir.types import INT64
-from ....ops.base import numel
+from ....ops.operator import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
 from ..adaptive_windows import means_by_axis, spread_places
-from ..expressions import wide_integer
 from ..nan import reduced
+from ..onnx_emitters import Site, emits
 from ..pooling_gather import greatest, greatest_with_places, sliding
-from ..table import Site, emits
+from ..tensor_expressions import wide_integer
 from ..window_sums import Slide, covered, sums
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.probability_loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDiv
-from ..expressions import TensorExpr, log1p
-from ..losses import computed_in, logsigmoid, reduced_as
-from ..table import Site, emits
+from ..loss_parts import computed_in, logsigmoid, reduced_as
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, log1p
 
 LEAST = -100.0
 """What PyTorch takes logarithms of probabilities to be at least."""

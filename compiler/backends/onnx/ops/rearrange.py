@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.rearrange import Rearrange
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 from .shape import reordered, reshaped
 
 

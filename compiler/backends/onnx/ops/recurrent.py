@@ -9,9 +9,9 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ir.types import FLOAT32
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ..expressions import FLOAT64
+from ..onnx_emitters import Site, emits
 from ..recurrence import scan_cell
-from ..table import Site, emits
+from ..tensor_expressions import FLOAT64
 
 
 @emits(Rnn, onnx="RNN")

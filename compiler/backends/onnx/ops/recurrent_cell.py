@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import FLOAT32
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
+from ..onnx_emitters import Site, emits
 from ..recurrence import STEPS, Names
-from ..table import Site, emits
 
 
 @emits(

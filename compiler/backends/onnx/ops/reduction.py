@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....dims import Dim, bounds, maximum, symbols
 from ....ir.types import BATCH, BOOL, INT64, DType
 from ....ops.axes import normalize_axis
-from ....ops.base import Operator, numel
+from ....ops.operator import Operator, numel
 from ....ops.reduction import (
     All,
     Any,
@@ -30,10 +30,10 @@ from ....ops.reduction import (
     Var,
 )
 from .. import integers
-from ..expressions import INT32, TensorExpr, precise, wide_integer
 from ..nan import position, reduced
 from ..norms import deviations, over, p_norm
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import INT32, TensorExpr, precise, wide_integer
 
 
 def _reduce(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:

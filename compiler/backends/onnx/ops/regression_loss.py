@@ -6,10 +6,10 @@ from math import log, pi
 
 from ....ir.types import BOOL, INT64
 from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
-from ..expressions import TensorExpr
-from ..losses import computed_in, reduced_as
+from ..loss_parts import computed_in, reduced_as
 from ..norms import over
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
 
 
 def _wide(site: Site) -> dict[str, TensorExpr]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.regularization import AlphaDropout, ChannelDropout, Detach, Dropout, DropPath, Identity, Rrelu
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 
 @emits(Identity, Detach, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")

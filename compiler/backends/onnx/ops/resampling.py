@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
 from ..adaptive_windows import means_by_axis, weighted
 from ..antialias import table
-from ..expressions import TensorExpr
-from ..nearest import is_left, is_resize, places
-from ..table import Site, emits
-from ..unsupported import UnsupportedInOnnx
+from ..nearest_positions import is_left, is_resize, places
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
+from ..unsupported_in_onnx import UnsupportedInOnnx
 
 _RESIZED = ("float32", "float16", "uint8")
 """What ONNX Runtime has Resize for; everything can be looked up."""

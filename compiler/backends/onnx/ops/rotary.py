@@ -6,10 +6,10 @@ import numpy as np
 
 from ....dims import Dim
 from ....ir.types import FLOAT32, INT64, DType, Shape
-from ....ops.base import numel
+from ....ops.operator import numel
 from ....ops.rotary import Rotary
-from ..expressions import FLOAT64, TensorExpr
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr
 
 
 @emits(Rotary, onnx="RotaryEmbedding")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.sequence_loss import CtcLoss
-from ..table import Site, emits
-from ..unsupported import UnsupportedInOnnx
+from ..onnx_emitters import Site, emits
+from ..unsupported_in_onnx import UnsupportedInOnnx
 
 
 @emits(CtcLoss, onnx="not supported")

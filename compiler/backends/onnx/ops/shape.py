@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....dims import SymDim, show
 from ....ir.types import Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
 
 
 def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:

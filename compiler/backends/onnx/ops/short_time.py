@@ -7,8 +7,8 @@ import numpy as np
 from ....dims import Dim
 from ....ir.types import FLOAT32, INT64
 from ....ops.short_time import Istft, ShortTime, Stft
-from ..expressions import FLOAT64, TensorExpr
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr
 from ..transforms import inverse_real, transform
 from .shape import reordered
 

@@ -7,10 +7,10 @@ import numpy as np
 from ....dims import Dim
 from ....ir.types import INT64, Shape
 from ....ops.axes import normalize_axis
-from ....ops.base import numel
+from ....ops.operator import numel
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ..expressions import TensorExpr, wide_integer
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, wide_integer
 from .shape import reshaped
 
 _END = 2**63 - 1

@@ -8,14 +8,14 @@ from math import inf
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import BOOL, DTYPES, FLOAT32, INT64
 from ....ops.axes import normalize_axis
 from ....ops.promotion import result_type
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
-from ..expressions import FLOAT64, INT32, TensorExpr
 from ..nan import isnan
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, INT32, TensorExpr
 
 _WIDER = {"bool": DTYPES["uint8"], "float16": FLOAT32, "bfloat16": FLOAT32, "float32": FLOAT64}
 """TopK leaves bool out; of floats, the type of their keys. float64 has no wider one: there, the greatest number equals infinity."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
-from ..expressions import FLOAT64, TensorExpr
+from ..onnx_emitters import Site, emits
 from ..special_functions import digamma, erfc, erfinv, lgamma
-from ..table import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr
 from .elementwise import in_real
 
 _FUNCTIONS: dict[type[Operator], Callable[[TensorExpr], TensorExpr]] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
-from ..expressions import FLOAT64, TensorExpr
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64, TensorExpr
 from ..transforms import inverse, inverse_real, transform
 
 

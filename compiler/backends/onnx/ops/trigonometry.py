@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
-from ..expressions import FLOAT64
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import FLOAT64
 from .elementwise import in_real
 
 _FUNCTIONS: dict[type[Operator], str] = {

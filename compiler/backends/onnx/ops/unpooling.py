@@ -7,13 +7,13 @@ from math import prod
 import numpy as np
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import BOOL, INT64
-from ....ops.base import numel
+from ....ops.operator import numel
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
-from ..expressions import TensorExpr
-from ..table import Site, emits
-from ..unsupported import UnsupportedInOnnx
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr
+from ..unsupported_in_onnx import UnsupportedInOnnx
 from .shape import reordered, reshaped
 
 

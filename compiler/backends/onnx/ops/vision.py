@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from netc.dsl.record import Record
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import INT64
 from ....ops.vision import DeformConv, RoiAlign
-from ..expressions import TensorExpr, precise
 from ..norms import over
-from ..table import Site, emits
+from ..onnx_emitters import Site, emits
+from ..tensor_expressions import TensorExpr, precise
 
 
 @emits(DeformConv, onnx="DeformConv")

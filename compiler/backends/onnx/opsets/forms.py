@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ....ir.types import FLOAT32
-from ..expressions import INT32, TensorExpr
+from ..tensor_expressions import INT32, TensorExpr
 from .node import AskedNode
 
 Names = tuple[str, ...]

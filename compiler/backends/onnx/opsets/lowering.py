@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ....ir.types import DTYPES, DType
-from ..builder import BuilderNode, GraphBuilder
 from ..messages import GraphProto
-from ..unsupported import NotInOpset
+from ..onnx_builder import BuilderNode, GraphBuilder
+from ..unsupported_in_onnx import NotInOpset
 from .forms import FORMS
 from .node import AskedNode
 from .schemas import NodeForm, allowed, has, lowest, output_variables, results, schema, variables

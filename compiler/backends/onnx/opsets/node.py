@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....dims import Dim
-from ....ir.elements import numpy_dtype
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import DType, Shape
-from ..builder import GraphBuilder
-from ..expressions import TensorExpr
+from ..onnx_builder import GraphBuilder
+from ..tensor_expressions import TensorExpr
 
 
 class AskedNode:

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import Record
 
 from ....ir.types import DTYPES, DType
-from ...base import OPSETS
+from ...backend import OPSETS
 
 Types = Sequence[DType | None]
 """Element types of inputs; None: not known, or absent."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ....ir.types import TensorType
-from ..builder import GraphBuilder
-from .affine import fold_batch_normalization, fold_normalization, fold_scales
-from .attention import attention_of_three_axes
-from .constants import fold_constants
-from .graph import OpenGraph
+from ..onnx_builder import GraphBuilder
+from .fold_affine import fold_batch_normalization, fold_normalization, fold_scales
+from .fold_constants import fold_constants
+from .fuse_attention import attention_of_three_axes
+from .norm_sums import keep_sums
+from .open_graph import OpenGraph
 from .past import attention_with_past
-from .sums import keep_sums
 
 PASSES: tuple[tuple[str, Callable[[OpenGraph], None]], ...] = (
     ("", fold_constants),

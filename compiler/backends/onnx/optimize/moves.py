@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.elements import Array, numpy_dtype
+from ....ir.numpy_types import Array, numpy_dtype
 from ....ir.types import DType
-from ....weights.stored import StoredTensor
-from ..builder import BuilderNode
+from ....weights.lazy_tensors import StoredTensor
+from ..onnx_builder import BuilderNode
 
 Given = Sequence[StoredTensor | None]
 Move = Callable[[BuilderNode, Given], "Sequence[StoredTensor] | None"]

@@ -7,8 +7,8 @@ outputs takes what is joined, so the order of the nodes remains right.
 
 from __future__ import annotations
 
-from ..builder import BuilderNode
-from .graph import OpenGraph
+from ..onnx_builder import BuilderNode
+from .open_graph import OpenGraph
 
 _LENGTH = 2
 

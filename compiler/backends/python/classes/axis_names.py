@@ -13,13 +13,13 @@ from itertools import groupby, takewhile
 
 from ....dims import Dim, SymDim, show, symbol, symbols
 from ....ir.graph import Graph
-from ....ir.origins import is_integer
+from ....ir.graph_values import Value, ValueTuple, flat
+from ....ir.traced_ints import is_integer
 from ....ir.types import FLOAT32
-from ....ir.values import Value, ValueTuple, flat
+from ..code.class_tree import StrictLiteral, parts
 from ..code.classes import ClassDef
-from ..code.expressions import Lit
-from ..code.tree import StrictLiteral, parts
-from ..naming import unique
+from ..code.python_expressions import Lit
+from ..identifiers import unique
 from .channel_axes import ChannelAxes, Channels
 
 FACTORS = (2, 3, 4, 8, 16)

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
+from ..code.class_tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef, parts, rewrite
 from ..code.classes import Guards, Step, StepInfo
-from ..code.expressions import CallCode, Code, LetCode, Lit, NestedResults
-from ..code.tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef, parts, rewrite
+from ..code.python_expressions import CallCode, Code, LetCode, Lit, NestedResults
 
 EITHER = StepInfo("either", kind="return", either=True)
 LONGEST = 2

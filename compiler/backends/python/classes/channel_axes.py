@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
-from ....ir.values import Value
+from ....ir.graph_values import Value
 from ....ir.walk import graphs
 from ....ops.joining import Chunk, Concat, Split
 from ....ops.shape import Permute

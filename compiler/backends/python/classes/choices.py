@@ -13,8 +13,8 @@ from netc.dsl.record import replace
 
 from ....ir.graph import Graph
 from ....ir.tests import Choice, Comparison, Flag, Junction, Key, Negation, Test
-from ..code.expressions import CallCode, Code, Infix, Lit, Prefix
-from ..code.tree import ChoiceItems, rewrite
+from ..code.class_tree import ChoiceItems, rewrite
+from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix
 
 T = TypeVar("T")
 NO_ENDS: Mapping[Key, list[Any]] = {}

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ....ir.graph import CallNode, Graph, Node
-from ....ir.origins import is_integer
+from ....ir.traced_ints import is_integer
+from ..code.class_tree import parts
 from ..code.classes import ClassDef, ClassRef
 from ..code.framework import Framework
-from ..code.tree import parts
-from ..naming import RESERVED, camel, unique
+from ..identifiers import RESERVED, camel, unique
 
 _TAKEN = RESERVED | frozenset(dir(builtins))
 MANY = 2

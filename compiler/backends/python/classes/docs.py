@@ -14,8 +14,8 @@ from textwrap import wrap
 
 from ....ir.walk import returned_names
 from ..code.classes import ClassDef
-from ..printing.comments import in_docstring
-from ..printing.layout import STEP, WIDTH
+from ..printing.line_layout import STEP, WIDTH
+from ..printing.spec_comments import in_docstring
 from .axis_names import AxisNames
 from .channel_axes import ChannelAxes
 from .remarks import remark

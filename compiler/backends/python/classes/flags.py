@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ....ir.tests import Key
+from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef, parts
 from ..code.classes import ClassBody
-from ..code.expressions import Code
-from ..code.tree import Argument, FlagRef, IfElse, MemberRef, parts
-from ..naming import unique
+from ..code.python_expressions import Code
+from ..identifiers import unique
 
 
 def flags(

@@ -15,16 +15,16 @@ from typing import Any
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
-from ....ir.origins import Origin, is_integer, is_lost, names_in, origin_of, plain
-from ....ir.reals import RealSymbol
-from ....ir.values import JoinedTuple, Value, ValueTuple
+from ....ir.graph_values import JoinedTuple, Value, ValueTuple
+from ....ir.traced_floats import RealSymbol
+from ....ir.traced_ints import Origin, is_integer, is_lost, names_in, origin_of, plain
+from ..code.class_tree import StrictLiteral, parts
 from ..code.classes import ClassBody
-from ..code.expressions import Lit
-from ..code.tree import StrictLiteral, parts
-from ..errors import UnknownSymbol
-from ..naming import singular
-from .sizes import axis_word, spec_name
-from .symbols import Symbols, common, origin, reduced
+from ..code.python_expressions import Lit
+from ..identifiers import singular
+from ..unsupported_python import UnknownSymbol
+from .class_symbols import Symbols, common, origin, reduced
+from .forward_sizes import axis_word, spec_name
 
 EXPLAINED = 3
 """The number of formulas over a parameter, other than sums and multiples, from which it has a name though it cannot vary."""

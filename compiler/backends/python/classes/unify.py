@@ -15,13 +15,11 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
-from ....ir.origins import Origin, has_origin, is_integer, names_in, plain
+from ....ir.graph_values import Value
 from ....ir.tests import Key
-from ....ir.values import Value
+from ....ir.traced_ints import Origin, has_origin, is_integer, names_in, plain
 from ....ir.walk import around
-from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
-from ..code.expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
-from ..code.tree import (
+from ..code.class_tree import (
     Argument,
     ChoiceItems,
     IfElse,
@@ -35,15 +33,17 @@ from ..code.tree import (
     shape,
     zipped,
 )
-from ..errors import MissingEmitter
-from .arguments import Arguments
+from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
+from ..code.python_expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
+from ..unsupported_python import MissingEmitter
 from .choices import spliced
-from .formulas import formula_code
-from .optional import without_flags
-from .reals import real_code
+from .class_symbols import Symbols, home, origin
+from .constructor_arguments import Arguments
+from .float_expressions import real_code
+from .forward_sizes import axis_word
+from .optional_arguments import without_flags
 from .relations import VAGUE, Relations
-from .sizes import axis_word
-from .symbols import Symbols, home, origin
+from .symbol_formulas import formula_code
 
 T = TypeVar("T")
 COUNT = "depth"

@@ -15,10 +15,10 @@ from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
 from ....ir.tests import Key
-from ..naming import numbered
-from .expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
+from ..identifiers import numbered
+from .class_tree import FlagRef, parts, rewrite, shape
 from .framework import Framework
-from .tree import FlagRef, parts, rewrite, shape
+from .python_expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 
 How = typing.Literal["module", "parameter", "buffer", "transient"]
 """How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""

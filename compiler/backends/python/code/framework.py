@@ -12,8 +12,8 @@ from keyword import iskeyword
 
 from netc.dsl.record import Record
 
-from .. import naming
-from .expressions import Code
+from .. import identifiers
+from .python_expressions import Code
 
 Pairs = Sequence[tuple[str, Code]]
 """Members with their keys."""
@@ -74,7 +74,7 @@ class Framework(Record):
 
     def local(self, name: str) -> str:
         """`name` as a variable."""
-        return naming.local(name, self.imported)
+        return identifiers.local(name, self.imported)
 
     def plain(self, label: str) -> bool:
         """Whether `self.<label> = ...` can be used to register a member."""

@@ -11,9 +11,9 @@ from math import copysign
 
 from netc.dsl.record import replace
 
-from ....ir.origins import is_integer
-from .expressions import CallCode, Code, Infix, Lit, Prefix, Share
-from .tree import parts, rewrite
+from ....ir.traced_ints import is_integer
+from .class_tree import parts, rewrite
+from .python_expressions import CallCode, Code, Infix, Lit, Prefix, Share
 
 NEUTRAL = {"*": 1, "/": 1, "//": 1, "**": 1, "+": 0, "-": 0}
 COMMUTING = ("*", "+")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
+from ..code.class_tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
 from ..code.classes import Step, StepInfo, kind_of
-from ..code.expressions import CallCode, Code, LetCode, Local, Method, NestedResults
-from ..code.tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
-from ..printing.printer import width
-from .inlining import LINE_WIDTH
+from ..code.python_expressions import CallCode, Code, LetCode, Local, Method, NestedResults
+from ..printing.python_printer import width
+from .inline_results import LINE_WIDTH
 
 
 class LetExpander:

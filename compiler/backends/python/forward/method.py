@@ -12,10 +12,7 @@ from copy import copy
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
-from ..code.classes import ClassBody, Guards, Loop, ScanCode, Step
-from ..code.expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
-from ..code.simplify import simplified
-from ..code.tree import (
+from ..code.class_tree import (
     Argument,
     ElementCode,
     FlagRef,
@@ -29,13 +26,16 @@ from ..code.tree import (
     ValueRef,
     rewrite,
 )
-from ..printing.layout import STEP, Doc, LayoutBracket, statement
-from ..printing.printer import doc, text, width
-from .inlining import Uses, nested
+from ..code.classes import ClassBody, Guards, Loop, ScanCode, Step
+from ..code.python_expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
+from ..code.simplify import simplified
+from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
+from ..printing.python_printer import doc, text, width
+from .forward_statements import DEPTH, assigned, by_mode, grouped, returned, rolled
+from .forward_steps import Steps, references
+from .inline_results import Uses, nested
 from .name_hints import NameHints, destinations
 from .signature import Signature, prelude
-from .statements import DEPTH, assigned, by_mode, grouped, returned, rolled
-from .steps import Steps, references
 from .variables import NameHint, Variables
 
 

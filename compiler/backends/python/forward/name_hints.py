@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..code.class_tree import MemberRef, ValueRef
 from ..code.classes import Step
-from ..code.expressions import AttributeCode, CallCode, Code, Method, Prefix, Subscript
 from ..code.framework import Framework
-from ..code.tree import MemberRef, ValueRef
-from .inlining import Uses
+from ..code.python_expressions import AttributeCode, CallCode, Code, Method, Prefix, Subscript
+from .inline_results import Uses
 from .roles import RESHAPING
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
-from ....ir.values import Parts, TupleSlice, Value, ValueTuple
+from ....ir.graph_values import Parts, TupleSlice, Value, ValueTuple
 from ....ops.operand import Inputs
-from ..naming import UNNAMED
+from ..identifiers import UNNAMED
 
 MAIN = UNNAMED | {"x", "other"}
 """The names of operands that say nothing about them."""

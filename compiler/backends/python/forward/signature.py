@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....ir.values import Value, ValueTuple
+from ....ir.graph_values import Value, ValueTuple
+from ..code.class_tree import SizeRef, SymbolRef, named_several_times, parts
 from ..code.classes import ClassBody, SizeSymbol, Step
-from ..code.expressions import AnyInput, Code
-from ..code.tree import SizeRef, SymbolRef, named_several_times, parts
-from ..naming import RESERVED, unique
-from ..printing.layout import STEP, Doc, LayoutBracket, statement
+from ..code.python_expressions import AnyInput, Code
+from ..identifiers import RESERVED, unique
+from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
 
 
 class Signature:

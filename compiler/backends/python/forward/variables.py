@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from netc.dsl.record import Record
 
 from ..code.framework import Framework
-from ..naming import RESERVED, unique
+from ..identifiers import RESERVED, unique
 
 RUNNING = ("x", "y", "z", "h")
 """Names that the next tensor can have when this one is not used any more. The first ones are given before words."""

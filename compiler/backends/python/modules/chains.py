@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
-from ....ir.values import Parts, TupleSlice, Value
+from ....ir.graph_values import Parts, TupleSlice, Value
 
 Taken = Value | Parts
 

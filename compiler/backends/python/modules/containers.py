@@ -12,17 +12,17 @@ from typing import Literal
 from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
-from ....ir.values import TupleSlice
+from ....ir.graph_values import TupleSlice
 from ....ops.regularization import Identity
 from ..classes import choices
-from ..code.expressions import CallCode, Code, Lit, MembersCall, Ref
+from ..code.class_tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localised
 from ..code.framework import Framework
-from ..code.tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localised
-from ..naming import numbered, unique
-from ..operators import OperatorForms, frozen
+from ..code.python_expressions import CallCode, Code, Lit, MembersCall, Ref
+from ..identifiers import numbered, unique
+from ..operator_calls import OperatorForms, frozen
 from ..tensors import TensorCodes
 from .chains import is_chain, is_loop, is_parallel
-from .collecting import CollectingLoop, collecting
+from .collecting_loops import CollectingLoop, collecting
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""

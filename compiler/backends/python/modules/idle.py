@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from netc.dsl.record import replace
 
+from ..code.class_tree import MemberRef, parts
 from ..code.classes import ClassBody
-from ..code.expressions import CallCode, Code, Lit, MembersCall
 from ..code.framework import Framework
-from ..code.tree import MemberRef, parts
+from ..code.python_expressions import CallCode, Code, Lit, MembersCall
 
 C = TypeVar("C", bound=Code)
 

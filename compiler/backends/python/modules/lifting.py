@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode
-from ....ir.values import Value
+from ....ir.graph_values import Value
+from ..code.class_tree import ParameterRef, has_symbol, parts
 from ..code.classes import kind_of
-from ..code.expressions import AnyInput, Code, LetCode, Lit
-from ..code.tree import ParameterRef, has_symbol, parts
-from ..operators import OperatorForms
+from ..code.python_expressions import AnyInput, Code, LetCode, Lit
+from ..operator_calls import OperatorForms
 from .chains import is_chain
 from .containers import fits
 

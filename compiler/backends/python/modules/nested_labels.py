@@ -9,12 +9,12 @@ attributes, stays a member with all its levels, after the others.
 from __future__ import annotations
 
 from ....ir.graph import Node
+from ..code.class_tree import MemberRef, NameCode
 from ..code.classes import Member
-from ..code.expressions import Code, Subscript
 from ..code.framework import Framework
-from ..code.tree import MemberRef, NameCode
-from ..naming import numbered
-from ..printing.printer import literal
+from ..code.python_expressions import Code, Subscript
+from ..identifiers import numbered
+from ..printing.python_printer import literal
 from .containers import runs
 
 

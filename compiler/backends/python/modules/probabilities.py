@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
+from ..code.class_tree import Argument
 from ..code.classes import ClassDef, ClassRef
-from ..code.expressions import CallCode, Code, Infix, KeywordCode, Lit, Probability, Share
-from ..code.tree import Argument
+from ..code.python_expressions import CallCode, Code, Infix, KeywordCode, Lit, Probability, Share
 
 
 def mark_probabilities(classes: list[ClassDef], drops: re.Pattern[str]) -> None:

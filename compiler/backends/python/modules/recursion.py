@@ -14,11 +14,11 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ....ir.graph import CallNode, Graph
-from ....ir.reals import named
-from ..classes.shared import family
+from ....ir.traced_floats import named
+from ..classes.shared_modules import family
 from ..classes.unify import Unifier
 from ..code.classes import ClassDef, ClassRef
-from ..code.expressions import CallCode, Code, KeywordCode, Lit
+from ..code.python_expressions import CallCode, Code, KeywordCode, Lit
 from .containers import Construction
 
 

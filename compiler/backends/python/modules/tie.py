@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.walk import route
-from ..code.expressions import AttributeCode, Code, Lit, Subscript
+from ..code.class_tree import MemberRef
 from ..code.framework import Framework
-from ..code.tree import MemberRef
+from ..code.python_expressions import AttributeCode, Code, Lit, Subscript
 from .containers import Constructions
 
 

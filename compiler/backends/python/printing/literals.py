@@ -6,9 +6,9 @@ In: the code of a member. Out: its literals, its names. Always: literals are in 
 from __future__ import annotations
 
 from ....dims import symbols
-from ....ir.origins import TracedInt
-from ..code.expressions import CallCode, Code, Lit
-from ..code.tree import Argument, NameCode, parts
+from ....ir.traced_ints import TracedInt
+from ..code.class_tree import Argument, NameCode, parts
+from ..code.python_expressions import CallCode, Code, Lit
 
 INDICES = "ijk"
 """The variables of comprehensions, the outermost first."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..code.expressions import Code, Lit, Subscript
-from ..code.tree import Argument, NameCode, RepeatStar, SizeRef
+from ..code.class_tree import Argument, NameCode, RepeatStar, SizeRef
+from ..code.python_expressions import Code, Lit, Subscript
 
 ROLLED = 3
 """The number of equal members from which they are written as a comprehension."""

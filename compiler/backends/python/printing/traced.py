@@ -10,11 +10,11 @@ from __future__ import annotations
 from zlib import crc32
 
 from ....dims import Dim, SymDim, evaluate, symbol, symbols
-from ....ir.origins import TracedInt
-from ..code.expressions import Code, ItemCode, Lit
+from ....ir.traced_ints import TracedInt
+from ..code.class_tree import Argument, SizeRef, rewrite
 from ..code.factored import factored
-from ..code.tree import Argument, SizeRef, rewrite
-from ..naming import spaced
+from ..code.python_expressions import Code, ItemCode, Lit
+from ..identifiers import spaced
 
 _LEAST = 1_000_003
 

@@ -13,9 +13,9 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from ....ir.elements import Array
-from ..emit import class_name, source
-from .load import live
+from ....ir.numpy_types import Array
+from ..torch_source import class_name, source
+from .live_module import live
 
 if TYPE_CHECKING:
     from ....ir.graph import Program

@@ -13,11 +13,11 @@ from ....definitions import expand_operators
 from ....ir.copying import copy_graphs
 from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify
-from ....ops.base import Operator
-from .conversions import convert
+from ....ops.operator import Operator
 from .hoisting import hoist
-from .levels import name_alike
-from .operators import expand
+from .lowered_operators import expand
+from .model_casts import convert
+from .recursion_levels import name_alike
 
 
 def lowered(program: Program, has_kernel: Callable[[type[Operator]], bool]) -> Graph:

@@ -14,20 +14,20 @@ from netc.dsl.record import Record
 
 from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode
-from ....ir.origins import moved, origin_key
+from ....ir.graph_values import Value
 from ....ir.replacing import substitute
+from ....ir.traced_ints import moved, origin_key
 from ....ir.types import DType
-from ....ir.values import Value
-from ....ops.base import Operator
 from ....ops.constants import TableOperator
 from ....ops.formula import Const, parts
-from ...python.classes.shared import Sharing
-from ...python.classes.sizes import ForwardSizes
+from ....ops.operator import Operator
+from ...python.classes.forward_sizes import ForwardSizes
+from ...python.classes.shared_modules import Sharing
 from ...python.code.classes import ClassBody
-from ...python.naming import unique
-from ..framework import TORCH
-from .graphs import labels
-from .operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
+from ...python.identifiers import unique
+from ..torch_framework import TORCH
+from .graph_labels import labels
+from .lowered_operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
 FEW = 8
 """The number of members of a sequence that may be called one by one, in lines of their own, where only some take a constant."""

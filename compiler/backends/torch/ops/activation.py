@@ -30,10 +30,10 @@ from ....ops.activation import (
     Tanhshrink,
     Threshold,
 )
-from ....ops.base import Operator
-from ...python.code.expressions import Code, call, construct
-from ..framework import dtype_keyword
-from ..table import TorchSite, function, module
+from ....ops.operator import Operator
+from ...python.code.python_expressions import Code, call, construct
+from ..torch_emitters import TorchSite, function, module
+from ..torch_framework import dtype_keyword
 
 _PLAIN: dict[type[Operator], str] = {
     Celu: "torch.nn.CELU",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
-from ....ops.base import Operator
-from ...python.code.expressions import Code, Freedom, Infix, call, lit, method
-from ..table import TorchSite, function
+from ....ops.operator import Operator
+from ...python.code.python_expressions import Code, Freedom, Infix, call, lit, method
+from ..torch_emitters import TorchSite, function
 
 _BINARY: dict[type[Operator], str] = {
     Add: "torch.add",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ....ir.origins import has_origin
+from ....ir.traced_ints import has_origin
 from ....ir.types import BOOL
 from ....ops.attention import Attention
-from ...python.code.expressions import Code, Infix, call, lit, method
-from ..framework import DEVICE, TRAINING, element_type
-from ..lowering.operators import WindowMask
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, Infix, call, lit, method
+from ..lowering.lowered_operators import WindowMask
+from ..torch_emitters import TorchSite, function
+from ..torch_framework import DEVICE, TRAINING, element_type
 from .parameters import as_float
 
 

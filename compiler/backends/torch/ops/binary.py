@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Pair
 from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
-from ...python.code.expressions import Code, call, lit
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, call, lit
+from ..torch_emitters import TorchSite, function
 from .arithmetic import pair
 
 

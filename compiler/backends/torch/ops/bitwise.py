@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseNot, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
-from ...python.code.expressions import Code, Infix, Prefix, call, lit
-from ..table import TorchSite, function
+from ....ops.operator import Operator
+from ...python.code.python_expressions import Code, Infix, Prefix, call, lit
+from ..torch_emitters import TorchSite, function
 
 _SYMBOLS: dict[type[Operator], str] = {BitwiseAnd: "&", BitwiseOr: "|", BitwiseXor: "^"}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.comparison import Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ...python.code.expressions import Code, call, lit
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, call, lit
+from ..torch_emitters import TorchSite, function
 from .arithmetic import binary, pair
 from .elementwise import call_by_name
 

@@ -36,8 +36,9 @@ from ....ops.formula import (
 )
 from ....ops.formula_bounds import is_real, kind_of, may_be_zero
 from ....ops.formula_values import fold, list_values
-from ....ops.stored import TableArray
-from ...python.code.expressions import (
+from ....ops.stored_tables import TableArray
+from ...python.code.class_tree import StrictLiteral
+from ...python.code.python_expressions import (
     AttributeCode,
     Code,
     Infix,
@@ -54,10 +55,9 @@ from ...python.code.expressions import (
     lit,
     method,
 )
-from ...python.code.tree import StrictLiteral
-from ..framework import DEVICE, dtype_keyword, element_type
-from ..lowering.operators import ConvertedTable, ExactTable
-from ..table import TorchSite, function, invocation, module
+from ..lowering.lowered_operators import ConvertedTable, ExactTable
+from ..torch_emitters import TorchSite, function, invocation, module
+from ..torch_framework import DEVICE, dtype_keyword, element_type
 from .arithmetic import FLOAT_NEUTRAL
 from .parameters import as_float, filled
 from .shape import cast_to, model_type

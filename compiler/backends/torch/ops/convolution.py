@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
-from ...python.code.expressions import Code, call, construct, lit
-from ..framework import dtype_keyword
-from ..table import TorchSite, given, module
-from ..windows import ranked, sizes
+from ...python.code.python_expressions import Code, call, construct, lit
+from ..torch_emitters import TorchSite, given, module
+from ..torch_framework import dtype_keyword
+from ..window_names import ranked, sizes
 
 
 @module(Conv, torch="torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
-from ...python.code.expressions import AttributeCode, Code, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import AttributeCode, Code, method
+from ..torch_emitters import TorchSite, function
 
 
 @function(Logcumsumexp, torch="torch.logcumsumexp")

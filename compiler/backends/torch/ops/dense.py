@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
-from ...python.code.expressions import Code, SelfMember, call, construct
-from ..framework import dtype_keyword
-from ..table import TorchSite, given, invocation, module
+from ...python.code.python_expressions import Code, SelfMember, call, construct
+from ..torch_emitters import TorchSite, given, invocation, module
+from ..torch_framework import dtype_keyword
 
 
 @module(Dense, torch="torch.nn.Linear")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.diagonals import DiagEmbed, Diagonal
-from ...python.code.expressions import Code, call, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, call, method
+from ..torch_emitters import TorchSite, function
 
 
 @function(Diagonal, torch="torch.diagonal")

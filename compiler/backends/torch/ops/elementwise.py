@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
 from ....ops.elementwise import (
     Abs,
     Ceil,
@@ -26,8 +25,9 @@ from ....ops.elementwise import (
     Square,
     Trunc,
 )
-from ...python.code.expressions import Code, Prefix, call
-from ..table import TorchSite, function
+from ....ops.operator import Operator
+from ...python.code.python_expressions import Code, Prefix, call
+from ..torch_emitters import TorchSite, function
 
 
 @function(Neg, torch="torch.neg")

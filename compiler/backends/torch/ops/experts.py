@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.experts import GroupedLinear
-from ...python.code.expressions import Code, call
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, call
+from ..torch_emitters import TorchSite, function
 
 
 @function(GroupedLinear, torch="torch.nn.functional.linear, for each group")

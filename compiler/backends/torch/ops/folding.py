@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
-from ...python.code.expressions import Code, call, construct, lit, method
-from ..table import TorchSite, function, module
-from ..windows import sizes
+from ...python.code.python_expressions import Code, call, construct, lit, method
+from ..torch_emitters import TorchSite, function, module
+from ..window_names import sizes
 
 
 @module(PixelShuffle, torch="torch.nn.PixelShuffle")

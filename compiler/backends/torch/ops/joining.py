@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....ops.axes import normalize_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
-from ...python.code.expressions import Code, TupleCode, call, lit, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, TupleCode, call, lit, method
+from ..torch_emitters import TorchSite, function
 
 
 @function(Concat, torch="torch.cat")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
-from ...python.code.expressions import Code, Infix, call
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, Infix, call
+from ..torch_emitters import TorchSite, function
 
 
 @function(Matmul, torch="torch.matmul")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
 from ....ops.classification_loss import CrossEntropy, NllLoss
 from ....ops.loss import Loss
 from ....ops.margin_loss import (
@@ -15,11 +14,12 @@ from ....ops.margin_loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from ....ops.operator import Operator
 from ....ops.probability_loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDiv
 from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
 from ....ops.sequence_loss import CtcLoss
-from ...python.code.expressions import Code, call, lit
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, call, lit
+from ..torch_emitters import TorchSite, function
 from .parameters import as_float
 
 _LOSSES: dict[type[Operator], str] = {

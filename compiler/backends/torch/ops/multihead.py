@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
-from ...python.code.expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, lit, method
-from ..framework import DEVICE, dtype_keyword, element_type
-from ..lowering.operators import CausalMask, CausalMultiheadAttention
-from ..table import TorchSite, function, invocation, module
+from ...python.code.python_expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, lit, method
+from ..lowering.lowered_operators import CausalMask, CausalMultiheadAttention
+from ..torch_emitters import TorchSite, function, invocation, module
+from ..torch_framework import DEVICE, dtype_keyword, element_type
 
 
 @module(MultiheadAttention, CausalMultiheadAttention, torch="torch.nn.MultiheadAttention")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ....ir.types import Shape
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
-from ...python.code.expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
-from ..framework import dtype_keyword
-from ..table import TorchSite, function, given, module
-from ..windows import ranked
+from ...python.code.python_expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
+from ..torch_emitters import TorchSite, function, given, module
+from ..torch_framework import dtype_keyword
+from ..window_names import ranked
 
 
 @module(BatchNorm, torch="torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d")

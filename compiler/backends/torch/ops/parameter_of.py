@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.parameter_of import ParameterOf
-from ...python.code.expressions import AttributeCode, Code, SelfMember
-from ...python.code.tree import ParameterRef
-from ..table import TorchSite, function
+from ...python.code.class_tree import ParameterRef
+from ...python.code.python_expressions import AttributeCode, Code, SelfMember
+from ..torch_emitters import TorchSite, function
 
 
 @function(ParameterOf, torch="an attribute of the module")

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.origins import has_origin, is_integer
-from ....ir.reals import has_real, real
+from ....ir.traced_floats import has_real, real
+from ....ir.traced_ints import has_origin, is_integer
 from ....ir.types import DType
-from ....ops.base import Init
 from ....ops.constants import ParamOperator
-from ...python.code.expressions import Code, Infix, SelfMember, TupleCode, call, lit, method
-from ..framework import dtype_keyword
+from ....ops.operator import Init
+from ...python.code.python_expressions import Code, Infix, SelfMember, TupleCode, call, lit, method
 from ..initialisation import drawn
-from ..table import TorchSite, function, module
+from ..torch_emitters import TorchSite, function, module
+from ..torch_framework import dtype_keyword
 
 
 @module(ParamOperator, torch="torch.nn.Parameter")

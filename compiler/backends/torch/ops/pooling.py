@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ...python.code.expressions import Code, LetCode, Subscript, call, construct, lit, method
-from ..table import TorchSite, function, module
-from ..windows import ranked, sizes
+from ...python.code.python_expressions import Code, LetCode, Subscript, call, construct, lit, method
+from ..torch_emitters import TorchSite, function, module
+from ..window_names import ranked, sizes
 from .parameters import as_float
 
 

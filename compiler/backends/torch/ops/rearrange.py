@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ....ir.types import Shape
 from ....ops.rearrange import Group, Rearrange
-from ...python.code.expressions import Code, TupleCode, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, TupleCode, method
+from ..torch_emitters import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ...python.code.expressions import Code, NestedResults, SelfMember, TupleCode, call, construct
-from ..framework import dtype_keyword
-from ..table import TorchSite, invocation, module
+from ...python.code.python_expressions import Code, NestedResults, SelfMember, TupleCode, call, construct
+from ..torch_emitters import TorchSite, invocation, module
+from ..torch_framework import dtype_keyword
 from .parameters import as_float
 
 _MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM", Gru: "torch.nn.GRU"}

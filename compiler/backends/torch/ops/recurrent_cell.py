@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ....ops.base import Operator
+from ....ops.operator import Operator
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ...python.code.expressions import Code, Lit, SelfMember, Subscript, TupleCode, call, construct
-from ..framework import dtype_keyword
-from ..table import TorchSite, invocation, module
+from ...python.code.python_expressions import Code, Lit, SelfMember, Subscript, TupleCode, call, construct
+from ..torch_emitters import TorchSite, invocation, module
+from ..torch_framework import dtype_keyword
 
 _MODULES: dict[type[Operator], str] = {
     RnnCell: "torch.nn.RNNCell",

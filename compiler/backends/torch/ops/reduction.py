@@ -24,8 +24,8 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ...python.code.expressions import AttributeCode, Code, Lit, call, lit, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import AttributeCode, Code, Lit, call, lit, method
+from ..torch_emitters import TorchSite, function
 
 
 def _axes(op: Reduction) -> dict[str, object]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.regularization import AlphaDropout, ChannelDropout, Detach, Dropout, DropPath, Identity, Rrelu
-from ...python.code.expressions import Code, call, construct, method
-from ..table import TorchSite, function, module
-from ..windows import ranked
+from ...python.code.python_expressions import Code, call, construct, method
+from ..torch_emitters import TorchSite, function, module
+from ..window_names import ranked
 
 
 @module(Identity, torch="torch.nn.Identity")

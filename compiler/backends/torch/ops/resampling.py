@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.resampling import GridSample, Upsample
-from ...python.code.expressions import Code, LetCode, call, lit
-from ..table import TorchSite, function, module
+from ...python.code.python_expressions import Code, LetCode, call, lit
+from ..torch_emitters import TorchSite, function, module
 
 
 def _one_or_all(values: tuple[object, ...] | None) -> Code | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ....ir.types import FLOAT32, FLOAT64
 from ....ops.rotary import Rotary
-from ...python.code.expressions import (
+from ...python.code.class_tree import NameCode
+from ...python.code.python_expressions import (
     AttributeCode,
     Code,
     Infix,
@@ -20,10 +21,9 @@ from ...python.code.expressions import (
     lit,
     method,
 )
-from ...python.code.tree import NameCode
-from ..framework import element_type
-from ..lowering.operators import OpenRotaryAngles, RotaryAngles, Rotate
-from ..table import TorchSite, expanded, function, invocation, module
+from ..lowering.lowered_operators import OpenRotaryAngles, RotaryAngles, Rotate
+from ..torch_emitters import TorchSite, expanded, function, invocation, module
+from ..torch_framework import element_type
 
 expanded(Rotary, torch="cos and sin of torch.arange")
 

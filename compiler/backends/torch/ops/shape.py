@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from ....dims import Dim, SymDim, show
 from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ...python.code.expressions import AttributeCode, Code, Lit, TupleCode, call, construct, lit, method
-from ...python.code.tree import ParameterRef, Starred
-from ..framework import element_type
-from ..lowering.operators import ConvertedTable, ToModelType
-from ..table import TorchSite, function, module
+from ...python.code.class_tree import ParameterRef, Starred
+from ...python.code.python_expressions import AttributeCode, Code, Lit, TupleCode, call, construct, lit, method
+from ..lowering.lowered_operators import ConvertedTable, ToModelType
+from ..torch_emitters import TorchSite, function, module
+from ..torch_framework import element_type
 
 CASTS = {
     "float32": "float",

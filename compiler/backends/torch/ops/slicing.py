@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ....dims import Dim
 from ....ops.axes import normalize_axis
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ...python.code.expressions import Code, Subscript, TupleCode, call, construct, lit, method
-from ...python.code.expressions import SliceCode as SliceCode
-from ..table import TorchSite, function, module
+from ...python.code.python_expressions import Code, Subscript, TupleCode, call, construct, lit, method
+from ...python.code.python_expressions import SliceCode as SliceCode
+from ..torch_emitters import TorchSite, function, module
 
 _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
-from ...python.code.expressions import AttributeCode, Code, call, lit, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import AttributeCode, Code, call, lit, method
+from ..torch_emitters import TorchSite, function
 
 
 @function(Topk, torch="torch.topk")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
-from ..table import function
+from ..torch_emitters import function
 from .elementwise import call_by_name
 
 function(Digamma, Erfc, Erfinv, Lgamma, torch="torch.{}")(call_by_name)

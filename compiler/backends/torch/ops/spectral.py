@@ -5,8 +5,8 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ops.short_time import Istft, ShortTime, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
-from ...python.code.expressions import Code, call, method
-from ..table import TorchSite, function
+from ...python.code.python_expressions import Code, call, method
+from ..torch_emitters import TorchSite, function
 
 
 def _as_complex(x: Code) -> Code:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
-from ..table import function
+from ..torch_emitters import function
 from .elementwise import call_by_name
 
 function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan, torch="torch.{}")(call_by_name)

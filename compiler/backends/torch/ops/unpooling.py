@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
-from ...python.code.expressions import Code, TupleCode, call, lit
-from ..table import TorchSite, function
-from ..windows import ranked, sizes
+from ...python.code.python_expressions import Code, TupleCode, call, lit
+from ..torch_emitters import TorchSite, function
+from ..window_names import ranked, sizes
 
 
 @function(MaxUnpool, torch="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")

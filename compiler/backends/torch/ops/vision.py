@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....ops.vision import DeformConv, RoiAlign
-from ...python.code.expressions import Code, TupleCode, call, construct, lit
-from ..framework import dtype_keyword
-from ..table import TorchSite, function, module
+from ...python.code.python_expressions import Code, TupleCode, call, construct, lit
+from ..torch_emitters import TorchSite, function, module
+from ..torch_framework import dtype_keyword
 
 
 @module(DeformConv, torch="torchvision.ops.DeformConv2d")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
-from ..values import Item, Known
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Item, Known
 
 _SAME = {
     "Relu": "relu",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from onnx import helper
 
-from ....ir.elements import numpy_dtype
+from ....ir.graph_values import Value
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import FLOAT64, DType
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..names import is_made_up
-from ..site import Site, element_of
-from ..table import imports
-from ..values import Filled, Item, Known
+from ...graph_builder import ImportRefused
+from ..importer_site import Site, element_of
+from ..importer_table import imports
+from ..onnx_names import is_made_up
+from ..onnx_values import Filled, Item, Known
 
 _UNARY = {
     "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Sign": "sign", "Exp": "exp", "Log": "log",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ....dims import Dim
+from ....ir.graph_values import Value
 from ....ir.types import BOOL
-from ....ir.values import Value
 from ....ops.formula import BinaryFormula, Const, IndexFormula
-from ...builder import ImportRefused
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
-from ..values import Item
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Item
 from .indexing import by_index
 
 

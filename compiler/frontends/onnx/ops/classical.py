@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir.elements import numpy_dtype
+from ....ir.graph_values import Value
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import FLOAT32
-from ....ir.values import Value
-from ...builder import ImportRefused
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
 from ..emitter import number
+from ..importer_site import Site
+from ..importer_table import imports
 from ..index_origin import count_from_beginning
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
-from ..values import Item, Known
+from ..onnx_values import Item, Known
 from .dense import layer
 
 _TRANSFORMS = {"NONE": None, "SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}

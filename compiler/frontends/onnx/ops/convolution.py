@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....dims import Dim
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import Site
-from ..table import imports
-from ..values import Item, Known
-from ..windows import Frame, short
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_padding import Frame, short
+from ..onnx_values import Item, Known
 from .shape import padded
 
 

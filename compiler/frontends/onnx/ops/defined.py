@@ -1,12 +1,12 @@
-"""Operators that are imported as those that the standard defines them by; see definitions.py."""
+"""Operators that are imported as those that the standard defines them by; see standard_functions.py."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from ...builder import ImportRefused
-from ..site import Site
-from ..table import imports
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
 
 
 @imports("AffineGrid", "CausalConvWithState", "LinearAttention", "SwiGLU", to="the operators that it is defined by")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
-from ..values import Known, transposed
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Known, transposed
 
 
 @imports("MatMul", to="dense, matmul")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
+from ..importer_site import Site
+from ..importer_table import imports
 from .convolution import conv
 from .dense import gemm
 

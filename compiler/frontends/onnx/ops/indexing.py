@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....dims import Dim
+from ....ir.graph_values import Value
 from ....ir.types import INT64
-from ....ir.values import Value
-from ....ops.base import numel
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
-from ...builder import ImportRefused
+from ....ops.operator import numel
+from ...graph_builder import ImportRefused
 from ..emitter import number, ranged
+from ..importer_site import Site
+from ..importer_table import imports
 from ..index_origin import count_from_beginning
-from ..site import Site
-from ..table import imports
-from ..values import Filled, Known
+from ..onnx_values import Filled, Known
 from .shape import permuted
 
 

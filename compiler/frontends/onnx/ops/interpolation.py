@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....ir.elements import Array
-from ...builder import ImportRefused
-from ..site import Site
+from ....ir.numpy_types import Array
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
 from .nearest import Resized, position
 
 LARGEST = 2**22

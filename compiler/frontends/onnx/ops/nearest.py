@@ -13,8 +13,8 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from ...builder import ImportRefused
-from ..site import Site
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
 
 _ROUNDINGS: dict[str, Callable[[float], int]] = {
     "round_prefer_floor": lambda x: math.ceil(x - 0.5),

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..names import is_made_up
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
-from ..values import Item, Known
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_names import is_made_up
+from ..onnx_values import Item, Known
 
 
 @imports("BatchNormalization", to="batch_norm")

@@ -6,15 +6,15 @@ from math import prod
 from typing import Any
 
 from ....dims import Dim
+from ....ir.graph_values import Value
 from ....ir.types import INT64
-from ....ir.values import Value
-from ....ops.base import numel
 from ....ops.formula import BinaryFormula, Const, IndexFormula
-from ...builder import ImportRefused
-from ..site import Site
-from ..table import imports
-from ..values import Item
-from ..windows import Frame, short
+from ....ops.operator import numel
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_padding import Frame, short
+from ..onnx_values import Item
 from .shape import padded
 
 

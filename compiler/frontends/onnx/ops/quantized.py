@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....ir.graph_values import Value
 from ....ir.types import INT64
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import Site
-from ..table import imports
-from ..values import Known
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Known
 
 
 @imports("DequantizeLinear", to="cast, sub and mul")

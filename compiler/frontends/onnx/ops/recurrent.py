@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.elements import Array
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import Site
-from ..steps import USUAL, Steps, zeros
-from ..table import imports
-from ..values import Filled, Item, Known
+from ....ir.graph_values import Value
+from ....ir.numpy_types import Array
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Filled, Item, Known
+from ..unrolled_recurrence import USUAL, Steps, zeros
 
 _ORDERS = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
 """The number of ONNX's gate for each of PyTorch's."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import Site
-from ..table import imports
-from ..values import Item
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Item
 
 _NAMES = {
     "ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min", "ReduceLogSumExp": "logsumexp",

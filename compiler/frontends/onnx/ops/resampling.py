@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ....dims import Dim, SymDim
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..numbers import plain
-from ..site import Site
-from ..table import imports
-from ..values import Known, Part, Sizes
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..attribute_numbers import plain
+from ..importer_site import Site
+from ..importer_table import imports
+from ..onnx_values import Known, Part, Sizes
 from .interpolation import interpolation_matrix
 from .nearest import CROPPED, Resized, nearest_indices
 from .shape import permuted

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim, SymDim
-from ....ir.elements import numpy_dtype
+from ....ir.graph_values import Value
+from ....ir.numpy_types import numpy_dtype
 from ....ir.types import BOOL
-from ....ir.values import Value
 from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
-from ...builder import ImportRefused
+from ...graph_builder import ImportRefused
 from ..emitter import ranged
-from ..site import Site, element_of
-from ..table import imports
-from ..values import Filled, Item, Known
+from ..importer_site import Site, element_of
+from ..importer_table import imports
+from ..onnx_values import Filled, Item, Known
 
 FAR = 2**31 - 1
 

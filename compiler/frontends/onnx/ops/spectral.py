@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import Site
-from ..table import imports
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..importer_site import Site
+from ..importer_table import imports
 
 
 @imports("DFT", to="rfft, fft, ifft or irfft")

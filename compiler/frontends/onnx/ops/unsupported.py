@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..table import without
+from ..importer_table import without
 
 without(
     "works on sequences of tensors, which netc does not have",

@@ -9,7 +9,7 @@ from . import (  # noqa: F401
     indexing,
     joining,
     layers,
-    losses,
+    loss,
     normalization,
     pooling,
     recurrent,

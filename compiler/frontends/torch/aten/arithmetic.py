@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import AtenSite, Number
-from ..table import READERS, AtenReader, reads
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite, Number
+from ..aten_table import READERS, AtenReader, reads
 
 
 def binary(site: AtenSite, operator: str, left: str = "self", right: str = "other") -> Value:

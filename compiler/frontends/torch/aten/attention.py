@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.values import Value
-from ...builder import ImportRefused
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
 from ..opaque import ATTENTION_PARAMETERS
-from ..site import AtenSite
-from ..table import reads
 
 
 @reads("scaled_dot_product_attention")

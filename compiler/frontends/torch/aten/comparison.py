@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ....ir.values import Value
-from ..site import AtenSite
-from ..table import READERS, reads
+from ....ir.graph_values import Value
+from ..aten_site import AtenSite
+from ..aten_table import READERS, reads
 from .arithmetic import pair
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):

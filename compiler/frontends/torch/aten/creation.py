@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ....dims import Dim
+from ....ir.graph_values import Value
 from ....ir.types import BOOL, DType, Shape
-from ....ir.values import Value
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
-from ...builder import ImportRefused
-from ..site import AtenSite, Number
-from ..table import reads
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite, Number
+from ..aten_table import reads
 
 _NAMES = "ijklmn"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import AtenSite
-from ..table import READERS, AtenReader, reads
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import READERS, AtenReader, reads
 
 _SAME = (
     "relu relu6 selu silu mish hardswish hardsigmoid sigmoid tanh neg floor ceil trunc sign square exp exp2 expm1 log log2 log10 "

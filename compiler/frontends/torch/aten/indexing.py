@@ -9,15 +9,15 @@ import torch
 from torch.fx import Node
 
 from ....dims import Dim, bounds
-from ....ir.elements import array_of
 from ....ir.graph import OpNode
-from ....ir.values import Value
+from ....ir.graph_values import Value
+from ....ir.numpy_types import array_of
 from ....ops.joining import Concat
-from ...builder import ImportRefused
 from ...constants import formula_of
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
 from ..ranges import NO_AXIS, counted_axis, is_natural
-from ..site import AtenSite
-from ..table import reads
 
 
 @reads("slice")

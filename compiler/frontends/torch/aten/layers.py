@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..operators import dtype_of
-from ..site import AtenSite
-from ..table import reads
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
+from ..node_targets import dtype_of
 
 PARAMETERS = {"weight": "weight", "bias": "bias"}
 

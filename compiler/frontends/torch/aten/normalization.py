@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import AtenSite
-from ..table import reads
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
 from .layers import layer
 
 _STATISTICS = ("running_mean", "running_var")

@@ -6,10 +6,10 @@ from typing import Any
 
 from torch.fx import Node
 
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import AtenSite
-from ..table import reads
+from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
 
 _OPERATORS = {"lstm": ("lstm", {}), "gru": ("gru", {}), "rnn_tanh": ("rnn", {}), "rnn_relu": ("rnn", {"nonlinearity": "relu"})}
 

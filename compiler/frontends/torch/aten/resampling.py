@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.values import Value
-from ..site import AtenSite
-from ..table import reads
+from ....ir.graph_values import Value
+from ..aten_site import AtenSite
+from ..aten_table import reads
 
 _MODES = {
     "upsample_nearest1d": "nearest",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.values import Value
-from ..site import AtenSite
-from ..table import reads
+from ....ir.graph_values import Value
+from ..aten_site import AtenSite
+from ..aten_table import reads
 
 
 @reads("alias", "detach", "contiguous", "clone", "lift_fresh_copy", "lift_fresh", "lift", "positive", "conj", "resolve_conj", "identity")

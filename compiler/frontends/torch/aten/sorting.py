@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ....ir.graph_values import Value
 from ....ir.types import INT64
-from ....ir.values import Value
-from ....ops.base import numel
-from ...builder import ImportRefused
-from ..site import AtenSite
-from ..table import reads
+from ....ops.operator import numel
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
 
 
 @reads("topk")

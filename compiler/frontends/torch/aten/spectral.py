@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ....ir.graph_values import Value
 from ....ir.types import FLOAT32
-from ....ir.values import Value
-from ...builder import ImportRefused
-from ..site import AtenSite
-from ..table import reads
+from ...graph_builder import ImportRefused
+from ..aten_site import AtenSite
+from ..aten_table import reads
 
 
 @reads("fft_rfft")

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from . import lib, linalg, random
 from .arrays import Array, empty_of, floating, generic, integer, ndarray, number, of, result_type, scalar_types
+from .dtypes import dtype
 from .shapes import flat_index, walk, whole_shape
-from .types import dtype
 
 inf, nan, pi, newaxis = math.inf, math.nan, math.pi, None
 __all__ = ["floating", "integer", "number", "lib", "linalg", "random", "dtype", "generic", "ndarray"]

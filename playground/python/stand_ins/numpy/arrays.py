@@ -6,8 +6,8 @@ import math
 import operator
 from itertools import product
 
+from .dtypes import FLOATS, INTEGERS, ORDER, dtype
 from .shapes import flat_index, walk, whole_shape
-from .types import FLOATS, INTEGERS, ORDER, dtype
 
 
 def result_type(a, b):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from .arrays import Array
-from .types import dtype
+from .dtypes import dtype
 
 _MASK = (1 << 64) - 1
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)

@@ -1,0 +1,168 @@
+"""The parameters and buffers of a program by their full names: the keys of the state dict.
+
+In: a `Program`. Out: what is known of each, without any values. Always: every name once, in the order of PyTorch's `state_dict` (what a
+module owns itself before what is in its stages, parameters before buffers); a shared stage counts where it was declared. Takes time in
+proportion to the parameters, whatever the number of operators without any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+from netc.dsl.record import Record, replace
+from netc.dsl.source import Span
+
+from ..ir.graph import CallNode, Graph, OpNode, Program
+from ..ir.types import DType, TensorType
+from ..ir.walk import graphs, join
+from ..ops.operator import Init, Operator, ParameterSpec
+from .following import Followed, followed
+
+
+class ParameterInfo(Record):
+    """A learned tensor or buffer of a model.
+
+    `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer;
+    what is not `persistent` is not in the state dict. A `frozen` one is a parameter that is not trained. `op` is the operator it belongs
+    to, at `span`. `follows` is the full name of the parameter from whose first values those of this one are computed.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+    trainable: bool
+    persistent: bool
+    init: Init
+    span: Span
+    op: Operator
+    tied_to: str | None = None
+    frozen: bool = False
+    follows: str | None = None
+
+    @property
+    def operator(self) -> str:
+        """The operator's name."""
+        return self.op.name
+
+    @property
+    def numel(self) -> int:
+        return prod(self.shape)
+
+    def __repr__(self) -> str:
+        kind = " buffer" if not self.trainable else " frozen" if self.frozen else ""
+        return f"ParameterInfo({self.name}: {TensorType(self.dtype, self.shape)}{kind})"
+
+
+def parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:
+    """Everything in the state dict; with `transient`, buffers that are not persistent too."""
+    found = _Walk(program.main).run()
+    for info in found.values():
+        if info.tied_to is not None:
+            end = _end(info.tied_to, found)
+            found[info.name] = replace(info, tied_to=end, frozen=found[end].frozen)
+    return found if transient else {name: info for name, info in found.items() if info.persistent}
+
+
+def count(infos: Mapping[str, ParameterInfo]) -> int:
+    """Learned numbers, those of tied parameters once, buffers not at all."""
+    return sum(info.numel for info in infos.values() if info.trainable and info.tied_to is None)
+
+
+def learns(program: Program) -> bool:
+    """Whether there are learned parameters."""
+    nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
+    return any(spec.trainable for node in nodes for spec in node.specs)
+
+
+def _end(name: str, found: Mapping[str, ParameterInfo]) -> str:
+    """The name at the end of a chain of ties."""
+    seen = {name}
+    while (further := found[name].tied_to) is not None and further not in seen:
+        seen.add(further)
+        name = further
+    return name
+
+
+class _Walk:
+    def __init__(self, main: Graph) -> None:
+        self.main = main
+        self.members = _members(main)
+        self.specs = {id(n): _specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
+        """By node: a graph that is called often brings the same ones again."""
+        self.followed: dict[int, Followed] = {}
+        for graph in graphs(main):
+            self.followed |= followed(graph)
+        self.found: dict[str, ParameterInfo] = {}
+        self.visited: set[str] = set()
+        """Paths of shared stages that have been visited."""
+
+    def run(self) -> dict[str, ParameterInfo]:
+        self._graph(self.main, "", {}, False)
+        return self.found
+
+    def _graph(self, graph: Graph, path: str, homes: dict[int, str], frozen: bool) -> None:
+        """Nests as deep as blocks do, which is bounded."""
+        if graph.declares:
+            homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
+        for node in self.members[id(graph)]:
+            own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            if node.shared is not None:
+                if own in self.visited:
+                    continue
+                self.visited.add(own)
+            if isinstance(node, OpNode):
+                self._operator(node, own, path, frozen or node.frozen)
+            else:
+                self._graph(node.graph, own, _handed(node, homes), frozen or node.frozen)
+
+    def _operator(self, node: OpNode, own: str, path: str, frozen: bool) -> None:
+        for spec, sizes in self.specs[id(node)]:
+            name = join(own, spec.name)
+            if name in self.found:
+                continue
+            tie = node.tie if node.tie is not None and node.tie.name == spec.name else None
+            tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
+            kept = frozen and spec.trainable
+            info = ParameterInfo(name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, kept)
+            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows is not None else info
+
+    def _follows(self, node: OpNode, path: str) -> str | None:
+        where = self.followed.get(id(node))
+        return None if where is None else join(join(path, where.path), where.name)
+
+
+def _handed(node: CallNode, homes: dict[int, str]) -> dict[int, str]:
+    if not node.modules:
+        return {}
+    return {id(inner): homes[id(outer)] for inner, outer in zip(node.graph.modules, node.modules, strict=True)}
+
+
+def _members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
+    """Of every graph, the nodes that have parameters somewhere inside, those first that are parameters of the graph's own module."""
+    members: dict[int, list[OpNode | CallNode]] = {}
+    for graph in graphs(main):
+        own: list[OpNode | CallNode] = []
+        inside: list[OpNode | CallNode] = []
+        for node in graph.nodes:
+            if isinstance(node, CallNode):
+                if members[id(node.graph)]:
+                    inside.append(node)
+            elif node.specs:
+                (own if node.specs[0].name == "" else inside).append(node)
+        own.sort(key=lambda node: isinstance(node, OpNode) and not node.specs[0].trainable)
+        members[id(graph)] = own + inside
+    return members
+
+
+def _specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
+    """What the node brings, with the sizes as plain integers: parameters before buffers."""
+    return [(spec, _sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
+
+
+def _sizes(spec: ParameterSpec) -> tuple[int, ...]:
+    return tuple([int(d) if isinstance(d, int) else _symbolic(spec) for d in spec.shape])
+
+
+def _symbolic(spec: ParameterSpec) -> int:
+    raise ValueError(f"the size of the parameter {spec.name} depends on the input")

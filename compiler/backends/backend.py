@@ -1,0 +1,169 @@
+"""What a backend is: the protocol that saving, `--emit`, the command line, the reference of operators and the tests rely on.
+
+In: a `BackendInput`. Out: an artefact, which is text or one or more files. Always: the same input gives the same bytes; importing the
+package of a backend imports nothing heavy, since its methods import what they need.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from netc.dsl.record import Record
+
+if TYPE_CHECKING:
+    from netc.dsl.source import Span
+
+    from ..errors.problem import Problem
+    from ..ir.graph import Program
+    from ..ir.numpy_types import Array
+    from ..ops.operator import Operator
+
+    Arrays = Mapping[str, Array]
+    CheckShapes = Callable[[Mapping[str, tuple[int, ...]]], None]
+
+
+class WrongOutput(ValueError):
+    """A path or an option that does not fit what a backend makes."""
+
+
+class UnsupportedByTarget(Exception):
+    """A checked program that the target cannot express: `problem` says why, `span` is the stage, once it is known."""
+
+    def __init__(self, problem: Problem, span: Span | None = None) -> None:
+        self.problem = problem
+        self.span = span
+        super().__init__(problem.message())
+
+
+OPSETS = range(17, 26)
+"""The opsets of ONNX that a graph can be written in."""
+OPSET = 23
+"""The one that it is in unless another is asked for."""
+
+
+class GraphOptions(Record):
+    """How an artefact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
+    rather than stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own documentation. `functions`:
+    with a function for each block, rather than flat."""
+
+    opset: int = OPSET
+    optimize: bool = True
+    metadata: tuple[tuple[str, str], ...] = ()
+    functions: bool = False
+
+
+USUAL = GraphOptions()
+"""Those that hold unless others are given."""
+
+
+class BackendInput(Record):
+    """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read when it is asked for;
+    None: the caller has none. `progress` is called while a large artefact is written, with the bytes so far and all of them. `options` are
+    for backends that say so (`takes_options`)."""
+
+    program: Program
+    name: str
+    spec_hash: str = ""
+    weights: Callable[[], Arrays] | None = None
+    progress: Callable[[int, int], None] | None = None
+    options: GraphOptions = USUAL
+
+    def arrays(self) -> Arrays:
+        """The parameters and buffers; without `weights`, those that seed 0 draws."""
+        if self.weights is not None:
+            return self.weights()
+        from ..analysis.state_dict import parameters
+        from ..weights.initial import Drawn
+
+        return Drawn(parameters(self.program), 0)
+
+
+class Artefact(Protocol):
+    """What a backend made, not yet written."""
+
+    def to_bytes(self) -> bytes:
+        """The content, if it is one file. Raises `WrongOutput` if it is several."""
+        ...
+
+    def save(self, path: str) -> None:
+        """Writes it to `path`, and further files next to it, in a folder that holds nothing else. Their names are what the
+        backend's `parts` says, and no two contents have the same name."""
+        ...
+
+
+class TextArtefact(Record):
+    """A text in one file."""
+
+    text: str
+
+    def to_bytes(self) -> bytes:
+        return self.text.encode()
+
+    def save(self, path: str) -> None:
+        with open(path, "wb") as file:
+            file.write(self.to_bytes())
+
+
+class Backend(Protocol):
+    """One target. A backend of texts needs no more than names and `text`."""
+
+    name: str
+    """As `--target` and `--emit` write it; also the name of its folder."""
+    title: str
+    """As documentation writes it: `PyTorch`."""
+    artefact: str
+    """What it makes, as messages call it: `PyTorch source`."""
+    suffix: str
+    """The ending of its files' names: `.py`."""
+    parts: str | None = None
+    """What follows NAME in the names of files that it refers to, as a regular expression."""
+    is_binary: bool = False
+    """The artefact is not for terminals; `text` is another view of it."""
+    holds_weights: bool = False
+    """The artefact contains the values of parameters."""
+    takes_options: bool = False
+    """The artefact is a graph, which `GraphOptions` are for."""
+
+    def text(self, given: BackendInput) -> str:
+        """What `--emit` shows. Raises `UnsupportedByTarget`."""
+        ...
+
+    def build(self, given: BackendInput) -> Artefact:
+        """The artefact. Raises `UnsupportedByTarget`."""
+        return TextArtefact(self.text(given))
+
+    def operator_target(self, operator: type[Operator]) -> str | None:
+        """What an operator becomes in the target, for its documentation: `torch.nn.Linear`. Empty: it is composed of several; None: the
+        target has no operators of its own."""
+        return None
+
+    def differences(self, operator: type[Operator]) -> tuple[str, ...]:
+        """What an operator computes otherwise than in PyTorch, for its documentation: sentences."""
+        return ()
+
+    def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
+        """What users should know of the artefact of a program: texts without a full stop. `verbose`: also what concerns unusual inputs
+        alone, and would be said of almost every model."""
+        return ()
+
+
+class Session(Protocol):
+    """A model that runs: called with arrays by position or name, it gives the output, or the outputs by name if there are several."""
+
+    def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]: ...
+
+
+@runtime_checkable
+class Executable(Protocol):
+    """A backend whose artefact can be run."""
+
+    def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> Session:
+        """The artefact, loaded on a device. `check` may refuse the shapes of inputs, by name, with a ValueError."""
+        ...
+
+
+def has_suffix(backend: Backend, path: str) -> bool:
+    """Whether a path asks for this backend."""
+    return os.path.splitext(path)[1].lower() == backend.suffix

@@ -1,0 +1,51 @@
+"""The registry of backends.
+
+In: the name of a target, or the path of an output. Out: its backend. Always: nothing is imported before it is asked for; the order is that
+of help and documentation.
+
+A backend is a folder here, whose package has a `BACKEND`, and its line in `NAMES`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from .backend import Backend, has_suffix
+
+NAMES = (
+    "torch",
+    "onnx",
+    "net",
+)
+"""The registered backends. Each is a folder of this name."""
+
+
+class UnknownTarget(ValueError):
+    """There is no backend of this name."""
+
+
+def get_or_raise(name: str) -> Backend:
+    """The backend called `name`; an `UnknownTarget` that suggests the near name if there is none."""
+    if name not in NAMES:
+        from netc.dsl.diagnostics.suggest import near
+
+        meant, known = near(name, NAMES), ", ".join(f"`{n}`" for n in NAMES)
+        raise UnknownTarget(f"there is no target `{name}`: " + (f"did you mean `{meant[0]}`?" if meant else f"the targets are {known}"))
+    return _load(name)
+
+
+def backends() -> list[Backend]:
+    """All of them."""
+    return [_load(name) for name in NAMES]
+
+
+def backend_of(path: str) -> Backend | None:
+    """The one that the ending of a path asks for."""
+    return next((backend for backend in backends() if has_suffix(backend, path)), None)
+
+
+@cache
+def _load(name: str) -> Backend:
+    backend: Backend = import_module(f".{name}", __package__).BACKEND
+    return backend

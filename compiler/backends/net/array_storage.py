@@ -1,0 +1,60 @@
+"""Where the arrays are kept that tables of a spec are.
+
+In: a program, and the file that they go to. Out: their names in it, and the arrays under these. Always: equal arrays are kept once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netc.dsl.record import replace
+
+from ...ir.graph import Graph, OpNode
+from ...ir.walk import graphs
+from ...ops.constants import TableOperator
+from ...ops.formula import stored_in
+from ...ops.stored_tables import TableArray
+from .tensor_names import free, snake_case
+
+
+class StoredNames:
+    """The names of a program's arrays in `file`; without a file, each stays where it is."""
+
+    def __init__(self, main: Graph | None = None, file: str = "") -> None:
+        self.file = file
+        self._names: dict[object, TableArray] = {}
+        taken: set[str] = set()
+        for node, array in _stored(main) if main is not None and file else ():
+            if array.content not in self._names:
+                wanted = snake_case((node.label or node.outputs[0].name or array.name).rpartition(".")[2] or "constant")
+                name = free(wanted, taken)
+                taken.add(name)
+                self._names[array.content] = replace(array, path=file, name=name)
+
+    @property
+    def arrays(self) -> list[TableArray]:
+        """Those that the file has."""
+        return list(self._names.values())
+
+    def path(self, path: str) -> str:
+        return self.file or path
+
+    def name(self, array: TableArray) -> str:
+        return self._names.get(array.content, array).name
+
+
+def content(arrays: Iterable[TableArray]) -> bytes:
+    """The file that has these arrays under their names."""
+    from safetensors.numpy import save
+
+    made: bytes = save({array.name: array.array() for array in arrays})
+    return made
+
+
+def _stored(main: Graph) -> Iterator[tuple[OpNode, TableArray]]:
+    for graph in graphs(main):
+        for node in graph.nodes:
+            if isinstance(node, OpNode) and isinstance(node.op, TableOperator):
+                array = stored_in(node.op.formula)
+                if array is not None:
+                    yield node, array

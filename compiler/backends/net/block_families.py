@@ -1,0 +1,318 @@
+"""Bodies that are alike are one block, and what differs between them are its parameters.
+
+In: the main graph of a program. Out: the `Family` of each graph that is called, with what it is given at each call. Always: bodies of one
+block are alike but for literals, and for stages that only some have if the graphs have one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from ...ir.graph import CallNode, Graph, Node
+from ...ir.graph_values import Value
+from ...ir.walk import graphs
+from ...ops import Operator
+from ...ops.operator import strict_key
+from .block_grouping import Block, Entry, best_blocks
+from .body_trees import GraphBody
+from .body_variants import Slot, literal_of_slot
+from .inline_shared import opened
+from .literal_columns import Columns, Parameters, SizeOfInput
+from .node_stages import constant_of, label_of, named_operands, stage_of
+from .spec_tree import (
+    Body,
+    Chain,
+    Choice,
+    Group,
+    InTraining,
+    Literal,
+    Loop,
+    OptionalInput,
+    Ref,
+    Scanned,
+    Stage,
+    Taken,
+    Tree,
+    changed,
+    is_within,
+    literals,
+    without_literals,
+)
+from .tensor_names import identifier, snake_case
+from .twins import pair_twins, possible_ways
+
+LONG = 4
+"""The stages of a sequence that may be a block."""
+OFTEN = 3
+"""The number of places in the text where such a sequence would be."""
+
+
+class Family:
+    """A block: its body, with `Parameter`s in the place of the literals that differ."""
+
+    def __init__(self, block: Block, taken: Collection[str]) -> None:
+        self.members = block.graphs
+        self.variadic = block.is_variadic
+        """It takes any number of tensors, as one tuple."""
+        self.values = block.values
+        self.optional = OptionalInput(self) if block.taken else None
+        """The name of its last input, if that is optional."""
+        self.taken = {id(graph): taken for at, taken in block.taken.items() for graph, _, _ in block.variants[at].members}
+        self.name = ""
+        self.inputs: Sequence[str] = ()
+        """The names of its inputs."""
+        self.results: Sequence[str] = ()
+        """What its results are called in it, empty where they have no name."""
+        self.words: Sequence[str] = ()
+        """What its inputs are called, empty where that says nothing."""
+        parameters = Parameters(self.members, taken)
+        own = [(at, found) for at, variant in enumerate(block.variants) for _, _, found in variant.members]
+        slots = list(_slots(block.body))
+        columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
+        parts = iter(Columns(columns, parameters, [stage for _, _, stage in slots]).parts())
+        self.body = changed(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
+        self.parameters, self.defaults = parameters.names, parameters.defaults
+        self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
+        searched = self.members if self.optional else ()
+        self._made = [(graph, {id(value) for node in graph.nodes for value in node.outputs}) for graph in searched]
+
+    def maker_of(self, value: Value) -> Graph:
+        """The member that makes the tensor; what depends on an optional input is made by a member that is given it."""
+        return next((graph for graph, made in self._made if id(value) in made), self.members[0])
+
+    def stage(self, graph: Graph, label: str | None) -> Stage:
+        """The use of a member."""
+        return Stage(self, tuple(zip(self.parameters, self.given[id(graph)], strict=True)), label=label)
+
+
+def _slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[Slot, str, str]]:
+    """The slots of a body in order, those of choices with the names of these; and what the stage is called that they are in."""
+    match tree:
+        case Slot():
+            yield tree, name, stage
+        case Choice(flag, stages, others, name_):
+            yield from _slots(flag, name_, stage)
+            yield from _slots((stages, others), "", stage)
+        case Stage() | Group() | Loop():
+            for part in tree.children():
+                yield from _slots(part, "", _word(tree) or stage)
+        case tuple():
+            for item in tree:
+                yield from _slots(item, "", stage)
+        case Tree():
+            for part in tree.children():
+                yield from _slots(part, "", stage)
+
+
+def _word(stage: Any) -> str:
+    """What a stage is called: its label, or the block that it is."""
+    label = (stage.label or "").rpartition(".")[2]
+    if label and not label.isdecimal() and label != "_":
+        return identifier(label, "")
+    callee = getattr(stage, "callee", None)
+    return callee.name or snake_case(callee.members[0].name) if isinstance(callee, Family) else ""
+
+
+def _literal(slot: Slot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
+    value = literal_of_slot(slot, variant, {variant: found})
+    return Literal(value, name, False) if isinstance(value, bool) else value
+
+
+class Families:
+    """Those of a program, the called ones first."""
+
+    def __init__(self, main: Graph) -> None:
+        self.found: list[Family] = []
+        self.of: dict[int, Family] = {}
+        self.chains: dict[int, tuple[Any, ...]] = {}
+        main = opened(main)
+        self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
+        self.places = _places(main)
+        for level in _levels(main):
+            self._level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
+        self.main = GraphBody(main, self)
+        self.body = self.main.make()
+
+    def _level(self, level: Sequence[Graph]) -> None:
+        entries: list[Entry] = []
+        chains: dict[Any, list[tuple[Entry, tuple[Any, ...]]]] = {}
+        for graph in level:
+            entry = self._entry(graph)
+            chain = _chain(entry.body) if graph.kind == "sequence" else None
+            if chain is None:
+                entries.append(entry)
+            else:
+                chains.setdefault(without_literals(chain), []).append((entry, chain))
+        for alike in chains.values():
+            if self._is_block(alike):
+                entries += [entry for entry, _ in alike]
+            else:
+                self.chains.update((id(entry.graph), chain) for entry, chain in alike)
+        for block in best_blocks(entries, self._twins):
+            family = Family(block, self.taken)
+            self.found.append(family)
+            self.of.update((id(graph), family) for graph in family.members)
+
+    def _entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> Entry:
+        """The graph with its body. `rewritten`, if given, computes the same and is written instead."""
+        making = GraphBody(rewritten or graph, self)
+        body = making.make()
+        return Entry(graph, making.values, body, taken)
+
+    def _twins(self, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+        """Ways in which the graphs of one name have an optional input: entries for all graphs that are given it, or do without it."""
+        by_count: dict[int, list[Entry]] = {}
+        for entry in entries:
+            by_count.setdefault(len(entry.graph.inputs), []).append(entry)
+        for count, without in sorted(by_count.items()):
+            yield from self._twins_of(without, by_count.get(count + 1, ()))
+
+    def _twins_of(self, without: Sequence[Entry], given: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+        """The entries with an optional input, in each way in which one of the graphs `given` it has the twin of another one."""
+        keys: dict[int, Any] = {}
+
+        def key(node: Node) -> Any:
+            if id(node) not in keys:
+                keys[id(node)] = node, self._key(node)
+            return keys[id(node)][1]
+
+        for first, donor in product(_different(without), _different(given)):
+            for way in possible_ways(first, donor):
+                if pair_twins(first, donor, way, key) is None:
+                    continue
+                taken = Taken(way.inputs, tuple(range(len(donor.outputs))))
+                firsts, donors = [first, *_different(without)], [donor, *_different(given)]
+                found: list[Entry] = []
+                # Graphs that differ in more, such as a shortcut, have other twins.
+                for graph in (entry.graph for entry in without):
+                    twins = next(filter(None, (pair_twins(graph, one, way, key) for one in donors)), None)
+                    found += [self._entry(graph, twins[0])] if twins else []
+                for graph in (entry.graph for entry in given):
+                    twins = next(filter(None, (pair_twins(one, graph, way, key) for one in firsts)), None)
+                    found += [self._entry(graph, twins[1], taken)] if twins else []
+                yield found
+
+    def _key(self, node: Node) -> tuple[Any, Any]:
+        """The key of a node among twins. Loops, and uses of shared stages, are like no other node."""
+        if node.shared is not None or (isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None)):
+            return id(node), ()
+        words: tuple[str, ...] = ()
+        if isinstance(node, CallNode):
+            stage = self.callee(node)
+        else:
+            stage = constant_of(node) or stage_of(node)
+            words = (node.op.name, *named_operands(node.op))  # an activation is a literal of its stage
+        values = tuple(strict_key(literal.value) for literal in literals(stage))
+        return (without_literals(stage), *words, len(node.inputs), len(node.outputs)), values
+
+    def _is_block(self, alike: Sequence[tuple[Entry, tuple[Any, ...]]]) -> bool:
+        """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
+        gap are a loop anyway."""
+        places = {place for entry, _ in alike for place in self.places[id(entry.graph)]}
+        apart = [(name, label) for name, label in places if not _before(label) or (name, _before(label)) not in places]
+        return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
+
+    def callee(self, node: CallNode) -> Any:
+        """What the call is: a use of a block, or a group."""
+        graph, label = node.graph, label_of(node)
+        if id(graph) in self.chains:
+            return Group(self.chains[id(graph)], label or "")
+        return self.of[id(graph)].stage(graph, label)
+
+    def optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+        """The optional input that a call passes, and which inputs and results of the block the call's are."""
+        family = self.of.get(id(node.graph))
+        taken = family.taken.get(id(node.graph)) if family is not None else None
+        return (family.optional, taken) if family is not None and family.optional is not None and taken is not None else None
+
+
+def _different(entries: Sequence[Entry]) -> list[Graph]:
+    """One graph for each body."""
+    return list({without_literals(entry.body): entry.graph for entry in entries}.values())
+
+
+def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
+    """For each graph that is called, where: the names of the graphs around, and the labels."""
+    found: dict[int, set[tuple[str, str]]] = {}
+    for graph in graphs(main):
+        for node in graph.nodes:
+            if isinstance(node, CallNode):
+                found.setdefault(id(node.graph), set()).add((graph.name, node.label))
+    return found
+
+
+def _before(label: str) -> str:
+    """The label that has the number before; empty for one without a number."""
+    head = label.rstrip("0123456789")
+    return f"{head}{int(label[len(head) :]) - 1}" if head != label else ""
+
+
+def _chain(body: Body) -> tuple[Any, ...] | None:
+    """The stages of a body that is one pipeline from its input to its result.
+
+    None if a stage uses a tensor of the body by its name, as `if training { x }` does: a group has no names of its own, so the number would
+    name a tensor of the body around it. The statements of a `scan` are numbered too.
+    """
+    match body:
+        case Body(1, (), (Chain(Ref(0), stages),)) if not is_within(stages, lambda part: isinstance(part, (Ref, Scanned))):
+            return stages
+    return None
+
+
+def _levels(main: Graph) -> Iterator[list[Graph]]:
+    """All graphs, those first that call none, then those that call these, and so on; graphs of one name together, so that they can be one
+    block, unless a name is inside itself."""
+    every = graphs(main)
+    together: Callable[[Graph], object] = _together_as
+    heights = _heights(every, together)
+    if heights is None:
+        together = id
+        heights = _heights(every, together) or {}
+    found: dict[int, list[Graph]] = {}
+    for graph in every:
+        found.setdefault(heights[together(graph)], []).append(graph)
+    for level in sorted(found):
+        yield found[level]
+
+
+def _heights(every: Sequence[Graph], together: Callable[[Graph], object]) -> dict[object, int] | None:
+    """For graphs that are together a number above those of the graphs that they call; None if that has no end."""
+    called: dict[object, set[object]] = {}
+    for graph in every:
+        called.setdefault(together(graph), set()).update(together(node.graph) for node in graph.nodes if isinstance(node, CallNode))
+    found: dict[object, int] = {}
+    while len(found) < len(called):
+        ready = {one: max((found[inner] for inner in below), default=-1) + 1 for one, below in called.items() if below <= found.keys()}
+        if ready.keys() <= found.keys():
+            return None
+        found |= ready
+    return found
+
+
+def _together_as(graph: Graph) -> object:
+    """Equal for graphs that may be one block: sequences of one name have nothing else in common."""
+    return id(graph) if graph.kind == "sequence" else graph.name
+
+
+def uses_input_inside(tree: Any, inside: bool = False) -> bool:
+    """Whether the block's first input is used in a group or a loop, where `in` is another tensor."""
+    match tree:
+        case Ref(0) | SizeOfInput(0):
+            return inside
+        case Group(stages):
+            return uses_input_inside(stages, True)
+        case InTraining(value):
+            return uses_input_inside(value, True)
+        case Choice(_, stages, others):
+            return uses_input_inside((stages, others), True)
+        case Scanned():
+            return uses_input_inside(tree.states, inside) or uses_input_inside((tree.statements, tree.results), True)
+        case Loop():
+            return uses_input_inside(tree.over, inside) or uses_input_inside(tree.body, True)
+        case tuple():
+            return any(uses_input_inside(item, inside) for item in tree)
+        case Tree():
+            return any(uses_input_inside(part, inside) for part in tree.children())
+    return False

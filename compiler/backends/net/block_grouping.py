@@ -1,0 +1,186 @@
+"""Which bodies are one block.
+
+In: graphs with their bodies. Out: the `Block`s, each with the body of all its graphs, in which a `Slot` is where literals are. Always:
+graphs of one block have one name, unless they differ in literals alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from netc.dsl.record import Record, replace
+
+from ...ir.graph import Graph
+from ...ir.graph_values import Value
+from .body_variants import Different, merged, with_slots
+from .optional_inputs import optionals, tensors
+from .spec_tree import Assign, Binary, Body, Chain, Literal, Ref, Taken, literals, without_literals
+from .variadic import with_one_tuple
+
+
+class Entry(Record):
+    """A graph, its body, and the values of its tensors' numbers. `taken` is set if the body has an optional input, which the graph is
+    given: it says which inputs and results of the body the graph's are."""
+
+    graph: Graph
+    values: Sequence[Value]
+    body: Body
+    taken: Taken | None = None
+
+
+class Variant:
+    """Graphs whose bodies differ in literals alone, and that are all given the optional input, or none of them."""
+
+    def __init__(self, body: Body, taken: Taken | None) -> None:
+        self.body = body
+        self.taken = taken
+        self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
+
+
+class Block:
+    """Variants, the body of all of them, and the values of its tensors' numbers. `taken` says for the variants that have other inputs or
+    results which of the block's they are; the last input is optional if there are such."""
+
+    def __init__(self, variant: Variant) -> None:
+        self.variants = [variant]
+        self.body = with_slots(variant.body, 0)
+        self.values: Sequence[Value] = variant.members[0][1]
+        self.taken: dict[int, Taken] = {} if variant.taken is None else {0: variant.taken}
+
+    @property
+    def name(self) -> str:
+        return self.variants[0].members[0][0].name
+
+    @property
+    def graphs(self) -> list[Graph]:
+        return [graph for variant in self.variants for graph, _, _ in variant.members]
+
+    @property
+    def uses(self) -> dict[int, Taken | None]:
+        """For each graph, by id, which inputs and results of the block it has, None if all but the optional input."""
+        return {id(graph): self.taken.get(at) for at, variant in enumerate(self.variants) for graph, _, _ in variant.members}
+
+    @property
+    def is_variadic(self) -> bool:
+        """Whether it takes any number of tensors, as one tuple."""
+        return not self.taken and len({len(graph.inputs) for graph in self.graphs}) > 1
+
+    def add(self, variant: Variant) -> None:
+        """The block with a further variant. Raises `Different`."""
+        self.body = merged(self.body, with_slots(variant.body, len(self.variants)), len(self.variants))
+        if variant.taken is not None:
+            self.taken[len(self.variants)] = variant.taken
+        self.variants.append(variant)
+
+    def add_with_optional(self, variant: Variant) -> None:
+        """The block with a variant that is given a tensor which the others compute, or which nothing gives to them. Raises `Different`."""
+        at = len(self.variants)
+        for ours, theirs, taken in () if self.taken else optionals(self.body, with_slots(variant.body, at)):
+            try:
+                self.body = merged(ours, theirs, at)
+            except Different:
+                continue
+            inputs = len(self.variants[0].members[0][0].inputs)
+            given = variant.members[0][1][taken.inputs[-1]]
+            self.values = [*self.values[:inputs], given, *self.values[inputs:]]
+            self.values += [Value(given.type, given.span)] * (tensors(ours) - len(self.values))
+            self.variants.append(variant)
+            self.taken[at] = taken
+            return
+        raise Different
+
+
+def best_blocks(entries: Sequence[Entry], twins: Callable[[Sequence[Entry]], Iterable[Sequence[Entry]]]) -> list[Block]:
+    """The blocks. If a name would have several blocks, they are tried without a name for the last operand of their results, and with each
+    result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
+    found = _blocks(entries)
+    several = _names_of_several(found)
+    if not several:
+        return found
+    other = [replace(entry, body=_without_last_name(entry.body)) if entry.graph.name in several else entry for entry in entries]
+    found, entries = min((found, entries), (_blocks(other), other), key=lambda way: len(way[0]))
+    for name in sorted(_names_of_several(found)):
+        for alike in twins([entry for entry in entries if entry.graph.name == name]):
+            new = {id(entry.graph): entry for entry in alike}
+            blocks = _blocks([new.get(id(entry.graph), entry) for entry in entries])
+            alone = {id(graph) for block in blocks if len(set(block.uses.values())) == 1 for graph in block.graphs}
+            tried = [entry if id(entry.graph) in alone else new.get(id(entry.graph), entry) for entry in entries]
+            blocks = _blocks(tried)
+            if len(blocks) < len(found) and all(map(_has_its_inputs, blocks)):
+                found, entries = blocks, tried
+                break
+    return found
+
+
+def _names_of_several(blocks: Sequence[Block]) -> set[str]:
+    """The names that several blocks have."""
+    names = [name for block in blocks for name in {graph.name for graph in block.graphs}]
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _has_its_inputs(block: Block) -> bool:
+    """Whether each input is one of a graph of the block: an optional input that no graph is given would be none."""
+    inputs = {id(value) for graph in block.graphs for value in graph.inputs}
+    return all(id(value) in inputs for value in block.values[: 1 if block.is_variadic else block.body.inputs])
+
+
+def _without_last_name(body: Body) -> Body:
+    """The body without a name for what is only one operand of its result."""
+    match body:
+        case Body(inputs, (*others, Assign((int() as number,), Chain() as chain)), (Binary(symbol, Ref(left), Ref(right)),)):
+            if number == left != right:
+                return Body(inputs, tuple(others), (Binary(symbol, chain, Ref(right)),))
+            if number == right != left:
+                return Body(inputs, tuple(others), (Binary(symbol, Ref(left), chain),))
+    return body
+
+
+def _blocks(entries: Sequence[Entry]) -> list[Block]:
+    """Graphs as the variants of blocks. Those of one name with different numbers of inputs take them as one tuple, if that makes them one
+    block."""
+    counts: dict[str, set[int]] = {}
+    for entry in entries:
+        counts.setdefault(entry.graph.name, set()).add(len(entry.graph.inputs))
+    names = {name for name, found in counts.items() if len(found) > 1}
+    while True:
+        found = _together(_variants(entries, names))
+        apart = {graph.name for block in found if not block.is_variadic for graph in block.graphs}
+        if not names & apart:
+            return found
+        names -= apart
+
+
+def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Variant]:
+    """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
+    alike: dict[Any, Variant] = {}
+    for entry in entries:
+        graph, values = entry.graph, entry.values
+        one = with_one_tuple(entry.body) if graph.name in names else None
+        body = entry.body if one is None else one
+        skeleton = without_literals(body)
+        kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
+        variant = alike.setdefault((skeleton, entry.taken), Variant(skeleton, entry.taken))
+        variant.members.append((graph, kept, list(literals(body))))
+    return alike.values()
+
+
+def _together(variants: Iterable[Variant]) -> list[Block]:
+    """The variants as few blocks."""
+    found: list[Block] = []
+    for variant in variants:
+        graph = variant.members[0][0]
+        alike = [block for block in found if block.name == graph.name and graph.kind != "sequence"]
+        ways = [*(block.add for block in alike), *(block.add_with_optional for block in alike)]
+        if not any(_succeeds(add, variant) for add in ways):
+            found.append(Block(variant))
+    return found
+
+
+def _succeeds(add: Callable[[Variant], None], variant: Variant) -> bool:
+    try:
+        add(variant)
+    except Different:
+        return False
+    return True

@@ -1,0 +1,230 @@
+"""Bodies of one block that differ in what some of them have: `if` brings them together.
+
+In: bodies without their literals. Out: one body, in which each literal is a `Slot` that says which literal of each variant it is, and what
+only some variants have is in a `Choice`. Raises `Different` if too little is the same. Always: with the slots of a variant, the body is
+that variant's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .numbering import without_numbers
+from .spec_tree import Binary, Body, Chain, Choice, Given, Group, Hole, IfGiven, Inline, Loop, Ref, Stage, Tree, changed, is_within
+
+MOST_FLAGS = 3
+"""The greatest number of choices that a block may have."""
+
+
+class Different(Exception):
+    """The bodies are better two blocks."""
+
+
+class Slot(Tree):
+    """A literal of the block: for each variant its number among the variant's literals, or a boolean of the block's own."""
+
+    numbers: tuple[tuple[int, int | bool], ...]
+
+
+def with_slots(body: Body, variant: int) -> Body:
+    """The body of one variant."""
+    return changed(body, lambda part: Slot(((variant, part.number),)) if isinstance(part, Hole) else None)
+
+
+def merged(body: Body, other: Body, variant: int) -> Body:
+    """The body of all variants up to this one, and that of this one, as one. Raises `Different`."""
+    if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
+        raise Different
+    aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
+    made: Body = aligner.records(body, other)
+    common, differing = aligner.counted(made)
+    flags = set(_flags(made))
+    if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
+        raise Different
+    # A flag would put the stage next to others in some uses of the block.
+    if flags and is_within(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
+        raise Different
+    return made
+
+
+def _flags(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, Choice):
+        yield tree.flag
+    if isinstance(tree, tuple):
+        for item in tree:
+            yield from _flags(item)
+    elif isinstance(tree, Tree):
+        for part in tree.children():
+            yield from _flags(part)
+
+
+class _Aligner:
+    """Two bodies side by side. `first` and `second` are their variants."""
+
+    def __init__(self, first: frozenset[int], second: frozenset[int]) -> None:
+        self.first, self.second = first, second
+
+    def any(self, a: Any, b: Any) -> Any:
+        """Both as one."""
+        if isinstance(a, Chain) or isinstance(b, Chain):
+            return self._chains(_as_chain(a), _as_chain(b))
+        if isinstance(a, Slot) and isinstance(b, Slot):
+            return Slot(a.numbers + b.numbers)
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            if len(a) != len(b):
+                raise Different
+            return tuple(self.any(x, y) for x, y in zip(a, b, strict=True))
+        if isinstance(a, Tree) and type(a) is type(b):
+            return self.records(a, b)
+        if a != b:
+            raise Different
+        return a
+
+    def records(self, a: Any, b: Any) -> Any:
+        """Two records of one type, field by field; of a group, stage by stage."""
+        if isinstance(a, Group):
+            if a.label != b.label:
+                raise Different
+            return Group(self._members(a.stages, b.stages), a.label)
+        return type(a)(*map(self.any, a.children(), b.children()))
+
+    def _members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+        """The stages of two groups. If both are in one choice, the group counts no stages, and a stage alone keeps its number."""
+        made = self._stages(without_numbers(a), without_numbers(b))
+        if len(made) == 1 and isinstance(made[0], Choice):
+            return self._stages(
+                *(stages if len(stages) == 1 and isinstance(stages[0], Stage) else without_numbers(stages) for stages in (a, b))
+            )
+        return made
+
+    def _chains(self, a: Chain, b: Chain) -> Any:
+        stages = self._stages(a.stages, b.stages)
+        head = self.any(a.head, b.head)
+        return Chain(head, stages) if stages else head
+
+    def _stages(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+        """The stages of both, with choices where only one of them has some."""
+        best = self._costs(a, b)
+        made: list[Any] = []
+        only_a: list[Any] = []
+        only_b: list[Any] = []
+        i = j = 0
+        while i < len(a) or j < len(b):
+            both = best[i, j][1]
+            if both is not None:
+                self._close(made, only_a, only_b)
+                made.append(both[0])
+                i, j = i + both[1], j + both[2]
+            elif i < len(a) and best[i, j][0] == best[i + 1, j][0] + 1:
+                only_a.append(a[i])
+                i += 1
+            else:
+                only_b.append(b[j])
+                j += 1
+        self._close(made, only_a, only_b)
+        return tuple(made)
+
+    def _costs(self, a: Sequence[Any], b: Sequence[Any]) -> dict[tuple[int, int], tuple[float, Any]]:
+        """The least number of stages that are not shared, from each pair of positions on, and what is shared there."""
+        best: dict[tuple[int, int], tuple[float, Any]] = {(len(a), len(b)): (0, None)}
+        for i in range(len(a), -1, -1):
+            for j in range(len(b), -1, -1):
+                if (i, j) in best:
+                    continue
+                options: list[tuple[float, Any]] = []
+                if i < len(a):
+                    options.append((best[i + 1, j][0] + 1, None))
+                if j < len(b):
+                    options.append((best[i, j + 1][0] + 1, None))
+                for both, taken in self._shared(a, b, i, j):
+                    options.append((best[i + 1, j + taken][0], (both, 1, taken)))
+                best[i, j] = min(options, key=lambda option: (option[0], option[1] is None))
+        return best
+
+    def _shared(self, a: Sequence[Any], b: Sequence[Any], i: int, j: int) -> Iterator[tuple[Any, int]]:
+        """What the stage of the first is in both, and the number of stages of the second that it is."""
+        if i == len(a):
+            return
+        if isinstance(a[i], Choice) and not a[i].others:
+            flag, size = a[i].flag, len(a[i].stages)
+            yield Choice(self._flag(flag, False), a[i].stages, (), a[i].name), 0
+            try:
+                stages = self._exact(a[i].stages, b[j : j + size])
+            except Different:
+                return
+            yield Choice(self._flag(flag, True), stages, (), a[i].name), size
+        elif j < len(b):
+            try:
+                yield self.any(a[i], b[j]), 1
+            except Different:
+                return
+
+    def _exact(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+        if len(a) != len(b):
+            raise Different
+        return tuple(self.any(x, y) for x, y in zip(a, b, strict=True))
+
+    def _flag(self, flag: Slot, value: bool) -> Slot:
+        return Slot((*flag.numbers, *((variant, value) for variant in sorted(self.second))))
+
+    def _close(self, made: list[Any], only_a: list[Any], only_b: list[Any]) -> None:
+        """Makes a choice of what one of them has."""
+        if not only_a and not only_b:
+            return
+        has = self.first if only_a and not only_b else self.second
+        flag = Slot(tuple((variant, variant in has) for variant in sorted(self.first | self.second)))
+        stages, others = (tuple(only_a), ()) if not only_b else (tuple(only_b), tuple(only_a))
+        made.append(Choice(flag, stages, others, _name(stages)))
+        only_a.clear()
+        only_b.clear()
+
+    @staticmethod
+    def counted(tree: Any) -> tuple[int, int]:
+        """The number of stages that all variants have, and of those that only some have."""
+        match tree:
+            case Choice(_, stages, others):
+                return 0, sum(sum(_Aligner.counted(part)) for part in (stages, others))
+            case Stage() | Loop() | Inline():
+                return 1, 0
+            case IfGiven():
+                return 0, 0
+            case tuple():
+                parts = [_Aligner.counted(item) for item in tree]
+            case Tree():
+                parts = [_Aligner.counted(part) for part in tree.children()]
+            case _:
+                return 0, 0
+        return sum(common for common, _ in parts), sum(differing for _, differing in parts)
+
+
+def _as_chain(tree: Any) -> Chain:
+    """A pipeline; of arithmetic with a tensor that has a name, the other operand with that as its last stage."""
+    match tree:
+        case Chain():
+            return tree
+        case Binary(symbol, Chain(head, stages), Ref() as other):
+            return Chain(head, (*stages, Inline(Binary(symbol, Given(), other))))
+        case Binary(symbol, Ref() as other, Chain(head, stages)):
+            return Chain(head, (*stages, Inline(Binary(symbol, other, Given()))))
+    return Chain(tree, ())
+
+
+def _name(stages: Sequence[Any]) -> str:
+    """What the presence of the stages may be called: the label of the first that has one, or its operator."""
+    if isinstance(stages[0], Inline):
+        return "residual"
+    for stage in stages:
+        label = (getattr(stage, "label", None) or "").rpartition(".")[2]
+        if label and not label.isdecimal() and label != "_":
+            return label
+    callee = getattr(stages[0], "callee", "")
+    return f"with_{callee}" if isinstance(callee, str) and callee else "extended"
+
+
+def literal_of_slot(slot: Slot, variant: int, literals: Mapping[int, Sequence[Any]]) -> Any:
+    """The literal of a variant, None where it has none; booleans of the block are given as they are."""
+    for of, number in slot.numbers:
+        if of == variant:
+            return number if isinstance(number, bool) else literals[variant][number]
+    return None

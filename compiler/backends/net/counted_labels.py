@@ -1,0 +1,36 @@
+"""Labels that are counted: `layers.0`, `layers.1`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ...ir.graph import CallNode, Node
+from .node_stages import label_of
+from .spec_tree import Body, Group, Stage
+
+_COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
+
+
+def counted(node: Node) -> tuple[str, int]:
+    """What is before the number of a label, and the number, -1 without one."""
+    if isinstance(node, CallNode) and node.graph.iteration is not None:
+        return node.graph.iteration.prefixes[0], node.graph.iteration.number
+    found = _COUNTED.fullmatch(label_of(node) or "")
+    return (found[1], int(found[2])) if found else ("", -1)
+
+
+def counts_on(node: Node, other: Node) -> bool:
+    """Whether the second label is the next one."""
+    prefix, number = counted(node)
+    return number >= 0 and counted(other) == (prefix, number + 1)
+
+
+def unlabelled(stage: Any) -> Any:
+    """The stage without its label."""
+    if isinstance(stage, Group):
+        return Group(stage.stages, "")
+    if isinstance(stage, Body):
+        return stage
+    assert isinstance(stage, Stage)
+    return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)

@@ -1,0 +1,89 @@
+"""Calls of graphs that use shared stages from outside, opened: a block of the language cannot be given a shared stage.
+
+In: a graph. Out: a copy in which the nodes of such calls are nodes of the graph itself, the label of the call before theirs. Always: keys
+and results are the same; the graph given is left as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from ...ir.graph_values import Value
+from ...ir.walk import join
+from ...ops.parameter_of import ParameterOf
+
+Values = dict[int, Value]
+
+
+def opened(main: Graph) -> Graph:
+    """The graph without calls of graphs that have `modules`; graphs without any are the same objects."""
+    return _Opening().graph(main)
+
+
+class _Opening:
+    def __init__(self) -> None:
+        self.done: dict[int, Graph] = {}
+
+    def graph(self, graph: Graph) -> Graph:
+        """The graph itself, where nothing in it is to be opened."""
+        if id(graph) not in self.done:
+            self.done[id(graph)] = self._copy(graph) if self._concerned(graph) else graph
+        return self.done[id(graph)]
+
+    def _concerned(self, graph: Graph) -> bool:
+        calls = [node for node in graph.nodes if isinstance(node, CallNode)]
+        return any((node.graph.modules and node.scan is None) or self.graph(node.graph) is not node.graph for node in calls)
+
+    def _copy(self, graph: Graph) -> Graph:
+        made = Graph(graph.name, graph.kind, graph.span, graph.arguments)
+        made.inputs, made.captures = graph.inputs, graph.captures
+        made.modules, made.declares = graph.modules, [*graph.declares]
+        values: Values = {}
+        made.nodes = list(self._nodes(graph, "", values, {}, made.declares))
+        made.outputs = [values.get(id(value), value) for value in graph.outputs]
+        if graph.training_outputs is not None:
+            made.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
+        made.output_names, made.size, made.iteration = graph.output_names, graph.size, graph.iteration
+        return made
+
+    def _nodes(
+        self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule], declares: list[SharedModule]
+    ) -> Iterator[Node]:
+        """`shared` are the stages that are meant by those of the graph. What an opened graph declares is added to `declares`."""
+        for node in graph.nodes:
+            inputs = tuple(values.get(id(value), value) for value in node.inputs)
+            if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
+                inner = self.graph(node.graph)
+                within = {id(module): shared.get(id(given), given) for module, given in zip(inner.modules, node.modules, strict=True)}
+                path = join(prefix, node.label)
+                own = {id(module): SharedModule(join(path, module.label), module.span) for module in inner.declares}
+                declares += own.values()
+                inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
+                yield from self._nodes(inner, path, inside, within | own, declares)
+                values.update((id(o), inside.get(id(r), r)) for o, r in zip(node.outputs, inner.outputs, strict=True))
+                continue
+            outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
+            values.update((id(old), new) for old, new in zip(node.outputs, outputs, strict=True))
+            of = None if node.shared is None else shared.get(id(node.shared), node.shared)
+            label = join(prefix, node.label) if of is None else of.label if of is not node.shared else node.label
+            if isinstance(node, OpNode):
+                op = _moved(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
+                yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)
+            else:
+                yield CallNode(
+                    self.graph(node.graph),
+                    inputs,
+                    outputs,
+                    label,
+                    node.span,
+                    node.modules,
+                    of,
+                    node.arguments,
+                    scan=node.scan,
+                    frozen=node.frozen,
+                )
+
+
+def _moved(op: ParameterOf, prefix: str) -> ParameterOf:
+    return ParameterOf(**{**op.args, "path": join(prefix, op.path)})

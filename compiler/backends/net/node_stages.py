@@ -1,0 +1,97 @@
+"""Nodes of a graph as stages: what is applied, without the tensors that it is applied to.
+
+In: a node, and what the graphs that it calls are. Out: a `Stage`, `Group`, or a tensor without inputs. Always: a stage has a label if, and
+only if, something in it has a key.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.types import FLOAT32
+from ...ops import Operator
+from ...ops.constants import ParamOperator, TableOperator
+from ...ops.formula import stored_in
+from ...ops.initializers import INIT
+from ...ops.operand import NAMED
+from ...ops.parameter_of import ParameterOf
+from ...ops.parametric import Parametric
+from .operator_arguments import activation_of, arguments_of
+from .spec_tree import ListOf, Literal, OptionalInput, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table, Taken
+from .table_formulas import formula_tree
+
+
+class Callees(Protocol):
+    """What calls are."""
+
+    def callee(self, node: CallNode) -> Any:
+        """A `Stage` or a `Group`, with its label."""
+
+    def optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+        """The optional input that the call passes, and which inputs and results of the block the call's are; None if it passes none."""
+
+
+def label_of(node: Node) -> str | None:
+    """The label, None for a stage without keys; `_` for one whose keys have no level of their own."""
+    keys = has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None
+    return (node.label or "_") if keys else None
+
+
+def has_keys(graph: Graph) -> bool:
+    """Whether there are parameters inside."""
+    return any(
+        (has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None)
+        for node in graph.nodes
+    )
+
+
+def constant_of(node: OpNode) -> Any:
+    """A tensor that is made of nothing, None for an operator on tensors."""
+    match node.op:
+        case ParamOperator() as op:
+            return Param(arguments_of(op), node.label)
+        case TableOperator() as op:
+            dtype = "" if op.dtype is None else str(op.dtype)
+            shape = ListOf(tuple(Literal(d, "shape") for d in op.shape))
+            array = stored_in(op.formula)
+            if array is not None:
+                stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
+                return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labelled else "")
+            return Table(op.indices, shape, dtype, formula_tree(op.formula), node.label if op.labelled else "")
+        case ParameterOf() as op:
+            path = op.path if node.shared is None else node.shared.label
+            return ParameterOfStage(f"{path}.{op.parameter}")
+    return None
+
+
+def stage_of(node: OpNode) -> Stage:
+    """An operator as a stage. Tensors that it is given by name are left to the caller."""
+    op, label = node.op, label_of(node)
+    if op.is_activation and label is None:
+        return Stage(activation_of(op))
+    arguments = arguments_of(op)
+    if node.tie is not None or (isinstance(op, Parametric) and op.is_given_weight(tuple(v.type for v in node.inputs))):
+        arguments = tuple((name, value) for name, value in arguments if op.signature[name].kind is not INIT)
+    if node.tie is not None:
+        arguments = (*arguments, ("tie", Literal(node.tie.path, "tie")))
+    if node.specs:
+        arguments = (*arguments, ("trainable", Literal(not node.frozen, "trainable", True)))
+    return Stage(op.name, arguments, label=label)
+
+
+def named_operands(op: Operator) -> tuple[str, ...]:
+    """The operands that the last inputs are given as, by name."""
+    names: tuple[str, ...] = op.args.get(NAMED, ())
+    return names
+
+
+def as_activation(stage: Stage, before: Stage) -> bool:
+    """Whether the stage can be the activation of the one before it."""
+    callee = before.callee
+    return (
+        isinstance(stage.callee, Literal)
+        and before.activation is None
+        and isinstance(callee, str)
+        and Operator.registry[callee].takes_activation
+    )

@@ -1,0 +1,63 @@
+"""The arguments of an operator as a spec has them.
+
+In: an operator with its arguments checked. Out: literals by the arguments' names, in the order of declaration. Always: those with their
+default value are among them, so that uses can be compared; what is None is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...ops.argument import REQUIRED, Arg
+from ...ops.initializers import INIT
+from ...ops.kinds import AXES, DIM, ListKind, SizesKind
+from ...ops.operand import NAMED
+from ...ops.operator import Operator, strict_key
+from .spec_tree import Activation, ListOf, Literal
+
+Arguments = tuple[tuple[str, Any], ...]
+
+
+def arguments_of(op: Operator) -> Arguments:
+    """All that have a value. One without an effect has its default value, except initialisers."""
+    idle = {name: op.signature[name].default for name in op.idle() if op.signature[name].kind is not INIT}
+    args = op.args | idle
+    named = [(name, args[name]) for name in op.signature if name != NAMED and args[name] is not None]
+    found = [(name, literal_of(op.signature[name], name, value)) for name, value in named]
+    if op.open_keywords is not None:
+        found += [(name, Literal(value, name)) for name, value in op.args["sizes"]]
+    return tuple(found)
+
+
+def literal_of(declared: Arg[Any], name: str, value: object) -> Any:
+    """The value as literals: of sizes and shapes each item is one of its own, unless all are the same."""
+    default = declared.default
+    if isinstance(declared.kind, SizesKind) and isinstance(value, tuple):
+        if len(set(value)) == 1:
+            return Literal(value[0], name, default, len(value) if name in ("kernel", "size") else 1)
+        return ListOf(tuple(Literal(v, name) for v in value), joined=True)
+    if isinstance(value, tuple) and isinstance(declared.kind, ListKind) and declared.kind.item is DIM:
+        return ListOf(tuple(Literal(v, name) for v in value))
+    scalar = isinstance(declared.kind, ListKind) and declared.kind.scalar and declared.kind is not AXES  # which are always a list
+    if scalar and isinstance(value, tuple) and len(value) == 1:
+        return Literal(value[0], name, default)
+    return Literal(value, name, default)
+
+
+def is_default(literal: Literal) -> bool:
+    """Whether the argument would have the value without being written."""
+    return literal.default is not REQUIRED and strict_key(literal.value) == strict_key(literal.default)
+
+
+def is_idle(name: str, arguments: Sequence[tuple[str, Any]], signature: Mapping[str, Arg[Any]]) -> bool:
+    """Whether the argument has no effect next to these."""
+    given = dict(arguments)
+    others = [(signature[other], given.get(other)) for other in (signature[name].only_with if name in signature else ())]
+    return any(value is None or (isinstance(value, Literal) and arg.is_none(value.value)) for arg, value in others)
+
+
+def activation_of(op: Operator) -> Literal:
+    """An activation as a value, which a block may be given."""
+    arguments = tuple((name, value) for name, value in arguments_of(op) if not (isinstance(value, Literal) and is_default(value)))
+    return Literal(Activation(op.name, arguments), "act")

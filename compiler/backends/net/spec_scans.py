@@ -1,0 +1,140 @@
+"""Loops at run time: the statements of a step, and the new values of its states.
+
+In: a call that is a scan, and the body that it is in. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it; the
+states get their new values last, so that everything else in the step reads the old ones. A loop of which only the last states are used
+returns a state, because a body needs a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
+
+from ...errors.spec_errors import SpecUnsupported
+from ...ir.graph import CallNode, Graph, Node, SharedModule
+from ...ir.graph_values import Value
+from ..backend import UnsupportedByTarget
+from .spec_tree import Assign, Given, ListOf, Literal, Ref, Scanned, Tree, changed
+
+Trees = tuple[Any, ...]
+
+
+class StepBody(Protocol):
+    """What is used of a body that is being made."""
+
+    graph: Graph
+    statements: list[Any]
+    pending: dict[int, Any]
+    numbers: dict[int, int]
+    uses: dict[int, int]
+    declared: dict[int, str]
+    shared: set[int]
+
+    def within(self, graph: Graph) -> Self: ...
+
+    def nodes(self) -> None: ...
+
+    def number(self, value: Value) -> int: ...
+
+    def operand(self, value: Value) -> Any: ...
+
+    def named(self, value: Value) -> Ref: ...
+
+    def taken(self, value: Value) -> Any: ...
+
+    def declare(self, module: SharedModule, use: Node) -> None: ...
+
+
+def scanned(around: StepBody, node: CallNode) -> Scanned:
+    """The loop, without the tensors that it scans."""
+    scan, graph = node.scan, node.graph
+    assert scan is not None
+    if len({*scan.stacked, scan.axes[0]}) > 1:
+        raise UnsupportedByTarget(SpecUnsupported("a loop at run time with results along other axes"), node.span)
+    starts = [around.operand(value) for value in node.inputs[: scan.states]]
+    step = around.within(graph)
+    for inner, module in zip(graph.modules, node.modules, strict=True):
+        _share_stage(around, step, inner, module, node)
+    for value, outer in zip(graph.inputs[scan.own :], node.inputs[scan.own :], strict=True):
+        step.numbers[id(value)] = around.named(outer).number
+    states = [step.number(value) for value in graph.inputs[: scan.states]]
+    _declare(step, scan.states, scan.own)
+    step.nodes()
+    for value in graph.outputs[scan.states :]:  # before the states get their new values
+        if id(value) in step.pending and any(_reads(step.pending[id(value)], state) for state in states):
+            step.named(value)
+    new = [_keep_state(step, step.named(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
+    results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
+    results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
+    statements, results, last = _renamed(step.statements, results, states, [ref.number for ref in new])
+    if not results:  # a body needs a result; nothing reads this one, so no backend computes it
+        results = (Ref(next(n for n, v in zip(states, graph.inputs, strict=False) if v.type.rank >= scan.axes[0])),)
+    axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
+    made = tuple(zip(states, starts, strict=True))
+    return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
+
+
+def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: SharedModule, node: CallNode) -> None:
+    """Lets the step use a shared stage of the body around it, which declares it before the loop."""
+    use = next((one for one in node.graph.nodes if one.shared is inner), None)
+    if use is None:
+        raise UnsupportedByTarget(SpecUnsupported("a loop at run time that passes a shared stage on"), node.span)
+    around.declare(outer, use)
+    step.declared[id(inner)] = outer.label
+    step.shared.add(id(inner))
+
+
+def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:
+    """The new value of a state. If it is the old value of another state, it gets a name of its own, since that state changes too."""
+    if ref.number == state or ref.number not in states:
+        return ref
+    number = step.number(Value(value.type, value.span, value.name))
+    step.statements.append(Assign((number,), ref))
+    return Ref(number)
+
+
+def _before(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
+    """A result by a name that it gets before the states have their new values, if it is computed of the old ones."""
+    if not any(_reads(result, state) for state in states):
+        return result
+    number = step.number(Value(value.type, value.span, value.name))
+    step.statements.append(Assign((number,), result))
+    return Ref(number)
+
+
+def _declare(step: StepBody, first: int, end: int) -> None:
+    """Names for what a step gets of the scanned tensors."""
+    given = step.graph.inputs[first:end]
+    if len(given) == 1 and step.uses.get(id(given[0])) == 1:
+        step.pending[id(given[0])] = Given()
+    elif any(step.uses.get(id(value)) for value in given):
+        step.statements.append(Assign(tuple(step.number(v) if step.uses.get(id(v)) else None for v in given), Given()))
+
+
+def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], new: Sequence[int]) -> tuple[Trees, Trees, Trees]:
+    """The statements and results with a state's own number for its new value where nothing needs the old one afterwards; and statements
+    that give the others theirs."""
+    whole, last = (tuple(statements), results), list[Any]()
+    for state, value in zip(states, new, strict=True):
+        at = next((k for k, one in enumerate(whole[0]) if isinstance(one, Assign) and value in one.numbers), None)
+        if at is None or value in states or new.count(value) > 1 or _reads(whole[0][at + 1 :], state) or _reads(whole[1], state):
+            if value != state:
+                last.append(Assign((state,), Ref(value)))
+        else:
+            whole = changed(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
+    return whole[0], whole[1], tuple(last)
+
+
+def _assigned(whole: Any, value: int, state: int) -> Any:
+    def change(part: Any) -> Any:
+        if isinstance(part, Assign) and value in part.numbers:
+            return Assign(tuple(state if n == value else n for n in part.numbers), part.value)
+        return None
+
+    return changed(whole, change)
+
+
+def _reads(tree: Any, number: int) -> bool:
+    if isinstance(tree, tuple):
+        return any(_reads(item, number) for item in tree)
+    return tree == Ref(number) or (isinstance(tree, Tree) and any(_reads(part, number) for part in tree.children()))

@@ -1,0 +1,139 @@
+"""A program as a spec.
+
+In: a program. Out: the text, formatted. Always: it compiles to a program with the same keys, shapes and results.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+from netc.dsl.formatter import format_source
+from netc.dsl.source import SourceFile
+
+from ...dims import stated_symbols, symbols
+from ...errors.spec_errors import SpecUnsupported
+from ...ir.graph import Program
+from ...ir.graph_values import Value
+from ...ir.types import BATCH, FLOAT32, TensorType
+from ...ops import Operator
+from ..backend import UnsupportedByTarget
+from .array_storage import StoredNames
+from .block_families import Families, Family, uses_input_inside
+from .spec_printer import Printer
+from .spec_tree import Literal, Ref, tensors_in
+from .tensor_name_hints import Roles, hints_of, operators_by_name
+from .tensor_names import Names, free, identifier, snake_case
+from .written_values import Values, literal
+
+
+def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
+    """The spec. `comments` are lines before it. `stored`: where its tables read arrays; without that, where those of the program do."""
+    _check(program)
+    families = Families(program.main)
+    taken = set(Operator.registry) | set(program.symbols)
+    for family in families.found:
+        first = family.members[0]
+        family.name = free("layers" if first.kind == "sequence" else snake_case(first.name), taken)
+        taken.add(family.name)
+    blocks = [family.name for family in families.found]
+    lines = [f"# {line}" if line else "#" for comment in comments for line in _wrap_comment(comment)]
+    roles = Roles(program.main)
+    for family in families.found:
+        lines += ["", *_block(family, blocks, stored, roles)]
+    lines += ["", *_main(program, families, blocks, stored)]
+    text = "\n".join(lines).strip("\n") + "\n"
+    formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
+    if formatted is None:
+        raise AssertionError(f"the text that was made does not parse: {problems[0].message}\n{text}")
+    return formatted
+
+
+def _wrap_comment(comment: str) -> list[str]:
+    """The comment in lines of at most 120 columns with their `# `; paths are not divided."""
+    return textwrap.wrap(comment, 118, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _check(program: Program) -> None:
+    """Raises `UnsupportedByTarget` for what has no text yet."""
+    main = program.main
+    if any(one.listed for one in main.tuples):
+        raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
+
+
+def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, roles: Roles) -> list[str]:
+    values = Values((), (), stored or StoredNames())
+    defaults = {name: values.value(Literal(value)) for name, value in family.defaults.items()}
+    plain = [name for name in family.parameters if name not in defaults]
+    parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
+    inputs = family.values[: family.body.inputs]
+    hints = hints_of(family.body)
+    names = Names((*family.parameters, *blocks, *operators_by_name(family.body)))
+    if family.variadic:
+        found = [names.fresh(inputs[0], "x")]
+        heads = [f"{found[0]}...", *parameters]
+    elif len(inputs) == 1 and not uses_input_inside(family.body):
+        found = ["in"]
+        heads = parameters
+    else:
+        graphs = [next(graph for graph in family.members if value in graph.inputs) for value in inputs]
+        roles_ = [roles.of(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
+        words = [hints.get(at) or (role if at else "") for at, role in enumerate(roles_)]
+        found = [names.fresh(value, identifier(snake_case(word) if word else "", "x")) for value, word in zip(inputs, words, strict=True)]
+        family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
+        patterns = [f"{name}: [...]" for name in found]
+        if family.optional:
+            patterns[-1] = f"{found[-1]}?: [...]"
+        heads = patterns + parameters if inputs else ["in: none", *parameters]
+    family.inputs = found[: len(inputs)]
+    written = set(tensors_in(family.body))
+    local = family.values[len(inputs) :]
+    makers = [family.maker_of(value) for value in local]
+    found += [
+        names.of(value, graph, hints.get(at) or roles.of(value, graph)) if at in written else ""
+        for at, (value, graph) in enumerate(zip(local, makers, strict=True), len(inputs))
+    ]
+    family.results = [found[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
+    printer = Printer(found, family.parameters, stored=stored, blocks=blocks)
+    head = f"({', '.join(heads)})" if heads else ""
+    return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
+
+
+def _main(program: Program, families: Families, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
+    main = program.main
+    names = Names((*blocks, *operators_by_name(families.body)))
+    outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
+    wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
+    exact = [names.exactly(name) if name else None for name in wanted]
+    hints = hints_of(families.body)
+    written = set(tensors_in(families.body))
+    pairs = enumerate(zip(exact, families.main.values, strict=True))
+    found = [name or (names.of(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
+    declared = [_declared(value.type) for value in main.inputs]
+    used: set[str] = set().union(*map(_used, main.inputs))
+    conditions = [str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= used]
+    if conditions and declared:
+        declared[-1] += " where " + ", ".join(conditions)
+    return Printer(found, (), declared, stored, blocks).lines(families.body)
+
+
+def _used(value: Value) -> set[str]:
+    """The symbols in a declaration."""
+    return {name for size in value.type.shape for name in symbols(size)}
+
+
+def _declared(type_: TensorType) -> str:
+    """An input's declaration."""
+    batch = type_.is_batch and type_.shape[0] == _batch(type_)
+    sizes = [literal(size) for size in (type_.shape[1:] if batch else type_.shape)]
+    plain = len(sizes) > 1 and all(re.fullmatch(r"\d+|[A-Z]\w*", size) for size in sizes) and sizes[0].isdecimal()
+    shape = "x".join(sizes) if plain else sizes[0] if len(sizes) == 1 and sizes[0].isdecimal() else f"[{', '.join(sizes)}]"
+    words = ["input", shape, *([str(type_.dtype)] if type_.dtype != FLOAT32 else []), *([] if batch else ["batch=false"])]
+    return " ".join(words)
+
+
+def _batch(type_: TensorType) -> object:
+    from ...dims import symbol
+
+    return symbol(BATCH) if BATCH in symbols(type_.shape[0]) else None

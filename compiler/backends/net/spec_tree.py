@@ -1,0 +1,394 @@
+"""A body of a spec as a tree, before it is text.
+
+In: what body_trees.py reads off a graph. Out: records that are equal if and only if their text is. Always: tensors are numbered in the
+order in which a body makes them, not named; each literal is a leaf of its own, so that two bodies can be compared but for their literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from netc.dsl.record import Record, replace
+
+from ...ops.argument import REQUIRED
+
+T = TypeVar("T")
+
+
+class Tree(Record):
+    """The base of all parts of a body."""
+
+    def children(self) -> tuple[Any, ...]:
+        """The values of the fields, in order."""
+        return self._values()
+
+
+class Literal(Tree):
+    """A value that is known at compile time: what an operator has in its arguments, or the number of an iteration's list.
+
+    `name` is the argument that it is, from which a parameter takes its name, and `default` what the argument would be without it. `axes`:
+    it is the same for all of a number of axes, `3x3`.
+    """
+
+    value: Any
+    name: str = ""
+    default: Any = REQUIRED
+    axes: int = 1
+
+
+class Activation(Record):
+    """An activation as a value: `relu`, `(leaky_relu 0.2)`."""
+
+    operator: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+class Hole(Tree):
+    """The literal with this number of a body, where it may differ from use to use."""
+
+    number: int
+
+
+class ListOf(Tree):
+    """`[2, 3]`: items that are literals; `joined`: written `2x3` where they are numbers."""
+
+    items: tuple[Any, ...]
+    joined: bool = False
+
+
+class Ref(Tree):
+    """A tensor of the body: the inputs first, then those that statements name."""
+
+    number: int
+
+
+class Given(Tree):
+    """`in`: the input of a block, group or loop."""
+
+
+class TupleOf(Tree):
+    """`(a, b)`."""
+
+    items: tuple[Any, ...]
+
+
+class Binary(Tree):
+    """`a + b`; either may be a literal."""
+
+    symbol: str
+    left: Any
+    right: Any
+
+
+class Prefix(Tree):
+    """`-a`."""
+
+    symbol: str
+    operand: Any
+
+
+class Stage(Tree):
+    """`conv 64 3x3 stride=2 relu as conv1`.
+
+    `callee` is the name of an operator, a `Family` of bodies, a `SharedStage`, or a literal that is an activation. `arguments` are all that
+    it has, those with their default value too. `tensors` are given by name, a string or an `OptionalInput`. `label` is None without one.
+    `activation` is a literal.
+    """
+
+    callee: Any
+    arguments: tuple[tuple[str, Any], ...] = ()
+    tensors: tuple[tuple[str, Any], ...] = ()
+    activation: Any = None
+    label: str | None = None
+
+
+class SharedStage(Record):
+    """A shared stage, by the label that it has in the body that declares it."""
+
+    label: str
+
+
+class Taken(Record):
+    """For each input of the block the number of the graph's input that it is, and for each result of the graph that of the block's."""
+
+    inputs: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+class OptionalInput(Record):
+    """The name of the optional input of a block, which is a `Family`: it gets its names later."""
+
+    of: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.of.inputs[-1])
+
+    @property
+    def results(self) -> int:
+        """The number of the block's results."""
+        return len(self.of.body.results)
+
+
+class Group(Tree):
+    """`( a -> b ) as name`."""
+
+    stages: tuple[Any, ...]
+    label: str
+
+
+class Loop(Tree):
+    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations. `start` is
+    the number of the first one where its label says it, `{i}`; `label` is None in a sequence, where its members are counted anyway. `body`
+    is an expression in which `Given` is what the iteration gets."""
+
+    over: Any
+    binders: tuple[str, ...]
+    body: Any
+    label: str | None
+    start: int | None = None
+
+
+class Choice(Tree):
+    """`if flag { stages } else { others }`; `name` is what the flag may be called."""
+
+    flag: Any
+    stages: tuple[Any, ...]
+    others: tuple[Any, ...]
+    name: str
+
+
+class Scanned(Tree):
+    """`scan (h = start) axis=1 { statements; out results }`. `states` are the numbers of the states with what they start with; the
+    statements give them their new values."""
+
+    states: tuple[tuple[int, Any], ...]
+    axes: Any
+    reverse: Any
+    statements: tuple[Any, ...]
+    results: tuple[Any, ...]
+
+
+class IfGiven(Tree):
+    """`if given(x) { x } else { statements; result }`. Both branches are `Steps`."""
+
+    tensor: Any
+    given: Any
+    otherwise: Any
+
+
+class Picked(Tree):
+    """One of the results of a call that has several, by its number, as what an iteration of a loop gives."""
+
+    value: Any
+    number: int
+    count: int
+
+
+class InMode(Tree):
+    """`if training { out a, b } else { out c }`: the results of a model."""
+
+    training: tuple[Any, ...]
+    evaluation: tuple[Any, ...]
+
+
+class Item(Tree):
+    """The value of a loop's binder; `up` is the number of loops inside of that loop."""
+
+    number: int
+    up: int = 0
+
+
+class IfFirst(Tree):
+    """`(a if i == 0 else b)`: a literal that the first iteration has, and that of all others."""
+
+    first: Literal
+    others: Literal
+    up: int = 0
+
+
+class Declaration(Tree):
+    """`input 3x224x224`: an input of the model, by its number."""
+
+    number: int
+
+
+class Chain(Tree):
+    """`head -> stage -> stage`."""
+
+    head: Any
+    stages: tuple[Any, ...]
+
+
+class Param(Tree):
+    """`param [1, 1, 768] as class_token`."""
+
+    arguments: tuple[tuple[str, Any], ...]
+    label: str
+
+
+class Table(Tree):
+    """`table (i, j) [T, T] = formula as label`."""
+
+    indices: tuple[str, ...]
+    shape: Any
+    dtype: str
+    formula: Any
+    label: str
+
+
+class StoredPath(Record):
+    """The path of a file with arrays, as a value."""
+
+    path: str
+
+
+class StoredTable(Tree):
+    """`table [49, 49] int64 file="x.safetensors" name="index" as label`. The literals have a `StoredPath` and a `TableArray`."""
+
+    shape: Any
+    dtype: str
+    file: Literal
+    array: Literal
+    label: str
+
+
+class ParameterOfStage(Tree):
+    """`embed.weight`."""
+
+    path: str
+
+
+class Inline(Tree):
+    """`in + x`: arithmetic as what is done to the input of a branch, which is the `Given` in it."""
+
+    value: Any
+
+
+class InTraining(Tree):
+    """`if training { ... }`: an expression of which the head may be `Given`. `negated`: `if not training { ... }`."""
+
+    value: Any
+    negated: bool = False
+
+
+class Assign(Tree):
+    """`(a, b) = expression`; the numbers of the tensors, None for one that is not used."""
+
+    numbers: tuple[int | None, ...]
+    value: Any
+
+
+class Shared(Tree):
+    """`shared encoder = stage`."""
+
+    name: str
+    stage: Any
+
+
+class Growing(Tree):
+    """The body of a loop whose result is what it was given, and one tensor more: `(kept...) = in; out kept, kept -> stage`."""
+
+    stage: Any
+
+
+class Steps(Tree):
+    """Statements and a result, as the body of a loop or a branch."""
+
+    statements: tuple[Any, ...]
+    result: Any
+
+
+class Body(Tree):
+    """Statements, and the results. `inputs` is their number."""
+
+    inputs: int
+    statements: tuple[Any, ...]
+    results: tuple[Any, ...]
+
+
+def changed(tree: T, change: Callable[[Any], Any]) -> T:
+    """The tree with each record replaced by what `change` makes of it, from the leaves up; None leaves a record as it is."""
+    made: Any
+    if isinstance(tree, tuple):
+        made = tuple([changed(item, change) for item in tree])
+    elif isinstance(tree, Tree):
+        made = type(tree)(*(changed(part, change) for part in tree.children()))
+        new = change(made)
+        made = made if new is None else new
+    else:
+        return tree
+    return made  # type: ignore[no-any-return]
+
+
+def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
+    """The tree with other numbers for these tensors."""
+
+    def change(part: Any) -> Any:
+        match part:
+            case Ref(number):
+                return Ref(numbers.get(number, number))
+            case Assign(made, value):
+                return Assign(tuple(None if number is None else numbers.get(number, number) for number in made), value)
+            case Scanned(states):
+                return replace(part, states=tuple((numbers.get(number, number), start) for number, start in states))
+        return None
+
+    return changed(tree, change)
+
+
+def is_within(tree: Any, found: Callable[[Any], bool]) -> bool:
+    """Whether some part of the tree is so."""
+    if isinstance(tree, tuple):
+        return any(is_within(item, found) for item in tree)
+    return isinstance(tree, Tree) and (found(tree) or is_within(tree.children(), found))
+
+
+def parts_of(tree: Any) -> Iterator[Tree]:
+    """The tree and all records in it."""
+    if isinstance(tree, Tree):
+        yield tree
+    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+        yield from parts_of(part)
+
+
+def literals(tree: Any) -> Iterator[Literal]:
+    """Every literal, in the order of the text."""
+    if isinstance(tree, Literal):
+        yield tree
+    elif isinstance(tree, tuple):
+        for item in tree:
+            yield from literals(item)
+    elif isinstance(tree, Tree):
+        for part in tree.children():
+            yield from literals(part)
+
+
+def parameters_read(tree: Any) -> Iterator[str]:
+    """The path of every parameter of a stage that is read."""
+    if isinstance(tree, ParameterOfStage):
+        yield tree.path
+    elif isinstance(tree, (tuple, Tree)):
+        for part in tree if isinstance(tree, tuple) else tree.children():
+            yield from parameters_read(part)
+
+
+def tensors_in(tree: Any) -> Iterator[int]:
+    """The numbers of all tensors that have a name in the text."""
+    match tree:
+        case Ref(number):
+            yield number
+        case Assign(numbers):
+            yield from (number for number in numbers if number is not None)
+        case Scanned(states):
+            yield from (number for number, _ in states)
+    if isinstance(tree, (tuple, Tree)):
+        for part in tree if isinstance(tree, tuple) else tree.children():
+            yield from tensors_in(part)
+
+
+def without_literals(tree: T) -> T:
+    """The tree with a `Hole` for each literal, numbered in order."""
+    count = iter(range(10**9))
+    return changed(tree, lambda part: Hole(next(count)) if isinstance(part, Literal) else None)

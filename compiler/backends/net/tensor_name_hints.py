@@ -1,0 +1,149 @@
+"""What tensors may be called, by what is done with them and where they come from.
+
+In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors, and what none may be called. Always: a word is a
+hint; whether it can be a name, and whether it is free, is decided by `Names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...ir.graph import CallNode, Graph, OpNode
+from ...ir.graph_values import Value
+from ...ir.walk import graphs
+from ...ops.arithmetic import Mul
+from ...ops.shape import Cast, Expand, Permute, Unsqueeze
+from .block_families import Family
+from .node_stages import label_of
+from .spec_tree import (
+    Activation,
+    Assign,
+    Body,
+    Chain,
+    Choice,
+    Given,
+    Group,
+    IfGiven,
+    InTraining,
+    Literal,
+    Loop,
+    OptionalInput,
+    Ref,
+    Stage,
+    Steps,
+    Tree,
+    TupleOf,
+)
+
+_TELLING = ("cos", "sin")
+"""Operators whose results have no better names."""
+_THROUGH = (Mul, Cast, Expand, Permute, Unsqueeze)
+
+
+def hints_of(body: Body) -> dict[int, str]:
+    """The names of the operands that tensors are given as, of the inputs of blocks that take them, and of stages that made them."""
+    found: dict[int, str] = {}
+    for number, word in _hints(body):
+        if word and not word.isdecimal() and word != "_":
+            found.setdefault(number, word)
+    for statement in body.statements:
+        match statement:
+            case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Chain(_, stages)))) if given == again:
+                word = found.get(number) or next(filter(None, map(_label, reversed(stages))), "")
+                found.setdefault(given, word)
+            case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Ref()))) if given == again:
+                found[number] = "source"
+    return found
+
+
+def operators_by_name(tree: Any) -> Iterator[str]:
+    """The operators at places where the name of a tensor would mean that tensor, so that no tensor may have their names.
+
+    These are the beginning of a branch, a group or an iteration, and an argument: `block 8 relu`.
+    """
+    firsts: tuple[Any, ...] = ()
+    parts = tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ()
+    match tree:
+        case Chain(Given(), (first, *_)) | Loop(body=first) | InTraining(first):
+            firsts = (first,)
+        case Group(stages):
+            firsts = stages[:1]
+        case Choice(_, stages, others):
+            firsts = stages[:1] + others[:1]
+        case Stage():  # its operator and its activation are no tensors, whatever their names
+            parts = tuple(part for part in parts if not isinstance(part, Literal))
+        case Literal(Activation(name)):
+            yield name
+    for first in firsts:
+        match first:
+            case Stage(str() as name) | Stage(Literal(Activation(name))):
+                yield name
+    for part in parts:
+        yield from operators_by_name(part)
+
+
+def _hints(tree: Any) -> Iterator[tuple[int, str]]:
+    match tree:
+        case Stage():
+            yield from ((operand.number, _word(name)) for name, operand in tree.tensors if isinstance(operand, Ref))
+        case Assign((int() as number,), Chain(_, stages)):
+            yield from ((number, word) for stage in reversed(stages) if (word := _label(stage)))
+        case Assign(numbers, Chain(_, (*_, Stage(Family() as family)))) if len(numbers) > 1:
+            yield from ((number, word) for number, word in zip(numbers, family.results, strict=True) if number is not None)
+        case Chain(head, (Stage(Family() as family), *_)):
+            items = head.items if isinstance(head, TupleOf) else (head,)
+            words = zip(items, family.words, strict=False)
+            yield from ((item.number, word) for item, word in words if isinstance(item, Ref))
+    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+        yield from _hints(part)
+
+
+def _word(name: str | OptionalInput) -> str:
+    """The name of an operand; of an optional input, what it is called if that says something."""
+    return name if isinstance(name, str) else name.of.words[-1] if name.of.words else ""
+
+
+def _label(stage: Any) -> str:
+    return (stage.label or "").rpartition(".")[2] if isinstance(stage, (Stage, Group)) else ""
+
+
+def _of_label(node: OpNode | CallNode | None) -> str:
+    """The last part of the label of what has one result, if that is a word."""
+    word = "" if node is None or len(node.outputs) > 1 else (label_of(node) or "").rpartition(".")[2]
+    return "" if word.isdecimal() or word == "_" else word
+
+
+class Roles:
+    """What the inputs of blocks are where these are called."""
+
+    def __init__(self, main: Graph) -> None:
+        self._calls: dict[int, tuple[Graph, CallNode]] = {}
+        self._makers: dict[int, tuple[Graph, OpNode | CallNode]] = {}
+        for graph in graphs(main):
+            for node in graph.nodes:
+                self._makers.update((id(value), (graph, node)) for value in node.outputs)
+                if isinstance(node, CallNode):
+                    self._calls.setdefault(id(node.graph), (graph, node))
+
+    def of(self, value: Value, graph: Graph) -> str:
+        """A word for a tensor of a graph, empty for none."""
+        for _ in range(100):  # the depth of a network's blocks, and of what is between them
+            made = self._makers.get(id(value))
+            if value.name or (made is not None and _of_label(made[1])):
+                return value.name or _of_label(made[1] if made is not None else None)
+            if made is None:
+                at = next((k for k, one in enumerate(graph.inputs) if one is value), None)
+                if at is None or id(graph) not in self._calls:
+                    return ""
+                graph, call = self._calls[id(graph)]
+                value = call.inputs[at]
+            elif isinstance(made[1], CallNode):
+                if made[1].scan is not None:
+                    return ""
+                value, graph = next((r, made[1].graph) for o, r in zip(made[1].outputs, made[1].graph.outputs, strict=True) if o is value)
+            elif isinstance(made[1].op, _THROUGH) and len(made[1].inputs) == 1:
+                value = made[1].inputs[0]
+            else:
+                return made[1].op.name if made[1].op.name in _TELLING else ""
+        return ""

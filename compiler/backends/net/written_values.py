@@ -1,0 +1,169 @@
+"""Compile-time values as text: arguments, and what is in their place in a block or a loop.
+
+In: literals, parameters, items of loops. Out: text. Always: what comes from the model's origin is a number, a word of the language, or in
+quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import isfinite, isqrt
+from typing import Any
+
+from netc.dsl.grammar import tables
+
+from ...dims import SymDim, show
+from ...ir.types import DType
+from ...ops import Operator
+from ...ops.initializers import INITIALISERS
+from ...ops.operator import Init
+from ...ops.stored_tables import TableArray
+from .array_storage import StoredNames
+from .block_families import Family
+from .literal_columns import Parameter, SizeOfInput
+from .operator_arguments import is_default, is_idle
+from .spec_tree import Activation, Binary, IfFirst, Item, ListOf, Literal, StoredPath
+
+_ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
+_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+LONG_NUMBER = 14
+"""The digits of a number that says nothing to a reader."""
+MOST_SQUARE = 1e6
+COUNTERS = "ijklmn"
+"""The names of the numbers of iterations, from the outermost loop."""
+
+
+class Values:
+    """Writes the values of one body. `names` are those of its tensors by their numbers, `parameters` those of the block."""
+
+    def __init__(self, names: Sequence[str], parameters: Sequence[str], stored: StoredNames) -> None:
+        self.names, self.parameters, self.stored = names, parameters, stored
+        self.binders: list[tuple[str, ...]] = []
+        """What the loops around call their items, from the outermost."""
+        self.starts: list[int] = []
+
+    def arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
+        """Those that do not have their default value: by position as far as possible, of the others with their names."""
+        positional = _positional(callee)
+        signature = Operator.registry[callee].signature if isinstance(callee, str) else {}
+        words: list[str] = []
+        at = 0
+        for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
+            if (isinstance(value, Literal) and is_default(value)) or is_idle(name, arguments, signature):
+                continue
+            text = self.argument(value, callee)
+            by_position = at < len(positional) and positional[at] == name
+            words.append(text if by_position else f"{name}={text}")
+            at = at + 1 if by_position else len(positional)
+        return words
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def argument(self, value: Any, callee: Any = None) -> str:
+        """A value as an argument: in brackets where the language needs them."""
+        if isinstance(value, Literal) and value.name == "tie":
+            return str(value.value) if _PATH.fullmatch(value.value) and value.value not in tables().keywords else f'"{value.value}"'
+        if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
+            return f'"{value.value}"'
+        text = self.value(value)
+        if isinstance(value, Literal) and isinstance(value.value, (Init, Activation)):
+            return text
+        return text if _ONE_WORD.fullmatch(text) or text[0] in '["' else f"({text})"
+
+    def value(self, value: Any) -> str:
+        match value:
+            case Literal(TableArray() as array):
+                return f'"{self.stored.name(array)}"'
+            case Literal(StoredPath(path)):
+                return f'"{self.stored.path(path)}"'
+            case Literal(Activation(operator, arguments)):
+                text = " ".join([operator, *self.arguments(arguments, operator)])
+                return f"({text})" if arguments else text
+            case Literal(inner, _, _, axes):
+                return literal(inner) if axes == 1 else "x".join([literal(inner)] * axes)
+            case Parameter(number):
+                return self.parameters[number]
+            case Item(number, up):
+                return self.binders[-1 - up][number]
+            case IfFirst(first, others, up):
+                i = COUNTERS[len(self.binders) - 1 - up]
+                start = self.starts[-1 - up]
+                if isinstance(first, Literal) and type(first.value) is bool and isinstance(others, Literal) and type(others.value) is bool:
+                    return f"{i} == {start}" if first.value else f"{i} > {start}"
+                return f"{self.value(first)} if {i} == {start} else {self.value(others)}"
+            case SizeOfInput(number, axis, rank):
+                name = self.names[number]
+                return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"
+            case Binary(symbol, left, right):
+                return f"{self.value(left)} {symbol} {self.value(right)}"
+            case ListOf(items, joined):
+                texts = [self.value(item) for item in items]
+                if joined and len(texts) > 1 and all(text.isdecimal() for text in texts):
+                    return "x".join(texts)
+                return f"[{', '.join(texts)}]"
+        raise TypeError(type(value).__name__)
+
+
+def _positional(callee: Any) -> list[str]:
+    """The arguments that are written without their names, in order."""
+    if isinstance(callee, Family):
+        return [name for name in callee.parameters if name not in callee.defaults][:3]
+    if isinstance(callee, str):
+        return [name for name, declared in Operator.registry[callee].signature.items() if declared.positional]
+    return []
+
+
+def _words(callee: Any, name: str) -> Sequence[str]:
+    """What an argument may be without quotes."""
+    declared = Operator.registry[callee].signature.get(name) if isinstance(callee, str) else None
+    return () if declared is None else declared.kind.words
+
+
+def literal(value: Any) -> str:
+    """A compile-time value."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case SymDim():
+            return show(value)
+        case float():
+            return _float(value)
+        case tuple():
+            return f"[{', '.join(map(literal, value))}]"
+        case Init():
+            return _initialiser(value)
+        case int() | str() | DType():
+            return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _initialiser(init: Init) -> str:
+    """An initialiser with those of its arguments that it would not have anyway."""
+    declared = INITIALISERS[init.kind]
+    words: list[str] = []
+    for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
+        if value != argument.default:
+            words.append(literal(value) if at < declared.positional and len(words) == at else f"{argument.name}={literal(value)}")
+    return f"{init.kind}({', '.join(words)})" if words else init.kind
+
+
+def _float(value: float) -> str:
+    root = _root(abs(value)) if isfinite(value) else ""
+    if root:
+        return f"-({root})" if value < 0 else root
+    text = repr(value)  # also `inf`, `-inf` and `nan`
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else text
+
+
+def _root(value: float) -> str:
+    """A number that is the root of an integer, or its reciprocal, to the last bit: the scale of attention, the bounds of weights. Empty if
+    it is none, or if it is short as it is."""
+    if len(repr(value)) < LONG_NUMBER:
+        return ""
+    for power, square in ((0.5, value * value), (-0.5, 1 / (value * value))):
+        number = round(square) if square < MOST_SQUARE else 0
+        if isqrt(number) ** 2 < number and float(number) ** power == value:
+            return f"{number} ** {power}"
+    return ""

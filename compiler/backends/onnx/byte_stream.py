@@ -1,0 +1,123 @@
+"""A model as bytes, piece by piece, so that no more tensors are in memory than whoever asks for the pieces has read.
+
+In: a model without initialisers, and these as `Piece`s. Out: the bytes that protobuf gives for the model with all of them, in its order of
+fields. Always: the pieces are read in order, each when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from sys import byteorder
+from typing import Any
+
+import numpy as np
+
+from netc.dsl.record import Record
+
+from ...ir.numpy_types import Array
+from ...weights.chunked_arrays import contiguous_parts
+from ...weights.lazy_tensors import StoredTensor
+from .messages import GraphProto, ModelProto, TensorProto
+from .onnx_types import element_code
+
+Chunk = bytes | memoryview
+_LENGTH_DELIMITED = 2
+_GRAPH = ModelProto.GRAPH_FIELD_NUMBER
+_INITIALIZER = GraphProto.INITIALIZER_FIELD_NUMBER
+
+
+def _tag(number: int) -> bytes:
+    return _varint(number << 3 | _LENGTH_DELIMITED)
+
+
+def _varint(number: int) -> bytes:
+    """As protobuf writes integers: seven bits a byte, the lowest first, the highest bit of a byte set if others follow."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_INITIALIZER_TAG = _tag(_INITIALIZER)
+_RAW_DATA_TAG = _tag(TensorProto.RAW_DATA_FIELD_NUMBER)
+
+
+class Piece(Record):
+    """An initialiser: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
+
+    head: bytes
+    size: int = 0
+    content: Callable[[], Iterator[Chunk]] | None = None
+
+
+def inside(name: str, stored: StoredTensor) -> Piece:
+    """An initialiser whose elements are in the model."""
+    head, size = _header(name, stored).SerializeToString(deterministic=True), stored.nbytes
+    return Piece(head + _RAW_DATA_TAG + _varint(size), size, lambda: contents(stored.read()))
+
+
+def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piece:
+    """An initialiser whose elements are in the file `location`."""
+    tensor = _header(name, stored)
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, entry in (("location", location), ("offset", str(offset)), ("length", str(stored.nbytes))):
+        tensor.external_data.add(key=key, value=entry)
+    return Piece(tensor.SerializeToString(deterministic=True))
+
+
+def contents(array: Array) -> Iterator[Chunk]:
+    """The elements, little-endian, in bytes without axes."""
+    for part in contiguous_parts(array):
+        yield (part if byteorder == "little" else part.byteswap()).reshape(-1).view(np.uint8).data
+
+
+class Message:
+    """A model in pieces. `size` is the number of its bytes."""
+
+    def __init__(self, proto: ModelProto, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
+        self._heads = [_INITIALIZER_TAG + _varint(len(piece.head) + piece.size) + piece.head for piece in pieces]
+        """What comes before the elements of each."""
+        self._graph_before, self._graph_after = _split(proto.graph, _INITIALIZER)
+        inner = sum(map(len, self._heads)) + sum(piece.size for piece in pieces)
+        graph = len(self._graph_before) + inner + len(self._graph_after)
+        head, self._after = _split(proto, _GRAPH)
+        self._before = head + _tag(_GRAPH) + _varint(graph)
+        self.size = len(self._before) + graph + len(self._after)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The bytes, in order."""
+        yield self._before
+        yield self._graph_before
+        for piece, head in zip(self._pieces, self._heads, strict=True):
+            yield head
+            if piece.content is not None:
+                yield from piece.content()
+        yield self._graph_after
+        yield self._after
+
+
+def _split(message: Any, number: int) -> tuple[bytes, bytes]:
+    """The fields before one and those after it, without itself."""
+    fields = [field for field, _ in message.ListFields()]
+    before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
+    return _serialised(message, before), _serialised(message, after)
+
+
+def _serialised(message: Any, fields: Iterable[Any]) -> bytes:
+    kept = type(message)()
+    for field in fields:
+        value, target = getattr(message, field.name), getattr(kept, field.name)
+        if hasattr(target, "extend"):
+            target.extend(value)
+        else:
+            setattr(kept, field.name, value)
+    content: bytes = kept.SerializeToString(deterministic=True)
+    return content
+
+
+def _header(name: str, stored: StoredTensor) -> TensorProto:
+    assert stored.dtype is not None
+    return TensorProto(name=name, data_type=element_code(stored.dtype), dims=stored.shape)

@@ -1,0 +1,123 @@
+"""The use of an operator that is being written: the interface of the builder for emitters (the `Site` of onnx_emitters.py).
+
+In: an operator node with its path, and the names of its inputs. Out: nodes in the builder. Always: the first result has the path of
+the node as its name, intermediate nodes `PATH/OpType`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dims import Dim, symbols
+from ...ir.flat_graph import FlatNode
+from ...ir.graph import OpNode
+from ...ir.numpy_types import numpy_dtype
+from ...ir.types import BATCH, DType, Shape, TensorType
+from ...ir.walk import join
+from ...ops.operator import OpInputs
+from .onnx_builder import BuilderNode, GraphBuilder
+from .onnx_initializers import Initialisers
+from .runtime_sizes import OnnxSizes
+from .tensor_expressions import TensorExpr
+
+
+class OnnxSite:
+    """See the module's docstring."""
+
+    __slots__ = ("_builder", "_initialisers", "_nodes", "_flat_node", "_sizes", "given", "inputs", "node", "results")
+
+    def __init__(
+        self,
+        flat_node: FlatNode,
+        given: OpInputs,
+        inputs: tuple[str, ...],
+        builder: GraphBuilder,
+        sizes: OnnxSizes,
+        initialisers: Initialisers,
+    ) -> None:
+        self.node: OpNode = flat_node.node
+        self.given = given
+        self.results: tuple[TensorType, ...] = tuple(v.type for v in flat_node.node.outputs)
+        self.inputs = inputs
+        self._flat_node = flat_node
+        self._builder = builder
+        self._sizes = sizes
+        self._initialisers = initialisers
+        self._nodes: list[BuilderNode] = []
+
+    def __getattr__(self, name: str) -> TensorExpr:
+        if name not in self.given:
+            raise AttributeError(f"this use of `{self.node.op.name}` has no input `{name}`")
+        return self[name]
+
+    def __getitem__(self, name: str) -> TensorExpr:
+        position = self.given.position(name)
+        return TensorExpr(self, self.inputs[position], self.given.types[position].dtype)
+
+    def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
+        return self._add(op_type, inputs, 1, attributes).outputs[0]
+
+    def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
+        return self._add(op_type, inputs, outputs, attributes).outputs
+
+    def _add(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> BuilderNode:
+        place = self._builder.node_names.unique(f"{self._flat_node.path}/{op_type}")
+        node = self._builder.add(op_type, place, inputs, outputs, attributes)
+        self._nodes.append(node)
+        return node
+
+    def parameter(self, name: str) -> str:
+        if name in self.given:
+            return self.inputs[self.given.position(name)]
+        return self._initialisers.of(join(self._flat_node.path, name))
+
+    def learned(self, name: str) -> TensorExpr:
+        dtype = next(spec.dtype for spec in self.node.specs if spec.name == name)
+        return TensorExpr(self, self.parameter(name), dtype)
+
+    def parameter_of(self, path: str, name: str) -> str:
+        whole = join(self._flat_node.owner, path) if path else self._flat_node.path
+        return self._initialisers.of(join(whole, name))
+
+    def constant(self, array: NDArray[Any] | np.generic) -> str:
+        return self._builder.constant(array)
+
+    def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
+        if isinstance(value, (int, float)):
+            with np.errstate(over="ignore"):  # a number that is too large is infinite
+                return self._builder.constant(np.array(value, dtype=numpy_dtype(dtype)))
+        return self._sizes.scalar(value, dtype)
+
+    def ints(self, values: Sequence[Dim]) -> str:
+        return self._sizes.ints(tuple(values))
+
+    def shape(self, shape: Shape) -> str:
+        """The shape as an input of Reshape, which infers one symbolic size. Of several, it infers the batch: the 0 of an empty batch would
+        mean the size of the input's axis."""
+        symbolic = [axis for axis, d in enumerate(shape) if not isinstance(d, int)]
+        batch = [axis for axis in symbolic if BATCH in symbols(shape[axis])]
+        open_ = (batch or symbolic)[:1]
+        return self._sizes.ints(tuple(-1 if axis in open_ else d for axis, d in enumerate(shape)))
+
+    def cast(self, tensor: str, dtype: DType) -> str:
+        return self.add("Cast", [tensor], to=dtype)
+
+    def has(self, op_type: str) -> bool:
+        return self._builder.lowering is None or self._builder.lowering.has(op_type)
+
+    def name_results(self, results: Sequence[str]) -> None:
+        """Names the results that the emitter has returned."""
+        path = self._flat_node.path
+        base = None
+        for index, result in enumerate(results):
+            maker = next((node for node in self._nodes if result in node.outputs), None)
+            if maker is None or result in self._builder.final:
+                continue
+            if base is None:
+                base = self._builder.value_names.unique(path)
+                maker.name = self._builder.node_names.unique(path)
+            self._builder.call(result, base if index == 0 else self._builder.value_names.unique(f"{base}:{index}"))

@@ -1,0 +1,179 @@
+"""Where ONNX Runtime's kernels give other results than PyTorch's: for NaN and infinite numbers, for integers that float64 does not hold,
+and for queries of which a mask hides all keys.
+
+In: an operator, or a program. Out: what differs, for the operators' pages, and the operators that differ, for the note of `netc compile`.
+Always: what nodes could mend is mended by the emitters; here is what kernels do inside, and what PyTorch's own kernels do not agree about.
+The differential tests show each entry, and that there are no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isinf
+
+from netc.dsl.record import Record
+
+from ...ir.graph import OpNode, Program
+from ...ir.types import BOOL, FLOAT64, INT64
+from ...ir.walk import graphs
+from ...ops.operator import Operator
+from ...ops.reduction import Prod
+
+NAN, INFINITE = "nan", "infinite"
+LARGE_INTEGERS = "large integers"
+USUAL = "for NaN or infinite inputs"
+BEYOND_FLOATS = "for integers beyond 2**53"
+
+
+class Difference(Record):
+    """`numbers`: of which kinds, none if it is not about kinds of numbers; `operators`: by name, so that none is imported for this; `text`:
+    what differs, as a sentence; `when`: of which uses of the operators; `about`: what the note of `netc compile` begins with."""
+
+    numbers: tuple[str, ...]
+    operators: tuple[str, ...]
+    text: str
+    when: Callable[[OpNode], bool] = lambda node: True
+    about: str = USUAL
+
+    def covers(self, node: OpNode) -> bool:
+        return node.op.name in self.operators and self.when(node)
+
+
+def _float(node: OpNode) -> bool:
+    return node.inputs[0].type.dtype.is_float
+
+
+def _in_blocks(node: OpNode) -> bool:
+    """An adaptive pool that is a MaxPool: of windows that are known, equal and adjacent."""
+    sizes, counts = node.inputs[0].type.shape[2:], node.outputs[0].type.shape[2:]
+    return _float(node) and all(isinstance(s, int) and isinstance(n, int) and s % n == 0 for s, n in zip(sizes, counts, strict=True))
+
+
+def _masked(node: OpNode) -> bool:
+    """With a mask, which may hide all keys."""
+    return not {"attn_mask", "padding"}.isdisjoint(node.op.assign(tuple(v.type for v in node.inputs)))
+
+
+def _resized(node: OpNode) -> bool:
+    """By Resize, with weights."""
+    return not str(node.op.args["mode"]).startswith("nearest") and node.op.args["mode"] not in ("area", "lanczos")
+
+
+def _counted_at_run_time(node: OpNode) -> bool:
+    """Whether it is a product of int64 with a number of factors that is known only at run time."""
+    op, x = node.op, node.inputs[0].type
+    axes = op.axes(x) if isinstance(op, Prod) else (op.args["axis"],)
+    return node.outputs[0].type.dtype == INT64 and x.dtype != BOOL and not all(isinstance(x.shape[axis], int) for axis in axes if x.rank)
+
+
+def _of_long_integers(node: OpNode) -> bool:
+    return node.outputs[0].type.dtype == INT64
+
+
+def _to_an_integer_power(node: OpNode) -> bool:
+    """Whether it is a power of integers whose exponent is a tensor."""
+    op = node.op
+    return node.outputs[0].type.dtype.is_integer and (not op.scalars or op.number_first)
+
+
+DIFFERENCES = (
+    Difference(
+        (NAN, INFINITE),
+        ("max_pool",),
+        "ONNX Runtime's MaxPool passes over NaN, and of a window of nothing but -infinity it may give the least finite number.",
+        _float,
+    ),
+    Difference((NAN,), ("adaptive_max_pool",), "Where it is a MaxPool in ONNX, ONNX Runtime passes over NaN.", _in_blocks),
+    Difference(
+        (NAN, INFINITE),
+        ("upsample",),
+        "In modes with weights, PyTorch and ONNX Runtime multiply other neighbours by 0: next to NaN or infinity one may give NaN, the "
+        "other not.",
+        _resized,
+    ),
+    Difference(
+        (NAN, INFINITE),
+        ("grid_sample",),
+        "Next to NaN or infinity ONNX Runtime may give NaN where PyTorch does not: it multiplies by 0 what PyTorch leaves out. Of "
+        "positions that are infinite, or 1e9 and more from the image, it takes other pixels.",
+    ),
+    Difference(
+        (NAN, INFINITE),
+        ("attention",),
+        "Of NaN and infinity, PyTorch's kernels do not agree with each other, nor with ONNX Runtime: some leave out hidden keys, others "
+        "add -infinity to their scores, which keeps NaN.",
+    ),
+    Difference(
+        (),
+        ("multihead_attention",),
+        "For a query whose keys are all hidden, PyTorch's fast path for evaluation gives NaN, its other kernels and ONNX Runtime the bias "
+        "of the last projection.",
+        _masked,
+        "for queries whose keys are all hidden",
+    ),
+    Difference(
+        (NAN, INFINITE),
+        ("gru", "lstm"),
+        "ONNX Runtime's kernel bounds the arguments of sigmoid and tanh, and makes numbers of NaN.",
+    ),
+    Difference(
+        (NAN, INFINITE),
+        ("rnn",),
+        "With `nonlinearity=relu`, ONNX Runtime's kernel makes 0 of NaN.",
+        lambda node: node.op.args["nonlinearity"] == "relu",
+    ),
+    Difference(
+        (INFINITE,),
+        ("gelu",),
+        "Of infinity, ONNX Runtime gives infinity; some of PyTorch's kernels give NaN.",
+        lambda node: node.op.args["approximate"] == "none" and node.inputs[0].type.dtype != FLOAT64,
+    ),
+    Difference(
+        (NAN, INFINITE),
+        ("cdist",),
+        "With `p=inf`, PyTorch's greatest difference passes over NaN in some positions.",
+        lambda node: isinf(node.op.args["p"]),
+    ),
+    Difference(
+        (NAN, INFINITE),
+        ("fft", "ifft", "rfft", "irfft", "stft", "istft"),
+        "A fast transform spreads what is not finite as its steps have it, and those of PyTorch and ONNX Runtime differ.",
+    ),
+    Difference(
+        (LARGE_INTEGERS,),
+        ("prod", "cumprod"),
+        "If the number of factors is known only when the model runs, ONNX Runtime computes products of integers in float64, which is exact "
+        "up to 2**53, and does not wrap around.",
+        _counted_at_run_time,
+        BEYOND_FLOATS,
+    ),
+    Difference(
+        (LARGE_INTEGERS,),
+        ("einsum",),
+        "ONNX Runtime adds up int64 in float64, which is exact up to 2**53, and does not wrap around.",
+        _of_long_integers,
+        BEYOND_FLOATS,
+    ),
+    Difference(
+        (LARGE_INTEGERS,),
+        ("pow",),
+        "If the exponent of an integer is a tensor, powers above the 63rd differ, but for the bases -1, 0 and 1: they are beyond the range "
+        "of the type, where PyTorch wraps around.",
+        _to_an_integer_power,
+        "for integer exponents above 63",
+    ),
+)
+
+
+def texts(operator: type[Operator]) -> tuple[str, ...]:
+    """What differs of an operator."""
+    return tuple(d.text for d in DIFFERENCES if operator.name in d.operators)
+
+
+def affected(program: Program) -> dict[str, tuple[str, ...]]:
+    """The names of the operators in a program that differ, sorted, by what it is about."""
+    nodes = [node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
+    found: dict[str, set[str]] = {}
+    for difference in DIFFERENCES:
+        found.setdefault(difference.about, set()).update(node.op.name for node in nodes if difference.covers(node))
+    return {about: tuple(sorted(names)) for about, names in found.items() if names}

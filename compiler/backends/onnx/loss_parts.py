@@ -1,0 +1,38 @@
+"""What losses are made of in ONNX: reductions, logarithms of probabilities.
+
+In: tensors of the graph that is being written. Out: nodes. Always: half types are computed in float32, as PyTorch does.
+"""
+
+from __future__ import annotations
+
+from ...ir.types import INT64
+from ...ops.loss import Loss
+from ...ops.scalars import computed
+from .norms import over
+from .tensor_expressions import TensorExpr, log1p
+
+
+def computed_in(x: TensorExpr) -> TensorExpr:
+    """The tensor in the element type that PyTorch computes in."""
+    return x.cast(computed(x.dtype))
+
+
+def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> TensorExpr:
+    """The losses of elements or samples, reduced as `op` says. `count`: what the mean divides by, if not their number."""
+    match op.reduction:
+        case "none":
+            return each
+        case "sum":
+            return over(each, "ReduceSum")
+    # The mean over no samples is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0.
+    return over(each, "ReduceSum") / (each.op("Size", to=INT64).cast(each.dtype) if count is None else count)
+
+
+def logsigmoid(x: TensorExpr) -> TensorExpr:
+    """`log(sigmoid(x))`, without loss on either side."""
+    return x.op("Min", 0.0) - log1p((-abs(x)).exp())
+
+
+def hinge(x: TensorExpr) -> TensorExpr:
+    """`max(0, x)`."""
+    return x.op("Max", 0.0)

@@ -1,0 +1,47 @@
+"""Parameters and buffers of the model as initialisers, under their state-dict names.
+
+In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the builder. Always: a tied parameter is that of its
+target; what no emitter asks for is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...analysis.state_dict import ParameterInfo
+from ...ir.numpy_types import Array, numpy_dtype
+from ...weights.initial import fixed
+from ...weights.lazy_tensors import StoredTensor
+from .onnx_builder import GraphBuilder
+
+
+class Initialisers:
+    """Looks parameters up, each once."""
+
+    def __init__(self, builder: GraphBuilder, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:
+        self.builder = builder
+        self.arrays = arrays
+        self.infos = infos
+        self.called = {name: builder.value_names.unique(name) for name in infos}
+        """Their own names, unless an input of the model has that name."""
+
+    def of(self, name: str) -> str:
+        """The initialiser of the parameter with this full name; it is added to the builder, and read when the model is written."""
+        name = self.infos[name].tied_to or name
+        called = self.called[name]
+        if called not in self.builder.stored:
+            self.builder.stored[called] = self._stored(self.infos[name])
+        return called
+
+    def _stored(self, info: ParameterInfo) -> StoredTensor:
+        if info.name in self.arrays:
+            return StoredTensor(info.shape, info.dtype.name, lambda: self._array(info))
+        if info.persistent:
+            raise ValueError(f"no values were given for `{info.name}`")
+        return StoredTensor(info.shape, info.dtype.name, lambda: fixed(info))
+
+    def _array(self, info: ParameterInfo) -> Array:
+        array = self.arrays[info.name]
+        if array.shape != info.shape:
+            raise ValueError(f"the values of `{info.name}` have the shape {list(array.shape)}, needed is {list(info.shape)}")
+        return array.astype(numpy_dtype(info.dtype), copy=False)

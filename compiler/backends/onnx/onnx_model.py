@@ -1,0 +1,269 @@
+"""The graph as an ONNX model, with the initialisers of the weights given: flat, every call opened, unless functions are asked for.
+
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initialisers that are not read yet. Always: inputs,
+outputs and initialisers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
+memory grow with the number of operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netc.dsl.record import Record
+
+from ...analysis.state_dict import parameters
+from ...definitions import Definitions, Undefined
+from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, stated_symbols
+from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
+from ...ir.frames import Frame
+from ...ir.graph import Program
+from ...ir.graph_values import Value
+from ...ir.numpy_types import Array
+from ...ir.types import TensorType
+from ...ir.walk import join
+from ...ops.operator import OpInputs
+from ...weights.free_space import check_memory
+from ...weights.lazy_tensors import StoredTensor
+from ..backend import OPSET, USUAL, GraphOptions
+from .apart import keep_apart
+from .emitter_site import OnnxSite
+from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
+from .onnx_builder import GraphBuilder, NameAllocator
+from .onnx_emitters import EMITTERS, has_emitter
+from .onnx_initializers import Initialisers
+from .onnx_types import fill_tensor, fill_type
+from .runtime_sizes import OnnxSizes, UnresolvedSymbol
+from .unsupported_in_onnx import NotInOpset, UnsupportedInOnnx
+
+PRODUCER = "netc"
+_IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
+"""By opset, the version of the format that it came with."""
+
+_DESCRIBED = ("Sum",)
+"""Nodes whose results have a shape in an optimized model: the sums before layer normalisations (`optimize.sums`), which in transformers are
+the residual connections. Of Swin, with all shapes, ONNX Runtime takes 4 % longer to run, since it uses memory again where it knows that
+shapes are equal; with none, a fifth longer to load. With these, 1 % and a twentieth."""
+
+
+class GraphAndTensors(Record):
+    """A model without its initialisers, and these by name, in order, not yet read."""
+
+    proto: ModelProto
+    tensors: dict[str, StoredTensor]
+
+    def whole(self) -> ModelProto:
+        """The model with its initialisers, all of them in memory."""
+        check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
+        proto = ModelProto()
+        proto.CopyFrom(self.proto)
+        for name, stored in self.tensors.items():
+            fill_tensor(proto.graph.initializer.add(), name, stored.read())
+        return proto
+
+
+def model_proto(program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL) -> ModelProto:
+    """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
+    return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
+
+
+def graph_and_tensors(
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+) -> GraphAndTensors:
+    """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
+
+    Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
+    """
+    model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
+    model.opset_import.add(domain="", version=options.opset)
+    for key, value in (("spec_hash", spec_hash), *_conditions(program), *options.metadata):
+        model.metadata_props.add(key=key, value=value)
+    model.doc_string = dict(options.metadata).get("description", "")
+    model.graph.name = name
+    return GraphAndTensors(model, _Writer(program, arrays, options).write(model))
+
+
+def _conditions(program: Program) -> tuple[tuple[str, str], ...]:
+    """The entry of the metadata with the conditions on the sizes that are symbols in the file, none if there are no such conditions."""
+    free = set(program.symbols)
+    texts = dict.fromkeys(str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= free)
+    return ((CONDITIONS_KEY, CONDITIONS_SEPARATOR.join(texts)),) if texts else ()
+
+
+class _Writer:
+    def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
+        main = program.main
+        self.program = program
+        self.options = options
+        self.builder = GraphBuilder()
+        if options.opset != OPSET:
+            from .opsets.lowering import Lowering
+
+            self.builder.lowering = Lowering(self.builder, options.opset)
+        names = NameAllocator()
+        self.inputs = [names.unique(v.name or "input") for v in main.inputs]
+        self.builder.value_names.reserve(self.inputs)
+        self.builder.declare(self.inputs, [v.type for v in main.inputs])
+        self.initialisers = Initialisers(self.builder, arrays, parameters(program, transient=True))
+        wanted = NameAllocator()
+        self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
+        self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
+        self.tensors = list(self.inputs)
+        """Names of values by their keys in the flat graph."""
+        self.types: list[tuple[str, TensorType]] = []
+        self.loops: list[FlatScan] = []
+        """Those that are being written, outermost first."""
+        self.definitions = Definitions(program.facts)
+        self.given: dict[int, OpInputs] = {}
+        """By node: a graph that is called several times has the same ones."""
+
+    def write(self, model: ModelProto) -> dict[str, StoredTensor]:
+        """Fills the graph, and gives what its initialisers are."""
+        graph, optimized = model.graph, self.options.optimize
+        produced = self._bind(self._emit_all(FlatGraph(self.program.main)))
+        if optimized:
+            from .optimize import optimize  # more of NumPy than the playground has
+
+            given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
+            optimize(self.builder, produced, given | dict(self.types))
+        keep_apart(self.builder)
+        used = self.builder.prune(produced)
+        if self.options.functions:
+            from .block_functions import DOMAIN, FunctionWriter
+
+            model.functions.extend(FunctionWriter(self.builder, self.options.opset).write(produced))
+            used = self.builder.prune(produced)
+        if model.functions:
+            model.opset_import.add(domain=DOMAIN, version=1)
+        self.builder.write(graph)
+        types = _Types()
+        for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
+            types.describe(graph.input.add(), name, value.type)
+        for name, value in zip(self.outputs, self.program.main.outputs, strict=True):
+            types.describe(graph.output.add(), name, value.type)
+        inner = used.difference(produced)
+        if optimized:
+            inner &= {output for node in self.builder.nodes if node.op_type in _DESCRIBED for output in node.outputs}
+        self._describe_inner(graph, types, inner)
+        return {name: stored for name, stored in self.builder.stored.items() if name in used}
+
+    def _emit_all(self, flat: FlatGraph) -> list[str]:
+        """Writes the nodes of a graph, whose inputs are the tensors so far; the names of its results."""
+        for item in flat:
+            match item:
+                case FlatNode():
+                    self._emit(item)
+                case FlatScan():
+                    self._begin_loop(item)
+                case FlatScanEnd():
+                    self._end_loop(item)
+        return [self.tensors[key] for key in flat.results()]
+
+    def _emit_definition(self, flat_node: FlatNode, inputs: Sequence[str]) -> tuple[str, ...]:
+        """Writes the definition of an operator in its place. Its last node has the name that a node of the operator's own would have."""
+        node, outer = flat_node.node, self.tensors
+        self.tensors = list(inputs)
+        graph = self.definitions.of(node)
+        results = self._emit_all(FlatGraph(graph, flat_node.path, flat_node.frame))
+        self.tensors = outer
+        return tuple(results)
+
+    def _emit(self, flat_node: FlatNode) -> None:
+        node = flat_node.node
+        self._enter(flat_node.frame)
+        given = self.given.get(id(node))
+        if given is None:
+            given = self.given[id(node)] = node.op.bind(tuple(v.type for v in node.inputs), self.program.facts)
+        inputs = tuple([self.tensors[key] for key in flat_node.inputs])
+        site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initialisers)
+        try:
+            made = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
+            if made is None:
+                made = self._emit_definition(flat_node, inputs)
+        except Undefined:
+            unsupported = UnsupportedInOnnx(node.op.name, "its plugin does not say how it is written there")
+            unsupported.span = node.span
+            raise unsupported from None
+        except UnsupportedInOnnx as error:
+            error.span = error.span or node.span
+            raise
+        except (UnresolvedSymbol, NotInOpset) as error:
+            unsupported = UnsupportedInOnnx(node.op.name, str(error))
+            unsupported.span = node.span
+            raise unsupported from None
+        results = (made,) if isinstance(made, str) else made
+        site.name_results(results)
+        for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
+            self._keep(tensor, value)
+
+    def _enter(self, frame: Frame | None) -> None:
+        """What is added is part of that block; in a loop, of the block that the loop is part of."""
+        if not self.loops:
+            self.builder.frame = frame
+
+    def _begin_loop(self, item: FlatScan) -> None:
+        self._enter(item.frame)
+        self.loops.append(item)
+        own = item.node.graph.inputs[: len(item.given)]
+        name = join(item.path, "scan")
+        self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in own], [v.type for v in own])
+
+    def _end_loop(self, item: FlatScanEnd) -> None:
+        """The loop as a `Scan`."""
+        begun = self.loops.pop()
+        node, scan = begun.node, begun.node.scan
+        assert scan is not None
+        body = self.builder.end_loop([self.tensors[key] for key in item.made], [v.type for v in node.graph.outputs])
+        attributes: dict[str, object] = {
+            "num_scan_inputs": len(scan.axes),
+            "scan_input_axes": scan.axes if any(scan.axes) else None,
+            "scan_output_axes": scan.stacked if any(scan.stacked) else None,
+            "scan_input_directions": (1,) * len(scan.axes) if scan.reverse else None,
+            "scan_output_directions": (1,) * len(scan.stacked) if scan.reverse else None,
+        }
+        inputs = [self.tensors[key] for key in begun.inputs]
+        made = self.builder.add_loop("Scan", inputs, len(item.outputs), attributes, body)
+        for tensor, value in zip(made.outputs, node.outputs, strict=True):
+            self._keep(tensor, value)
+
+    def _keep(self, tensor: str, value: Value) -> None:
+        self.tensors.append(tensor)
+        if tensor in self.builder.made and self.builder.is_outermost(tensor):
+            self.types.append((tensor, value.type))
+
+    def _bind(self, tensors: Sequence[str]) -> list[str]:
+        """Gives the results the names of the outputs; what is not a node's own, or an output already, is copied."""
+        bound: list[str] = []
+        self._enter(None)
+        for name, tensor in zip(self.outputs, tensors, strict=True):
+            if tensor not in self.builder.made or tensor in bound:
+                place = self.builder.node_names.unique(f"{name}/Identity")
+                tensor = self.builder.add("Identity", place, [tensor], 1, {}).outputs[0]
+            self.builder.call(tensor, name)
+            bound.append(tensor)
+        return bound
+
+    def _describe_inner(self, graph: GraphProto, types: _Types, wanted: set[str]) -> None:
+        for tensor, type in self.types:
+            if tensor in wanted:
+                wanted.discard(tensor)
+                types.describe(graph.value_info.add(), self.builder.final.get(tensor, tensor), type)
+
+
+def _output_names(program: Program) -> list[str]:
+    names = program.main.output_names
+    return names if names else ["output"] * len(program.main.outputs)
+
+
+class _Types:
+    """Writes types. There are few distinct ones: each is made once and copied."""
+
+    def __init__(self) -> None:
+        self._made: dict[TensorType, TypeProto] = {}
+
+    def describe(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
+        made = self._made.get(type)
+        if made is None:
+            made = self._made[type] = TypeProto()
+            fill_type(made, type)
+        info.name = name
+        info.type.CopyFrom(made)

@@ -1,0 +1,77 @@
+"""What ONNX's operators compute of small constants, in NumPy.
+
+In: arrays. Out: an array, or None where it would be larger than a number of bytes, or NumPy computes something else. Always: the element
+types are those of ONNX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+
+from ....ir.numpy_types import Array
+
+Compute = Callable[[Sequence[Array], int], "Array | None"]
+
+
+_NUMBERS: dict[str, Callable[..., Any]] = {
+    "Add": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "Neg": np.negative,
+    "Abs": np.abs,
+    "Sqrt": np.sqrt,
+    "Cos": np.cos,
+    "Sin": np.sin,
+    "Where": np.where,
+}
+_BOOLEANS: dict[str, Callable[..., Any]] = {
+    "Less": np.less,
+    "Greater": np.greater,
+    "Equal": np.equal,
+    "Not": np.logical_not,
+    "And": np.logical_and,
+    "Or": np.logical_or,
+}
+"""Elementwise functions, by what they give."""
+
+
+def _elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Compute:
+    def compute(arrays: Sequence[Array], largest: int) -> Array | None:
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        if prod(shape) * (1 if is_boolean else max(a.itemsize for a in arrays)) > largest:
+            return None
+        with np.errstate(all="ignore"):
+            return np.asarray(function(*arrays))
+
+    return compute
+
+
+def _range(arrays: Sequence[Array], largest: int) -> Array | None:
+    start, stop, step = (a.item() for a in arrays)
+    count = max(ceil((stop - start) / step), 0)
+    if count * arrays[0].itemsize > largest:
+        return None
+    return np.asarray(start + np.arange(count) * step, dtype=arrays[0].dtype)
+
+
+def _expand(arrays: Sequence[Array], largest: int) -> Array | None:
+    shape = np.broadcast_shapes(arrays[0].shape, tuple(int(n) for n in arrays[1]))
+    return np.broadcast_to(arrays[0], shape).copy() if prod(shape) * arrays[0].itemsize <= largest else None
+
+
+def _divide(arrays: Sequence[Array], largest: int) -> Array | None:
+    """Of integers, ONNX rounds towards zero."""
+    return _elementwise(np.true_divide)(arrays, largest) if arrays[0].dtype.kind == "f" else None
+
+
+COMPUTED: dict[str, Compute] = {
+    "Range": _range,
+    "Expand": _expand,
+    "Div": _divide,
+    **{op_type: _elementwise(function) for op_type, function in _NUMBERS.items()},
+    **{op_type: _elementwise(function, is_boolean=True) for op_type, function in _BOOLEANS.items()},
+}

@@ -1,0 +1,104 @@
+"""What is known before the model runs is no node: a weight that is transposed, split or converted is stored so.
+
+In: a graph. Out: the same, where nodes of stored tensors alone are stored tensors. Always: weights are moved and converted when they are
+written, one at a time; the file does not grow, so that a tied weight that is taken both as it is and transposed stays one; what is computed
+of constants is small. The name of a tensor that is made of another one says so: `fc.weight/Transpose`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....ir.numpy_types import dtype_of
+from ....weights.lazy_tensors import StoredTensor, of_array
+from ..onnx_builder import BuilderNode
+from .constant_arithmetic import COMPUTED
+from .moves import MOVES
+from .open_graph import OpenGraph
+
+SMALL = 1 << 16
+"""Bytes that may be stored twice."""
+COMPUTED_BYTES = 1 << 18
+"""Bytes that are stored in place of what computes them of constants. Otherwise ONNX Runtime would compute them when it loads the file."""
+
+
+def fold_constants(graph: OpenGraph) -> None:
+    """Nodes in loops that depend on no step were put before them by the builder, so that it is enough to look there."""
+    folding = _Folding(graph)
+    graph.remove(folding.is_folded)
+    graph.rename(folding.names)
+
+
+class _Folding:
+    def __init__(self, graph: OpenGraph) -> None:
+        self.graph = graph
+        self.stored = graph.stored
+        self.names: dict[str, str] = {}
+        """Of results of nodes that are folded: the stored tensors in their place."""
+        self._made: dict[object, tuple[str, ...]] = {}
+        self._origins: dict[str, str] = {}
+        """By stored tensor: the one that it is made of."""
+        self._constants = graph.builder.constants()
+
+    def is_folded(self, node: BuilderNode) -> bool:
+        node.inputs = [self.names.get(value, value) for value in node.inputs]
+        if not node.inputs or node.body is not None or not all(value in self.stored for value in node.inputs if value):
+            return False
+        if not self.graph.outputs.isdisjoint(node.outputs):
+            return False
+        made = self._folded(node)
+        if made is None:
+            return False
+        for output, name in zip(node.outputs, made, strict=True):
+            self.names[output] = name
+            self.graph.takers[name] += self.graph.takers[output]
+        return True
+
+    def _folded(self, node: BuilderNode) -> tuple[str, ...] | None:
+        key = self._key(node)
+        if key in self._made:
+            return self._made[key]
+        tensors = [self.stored[value] if value else None for value in node.inputs]
+        results = self._moved(node, tensors) or self._computed(node, tensors)
+        if results is None:
+            return None
+        first = next(value for value in node.inputs if value)
+        source = self._origins.get(first, first)
+        made = tuple(self.graph.store(f"{source}/{node.op_type}", result) for result in results)
+        self._origins.update(dict.fromkeys(made, source))
+        self._made[key] = made
+        if self._constants.issuperset(filter(None, node.inputs)):
+            self._constants.update(made)
+            self.graph.builder.is_constant(made)
+        return made
+
+    def _moved(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
+        rule = MOVES.get(node.op_type)
+        results = rule(node, tensors) if rule is not None else None
+        if results is None:
+            return None
+        size = sum(result.nbytes for result in results)
+        inputs = set(filter(None, node.inputs))
+        if size <= COMPUTED_BYTES and self._constants.issuperset(inputs):
+            return results
+        moved = [value for value in inputs if value not in self._constants or self.stored[value].nbytes > SMALL]
+        alone = all(self._key(taker) == self._key(node) for value in moved for taker in self.graph.takers[value])
+        return results if alone and size <= sum(self.stored[value].nbytes for value in moved) + SMALL else None
+
+    def _computed(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
+        """Of constants alone: the numbers of parameters are not known yet."""
+        compute = COMPUTED.get(node.op_type)
+        if compute is None or node.attributes or len(node.outputs) > 1 or not self._constants.issuperset(node.inputs):
+            return None
+        arrays = [tensor.read() for tensor in tensors if tensor is not None]
+        result = compute(arrays, COMPUTED_BYTES)
+        if result is None or result.nbytes > COMPUTED_BYTES or dtype_of(result.dtype) is None:
+            return None
+        return [of_array(result)]
+
+    def _key(self, node: BuilderNode | None) -> object:
+        """Equal for nodes that make the same; None for what is no node."""
+        if node is None:
+            return None
+        inputs = tuple([self.names.get(value, value) for value in node.inputs])
+        return (node.op_type, inputs, len(node.outputs), repr(sorted(node.attributes.items())))

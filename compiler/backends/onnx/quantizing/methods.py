@@ -1,0 +1,150 @@
+"""Files to files by `onnxruntime.quantization`: what is asked of it, and why.
+
+In: the path of a model in float32. Out: the model with integers for weights, in memory. Always: the model that is read stays as it is; what
+is written on the way is in a folder of the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import ModelProto, numpy_helper
+
+from ....ir.numpy_types import Array
+
+_BLOCK = 32
+"""Weights of a column that have a scale in common, of four bits: with 128, the default, the error is about a third larger."""
+_PRODUCTS = ["MatMul", "Gemm", "Conv"]
+"""What becomes integer products. Left to itself ONNX Runtime takes ONNX's Attention for its own operator of that name, and writes a model
+that it cannot load; and it rounds the tables of embeddings and the sums of residual connections too."""
+
+
+class NotInstalled(Exception):
+    """A package is not there that ONNX Runtime needs for a method; its name is the text."""
+
+
+class NotFiniteScale(Exception):
+    """A scale would be NaN or infinite, as what it is for is."""
+
+
+Batches = Iterable[Mapping[str, Array]]
+
+
+def quantised(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
+    """The model at `source`, quantised by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
+    protobuf message. Raises `NotFiniteScale`."""
+    target = folder / "quantised.onnx"
+    with _silent(), np.errstate(all="ignore"):
+        try:
+            _steps(method, calibration)(source, target, is_large)
+        except AssertionError:  # of ONNX Runtime, for a range that is NaN
+            raise NotFiniteScale from None
+    model = onnx.load(target)
+    _check_scales(model)
+    _forget_steps(model)
+    return model
+
+
+Step = Callable[[Path, Path, bool], None]
+
+
+def _steps(method: str, calibration: Batches | None) -> Step:
+    if method == "int4":
+        return _four_bits
+    if calibration is None:
+        return _dynamic
+    return _static_on(calibration)
+
+
+def _dynamic(source: Path, target: Path, is_large: bool) -> None:
+    """Scales of activations are computed while the model runs."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(
+        source,
+        target,
+        op_types_to_quantize=_PRODUCTS,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        use_external_data_format=is_large,
+    )
+
+
+def _static_on(batches: Batches) -> Step:
+    """Scales of activations are those that the calibration shows. Activations are unsigned: with signed ones ONNX Runtime moves a
+    QuantizeLinear through a Reshape, and gives it another type than its zero point."""
+
+    def static(source: Path, target: Path, is_large: bool) -> None:
+        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+        class Reader(CalibrationDataReader):  # type: ignore[misc]
+            def __init__(self) -> None:
+                self._left = iter(batches)
+
+            def get_next(self) -> dict[str, Any] | None:
+                batch = next(self._left, None)
+                return None if batch is None else dict(batch)
+
+        quantize_static(
+            source,
+            target,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[*_PRODUCTS, "ConvTranspose"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            use_external_data_format=is_large,
+            extra_options={"MatMulConstBOnly": True},
+        )
+
+    return static
+
+
+def _four_bits(source: Path, target: Path, is_large: bool) -> None:
+    """Only weights are quantised, in blocks, and activations stay as they are."""
+    try:
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    except ImportError as error:
+        raise NotInstalled(error.name or "onnx_ir") from None
+    quantizer = MatMulNBitsQuantizer(onnx.load(source), bits=4, block_size=_BLOCK, op_types_to_quantize=("MatMul",))
+    quantizer.model.replace_gemm_with_matmul()
+    quantizer.process()
+    quantizer.model.save_model_to_file(str(target), is_large)
+
+
+def _check_scales(model: ModelProto) -> None:
+    """ONNX Runtime writes an infinite scale without a word."""
+    scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
+    made = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in scales)
+    if not all(np.isfinite(scale).all() for scale in made):
+        raise NotFiniteScale
+
+
+def _forget_steps(model: ModelProto) -> None:
+    """Removes what ONNX Runtime notes of its own steps, and initialisers and types of tensors that are gone."""
+    kept = [(prop.key, prop.value) for prop in model.metadata_props if not prop.key.startswith("onnx.")]
+    del model.metadata_props[:]
+    for key, value in kept:
+        model.metadata_props.add(key=key, value=value)
+    del model.graph.value_info[:]
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """ONNX Runtime advises steps before quantising that do nothing for the graphs of netc; ranges that are NaN are errors here."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
+    finally:
+        logging.disable(before)

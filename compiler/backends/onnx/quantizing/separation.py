@@ -1,0 +1,74 @@
+"""A weight that several products share, or that a table of embeddings is too, gets a copy that is a product's own.
+
+In: a model whose initialisers are not read yet. Out: the same function, in which no product takes a transposed weight that something else
+takes as well. Always: nothing is read; what is added is `copied` bytes, for the time of quantising alone.
+
+ONNX Runtime's quantiser transposes the weight of a `Gemm` in place, whoever else takes it, and takes the result of a `Transpose` for no
+constant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from onnx import NodeProto
+
+from netc.dsl.record import Record
+
+from ....ir.numpy_types import Array
+from ....weights.chunked_arrays import contiguous
+from ....weights.lazy_tensors import StoredTensor
+from ..onnx_model import GraphAndTensors
+
+
+class Separated(Record):
+    """The model, and the bytes of the copies."""
+
+    made: GraphAndTensors
+    copied: int
+
+
+def separated(made: GraphAndTensors) -> Separated:
+    """See the module's docstring."""
+    proto = type(made.proto)()
+    proto.CopyFrom(made.proto)
+    tensors = dict(made.tensors)
+    takers = Counter(name for node in proto.graph.node for name in node.input)
+    transposes = {node.output[0]: node for node in proto.graph.node if _is_transposed_weight(node, tensors)}
+    for node in proto.graph.node:
+        if node.op_type == "MatMul" and node.input[1] in transposes:
+            node.input[1] = _transposed(transposes[node.input[1]].input[0], tensors)
+        elif node.op_type == "Gemm" and takers[node.input[1]] > 1 and node.input[1] in tensors and _integer(node, "transB"):
+            node.input[1] = _transposed(node.input[1], tensors)
+            kept = [attribute for attribute in node.attribute if attribute.name != "transB"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    _drop_unused(proto.graph.node, {output.name for output in proto.graph.output}, set(transposes))
+    return Separated(GraphAndTensors(proto, tensors), sum(tensors[name].nbytes for name in tensors.keys() - made.tensors.keys()))
+
+
+def _is_transposed_weight(node: NodeProto, tensors: Mapping[str, StoredTensor]) -> bool:
+    return node.op_type == "Transpose" and node.input[0] in tensors and len(tensors[node.input[0]].shape) == 2
+
+
+def _transposed(name: str, tensors: dict[str, StoredTensor]) -> str:
+    """The name of the transposed copy."""
+    stored = tensors[name]
+    copy = f"{name}/Copy"
+
+    def read() -> Array:
+        return contiguous(stored.read().T)
+
+    tensors[copy] = StoredTensor(stored.shape[::-1], stored.kind, read)
+    return copy
+
+
+def _integer(node: NodeProto, name: str) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == name), 0)
+
+
+def _drop_unused(nodes: list[NodeProto], outputs: set[str], transposed: set[str]) -> None:
+    used = outputs | {name for node in nodes for name in node.input}
+    for node in [n for n in nodes if n.output[0] in transposed and n.output[0] not in used]:
+        nodes.remove(node)

@@ -1,0 +1,17 @@
+"""What ONNX cannot express: raised by emitters; the walk over the graph adds the stage, and the caller makes it a diagnostic."""
+
+from __future__ import annotations
+
+from ...errors.onnx_errors import OnnxUnsupported
+from ..backend import UnsupportedByTarget
+
+
+class NotInOpset(Exception):
+    """The opset has no such operator. `str()` is a clause."""
+
+
+class UnsupportedInOnnx(UnsupportedByTarget):
+    """Raised while an operator is written."""
+
+    def __init__(self, operator: str, reason: str) -> None:
+        super().__init__(OnnxUnsupported(operator, reason))

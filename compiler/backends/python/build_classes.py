@@ -1,0 +1,276 @@
+"""The classes of a program.
+
+In: the main graph of a program, ready to be written, and what the backend provides. Out: its classes, called ones first, the main one
+last, all with names. Always: graphs are processed by height, so that the arguments of a class are decided before any code that uses it is
+written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Literal
+
+from ...dims import Facts
+from ...ir.graph import CallNode, Graph, OpNode
+from ...ir.walk import graphs
+from .class_bodies import Context, body_of
+from .classes import classnames
+from .classes.class_symbols import Symbols
+from .classes.class_variants import merge_variants
+from .classes.shared_modules import Sharing, family, levels
+from .classes.unify import Unifier, instance
+from .code.class_tree import parts
+from .code.classes import ClassBody, ClassDef, ClassRef
+from .code.framework import Framework
+from .code.python_expressions import CallCode
+from .code.simplify import simplified
+from .forward.roles import Roles
+from .identifiers import camel, singular
+from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms, fits
+from .modules.idle import drop_idle
+from .modules.lifting import lift_functions
+from .modules.probabilities import mark_probabilities
+from .modules.recursion import AssumedOthers, Recursion
+from .operator_calls import Emitters, OperatorForms
+from .unsupported_python import MissingEmitter
+
+_AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
+
+
+def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitters: Emitters) -> list[ClassDef]:
+    """All classes; `name` is the name of the main one if its graph has none."""
+    pinned: list[Graph] = []
+    fixed: set[str] = set()
+    recursion = Recursion()
+    while True:
+        build = _Build(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed, recursion)
+        try:
+            classes = build.run(name)
+        except AssumedOthers:
+            continue
+        if not build.uncounted and build.lost <= fixed:
+            return classes
+        pinned += build.uncounted
+        fixed |= build.lost
+
+
+def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
+    """The names of the definitions that the classes call, and of those that these call, in their order."""
+    codes = (code for cls in classes for code in (*cls.body.made(), *(step.code for step in cls.body.steps)))
+    called = {p.function for code in codes for p in parts(code) if isinstance(p, CallCode)}
+    texts = framework.definitions
+    used = [name for name in texts if name in called]
+    for name in used:
+        used += [other for other in texts if other not in used and re.search(rf"\b{other}\(", texts[name])]
+    return [name for name in texts if name in used]
+
+
+class _Build:
+    def __init__(
+        self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str], recursion: Recursion
+    ) -> None:
+        """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
+        self.main, self.framework = main, framework
+        self.pinned = pinned
+        self.lost: set[str] = set()
+        """The symbols of the model that cannot be arguments."""
+        self.uncounted: list[Graph] = []
+        """The loops whose number of iterations should be an argument, but is written out."""
+        self.recursion = recursion
+        self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(graphs(main))}
+        """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
+        self.order, self.layers = levels(self.main, self.stand_ins)
+        self.operators = operators
+        self.operators.initialise(self.order)
+        self.sharing = Sharing(self.order)
+        self.symbols = Symbols(self.main, self.order, pinned, fixed)
+        self.constructions: Constructions = {}
+        self.context = Context(framework, self.constructions, self.operators, self.sharing, Roles())
+        self.classes: dict[int, ClassDef] = {}
+        """By the id of the graph."""
+
+    def run(self, name: str) -> list[ClassDef]:
+        alone = self._lift()
+        for layer in self.layers:
+            self._layer(layer)
+        main = self.classes[id(self.main)]
+        if main.body.passed:
+            raise MissingEmitter(self.main.name, f"no input has the size {main.body.passed[0][0]}")
+        found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
+        found = _called_first([*_used(alone, found), *(c for c in found if c is not main), main])
+        mark_probabilities(found, self.framework.drops)
+        main.body.rules = self.operators.initialisation.rules
+        main.base = camel(self.main.name or name)
+        main.name = classnames.main_name(self.main.name or name, self.framework)
+        classnames.name(found, main, self._labels, self.framework.imported | set(used_definitions(found, self.framework)))
+        return found
+
+    def _lift(self) -> list[ClassDef]:
+        """Classes for the functions that are modules here."""
+        pairs = lift_functions(self.order, self.operators)
+        bodies = [body_of(graph, self.context) for _, graph in pairs]
+        for group in _alike(bodies, self.symbols):
+            self._class(group)
+        self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
+        return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
+
+    def _layer(self, layer: list[Graph]) -> None:
+        """The constructions of graphs of one height."""
+        containers = ContainerForms(self.constructions, self.operators, self.framework)
+        recursive = {id(g): self.recursion.call(g, self.stand_ins[family(g)]) for g in layer if family(g) in self.stand_ins}
+        self.constructions.update(recursive)
+        constructions = {id(g): containers.of(g) for g in layer if g is not self.main and id(g) not in recursive}
+        for several in self.sharing.united(layer):
+            found = {constructions[id(g)] for g in several}
+            if len(found) > 1:
+                constructions.update({id(g): None for g in several})
+        branched = {family(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
+        for graph in layer:
+            # In one use of a block, an `if` makes the body of a loop a class, in another a row of modules: both become one class.
+            if family(graph) in branched and constructions.get(id(graph)) is not None and not fits(graph.nodes):
+                constructions[id(graph)] = None
+        pending: list[Graph] = []
+        chains: list[ClassBody] = []
+        for graph in layer:
+            if graph.kind == "scan":
+                continue  # a loop in the class of the graph around it
+            construction = constructions.get(id(graph))
+            if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
+                self.uncounted.append(graph)
+            if construction is None:
+                pending.append(graph)
+            elif self._is_large(construction, graph) or _is_layer(graph):
+                chains.append(_chain(graph, construction, self.framework))
+            else:
+                self.constructions[id(graph)] = construction
+        groups = _alike([*chains, *self._bodies(pending)], self.symbols)
+        for block, count in Counter(family(group[0].graph) for group in groups).items():
+            if count > 1 and block in self.stand_ins:
+                self.recursion.split(block)
+        for group in groups:
+            self._class(group)
+
+    def _is_large(self, construction: Construction, graph: Graph) -> bool:
+        """Whether a sequence is too large for an expression."""
+        return construction.kind == "sequential" and (
+            construction.depth > DEEPEST or (construction.size > LARGEST and self._uses[id(graph)] > 1)
+        )
+
+    def _bodies(self, pending: list[Graph]) -> list[ClassBody]:
+        """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
+        bodies = {id(g): body_of(g, self.context) for g in pending}
+        for several in self.sharing.united(pending):
+            if len({bodies[id(g)].key() for g in several}) > 1:
+                bodies.update({id(g): body_of(g, self.context, passing=True) for g in several})
+        return list(bodies.values())
+
+    def _class(self, bodies: list[ClassBody]) -> None:
+        same = [self.sharing.representative(b.graph) for b in bodies]
+        unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
+        cls = unifier.run()
+        if (stand_in := self.stand_ins.get(family(bodies[0].graph))) is not None:
+            self.recursion.close(unifier, stand_in)
+        if bodies[0].graph is self.main:
+            self.lost = unifier.relations.lost
+        cls.body.rewrite(simplified)
+        drop_idle(cls.body)
+        for index, body in enumerate(bodies):
+            self.classes[id(body.graph)] = cls
+            code = instance(cls, index)
+            kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
+            passed = tuple(values[index] for values in unifier.passed)
+            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=passed)
+
+    def _base(self, graph: Graph) -> str:
+        """The name that the class should have."""
+        if graph.kind in ("block", "model"):
+            return camel(graph.name)
+        one = self._labels.get(id(graph), "").isdigit()
+        if _AUTOMATIC.fullmatch(graph.name):
+            return {"branches": "Branches"}.get(graph.kind, "Layer" if one else "Layers")
+        alone = singular(graph.name)
+        return camel(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
+
+    @cached_property
+    def _uses(self) -> Counter[int]:
+        """By the id of the graph, the number of its uses; uses in a row count as one."""
+        uses: Counter[int] = Counter()
+        for caller in self.order:
+            before: object = None
+            for node in caller.nodes:
+                called = node.graph if isinstance(node, CallNode) else None
+                if called is not None and called is not before:
+                    uses[id(called)] += 1
+                before = called
+        return uses
+
+    @cached_property
+    def _labels(self) -> dict[int, str]:
+        """By the id of the graph, the label of its first use."""
+        labels: dict[int, str] = {}
+        for caller in self.order:
+            for node in caller.nodes:
+                if isinstance(node, CallNode):
+                    labels.setdefault(id(node.graph), node.label)
+        return labels
+
+
+def _is_layer(graph: Graph) -> bool:
+    """Whether a sequence is a layer that its block names, rather than a row of other layers."""
+    return graph.kind == "block" and any(isinstance(n, OpNode) for n in graph.nodes)
+
+
+def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
+    """Those of the classes that another class instantiates."""
+    if not alone:
+        return []
+    made = {id(called) for c in others for called in _made(c)}
+    return [c for c in alone if id(c) in made]
+
+
+def _called_first(classes: list[ClassDef]) -> list[ClassDef]:
+    """The classes in their order, but for those that an earlier one instantiates: these are before it."""
+    found: dict[int, ClassDef] = {}
+    stack = classes[::-1]
+    while stack:
+        waiting = [c for c in _made(stack[-1]) if id(c) not in found]
+        if waiting:
+            stack += waiting[::-1]
+        else:
+            cls = stack.pop()
+            found.setdefault(id(cls), cls)
+    return list(found.values())
+
+
+def _made(cls: ClassDef) -> list[ClassDef]:
+    """The other classes that one instantiates."""
+    return [p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef) and p.cls is not cls]
+
+
+def _chain(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:
+    """A sequence as a class."""
+    body = ClassBody(graph, framework)
+    body.names = [v.name for v in graph.inputs]
+    assert isinstance(construction.code, CallCode)
+    body.chain = construction.code
+    return body
+
+
+def _alike(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
+    """Bodies of one block with equal keys. A body that is alone needs no key."""
+    blocks: dict[object, list[ClassBody]] = {}
+    for body in bodies:
+        blocks.setdefault(family(body.graph), []).append(body)
+    groups: list[list[ClassBody]] = []
+    for found in blocks.values():
+        if len(found) == 1:
+            groups.append(found)
+            continue
+        keyed: dict[object, list[ClassBody]] = {}
+        for body in found:
+            keyed.setdefault(body.key(), []).append(body)
+        groups += merge_variants(list(keyed.values()), program)
+    return groups

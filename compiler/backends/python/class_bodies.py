@@ -1,0 +1,362 @@
+"""One graph as the body of a class: what its constructor makes, and what `forward` does step by step.
+
+In: a graph whose callees have their constructions. Out: a `ClassBody`. Always: linear in the number of nodes; every tensor, module and
+run-time size in the code of the body is resolved to a number or a label of this body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netc.dsl.record import Record, replace
+
+from ...analysis.following import Followed, followed
+from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
+from ...ir.graph_values import Parts, Value, ValueTuple, flat
+from ...ir.tests import every, joined_tuples
+from ...ops.mode import ByMode
+from .classes.forward_sizes import ForwardSizes
+from .classes.shared_modules import Sharing
+from .code.class_tree import (
+    ListComp,
+    MemberRef,
+    NameCode,
+    ParameterRef,
+    SharedModuleArg,
+    Starred,
+    ValueRef,
+    localised,
+    parts,
+    rewrite,
+    without_origins,
+)
+from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
+from .code.framework import Framework
+from .code.python_expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
+from .forward.forward_steps import JOIN, RETURN, result_code
+from .forward.roles import Roles, name_of
+from .identifiers import singular
+from .mode_order import in_order
+from .modules.containers import ELEMENT, Construction, Constructions
+from .modules.nested_labels import nest_labels
+from .modules.tie import Ways, tied
+from .operator_calls import OperatorForms, called, frozen
+from .tensors import TensorCodes
+from .unsupported_python import MissingEmitter
+
+
+class Context(Record):
+    """What the bodies of a program share."""
+
+    framework: Framework
+    constructions: Constructions
+    operators: OperatorForms
+    sharing: Sharing
+    roles: Roles
+
+
+def body_of(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
+    """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
+    return _Builder(graph, context, passing).run()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
+        self.graph, self.passing, self.framework = graph, passing, context.framework
+        self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
+        self.roles = context.roles.of(graph)
+        self.body = ClassBody(graph, context.framework)
+        self.sizes = ForwardSizes(self.body)
+        self.tensors = TensorCodes(ValueRef)
+        self.mode: bool | None = None
+        """In which mode the steps are made that are being written."""
+        self.chosen: dict[int, int] = {}
+        """The numbers of what is either of two values."""
+        self.every: list[Node] = []
+        """The nodes, those in loops too."""
+        self.all_roles = context.roles
+        self.joined = list(joined_tuples(graph.choices))
+        """The tuples that `if`s give and that are not made yet."""
+        self.labels: set[str] = set()
+        self.own: dict[int, Code] = {}
+        self.followed: dict[int, Followed] = {}
+        self._enter(graph)
+        self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
+        self.ways = Ways(graph, self.constructions, self.own, self.framework)
+
+    def _enter(self, graph: Graph) -> None:
+        """Takes up the labels and shared stages of the graph, or of a loop in it."""
+        self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
+        self.own |= {id(m): MemberRef(m.label) for m in graph.declares}
+        self.followed |= followed(graph)
+
+    def run(self) -> ClassBody:
+        body, graph = self.body, self.graph
+        body.shared_labels = [m.label for m in graph.modules]
+        for taken in graph.takes:
+            self._place(taken)
+        self._join()
+        self._nodes(graph)
+        body.outputs = tuple(map(self.tensors.one, graph.leading))
+        for tail in graph.tails:
+            whole = self.tensors.whole(tail.parts)
+            if tail.listed or graph.kind != "model":
+                body.outputs += (whole,)
+            else:
+                body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
+        for choice in every(graph.choices):
+            body.ends[choice.key] = self._ends(choice.given), self._ends(choice.results)
+        body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
+        body.starts, body.norms = self._starts(modules=True), self._starts(modules=False)
+        if any("." in m.label for m in body.members):
+            self._fold()
+        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
+            body.passed.append(("like", AnyInput()))
+        body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
+        return body
+
+    def _ends(self, parts: Parts) -> list[Code]:
+        return [self.tensors.one(part) if isinstance(part, Value) else self.tensors.whole((part,)) for part in parts]
+
+    def _join(self) -> None:
+        """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
+        while self.joined and self.tensors.has(self.joined[0].parts):
+            one = self.joined.pop(0)
+            self._step(self.tensors.whole(one.parts), JOIN, [one])
+            self.body.steps[-1] = replace(self.body.steps[-1], end=one.key)
+
+    def _nodes(self, graph: Graph) -> None:
+        undeclared = {id(m): m for m in graph.declares}
+        around = self.mode
+        indices = {id(node): index for index, node in enumerate(graph.nodes)}
+        for node, mode in in_order(graph):
+            self.mode = mode
+            if node is None:
+                self._return_in_training()
+                continue
+            passed = node.modules if isinstance(node, CallNode) else ()
+            for module in (node.shared, *passed):
+                if module is not None and undeclared.pop(id(module), None) is not None:
+                    self._declare(graph, module)
+            before = len(self.body.members), len(self.body.steps)
+            self.every.append(node)
+            self._node(node)
+            if graph is self.graph:
+                self._number(indices[id(node)], *before)
+                self._join()
+        self.mode = around
+
+    def _number(self, index: int, members: int, steps: int) -> None:
+        """What the node has added is marked with its index."""
+        if self.graph.choices:
+            self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
+            self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
+
+    def _return_in_training(self) -> None:
+        """What a model returns in training, if that is something else."""
+        outputs = tuple(map(self.tensors.one, self.graph.training_outputs or ()))
+        self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
+
+    def _either(self, node: OpNode) -> None:
+        """One side of an `if training`, under the mode that it is for."""
+        value = self.tensors.one(node.inputs[0 if self.mode else 1])
+        traits = StepInfo("either", either=True)
+        (made,) = node.outputs
+        number = self._place(made) if id(made) not in self.chosen else self.chosen[id(made)]
+        self.chosen[id(made)] = number
+        self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
+
+    def _fold(self) -> None:
+        """Moves members whose labels have levels into nested containers, and refers to them there."""
+        body = self.body
+        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.every}
+        body.members, reached = nest_labels(body.members, nodes, self.framework)
+
+        def change(part: Code) -> Code | None:
+            return reached.get(part.label) if isinstance(part, MemberRef) else None
+
+        body.steps = [_reaching(step, change) for step in body.steps]
+        body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
+        body.starts = [(rewrite(module, change), rewrite(source, change)) for module, source in body.starts]
+        body.norms = [(rewrite(parameter, change), rewrite(source, change)) for parameter, source in body.norms]
+
+    def _starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
+        """The modules of this body that start from a parameter, or the parameters that do, each once, with that."""
+        known = self.followed
+        passed = {id(m) for m in self.graph.modules}
+        own = [n for n in self.every if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
+        own = [n for n in own if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
+        found = {self.ways.stage(n): known[id(n)] for n in own}
+        return [(stage, self.ways.parameter(where.path, where.name)) for stage, where in found.items()]
+
+    def _place(self, made: Value | ValueTuple) -> int:
+        self.body.names.append(name_of(made, self.roles))
+        self.body.roles.append(self.roles.get(id(made), ""))
+        return self.tensors.add(made)
+
+    def _scan(self, node: CallNode, scan: Scan) -> None:
+        """A loop: its steps are steps of this body, and its members are members of this body."""
+        graph = node.graph
+        given = [self.tensors.one(v) for v in node.inputs]
+        for inner, code in zip(graph.inputs[scan.own :], given[scan.own :], strict=True):
+            self.tensors.alias(inner, code)
+        for one, passed in zip(graph.tuples, node.tuples, strict=True):
+            self.tensors.alias(one, self.tensors.whole(passed))
+        self.roles = {**self.roles, **self.all_roles.of(graph)}
+        self._enter(graph)
+        places = [self._place(v) for v in graph.inputs[: scan.own]]
+        outer, self.body.steps = self.body.steps, []
+        self._nodes(graph)
+        result = Step(TupleCode(tuple(map(self.tensors.one, graph.outputs))), (), RETURN)
+        steps, self.body.steps = (*self.body.steps, result), outer
+        states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
+        starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own])
+        code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
+        self._step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
+
+    # --- members ---------------------------------------------------------------------------------------------------------
+
+    def _declare(self, graph: Graph, module: SharedModule) -> None:
+        """The one member that all uses of a shared stage share, before the first member that uses it."""
+        made: list[Member] = []
+        for node, places in self.sharing.uses(graph, module):
+            member = self._member(node, module.label)
+            if member is not None:
+                made.append(replace(member, code=localised(member.code, places)))
+        if len({without_origins(m.code) for m in made}) > 1:
+            raise MissingEmitter(module.label, "it is used in ways that need different modules")
+        self.body.members += made[:1]
+
+    def _member(self, node: Node, label: str) -> Member | None:
+        if isinstance(node, CallNode):
+            return Member(label, "module", frozen(node, _here(self.constructions[id(node.graph)].code, node)))
+        return Member(label, self.operators.how(node), self.operators.constructor(node)) if self.operators.is_member(node) else None
+
+    def _owned(self, node: Node) -> Code:
+        """The node's module in `forward`; it becomes a member unless it is shared."""
+        if node.shared is not None:
+            return self.own[id(node.shared)]
+        label = self._label(node)
+        member = self._member(node, label)
+        if member is not None:
+            self.body.members.append(member)
+        return MemberRef(label)
+
+    def _label(self, node: Node) -> str:
+        """The node's label. A constant that is in no state dict has the tensor's name in the spec, if that is free."""
+        if isinstance(node, CallNode) or not self.operators.is_constant(node):
+            return node.label
+        name = node.outputs[0].name
+        if not self.framework.plain(name) or name in self.framework.container_attributes or name in self.labels:
+            return node.label
+        self.labels.add(name)
+        return name
+
+    # --- steps -----------------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> None:
+        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            self._either(node)
+            return
+        if isinstance(node, CallNode) and node.scan is not None:
+            self._scan(node, node.scan)
+            return
+        own = self._owned(node)
+        if isinstance(node, OpNode):
+            code = self.operators.expression(node)
+            traits = self.operators.traits(node, code)
+            self._step(self._bound(self._whole(code, node.parts), tuple(map(self.tensors.one, node.inputs)), own), traits, node.outputs)
+            return
+        construction = self.constructions[id(node.graph)]
+        modules = tuple(self.own[id(m)] for m in node.modules)
+        traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
+        inputs = self.tensors.passed(node)
+        if construction.element_call is not None:
+            self._element_calls(node, construction, inputs, own, modules)
+            return
+        args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_here(p, node) for p in construction.passed))
+        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.makes)
+
+    def _whole(self, code: Code, parts: Parts) -> Code:
+        """The code of an operator that takes any number of tensors, with the tuples that they are from."""
+        if not parts:
+            return code
+        every = TupleCode(tuple(Ref(i) for i in range(len(flat(parts)))))
+        return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
+
+    def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
+        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
+
+    def _element_calls(
+        self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
+    ) -> None:
+        """A list of modules, called in sequence or in parallel."""
+        assert construction.element_call is not None
+        label = node.shared.label if node.shared is not None else node.label
+        variable = self._member_name(label, "branch" if node.graph.kind == "branches" else "layer")
+        # a single branch needs no list
+        alone = node.graph.kind == "branches" and len(node.outputs) == 1
+        member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
+        call = rewrite(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
+        call = rewrite(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
+        call = self._bound(call, inputs, own)
+        made = node.makes
+        if alone:
+            self._step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
+            return
+        if node.graph.kind == "branches":
+            self._step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), made)
+            return
+        traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
+        assert isinstance(call, CallCode)
+        carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
+        states = tuple(self._state(*given) for given in zip(call.args, carried, _called(node.graph.nodes[0]), strict=False))
+        call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
+        self._step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
+
+    def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
+        """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
+        if isinstance(code, ValueRef):
+            return code.index
+        self._step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
+        self.body.roles[-1] = role
+        return len(self.body.names) - 1
+
+    def _member_name(self, label: str, usual: str) -> str:
+        """The variable for one of the members under `label`."""
+        label = label.rpartition(".")[2]
+        one = singular(label)
+        return one if one != label and self.framework.plain(one) else usual
+
+    def _bound(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
+        if code is called(len(inputs)):
+            return CallCode(own, inputs)
+
+        def change(part: Code) -> Code | None:
+            match part:
+                case Ref(index):
+                    return inputs[index]
+                case SelfMember():
+                    return own
+                case ParameterRef(path, name):
+                    return self.ways.parameter(path, name)
+                case Lit(value) if not self.passing:
+                    return self.sizes.resolve(value)
+            return None
+
+        return rewrite(code, change)
+
+
+def _here(code: Code, node: Node) -> Code:
+    """Code of what a node calls, as it is written in the graph of the node."""
+    return localised(code, node.arguments) if isinstance(node, CallNode) else code
+
+
+def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
+    loop = step.loop and replace(step.loop, members=rewrite(step.loop.members, change))
+    return replace(step, code=rewrite(step.code, change), loop=loop)
+
+
+def _called(node: Node) -> list[str]:
+    """What a node calls each of its inputs."""
+    return [one.name for one in node.graph.takes] if isinstance(node, CallNode) else [""] * len(node.inputs)

@@ -1,0 +1,165 @@
+"""The symbols of graphs, as the emitted classes see them: which may vary, which follow from others.
+
+In: the graphs of a program, with the origins and decisions that the elaborator recorded. Out: for each graph the symbols that callers may
+set, and the substitutions that its decisions demand (`in.channels == 4 * width`: one symbol is enough). Always: a symbol of the model that
+something depends on, other than as a number, is no argument: it has the value that it was compiled for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from netc.dsl.record import replace
+
+from ....dims import Dim, SymDim, substitute, symbols
+from ....dims.polynomial import Symbol, make
+from ....ir.graph import CallNode, Graph
+from ....ir.traced_ints import DIVIDES, IS, Decision, Origin, TracedInt, always, free_symbols, moved_decision, origin_of, traced_in
+from .channel_axes import ChannelAxes
+
+Known = Mapping[str, Dim]
+"""Symbols in terms of others."""
+
+
+class Symbols:
+    def __init__(self, main: Graph, order: Sequence[Graph], pinned: Iterable[Graph] = (), fixed: Iterable[str] = ()) -> None:
+        """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols
+        of the model that cannot."""
+        self._main = main
+        self.channels = ChannelAxes(main)
+        self._extra = _spread(order, pinned)
+        self._free: dict[int, frozenset[str]] = {}
+        self._known: dict[int, Known] = {}
+        needed = [*main.decisions, *self._extra.get(id(main), ())]
+        settled = _settled(needed, list(main.origins)) | frozenset(fixed)
+        lists = {origin.name for name, origin in main.origins.items() if name in settled and origin.index is not None}
+        settled |= {name for name, origin in main.origins.items() if origin.name in lists}
+        self._settled = {name: origin.value for name, origin in main.origins.items() if name in settled}
+        self._free[id(main)] = frozenset(main.origins.keys() - settled)
+        for caller in reversed(order):
+            self._pass_on(caller)
+
+    def _pass_on(self, caller: Graph) -> None:
+        """What is free in a graph is free in those that it calls; a parameter of a block always is."""
+        own = self._free.get(id(caller), frozenset())
+        for node in {id(n): n for n in caller.nodes if isinstance(n, CallNode)}.values():
+            called = node.graph
+            found = {name for name, origin in called.origins.items() if origin.input is None}
+            found |= {name for name, given in node.arguments.items() if any(symbols(leaf.origin) & own for leaf in traced_in(given))}
+            self._free[id(called)] = self._free.get(id(called), frozenset()) | own | found
+
+    def free(self, graph: Graph) -> frozenset[str]:
+        """The symbols that may have other values than those compiled."""
+        found = self._free.get(id(graph))
+        if found is None:
+            return self.free(graph.around) if graph.around is not None else frozenset()
+        return found
+
+    def known(self, graph: Graph) -> Known:
+        """The symbols of a graph that follow from others, by its decisions."""
+        if id(graph) not in self._known:
+            settled: Known = self._settled if graph is self._main else {}
+            settled = {**settled, **{n: o.value.origin for n, o in graph.origins.items() if isinstance(o.value, TracedInt)}}
+            self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
+        return self._known[id(graph)]
+
+    def multiples(self, graph: Graph) -> frozenset[tuple[Dim, Dim]]:
+        """What divides what, by the decisions of a graph."""
+        known = self.known(graph)
+        return frozenset((reduced(d.left, known), reduced(d.right, known)) for d in graph.decisions if d.op == DIVIDES)
+
+    def pinned(self, graph: Graph) -> frozenset[str]:
+        """The symbols in equalities that cannot be solved: a float was made of them, or they are a label."""
+        known = self.known(graph)
+        equal = (reduced(made.left - made.right, known) for made in graph.decisions if made.op == "==")
+        used = (made.left for made in graph.decisions if made.op == IS)
+        return frozenset().union(*map(free_symbols, (*equal, *used)))
+
+
+def origin(graph: Graph, name: str) -> Origin | None:
+    """What a symbol is, in the graph or in those around it."""
+    at: Graph | None = graph
+    while at is not None:
+        if name in at.origins:
+            return at.origins[name]
+        at = at.around
+    return None
+
+
+def home(graph: Graph, name: str) -> Graph:
+    """The graph whose symbol it is."""
+    at = graph
+    while name not in at.origins and at.around is not None:
+        at = at.around
+    return at
+
+
+def reduced(formula: Dim, known: Known) -> Dim:
+    """The formula with what is known in place of symbols."""
+    return substitute(formula, known) if known and symbols(formula) & known.keys() else formula
+
+
+def common(several: Sequence[Known]) -> Known:
+    """What is known in the same way by all."""
+    first, *others = several
+    return {name: value for name, value in first.items() if all(name in k and k[name] == value for k in others)}
+
+
+def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[Decision]]:
+    """The decisions that the counts of some graphs are as they are, in those graphs and in all that call them."""
+    found: dict[int, list[Decision]] = {}
+    for graph in pinned:
+        if graph.count is not None and isinstance(origin_of(graph.count), SymDim):
+            found.setdefault(id(graph), []).append(Decision("==", origin_of(graph.count), int(graph.count)))
+    if not found:
+        return {}
+    for caller in order:
+        for node in caller.nodes:
+            if isinstance(node, CallNode):
+                for made in found.get(id(node.graph), ()):
+                    seen = moved_decision(made, node.arguments)
+                    if seen is not None and seen not in found.setdefault(id(caller), []):
+                        found[id(caller)].append(seen)
+    return found
+
+
+def _settled(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
+    """The symbols on which the decisions depend. Of equalities that follow from others, nothing does; nor of what divides what, which is
+    asked again when the class is used."""
+    known = _solved(decisions, {}, order)
+    found = {n for name, value in known.items() for n in (name, *symbols(value))}
+    for made in (d for d in decisions if d.op != DIVIDES):
+        left = replace(made, left=reduced(made.left, known), right=reduced(made.right, known))
+        if not always(left):
+            found |= free_symbols(left.left) | free_symbols(left.right)
+    return frozenset(found)
+
+
+def _solved(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:
+    """The equalities among the decisions, each solved for one symbol: preferably the size of an input, or the last that is declared."""
+    known: dict[str, Dim] = dict(settled)
+    for made in decisions:
+        difference = reduced(made.left - made.right, known) if made.op == "==" else 0
+        if not isinstance(difference, SymDim):
+            continue
+        found = _solve(difference, order)
+        if found is not None:
+            name, value = found
+            known = {n: substitute(v, {name: value}) for n, v in known.items()} | {name: value}
+    return known
+
+
+def _solve(difference: SymDim, order: list[str]) -> tuple[str, Dim] | None:
+    """`(name, value)` with which the difference is zero."""
+    linear = []
+    for monomial, factor in difference.terms.items():
+        if len(monomial) == 1 and isinstance(monomial[0], Symbol) and factor in (1, -1):
+            rest = make({m: c for m, c in difference.terms.items() if m != monomial})
+            if monomial[0].name not in symbols(rest):
+                linear.append((monomial[0].name, -rest * factor))
+
+    def preference(pair: tuple[str, Dim]) -> tuple[object, ...]:
+        name, value = pair
+        return ("[" not in name, -len(symbols(value)), -order.index(name) if name in order else 0, name)
+
+    return min(linear, key=preference, default=None)

@@ -1,0 +1,341 @@
+"""Bodies of one block that an `if` of the spec makes different: one class, with what only some of them have in branches.
+
+In: groups of bodies of one block, those of a group with equal keys. Out: fewer groups; bodies that became one class have the same members
+and steps, those in a branch with `guards`, and what a body lacks has the code of another one. Always: bodies are aligned by the text of the
+block, not by what they look like; a condition is one that the constructor's arguments say; where a branch ends, what follows takes the
+result of the one that ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netc.dsl.record import replace
+
+from ....ir.tests import Key
+from ....ir.traced_ints import has_origin
+from ..code.class_tree import ChoiceItems, StrictLiteral, SymbolRef, ValueRef, inner_fields, parts, rewrite, shape
+from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
+from ..code.python_expressions import Code, KeywordCode, Lit
+from .branches import Aligned, Column, Condition, Node, flat, own
+from .choices import Branch, arranged, implied, test_code
+from .class_symbols import Symbols
+from .relations import Relations
+
+
+class Different(Exception):
+    """The bodies are no branches of one class."""
+
+
+def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list[ClassBody]]:
+    """The groups of one block, those merged that differ in the branches of `if`s. All together are tried first: perhaps only one of them
+    shows whether a tensor is what an `if` takes or what it gives."""
+    waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
+    if waiting[2:]:
+        try:
+            return [_Alignment([body for group in waiting for body in group], program).run()]
+        except Different:
+            pass
+    left: list[list[ClassBody]] = []
+    while waiting:
+        found, made, *others = waiting[0], waiting[0], *waiting[1:]
+        waiting = []
+        for group in others:
+            try:
+                made = _Alignment([*found, *group], program).run()
+                found = [*found, *group]
+            except Different:
+                waiting.append(group)
+        left.append(made)
+    return left
+
+
+class _Alignment:
+    def __init__(self, bodies: list[ClassBody], program: Symbols) -> None:
+        self.bodies = bodies
+        self.relations = Relations(bodies, program)
+        self.all = range(len(bodies))
+        first = bodies[0]
+        self.names, self.roles = list(first.names[: first.inputs]), list(first.roles[: first.inputs])
+        self.scopes: list[Guards] = [() for _ in self.names]
+        self.numbers = [{i: [i] for i in range(b.inputs)} for b in bodies]
+        """For each body, the numbers in the class that a tensor of the body may have."""
+        self.symbols: list[SizeSymbol] = []
+        self.tests: dict[Key, Column] = {}
+        self.taken: dict[Key, Mapping[int, bool]] = {}
+        self.asked: dict[Key, dict[int, Code]] = {}
+        """The conditions of all `if`s, by body."""
+        self.either: dict[int, tuple[Key, tuple[int, int]]] = {}
+        """The tensors that are one of two: by which condition, and which."""
+
+    def run(self) -> list[ClassBody]:
+        if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
+            raise Different
+        _equal((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
+        _equal((*b.ties, *b.starts, *b.norms) for b in self.bodies)
+        chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
+        members: list[tuple[Column, Guards]] = []
+        self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
+        nodes: list[Node] = []
+        self._steps({i: _arranged_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
+        outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
+        _equal(tuple(o[i] for o in outputs) for i in self.all)
+        made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
+        if made[0].keyed and any(m.guards for m in made[0].members):
+            raise Different
+        optional = made[0].optional()
+        for i, body in enumerate(made):
+            body.steps = flat(nodes, i, optional)
+        return made
+
+    def _body(self, i: int, chain: Any, members: list[tuple[Column, Guards]], outputs: tuple[Code, ...]) -> ClassBody:
+        made = self.bodies[i].copy()
+        made.chain, made.names, made.roles, made.symbols = chain, self.names, self.roles, self.symbols
+        made.members = [replace(own(column, i), guards=guards) for column, guards in members]
+        made.outputs = outputs
+        made.tests = {key: own(tests, i) for key, tests in self.tests.items()}
+        made.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
+        return made
+
+    # --- branches ----------------------------------------------------------------------------------------------------------
+
+    def _columns(self, trees: Column) -> Iterable[tuple[Column, bool]]:
+        """The trees side by side; whether the column is an `if`."""
+        _equal(len(tree) for tree in trees.values())
+        for position in range(len(next(iter(trees.values()), ()))):
+            column = {i: tree[position] for i, tree in trees.items()}
+            yield column, _equal(isinstance(one, Branch) for one in column.values())
+
+    def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
+        key: Key = _equal(one.choice.key for one in column.values())
+        self.asked[key] = {i: test_code(one.choice.test) for i, one in column.items()}
+        return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
+
+    def _noted(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
+        """The class has the condition."""
+        self._check(tests)
+        self.tests[key], self.taken[key] = tests, taken
+
+    def _check(self, tests: Column) -> None:
+        """The condition can be said by the constructor's arguments."""
+        _equal(shape(test) for test in tests.values())
+        for several in zip(*([p for p in parts(own(tests, i)) if isinstance(p, Lit)] for i in self.all), strict=True):
+            values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
+            if isinstance(values[0], bool) and several[0].hint:
+                continue
+            used = [v for i, v in enumerate(values) if i not in unused]
+            found = self.relations.formula(values, unused) if any(has_origin(v) for v in values) else None
+            if found is None and (any(has_origin(v) for v in used) or len({StrictLiteral(v) for v in used}) > 1):
+                raise Different
+
+    # --- members -----------------------------------------------------------------------------------------------------------
+
+    def _members(self, trees: Column, guards: Guards, found: list[tuple[Column, Guards]]) -> None:
+        for column, is_branch in self._columns(trees):
+            if not is_branch:
+                _equal((m.label, m.how) for m in column.values())
+                codes = self._codes({i: m.code for i, m in column.items()})
+                found.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
+                continue
+            key, taken, tests = self._decided(column)
+            for branch in (True, False):
+                inside = {i: one.made for i, one in column.items() if taken[i] is branch}
+                several = len(inside) < len(column)
+                before = len(found)
+                self._members(inside, (*guards, (key, branch)) if several else guards, found)
+                if several and len(found) > before:
+                    self._noted(key, taken, tests)
+
+    def _codes(self, codes: Column) -> dict[int, Any]:
+        """Code of one shape, sequences with the members of all branches."""
+        if len({shape(code) for code in codes.values()}) < 2:
+            return dict(codes)
+        kind = _equal(type(code) for code in codes.values())
+        if kind is ChoiceItems:
+            return self._choices(codes)
+        made: dict[int, dict[str, Any]] = {i: {} for i in codes}
+        for name in kind.__match_args__:
+            values = {i: getattr(code, name) for i, code in codes.items()}
+            for i, value in (self._field(values) if name in inner_fields(kind) else _same(values)).items():
+                made[i][name] = value
+        return {i: kind(**fields) for i, fields in made.items()} if kind is not Lit else dict(codes)
+
+    def _field(self, values: Column) -> Column:
+        first = next(iter(values.values()))
+        _equal(isinstance(value, Code) for value in values.values())  # a call's function is a dotted name or code
+        if isinstance(first, Code):
+            return self._codes(values)
+        if isinstance(first, KeywordCode):
+            _equal((k.name, k.has_default) for k in values.values())
+            inner = self._codes({i: k.value for i, k in values.items()})
+            return {i: replace(k, value=inner[i]) for i, k in values.items()}
+        if isinstance(first, tuple):
+            count = _equal(len(v) for v in values.values())
+            columns = [self._field({i: v[at] for i, v in values.items()}) for at in range(count)]
+            return {i: tuple(c[i] for c in columns) for i in values}
+        return _same(values)
+
+    def _choices(self, codes: Column) -> dict[int, Any]:
+        _equal(code.key for code in codes.values())
+        made = {i: {"test": code.test} for i, code in codes.items()}
+        for name, branch in (("then", True), ("otherwise", False)):
+            inside = {i: getattr(code, name) for i, code in codes.items() if code.taken is branch}
+            found = self._field(inside) if inside else {}
+            for i in codes:
+                made[i][name] = own(found, i) if found else ()
+        if len({code.taken for code in codes.values()}) > 1:
+            self._check({i: code.test for i, code in codes.items()})
+        return {i: replace(code, **made[i]) for i, code in codes.items()}
+
+    # --- steps -------------------------------------------------------------------------------------------------------------
+
+    def _steps(self, trees: Column, scope: Guards, found: list[Node]) -> None:
+        for column, is_branch in self._columns(trees):
+            if not is_branch:
+                found.append(self._step(column, scope))
+                continue
+            key, taken, tests = self._decided(column)
+            if len(set(taken.values())) == 1:
+                self._steps({i: one.made for i, one in column.items()}, scope, found)
+                continue
+            condition = Condition(key, scope, tests, taken)
+            taken_in = {i: self.bodies[i].ends[one.choice.key][0] for i, one in column.items()}
+            made = {i: self.bodies[i].ends[one.choice.key][1] for i, one in column.items()}
+            given = self._tensors(taken_in, scope)
+            for branch, nodes in condition.branches.items():
+                self._steps({i: b.made for i, b in column.items() if taken[i] is branch}, (*scope, (key, branch)), nodes)
+            self._noted(key, taken, tests)
+            found.append(condition)
+            self._join(condition, made, taken_in, given)
+
+    def _tensors(self, several: Column, scope: Guards) -> list[int]:
+        """The tensors that an `if` takes, or gives."""
+        if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
+            raise Different
+        count = _equal(len(codes) for codes in several.values())
+        return [self._resolved({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
+
+    def _join(self, condition: Condition, results: Column, taken: Column, given: list[int]) -> None:
+        """The results of an `if`: what one branch gives or the other."""
+        if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
+            raise Different
+        for at in range(_equal(len(codes) for codes in results.values())):
+            sides: list[int] = []
+            for branch in (True, False):
+                column = {i: codes[at].index for i, codes in results.items() if condition.taken[i] is branch}
+                passed = {taken[i].index(ValueRef(t)) if ValueRef(t) in taken[i] else -1 for i, t in column.items()}
+                place = passed.pop() if len(passed) == 1 else -1
+                sides.append(given[place] if place >= 0 else self._resolved(column, (*condition.scope, (condition.key, branch))))
+            if sides[0] != sides[1]:
+                self._either(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
+
+    def _step(self, column: Column, scope: Guards) -> Aligned:
+        _equal((len(s.outputs), s.traits, s.loop is None) for s in column.values())
+        codes = self._bound({i: s.code for i, s in column.items()}, scope)
+        _equal(shape(code) for code in codes.values())
+        loops = {i: s.loop for i, s in column.items()}
+        first = next(iter(column.values()))
+        if first.loop is not None:
+            states = tuple(self._resolved({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states)))
+            _equal((replace(loop, states=()), len(loop.states)) for loop in loops.values())
+            loops = {i: replace(loop, states=states) for i, loop in loops.items()}
+        outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
+        steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
+        return Aligned(steps, outputs)
+
+    def _new(self, column: Column, scope: Guards) -> int:
+        number = len(self.names)
+        names = [self.bodies[i].names[tensor] for i, tensor in column.items()]
+        self.names.append(next((n for n in names if n), ""))
+        self.roles.append(next((self.bodies[i].roles[t] for i, t in column.items()), ""))
+        self.scopes.append(scope)
+        for i, tensor in column.items():
+            self.numbers[i][tensor] = [number]
+        return number
+
+    def _bound(self, codes: Column, scope: Guards = ()) -> dict[int, Code]:
+        """Code with the tensors and sizes of the class."""
+        references = {i: [p.index for p in parts(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
+        count = _equal(len(r) for r in references.values())
+        found = [self._resolved({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
+        return {i: self._with(code, i, iter(found)) for i, code in codes.items()}
+
+    def _with(self, code: Code, i: int, numbers: Any) -> Code:
+        def change(part: Code) -> Code | None:
+            match part:
+                case ValueRef():
+                    return ValueRef(next(numbers))
+                case SymbolRef(index):
+                    return SymbolRef(self._symbol(self.bodies[i].symbols[index]))
+            return None
+
+        return rewrite(code, change)
+
+    def _symbol(self, wanted: SizeSymbol) -> int:
+        for index, known in enumerate(self.symbols):
+            if replace(known, name=wanted.name, given=wanted.given) == wanted:
+                return index
+        self.symbols.append(wanted)
+        return len(self.symbols) - 1
+
+    def _resolved(self, column: Column, scope: Guards) -> int:
+        """The number of a tensor in the class. Where it may be what an `if` has passed on, or what that took, bodies that all have passed
+        it on do not say which."""
+        found = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
+        known = [number for number in found if self.scopes[number] == scope[: len(self.scopes[number])]]
+        if len(known) > 1:
+            known = [number for number in known if not self._is_other(number, scope, known)]
+        if len(known) != 1:
+            raise Different
+        return known[0]
+
+    def _is_other(self, number: int, scope: Guards, known: list[int]) -> bool:
+        """Whether a tensor that is one of two is another of the known ones, by the conditions of the branches around."""
+        if number not in self.either:
+            return False
+        key, sides = self.either[number]
+        for around, branch in scope:
+            shared = self.asked[around].keys() & self.asked[key].keys()
+            found = {implied(self.asked[around][i], self.asked[key][i]) for i in shared}
+            holds = found.pop() if len(found) == 1 else None
+            if holds is not None:
+                return sides[0 if holds is branch else 1] in known
+        return False
+
+    def _either(self, condition: Condition, sides: tuple[int, int], column: Column) -> None:
+        """One of two tensors, by the condition."""
+        if sides not in condition.phis:
+            condition.phis[sides] = len(self.names)
+            self.either[len(self.names)] = condition.key, sides
+            self.names.append("")
+            for number in reversed(sides):
+                if len(self.scopes[number]) > len(condition.scope):
+                    self.names[-1], self.names[number] = self.names[number], ""
+            self.roles.append("")
+            self.scopes.append(condition.scope)
+        number = condition.phis[sides]
+        for i, tensor in column.items():
+            if number not in self.numbers[i][tensor]:
+                self.numbers[i][tensor].append(number)
+
+
+def _arranged_steps(body: ClassBody) -> list[Step | Branch[Step]]:
+    ends: dict[Key, list[Step]] = {}
+    for step in body.steps:
+        if step.end is not None:
+            ends.setdefault(step.end, []).append(step)
+    return arranged(body.graph, [(s.node, s) for s in body.steps if s.end is None], ends)
+
+
+def _same(values: Column) -> Column:
+    _equal(values.values())
+    return values
+
+
+def _equal(values: Iterable[Any]) -> Any:
+    """The one value; `Different` if there are several."""
+    several = list(values)
+    if any(v != several[0] for v in several):
+        raise Different
+    return several[0] if several else None

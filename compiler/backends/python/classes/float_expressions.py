@@ -1,0 +1,62 @@
+"""Floats that are computed from integers, as code: `width**-0.5`, `1 / math.sqrt(2 * depth)`.
+
+In: the values of one float in all bodies of a class, and what makes code of integers and of symbols. Out: the one expression that it is in
+all of them; None if there is none. Always: the operations are those of the spec, in their order, so that the bits are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+from ....ir.traced_floats import LOST, RealFormula, RealSymbol
+from ....ir.traced_ints import has_origin, plain
+from ..code.class_tree import StrictLiteral
+from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix
+
+IntegerCode = Callable[[Sequence[Any]], Code | None]
+"""The code of integers by the one formula that they have in all bodies."""
+SymbolCode = Callable[[str], Code | None]
+"""The code of a float that is a parameter."""
+
+
+def real_code(values: Sequence[Any], unused: Container[int], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+    """The expression, whatever the values are in the `unused` bodies. One that is of numbers alone is the number."""
+    used = next(v for i, v in enumerate(values) if i not in unused)
+    column = [used if i in unused else v for i, v in enumerate(values)]
+    return _code(column, integers, symbol)
+
+
+def _code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+    first = column[0]
+    match first:
+        case RealSymbol(name=name):
+            same = all(isinstance(v, RealSymbol) and v.name == name for v in column)
+            return symbol(name) if same else None
+        case RealFormula():
+            return _formula(first, column, integers, symbol)
+    if any(map(has_origin, column)):
+        return integers(column)
+    return Lit(first) if len(set(map(StrictLiteral, column))) == 1 else None
+
+
+def _formula(first: RealFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+    form = (first.operation, len(first.operands))
+    if first.operation == LOST or not all(isinstance(v, RealFormula) and (v.operation, len(v.operands)) == form for v in column):
+        return None
+    operands: list[Code] = []
+    for several in zip(*(v.operands for v in column), strict=True):
+        code = _code(list(several), integers, symbol)
+        if code is None:
+            return None
+        operands.append(code)
+    if all(isinstance(code, Lit) for code in operands):
+        return Lit(plain(first)) if len(set(map(StrictLiteral, column))) == 1 else None
+    match operands:
+        case [operand] if first.operation == "-":
+            return Prefix("-", operand)
+        case [operand]:
+            return CallCode(first.operation if first.operation == "float" else f"math.{first.operation}", (operand,))
+        case [left, right]:
+            return Infix(first.operation, left, right)
+    return None

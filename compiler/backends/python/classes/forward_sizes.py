@@ -1,0 +1,145 @@
+"""Symbolic dimensions in `forward`: read off the shapes of the inputs, or passed by the caller.
+
+In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed.
+Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or through `a*S/c + b`; it has the
+name that the spec gives it in this body, if any.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
+from ....ir.graph_values import Value, ValueTuple
+from ....ir.types import Shape
+from ..code.class_tree import SizeArg, SizeRef, SymbolRef
+from ..code.classes import ClassBody, SizeSymbol
+from ..code.python_expressions import Code, Lit, TupleCode
+from ..identifiers import spaced
+
+
+class ForwardSizes:
+    """The run-time sizes that one body uses."""
+
+    def __init__(self, body: ClassBody) -> None:
+        self.body = body
+        self.named: dict[Dim, str] = {size: name for name, size in reversed(body.graph.sizes.items())}
+        self.known: dict[Dim, Code] = {}
+        self.whole: dict[Dim, tuple[int, int]] = {}
+        self.lines: dict[str, SizeSymbol] = {}
+        self.takes = body.graph.takes
+        for index, value in sorted(enumerate(self.takes), key=lambda taken: isinstance(taken[1], ValueTuple)):
+            read = self._read(value)
+            for axis, d in enumerate(read.type.shape if read is not None else ()):
+                self._look(d, index, axis)
+
+    def _read(self, taken: Value | ValueTuple) -> Value | None:
+        """The tensor whose sizes are read: of a list of a model, which has the same number of tensors in each use, the first one."""
+        if isinstance(taken, Value):
+            return taken
+        return taken.values[0] if taken.listed and taken.values and self.body.graph.kind == "model" else None
+
+    def _look(self, d: Dim, index: int, axis: int) -> None:
+        if not isinstance(d, SymDim):
+            return
+        self.whole.setdefault(d, (index, axis))
+        line = invert(d)
+        if line is not None:
+            symbol, by, times, minus = line
+            self.lines.setdefault(symbol, SizeSymbol(symbol, index, axis, minus, times, by))
+
+    def resolve(self, value: object) -> Code | None:
+        """Code for a literal with symbolic dimensions; None for one without."""
+        if isinstance(value, SymDim):
+            if value not in self.known:
+                self.known[value] = self._of(value)
+            return self.known[value]
+        if isinstance(value, tuple):
+            items = [self.resolve(v) for v in value]
+            if any(i is not None for i in items):
+                return TupleCode(tuple(Lit(v) if i is None else i for v, i in zip(value, items, strict=True)))
+        return None
+
+    def _of(self, d: SymDim) -> Code:
+        if d in self.whole:
+            return SizeRef("{0}", (self._axis(d),))
+        names = sorted(symbols(d))
+        found = [self._named(name) for name in names]
+        if not all(s is not None and _is_whole(s) for s in found):
+            share = self._share(d)
+            if share is not None:
+                return share
+        sources = tuple(self._symbol(s) for s in found if s is not None)
+        if len(sources) < len(names):
+            return SizeRef("{0}", (self._pass(d),))
+        text = to_python(d, {name: f"S{i}" for i, name in enumerate(names)})
+        return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources, self.named.get(d, ""))
+
+    def _share(self, d: SymDim) -> Code | None:
+        """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
+        for whole in self.whole:
+            found = ratio(d, whole)
+            if found is not None:
+                p, q = found
+                text = ("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}")
+                return SizeRef(text, (self._axis(whole),), self.named.get(d, ""))
+        return None
+
+    def _axis(self, d: Dim) -> Code:
+        return self._symbol(self._whole(d))
+
+    def _whole(self, d: Dim) -> SizeSymbol:
+        index, axis = self.whole[d]
+        value = self._read(self.takes[index])
+        assert value is not None
+        given = spec_name(value, axis) or self.named.get(d, "")
+        return SizeSymbol(given or axis_name(value.type.shape, axis), index, axis, given=bool(given))
+
+    def _named(self, symbol: str) -> SizeSymbol | None:
+        """Where the symbol can be read, preferably unchanged."""
+        whole = next((d for d in self.whole if _is_plain(d, symbol)), None)
+        return self._whole(whole) if whole is not None else self.lines.get(symbol)
+
+    def _symbol(self, symbol: SizeSymbol) -> Code:
+        if symbol not in self.body.symbols:
+            self.body.symbols.append(symbol)
+        return SymbolRef(self.body.symbols.index(symbol))
+
+    def _pass(self, d: SymDim) -> Code:
+        self.body.passed.append((self.named.get(d) or size_name(d), Lit(d)))
+        return SizeArg(len(self.body.passed) - 1)
+
+
+def _is_plain(d: Dim, name: str) -> bool:
+    return invert(d) == (name, 1, 1, 0)
+
+
+def _is_whole(symbol: SizeSymbol) -> bool:
+    return (symbol.minus, symbol.times, symbol.by) == (0, 1, 1)
+
+
+def spec_name(value: Value, axis: int) -> str:
+    """The name that the spec gives to the size of an axis, or nothing."""
+    return value.axes[axis] if value.axes else ""
+
+
+def axis_word(shape: Shape, axis: int) -> str:
+    """The name of an axis whatever its size: of an image, whose channels are first or last, by its position."""
+    if len(shape) != 4 or axis == 0:
+        return "length"
+    words = ("height", "width", "channels") if isinstance(shape[1], SymDim) else ("channels", "height", "width")
+    return words[axis - 1]
+
+
+def axis_name(shape: Shape, axis: int) -> str:
+    """The name of an axis's size: `T` if it is that symbol, else that of the axis of an image, or one made from its formula."""
+    word = axis_word(shape, axis)
+    return size_name(shape[axis]) if word == "length" or show(shape[axis]).isidentifier() else word
+
+
+def size_name(d: Dim) -> str:
+    """The variable for the size: `T`, and `H_32` for `H/32`."""
+    words = re.findall(r"[A-Za-z_]\w*|\d+", show(d))
+    words.sort(key=lambda w: w[0].isdigit())
+    name = "_".join(words)
+    return name if len(name) <= 12 else words[0]

@@ -1,0 +1,96 @@
+"""Stages that blocks take as parameters: where uses of a block give several operators, its class takes what makes or computes them.
+
+In: all graphs of a program, and the code of operators. Out: for such a node its code with a `StageValue` in place of the function, which
+becomes an argument where it differs. Always: only where the operators of all uses are modules, or functions of one tensor; how many numbers
+they take in addition is compared when the bodies of a class are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import copy
+
+from ....ir.graph import Graph, OpNode
+from ....ir.parameter_stages import StageParameter
+from ....ir.traced_ints import has_origin
+from ....ir.walk import around
+from ....ops.operator import Operator
+from ..code.class_tree import NameCode, has_symbol
+from ..code.framework import Framework
+from ..code.python_expressions import CallCode, Code, KeywordCode, Lit, Ref, StageLit, StageValue
+from ..printing.python_printer import text
+from .shared_modules import family
+
+Parameter = tuple[object, str]
+"""A parameter of a block."""
+
+
+class Stages:
+    def __init__(self, order: Iterable[Graph], is_member: Callable[[OpNode], bool]) -> None:
+        self._of: dict[int, tuple[Parameter, StageParameter]] = {}
+        """By the id of a node."""
+        self._kinds: dict[Parameter, dict[type[Operator], bool]] = {}
+        """The operators that are given for each parameter; whether they are members of a class."""
+        for graph in order:
+            for node in graph.nodes if graph.stages else ():
+                if isinstance(node, OpNode) and node.label in graph.stages:
+                    stage = graph.stages[node.label]
+                    parameter = (family(around(graph)), stage.name)
+                    self._of[id(node)] = parameter, stage
+                    self._kinds.setdefault(parameter, {})[type(node.op)] = is_member(node)
+
+    def varies(self, node: OpNode) -> bool:
+        """Whether other uses of the block have another operator here."""
+        return id(node) in self._of and len(self._kinds[self._of[id(node)][0]]) > 1
+
+    def name(self, node: OpNode) -> str:
+        """The parameter that the node is, if it varies."""
+        return self._of[id(node)][1].name if self.varies(node) else ""
+
+    def alike(self, node: OpNode) -> bool:
+        """Whether it varies, and its operators are all members of a class, or all none."""
+        return self.varies(node) and len(set(self._kinds[self._of[id(node)][0]].values())) == 1
+
+    def default(self, node: OpNode) -> OpNode | None:
+        """The node with the operator that the parameter is by default."""
+        op = self._of[id(node)][1].default
+        if op is None:
+            return None
+        made = copy(node)
+        made.op = op
+        return made
+
+
+def module_value(code: Code | None, framework: Framework) -> StageValue | None:
+    """What makes a module, as a value."""
+    return _value(code, f"Callable[..., {framework.module}]")
+
+
+def function_value(code: Code, framework: Framework) -> StageValue | None:
+    """A function of one tensor, as a value."""
+    annotation = f"Callable[[{framework.tensor}], {framework.tensor}]"
+    match code:
+        case Ref(0):
+            return StageValue(f"{framework.identity}()", annotation, "", ())
+        case CallCode(str(), (Ref(0),)):
+            return _value(code, annotation)
+    return None
+
+
+def _value(code: Code | None, annotation: str) -> StageValue | None:
+    if type(code) is not CallCode or not isinstance(code.function, str) or not all(map(_is_fixed, code.kwargs)):
+        return None
+    bound = text(CallCode("partial", (NameCode(code.function),), code.kwargs))
+    return StageValue(bound if "," in bound else code.function, annotation, code.function, code.kwargs)
+
+
+def _is_fixed(keyword: KeywordCode) -> bool:
+    """Whether its value is a literal that is computed from nothing."""
+    return isinstance(keyword.value, Lit) and not has_origin(keyword.value.value) and not has_symbol(keyword.value.value)
+
+
+def as_value(code: Code, name: str, value: StageValue | None, default: StageValue | None) -> Code:
+    """The code with its function as a value that the class may take as an argument."""
+    if value is None:
+        return code
+    return CallCode(StageLit(value, name, default), code.args if isinstance(code, CallCode) else (code,))

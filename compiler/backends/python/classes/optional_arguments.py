@@ -1,0 +1,48 @@
+"""Arguments that may be None in place of a flag and a number that is needed only if the flag is set.
+
+In: the merged body of a class, and its arguments. Out: `squeezed: int | None` for `squeezed: bool` and `squeezed2: int | None`; what asked
+for the flag asks whether the number is there. Always: only where nothing but conditions depends on the flag, and only one argument is
+needed exactly where it is set.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import replace
+
+from ..code.class_tree import Argument, ChoiceItems, parts
+from ..code.classes import ClassBody, ConstructorArgument
+from ..code.python_expressions import Code, Infix, Lit
+from .constructor_arguments import Arguments
+
+
+def without_flags(body: ClassBody, arguments: Arguments) -> None:
+    flags = [p for p in arguments.all() if p.values and all(isinstance(v, bool) for v in p.values)]
+    for flag in flags:
+        needed = [
+            p for p in arguments.all() if p.unneeded and all((v is None) is not f for v, f in zip(p.values, flag.values, strict=True))
+        ]
+        if len(needed) == 1 and _only_conditions(body, flag):
+            _merge(body, arguments, flag, needed[0])
+
+
+def _only_conditions(body: ClassBody, flag: ConstructorArgument) -> bool:
+    codes = (*body.made(), *(step.code for step in body.steps))
+    inside = [p for code in codes for p in parts(code)]
+    asked = sum(p == Argument(flag.name) for choice in inside if isinstance(choice, ChoiceItems) for p in parts(choice.test))
+    return asked == sum(p == Argument(flag.name) for p in inside)
+
+
+def _merge(body: ClassBody, arguments: Arguments, flag: ConstructorArgument, number: ConstructorArgument) -> None:
+    name = flag.name if number.name.rstrip("0123456789") == flag.name else number.name
+
+    def change(part: Code) -> Code | None:
+        match part:
+            case Argument(flag.name):
+                return Infix("is not", Argument(name), Lit(None))
+            case Argument(number.name, factor, offset):
+                return Argument(name, factor, offset)
+        return None
+
+    body.rewrite(change)
+    arguments.remove(flag)
+    arguments.update(number, replace(number, name=name, unneeded=False))

@@ -1,0 +1,119 @@
+"""Shared stages: where they are used, and which graphs are therefore the same module.
+
+In: the main graph. Out: the uses of each shared stage, over all calls that pass it on; and for every graph a representative of those that
+share its parameters because they are one shared stage used on several types of tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from ....ir.graph import CallNode, Graph, Node, SharedModule
+from ....ir.traced_ints import moved
+from ....ir.walk import graphs
+
+Use = tuple[Node, Mapping[str, Any]]
+"""A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""
+
+
+ALIGNMENTS = 20
+"""How often graphs of one block are brought to the same height: more often only where blocks are within themselves."""
+
+
+class Sharing:
+    def __init__(self, order: list[Graph]) -> None:
+        """`order`: all graphs, called ones before their callers."""
+        self._uses: dict[tuple[int, int], list[Use]] = {}
+        self._parent: dict[int, int] = {}
+        declaring = [g for g in order if g.declares]
+        for graph in declaring:
+            for module in graph.declares:
+                self._join([node for node, _ in self.uses(graph, module)])
+
+    def uses(self, graph: Graph, module: SharedModule) -> list[Use]:
+        """The nodes that are a use of `module`, in `graph` and in the graphs that it is passed to; one for each graph that is used."""
+        key = (id(graph), id(module))
+        if key not in self._uses:
+            found: dict[int, Use] = {}
+            seen: set[tuple[int, int]] = set()
+            stack: list[tuple[Graph, SharedModule, Mapping[str, Any]]] = [(graph, module, {})]
+            while stack:
+                current, sought, places = stack.pop()
+                if (id(current), id(sought)) in seen:
+                    continue
+                seen.add((id(current), id(sought)))
+                for node in current.nodes:
+                    if node.shared is sought:
+                        found.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), (node, places))
+                    if isinstance(node, CallNode):
+                        given = zip(node.graph.modules, node.modules, strict=True)
+                        inside = {name: moved(value, places) for name, value in node.arguments.items()}
+                        stack.extend((node.graph, inner, inside) for inner, outer in given if outer is sought)
+            self._uses[key] = list(found.values())
+        return self._uses[key]
+
+    def _join(self, uses: list[Node]) -> None:
+        """Unites the graphs of one shared stage and, stage by stage, the graphs that they call."""
+        called = [n.graph for n in uses if isinstance(n, CallNode)]
+        pairs = [(called[0], other) for other in called[1:]]
+        while pairs:
+            one, other = pairs.pop()
+            a, b = self.representative(one), self.representative(other)
+            if a == b:
+                continue
+            self._parent[b] = a
+            below = {n.label: n.graph for n in other.nodes if isinstance(n, CallNode)}
+            pairs += [(n.graph, below[n.label]) for n in one.nodes if isinstance(n, CallNode) and n.label in below]
+
+    def united(self, graphs: list[Graph]) -> list[list[Graph]]:
+        """Those of the graphs that are one module, where that is more than one graph."""
+        if not self._parent:
+            return []
+        groups: dict[int, list[Graph]] = {}
+        for graph in graphs:
+            groups.setdefault(self.representative(graph), []).append(graph)
+        return [g for g in groups.values() if len(g) > 1]
+
+    def representative(self, graph: Graph) -> int:
+        """Equal for graphs whose parameters are the same."""
+        at = id(graph)
+        while at in self._parent:
+            at = self._parent[at]
+        return at
+
+
+def levels(main: Graph, recursive: Container[object]) -> tuple[list[Graph], list[list[Graph]]]:
+    """All graphs, called ones first; and the same by height: what a graph calls is lower than itself. Graphs of one block are at the same
+    height, unless one of them is within another and the block is not one of the `recursive` ones."""
+    order = graphs(main)
+    least: dict[object, int] = {}
+    for _ in range(ALIGNMENTS):
+        heights = _heights(order, least, recursive)
+        highest: dict[object, int] = {}
+        for graph in order:
+            key = family(graph)
+            highest[key] = max(highest.get(key, 0), heights[id(graph)])
+        if highest == least:
+            break
+        least = highest
+    layers: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
+    for graph in order:
+        layers[heights[id(graph)]].append(graph)
+    return order, layers
+
+
+def _heights(order: list[Graph], least: Mapping[object, int], recursive: Container[object]) -> dict[int, int]:
+    heights: dict[int, int] = {}
+    for graph in order:
+        own = family(graph)
+        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (own in recursive and family(n.graph) == own)}
+        heights[id(graph)] = max((heights[c] + 1 for c in called), default=0)
+        heights[id(graph)] = max(heights[id(graph)], least.get(family(graph), 0))
+    return heights
+
+
+def family(graph: Graph) -> object:
+    """Equal for graphs of the same piece of text."""
+    span = graph.span
+    return (graph.name, graph.kind, id(span.file), span.start, span.end)

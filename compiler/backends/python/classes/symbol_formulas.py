@@ -1,0 +1,156 @@
+"""Formulas over symbols as code: `4 * width`, `depths[0]`, `x.shape[-1] // self.heads`.
+
+In: a formula, the code of each of its symbols, and the formulas that the spec names. Out: code. Always: a symbol by itself is its code; a
+formula that the spec names, or that follows from one by a factor, a divisor or a summand, or has one as a factor, is written with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+from netc.dsl.record import replace
+
+from ....dims import Dim, SymDim, substitute, symbol, symbols
+from ....dims.division import replace_atoms
+from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
+from ..code.class_tree import Argument, SizeRef
+from ..code.factored import factored, is_product
+from ..code.python_expressions import Code, Lit, Subscript
+from ..identifiers import spaced
+
+_NAMED = "@"
+"""The beginning of the symbol for a named formula."""
+CodeOf = Callable[[str], Code]
+
+
+def formula_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> Code:
+    """The formula, with the code that `code_of` gives for each symbol."""
+    if not isinstance(formula, SymDim):
+        return Lit(formula)
+    for name, value in named.items():
+        if value == formula:
+            others = {n: v for n, v in named.items() if n != name}
+            code = _code(formula, code_of, others, whole=True)
+            return replace(code, name=name) if isinstance(code, SizeRef) else code
+    return _code(formula, code_of, named)
+
+
+def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whole: bool = False) -> Code:
+    """`whole`: as a `SizeRef`, even if another form would do."""
+    line = _line(formula)
+    if line is not None:
+        name, factor, offset = line
+        source = code_of(name)
+        if (factor, offset) == (1, 0):
+            return source
+        if isinstance(source, Argument) and not whole:
+            return Argument(source.name, factor, offset)
+    whole_formula = formula
+    formula, used = _shortened(formula, named)
+    if len(formula.terms) > 1 and is_product(whole_formula):
+        formula, used = whole_formula, set()
+    names = sorted(symbols(formula))
+    text = factored(formula, {name: f"S{i}" for i, name in enumerate(names)})
+    sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
+    texts = {n: _argument_text(code_of(n)) for n in symbols(whole_formula)}
+    shown = substitute(whole_formula, {n: symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
+    return SizeRef(_with_powers(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text))), sources, formula=shown)
+
+
+def _argument_text(code: Code) -> str:
+    """An argument of the constructor, or an item of one, as it is written; empty for other code."""
+    match code:
+        case Argument(name, 1, 0):
+            return name
+        case Subscript(Argument(name, 1, 0), (Lit(int() as index),)):
+            return f"{name}[{index}]"
+    return ""
+
+
+def _with_powers(text: str) -> str:
+    """`{0} * {0}` as `{0}**2`, and `(a // b) * (a // b)` as `(a // b) ** 2`, except after a division."""
+    text = re.sub(r"(?<!// )(\([^()]*\))((?: \* \1)+)", lambda m: f"{m[1]} ** {m[2].count(m[1]) + 1}", text)
+    return re.sub(r"(?<!// )(\{\d+\})((?: \* \1)+)", lambda m: f"{m[1]}**{m[2].count('*') + 1}", text)
+
+
+def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
+    """The formula with named ones in it as symbols."""
+    used: set[str] = set()
+    for way in (_from, _within):
+        for name, value in named.items():
+            for made in way(formula, value, symbol(_NAMED + name, lower=None)):
+                if isinstance(made, SymDim) and made != formula:
+                    formula = made
+                    used.add(_NAMED + name)
+                    break
+    return formula, used & symbols(formula)
+
+
+def _from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+    """The formula in terms of a name for `value`, if it follows from it by a simple operation."""
+    difference = formula - value
+    if isinstance(difference, int):
+        yield name + difference
+    for number in _numbers(formula):
+        if formula == value * number:
+            yield name * number
+        if formula == value // number:
+            yield name // number
+    if formula == value * value:
+        yield name * name
+
+
+def _within(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+    """The formula in terms of a name for `value`, if it has it as a part or a factor."""
+    atom, offset = _atom(value)
+    if atom is not None and any(atom in monomial for monomial in formula.terms):
+        yield replace_atoms(formula, {atom: name - offset})
+    if len(value.terms) == 1:
+        yield _divided(formula, *next(iter(value.terms.items())), name)
+
+
+def _atom(value: SymDim) -> tuple[Atom | None, int]:
+    """`(a, b)` of a formula `a + b` with an atom that is no symbol."""
+    terms = dict(value.terms)
+    offset = terms.pop((), 0)
+    if len(terms) != 1:
+        return None, 0
+    ((monomial, factor),) = terms.items()
+    return (monomial[0], offset) if factor == 1 and len(monomial) == 1 and not isinstance(monomial[0], Symbol) else (None, 0)
+
+
+def _divided(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
+    """The formula with a name for a product of several symbols, as often as it is in each of its terms."""
+    if len(divisor) < 2 or factor != 1:
+        return formula
+    total: Dim = 0
+    for monomial, number in formula.terms.items():
+        rest, part = Counter(monomial), number + (0 * name)
+        while not Counter(divisor) - rest:
+            rest -= Counter(divisor)
+            part = part * name
+        for atom in rest.elements():
+            part = part * of_atom(atom)
+        total = total + part
+    return total
+
+
+def _numbers(formula: SymDim) -> set[int]:
+    """The factors and divisors in a formula."""
+    found = {abs(c) for c in formula.terms.values()}
+    found |= {a.bottom for a in atoms_of(formula) if isinstance(a, FloorQuotient) and isinstance(a.bottom, int)}
+    return {n for n in found if n > 1}
+
+
+def _line(formula: SymDim) -> tuple[str, int, int] | None:
+    """`(s, a, b)` of `a * s + b`."""
+    terms = dict(formula.terms)
+    offset = terms.pop((), 0)
+    if len(terms) != 1:
+        return None
+    ((monomial, factor),) = terms.items()
+    if len(monomial) != 1 or not isinstance(monomial[0], Symbol) or factor < 1:
+        return None
+    return monomial[0].name, factor, offset

@@ -1,0 +1,341 @@
+"""Code of whole classes: what `code.py` has, and what only the structure around operators needs.
+
+In: the Code of emitters. Out: the same with its inputs, modules and sizes resolved within its class. Always: plain frozen
+data; equal code is equal as Python objects, and stays a tree whose depth is bounded by the nesting of blocks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from netc.dsl.record import Record, replace
+
+from ....dims import SymDim
+from ....ir.traced_ints import has_origin, moved, plain
+from ....ops.operator import strict_key
+from .python_expressions import Code, KeywordCode, Lit
+
+
+class NameCode(Code):
+    """A variable, a dotted name, or any other text that binds as tightly as a name."""
+
+    text: str
+
+
+class TrainingFlag(NameCode):
+    """Whether the model is being trained, which decides on what is drawn at random: that is not computed once for several uses."""
+
+
+class ValueRef(Code):
+    """The tensor number `index` of a body: its inputs first, then the results of its steps."""
+
+    index: int
+
+
+class MemberRef(Code):
+    """What the class holds under `label`: a module, a parameter or a buffer."""
+
+    label: str
+
+
+class ParameterRef(Code):
+    """The parameter `name` of the stage at `path`, labels from the body inwards, joined by dots; without a name, what is there itself."""
+
+    path: str
+    name: str
+
+
+class SharedModuleArg(Code):
+    """The shared module number `index` among the arguments of `forward`."""
+
+    index: int
+
+
+class SizeArg(Code):
+    """The size number `index` among the arguments of `forward`, which no input has."""
+
+    index: int
+
+
+class SymbolRef(Code):
+    """The run-time size number `index` of a body."""
+
+    index: int
+
+
+class SizeRef(Code):
+    """An integer that is computed. `text` is Python with `{0}`, `{1}`, ... for `sources`: sizes read at run time (`SymbolRef`, `SizeArg`),
+    arguments of the constructor, or other formulas. `name` is what the spec calls it if it is a formula."""
+
+    text: str
+    sources: tuple[Code, ...]
+    name: str = ""
+    formula: object = None
+    """Of one over arguments of the constructor alone, the formula over their texts as symbols."""
+
+
+class Argument(Code):
+    """`factor * name + offset`, of an argument of the constructor."""
+
+    name: str
+    factor: int = 1
+    offset: int = 0
+
+
+class NewModule(Code):
+    """The module of the `InitialisedCode` around it."""
+
+
+class InitialisedCode(Code):
+    """A module that is made, and the statements after it that draw its parameters, in terms of `NewModule`."""
+
+    module: Code
+    calls: tuple[Code, ...]
+
+
+class FrozenCode(Code):
+    """A module whose parameters are not trained, or the tensor of a parameter that is not."""
+
+    module: Code
+
+
+class Starred(Code):
+    """`*value`."""
+
+    value: Code
+
+
+class RepeatStar(Code):
+    """`*(item for _ in range(count))`: `count` members of a sequence, each a new one."""
+
+    item: Code
+    count: Code
+
+
+class GeneratorStar(Code):
+    """`*(item for variable in iterable)`: members that follow a pattern."""
+
+    item: Code
+    variable: str
+    iterable: Code
+
+
+class Formatted(Code):
+    """`f"before{value}after"`."""
+
+    before: str
+    value: Code
+    after: str
+
+
+class ChoiceItems(Code):
+    """Members of a sequence: `then` if `test`, else `otherwise`. Of one body, those in the branch that is not `taken` are missing."""
+
+    key: object
+    taken: bool
+    test: Code
+    then: tuple[Code, ...] = ()
+    otherwise: tuple[Code, ...] = ()
+
+
+class FlagRef(Code):
+    """Whether the condition of the `if` holds, in `forward`."""
+
+    key: tuple[int, int]
+
+
+class IfElse(Code):
+    """`then if test else otherwise`."""
+
+    test: Code
+    then: Code
+    otherwise: Code
+
+
+class OptionalCode(Code):
+    """`then if test else None`."""
+
+    test: Code
+    then: Code
+
+
+class OptionalCall(Code):
+    """`value if module is None else module(value)`."""
+
+    module: Code
+    value: Code
+
+
+class ListComp(Code):
+    """`[element for variable in iterable]`."""
+
+    element: Code
+    variable: str
+    iterable: Code
+
+
+class ElementCode(Code):
+    """An argument of the call in a loop: the element of `iterable` in this iteration, as `variable`."""
+
+    variable: str
+    iterable: Code
+
+
+class ListCode(Code):
+    """`[items]`; items may be `RepeatStar` or `Starred`."""
+
+    items: tuple[Code, ...]
+
+
+class DictCode(Code):
+    """`{"key": value}`."""
+
+    items: tuple[tuple[str, Code], ...]
+
+
+def _fields(record: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = record.__match_args__
+    return names
+
+
+_INNER: dict[object, tuple[str, ...]] = {}
+
+
+_HOLDING = ("Code", "Keyword", "Step")
+"""What the annotations of such fields contain."""
+
+
+def inner_fields(cls: Any) -> tuple[str, ...]:
+    """The fields of a kind of code that hold code. Annotations are text in this package."""
+    if cls not in _INNER:
+        found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
+        _INNER[cls] = tuple(f for f in _fields(cls) if any(word in found[f] for word in _HOLDING))
+    return _INNER[cls]
+
+
+def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
+    """`code` with `change` applied to every part from the outside in; where it gives None, to the parts of the part.
+
+    What does not change stays the same object.
+    """
+    changed = change(code)
+    if changed is not None:
+        return changed
+    fields = inner_fields(type(code))
+    new = {}
+    for name in fields:
+        old = getattr(code, name)
+        made = _field(old, change)
+        if made is not old:
+            new[name] = made
+    return replace(code, **new) if new else code
+
+
+def _field(value: Any, change: Callable[[Code], Code | None]) -> Any:
+    if isinstance(value, Code):
+        return rewrite(value, change)
+    if isinstance(value, tuple) and value:
+        items = tuple(_field(v, change) for v in value)
+        return value if all(a is b for a, b in zip(value, items, strict=True)) else items
+    if isinstance(value, KeywordCode):
+        inner = rewrite(value.value, change)
+        return value if inner is value.value else KeywordCode(value.name, inner, value.default, value.has_default)
+    return value
+
+
+def named_several_times(codes: Iterable[Code]) -> list[SizeRef]:
+    """The formulas with names that occur more than once among the codes; one that is part of another is before it."""
+    counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
+    found = [c for c, count in counts.items() if count > 1]
+    return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in parts(c)))
+
+
+def localised(code: Code, arguments: Mapping[str, Any]) -> Code:
+    """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
+
+    def change(part: Code) -> Code | None:
+        return Lit(moved(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
+
+    return rewrite(code, change) if arguments else code
+
+
+def without_origins(code: Code) -> Code:
+    """The code with plain numbers."""
+    return rewrite(code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None)
+
+
+def parts(code: Code) -> Iterator[Code]:
+    """Every part, from the outside in, in the order of writing."""
+    stack: list[Any] = [code]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, Code):
+            yield part
+        elif isinstance(part, tuple):
+            stack.extend(reversed(part))
+            continue
+        elif not isinstance(part, KeywordCode):
+            continue
+        stack.extend([getattr(part, f) for f in reversed(inner_fields(type(part)))])
+
+
+def zipped(codes: list[Code], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Code:
+    """Code of one shape as one: `merge` makes one of the parts at each position (and gets the keyword whose value it is)."""
+    fields = _fields(codes[0])
+    return type(codes[0])(*(_zip_field([getattr(c, f) for c in codes], merge) for f in fields))
+
+
+def _zip_field(values: list[Any], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Any:
+    first = values[0]
+    if isinstance(first, Code):
+        return merge(values, None)
+    if isinstance(first, KeywordCode):
+        return KeywordCode(first.name, merge([v.value for v in values], first), first.default, first.has_default)
+    if isinstance(first, tuple):
+        return tuple(_zip_field(list(items), merge) for items in zip(*values, strict=True))
+    return first
+
+
+def with_literals(code: Code, literals: Iterator[Code]) -> Code:
+    """The code with its literals replaced in the order of writing."""
+
+    def change(codes: list[Code], _: KeywordCode | None = None) -> Code:
+        return next(literals) if isinstance(codes[0], Lit) else zipped(codes, change)
+
+    return change([code])
+
+
+def shape(code: Code) -> object:
+    """Equal for code that differs in nothing but its literals."""
+    if isinstance(code, Lit):
+        return Lit
+    return (type(code), *(_field_shape(getattr(code, f)) for f in _fields(code)))
+
+
+def _field_shape(value: Any) -> object:
+    if isinstance(value, Code):
+        return shape(value)
+    if isinstance(value, KeywordCode):
+        return (value.name, shape(value.value))
+    if isinstance(value, tuple):
+        return tuple(_field_shape(v) for v in value)
+    return value
+
+
+class StrictLiteral(Record):
+    """A literal's value that is equal only to one that is written the same: 1 is not True, 0.0 not -0.0."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StrictLiteral) and strict_key(self.value) == strict_key(other.value)
+
+    def __hash__(self) -> int:
+        return hash(strict_key(self.value))
+
+
+def has_symbol(value: object) -> bool:
+    """Whether a literal depends on a size that is known at run time."""
+    return isinstance(value, SymDim) or (isinstance(value, tuple) and any(has_symbol(v) for v in value))

@@ -1,0 +1,219 @@
+"""Python code as data: what an operator's emitter yields, before names and layout are decided.
+
+Kept as a tree rather than text so that uses of one block that differ only in literals can become one class with constructor arguments.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+
+from netc.dsl.record import Record
+
+from ....dims import SymDim
+from ....ir.traced_ints import origin_key
+from ....ops.operator import strict_key
+
+
+class FrameworkValue(Record):
+    """A value that the framework has a name for, such as an element type: its `text`, and the type that is annotated."""
+
+    text: str
+    annotation: str
+
+
+Literal = int | float | bool | str | None | SymDim | FrameworkValue | tuple["Literal", ...]
+
+
+class Code(Record):
+    pass
+
+
+class Lit(Code):
+    """A value. A symbolic dimension is read off a tensor's shape at run time."""
+
+    value: Literal
+    hint: str = ""
+    """The name that a constructor argument for it would have."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Lit) or (strict_key(self.value), self.hint) != (strict_key(other.value), other.hint):
+            return False
+        return origin_key(self.value) == origin_key(other.value)
+
+    def __hash__(self) -> int:
+        return hash((strict_key(self.value), self.hint))
+
+
+class Probability(Lit):
+    """A probability. It is written without the rounding errors of what computed it, which no draw distinguishes."""
+
+
+class Unneeded(Lit):
+    """The None of an argument that nothing needs: any other value does as well."""
+
+
+class StageLit(Lit):
+    """The function of a call that differs in the uses of a block, a `StageValue`; `default` is what the block's parameter is by default."""
+
+    default: Literal = None
+
+
+class Ref(Code):
+    """The input number `index` of the node."""
+
+    index: int
+
+
+class SelfMember(Code):
+    """`self.<label>`: the module of the node, or the parameter or buffer that it is."""
+
+
+class Local(Code):
+    """A name bound by a `LetCode` around it."""
+
+    name: str
+
+
+class AnyInput(Code):
+    """One of the tensors among the body's inputs, of which is read what they have in common. Never in a constructor."""
+
+
+class KeywordCode(Record):
+    """`name=value`, left out while the value is the literal `default`."""
+
+    name: str
+    value: Code
+    default: Literal = None
+    has_default: bool = False
+
+
+class StageValue(FrameworkValue):
+    """What makes a module, or a function of a tensor: `function` with `keywords` bound, and without a function what returns its input."""
+
+    function: str
+    keywords: tuple[KeywordCode, ...]
+
+    def applied(self, args: tuple[Code, ...]) -> Code:
+        return CallCode(self.function, args, self.keywords) if self.function else args[0]
+
+
+class CallCode(Code):
+    """`function(*args, **kwargs)`; `function` is a dotted name, or code such as `SelfMember()`."""
+
+    function: str | Code
+    args: tuple[Code, ...]
+    kwargs: tuple[KeywordCode, ...] = ()
+
+
+class MembersCall(CallCode):
+    """A call that takes the members of a sequence: those that follow a pattern may be written as a comprehension."""
+
+
+class Method(Code):
+    """`target.name(*args, **kwargs)`."""
+
+    target: Code
+    name: str
+    args: tuple[Code, ...] = ()
+    kwargs: tuple[KeywordCode, ...] = ()
+
+
+class AttributeCode(Code):
+    target: Code
+    name: str
+
+
+Freedom = typing.Literal["none", "signs", "neutral"]
+"""What may be written in another way: nothing; `x + -y` as `x - y`, which frameworks may not take of booleans; and `x * 1` as `x` too,
+which is of another type if the number is."""
+
+
+class Infix(Code):
+    """`left op right`, with Python's precedence; `op` such as `+`, `@`, `==`, `&`."""
+
+    op: str
+    left: Code
+    right: Code
+    freedom: Freedom = "none"
+
+
+class Share(Infix):
+    """A probability that is computed: `rate * 3 / 11`. It is written without rounding errors too."""
+
+
+class Prefix(Code):
+    """`-operand`, `~operand`."""
+
+    op: str
+    operand: Code
+
+
+class SliceCode(Code):
+    """`start:stop:step` within a subscript."""
+
+    start: Code | None = None
+    stop: Code | None = None
+    step: Code | None = None
+
+
+class Subscript(Code):
+    """`target[items]`."""
+
+    target: Code
+    items: tuple[Code, ...]
+
+
+class ItemCode(Subscript):
+    """An item of a tuple of which `count` are known, or of one of any length."""
+
+    count: int = 0
+
+
+class TupleCode(Code):
+    items: tuple[Code, ...]
+
+
+class LetCode(Code):
+    """Statements before an expression: each `(name, code)` is bound in order, then `result`. Only at the top of an emitter's result."""
+
+    bindings: tuple[tuple[str, Code], ...]
+    result: Code
+
+
+class NestedResults(Code):
+    """An expression whose results are tuples within a tuple: `y, (h, c) = self.lstm(x)`. `groups`: their sizes; 1: a single result.
+    Only at the top of an emitter's result, and only where several results are unpacked."""
+
+    result: Code
+    groups: tuple[int, ...]
+
+
+def lit(value: object, hint: str = "") -> Code:
+    """A value as code; code is unchanged."""
+    return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
+
+
+def call(function: str | Code, *args: object, **kwargs: object) -> CallCode:
+    """`call("concatenate", code, axis=(1, 0))`: a keyword given as `(value, default)` is left out while it has its default."""
+    return CallCode(function, tuple(lit(a) for a in args), keywords(kwargs))
+
+
+def construct(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
+    """`construct("Linear", {"in_features": 3, "out_features": 2}, bias=(True, True))`: positional arguments with the names that
+    constructor arguments for them would have."""
+    return CallCode(function, tuple(lit(v, k) for k, v in positional.items()), keywords(kwargs))
+
+
+def method(target: Code, name: str, *args: object, **kwargs: object) -> Method:
+    return Method(target, name, tuple(lit(a) for a in args), keywords(kwargs))
+
+
+def keywords(kwargs: Mapping[str, object]) -> tuple[KeywordCode, ...]:
+    made = []
+    for name, value in kwargs.items():
+        if isinstance(value, tuple) and len(value) == 2 and not isinstance(value, Code):
+            made.append(KeywordCode(name, lit(value[0], name), value[1], True))
+        else:
+            made.append(KeywordCode(name, lit(value, name)))
+    return tuple(made)

@@ -1,0 +1,166 @@
+"""The steps of a body prepared for `forward`.
+
+In: the steps of a body. Out: steps in which parameters need no variables, what is computed twice is computed once, and a step with
+several results that are all taken in a row by one other step has one result, which is passed on whole (`*x.chunk(3, dim=-1)`). Always: the
+last step is the `return`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+
+from netc.dsl.record import replace
+
+from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
+from ..code.classes import ClassBody, ScanCode, Step, StepInfo
+from ..code.python_expressions import AttributeCode, CallCode, Code, Method, NestedResults, TupleCode
+from .cse import LetExpander, merged
+
+RETURN = StepInfo("return", kind="return")
+JOIN = StepInfo("tuple", kind="other")
+"""What a branch gives as a tuple, perhaps one that there is already."""
+
+
+class Steps:
+    """`names` are those of the tensors, then those of the packed ones."""
+
+    def __init__(self, body: ClassBody) -> None:
+        self.names = list(body.names)
+        self.inputs = body.inputs
+        self.whole: set[int] = set()
+        """Numbers that are tuples of tensors."""
+        result = result_code(body.outputs)
+        bound = LetExpander(self.names)
+        self.tentative = bound.tentative
+        """The numbers of those whose names are only hints."""
+        self.steps = self._ready([*body.steps, Step(result, (), RETURN)], bound)
+        self.references = [references(s.code) for s in self.steps]
+        totals = Counter(chain.from_iterable(self.references))
+        if self._pack(totals):
+            self.references = [references(s.code) for s in self.steps]
+        self._unname_result(totals)
+
+    def _ready(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
+        """The steps, and those of each loop in them, without what needs no line."""
+        return [self._scanning(step, bound) for step in merged(bound.opened(_spliced(_plain(steps))), self.names)]
+
+    def _scanning(self, step: Step, bound: LetExpander) -> Step:
+        if not isinstance(step.code, ScanCode):
+            return step
+        return replace(step, code=replace(step.code, steps=tuple(self._ready(step.code.steps, bound))))
+
+    def _pack(self, totals: Counter[int]) -> bool:
+        several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and not s.repeats and not isinstance(s.code, NestedResults))
+        makers = {self.steps[i].outputs[0]: i for i in several}
+        makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
+        if not makers:
+            return False
+        for index, step in enumerate(self.steps):
+            if step.loop is None:
+                code = rewrite(step.code, lambda part: self._packed(part, makers))
+                self.steps[index] = replace(step, code=code)
+        return True
+
+    def _packed(self, part: Code, makers: dict[int, int]) -> Code | None:
+        match part:
+            case TupleCode((ValueRef(first), *_) as items) if first in makers and self._matches(items, makers[first]):
+                whole = self._whole(makers.pop(first))
+                return CallCode("tuple", (whole,)) if self._is_list(whole) and part is self.steps[-1].code else whole
+            case CallCode(function, args, kwargs):
+                found = self._starred(args, makers)
+                return None if found is None else CallCode(function, found, kwargs)
+            case Method(target, name, args, kwargs):
+                found = self._starred(args, makers)
+                return None if found is None else Method(target, name, found, kwargs)
+        return None
+
+    def _starred(self, args: tuple[Code, ...], makers: dict[int, int]) -> tuple[Code, ...] | None:
+        for at, arg in enumerate(args):
+            if isinstance(arg, ValueRef) and arg.index in makers:
+                count = len(self.steps[makers[arg.index]].outputs)
+                if self._matches(args[at : at + count], makers[arg.index]):
+                    whole = Starred(self._whole(makers.pop(arg.index)))
+                    return (*args[:at], whole, *args[at + count :])
+        return None
+
+    def _matches(self, items: tuple[Code, ...], maker: int) -> bool:
+        return items == tuple(ValueRef(o) for o in self.steps[maker].outputs)
+
+    def _whole(self, maker: int) -> ValueRef:
+        step = self.steps[maker]
+        self.names.append("")
+        self.whole.add(len(self.names) - 1)
+        self.steps[maker] = replace(step, outputs=(len(self.names) - 1,))
+        return ValueRef(len(self.names) - 1)
+
+    def _is_list(self, whole: ValueRef) -> bool:
+        return any(s.outputs == (whole.index,) and isinstance(s.code, ListComp) for s in self.steps)
+
+    def _unname_result(self, totals: Counter[int]) -> None:
+        """The one result of the body need not be named before it is returned."""
+        result = self.steps[-1].code
+        if isinstance(result, ValueRef) and result.index >= self.inputs and totals[result.index] == 1:
+            self.names[result.index] = ""
+
+
+def result_code(outputs: tuple[Code, ...]) -> Code:
+    """What is returned."""
+    return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
+
+
+def references(code: Code) -> list[int]:
+    """The tensors in some code, each as often as it occurs; twice as often inside a comprehension, which evaluates it repeatedly."""
+    again = [references(p.element) for p in parts(code) if isinstance(p, ListComp)]
+    return [*(p.index for p in parts(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
+
+
+def _spliced(steps: list[Step]) -> list[Step]:
+    """A tuple that is made for another one alone is part of that."""
+    made = {s.outputs[0]: s.code.items for s in steps if isinstance(s.code, TupleCode) and len(s.outputs) == 1 and not s.guards}
+    if not made:
+        return steps
+    totals = Counter(chain.from_iterable(references(s.code) for s in steps))
+
+    def items(item: Code) -> tuple[Code, ...]:
+        match item:
+            case Starred(ValueRef(index)) if totals[index] == 1 and index in made:
+                return tuple(inner for one in made[index] for inner in items(one))
+        return (item,)
+
+    def change(part: Code) -> Code | None:
+        match part:
+            case TupleCode(several) if any(items(one) != (one,) for one in several):
+                return TupleCode(tuple(rewrite(inner, change) for one in several for inner in items(one)))
+            case CallCode(function, several, given) if any(items(one) != (one,) for one in several):
+                return CallCode(function, tuple(rewrite(inner, change) for one in several for inner in items(one)), given)
+        return None
+
+    return [replace(s, code=rewrite(s.code, change)) for s in steps]
+
+
+def _plain(steps: Sequence[Step]) -> list[Step]:
+    """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with. Nor do tuples that
+    are there already."""
+    states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
+    found: dict[int, Code] = {}
+
+    def change(part: Code) -> Code | None:
+        return found.get(part.index) if isinstance(part, ValueRef) else None
+
+    for step in steps:
+        if step.outputs and step.outputs[0] not in states and _needs_no_line(step):
+            found[step.outputs[0]] = rewrite(step.code, change)
+    if not found:
+        return list(steps)
+    return [replace(s, code=rewrite(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in found)]
+
+
+def _needs_no_line(step: Step) -> bool:
+    match step.code:
+        case MemberRef() | AttributeCode(MemberRef()):  # a parameter or a constant: `self.scale`, `self.steps.value`
+            return True
+        case ValueRef():
+            return step.traits == JOIN and not step.guards
+    return False

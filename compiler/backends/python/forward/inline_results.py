@@ -1,0 +1,174 @@
+"""Which results of `forward` get a line of their own, and which are written inside the expression that takes them.
+
+In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used
+and written exactly once is; a line has about three operations; linear in the number of steps. What a person writes together stays
+together: a module, its normalisation and its activation, the operands of a sum; the next layer begins a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..code.class_tree import OptionalCall, ValueRef, parts
+from ..code.classes import Step, StepInfo
+from ..code.python_expressions import NestedResults
+
+WEAK = 1
+"""A bond that is used only at the beginning of a chain."""
+PARALLEL = 9
+"""The bond of a layer's result with a function that takes several. Such a layer counts half. Operands with layers in them are all
+inlined, or none of them."""
+LINE_WEIGHT = 14
+"""The weight that fits on a line: three calls and an operation or two between them."""
+LINE_WIDTH = 92
+"""The length of an expression up to which others are inlined."""
+
+
+class Uses:
+    """How often, and by which step, each tensor of a body is used; steps whose results are not used are dead."""
+
+    def __init__(self, steps: Sequence[Step], references: Sequence[Sequence[int]], tensors: int) -> None:
+        self.counts = [_counted(r, s.repeats) for r, s in zip(references, steps, strict=True)]
+        self.total = [0] * tensors
+        self.alive = [False] * len(steps)
+        for index in range(len(steps) - 1, -1, -1):
+            if steps[index].traits.kind == "return" or any(self.total[o] for o in steps[index].outputs):
+                self.alive[index] = True
+                for tensor, count in self.counts[index].items():
+                    self.total[tensor] += count
+
+
+def _counted(references: Sequence[int], looped: bool) -> dict[int, int]:
+    """How often each tensor occurs; twice as often in a loop, since it is used repeatedly."""
+    counts: dict[int, int] = {}
+    for index in references:
+        counts[index] = counts.get(index, 0) + (2 if looped else 1)
+    return counts
+
+
+def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> list[bool]:
+    """For every step, whether it is written inside the step that takes its result. `names`: those of the tensors; `widths`: the length of
+    each step's own code."""
+    return _Inlining(steps, names, uses, widths).run()
+
+
+class _Inlining:
+    def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
+        self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
+        self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not _has_line(s)}
+        self.inside: list[dict[int, int]] = [{} for _ in steps]
+        """For every step, those nested in it, with the strength of the bond."""
+        self.nested = [False] * len(steps)
+
+    def run(self) -> list[bool]:
+        for index, step in enumerate(self.steps):
+            if self.uses.alive[index] and not step.repeats:
+                self._take(index, step)
+        return self.nested
+
+    def _take(self, index: int, step: Step) -> None:
+        bonds: list[tuple[int, int]] = []
+        together: list[int] = []
+        twice = {p.value for p in parts(step.code) if isinstance(p, OptionalCall)}
+        several = len(self.uses.counts[index]) > 1 and step.traits.kind == "call" and not step.traits.module
+        for tensor, count in self.uses.counts[index].items():
+            maker = self.maker.get(tensor)
+            if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor] or ValueRef(tensor) in twice:
+                continue
+            made = self.steps[maker].traits
+            strength = PARALLEL if several and (made.call or made.parametric) else bond(made, step.traits)
+            if step.traits.parametric and not made.parametric and self._has_layer(maker):
+                continue
+            if strength > WEAK or (strength and not self._is_passing(maker)):
+                bonds.append((-strength, maker))
+                if several and (made.call or self._has_layer(maker)):
+                    together.append(maker)
+        for strength, maker in sorted(bonds):
+            self._join(index, maker, -strength)
+        if not all(self.nested[maker] for maker in together):
+            for maker in together:
+                self.inside[index].pop(maker, None)
+                self.nested[maker] = False
+
+    def _has_layer(self, maker: int) -> bool:
+        """Whether a layer with parameters is inside: its result then gets a line before the next layer."""
+        stack = [maker]
+        while stack:
+            at = stack.pop()
+            if self.steps[at].traits.parametric:
+                return True
+            stack.extend(self.inside[at])
+        return False
+
+    def _is_passing(self, maker: int) -> bool:
+        """Whether its input is an intermediate result: without a name, and used by nothing else."""
+        return any(self.uses.total[t] == 1 and t in self.maker and not self.names[t] for t in self.uses.counts[maker])
+
+    def _join(self, index: int, maker: int, strength: int) -> None:
+        if not self._fits(index, maker, strength):
+            weakest = self._weakest(maker, strength)
+            if weakest is None:
+                return
+            holder, part = weakest
+            kept = self.inside[holder].pop(part)
+            if not self._fits(index, maker, strength):
+                self.inside[holder][part] = kept
+                return
+            self.nested[part] = False
+        self.inside[index][maker] = strength
+        self.nested[maker] = True
+
+    def _fits(self, index: int, maker: int, strength: int) -> bool:
+        weight, width = -2 * (strength == PARALLEL), 0
+        stack = [index, maker]
+        while stack:
+            at = stack.pop()
+            weight += self.steps[at].traits.weight - sum(bond == PARALLEL for bond in self.inside[at].values()) * 2
+            width += self.widths[at]
+            stack.extend(self.inside[at])
+        return weight <= LINE_WEIGHT and width <= LINE_WIDTH
+
+    def _weakest(self, maker: int, strength: int) -> tuple[int, int] | None:
+        """The weakest bond below `maker` that is weaker than `strength`: (holder, part)."""
+        best: tuple[int, int] | None = None
+        stack = [maker]
+        while stack:
+            at = stack.pop()
+            for part, found in self.inside[at].items():
+                stack.append(part)
+                if found < strength and found != PARALLEL:
+                    best, strength = (at, part), found
+        return best
+
+
+def _has_line(step: Step) -> bool:
+    """Whether its result needs a line: what an `if` gives, and one of several results, of which the others are `_`."""
+    return step.traits.either or isinstance(step.code, NestedResults)
+
+
+def bond(maker: StepInfo, taker: StepInfo) -> int:
+    """How well `maker` reads inside `taker`: 0 for not at all."""
+    if taker.kind in ("infix", "return"):
+        return 4 if taker.kind == "infix" else 7
+    if taker.activation and not taker.parametric:
+        return 2 if maker.call else 6
+    if taker.parametric:
+        return _into_layer(maker, taker)
+    if taker.module:
+        return 5 if maker.kind != "infix" else 2
+    if maker.call:
+        return 0
+    if taker.kind in ("method", "other"):
+        return 4
+    if maker.activation:
+        return 2
+    return 1 if maker.parametric else 3
+
+
+def _into_layer(maker: StepInfo, taker: StepInfo) -> int:
+    """The bond of what a layer with parameters, or a block, takes."""
+    if maker.call or maker.activation or maker.operator == taker.operator:
+        return 0
+    if maker.parametric:
+        return 5
+    return 2 if maker.kind in ("method", "infix") and not taker.call else 1

@@ -1,0 +1,64 @@
+"""The order in which the nodes of a graph are written, so that what is for one mode only is together.
+
+In: a graph. Out: its nodes, each with its mode; None in place of a node: what a model returns in training. A node that is either of two
+values occurs once for each mode. Always: what a node takes is before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...ir.graph import Graph, Node, OpNode
+from ...ir.node_modes import Modes, modes
+from ...ops.mode import ByMode
+
+Ordered = tuple[Node | None, bool | None]
+
+
+def in_order(graph: Graph) -> Iterator[Ordered]:
+    if not graph.has_modes:
+        yield from ((node, None) for node in graph.nodes)
+        return
+    later: list[Node] = []  # what only the results in evaluation need, where those in training are returned before
+    made_later: set[int] = set()
+    run: list[tuple[Node, frozenset[bool]]] = []
+    every = modes(graph)
+    early = _early(graph, every)
+    for node, when in zip(graph.nodes, every, strict=True):
+        either = isinstance(node, OpNode) and isinstance(node.op, ByMode)
+        if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes(node, made_later)):
+            later.append(node)
+            made_later.update(id(v) for v in node.outputs)
+        elif len(when) == 1 or (either and when):
+            run.append((node, when))
+        else:  # in both, or in neither: then it is written for its parameters alone
+            yield from _run(run)
+            run = []
+            yield node, None
+    yield from _run(run)
+    if graph.training_outputs is not None:
+        yield None, True
+        for node in later:
+            yield node, False if isinstance(node, OpNode) and isinstance(node.op, ByMode) else None
+
+
+def _takes(node: Node, values: set[int]) -> bool:
+    return any(id(v) in values for v in node.inputs)
+
+
+def _early(graph: Graph, every: list[Modes]) -> set[int]:
+    """The nodes for evaluation alone that something for both modes is made of."""
+    needed: set[int] = set()
+    found: set[int] = set()
+    for node, when in zip(reversed(graph.nodes), reversed(every), strict=True):
+        if True in when and isinstance(node, OpNode) and isinstance(node.op, ByMode):
+            needed.add(id(node.inputs[1]))
+        elif when == {False} and any(id(v) in needed for v in node.outputs):
+            found.add(id(node))
+            needed.update(id(v) for v in node.inputs)
+    return found
+
+
+def _run(run: list[tuple[Node, frozenset[bool]]]) -> Iterator[Ordered]:
+    for mode in (True, False):
+        yield from ((node, mode) for node, when in run if mode in when)

@@ -1,0 +1,97 @@
+"""Loops that take elements of lists and collect their results in lists: `for layer, k in zip(self.layers, keys)`, `values.append(v)`.
+
+In: the graph of a loop. Out: which results of an iteration the next one takes, which go to lists, and which inputs are elements of lists;
+None if the iterations are not all connected alike. Always: linear in the number of nodes.
+"""
+
+from __future__ import annotations
+
+from netc.dsl.record import Record
+
+from ....ir.graph import CallNode, Graph, Node
+from ....ir.graph_values import Value, ValueTuple, flat
+from ..identifiers import singular
+from .chains import is_from_outside, makes, modules, passes, same
+
+
+class CollectingLoop(Record):
+    """`slots` and `items` as of a `Loop`; `elements` are the inputs of an iteration that are elements of a list: by their position, a name
+    and the list."""
+
+    slots: tuple[tuple[int, ...], ...]
+    items: tuple[str, ...]
+    elements: dict[int, tuple[str, ValueTuple]]
+
+
+def collecting(graph: Graph) -> CollectingLoop | None:
+    """How the iterations of a loop are connected, if tensors are iterated over or collected."""
+    lists = [flat(tail.parts) for tail in graph.tails if tail.listed]
+    returned = graph.returns[: len(graph.returns) - len(lists)]
+    nodes = graph.nodes
+    first, last = makes(nodes[0]), makes(nodes[-1])
+    if any(len(items) != len(nodes) for items in lists) or not all(any(same([r], [m]) for m in last) for r in returned):
+        return None
+    states = [next(i for i, m in enumerate(last) if same([r], [m])) for r in returned]
+    places = [next((i for i, m in enumerate(first) if m is items[0]), None) for items in lists]
+    elements = _elements(graph, len(states))
+    if elements is None or None in places or not _connected(graph, states, elements):
+        return None
+    for node, *collected in zip(nodes, *lists, strict=True):
+        made = makes(node)
+        if len(made) != len(first) or any(made[at or 0] is not item for at, item in zip(places, collected, strict=True)):
+            return None
+    targets = [*states, *places]
+    slots = tuple(tuple(i for i, at in enumerate(targets) if at == place) for place in range(len(first)))
+    items = tuple(_item_name(nodes[0], at) for at, slot in enumerate(slots) if not any(i < len(states) for i in slot))
+    return CollectingLoop(slots, items, elements)
+
+
+def _elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | None:
+    """The inputs after the states that differ between iterations, as elements of lists."""
+    found: dict[int, tuple[str, ValueTuple]] = {}
+    every = [passes(node) for node in graph.nodes]
+    if len({len(one) for one in every}) != 1 or len(every[0]) < states:
+        return None
+    of = {id(one.values[0]): one for one in graph.tuples if len(one.values) == len(every)}
+    for at in range(states, len(every[0])):
+        taken = [one[at] for one in every]
+        if same(taken, taken[:1] * len(taken)) and len(taken) > 1:
+            continue
+        one = of.get(id(taken[0]))
+        if one is not None and same(taken, list(one.values)):
+            found[at] = (_element_name(graph.nodes[0], at, one), one)
+        elif len(taken) > 1:
+            return None
+    return found
+
+
+def _connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, ValueTuple]]) -> bool:
+    """Whether each iteration takes the states of the one before, the first those that the loop is given."""
+    first = graph.nodes[0]
+    if not is_from_outside(first, graph):
+        return False
+    count = len(states)
+    carried = passes(first)[:count]
+    constant = [p for at, p in enumerate(passes(first)) if at >= count and at not in elements]
+    for node in graph.nodes:
+        taken = passes(node)
+        if not same(taken[:count], carried) or not same([p for at, p in enumerate(taken) if at >= count and at not in elements], constant):
+            return False
+        if modules(node) != modules(first):
+            return False
+        made = makes(node)
+        if max(states, default=0) >= len(made):
+            return False
+        carried = [made[at] for at in states]
+    return True
+
+
+def _element_name(node: Node, at: int, of: ValueTuple) -> str:
+    name = node.graph.takes[at].name if isinstance(node, CallNode) else ""
+    one = singular(of.name)
+    return name or (one if one != of.name and one.isidentifier() else "item")
+
+
+def _item_name(node: Node, at: int) -> str:
+    given = node.graph.returns[at] if isinstance(node, CallNode) else None
+    return given.name if isinstance(given, Value) and given.name else "result"

@@ -1,0 +1,204 @@
+"""How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
+
+In: an `OpNode`, and a backend's tables. Out: Code with `Ref` for its inputs and `SelfMember` for its module. Always: an operator with
+parameters is a member of its class; one that has none and can be written as a function is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+from netc.dsl.record import Record
+
+from ...dims import Facts
+from ...ir.graph import Graph, Node, OpNode
+from ...ir.types import TensorType
+from ...ops.operator import Operator, OpInputs
+from ...ops.parametric import Parametric
+from .classes.module_parameters import Stages, as_value, function_value, module_value
+from .code.class_tree import FrozenCode, has_symbol, parts
+from .code.classes import How, ModuleRule, StepInfo, kind_of
+from .code.framework import Framework
+from .code.python_expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from .unsupported_python import MissingEmitter
+
+Emitter = Callable[[Any, Any], Code]
+
+
+class OperatorSite(Record):
+    """The use of an operator that is to be written: `site.x` is the code of the input declared as `x`, `site.given.x` its type.
+
+    `results` has the types of the results that are used.
+    """
+
+    node: OpNode
+    given: OpInputs
+    results: tuple[TensorType, ...]
+
+    def __getattr__(self, name: str) -> Ref:
+        return self[name]
+
+    def __getitem__(self, name: str) -> Ref:
+        return Ref(self.given.position(name))
+
+    def get(self, name: str) -> Ref | None:
+        """The code of an input that may be absent."""
+        return self[name] if name in self.given else None
+
+    def present(self, name: str) -> tuple[Ref, ...]:
+        """The same as arguments: none if it is absent."""
+        return (self[name],) if name in self.given else ()
+
+    @property
+    def inputs(self) -> tuple[Ref, ...]:
+        """The code of all inputs."""
+        return tuple(Ref(index) for index in range(len(self.given)))
+
+
+class Initialisation(Protocol):
+    """How the parameters of a program are initialised where the spec says so. `rules`: what its main class does to all modules."""
+
+    rules: tuple[ModuleRule, ...]
+
+    def applied(self, node: OpNode, code: Code) -> Code:
+        """The code of a module, with what initialises those of its parameters that no rule does."""
+
+
+Modules = Callable[[OpNode], "Code | None"]
+"""The code of the module that a node is, if it is one."""
+
+
+class Emitters(Record):
+    """The tables of emitters, by the class of the operator. `modules`: the constructor's expression, in which parameters are named as
+    `Operator.parameters` names them; `invocations`: how the module is called, where that is not with all inputs: it is never a member of a
+    sequence; `functions`: the expression in the method that computes, of the site's inputs; `given`: the same where the weight is one of
+    them, of `SelfMember` too if there are buffers. `site` makes what an emitter is given;
+    `initialisation` decides for graphs, the main one last."""
+
+    modules: Mapping[type[Operator], Emitter]
+    invocations: Mapping[type[Operator], Emitter]
+    functions: Mapping[type[Operator], Emitter]
+    given: Mapping[type[Operator], Emitter]
+    site: Callable[[OpNode, OpInputs, tuple[TensorType, ...]], OperatorSite]
+    initialisation: Callable[[Sequence[Graph], Modules], Initialisation]
+
+
+class OperatorForms:
+    """The forms of operator nodes. The module of each is made once."""
+
+    def __init__(self, facts: Facts, emitters: Emitters, framework: Framework) -> None:
+        self.facts, self.emitters, self.framework = facts, emitters, framework
+        self._modules: dict[int, Code | None] = {}
+        """By the ids of the nodes."""
+        self.initialisation: Initialisation = self.emitters.initialisation((), self._constructor)
+        self.stages = Stages((), self.is_member)
+
+    def initialise(self, order: Sequence[Graph]) -> None:
+        """Decides how the modules of these graphs are initialised, and which of them are stages that differ."""
+        self.initialisation = self.emitters.initialisation(order, self._constructor)
+        self.stages = Stages(order, self.is_member)
+
+    def is_member(self, node: OpNode) -> bool:
+        """Whether the class has a member for the node: its parameters, or a module that has no other form."""
+        kind, functions = type(node.op), self._functions(node)
+        if kind not in self.emitters.modules and (node.specs or kind not in functions):
+            raise MissingEmitter(node.op, "there is no emitter for it")
+        return bool(node.specs) or kind not in functions
+
+    def is_constant(self, node: OpNode) -> bool:
+        """Whether the node is a member of the class that holds one tensor and is in no state dict: a buffer, or a module without inputs."""
+        return self.is_member(node) and (self.how(node) == "transient" or not (node.inputs or node.specs))
+
+    def _functions(self, node: OpNode) -> Mapping[type[Operator], Emitter]:
+        """The table for the node where it is no member."""
+        return self.emitters.given if _is_given_weight(node) else self.emitters.functions
+
+    def how(self, node: OpNode) -> How:
+        spec = node.specs[0] if len(node.specs) == 1 else None
+        if spec is None or spec.name:
+            return "module"
+        if spec.trainable:
+            return "parameter"
+        return "buffer" if spec.persistent else "transient"
+
+    def constructor(self, node: OpNode) -> Code:
+        """What the constructor makes: a module, or the tensor that a parameter starts with."""
+        code = self._constructor(node)
+        if code is None:
+            raise MissingEmitter(node.op, "there is no emitter of its module")
+        return self._module(node, code)
+
+    def standalone(self, node: OpNode) -> Code | None:
+        """The module, if it only needs to be called with one tensor."""
+        if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
+            return None
+        code = self._constructor(node)
+        return None if code is None or _is_dynamic(code) else self._module(node, code)
+
+    def _module(self, node: OpNode, code: Code) -> Code:
+        """The code of a module with its initialisation, as a value if it is a stage that differs."""
+        code = frozen(node, self.initialisation.applied(node, code))
+        if not self.stages.varies(node):
+            return code
+        default = self.stages.default(node)
+        usual = None if default is None else module_value(self._made(default), self.framework)
+        return as_value(code, self.stages.name(node), module_value(code, self.framework), usual)
+
+    def expression(self, node: OpNode) -> Code:
+        """The expression in `forward`."""
+        code = self._expression(node)
+        if not self.stages.alike(node) or self.is_member(node):
+            return code
+        default = self.stages.default(node)
+        usual = None if default is None else function_value(self._expression(default), self.framework)
+        return as_value(code, self.stages.name(node), function_value(code, self.framework), usual)
+
+    def _expression(self, node: OpNode) -> Code:
+        invoked = self.is_member(node) and not _is_given_weight(node)
+        emitter = (self.emitters.invocations if invoked else self._functions(node)).get(type(node.op))
+        if emitter is not None:
+            return emitter(node.op, self._site(node))
+        return SelfMember() if self.how(node) != "module" else called(len(node.inputs))
+
+    def traits(self, node: OpNode, code: Code) -> StepInfo:
+        op = node.op
+        kind = kind_of(code.result if isinstance(code, LetCode) else code)
+        if self.stages.alike(node):
+            return StepInfo(self.stages.name(node), bool(node.specs), self.is_member(node), True, False, kind)
+        return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
+
+    def _constructor(self, node: OpNode) -> Code | None:
+        if id(node) not in self._modules:
+            self._modules[id(node)] = self._made(node)
+        return self._modules[id(node)]
+
+    def _made(self, node: OpNode) -> Code | None:
+        emitter = self.emitters.modules.get(type(node.op))
+        return None if emitter is None else emitter(node.op, self._site(node))
+
+    def _site(self, node: OpNode) -> OperatorSite:
+        given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
+        return self.emitters.site(node, given, tuple(v.type for v in node.outputs))
+
+
+def _is_given_weight(node: OpNode) -> bool:
+    """Whether the weight is one of its inputs."""
+    return isinstance(node.op, Parametric) and node.op.is_given_weight(tuple(v.type for v in node.inputs))
+
+
+def frozen(node: Node, code: Code) -> Code:
+    """The code of a node's module, if the spec says so with parameters that are not trained."""
+    return FrozenCode(code) if node.frozen else code
+
+
+@cache
+def called(inputs: int) -> Code:
+    """A module called with all inputs."""
+    return CallCode(SelfMember(), tuple(Ref(i) for i in range(inputs)))
+
+
+def _is_dynamic(code: Code) -> bool:
+    """Whether it needs sizes that a constructor does not know."""
+    return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))

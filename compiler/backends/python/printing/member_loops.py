@@ -1,0 +1,149 @@
+"""Members of a sequence that are several in turn, again and again: a loop instead of a list.
+
+In: members in a row. Out: the same members, in the same order, with `MemberLoop` for those that a loop adds. Always: what the loop adds is
+the run, member by member; members of one kind in a row are left to comprehensions; a loop is no longer than what it is for, and has one
+variable, next to one that has what the other had before (`in_channels`); linear in the members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, cast
+
+from ..code.class_tree import GeneratorStar, InitialisedCode, RepeatStar, parts, shape
+from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
+from .literals import names
+from .row_comprehensions import Differences
+
+LONGEST = 8
+"""The number of members that a loop adds in one iteration."""
+TAIL = 2
+"""The number of members after an inner loop."""
+TIMES = 3
+"""The number of iterations from which there is a loop."""
+SAVED = 6
+"""The number of members that a loop must save."""
+TRIES = 3
+"""From how many members of a run on it is tried to write what is left of it as a loop."""
+
+
+class MemberLoop(Code):
+    """`for variable in values: layers += unit`. `before` is a variable that has the value of the iteration before, and at first `start`.
+    With a `tail` that is an inner loop over each of the `groups` of values, after which the outer one adds the tail."""
+
+    unit: tuple[Code, ...]
+    tail: tuple[Code, ...]
+    groups: tuple[tuple[Code, ...], ...]
+    variable: str
+    before: str
+    start: Code
+
+
+_Tried = dict[tuple[int, int], tuple[int, int]]
+"""By period and tail, where the last run ends that was tried, and how often one that ends there was."""
+
+
+class _Run(NamedTuple):
+    """From `start`, pieces of several units of `period` members each and a tail."""
+
+    start: int
+    period: int
+    tail: int
+    counts: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(self.counts) * self.period + len(self.counts) * self.tail
+
+    def units(self, items: Sequence[Code]) -> Iterator[TupleCode]:
+        at = self.start
+        for count in self.counts:
+            for _ in range(count):
+                yield TupleCode(tuple(items[at : at + self.period]))
+                at += self.period
+            at += self.tail
+
+
+def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
+    """The members, with loops for those that are several in turn. `taken`: names that the variables must not have."""
+    known: dict[object, int] = {}
+    keys = [-i if _is_apart(item) else known.setdefault(shape(item), 1 + len(known)) for i, item in enumerate(items)]
+    made: list[Code] = []
+    tried: _Tried = {}
+    at = 0
+    while at < len(items):
+        runs = sorted(_runs(items, keys, at, tried), key=lambda run: (-run.size, run.period + run.tail))
+        found = next(((run, loop) for run in runs if (loop := _loop(run, items, set(taken))) is not None), None)
+        made.append(items[at] if found is None else found[1])
+        at += 1 if found is None else found[0].size
+    return made
+
+
+def _is_apart(item: Code) -> bool:
+    """Whether it is no single member, or something is written after it is made."""
+    return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitialisedCode, NestedResults)) for p in parts(item))
+
+
+def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[_Run]:
+    """Those that begin at a member and are long enough. `tried` is changed."""
+    for period in range(1, min(LONGEST, len(items) - at) + 1):
+        unit = keys[at : at + period]
+        if unit[0] <= 0 or (period > 1 and len(set(unit)) == 1):
+            continue
+        for tail in range(TAIL + 1):
+            end, times = tried.get((period, tail), (0, 0))
+            times = times if at < end else 0
+            if times == TRIES:
+                continue
+            run = _run(items, keys, at, period, tail)
+            tried[period, tail] = at + run.size, times + 1
+            written = period + tail
+            if tail and (len(run.counts) < 2 or max(run.counts) < 2):
+                continue  # the tail is part of the unit, or comes after the loop
+            if written > 1 and sum(run.counts) >= TIMES and run.size - written >= SAVED:
+                yield run
+
+
+def _run(items: Sequence[Code], keys: Sequence[int], at: int, period: int, tail: int) -> _Run:
+    unit = keys[at : at + period]
+    counts: list[int] = []
+    last: Sequence[Code] = ()
+    end = at
+    while keys[end : end + period] == unit:
+        count = 0
+        while keys[end + count * period : end + (count + 1) * period] == unit:
+            count += 1
+        after = items[end + count * period : end + count * period + tail]
+        if tail and (len(after) < tail or (counts and after != last)):
+            break
+        counts.append(count)
+        last, end = after, end + count * period + tail
+        if not tail:
+            break
+    return _Run(at, period, tail, tuple(counts))
+
+
+def _loop(run: _Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | None:
+    units = list(run.units(items))
+    differences = Differences(taken | set[str]().union(*map(names, units)))
+    unit = differences.merge(cast("list[Code]", units))
+    assert isinstance(unit, TupleCode)
+    found = list(differences.found.items())
+    if not found or len(found) > 2:
+        return None
+    before, start = "", found[0][1][0]
+    if len(found) == 2:
+        carried = next(((one, other) for one, other in (found, found[::-1]) if one[1][1:] == other[1][:-1]), None)
+        if carried is None:
+            return None
+        before, start, found = carried[0][0], carried[0][1][0], [carried[1]]
+    variable, values = found[0]
+    if any(not isinstance(v.value, (int, float, str)) for v in values):
+        return None
+    groups: list[tuple[Code, ...]] = []
+    at = 0
+    for count in run.counts:
+        groups.append(tuple(Lit(cast("Literal", v.value)) for v in values[at : at + count]))
+        at += count
+    end = run.start + run.size
+    return MemberLoop(unit.items, tuple(items[end - run.tail : end]), tuple(groups), variable, before, Lit(cast("Literal", start.value)))

@@ -1,0 +1,260 @@
+"""Members in a row that follow a pattern: one comprehension instead of a list.
+
+In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `GeneratorStar` for runs that are equal
+but for their literals. Always: what the comprehension makes is the run, member by member, but for rounding errors of probabilities; a
+number is written as a formula of the index only if the same step leads from every member to the next; linear in the members.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import groupby
+from typing import cast
+
+from ....dims import SymDim
+from ....ir.traced_ints import TracedInt, is_integer
+from ..code.class_tree import (
+    Argument,
+    Formatted,
+    GeneratorStar,
+    IfElse,
+    NameCode,
+    RepeatStar,
+    StrictLiteral,
+    parts,
+    rewrite,
+    shape,
+    with_literals,
+    zipped,
+)
+from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
+from ..identifiers import local, singular, unique
+from .firsts import with_firsts
+from .literals import INDICES, literals, names
+from .number_literals import as_fraction
+from .row_steps import (
+    ALTERNATING,
+    ITEM,
+    LABEL,
+    LEAST,
+    Over,
+    Step,
+    Times,
+    constant,
+    exact,
+    exponent,
+    moved_items,
+    parted,
+    progressions,
+    quotient,
+)
+from .traced import with_traced_numbers
+
+COUNTED = 5
+"""The number of values in equal steps from which they are written as a formula rather than listed."""
+POWERS = 4
+"""The number of powers from which they are."""
+
+
+def as_comprehensions(items: list[Code]) -> list[Code]:
+    """The same members, with runs that follow a pattern as `GeneratorStar`."""
+    items = with_firsts(items)
+    if len(items) < LEAST:
+        return items
+    written: dict[int, Code] = {}
+    keyed: list[tuple[object, Code]] = []
+    for item in items:
+        known = isinstance(item, (RepeatStar, GeneratorStar, Lit))
+        made = item if known else with_traced_numbers(item)
+        written[id(made)] = item
+        keyed.append((None if known else shape(made), made))
+    result: list[Code] = []
+    for key, group in groupby(keyed, key=lambda pair: pair[0]):
+        run = [item for _, item in group]
+        result += run if key is None or len(run) < LEAST else _written(run)
+    return [written.get(id(item), item) for item in result]
+
+
+def _repeats(run: list[Code]) -> bool:
+    """Whether the members are layers, of which all but the first are equal."""
+    return isinstance(run[0], CallCode) and all(item == run[1] for item in run[2:])
+
+
+def _written(run: list[Code]) -> list[Code]:
+    """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
+    items = _items(run)
+    if items is not None:
+        return [items]
+    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([literals(item) for item in run])]
+    if len(found) == 1 and found[0].is_clearer():
+        return [found[0].code()]
+    if (nested := _nested([_items(part.members) for part in found])) is not None:
+        return [nested]
+    if _repeats(run):
+        return run if len(run) <= LEAST else [run[0], RepeatStar(run[1], Lit(len(run) - 1))]
+    listed = _listed(run)
+    if listed is not None:
+        return [listed]
+    return [code for part in found for code in ([part.code()] if part.is_clearer() else part.members)]
+
+
+def _items(run: list[Code]) -> Code | None:
+    """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
+    found = [{p for p in parts(item) if isinstance(p, ItemCode)} for item in run]
+    if not all(len(own) == 1 for own in found):
+        return None
+    of = [next(iter(own)) for own in found]
+    if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
+        return None
+    taken = names(TupleCode(tuple(run)))
+    name = singular(of[0].target.name)
+    variable = NameCode(unique(name if name not in taken else "value", taken))
+    written = {rewrite(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
+    return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
+
+
+def _nested(rows: list[Code | None]) -> Code | None:
+    """Comprehensions over one tuple, again and again, as one in another."""
+    stars = [row for row in rows if isinstance(row, GeneratorStar)]
+    if len(rows) < LEAST or len(stars) < len(rows) or len({(s.variable, s.iterable, shape(s.item)) for s in stars}) > 1:
+        return None
+    match _written([s.item for s in stars]):
+        case [GeneratorStar(item, variable, iterable)] if not isinstance(item, GeneratorStar):
+            return GeneratorStar(GeneratorStar(item, stars[0].variable, stars[0].iterable), variable, iterable)
+    return None
+
+
+# --- equal steps -----------------------------------------------------------------------------------------------------------
+
+
+class _Progression:
+    """Members of which each follows from the one before by the same steps."""
+
+    def __init__(self, members: list[Code], steps: tuple[Step, ...]) -> None:
+        self.members, self.steps = members, steps
+
+    def is_clearer(self) -> bool:
+        """Whether formulas read better than a list."""
+        count, moved = len(self.members), [s for s in self.steps if s not in (None, ALTERNATING)]
+        if count < LEAST:
+            return False
+        least = POWERS if any(isinstance(s, Times) for s in moved) else LEAST if self._is_share() else COUNTED
+        return any(moved) and (any(isinstance(s, (str, Fraction, Over)) for s in moved) or count >= least)
+
+    def _is_share(self) -> bool:
+        """Whether what moves is a number in a probability, or an index, for which a list of values has no name."""
+        inside = {id(lit) for p in parts(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in literals(p)}
+        return all(s is None or id(lit) in inside for lit, s in zip(literals(self.members[0]), self.steps, strict=True))
+
+    def code(self) -> Code:
+        first, second = (literals(m) for m in self.members[:2])
+        taken = names(self.members[0])
+        self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
+        self.base = self._base(first, second)
+        formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
+        item = with_literals(self.members[0], formulas)
+        bounds = (self.base, self.base + len(self.members)) if self.base else (len(self.members),)
+        return GeneratorStar(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
+
+    def _base(self, first: list[Lit], second: list[Lit]) -> int:
+        """Where the index starts: where the labels do, or else the multiples of a fraction, if all numbers are then multiples of it."""
+        moved = [(exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
+        numbers = [(n, s) for n, s in moved if n is not None]
+        labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
+        powers = [(cast("int", a.value), s.factor) for a, s in zip(first, self.steps, strict=True) if isinstance(s, Times)]
+        starts = {parted(a, b)[1] for a, b in labels} or {exponent(n, factor) for n, factor in powers}
+        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)} or {int(constant(n)) for n, s in numbers if s == 1}
+        start = starts.pop() if len(starts) == 1 else 0
+        return start if start >= 0 and all(constant(n) == start * s for n, s in numbers) else 0
+
+    def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
+        if step is None:
+            return one
+        if step == ALTERNATING:
+            even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
+            return IfElse(even, other, one) if self.base % 2 else IfElse(even, one, other)
+        if isinstance(step, Times):
+            return Infix("**", Lit(step.factor), self._plus(exponent(cast("int", one.value), step.factor) - self.base))
+        if isinstance(step, Over):
+            top, divisor = quotient(cast("TracedInt", one.value).origin)
+            assert isinstance(top, SymDim)
+            power = Infix("**", Lit(step.factor), self._plus(exponent(divisor, step.factor) - self.base))
+            return Infix("//", Lit(TracedInt(0, top)), power)
+        if step == ITEM:
+            made = moved_items(cast("TracedInt", one.value).origin, lambda index: _plus_text(self.index.text, index - self.base))
+            assert isinstance(made, SymDim)
+            return Lit(TracedInt(0, made))
+        if isinstance(step, str):
+            before, number, after = parted(cast("str", one.value), cast("str", other.value))
+            return Formatted(before, self._plus(number - self.base), after)
+        start = cast("int | Fraction", exact(one)) - step * self.base
+        if step == 1 and isinstance(start, int):
+            return self._plus(start)
+        if start == 0 and step > 0:
+            return self._times(step)
+        first: Code = Lit(start) if isinstance(start, int) else Probability(float(start))
+        return Infix("+", first, self._times(step)) if step > 0 else Infix("-", first, self._times(-step))
+
+    def _times(self, step: int | Fraction) -> Code:
+        """A multiple of the index."""
+        numerator, denominator = (step, 1) if isinstance(step, int) else as_fraction(float(step)) or (float(step), 1)
+        number = numerator if is_integer(numerator) else int(numerator) if numerator == int(numerator) else float(numerator)
+        product = self.index if number == 1 else Infix("*", Lit(number), self.index)
+        return product if denominator == 1 else Infix("/", product, Lit(denominator))
+
+    def _plus(self, number: int) -> Code:
+        """The index plus a number."""
+        return Infix("+" if number > 0 else "-", self.index, Lit(number if number > 0 else -number)) if number else self.index
+
+
+def _plus_text(index: str, offset: int) -> str:
+    """An index plus a number."""
+    return f"{index} {'+' if offset > 0 else '-'} {abs(offset)}" if offset else index
+
+
+# --- one value each --------------------------------------------------------------------------------------------------------
+
+
+def _listed(run: list[Code]) -> Code | None:
+    """Members that differ in one literal, whatever its values are; those that come again and again are written once."""
+    differences = Differences(set[str]().union(*map(names, run)))
+    item = differences.merge(run)
+    if len(differences.found) != 1:
+        return None
+    ((name, values),) = differences.found.items()
+    kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in literals(run[0])) else Lit
+    period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
+    if LEAST <= period < len(values):
+        match _written(run[:period]):
+            case [GeneratorStar(counted, index, CallCode() as numbers)]:
+                again = CallCode("range", (Lit(len(values) // period),))
+                return GeneratorStar(GeneratorStar(counted, index, numbers), "_", again)
+    once = TupleCode(tuple(kind(cast("Literal", v.value)) for v in values[:period]))
+    return GeneratorStar(item, name, once if period == len(values) else Infix("*", once, Lit(len(values) // period)))
+
+
+class Differences:
+    """The literals in which members differ."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
+        self.found: dict[str, tuple[StrictLiteral, ...]] = {}
+
+    def merge(self, codes: list[Code], keyword: KeywordCode | None = None) -> Code:
+        first = codes[0]
+        if all(c is first for c in codes):
+            return first
+        if not isinstance(first, Lit):
+            return zipped(codes, self.merge)
+        values = tuple(StrictLiteral(c.value) for c in cast("list[Lit]", codes))
+        if len(set(values)) == 1:
+            return first
+        hint = first.hint or (keyword.name if keyword is not None else "")
+        name = next((n for n, v in self.found.items() if v == values), None) or self._name(local(hint or "value"))
+        self.found[name] = values
+        return NameCode(name)
+
+    def _name(self, name: str) -> str:
+        """The name, its last word (`features` for `in_features`), or what always is a name."""
+        free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
+        return unique(free, self.taken | self.found.keys())

@@ -1,0 +1,170 @@
+"""The statements at the end of a constructor that draw parameters in another way than PyTorch's modules do.
+
+In: what a constructor makes. Out: the code without its initialisers, and the lines that apply these. Always: a module in a list or sequence
+is found there by its position, whatever the number of the members before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from ..python.code.class_tree import (
+    ChoiceItems,
+    DictCode,
+    FrozenCode,
+    InitialisedCode,
+    ListCode,
+    NameCode,
+    NewModule,
+    OptionalCode,
+    RepeatStar,
+    parts,
+    rewrite,
+)
+from ..python.code.classes import ModuleRule
+from ..python.code.python_expressions import CallCode, Code, LetCode, Lit, MembersCall, Method, Prefix, TupleCode
+from ..python.identifiers import unique
+from ..python.printing.line_layout import STEP, Doc, statement
+from ..python.printing.python_printer import doc, literal, text
+from ..python.printing.repeats import unrolled
+from .torch_framework import TORCH
+
+
+def bare(code: Code) -> Code:
+    """The code without initialisers, and with what freezes parameters in PyTorch's words."""
+
+    def change(part: Code) -> Code | None:
+        match part:
+            case InitialisedCode(module):
+                return bare(module)
+            case FrozenCode(module):
+                return Method(bare(module), "requires_grad_", (Lit(False),))
+        return None
+
+    return rewrite(code, change)
+
+
+class Drawing:
+    """The lines that draw the parameters of modules. `taken`: names that its variables must not have."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+
+    def lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
+        """Those for the module that `code` makes and that is accessed by `module`."""
+        match code:
+            case InitialisedCode(inner, calls):
+                made = [line for c in calls for line in statement("", _applied(c, module), indent)]
+                return made + self.lines(inner, module, indent)
+            case FrozenCode(inner):
+                return self.lines(inner, module, indent)
+            case LetCode(result=result):
+                return self.lines(result, module, indent)
+            case OptionalCode(test, then):
+                inside = self.lines(then, module, indent + 1)
+                return [f"{STEP * indent}if {text(test)}:", *inside] if inside else []
+            case CallCode(str(), (CallCode("OrderedDict", (ListCode(pairs),)),)):
+                return self._named(pairs, module, indent)
+            case CallCode(str(), (DictCode(items),)):
+                return [line for key, item in items for line in self.lines(item, f"{module}[{literal(key)}]", indent)]
+            case MembersCall(_, items) if any(isinstance(item, ChoiceItems) for item in items):
+                return []  # drawn where the list of members is made
+            case CallCode(str(), (ListCode(items),)) | MembersCall(_, items):
+                return self._numbered(unrolled(items), module, indent)
+        return []
+
+    def _named(self, pairs: tuple[Code, ...], module: str, indent: int) -> list[str]:
+        """The members of a sequence with keys."""
+        lines: list[str] = []
+        for pair in pairs:
+            assert isinstance(pair, TupleCode)
+            key, item = pair.items
+            assert isinstance(key, Lit)
+            member = f"{module}.{key.value}" if TORCH.plain(str(key.value)) else f"{module}.get_submodule({literal(key.value)})"
+            lines += self.lines(item, member, indent)
+        return lines
+
+    def last(self, items: list[Code], module: str, indent: int) -> list[str]:
+        """Those for the last members of a list of unknown length."""
+        if isinstance(items[0], RepeatStar):
+            return self._each(items[0].item, f"{module}[{text(Prefix('-', items[0].count))}:]", indent)
+        return [line for at, item in enumerate(items) for line in self.lines(item, f"{module}[{at - len(items)}]", indent)]
+
+    def runs(self, items: list[Code]) -> list[list[Code]]:
+        """The members in pieces that `last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
+        if not any(isinstance(part, InitialisedCode) for item in items for part in parts(item)):
+            return [items]
+        found: list[list[Code]] = []
+        for alone, group in groupby(unrolled(items), key=lambda item: isinstance(item, RepeatStar)):
+            several = list(group)
+            found += [[item] for item in several] if alone else [several]
+        return found
+
+    def _each(self, item: Code, members: str, indent: int) -> list[str]:
+        """Those for each of several members that are made alike."""
+        variable = unique("layer", self.taken)
+        self.taken.add(variable)
+        inside = self.lines(item, variable, indent + 1)
+        self.taken.remove(variable)
+        return [f"{STEP * indent}for {variable} in {members}:", *inside] if inside else []
+
+    def _numbered(self, items: list[Code], module: str, indent: int) -> list[str]:
+        """The members of a sequence or list; of repeated ones, each in turn."""
+        lines: list[str] = []
+        counts: list[str] = []
+        position = 0
+        for item in items:
+            if not isinstance(item, RepeatStar):
+                lines += self.lines(item, f"{module}[{_sum(counts, position)}]", indent)
+                position += 1
+                continue
+            start = _sum(counts, position)
+            match item.count:
+                case Lit(int() as count):
+                    position += count
+                case other:
+                    counts.append(text(other))
+            end = "" if item is items[-1] else _sum(counts, position)
+            members = module if start == "0" and not end else f"{module}[{start if start != '0' else ''}:{end}]"
+            lines += self._each(item.item, members, indent)
+        return lines
+
+
+def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str]) -> list[str]:
+    """The loop over all modules that applies rules to those of their classes."""
+    if not rules:
+        return []
+    variable = unique("module", taken)
+    alike: dict[tuple[Code, ...], list[list[ModuleRule]]] = {}
+    first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
+    ordered = sorted(rules, key=lambda rule: first[rule.function])
+    for own in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
+        alike.setdefault(tuple(rule.statement for rule in own), []).append(own)
+    lines = [f"{STEP * 2}for {variable} in self.modules():"]
+    for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
+        functions = [own[0].function for own in several]
+        classes = functions[0] if len(functions) == 1 else f"({', '.join(functions)})"
+        body = [line for same in zip(*several, strict=True) for line in _ruled(_weakest(same), variable)]
+        lines += [f"{STEP * 3}{word} isinstance({variable}, {classes}):", *body]
+    return lines
+
+
+def _weakest(rules: tuple[ModuleRule, ...]) -> ModuleRule:
+    """Of rules with the same statement, the one that asks whether the parameter is there, if some class has it only at times."""
+    return next((rule for rule in rules if rule.needed is not None), rules[0])
+
+
+def _ruled(rule: ModuleRule, variable: str) -> list[str]:
+    if rule.needed is None:
+        return statement("", _applied(rule.statement, variable), 4)
+    test = f"{STEP * 4}if {_applied(rule.needed, variable).flat()} is not None:"
+    return [test, *statement("", _applied(rule.statement, variable), 5)]
+
+
+def _applied(code: Code, module: str) -> Doc:
+    return doc(rewrite(code, lambda part: NameCode(module) if isinstance(part, NewModule) else None))
+
+
+def _sum(counts: list[str], position: int) -> str:
+    return " + ".join([*counts, str(position)] if position or not counts else counts)

@@ -1,0 +1,92 @@
+"""Source text as a live module.
+
+In: the text that `source` made. Out: an instance of one of its classes, from executing exactly that text. Always: tracebacks show the
+text's lines; an instance that is pickled, or saved by `torch.save`, takes the text along, so that another process can load it.
+
+Unpickling executes that text, as a pickle may execute anything: only load what you trust. `torch.load` refuses it, like every
+other whole module, unless it is called with `weights_only=False`.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import linecache
+import sys
+from hashlib import sha256
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from netc.dsl.record import Record
+
+from ....analysis.input_shapes import SizeChecks, size_checks
+from ....ir.graph import Program
+from ....ir.ports import Port, inputs_of
+from .input_checks import explain_inputs
+
+
+class Emitted(Record):
+    """A text, and what tracebacks call it: `<netc mlp.py>`. Its class `main` is the class of the model, which takes `inputs`, of sizes that
+    pass the `checks`."""
+
+    text: str
+    name: str
+    main: str
+    inputs: tuple[Port, ...] = ()
+    checks: SizeChecks | None = None
+
+    def digest(self) -> str:
+        """A digest that is equal for texts that behave the same."""
+        return sha256(f"{self.text}{self.inputs}{self.checks}".encode()).hexdigest()
+
+
+def live(text: str, class_name: str, name: str = "", program: Program | None = None) -> nn.Module:
+    """An instance of the class, which refuses inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
+    inputs, checks = (inputs_of(program), size_checks(program)) if program is not None else ((), None)
+    module: nn.Module = getattr(load(Emitted(text, name or class_name.lower(), class_name, inputs, checks)), class_name)()
+    return module
+
+
+def load(emitted: Emitted) -> ModuleType:
+    """The text as an imported module. The same text is the same module."""
+    text = emitted.text
+    title = f"netc_live_{emitted.digest()[:16]}"
+    if title in sys.modules:
+        return sys.modules[title]
+    filename = _filename(emitted.name, text)
+    module = ModuleType(title)
+    module.__file__ = filename
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    sys.modules[title] = module
+    try:
+        exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)
+    except BaseException:
+        del sys.modules[title]
+        raise
+    for cls in vars(module).values():
+        if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == title:
+            copyreg.pickle(cls, lambda instance: _reduced(instance, emitted))
+    explain_inputs(getattr(module, emitted.main), emitted.inputs, emitted.checks)
+    return module
+
+
+def _reduced(instance: nn.Module, emitted: Emitted) -> tuple[Any, ...]:
+    """What pickle stores of an instance. Several instances share one text, which is stored once."""
+    return blank, (emitted, type(instance).__name__), vars(instance)
+
+
+def blank(emitted: Emitted, class_name: str) -> nn.Module:
+    """An instance of a class of the text, without its state: what pickle starts from."""
+    cls: type[nn.Module] = getattr(load(emitted), class_name)
+    return cls.__new__(cls)
+
+
+def _filename(name: str, text: str) -> str:
+    """A name under which no other text is known."""
+    wanted, count = f"<netc {name}.py>", 1
+    lines = text.splitlines(keepends=True)
+    while wanted in linecache.cache and linecache.getlines(wanted) != lines:
+        count += 1
+        wanted = f"<netc {name}-{count}.py>"
+    return wanted

@@ -1,0 +1,77 @@
+"""Where the element type of the model is read off.
+
+In: a graph, and which of its tensors are fixed. Out: a tensor of the model, or a parameter. Always: what every use of the class has; the
+work for all questions about a graph is linear in its nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from netc.dsl.record import Record
+
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.graph_values import Value
+from ....ir.types import FLOAT32
+from .float32_tensors import ElementTypes, Need, floats, is_float
+
+
+class Source(Record):
+    """Has the type of the model: the tensor `like`, or else the `parameter` of the stage at `path`."""
+
+    like: Value | None
+    path: str = ""
+    parameter: str = ""
+
+
+class Sources:
+    def __init__(self, order: Iterable[Graph]) -> None:
+        """`order`: called graphs first."""
+        self.parametric: dict[int, Node] = {}
+        """By the id of a graph, its first node with parameters."""
+        self.layers: dict[int, OpNode] = {}
+        """The first of its own, not in a graph that it calls."""
+        self.taken: dict[int, set[int]] = {}
+        """The ids of what its nodes with parameters take."""
+        for graph in order:
+            nodes = [node for node in graph.nodes if self._has_parameters(node)]
+            own = [node for node in nodes if isinstance(node, OpNode)]
+            self.parametric.update({id(graph): nodes[0]} if nodes else {})
+            self.layers.update({id(graph): own[0]} if own else {})
+            self.taken[id(graph)] = {id(v) for node in nodes for v in node.inputs}
+
+    def find(self, graph: Graph, types: ElementTypes, need: Need | None = None) -> Source | None:
+        """A tensor that is given and that a layer takes, a parameter, any tensor that is given, or one that `need` meets."""
+        given = [v for v in graph.inputs if is_float(v) and id(v) not in types.fixed]
+        first = next((v for v in given if id(v) in self.taken[id(graph)]), None)
+        if first is not None:
+            return Source(first)
+        layer = need.node if need is not None and parameter(need.node) is not None else self.layers.get(id(graph))
+        if layer is not None:
+            return self._inside(layer)
+        met = [v for v in floats(need.node) if id(v) not in types.fixed] if need is not None else []
+        if given or met:
+            return Source((*given, *met)[0])
+        called = need.node if need is not None and self._has_parameters(need.node) else self.parametric.get(id(graph))
+        return None if called is None else self._inside(called)
+
+    def _has_parameters(self, node: Node) -> bool:
+        return id(node.graph) in self.parametric if isinstance(node, CallNode) else parameter(node) is not None
+
+    def _inside(self, node: Node) -> Source:
+        """The first parameter of a stage."""
+        path = [_label(node)]
+        while isinstance(node, CallNode):
+            node = self.parametric[id(node.graph)]
+            path.append(_label(node))
+        return Source(None, ".".join(path), parameter(node) or "")
+
+
+def parameter(node: Node) -> str | None:
+    """The name of a parameter, or of a buffer of the state dict, that has the type of the model."""
+    specs = node.specs if isinstance(node, OpNode) else ()
+    return next((spec.name for spec in specs if spec.dtype == FLOAT32 and spec.persistent), None)
+
+
+def _label(node: Node) -> str:
+    return node.label if node.shared is None else node.shared.label

@@ -1,0 +1,118 @@
+"""Which tensors have the element type of the model, and which are in float32 whatever that is.
+
+In: the graphs of a program. Out: by value, whether it is *fixed*: float32 in the spec, and still float32 where the model was converted by
+`.to(torch.bfloat16)`. Always: the inputs of the model, its parameters and buffers, and what is computed from any of them, have the type of
+the model; what is made of integers, of booleans or of sizes alone is fixed, until it meets a tensor of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netc.dsl.record import Record
+
+from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.graph_values import Value
+from ....ir.types import FLOAT32
+from ....ops.constants import TableOperator
+from ....ops.parameter_of import ParameterOf
+
+
+class Decisions:
+    """What was decided about some of the nodes and inputs: ids of nodes that take the type of the model, of tables that keep theirs, and
+    the inputs of graphs, by id and number, that their callers convert."""
+
+    def __init__(self) -> None:
+        self.following: set[int] = set()
+        self.exact: set[int] = set()
+        self.converted: set[tuple[int, int]] = set()
+
+    def size(self) -> int:
+        return len(self.following) + len(self.exact) + len(self.converted)
+
+
+class Need(Record):
+    """A fixed tensor that a node takes where it needs one of the type of the model."""
+
+    graph: Graph
+    node: Node
+    value: Value
+
+
+class ElementTypes:
+    """The fixed values, by their ids."""
+
+    def __init__(self, order: Sequence[Graph], decisions: Decisions) -> None:
+        self.order, self.decisions = order, decisions
+        self.fixed: set[int] = set()
+        before = -1
+        while len(self.fixed) > before:
+            before = len(self.fixed)
+            for graph in reversed(order):
+                for node in graph.nodes:
+                    self._look(node)
+
+    def _look(self, node: Node) -> None:
+        if isinstance(node, OpNode):
+            if self._is_fixed(node):
+                self.fixed.update(id(v) for v in node.outputs if is_float(v))
+            return
+        given = zip(node.inputs, node.graph.inputs, strict=True)
+        self.fixed.update(id(inner) for i, (outer, inner) in enumerate(given) if id(outer) in self.fixed and self._enters(node, i))
+        self.fixed.update(id(outer) for outer, inner in zip(node.outputs, node.graph.outputs, strict=True) if id(inner) in self.fixed)
+
+    def _enters(self, node: CallNode, index: int) -> bool:
+        if node.scan is not None and index < node.scan.states:
+            return False  # after the first step, a state is what the step makes of it
+        return (id(node.graph), index) not in self.decisions.converted
+
+    def _is_fixed(self, node: OpNode) -> bool:
+        if id(node) in self.decisions.following or any(spec.dtype == FLOAT32 for spec in node.specs):
+            return id(node) in self.decisions.exact
+        return not isinstance(node.op, ParameterOf) and all(id(v) in self.fixed for v in floats(node))
+
+    def needs(self) -> Iterator[Need]:
+        """The fixed tensors that meet others."""
+        for graph in self.order:
+            for node in graph.nodes:
+                yield from (Need(graph, node, v) for v in self._needed(node))
+
+    def _needed(self, node: Node) -> list[Value]:
+        if isinstance(node, CallNode):
+            return [v for i, v in enumerate(node.inputs) if id(v) in self.fixed and not self._enters(node, i)]
+        found = [v for v in floats(node) if id(v) in self.fixed]
+        return found if found and any(is_float(v) and id(v) not in self.fixed for v in node.outputs) else []
+
+    def precise(self) -> Iterator[OpNode]:
+        """Tables that meet a fixed tensor before any of the model: what is computed of both would lose its precision with them."""
+        for graph in self.order:
+            made: dict[int, set[OpNode]] = {}
+            for node in graph.nodes:
+                if not isinstance(node, OpNode):
+                    continue
+                if _is_table(node):
+                    made[id(node.outputs[0])] = {node}
+                    continue
+                taken = floats(node)
+                of_model = [v for v in taken if id(v) not in self.fixed]
+                if not of_model or any(id(v) not in made for v in of_model) or node.specs:
+                    continue
+                tables = set().union(*(made[id(v)] for v in of_model))
+                if len(of_model) == len(taken):
+                    made.update((id(v), tables) for v in node.outputs)
+                else:
+                    yield from tables
+
+
+def floats(node: Node) -> list[Value]:
+    """The inputs that are float32 in the spec."""
+    return [v for v in node.inputs if is_float(v)]
+
+
+def is_float(value: Value) -> bool:
+    return value.type.dtype == FLOAT32
+
+
+def _is_table(node: OpNode) -> bool:
+    """Whether it is a buffer that no state dict has."""
+    return isinstance(node.op, TableOperator) and is_float(node.outputs[0]) and any(not spec.persistent for spec in node.specs)

@@ -1,0 +1,199 @@
+"""The emitted module works in any floating-point type that PyTorch converts it to: what is float32 by itself, as the cast of an integer, is
+converted to the type of the model where it meets its tensors.
+
+In: the graphs of a program. Out: the same with conversions. Always: in float32 nothing changes; a number keeps the precision of float32
+until it meets a tensor of the model; booleans, which are exact in every type, are converted at once; linear in the number of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from netc.dsl.source import Span
+
+from ....ir.graph import Graph, Node, OpNode
+from ....ir.graph_values import Value
+from ....ir.replacing import replace_inputs, substitute
+from ....ir.types import BOOL, INT64
+from ....ops.constants import TableOperator
+from ....ops.indexing import OneHot
+from ....ops.shape import Cast, Layout
+from ...python.classes.shared_modules import Sharing
+from ...python.identifiers import unique
+from .element_type_sources import Sources
+from .float32_tensors import Decisions, ElementTypes, Need, floats, is_float
+from .graph_labels import labels
+from .lowered_operators import ConvertedTable, ExactTable, ToModelType
+
+
+def convert(order: list[Graph]) -> None:
+    """Converts what no tensor of the model is part of, if there is such a thing."""
+    if any(_makes_floats(node) for graph in order for node in graph.nodes):
+        decisions = Decisions()
+        for graph in (g for several in Sharing(order).united(order) for g in several):  # what is one module converts the same
+            decisions.converted.update((id(graph), i) for i in range(len(graph.inputs)))
+        sources = Sources(order)
+        types = _decided(order, decisions, sources)
+        needs: dict[int, list[Need]] = {}
+        for need in types.needs():
+            if sources.find(need.graph, types, need) is not None:
+                needs.setdefault(id(need.graph), []).append(need)
+        for graph in order:
+            _Writer(graph, sources, types).write(needs.get(id(graph), []))
+
+
+def _decided(order: list[Graph], decisions: Decisions, sources: Sources) -> ElementTypes:
+    """The types when all that can be converted where it comes from is."""
+    flows = {id(graph): _Flow(graph) for graph in order}
+    types = ElementTypes(order, decisions)
+    before = -1
+    while decisions.size() > before:
+        before = decisions.size()
+        decisions.exact.update(id(node) for node in types.precise())
+        types = ElementTypes(order, decisions)
+        needs: dict[int, list[Need]] = {}
+        for need in types.needs():
+            needs.setdefault(id(need.graph), []).append(need)
+        for found in needs.values():
+            flow = flows[id(found[0].graph)]
+            convertible = sources.find(flow.graph, types) is not None
+            flow.decide(found, decisions, convertible)
+        types = ElementTypes(order, decisions)
+    return types
+
+
+class _Flow:
+    """Who makes and who takes the tensors of a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.makers = {id(v): node for node in graph.nodes for v in node.outputs}
+        self.takers: dict[int, list[Node]] = {}
+        for node in graph.nodes:
+            for v in node.inputs:
+                self.takers.setdefault(id(v), []).append(node)
+        self.results = {id(v) for v in (*graph.outputs, *(graph.training_outputs or ()))}
+
+    def decide(self, needs: Iterable[Need], decisions: Decisions, convertible: bool) -> None:
+        """Converts where the tensors, or what they are made of, come from, if nothing is lost by that. `convertible`: the graph itself has
+        something of the type of the model."""
+        needed = {(id(need.node), id(need.value)) for need in needs}
+        numbers = {id(v): i for i, v in enumerate(self.graph.inputs)}
+        for value in {id(need.value): need.value for need in needs}.values():
+            found = self._origins(value, needed)
+            nodes = [node for node, _ in found if node is not None]
+            if convertible or not nodes:
+                decisions.following.update(id(node) for node in nodes)
+                decisions.converted.update((id(self.graph), numbers[id(v)]) for node, v in found if node is None)
+
+    def _origins(self, value: Value, needed: set[tuple[int, int]]) -> list[tuple[Node | None, Value]]:
+        """Where a tensor comes from: nodes, or None for an input of the graph; nothing if it is not to be converted there."""
+        found: list[tuple[Node | None, Value]] = []
+        stack = [(value, True)]
+        seen: set[tuple[int, bool]] = set()
+        while stack:
+            value, moved = stack.pop()
+            if (id(value), moved) in seen:
+                continue
+            seen.add((id(value), moved))
+            node = self.makers.get(id(value))
+            if isinstance(node, OpNode) and floats(node):
+                stack += ((v, moved and isinstance(node.op, Layout)) for v in floats(node))
+            elif (node is not None and _is_exact(node)) or (moved and _is_start(node) and self._is_needed(value, needed)):
+                found.append((node, value))
+            else:
+                return []
+        return found
+
+    def _is_needed(self, value: Value, needed: set[tuple[int, int]]) -> bool:
+        """Whether all that is done with a tensor needs it in the type of the model, if perhaps in another layout."""
+        stack = [value]
+        while stack:
+            value = stack.pop()
+            if id(value) in self.results:
+                return False
+            for node in self.takers.get(id(value), ()):
+                if (id(node), id(value)) in needed:
+                    continue
+                if not isinstance(node, OpNode) or not isinstance(node.op, Layout):
+                    return False
+                stack += node.outputs
+        return True
+
+
+class _Writer:
+    """Changes one graph as it was decided."""
+
+    def __init__(self, graph: Graph, sources: Sources, types: ElementTypes) -> None:
+        self.graph, self.sources, self.types, self.decisions = graph, sources, types, types.decisions
+        self.labels = labels(graph)
+        self.exact: dict[int, Value] = {}
+        """By the ids of the tables, the tensors of the same names that keep their precision."""
+
+    def write(self, needs: list[Need]) -> None:
+        nodes: list[Node] = []
+        converted: dict[int, Value] = {}
+        needed: dict[int, list[Need]] = {}
+        for need in needs:
+            needed.setdefault(id(need.node), []).append(need)
+        for node in self.graph.nodes:
+            wanted = needed.get(id(node), [])
+            for need in wanted:
+                if id(need.value) not in converted:
+                    made = converted[id(need.value)] = Value(need.value.type, need.value.span)
+                    nodes.append(self._conversion((need.value,), made, node.span, need))
+            instead = {id(need.value): converted[id(need.value)] for need in wanted}
+            replace_inputs(node, instead)
+            nodes += self._rewritten(node) if isinstance(node, OpNode) else [node]
+        self.graph.nodes = nodes
+        substitute(self.graph, self.exact)
+
+    def _conversion(self, inputs: tuple[Value, ...], result: Value, at: Span, need: Need | None = None) -> OpNode:
+        source = self.sources.find(self.graph, self.types, need)
+        assert source is not None
+        like = () if source.like is None else (source.like,)
+        converted = ToModelType(path=source.path, parameter=source.parameter)
+        label = unique(converted.name, self.labels)
+        self.labels.add(label)
+        return OpNode(converted, (*inputs, *like), (result,), label, at, ())
+
+    def _rewritten(self, node: OpNode) -> list[Node]:
+        if id(node) in self.decisions.exact:
+            table = node.outputs[0]
+            made = self.exact[id(table)] = Value(table.type, table.span, table.name)
+            return [OpNode(ExactTable(**node.op.args), (), (made,), node.label, node.span, ())]
+        if id(node) not in self.decisions.following:
+            return [node]
+        if isinstance(node.op, TableOperator):
+            conversion = self._conversion((), node.outputs[0], node.span)
+            converted = ConvertedTable(**node.op.args, **conversion.op.args)
+            return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
+        if isinstance(node.op, OneHot):
+            whole = Value(node.outputs[0].type.with_dtype(INT64), node.span)
+            ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (whole,), node.label, node.span, ())
+            return [ones, self._conversion((whole,), node.outputs[0], node.span)]
+        return [self._conversion(node.inputs, node.outputs[0], node.span)]
+
+
+def _makes_floats(node: Node) -> bool:
+    """Whether it makes float32 of something else."""
+    return isinstance(node, OpNode) and not node.specs and any(is_float(v) for v in node.outputs) and not floats(node)
+
+
+def _is_origin(node: Node) -> bool:
+    """Whether it may make the type of the model instead."""
+    if not isinstance(node, OpNode) or not _makes_floats(node):
+        return False
+    return isinstance(node.op, (OneHot, TableOperator)) or (isinstance(node.op, Cast) and not node.inputs[0].type.dtype.is_float)
+
+
+def _is_start(node: Node | None) -> bool:
+    """Whether a conversion may be there: at an origin, or at an input of the graph, which its callers then convert."""
+    return node is None or _is_origin(node)
+
+
+def _is_exact(node: Node) -> bool:
+    """Whether it makes float32 of booleans or indices: zeros and ones, which are exact in every type."""
+    if not isinstance(node, OpNode) or not _is_origin(node):
+        return False
+    return isinstance(node.op, OneHot) or (isinstance(node.op, Cast) and node.inputs[0].type.dtype == BOOL)

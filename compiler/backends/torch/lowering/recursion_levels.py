@@ -1,0 +1,80 @@
+"""The levels of a block that is within itself call their symbols alike, so that they can be one class.
+
+In: copies of graphs. Out: the same graphs; the symbols of a block that calls itself, and of the graphs in it, have one name at all levels.
+Always: a symbol means the same as before, in the graphs that have it and in those that call them. Blocks stay as they are that use numbers
+of another level other than through parameters and sizes (by a stage that they pass on), or that take shared stages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ....ir.graph import CallNode, Graph
+from ....ir.substitute_symbols import Places, substitute_symbols, symbolic_numbers
+from ....ir.traced_floats import named
+from ....ir.traced_ints import names_in
+from ....ir.walk import around
+from ...python.classes.shared_modules import family
+
+_OWNER = re.compile(r"[^.\[]*")
+"""The beginning of a symbol, which its graph gives it."""
+
+
+def name_alike(order: list[Graph]) -> None:
+    """`order`: all graphs, called ones before their callers."""
+    blocks = {family(g) for g in order if any(family(c) == family(g) for c in _called(g))}
+    levels: dict[object, dict[int, list[Graph]]] = {}
+    for graph in order if blocks else ():
+        block = around(graph)
+        if family(block) in blocks:
+            levels.setdefault(family(block), {}).setdefault(id(block), []).append(graph)
+    for several in levels.values():
+        _name(order, list(several.values()))
+
+
+def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
+    """The levels of one block, each with the graphs in it."""
+    owners: dict[object, str] = {}
+    places: list[dict[str, Any]] = []
+    for graphs in levels:
+        places.append({})
+        for graph in graphs:
+            for name, origin in graph.origins.items():
+                owner = _OWNER.match(name).group()  # type: ignore[union-attr]
+                known = owners.setdefault(family(graph), owner) + name[len(owner) :]
+                places[-1][name] = named(origin.value, known)
+    if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
+        return
+    renamed = {id(graph): own for graphs, own in zip(levels, places, strict=True) for graph in graphs}
+    for graph in order:
+        _rename_calls(graph, renamed)
+    for graphs, own in zip(levels, places, strict=True):
+        for graph in graphs:
+            _rename(graph, own)
+
+
+def _is_mixed(graph: Graph, own: Places, places: Iterable[Places]) -> bool:
+    """Whether something in it keeps the graph as it is."""
+    if graph.modules or graph.declares:
+        return True
+    others = {name for place in places for name in place} - own.keys()
+    return any(names_in(value) & others for value in symbolic_numbers(graph))
+
+
+def _rename_calls(graph: Graph, renamed: Mapping[int, Places]) -> None:
+    for node in graph.nodes:
+        if isinstance(node, CallNode) and id(node.graph) in renamed:
+            names = {old: next(iter(names_in(new))) for old, new in renamed[id(node.graph)].items()}
+            node.arguments = {names.get(name, name): value for name, value in node.arguments.items()}
+
+
+def _rename(graph: Graph, places: Places) -> None:
+    substitute_symbols(graph, places)
+    names = {old: next(iter(names_in(new))) for old, new in places.items()}
+    graph.origins = {names[name]: origin for name, origin in graph.origins.items()}
+
+
+def _called(graph: Graph) -> list[Graph]:
+    return [n.graph for n in graph.nodes if isinstance(n, CallNode)]

@@ -1,0 +1,105 @@
+"""PyTorch as the writer of Python sees it.
+
+Always: torch is not imported, so what follows from the installed version is written here, and compared with that by a test.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from ...ir.types import FLOAT32, DType
+from ..python.code.class_tree import DictCode, ListCode, TrainingFlag
+from ..python.code.framework import Containers, Framework, Pairs, Widths
+from ..python.code.python_expressions import AnyInput, AttributeCode, Code, FrameworkValue, Lit, Method, Subscript, TupleCode, call
+from .library_text import definitions
+
+_OF_MODULES = """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float
+    forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook register_load_state_dict_pre_hook
+    register_module register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+    _apply _backward_hooks _backward_pre_hooks _buffers _call_impl _compiled_call_impl _forward_hooks _forward_hooks_always_called
+    _forward_hooks_with_kwargs _forward_pre_hooks _forward_pre_hooks_with_kwargs _get_backward_hooks _get_backward_pre_hooks _get_name
+    _is_full_backward_hook _load_from_state_dict _load_state_dict_post_hooks _load_state_dict_pre_hooks _maybe_warn_non_full_backward_hook
+    _modules _named_members _non_persistent_buffers_set _parameters _register_load_state_dict_pre_hook _register_state_dict_hook
+    _replicate_for_data_parallel _save_to_state_dict _slow_forward _state_dict_hooks _state_dict_pre_hooks _version _wrapped_call_impl
+"""
+_OF_CONTAINERS = "append clear extend insert items keys pop update values _get_item_by_idx"
+"""The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
+_TAKEN = frozenset((_OF_MODULES + _OF_CONTAINERS).split())
+
+
+def _named(members: Pairs) -> Code:
+    pairs = tuple(TupleCode((Lit(label), code)) for label, code in members)
+    return call("nn.Sequential", call("OrderedDict", ListCode(pairs)))
+
+
+def _keyed(members: Pairs) -> Code:
+    return call("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
+
+
+def _parameters(members: Pairs) -> Code:
+    return call("nn.ParameterDict", DictCode(tuple(members)))
+
+
+def submodule(module: Code, path: str) -> Code:
+    """The module at a path. `get_submodule` finds no module whose label is an attribute that all modules have."""
+    for plain, labels in groupby(path.split("."), lambda label: not label.startswith("__") and label not in _TAKEN):
+        if plain:
+            module = Method(module, "get_submodule", (Lit(".".join(labels)),))
+        else:
+            for label in labels:
+                module = _registered(module, label)
+    return module
+
+
+def _registered(module: Code, label: str) -> Code:
+    return Subscript(AttributeCode(module, "_modules"), (Lit(label),))
+
+
+TORCH = Framework(
+    imported=frozenset(
+        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", *(name for name in definitions() if name.islower())}
+    ),
+    attributes=frozenset(_OF_MODULES.split()),
+    container_attributes=frozenset(_OF_CONTAINERS.split()),
+    definitions=definitions(),
+    method="forward",
+    tensor="Tensor",
+    module="nn.Module",
+    shape="{}.shape",
+    training="self.training",
+    containers=Containers(
+        row="nn.Sequential",
+        named=_named,
+        listed=lambda members: call("nn.ModuleList", ListCode(members)),
+        keyed=_keyed,
+        parameters=_parameters,
+    ),
+    by_path=submodule,
+    by_label=_registered,
+    widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
+    drops=re.compile(r"[Dd]rop"),
+    idle=re.compile(r"DropPath|nn\..*Dropout.*"),
+    identity="nn.Identity",
+    # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
+    unstacked=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
+    stacked=lambda tensors, axis: call("torch.stack", tensors, dim=axis),
+)
+
+TRAINING = TrainingFlag("self.training")
+DEVICE = AttributeCode(AnyInput(), "device")
+"""The device that the tensors are on."""
+
+
+def element_type(dtype: DType) -> FrameworkValue:
+    """`torch.float32`."""
+    return FrameworkValue(f"torch.{dtype.name}", "torch.dtype")
+
+
+def dtype_keyword(dtype: DType, default: DType = FLOAT32) -> tuple[object, object]:
+    """The value of a `dtype=`: left out where it is PyTorch's default."""
+    return (element_type(dtype), element_type(default))

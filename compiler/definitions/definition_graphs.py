@@ -1,0 +1,217 @@
+"""A definition, elaborated for one use of its operator.
+
+In: an operator with its arguments, and the types of its inputs. Out: the graph of a block with these inputs, the operator's parameters
+and its results. Always: the results have the types that the operator's rule gives, or a `WrongDefinition` says which text is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.parser import parse
+from netc.dsl.record import replace
+from netc.dsl.source import SourceFile
+
+from ..dims import Facts
+from ..elaborate import deep_stack
+from ..elaborate.elaboration_session import ElaborationSession
+from ..elaborate.interpreter.block_arguments import BoundParameters
+from ..elaborate.interpreter.elaborator import Elaborator
+from ..elaborate.scopes.compile_time_values import Absent, TensorTuple, tensors
+from ..elaborate.scopes.early_exits import LimitExceeded
+from ..elaborate.scopes.label_scope import LabelAllocator
+from ..elaborate.scopes.scope import GIVEN, GraphFrame, Scope
+from ..errors.plugin_errors import RefusedByPlugin
+from ..errors.problem import STAGE
+from ..ir.graph import Graph, OpNode
+from ..ir.graph_values import Value
+from ..ir.traced_ints import plain
+from ..ir.types import FLOAT32, DType, TensorType, show_shape
+from ..ir.walk import graphs
+from ..ops.constants import ParamOperator
+from ..ops.operand import Inputs
+from ..ops.operator import Operator, OperatorError, OpInputs, ParameterSpec
+from ..ops.shape import Cast
+
+
+class Undefined(LookupError):
+    """An operator without a definition, or without one for these inputs."""
+
+
+class WrongDefinition(ValueError):
+    """The definition of an operator that does not parse, does not compile, or gives another type than the operator's rule."""
+
+    def __init__(self, name: str, why: str, cause: str = "") -> None:
+        super().__init__(f"the definition of `{name}` {why}{': ' if cause else ''}{cause}")
+        self.cause = cause or why
+
+
+def infer(op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
+    """The types of the results of an operator that has a definition and no rule.
+
+    Raises:
+        OperatorError: The definition does not take these inputs.
+    """
+    try:
+        graph = define(op, given.types, None, given.facts)
+    except WrongDefinition as error:
+        raise OperatorError(RefusedByPlugin(f"`{op.name}` does not take these inputs: {error.cause}"), STAGE) from None
+    return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
+
+
+def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts, text: str = "") -> Graph:
+    """Elaborate the definition of an operator.
+
+    Args:
+        op: The operator, whose class has a definition.
+        inputs: The types of the inputs of one use.
+        results: The types of its results, as the operator's rule gives them. There may be fewer than the rule gives. None: the
+            definition says what they are.
+        facts: What is known of the sizes.
+        text: Another text than the operator's own definition.
+
+    Returns:
+        A graph of kind `block`. Its parameters are `param` nodes with the names of the operator's own. Half types are computed in float32,
+        as PyTorch's kernels of composite operators do.
+
+    Raises:
+        Undefined: The operator has no definition for these inputs.
+        WrongDefinition: The text does not compile for these inputs, or its results have other types.
+    """
+    given = op.bind(tuple(inputs), facts)
+    text = text or op.define(given)
+    if not text:
+        raise Undefined(op.name)
+    body = _parse_body(op.name, text)
+    writer = _Writer(op, body, facts)
+    writer.bind_arguments()
+    writer.bind_inputs(given)
+    for spec in op.parameters(given):
+        writer.bind_parameter(spec)
+    values = writer.elaborate()
+    writer.set_outputs(values, writer.narrowed(values) if results is None else results)
+    return writer.graph
+
+
+@lru_cache(maxsize=1000)
+def _parse_body(name: str, text: str) -> ast.Body:
+    """The statements of a definition."""
+    file, problems = parse(SourceFile(f"<definition of {name}>", f"block {name} {{\n{text}\n}}"))
+    _refuse(name, problems)
+    (block,) = file.items
+    assert isinstance(block, ast.Block)
+    return block.body
+
+
+class _Writer:
+    """The graph of one definition, and the names that its text may use."""
+
+    def __init__(self, op: Operator, body: ast.Body, facts: Facts) -> None:
+        self.op, self.body = op, body
+        self.session = ElaborationSession()
+        self.session.set_facts(facts)
+        self.owner = f"{op.name}#definition"
+        self.frame = GraphFrame(Graph(op.name, "block", body.span), None, LabelAllocator(numbered=False), (), self.owner)
+        self.graph = self.frame.graph
+        self.parameters: list[OpNode] = []
+        self.arguments = Scope(None, None)
+        self.scope = self.frame.home = Scope(self.arguments, self.frame)
+
+    def bind_arguments(self) -> None:
+        """An argument without a value can be asked for with `given`, and passed on to an operator, which is then called without it."""
+        for name, value in self.op.args.items():
+            self.arguments.bind(name, Absent(name) if value is None else self._name_argument(name, value))
+            self.arguments.bind(name + GIVEN, value is not None)
+
+    def _name_argument(self, name: str, value: Any) -> Any:
+        """Numbers become symbols of the graph, as the arguments of a block do, so that a class of them has these arguments."""
+        default = self.op.signature[name].default if name in self.op.signature else None
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)  # `a=2` and `a=2.5` are one class with an argument
+        bound = BoundParameters.empty(self.owner)
+        own = bound.name(name, value)
+        usual = default if isinstance(default, (int, float)) and not isinstance(default, bool) else None
+        self.graph.origins |= {symbol: replace(origin, default=usual) for symbol, origin in bound.origins.items()}
+        return own
+
+    def bind_inputs(self, given: OpInputs) -> None:
+        """An input takes the name of an argument, such as that of the flag `bias`."""
+        for name, operand in self.op.operands.items():
+            values = [
+                self.frame.add_input(Value(type_, self.body.span), name, len(self.graph.inputs) + index)
+                for index, type_ in enumerate(t for t, own in zip(given.types, given.names, strict=True) if own == name)
+            ]
+            widened = [self._cast(value, FLOAT32) if _is_half(value.type.dtype) else value for value in values]
+            if isinstance(operand, Inputs):
+                self.scope.bind(name, TensorTuple(tuple(widened)))
+            elif widened:
+                self.scope.bind(name, widened[0])
+            elif operand.or_number and self.op.args[name] is not None:
+                continue
+            else:
+                self.scope.bind(name, Absent(name))
+            self.scope.bind(name + GIVEN, bool(values))
+
+    def bind_parameter(self, spec: ParameterSpec) -> None:
+        """Adds a parameter of the operator as a `param` of its own name, so that the keys of the state dict stay."""
+        op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
+        value = Value(TensorType(spec.dtype, spec.shape), self.body.span, spec.name)
+        specs = op.parameters(op.bind((), self.session.facts))
+        self.parameters.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
+        self.graph.nodes.append(self.parameters[-1])
+        self.frame.labels.taken[spec.name] = self.body.span
+        self.scope.bind(spec.name, self._cast(value, FLOAT32) if _is_half(spec.dtype) else value)
+        self.scope.bind(spec.name + GIVEN, True)
+
+    def elaborate(self) -> list[Value]:
+        """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""
+        try:
+            with deep_stack(), self.session.decisions.within(self.graph.decisions):
+                flow = Elaborator(self.session).body(self.body, self.scope, f"the definition of `{self.op.name}`")
+        except LimitExceeded:
+            flow = TensorTuple(())
+        _refuse(self.op.name, self.session.diagnostics)
+        if any(spec.persistent for node in self._operators() for spec in node.specs):
+            raise WrongDefinition(self.op.name, "has parameters of its own: `parameters` must declare them")
+        return tensors(flow) or []
+
+    def _operators(self) -> Iterator[OpNode]:
+        """The operators that the text has made, those in its blocks too."""
+        nodes = (node for graph in graphs(self.graph) for node in graph.nodes)
+        return (node for node in nodes if isinstance(node, OpNode) and node not in self.parameters)
+
+    def narrowed(self, values: Sequence[Value]) -> list[TensorType]:
+        """The types of the results without a rule: in float32 for half types, they become the half type of the inputs."""
+        half = next((v.type.dtype for v in self.graph.inputs if _is_half(v.type.dtype)), None)
+        return [v.type.with_dtype(half) if half is not None and v.type.dtype == FLOAT32 else v.type for v in values]
+
+    def set_outputs(self, values: Sequence[Value], results: Sequence[TensorType]) -> None:
+        """Return the values as the types of the results; those after the last one wanted are left out."""
+        wanted = [t.dtype for t in results]
+        cast = [self._cast(v, d) if _is_half(d) and v.type.dtype != d else v for v, d in zip(values, wanted, strict=False)]
+        found = [v.type for v in cast]
+        if found != list(results):
+            shown = [", ".join(f"{t.dtype} {show_shape(t.shape)}" for t in types) or "nothing" for types in (found, results)]
+            raise WrongDefinition(self.op.name, f"gives {shown[0]}; its rule gives {shown[1]}")
+        self.graph.outputs = cast
+
+    def _cast(self, value: Value, dtype: DType) -> Value:
+        cast = Value(value.type.with_dtype(dtype), self.body.span, value.name)
+        self.graph.nodes.append(
+            OpNode(Cast(dtype=dtype), (value,), (cast,), self.frame.labels.ordinal("cast", self.body.span), self.body.span, ())
+        )
+        return cast
+
+
+def _is_half(dtype: DType) -> bool:
+    return dtype.is_float and dtype.size < FLOAT32.size
+
+
+def _refuse(name: str, problems: Sequence[Diagnostic]) -> None:
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise WrongDefinition(name, "does not compile", errors[0].message)

@@ -1,0 +1,311 @@
+"""The state of one elaboration: what is known of the dimensions, what has been built, what has been reported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile, Span
+
+from ..dims import Dim, Facts, Stated
+from ..errors.limit_errors import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
+from ..errors.problem import Advice, Problem
+from ..ir.graph import CallNode, Graph, Node
+from ..ir.types import FLOAT32, DType
+from ..ops.operator import Operator
+from ..ops.stored_tables import TableArray
+from .body_cache import Memory
+from .decisions import DecidingFacts, Decisions
+from .index import IndexRecorder, Recorder
+from .inferences import Inferences
+from .model_precision import FULL, Precision
+from .remembering import Remembering
+from .resource_limits import (
+    CHECKS,
+    ITEMS,
+    ITERATIONS,
+    LETTERS,
+    MAX_ERRORS,
+    MAX_NESTING,
+    MAX_NODES,
+    RECURSIONS,
+    STAGES,
+    STEPS,
+    Budget,
+    Resource,
+)
+from .scopes.early_exits import AlreadyReported, Failure, LimitExceeded, Marks, changes
+from .scopes.memo import Memo
+from .scopes.scope import Binding, Scope
+
+Loader = Callable[[str, SourceFile], SourceFile]
+"""Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
+ArrayLoader = Callable[[str, str, SourceFile], TableArray]
+"""Reads the array of this name in the file that a path in a text means, or raises `CannotLoad`."""
+Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
+"""The tree of a text and its syntax errors."""
+
+
+class Foreign(Protocol):
+    """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
+
+    def stage(self, name: str) -> Advice:
+        """What to write for a stage that is called so elsewhere."""
+        ...
+
+    def argument(self, operator: type[Operator], name: str) -> Advice:
+        """What to write for an argument that is called so elsewhere."""
+        ...
+
+    def order(self, operator: str) -> tuple[str, ...]:
+        """The operator's arguments in the order in which they are taken elsewhere without names."""
+        ...
+
+    def sizes_first(self, operator: str) -> tuple[int, ...]:
+        """The sizes of inputs that are written elsewhere, before the other arguments: the axis of each."""
+        ...
+
+
+class CannotLoad(Exception):
+    """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist; `remedy` is what would
+    allow it."""
+
+    def __init__(self, why: str, near: tuple[str, ...] = (), remedy: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+        self.near = near
+        self.remedy = remedy
+
+
+class NoSuchArray(CannotLoad):
+    """A file without an array of the wanted name; `near` are names that it has."""
+
+
+class ElaborationSession:
+    """What all parts of the elaborator share."""
+
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        index: bool = False,
+        foreign: Foreign | None = None,
+        precision: Precision = FULL,
+        parse: Parse = parse,
+        memory: Memory | None = None,
+        arrays: ArrayLoader | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self.budget = budget or Budget()
+        self.loader = loader
+        self.arrays = arrays
+        self.parse = parse
+        self.memory = memory
+        self.foreign = foreign
+        self.precision = precision
+        self.is_full = precision.dtype == FLOAT32
+        """Whether the model is of float32: then nothing is converted."""
+        self.untyped: set[str] = set()
+        """The names of the inputs without an element type."""
+        self.memo = Memo()
+        self.index: Recorder = Recorder() if not index else IndexRecorder() if memory is None else IndexRecorder(STAGES.limit)
+        self.decisions = Decisions()
+        self.set_facts(Facts.nothing())
+        self._owners: dict[tuple[int, int], str] = {}
+        self.dims: dict[str, Dim] = {}
+        self.conditions: list[tuple[Stated, str]] = []
+        self.declared: dict[str, Span] = {}
+        """Where each dimension is declared."""
+        self.diagnostics: list[Diagnostic] = []
+        self.errors = 0
+        self.files: dict[str, Scope] = {}
+        self.loading: list[str] = []
+        """The files being read, each used by the one before it."""
+        self.active: list[object] = []
+        """The definitions being evaluated, outermost first: one that occurs twice is inside itself."""
+        self.defaults: dict[str, dict[str, Any]] = {}
+        """By operator, the arguments that the model's `default`s give it."""
+        self.suggestions = 100
+        self.shared_uses: list[Span] = []
+        self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
+        self.depth = 0
+        self.in_training = False
+        """Whether the statements of a train section are being elaborated."""
+        self.settled: list[tuple[Binding, Any]] = []
+        """The bindings that were evaluated at their first use, with their earlier values."""
+        self.checked: set[tuple[int, int]] = set()
+        self.remembering = Remembering(self, memory) if memory is not None else None
+
+    def set_facts(self, facts: Facts) -> None:
+        """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
+        self.facts = facts
+        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
+        self.inferences = Inferences(self.deciding)
+
+    def settle_binding(self, binding: Binding, value: Any) -> None:
+        """Binds a name to its value, for this elaboration alone: another model of the file may give it another value."""
+        self.settled.append((binding, binding.value))
+        binding.value = value
+
+    def owner(self, node: object, name: str) -> str:
+        """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
+        within = node if isinstance(node, ast.Block) else next((a for a in reversed(self.active) if isinstance(a, ast.Block)), None)
+        place = (id(node), self.levels(within))
+        if self.memory is not None:
+            owners = self.memory.owners
+            return owners.setdefault(place, (f"{name}#{len(owners)}", node))[0]
+        return self._owners.setdefault(place, f"{name}#{len(self._owners)}")
+
+    def levels(self, definition: object) -> int:
+        """The number of times that a definition is being evaluated, inside itself from the second on."""
+        return sum(a is definition for a in self.active)
+
+    @property
+    def dtype(self) -> DType:
+        """The element type of what has none of its own: that of the model. A train section computes in float32 at least."""
+        model = self.precision.dtype
+        return FLOAT32 if self.in_training and model.size < FLOAT32.size else model
+
+    @property
+    def failed(self) -> bool:
+        return any(d.severity == "error" for d in self.diagnostics)
+
+    def near(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+        """Names that are similar to this one: for the first errors of a file, since the search takes time."""
+        self.suggestions -= 1
+        return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
+
+    def foreign_stage(self, name: str) -> Advice:
+        """Help for a stage by its name in other libraries, empty if none is known."""
+        return self.foreign.stage(name) if self.foreign is not None else Advice()
+
+    def foreign_argument(self, operator: type[Operator], name: str) -> Advice:
+        """Help for an argument by its name in other libraries, empty if none is known."""
+        return self.foreign.argument(operator, name) if self.foreign is not None else Advice()
+
+    def sizes_first(self, operator: type[Operator]) -> tuple[int, ...]:
+        """The sizes of inputs that other libraries write before the operator's other arguments: the axis of each."""
+        return self.foreign.sizes_first(operator.name) if self.foreign is not None else ()
+
+    def foreign_order(self, operator: type[Operator]) -> tuple[str, ...]:
+        """The operator's arguments in the order in which other libraries take them without names; empty if none is known."""
+        return self.foreign.order(operator.name) if self.foreign is not None else ()
+
+    @contextmanager
+    def nested(self, span: Span) -> Iterator[None]:
+        """Limits the nesting of blocks and groups."""
+        self.depth += 1
+        try:
+            if self.depth > MAX_NESTING:
+                raise self._too_deep(span)
+            yield
+        finally:
+            self.depth -= 1
+
+    def _too_deep(self, span: Span) -> Failure:
+        block = max((a for a in self.active if isinstance(a, ast.Block)), key=self.levels, default=None)
+        if block is None or self.levels(block) == 1:
+            return Failure(TooMuchNesting(MAX_NESTING), span)
+        return Failure(EndlessRecursion(block.name.name, "block", MAX_NESTING), span, ((block.name.span, "defined here"),), final=True)
+
+    def count_recursion(self, block: ast.Block) -> None:
+        """Counts the bodies of blocks that are inside themselves, and rejects an excessive number of them."""
+        if self.levels(block) > 1 and not self.budget.try_spend(RECURSIONS, 1):
+            raise Failure(TooMuchRecursion(block.name.name, RECURSIONS.limit), block.name.span, final=True)
+
+    def append_node(self, graph: Graph, node: Node, span: Span, trace: tuple[CallSite, ...]) -> None:
+        """Adds a node. Counts its operators and the characters of their names, and ends the elaboration when there are too many."""
+        graph.nodes.append(node)
+        inside = node.graph if isinstance(node, CallNode) else None
+        operators = 1 if inside is None else inside.size
+        graph.size += operators
+        # The label of a call is a part of the key of each operator inside it.
+        graph.letters += len(node.label) * operators + (0 if inside is None else inside.letters)
+        self.check_size(graph.size, span, trace)
+        if graph.letters > LETTERS.limit:
+            self.report(TooManyNodes(graph.letters, LETTERS.limit, LETTERS.whole, LETTERS.parts), span, trace=trace)
+            raise LimitExceeded
+
+    def check_size(self, size: int, span: Span, trace: tuple[CallSite, ...]) -> None:
+        if size > MAX_NODES:
+            self.report(TooManyNodes(size, MAX_NODES), span, trace=trace)
+            raise LimitExceeded
+
+    def count_iteration(self, span: Span, trace: tuple[CallSite, ...]) -> None:
+        """Counts iterations, whose bodies may be empty, and ends the elaboration when there are too many."""
+        self._count_resource(ITERATIONS, span, trace)
+
+    def count_stage(self, span: Span, trace: tuple[CallSite, ...]) -> None:
+        """Counts stages, and ends the elaboration when there are too many that are checked again with other types or arguments. The first
+        check of each takes time as the text is long, which has a limit of its own."""
+        self._count_resource(CHECKS, span, trace)
+        place = (id(span.file), span.start)
+        if place not in self.checked:
+            self.checked.add(place)
+            return
+        self._count_resource(STAGES, span, trace)
+
+    def _count_resource(self, resource: Resource, span: Span, trace: tuple[CallSite, ...]) -> None:
+        if not self.budget.try_spend(resource, 1):
+            self.report(self.budget.limit_problem(resource), span, trace=trace)
+            raise LimitExceeded
+
+    def count_items(self, amount: int, span: Span) -> None:
+        """Counts items and characters that are made, compared or passed on, and ends the elaboration when there are too many."""
+        self.budget.spend(ITEMS, amount, span)
+
+    def count_step(self, span: Span) -> None:
+        """Counts the evaluation of an expression, and ends the elaboration when there are too many."""
+        self.budget.spend(STEPS, 1, span)
+
+    def report(
+        self,
+        problem: Problem,
+        span: Span,
+        marks: Marks = (),
+        trace: tuple[CallSite, ...] = (),
+        label: str | None = None,
+        edits: tuple[Edit, ...] = (),
+    ) -> None:
+        """Adds a diagnostic, and ends the elaboration if there are too many. Marks on the problem's own span add nothing and are left out.
+
+        If a `where` would solve the problem, the declarations of its dimensions are marked too.
+        """
+        marks = tuple(dict.fromkeys((*marks, *self._declarations(problem, marks))))
+        seconds = tuple(Mark(s, t) for s, t in marks if s != span)
+        label = problem.label() if label is None else label
+        if not label:
+            label = next((t for s, t in marks if s == span), "")
+        severity = "error" if self.in_training and problem.error_in_training else problem.severity
+        edits = changes(problem, span, edits)
+        made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
+        self.diagnostics.append(made)
+        self.errors += made.severity == "error"
+        if self.errors > MAX_ERRORS:
+            raise LimitExceeded
+
+    def report_failure(self, failure: Failure, trace: tuple[CallSite, ...]) -> None:
+        self.report(failure.problem, failure.span, failure.marks, trace, failure.label, failure.edits)
+        if failure.final:
+            raise LimitExceeded
+
+    def _declarations(self, problem: Problem, marks: Marks) -> Iterator[tuple[Span, str]]:
+        for name in dict.fromkeys(re.findall(r"\w+", getattr(problem, "advice", ""))):
+            place = self.declared.get(name)
+            if place is not None and not any(s.file is place.file and s.start <= place.start and place.end <= s.end for s, _ in marks):
+                yield place, f"`{name}` is declared here"
+
+    @contextmanager
+    def catching(self, trace: tuple[CallSite, ...]) -> Iterator[None]:
+        """Reports a failure within the `with` statement; execution continues after it."""
+        try:
+            yield
+        except Failure as failure:
+            self.report_failure(failure, trace)
+        except AlreadyReported:
+            pass

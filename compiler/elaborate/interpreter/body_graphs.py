@@ -1,0 +1,194 @@
+"""Bodies as graphs of their own: elaborated once for each different use.
+
+In: the syntax of a body, its input and the scope around it. Out: an `Entry` of the memo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import CallSite
+from netc.dsl.record import replace
+from netc.dsl.source import Span
+
+from ...analysis.following import unfollowed
+from ...errors.binding_errors import UnusedFlow
+from ...errors.label_errors import NO_LEVEL, BadLabel
+from ...errors.parameter_errors import StartsAtRandom
+from ...errors.structure_errors import NoResult
+from ...ir.graph import Graph, Kind
+from ...ir.graph_values import Parts, ReturnedTuple, as_list, flat, sources
+from ...ir.traced_ints import origin_key
+from ..elaboration_session import ElaborationSession
+from ..remembering import Remembering
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, leading, parts_of, same_in_both, tensors, without_empty
+from ..scopes.early_exits import Failure
+from ..scopes.label_scope import LabelAllocator
+from ..scopes.memo import Entry
+from ..scopes.pass_through import call_signature
+from ..scopes.scope import GraphFrame, Scope, token
+from .block_arguments import BoundParameters
+
+
+class BodySyntax:
+    """A body to elaborate.
+
+    `run` elaborates its statements in a given scope. `name` and `kind` are those of its graph. `use` is where a block is used, and
+    `arguments` are its compile-time arguments. `items` are the values that a loop iterates over, which are evaluated outside the body;
+    `count` is their number, if they are only counted.
+    """
+
+    __slots__ = ("arguments", "count", "items", "kind", "name", "node", "run", "use")
+
+    def __init__(
+        self,
+        node: ast.Node,
+        run: Callable[[Scope], Flow],
+        name: str,
+        kind: Kind = "sequence",
+        use: CallSite | None = None,
+        arguments: BoundParameters | None = None,
+        items: Hashable = None,
+        count: int | None = None,
+    ) -> None:
+        self.node = node
+        self.run = run
+        self.name = name
+        self.kind: Kind = kind
+        self.use = use
+        self.arguments = arguments
+        self.items = items
+        self.count = count
+
+
+def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> Entry:
+    """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
+    key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items, origin_key(syntax.count))
+    if session.remembering is not None:
+        return _remembered(key, syntax, flow, scope, session, session.remembering)
+    entry = session.memo.find(key, scope)
+    if entry is not None:
+        return entry
+    entry, frame = _elaborate(syntax, flow, scope, session)
+    session.memo.keep(key, entry, tuple(frame.reads.values()))
+    return entry
+
+
+def _remembered(
+    key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
+) -> Entry:
+    """The same with a memory of earlier elaborations."""
+    lasting = past.key_of(syntax.node)
+    entry = past.memo.find((lasting, key), scope) if lasting is not None else None
+    if entry is None:
+        entry = session.memo.find(key, scope)
+    trace = (*(() if syntax.use is None else (syntax.use,)), *(() if scope.frame is None else scope.frame.trace))
+    if entry is not None:
+        past.reuse(entry, syntax.use, trace)
+        if entry.failed:  # it is not called, but the body around it depends on the same
+            for name in entry.reads:
+                scope.use(name)
+        return entry
+    with past.recording(syntax.use, trace) as recording:
+        entry, frame = _elaborate(syntax, flow, scope, session)
+    recording.holds = (syntax.node, *frame.captured.values())
+    entry = replace(entry, recording=recording)
+    if lasting is not None and recording.lasting:
+        past.memo.keep((lasting, key), entry, tuple(frame.reads.values()))
+    else:
+        session.memo.keep(key, entry, tuple(frame.reads.values()))
+    return entry
+
+
+def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[Entry, GraphFrame]:
+    frame = _open_frame(syntax, scope, session)
+    inner = frame.home = Scope(scope, frame)
+    inner.sibling = scope if syntax.kind == "block" else None
+    if flow is not None:
+        inner.bind("in", _add_inputs(flow, frame))
+    with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
+        result = same_in_both(syntax.run(inner), syntax.node.span)
+        if frame.graph.count not in (None, len(frame.graph.nodes)):  # there is more than the loop
+            session.decisions.pin(frame.graph.count)
+            frame.graph.count = None
+    if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
+        result = without_empty(result)
+    if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
+        raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
+    return finish(frame, result, session), frame
+
+
+def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -> GraphFrame:
+    outer = scope.frame
+    trace = outer.trace if outer is not None else ()
+    bound = syntax.arguments
+    graph = Graph(syntax.name, syntax.kind, syntax.node.span, None if bound is None else bound.values)
+    graph.around = None if outer is None else outer.graph
+    if bound is not None:
+        graph.origins.update(bound.origins)
+        graph.flags = bound.flags
+    labels = LabelAllocator(numbered=syntax.kind != "block")
+    owner = bound.owner if bound is not None else session.owner(syntax.node, syntax.name)
+    return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace, owner)
+
+
+def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
+    values = tensors(flow)
+    return UNKNOWN if values is None else frame.receive(flow, values)
+
+
+def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entry:
+    """Closes a frame: sets its outputs, resolves its ties, and simplifies its interface."""
+    graph = frame.graph
+    for pending in frame.ties:
+        with session.catching(frame.trace):
+            pending.resolve(graph)
+            session.index.name(pending.span, pending.path, None, frame.labels.taken.get(pending.path), "label")
+    for node in unfollowed(graph):
+        session.report(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
+    parts = parts_of(result)
+    lead = _lead(frame, parts or ())
+    graph.outputs = list(flat(parts or ()))
+    graph.tails = () if parts is None or lead is None else _tails(parts[lead:])
+    inputs = tuple(graph.inputs)
+    many = isinstance(result, TensorTuple) and result.extras is None
+    if frame.alone is not None and (len(graph.nodes) != 1 or graph.kind != "block"):
+        session.report(BadLabel(NO_LEVEL, NO_LEVEL, operator=True), frame.alone, (), frame.trace)
+    single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
+    return Entry(graph, many, parts is None, single, frame.alone is not None, tuple(frame.reads), frame.lead, call_signature(graph), inputs)
+
+
+def _lead(frame: GraphFrame, parts: Parts) -> int | None:
+    """The number of results before the tuple that they end with. What is put in front of the body's own tuple belongs to it, so that the
+    results are as many as the inputs."""
+    found = leading(parts)
+    if found is None or frame.lead is None or found <= frame.lead:
+        return found
+    return frame.lead if any(of in frame.graph.tuples for of in sources(parts[found : found + 1])) else found
+
+
+def _tails(parts: Parts) -> tuple[ReturnedTuple, ...]:
+    """The tuples that parts are: lists at their end, and all before these together."""
+    count = len(parts)
+    while count and as_list(parts[count - 1 : count]) is not None:
+        count -= 1
+    first = (ReturnedTuple(parts[:count]),) if count else ()
+    return (*first, *(ReturnedTuple((part,), listed=True) for part in parts[count:]))
+
+
+def _is_single(frame: GraphFrame) -> bool:
+    graph = frame.graph
+    if len(graph.nodes) != 1 or graph.declares or frame.has_inlined:
+        return False
+    node = graph.nodes[0]
+    same = len(graph.outputs) == len(node.outputs) and all(a is b for a, b in zip(graph.outputs, node.outputs, strict=True))
+    return same and node.label not in frame.labels.explicit
+
+
+def warn_unused_input(scope: Scope, result: Flow, span: Span, session: ElaborationSession) -> Flow:
+    """The result of a body that ran in `scope`; a warning if it never read its input."""
+    binding = scope.names.get("in")
+    if binding is not None and not binding.used and result is not UNKNOWN and scope.frame is not None:
+        session.report(UnusedFlow(), span, (), scope.frame.trace)
+    return result

@@ -1,0 +1,151 @@
+"""Statements: those of a body in order, each with its names, and the result of the body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.record import replace
+from netc.dsl.source import Span
+
+from ...errors.argument_errors import ArgumentTwice
+from ...errors.binding_errors import UnknownStage
+from ...errors.structure_errors import DefaultMisplaced, ExpectMisplaced, NoResult, OutTwice
+from ...errors.value_errors import PipelineAsValue, TensorAsValue
+from ...ops.operator import Operator
+from ..scopes.compile_time_values import UNKNOWN, Flow
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Binding, LazyLet, Scope, trace_of
+from .assignments import Assignments, BodyResult, bind
+from .compile_time_functions import Functions
+from .evaluator_protocol import Interpreter, Part
+from .shared_stages import SharedStages
+from .stage_arguments import Arguments
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Statements(Part):
+    def __init__(
+        self, interpreter: Interpreter, functions: Functions, arguments: Arguments, assignments: Assignments, shared: SharedStages
+    ) -> None:
+        super().__init__(interpreter)
+        self._functions, self._arguments, self._assignments, self._shared = functions, arguments, assignments, shared
+
+    def run(self, body: ast.Body, scope: Scope, what: str) -> BodyResult:
+        """Runs the statements of a body, which bind their names in `scope`: the result of `out`, or else of the last pipeline."""
+        scope.body = body
+        result: BodyResult | None = None
+        last: BodyResult | None = None
+        out: ast.Out | None = None
+        for statement in body.statements:
+            if isinstance(statement, ast.Out):
+                if out is not None:
+                    self.session.report(OutTwice(), statement.span, ((out.span, "the first one"),), trace_of(scope))
+                out = statement
+                result = self._assignments.out(statement, scope)
+                continue
+            last = self._run(statement, scope) or last
+        if result is not None:
+            return result
+        if last is not None:
+            return last
+        self.recover(scope, _no_result, body, what)
+        return BodyResult(UNKNOWN, ())
+
+    def _run(self, node: ast.Statement, scope: Scope) -> BodyResult | None:
+        """One statement; its result, if it has one."""
+        match node:
+            case ast.Assign():
+                return self._assignments.assign(node, scope)
+            case ast.Flow():
+                return self._assignments.flow(node, scope)
+            case ast.Let():
+                self._let(node, scope)
+            case ast.Shared():
+                self._declare_shared(node, scope)
+            case ast.ExpectCondition() | ast.ExpectShape():
+                self._check_outermost(node, scope)
+            case ast.Default():
+                self.recover(scope, self._default, node, scope)
+            case ast.Metric():
+                from ...errors.training_errors import TrainingOnly
+
+                self.session.report(TrainingOnly(), node.name.span, (), trace_of(scope))
+            case ast.Broken():
+                return _bind_broken(node, scope)
+        return None
+
+    def _let(self, node: ast.Let, scope: Scope) -> None:
+        found = scope.find(node.name.name)
+        if found is not None and found[0].span == node.name.span:
+            self._force(found[0], scope)
+            return
+        value = self.recover(scope, _named, node, self.interpreter.evaluate, node.value, scope)
+        if scope.frame is not None:
+            scope.frame.name_size(node.name.name, value)
+        self.recover(scope, bind, node.name, value, scope, self.session.index)
+
+    def _force(self, binding: Binding, scope: Scope) -> None:
+        """A file's own `let`, which is bound already: it is evaluated here at the latest."""
+        if isinstance(binding.value, LazyLet):
+            binding.value = self.recover(scope, _named, binding.value.node, self._functions.value_of, binding)
+
+    def _declare_shared(self, node: ast.Shared, scope: Scope) -> None:
+        if node.name.name in scope.names:
+            self.recover(scope, bind, node.name, UNKNOWN, scope, self.session.index)  # which reports that it is bound twice
+            return
+        shared = self.recover(scope, self._shared.declare, node, scope)
+        self.recover(scope, bind, node.name, shared, scope, self.session.index)
+
+    def _default(self, node: ast.Default, scope: Scope) -> None:
+        name = node.operator.name
+        if not _is_outermost(scope) or (scope.frame is not None and scope.frame.graph.nodes):
+            raise Failure(DefaultMisplaced(), node.span)
+        cls = Operator.registry.get(name)
+        if cls is None or not cls.operands:
+            raise Failure(UnknownStage(name, self.session.near(name, Operator.registry)), node.operator.span)
+        self.session.index.name(node.operator.span, name, None, None, "operator")
+        given = self._arguments.default(cls, node.keywords, scope)
+        known = self.session.defaults.get(name, {})
+        twice = next((argument for argument in given if argument in known), None)
+        if twice is not None:
+            raise Failure(ArgumentTwice(name, twice), node.span)
+        self.session.defaults[name] = {**known, **given}
+
+    def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
+        if not _is_outermost(scope):
+            self.session.report(ExpectMisplaced(), node.span, (), trace_of(scope))
+
+
+def _named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The value that a `let` gives a name."""
+    try:
+        return evaluate(*args, **kwargs)
+    except Failure as failure:
+        whole = failure.span == node.value.span
+        if isinstance(failure.problem, TensorAsValue) or (isinstance(failure.problem, PipelineAsValue) and whole):
+            failure.problem = replace(failure.problem, bound=node.name.name)
+            failure.edits = (Edit(Span(node.span.file, node.span.start, node.name.span.start), "", safe=False),)
+        raise
+
+
+def _is_outermost(scope: Scope) -> bool:
+    """Whether a scope is that of the model."""
+    return scope.frame is not None and scope.frame.parent is None and (scope.parent is None or scope.parent.frame is None)
+
+
+def _no_result(body: ast.Body, what: str) -> Flow:
+    end = body.span.end
+    closing = Span(body.span.file, end - 1, end)
+    raise Failure(NoResult(what), closing if closing.text == "}" else body.span)
+
+
+def _bind_broken(node: ast.Broken, scope: Scope) -> BodyResult:
+    """A statement that did not parse: its names are known, and nothing more is reported about them."""
+    for name in node.names:
+        scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
+    return BodyResult(UNKNOWN, ())

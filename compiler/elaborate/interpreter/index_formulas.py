@@ -1,0 +1,177 @@
+"""The formula of a `table`: an expression over the table's indices.
+
+In: the expression, its scope, and the names that are formulas. Out: a `Formula`. What does not depend on an index is evaluated as any other
+expression.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.tree_walk import mentions
+
+from ...dims import SymDim
+from ...errors.binding_errors import UnknownName
+from ...errors.constants import ItemIndexCount, UnevenList
+from ...errors.value_errors import BadOperand, NotANumber, NoValue
+from ...ops import formula as f
+from ..builtins import BUILTINS, NOT_FINITE, check_count
+from ..resource_limits import check_number
+from ..scopes.compile_time_values import UNKNOWN
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Binding, FnDef, Scope
+from ..scopes.value_text import show_value
+from .block_arguments import function_arguments
+from .compile_time_functions import calling, check_call
+from .evaluator_protocol import Interpreter, Part
+
+MOST_PARTS = 10_000
+"""The most parts of a formula after its functions have been inlined."""
+
+
+def table_formula(node: ast.TableDecl, scope: Scope, interpreter: Interpreter) -> f.Formula:
+    """The formula of a table in terms of its indices."""
+    reader = _Formulas(interpreter, Scope(scope, scope.frame))
+    for axis, name in enumerate(node.indices):
+        reader.define(name, f.IndexFormula(axis))
+    return reader.read(node.formula)
+
+
+_NO_NUMBERS = ("in", "@")
+"""Operators that are not for the elements of a table."""
+
+
+def _is_of_numbers(expr: ast.Binary) -> bool:
+    """Whether it is an operation on elements. `kind == "causal"` is none: it is decided at compile time, as `kind in kinds` is."""
+    return expr.op not in _NO_NUMBERS and not any(isinstance(side, ast.String | ast.Text) for side in (expr.left, expr.right))
+
+
+class _Formulas(Part):
+    """Reads the expressions of one body: that of the table, or of a function that it calls."""
+
+    def __init__(self, interpreter: Interpreter, scope: Scope) -> None:
+        super().__init__(interpreter)
+        self._scope = scope
+        self._names: dict[str, tuple[f.Formula, Binding]] = {}
+        """The names that are formulas: the indices, or within a function its parameters."""
+
+    def define(self, name: ast.Name, formula: f.Formula) -> None:
+        binding = Binding(UNKNOWN, name.span)
+        self._names[name.name] = (formula, binding)
+        self.session.index.bound(name, binding)
+
+    def read(self, expr: ast.Expr) -> f.Formula:
+        match expr:
+            case ast.Name(name=name) if name in self._names:
+                formula, binding = self._names[name]
+                self.session.index.name(expr.span, name, binding)
+                return formula
+            case ast.Name(name=name) if name in NOT_FINITE and self._scope.find(name) is None:
+                return f.Const(NOT_FINITE[name], name)
+            case ast.Unary(op="-", operand=ast.NumberLiteral()):
+                return self._constant(expr)  # the least integer of int64, whose positive counterpart is none
+            case ast.Unary(op=op, operand=operand):
+                return f.UnaryFormula(op, self.read(operand))
+            case ast.Binary() if _is_of_numbers(expr):
+                return self._binary(expr)
+            case ast.Conditional(test=test, then=then, otherwise=otherwise):
+                return f.CallFormula("where", (self.read(test), self.read(then), self.read(otherwise)))
+            case ast.Call():
+                return self._call(expr)
+            case ast.IndexExpr() if self._depends(expr):
+                return self._item(expr)
+        return self._constant(expr)
+
+    def _constant(self, expr: ast.Expr) -> f.Formula:
+        """What does not depend on an index: a number."""
+        depends = self._depends(expr)
+        value = None if depends else self.interpreter.evaluate(expr, self._scope)
+        if not isinstance(value, (int, float, SymDim)):
+            found = f"`{expr.span.text}`" if depends else show_value(value)
+            functions = ", ".join(sorted(f"`{name}`" for name in (*f.FUNCTIONS, "ceil")))
+            of_call = isinstance(expr, ast.Call)
+            needed = f"made of numbers, indices, arithmetic and {functions if of_call else 'functions such as `sin`'}"
+            raise Failure(NotANumber("the formula of a table", needed, found), expr.span)
+        check_number(value, expr.span)
+        return f.Const(value, expr.name if isinstance(expr, ast.Name) else "")
+
+    def _item(self, expr: ast.IndexExpr) -> f.Formula:
+        """`list[i][j]`: the list is evaluated, its indices are formulas."""
+        whole, at = self._indexed(expr)
+        listed = self._list(self.interpreter.evaluate(whole, self._scope), whole)
+        sizes = f.list_shape(listed)
+        if sizes is None:
+            raise Failure(UnevenList(), whole.span)
+        if len(sizes) != len(at):
+            raise Failure(ItemIndexCount(len(at), sizes), expr.span)
+        return f.ItemFormula(listed, tuple(self.read(index) for index in at))
+
+    def _indexed(self, expr: ast.IndexExpr) -> tuple[ast.Expr, list[ast.Expr]]:
+        """What does not depend on an index of the table, and the indices of that."""
+        at: list[ast.Expr] = []
+        whole: ast.Expr = expr
+        while isinstance(whole, ast.IndexExpr) and self._depends(whole):
+            at.insert(0, whole.index)
+            whole = whole.value
+        if self._depends(whole):
+            self._constant(whole)
+        return whole, at
+
+    def _list(self, value: Any, expr: ast.Expr) -> f.ListFormula:
+        if not isinstance(value, tuple):
+            raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+        return f.ListFormula(tuple(self._list(item, expr) if isinstance(item, tuple) else self._list_item(item, expr) for item in value))
+
+    def _list_item(self, value: Any, expr: ast.Expr) -> f.Const:
+        if not isinstance(value, (int, float)):
+            raise Failure(NotANumber("an item of a list in the formula of a table", "a number that is known", show_value(value)), expr.span)
+        check_number(value, expr.span)
+        return f.Const(value)
+
+    def _depends(self, *exprs: ast.Expr) -> bool:
+        return any(name in self._names for name in mentions(exprs))
+
+    def _binary(self, expr: ast.Binary) -> f.Formula:
+        chain = [expr]
+        while isinstance(chain[-1].left, ast.Binary) and _is_of_numbers(chain[-1].left):
+            chain.append(chain[-1].left)
+        made = self.read(chain[-1].left)
+        for step in reversed(chain):
+            made = f.BinaryFormula(step.op, made, self.read(step.right))
+        return made
+
+    def _call(self, expr: ast.Call) -> f.Formula:
+        name = expr.function.name
+        function = f.FUNCTIONS.get(name)
+        found = self._scope.find(name)
+        if found is not None and isinstance(found[0].value, FnDef) and self._depends(*expr.arguments, *(k.value for k in expr.keywords)):
+            self._scope.use(name)
+            self.session.index.name(expr.function.span, name, found[0])
+            return self._inline(expr, found[0].value)
+        if name == "ceil" and found is None and self._depends(*expr.arguments):
+            check_count(name, 1, 1, expr)
+            self.session.index.name(expr.function.span, name, None, None, "function")
+            return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read(expr.arguments[0])),)))
+        if function is None or found is not None:
+            if found is None and name not in BUILTINS:
+                raise Failure(UnknownName(name, tuple(near(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
+            return self._constant(expr)
+        check_count(name, function.least, function.most, expr)
+        self.session.index.name(expr.function.span, name, None, None, "function")
+        return f.CallFormula(name, tuple([self.read(a) for a in expr.arguments]))
+
+    def _inline(self, expr: ast.Call, fn: FnDef) -> f.Formula:
+        """The body of a `fn` with formulas in place of its parameters."""
+        check_call(fn, expr, self.session)
+        inner = _Formulas(self.interpreter, Scope(fn.scope, fn.scope.frame))
+        arguments = function_arguments(fn, expr)
+        values: list[Any] = [None if given is None else self.read(given) for _, given, _ in arguments]
+        with calling(fn, expr, self.session):
+            for (parameter, _, default), value in zip(arguments, values, strict=True):
+                inner.define(parameter.name, inner.read(default) if value is None else value)
+            made = inner.read(fn.node.body)
+        if any(count == MOST_PARTS for count, _ in enumerate(f.parts(made))):
+            raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {MOST_PARTS} parts"), expr.span)
+        return made

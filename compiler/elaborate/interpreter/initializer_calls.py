@@ -1,0 +1,71 @@
+"""Calls of initialisers: `trunc_normal(0.02)`, `kaiming_normal(mode=fan_out, nonlinearity=relu)`.
+
+In: the call and its scope. Out: an `Init` with all values. Always: the first argument that is wrong raises a `Failure` with its span.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+
+from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
+from ...errors.constants import BadInitialiser
+from ...ops.initializers import INITIALISERS, InitArgument, with_values
+from ...ops.kinds import InvalidArgument
+from ...ops.operator import Init
+from ..resource_limits import check_number
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope
+from ..scopes.value_text import show_value
+from .block_arguments import did_you_mean
+from .evaluator_protocol import Interpreter
+
+
+def initialiser(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
+    name = call.function.name
+    declared = {a.name: a for a in INITIALISERS[name].arguments}
+    given: dict[str, Any] = {}
+    for argument, expr in _written(call, declared).items():
+        given[argument] = _value(name, declared[argument], expr, scope, interpreter)
+    for one in declared.values():
+        if one.default is None and one.name not in given:
+            raise Failure(MissingArgument(name, one.name, one.kind.describe()), call.span)
+    try:
+        return with_values(name, given)
+    except InvalidArgument as error:
+        raise Failure(BadInitialiser(name, str(error)), call.span) from None
+
+
+def _written(call: ast.Call, declared: dict[str, InitArgument]) -> dict[str, ast.Expr]:
+    """The expression of each argument."""
+    name, positional = call.function.name, INITIALISERS[call.function.name].positional
+    names = list(declared)
+    if len(call.arguments) > positional:
+        hint = f"write their names: `{name}({', '.join(f'{n}=...' for n in names)})`" if len(names) > positional else ""
+        raise Failure(TooManyArguments(name, positional, hint, accepts=tuple(names)), call.arguments[positional].span)
+    found = dict(zip(names, call.arguments, strict=False))
+    for keyword in call.keywords:
+        if keyword.name not in declared:
+            raise Failure(UnknownArgument(name, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+        if keyword.name in found:
+            raise Failure(ArgumentTwice(name, keyword.name), keyword.span, ((found[keyword.name].span, "first here"),))
+        found[keyword.name] = keyword.value
+    return found
+
+
+def _value(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, interpreter: Interpreter) -> Any:
+    kind = argument.kind
+    match expr:
+        case ast.Name(name=word) if word in kind.words:
+            return word
+        case ast.Name(name=word) if kind.words and scope.find(word) is None:
+            hint = did_you_mean(near(word, kind.words))
+            raise Failure(WrongArgument(owner, argument.name, kind.describe(), f"`{word}`", hint), expr.span)
+    value = interpreter.evaluate(expr, scope)
+    check_number(value, expr.span)
+    try:
+        return kind.convert(value)
+    except InvalidArgument:
+        raise Failure(WrongArgument(owner, argument.name, kind.describe(), show_value(value)), expr.span) from None

@@ -1,0 +1,164 @@
+"""`input`: a tensor that the model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.diagnostics.suggest import near
+
+from ...dims import bounds
+from ...errors.argument_errors import ArgumentTwice, UnknownArgument, UnknownType
+from ...errors.binding_errors import UnknownName
+from ...errors.habit_errors import BatchAxisWritten, BatchSizeUnknown
+from ...errors.structure_errors import InputMisplaced
+from ...errors.value_errors import NonPositive, NotANumber
+from ...ir.graph_values import TupleSlice, Value, ValueTuple
+from ...ir.types import BATCH, DTYPES, UNNAMED_INPUT, DType, TensorType, show_shape
+from ...ops.kinds import DTYPE
+from ..resource_limits import check_tensor, check_tuple
+from ..scopes.compile_time_values import Flow, TensorTuple
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope
+from ..scopes.value_text import show_value
+from .argument_hints import near_word
+from .compile_time_expressions import Expressions, WrittenShape
+from .evaluator_protocol import Interpreter, Part
+from .model_element_types import is_weak_type
+from .stage_arguments import Arguments
+
+_OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
+"""What Keras, PyTorch and models call a batch of any size."""
+_BATCHES = (BATCH, "B", "BS", "BATCH", "BATCH_SIZE")
+"""What people call the dimension of the batch."""
+
+_OF_TYPES = "write the type without a name after the shape, as in `input 3 int64`"
+_KEYWORDS = {"dtype": _OF_TYPES, "type": _OF_TYPES, "name": "a name comes first: `NAME = input ...`"}
+"""Arguments of other libraries, and what to write."""
+
+
+class InputDeclarations(Part):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
+        super().__init__(interpreter)
+        self._expressions, self._arguments = expressions, arguments
+        self._taken: set[str] = set()
+        self._unnamed = 0
+
+    def _free(self) -> str:
+        """A name that no input has yet: `input`, `input2`, ..."""
+        while True:
+            self._unnamed += 1
+            name = UNNAMED_INPUT if self._unnamed == 1 else f"{UNNAMED_INPUT}{self._unnamed}"
+            if name not in self._taken:
+                return name
+
+    def make(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
+        """Adds an input to the model's graph. `name` is empty if the text gives it none."""
+        frame = scope.frame
+        if frame is None or frame.graph.kind != "model" or frame.inline_depth:
+            raise Failure(InputMisplaced(), node.span)
+        if node.each is not None:
+            return self._list(node, node.each, name, scope)
+        value = self._one(node, name or self._free(), scope)
+        self._taken.add(value.name)
+        frame.graph.inputs.append(value)
+        return value
+
+    def _list(self, node: ast.InputDecl, each: ast.ForClause, name: str, scope: Scope) -> Flow:
+        """An input for each item of a list, together a list of tensors."""
+        assert scope.frame is not None
+        graph = scope.frame.graph
+        name = name or self._free()
+        self._taken.add(name)
+        values = [self._one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.each(each, scope))]
+        check_tuple(tuple(values), node.span)
+        made = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
+        graph.tuples.append(made)
+        graph.inputs += values
+        return TensorTuple((TupleSlice(made),))
+
+    def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+        self.session.count_stage(node.span, ())
+        _check_batch(node.shape, scope)
+        try:
+            written = self._expressions.written_shape(node.shape, scope)
+        except Failure as failure:
+            raise _as_dimension(failure) from None
+        _check_positive(written)
+        shape, items = written.sizes, written.items
+        batched = self._batched(node, scope)
+        first = items[0] if items else None
+        has_batch = batched and isinstance(first, ast.Name) and first.name in _BATCHES
+        if batched:
+            shape = (self.session.dims[BATCH], *shape)
+        check_tensor(shape, node.shape.span)
+        if has_batch:
+            assert isinstance(first, ast.Name)
+            self.session.report(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
+        type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
+        value = Value(type_, node.span, name, weak=is_weak_type(type_.dtype, self.session))
+        if node.dtype is None:
+            self.session.untyped.add(name)
+        value.spatial = batched and written.is_dims and len(shape) > 3  # `3x224x224` is an image
+        return value
+
+    def _batched(self, node: ast.InputDecl, scope: Scope) -> bool:
+        batched = True
+        for index, keyword in enumerate(node.keywords):
+            if index and keyword.name == "batch":
+                raise Failure(ArgumentTwice("input", "batch"), keyword.span, ((node.keywords[0].span, "first here"),))
+            if keyword.name != "batch":
+                hint = _KEYWORDS.get(keyword.name, "")
+                close = tuple(near(keyword.name, ["batch"]))
+                raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
+            batched = self._arguments.flag("input", keyword, scope)
+            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+        return batched
+
+
+def _as_dimension(failure: Failure) -> Failure:
+    """The failure of a name in a shape, `input [seq]`, with the help to write a dimension in capitals."""
+    match failure.problem:
+        case UnknownName(name=name, near=(), hint="", later=False) if name.isidentifier() and not name.isupper():
+            problem = UnknownName(name, (), f"write a dimension of any size in capitals: `{name.upper()}`")
+            # `N` is the batch, which an input does not declare.
+            edits = () if name.upper() == BATCH else (Edit(failure.span, name.upper(), safe=False),)
+            return Failure(problem, failure.span, failure.marks, edits=edits)
+    return failure
+
+
+def _check_batch(shape: ast.Expr, scope: Scope) -> None:
+    """Rejects what other libraries write for the size of the batch."""
+    if not isinstance(shape, ast.ListExpr) or not shape.items:
+        return
+    first, *rest = shape.items
+    text = first.span.text
+    if text in _OPEN_BATCH and scope.find(text) is None:
+        raise Failure(BatchSizeUnknown(text, _text(rest)), shape.span)
+
+
+def _text(items: Sequence[ast.Expr]) -> str:
+    return f"[{', '.join(item.span.text for item in items)}]"
+
+
+def _check_positive(shape: WrittenShape) -> None:
+    for size, item in zip(shape.sizes, shape.items, strict=True):
+        high = size if isinstance(size, int) else bounds(size)[1]
+        if high is not None and high < 1:
+            raise Failure(NonPositive(size), item.span)
+
+
+def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:
+    """The element type that a name means, by itself or as a compile-time value; that of the model where none is written."""
+    if name is None:
+        return expressions.session.dtype
+    if name.name in DTYPES:
+        expressions.session.index.name(name.span, name.name, None, None, "type")
+        return DTYPES[name.name]
+    if scope.find(name.name) is None:
+        raise Failure(UnknownType(name.name, tuple(near_word(DTYPE, name.name)), tuple(DTYPES)), name.span)
+    value = expressions.evaluate(name, scope)
+    if not isinstance(value, DType):
+        raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", show_value(value)), name.span)
+    return value

@@ -1,0 +1,108 @@
+"""Values made of others: lists of `[... for i in ...]`, the parts of lists that `let (a, b) = ...` names, texts with values in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.limit_errors import TooManyNodes
+from ...errors.value_errors import NotABool, NotANumber
+from ..resource_limits import MAX_NODES, check_list, check_string
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope, distinct, trace_of
+from ..scopes.value_text import show_value
+from .evaluator_protocol import Interpreter, Part
+from .unpacking import unpack
+
+
+class Comprehensions(Part):
+    def __init__(self, interpreter: Interpreter) -> None:
+        super().__init__(interpreter)
+        self._unpacked: dict[tuple[int, int], tuple[Scope, dict[int, Any]]] = {}
+        """The values of the names, by the ids of the list and the scope. The scope is kept alive, so that no other gets its id."""
+
+    def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+        match expr:
+            case ast.Comprehension():
+                return self._list(expr, scope)
+            case ast.Text():
+                return self._text(expr, scope)
+            case ast.Unpacked():
+                return self._part(expr, scope)
+        raise TypeError(f"no expression: {expr}")
+
+    def _list(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
+        """The list that a comprehension means. Each name is visible in the clauses after it, and in the item."""
+        items: list[Any] = []
+        for inner in self._scopes(expr.clauses, scope):
+            items.append(self.interpreter.evaluate(expr.item, inner))
+            self.session.count_items(1, expr.span)
+            if len(items) > MAX_NODES:
+                raise Failure(TooManyNodes(len(items), MAX_NODES, "list", "items"), expr.span)
+        made = tuple(items)
+        check_list(made, expr.span)
+        return made
+
+    def _scopes(self, clauses: tuple[ast.ForClause | ast.Expr, ...], scope: Scope) -> Iterator[Scope]:
+        """A scope for each item."""
+        if not clauses:
+            yield scope
+            return
+        clause, rest = clauses[0], clauses[1:]
+        if not isinstance(clause, ast.ForClause):
+            if self._holds(clause, scope):
+                yield from self._scopes(rest, scope)
+            return
+        distinct(clause.binders.names)
+        for value in self.items(clause, scope):
+            self.session.count_iteration(clause.over.span, trace_of(scope))
+            inner = Scope(scope, scope.frame)
+            for name, part in unpack(clause.binders, value):
+                self.session.index.bound(name, inner.bind(name.name, part, name.span))
+            yield from self._scopes(rest, inner)
+
+    def items(self, clause: ast.ForClause, scope: Scope) -> Sequence[Any]:
+        """What a `for` iterates over: as of a loop, a number means a range."""
+        value = self.interpreter.evaluate(clause.over, scope)
+        if isinstance(value, tuple):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            needed = "an integer of at least 0, a range or a list"
+            raise Failure(NotANumber("what `for` iterates over", needed, show_value(value)), clause.over.span)
+        self.session.decisions.pin(value)
+        return range(value)
+
+    def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+        """A scope for each item of one clause."""
+        return self._scopes((clause,), scope)
+
+    def _holds(self, condition: ast.Expr, scope: Scope) -> bool:
+        value = self.interpreter.evaluate(condition, scope)
+        if not isinstance(value, bool):
+            raise Failure(NotABool(show_value(value)), condition.span)
+        return value
+
+    def _text(self, expr: ast.Text, scope: Scope) -> str:
+        """A text with the values of its expressions."""
+        made = "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
+        self.session.count_items(len(made), expr.span)
+        return check_string(made, expr.span)
+
+    def _shown(self, part: ast.Expr, scope: Scope) -> str:
+        value = self.interpreter.evaluate(part, scope)
+        if not isinstance(value, (int, float, str)):
+            raise Failure(NotANumber("a value in a text", "a number, a boolean or a string", show_value(value)), part.span)
+        self.session.decisions.pin(value)
+        return value if isinstance(value, str) else show_value(value)
+
+    def _part(self, expr: ast.Unpacked, scope: Scope) -> Any:
+        """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated once, at the first use of any of its names."""
+        key = (id(expr.value), id(scope))
+        if key not in self._unpacked:
+            distinct(expr.pattern.names)
+            value = self.interpreter.evaluate(expr.value, scope)
+            parts = {id(name): part for name, part in unpack(expr.pattern, value)}
+            self._unpacked[key] = (scope, parts)
+        return self._unpacked[key][1][id(expr.name)]

@@ -1,0 +1,100 @@
+"""Lists of tensors along a loop: what `(h, keys[]) = x -> repeat ...` collects, and tensors among what a loop iterates over.
+
+Always: the result of a loop that collects is what its last iteration passes on, followed by one list for each result that is collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.binding_errors import WrongUnpacking
+from ...ir.graph_values import TupleSlice, Value, ValueTuple, flat
+from ..resource_limits import MOST_TENSORS, check_tuple
+from ..scopes.compile_time_values import Flow, TensorTuple, divide, flow_of, parts_of
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope, token
+from .call_syntax import has_tensor
+from .evaluator_protocol import Interpreter, Part
+
+
+class Collector:
+    """The lists of one loop."""
+
+    def __init__(self, collected: ast.Collected) -> None:
+        self._collected = collected
+        self._lists: list[list[Value]] = [[] for _ in collected.lists]
+
+    def take(self, flow: Flow) -> Flow:
+        """Adds the results of one iteration to the lists: those that are passed on."""
+        wanted, parts = self._collected, parts_of(flow)
+        if parts is None:
+            return flow
+        found, after = flat(parts), wanted.after or 0
+        if len(found) < wanted.before + after or (wanted.after is None and len(found) > wanted.before):
+            marks = tuple((v.span, f"this is {v.type}") for v in found[:1])
+            hint = "the body of the loop needs a result for each name: `out h, key`"
+            raise Failure(WrongUnpacking(wanted.before + after, len(found), wanted.after is not None, hint), wanted.span, marks)
+        first, rest, last = divide(parts, wanted.before, after)
+        for index, items in zip(wanted.lists, self._lists, strict=True):
+            items.append((first if index >= 0 else last)[index])
+            if len(items) > MOST_TENSORS:
+                check_tuple(tuple(items), wanted.span)
+        front = [v for i, v in enumerate(first) if i not in wanted.lists]
+        back = [v for i, v in enumerate(last) if i - after not in wanted.lists]
+        return flow_of((*front, *rest, *back))
+
+    def result(self, flow: Flow) -> Flow:
+        """The results of the loop, of which `flow` is passed on."""
+        parts = parts_of(flow)
+        if parts is None:
+            return flow
+        lists = [TupleSlice(ValueTuple("", tuple(items), 0, listed=True)) for items in self._lists]
+        return TensorTuple((*parts, *lists))
+
+
+class Items(Part):
+    """What a loop iterates over, if tensors are among it: a list of tensors, and `zip` and `enumerate` of such lists."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        super().__init__(interpreter)
+
+    def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+        """The items; tensors are those of the scope's graph."""
+        if not has_tensor(expr, scope):
+            return self.interpreter.evaluate(expr, scope)
+        match expr:
+            case ast.Name(name=name):
+                binding = scope.use(name)
+                if binding is not None and isinstance(binding.value, TensorTuple):
+                    self.session.index.name(expr.span, name, binding)
+                    return binding.value.values
+            case ast.Call(function=ast.Name(name="zip"), arguments=arguments, keywords=()) if arguments:
+                lists = [self._list(a, scope) for a in arguments]
+                return tuple(zip(*lists, strict=False))
+            case ast.Call(function=ast.Name(name="enumerate"), arguments=(argument,), keywords=()):
+                return tuple(enumerate(self._list(argument, scope)))
+        return self.interpreter.evaluate(expr, scope)  # which reports what is wrong
+
+    def _list(self, expr: ast.Expr, scope: Scope) -> tuple[Any, ...]:
+        found = self.evaluate(expr, scope)
+        if isinstance(found, tuple):
+            return found
+        call = ast.Call(expr.span, ast.Name(expr.span, "zip"), (expr,))
+        self.interpreter.evaluate(call, scope)  # which reports what is wrong
+        raise AssertionError(f"no list: {found}")
+
+
+def items_key(items: object) -> Hashable:
+    """What a body depends on of the items that it iterates over: of tensors their types."""
+    if isinstance(items, Value):
+        return token(items)
+    if isinstance(items, tuple) and _has_tensors(items):
+        return tuple([items_key(item) for item in items])
+    return token(items)  # type: ignore[arg-type]
+
+
+def _has_tensors(items: tuple[Any, ...]) -> bool:
+    return any(isinstance(item, Value) or (isinstance(item, tuple) and _has_tensors(item)) for item in items)

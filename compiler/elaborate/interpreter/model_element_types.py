@@ -1,0 +1,71 @@
+"""Element types in a model of another type than float32.
+
+Three kinds of float32 tensors are in such a model. What a spec makes float32 of a tensor of the model is float32. What is made of
+integers, booleans, sizes and indices alone, as a mask or a position, and what an input gives that is written as float32, is *weak*: it has
+the precision of float32 until it meets a tensor of the model, or a layer, which convert it. Losses take float32 whatever the model has.
+
+In: an operator and its inputs. Out: the types that its rule is to see. Always: nothing differs in a model of float32; the graph is
+converted when it is complete (program/conversions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from ...ir.graph_values import Value
+from ...ir.types import FLOAT32, DType, TensorType
+from ...ops.operator import Operator
+from ...ops.parametric import Parametric
+from ..elaboration_session import ElaborationSession
+
+_DTYPE = "dtype"
+
+
+def seen_types(op: Operator, inputs: Sequence[Value], session: ElaborationSession) -> tuple[TensorType, ...]:
+    """The types of the inputs as the operator takes them."""
+    types = tuple([v.type for v in inputs])
+    if session.is_full:
+        return types
+    model = session.precision.dtype
+    from ...ops.loss import Loss
+    from ...ops.shape import Cast
+
+    if isinstance(op, Cast):
+        return types
+    if model.size < FLOAT32.size and (session.in_training or isinstance(op, Loss)):
+        return tuple([t.with_dtype(FLOAT32) if t.dtype == model else t for t in types])
+    if isinstance(op, Parametric) or any(t.dtype == model for t in types):
+        return tuple([v.type.with_dtype(model) if v.weak else v.type for v in inputs])
+    return types
+
+
+def makes_weak(op: Operator, inputs: Sequence[Value], session: ElaborationSession) -> bool:
+    """Whether what it makes in float32 is weak."""
+    if session.is_full:
+        return False
+    if not inputs:
+        from ...ops.constants import TableOperator
+
+        return isinstance(op, TableOperator)
+    return not isinstance(op, Parametric) and all(v.weak for v in inputs if v.type.dtype.is_float)
+
+
+def type_for(value: Value, other: Value, model: DType) -> TensorType:
+    """The type of a tensor where another one may be in its place: what is weak gives way."""
+    return value.type.with_dtype(model) if value.weak and other.type.dtype == model else value.type
+
+
+def is_weak_type(dtype: DType, session: ElaborationSession) -> bool:
+    """Whether an input of this type is weak."""
+    return dtype == FLOAT32 and not session.is_full
+
+
+def in_model_type(op: Operator, inputs: Sequence[Value], written: Container[str], session: ElaborationSession) -> Operator:
+    """The operator with the type of the model for its parameters, if it has an argument for that which is not written."""
+    if session.is_full or session.dtype == FLOAT32 or not isinstance(op, Parametric) or _DTYPE not in op.signature:
+        return op
+    if _DTYPE in written or _DTYPE in session.defaults.get(op.name, {}):
+        return op
+    if op.is_given_weight(tuple([v.type for v in inputs])):
+        return op
+    return session.inferences.operator(type(op), {**op.args, _DTYPE: session.dtype})

@@ -1,0 +1,144 @@
+"""Operators as stages: arguments bound, a node added to the graph, then that of the activation after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from netc.dsl import ast
+from netc.dsl.record import replace
+from netc.dsl.source import Span
+
+from ...errors.argument_errors import ArgumentTwice, MissingTensor
+from ...errors.learned_errors import NoOwnBias
+from ...errors.parameter_errors import NoTie
+from ...errors.problem import Location
+from ...ir.graph import OpNode, SharedModule
+from ...ir.graph_values import Value, flat
+from ...ops.operand import NAMED
+from ...ops.operator import Operator
+from ...ops.parametric import BIAS, Parametric
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow_of, leading, main_result, parts_of, tensors
+from ..scopes.early_exits import Failure
+from ..scopes.scope import GraphFrame, Scope
+from ..scopes.ties import PendingTie
+from .evaluator_protocol import Interpreter, Part
+from .idle_arguments import check_idle
+from .model_element_types import in_model_type
+from .named_tensors import Named, NamedTensors
+from .nodes import NodeText, add_operator, check_arity
+from .stage_arguments import Arguments
+from .stage_labels import StageLabels
+from .stage_values import noting
+from .tuple_sums import summed
+
+
+class OperatorStages(Part):
+    def __init__(self, interpreter: Interpreter, arguments: Arguments, labels: StageLabels, named: NamedTensors) -> None:
+        super().__init__(interpreter)
+        self._arguments, self._labels, self._named = arguments, labels, named
+
+    def apply(self, node: ast.Apply, cls: type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+        """Applies the operator that a stage names, and the activation after it."""
+        assert scope.frame is not None
+        written = node
+        node, named = self._named.of_operator(node, cls, scope)
+        bound = self._arguments.bind(cls, node, scope, flow)
+        if shared is None and self._labels.is_inline(node.label, scope):
+            assert node.label is not None
+            scope.frame.alone, node = node.label.span, replace(node, label=None)
+        label = shared.label if shared is not None else self._labels.of_stage(node.label, cls.name, node.span, scope)
+        inputs = tensors(flow)
+        if inputs is None:
+            return UNKNOWN
+        is_tuple = isinstance(flow, TensorTuple) and flow.extras is None  # a main result with others is no tuple of one
+        if cls.folds and len(inputs) == 1 and is_tuple and not (bound.op.scalars or named):
+            return inputs[0]
+        op, flow = bound.op, main_result(flow)
+        if named:
+            op = _with_named(op, inputs, named, written)
+            flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
+            inputs = tensors(flow) or []
+        if cls.folds and len(inputs) > 2:
+            return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
+        check_arity(cls, inputs, node.name_span)
+        op = in_model_type(op, inputs, bound.spans, self.session)
+        _check_bias(op, inputs, bound.spans)
+
+        def locate(place: Location) -> Span:
+            return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
+
+        result = add_operator(op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
+        if isinstance(flow, TensorTuple) and leading(flow.parts) is not None:
+            made = scope.frame.graph.nodes[-1]
+            assert isinstance(made, OpNode)
+            made.parts = flow.parts
+            _sum(made, scope.frame)
+        if written.keywords:
+            check_idle(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
+        if bound.tie is not None:
+            _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
+        return result if bound.activation is None else self._activate(bound.activation, result, scope)
+
+    def _fold(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
+        """The operator on the first two tensors, then on the result and the next. Only the first has the label of the stage."""
+        result: Flow = inputs[0]
+        for value in inputs[1:]:
+            result = add_operator(op, [*(tensors(result) or ()), value], frame, self.session, text)
+            text = NodeText(text.span, frame.labels.ordinal(op.name, text.span), text.locate)
+        return result
+
+    def _evaluated(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
+        """A `tie` whose path has values in it, as one whose path is known."""
+        if not isinstance(tie.value, ast.Text):
+            return tie
+        return replace(tie, value=ast.String(tie.value.span, self.interpreter.evaluate(tie.value, scope)))
+
+    def _activate(self, activation: TrailingActivation, flow: Flow, scope: Scope) -> Flow:
+        op, span, frame = activation.op, activation.span, scope.frame
+        assert frame is not None
+        text = NodeText(span, frame.labels.automatic(op.name, span), lambda place: span)
+        with noting(span.text, scope, self.session):
+            return add_operator(op, tensors(flow) or [], frame, self.session, text)
+
+
+def _sum(node: OpNode, frame: GraphFrame) -> None:
+    """Of tensors of tuples that are joined, the size of the result."""
+    (result,) = node.outputs
+    if node.op.name == "concat":  # which models without it do not import
+        axis = node.op.args["axis"] % result.type.rank
+        shape = result.type.shape
+        total = summed(node.parts, axis, frame)
+        result.type = result.type.with_shape((*shape[:axis], total, *shape[axis + 1 :]))
+
+
+def _add_tie(op: Operator, tie: ast.Keyword, frame: GraphFrame) -> None:
+    node = frame.graph.nodes[-1]
+    if not isinstance(node, OpNode) or not any(s.name == "weight" for s in node.specs):
+        raise Failure(NoTie(op.name), tie.span)
+    frame.ties.append(PendingTie(node, tie))
+
+
+def _check_bias(op: Operator, inputs: Sequence[Value], spans: Mapping[str, Span]) -> None:
+    """Rejects `bias=true` where there is none, because the weight is given alone."""
+    if not isinstance(op, Parametric) or BIAS not in spans or not op.args[BIAS]:
+        return
+    types = tuple(v.type for v in inputs)
+    if op.is_given_weight(types) and BIAS not in op.assign(types):
+        raise Failure(NoOwnBias(op.name), spans[BIAS])
+
+
+def _with_named(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
+    """The operator with its inputs and then the named ones: it notes which these are, unless the number of inputs says so."""
+    types = tuple(v.type for v in inputs)
+    before = op.in_order(types)
+    for name in named:
+        if name in before:
+            span = next(k for k in node.keywords if k.name in (name, op.operands[name].alias)).span
+            raise Failure(ArgumentTwice(op.name, name), span, ((inputs[before.index(name)].span, "this is its input already"),))
+    missing = [o.name for o in op.operands.values() if o.required and o.name not in (*before, *named)]
+    if missing:
+        raise Failure(MissingTensor(op.name, missing[0]), node.name_span)
+    whole = (*types, *(v.type for v in chain.from_iterable(map(flat, named.values()))))
+    names = (*before, *named)
+    return op if op.in_order(whole) == names else type(op)(**op.args, **{NAMED: tuple(named)})

@@ -1,0 +1,161 @@
+"""`param` and `table`: tensors without an input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import replace
+from netc.dsl.source import Span
+
+from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WithoutEffect
+from ...errors.constants import NoStoredTable, StoredTableDiffers
+from ...errors.file_errors import CannotUse
+from ...errors.problem import Location
+from ...ir.graph import OpNode
+from ...ir.traced_ints import plain
+from ...ir.types import FLOAT32, TensorType
+from ...ops.constants import ParamOperator, TableOperator
+from ...ops.formula import stored_formula
+from ...ops.kinds import STRING, Kind
+from ...ops.operator import Operator
+from ...ops.stored_tables import TableArray
+from ..elaboration_session import CannotLoad, NoSuchArray
+from ..scopes.compile_time_values import Flow
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope, distinct
+from ..scopes.ties import PendingNorms, tie_path
+from .compile_time_expressions import Expressions
+from .evaluator_protocol import Interpreter, Part
+from .index_formulas import table_formula
+from .input_statements import dtype_of
+from .nodes import NodeText, add_operator
+from .stage_arguments import Arguments
+from .stage_labels import StageLabels
+
+_NORMS = "norms_of"
+_KEYWORDS = ("init", "trainable", _NORMS)
+_FROM_FILE: Mapping[str, Kind[Any]] = {"file": STRING, "name": STRING}
+_EXAMPLE = 'table [49, 49] int64 file="x.safetensors" name="index"'
+
+
+class Constants(Part):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments, labels: StageLabels) -> None:
+        super().__init__(interpreter)
+        self._expressions, self._arguments, self._labels = expressions, arguments, labels
+
+    def param(self, node: ast.ParamDecl, scope: Scope) -> Flow:
+        """A learned tensor, or a buffer, under its label."""
+        args: dict[str, Any] = {
+            "shape": self._expressions.shape(node.shape, scope),
+            "dtype": dtype_of(node.dtype, scope, self._expressions),
+        }
+        kinds = {name: ParamOperator.signature[name].kind for name in _KEYWORDS}
+        given = self._keywords("param", kinds, map(_with_path, node.keywords), scope)
+        args |= {name: value for name, (value, _) in given.items()}
+        spans = {"shape": node.shape.span, **{name: span for name, (_, span) in given.items()}}
+        made = self._add(ParamOperator(**args), node, spans, scope)
+        if _NORMS in given and scope.frame is not None:
+            _check_alone(node)
+            (added,) = [n for n in scope.frame.graph.nodes[-1:] if isinstance(n, OpNode)]
+            scope.frame.ties.append(PendingNorms(added, *given[_NORMS]))
+        return made
+
+    def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
+        """A tensor computed from its indices. Without a type, its real numbers are float32 until they meet a tensor of the model, but those
+        of a wider model are of its type."""
+        distinct(node.indices)
+        formula = table_formula(node, scope, self.interpreter)
+        args: dict[str, Any] = {
+            "indices": tuple(n.name for n in node.indices),
+            "shape": self._expressions.shape(node.shape, scope),
+            "formula": formula,
+            "dtype": dtype_of(node.dtype, scope, self._expressions) if node.dtype is not None else None,
+            "labelled": node.label is not None,
+        }
+        return self._add(self._widened(args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
+
+    def stored_table(self, node: ast.StoredTableDecl, scope: Scope) -> Flow:
+        """A tensor that a file has. Its type and shape must be those that are written."""
+        given = self._keywords("table", _FROM_FILE, node.keywords, scope)
+        for keyword in _FROM_FILE:
+            if keyword not in given:
+                raise Failure(MissingArgument("table", keyword, "a string", _EXAMPLE), node.span)
+        shape = self._expressions.shape(node.shape, scope)
+        dtype = FLOAT32 if node.dtype is None else dtype_of(node.dtype, scope, self._expressions)
+        array = self._read(*given["file"], *given["name"])
+        for size in shape:
+            self.session.decisions.pin(size)
+        if array.shape != plain(shape) or array.dtype != dtype:
+            wanted, found = TensorType(dtype, shape), TensorType(array.dtype, array.shape)
+            raise Failure(StoredTableDiffers(array.name, array.path, wanted, found), node.shape.span)
+        args: dict[str, Any] = {
+            "indices": tuple(f"i{axis}" for axis in range(len(array.shape))),
+            "shape": array.shape,
+            "formula": stored_formula(array),
+            "dtype": None if node.dtype is None else dtype,
+            "labelled": node.label is not None,
+        }
+        return self._add(self._widened(args), node, {"shape": node.shape.span}, scope)
+
+    def _widened(self, args: dict[str, Any]) -> TableOperator:
+        """The table, real numbers without a type as those of a wider model."""
+        op, model = TableOperator(**args), self.session.dtype
+        wider = op.dtype is None and model.size > FLOAT32.size and not op.misshapen()
+        return TableOperator(**{**args, "dtype": model}) if wider and op.element.is_float else op
+
+    def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
+        session = self.session
+        if session.remembering is not None:
+            session.remembering.forget()
+        try:
+            if session.arrays is None:
+                raise CannotLoad("there are no files to be read here")
+            return session.arrays(path, name, path_span.file)
+        except NoSuchArray as problem:
+            raise Failure(NoStoredTable(name, path, problem.near), name_span) from None
+        except CannotLoad as problem:
+            raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), path_span) from None
+
+    def _keywords(
+        self, owner: str, kinds: Mapping[str, Kind[Any]], keywords: Iterable[ast.Keyword], scope: Scope
+    ) -> dict[str, tuple[Any, Span]]:
+        """The values of keyword arguments, and where they are."""
+        found: dict[str, tuple[Any, Span]] = {}
+        for keyword in keywords:
+            name = keyword.name
+            if name not in kinds:
+                raise Failure(UnknownArgument(owner, name, tuple(near(name, list(kinds))), tuple(kinds)), keyword.name_span)
+            if name in found:
+                raise Failure(ArgumentTwice(owner, name), keyword.span, ((found[name][1], "first here"),))
+            found[name] = self._arguments.convert(owner, name, kinds[name], keyword.value, scope), keyword.value.span
+            self.session.index.name(keyword.name_span, name, None, None, "argument")
+        return found
+
+    def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
+        assert scope.frame is not None
+        label = self._labels.of_stage(node.label, op.name, node.span, scope)
+
+        def locate(place: Location) -> Span:
+            return spans.get(place.name, node.span) if place.kind == "argument" else node.span
+
+        return add_operator(op, [], scope.frame, self.session, NodeText(node.span, label, locate))
+
+
+def _with_path(keyword: ast.Keyword) -> ast.Keyword:
+    """A label that is written without quotes, as text."""
+    if keyword.name != _NORMS or not isinstance(keyword.value, (ast.Name, ast.Attribute)):
+        return keyword
+    return replace(keyword, value=ast.String(keyword.value.span, tie_path(keyword.value)))
+
+
+def _check_alone(node: ast.ParamDecl) -> None:
+    """Rejects an initialiser of a parameter that starts from another one."""
+    for keyword in node.keywords:
+        if keyword.name == "init":
+            problem = WithoutEffect("init", "the norms of another parameter are its first values", keyword.span.text)
+            before = max(span.end for span in (node.shape.span, *(k.span for k in node.keywords)) if span.end <= keyword.span.start)
+            raise Failure(problem, keyword.span, edits=(Edit(Span(keyword.span.file, before, keyword.span.end), "", safe=True),))

@@ -1,0 +1,225 @@
+"""`scan`: a loop over an axis, with states. Its body is one step, elaborated once.
+
+In: the tensors to scan, and what the states start with. Out: a call of the step's graph that is a loop, and its results: what the steps
+give, stacked, and in addition the last states. Always: a state has the same type after a step; the stages of a step belong to the body
+around the loop, as those of a group without a label do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+
+from ...dims import Dim, advice, show
+from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument, WrongTensors
+from ...errors.operator_errors import BadAxis, ShapeMismatch, Unprovable
+from ...errors.scan_errors import MayBeEmpty, StateMismatch, StateNotSet
+from ...errors.shape import NoPlaceForAxis
+from ...ir.graph import CallNode, Graph, Scan, SharedModule
+from ...ir.graph_values import Value
+from ...ir.types import TensorType
+from ...ops.kinds import AXIS, FLAG, ListKind
+from ..elaboration_session import ElaborationSession
+from ..resource_limits import check_tuple
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors
+from ..scopes.early_exits import AlreadyReported, Failure
+from ..scopes.scope import GraphFrame, Scope, distinct
+from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
+from .calls import add_node, captured, emit_call
+from .evaluator_protocol import Interpreter, Part
+from .pipelines import Pipelines
+from .stage_arguments import Arguments
+
+_AXES = ListKind(AXIS, scalar=True)
+_KINDS = {"axis": _AXES, "reverse": FLAG}
+_ALIASES = {"dim": "axis"}
+
+
+class _Steps(Record):
+    """How the tensors are scanned: the axis of each, the axis that was written first, the number of steps, and their order."""
+
+    axes: tuple[int, ...]
+    written: int
+    length: Dim
+    reverse: bool
+
+
+class Scans(Part):
+    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, arguments: Arguments) -> None:
+        super().__init__(interpreter)
+        self._pipelines, self._arguments = pipelines, arguments
+
+    def run(self, node: ast.Scan, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+        if shared is not None:
+            syntax = BodySyntax(node, lambda inner: self._loop(node, inner.names["in"].value, inner), shared.label)  # type: ignore[arg-type]
+            entry = elaborate_body(syntax, flow, scope, self.session)
+            return emit_call(entry, flow, scope, self.session, shared.label, node.span, shared)
+        return self._loop(node, flow, scope)
+
+    def _loop(self, node: ast.Scan, flow: Flow, scope: Scope) -> Flow:
+        distinct([state.name for state in node.states])
+        starts = [self.recover(scope, self._start, state, scope) for state in node.states]
+        values = tensors(flow)
+        if values is None:
+            return UNKNOWN
+        steps = self._steps(node, values, scope)
+        found = [v for v in starts if isinstance(v, Value)]
+        if len(found) < len(starts):
+            return UNKNOWN
+        made = self._step(node, found, values, steps, scope)
+        return UNKNOWN if made is None else self._emit(node, [*found, *values], steps, made, scope)
+
+    def _start(self, state: ast.ScanState, scope: Scope) -> Value:
+        """What a state is before the first step."""
+        hint = f"a state starts with a tensor of its type: `zeros = table (n, i) [N, 8] float32 = 0`, then `{state.name.name} = zeros`"
+        flow = main_result(self._pipelines.tensors(state.start, scope, hint=hint))
+        found = tensors(flow)
+        if found is None:
+            raise AlreadyReported
+        if len(found) != 1:
+            raise Failure(WrongTensors(f"{state.name.name} = ...", "one tensor", len(found)), state.start.span)
+        return found[0]
+
+    # --- the axis --------------------------------------------------------------------------------------------------------
+
+    def _steps(self, node: ast.Scan, values: Sequence[Value], scope: Scope) -> _Steps:
+        given: dict[str, ast.Keyword] = {}
+        for keyword in node.keywords:
+            name = _ALIASES.get(keyword.name, keyword.name)
+            if name not in _KINDS:
+                raise Failure(UnknownArgument("scan", keyword.name, (), tuple(_KINDS)), keyword.name_span)
+            if name in given:
+                raise Failure(ArgumentTwice("scan", name), keyword.span, ((given[name].span, "first here"),))
+            given[name] = keyword
+            self.session.index.name(keyword.name_span, name, None, None, "argument")
+        if "axis" not in given:
+            raise Failure(MissingArgument("scan", "axis", "the axis to scan", f"{_head(node).text} axis=1 {{ ... }}"), _head(node))
+        reverse = "reverse" in given and self._arguments.flag("scan", given["reverse"], scope)
+        axis = given["axis"].value
+        written = self._arguments.convert("scan", "axis", _AXES, axis, scope)
+        if len(written) not in (1, len(values)):
+            wanted = f"an axis, or one for each of the {len(values)} tensors"
+            raise Failure(WrongArgument("scan", "axis", wanted, f"{len(written)} of them"), axis.span)
+        several = written if len(written) == len(values) else tuple(written) * len(values)
+        axes = tuple(_front(a, v, axis) for a, v in zip(several, values, strict=True))
+        return _Steps(axes, written[0], self._length(node, values, axes), reverse)
+
+    def _length(self, node: ast.Scan, values: Sequence[Value], axes: Sequence[int]) -> Dim:
+        """The number of steps, which is the same for all tensors."""
+        first, size = values[0], values[0].type.shape[axes[0]]
+        for value, axis in zip(values, axes, strict=True):
+            other = value.type.shape[axis]
+            equal = self.session.deciding.equal(size, other)
+            if equal:
+                continue
+            marks = ((first.span, f"{show(size)} is from here"), (value.span, f"{show(other)} is from here"))
+            if equal is None:
+                need = "the scanned tensors must have the same length"
+                raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), _head(node), marks)
+            why = f"{show(size)} steps for one, {show(other)} for the other"
+            raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), _head(node), marks)
+        if not self.session.deciding.at_least(size, 1):
+            raise Failure(MayBeEmpty(size), _head(node), ((first.span, f"this is {first.type}"),))
+        return size
+
+    # --- the body ----------------------------------------------------------------------------------------------------------
+
+    def _step(self, node: ast.Scan, starts: list[Value], values: list[Value], steps: _Steps, scope: Scope) -> GraphFrame | None:
+        """The graph of a step, its outputs the states after it and then its results; None if something in it is unknown."""
+        outer = scope.frame
+        assert outer is not None
+        frame = GraphFrame(Graph("scan", "scan", node.span), outer, outer.labels, outer.trace)
+        frame.graph.around = outer.graph
+        inner = frame.home = Scope(scope, frame)
+        for state, start in zip(node.states, starts, strict=True):
+            before = frame.add_input(start, state.name.name, "")
+            before.type, before.weak = _state_type(start, self.session).with_shape(before.type.shape), False
+            self.session.index.bound(state.name, inner.bind(state.name.name, before, state.name.span))
+        parts = [self._part(value, axis, frame) for value, axis in zip(values, steps.axes, strict=True)]
+        inner.bind("in", parts[0] if len(parts) == 1 else TensorTuple(tuple(parts)))
+        body = Scope(inner, frame)
+        with outer.inlining(), self.session.nested(node.span):
+            result = self.interpreter.body(node.body, body, "the body of `scan`")
+        found = tensors(warn_unused_input(inner, result, node.body.span, self.session))
+        nexts = [self.recover(body, self._next, *given, body) for given in zip(node.states, starts, strict=True)]
+        outer.ties += frame.ties
+        if found is None or not all(isinstance(v, Value) for v in nexts):
+            return None
+        frame.graph.outputs = [*(v for v in nexts if isinstance(v, Value)), *found]
+        return frame
+
+    def _part(self, value: Value, axis: int, frame: GraphFrame) -> Value:
+        """What a step gets of a scanned tensor."""
+        shape = value.type.shape
+        whole = Value(value.type.with_shape((*shape[:axis], *shape[axis + 1 :])), value.span)
+        named = value.name if value.name not in ("", "in") else "x"
+        return frame.add_input(whole, f"{named}_t", "", borrowed=True)
+
+    def _next(self, state: ast.ScanState, start: Value, body: Scope) -> Value:
+        """What a state is after a step: what the body defines under its name."""
+        name = state.name.name
+        binding = body.names.get(name)
+        if binding is None:
+            raise Failure(StateNotSet(name), state.name.span)
+        found = tensors(binding.value) if isinstance(binding.value, (Value, TensorTuple)) else None
+        if found is None:
+            raise AlreadyReported
+        if len(found) != 1:
+            raise Failure(WrongTensors(f"{name} = ...", "one tensor", len(found)), binding.span or state.name.span)
+        after, before = found[0].type, _state_type(start, self.session)
+        if found[0].weak:
+            after = after.with_dtype(before.dtype)
+        same: bool | None = before.dtype == after.dtype and before.rank == after.rank
+        for a, b in zip(before.shape, after.shape, strict=False):
+            equal = self.session.deciding.equal(a, b)
+            same = same and equal if equal is not False else False
+        if not same:
+            marks = ((start.span, f"it begins as {before}"),)
+            raise Failure(StateMismatch(name, before, after, same is not None), found[0].span, marks)
+        return found[0]
+
+    # --- the loop ----------------------------------------------------------------------------------------------------------
+
+    def _emit(self, node: ast.Scan, own: list[Value], steps: _Steps, frame: GraphFrame, scope: Scope) -> Flow:
+        graph, count = frame.graph, len(node.states)
+        taken = captured(tuple(frame.reads), scope)
+        if taken is None:
+            return UNKNOWN
+        made = [v.type for v in graph.outputs]
+        stacked = tuple(_place(steps.written, type_, node) for type_ in made[count:])
+        scan = Scan(count, steps.axes, stacked, steps.length, steps.reverse)
+        types = [*(_state_type(v, self.session) for v in own[:count]), *scan.results(made)[count:]]
+        outputs = tuple([Value(type_, node.span) for type_ in types])
+        inputs = (*own, *taken.inputs)
+        call = CallNode(graph, inputs, outputs, "", node.span, tuple(taken.modules), tuples=tuple(taken.tuples), scan=scan)
+        add_node(call, scope, self.session)
+        ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
+        return TensorTuple(ordered, call, len(stacked))
+
+
+def _state_type(start: Value, session: ElaborationSession) -> TensorType:
+    """A state is of the model, whatever it begins as: after the first step it is what the step makes of it."""
+    return start.type.with_dtype(session.precision.dtype) if start.weak else start.type
+
+
+def _head(node: ast.Scan) -> Span:
+    """What precedes the body."""
+    span = node.span
+    return Span(span.file, span.start, span.start + len(span.file.text[span.start : node.body.span.start].rstrip()))
+
+
+def _front(axis: int, value: Value, expr: ast.Expr) -> int:
+    rank = value.type.rank
+    if not -rank <= axis < rank:
+        raise Failure(BadAxis("scan", axis, value.type), expr.span, ((value.span, f"this is {value.type}"),))
+    return axis % rank
+
+
+def _place(axis: int, made: TensorType, node: ast.Scan) -> int:
+    """Where the axis of the steps is in a result."""
+    if not -made.rank - 1 <= axis <= made.rank:
+        raise Failure(NoPlaceForAxis("scan", axis, made), next(k.value.span for k in node.keywords if k.name in ("axis", "dim")))
+    return axis % (made.rank + 1)

@@ -1,0 +1,78 @@
+"""`is`: the shape that a spec states, compared with the actual one."""
+
+from __future__ import annotations
+
+from netc.dsl import ast
+
+from ...dims import Dim, advice, show
+from ...errors.argument_errors import WrongTensors
+from ...errors.assertion_errors import IsMismatch
+from ...errors.operator_errors import Unprovable
+from ...ir.graph_values import Value
+from ...ir.types import BATCH, TensorType
+from ..scopes.compile_time_values import UNKNOWN, Flow, tensors
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope
+from .compile_time_expressions import Expressions, dimension
+from .evaluator_protocol import Interpreter, Part
+
+
+class ShapeChecks(Part):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions) -> None:
+        super().__init__(interpreter)
+        self._expressions = expressions
+
+    def stage(self, node: ast.Is, flow: Flow, scope: Scope) -> Flow:
+        """The input itself, once its shape is proved to be as stated. `_` means any size."""
+        values = tensors(flow)
+        if values is None:
+            return UNKNOWN
+        if len(values) != 1:
+            raise Failure(
+                WrongTensors("is", "one tensor", len(values)), node.span, tuple((v.span, f"this is {v.type}") for v in values[:3])
+            )
+        try:
+            self.check(node.shape, values[0], scope)
+        except Failure as failure:
+            failure.stated = self._stated_type(node.shape, values[0], scope)
+            raise
+        return flow
+
+    def _stated_type(self, stated: ast.Expr, value: Value, scope: Scope) -> TensorType | None:
+        """The type with the stated shape, where `_` is the actual size; None if there is none."""
+        sizes, _ = self._stated(stated, scope)
+        actual = value.type.shape
+        if len(sizes) != len(actual) and None in sizes:
+            return None
+        return value.type.with_shape(tuple([actual[axis] if size is None else size for axis, size in enumerate(sizes)]))
+
+    def check(self, stated: ast.Expr, value: Value, scope: Scope) -> None:
+        """Raises unless the tensor provably has the stated shape."""
+        actual = value.type.shape
+        sizes, items = self._stated(stated, scope)
+        text = "[" + ", ".join("_" if size is None else show(size) for size in sizes) + "]"
+        marks = ((value.span, f"this is {value.type}"),)
+        if len(sizes) != len(actual):
+            raise Failure(IsMismatch(text, value.type), stated.span, marks)
+        for axis, (size, real, item) in enumerate(zip(sizes, actual, items, strict=True)):
+            if size is None:
+                continue
+            equal = self.session.deciding.equal(size, real)
+            if equal is None and real is not self.session.dims[BATCH]:
+                need = "the stated shape must be the actual shape"
+                raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
+            if not equal:
+                raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
+
+    def _stated(self, stated: ast.Expr, scope: Scope) -> tuple[tuple[Dim | None, ...], tuple[ast.Expr, ...]]:
+        """The sizes of a stated shape, and the expression of each."""
+        if isinstance(stated, ast.ListExpr):
+            return tuple([self._size(item, scope) for item in stated.items]), stated.items
+        sizes = self._expressions.shape(stated, scope)
+        return sizes, (stated,) * len(sizes)
+
+    def _size(self, item: ast.Expr, scope: Scope) -> Dim | None:
+        """A stated size; None for `_`."""
+        if isinstance(item, ast.Name) and item.name == "_":
+            return None
+        return dimension(self.interpreter.evaluate(item, scope), item.span)

@@ -1,0 +1,102 @@
+"""The tensors that a block declares, `x: [N, T, D]`, matched with its input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netc.dsl import ast
+
+from ...dims import Dim, SymDim, advice, show
+from ...errors.assertion_errors import PatternMismatch
+from ...errors.operator_errors import Unprovable
+from ...errors.value_errors import NotANumber
+from ...ir.graph_values import Value
+from ..scopes.compile_time_values import UNKNOWN
+from ..scopes.early_exits import Failure
+from ..scopes.scope import Scope
+from ..scopes.value_text import show_value
+from .block_tensors import BlockTensors, declared
+from .evaluator_protocol import Part
+
+
+class Patterns(Part):
+    def match(self, block: ast.Block, tensors: BlockTensors | None, values: list[Value], node: ast.Apply, outside: Scope) -> None:
+        """Checks the tensors of a block, and binds the dimensions of its patterns in `outside`. `values` are the tensors in the block's
+        own symbols."""
+        if tensors is None:
+            _bind_unknown(declared(block), outside)
+            return
+        at = 0
+        for parameter, count in zip(declared(block), tensors.counts, strict=False):
+            for value in values[at : at + count]:
+                self._match_tensor(_Tensor(block.name.name, parameter, value, node), outside)
+            at += count
+
+    def _match_tensor(self, tensor: _Tensor, outside: Scope) -> None:
+        pattern, shape = tensor.parameter.pattern, tensor.value.type.shape
+        ellipses = [i for i, item in enumerate(pattern) if isinstance(item, ast.Name) and item.name == "..."]
+        if len(ellipses) > 1:
+            raise tensor.mismatch("`...` may occur once in a pattern")
+        front = pattern[: ellipses[0]] if ellipses else pattern
+        back = pattern[ellipses[0] + 1 :] if ellipses else ()
+        fixed = (*front, *back)
+        if len(shape) < len(fixed) or (not ellipses and len(shape) != len(fixed)):
+            raise tensor.mismatch(f"needs {len(fixed)}{' or more' if ellipses else ''} axes")
+        for item, size in zip(fixed, (*shape[: len(front)], *shape[len(shape) - len(back) :]), strict=True):
+            stated = self._stated(item, size, outside)
+            if stated is None:
+                continue
+            equal = self.session.deciding.equal(stated, size)
+            if equal is None:
+                raise tensor.unprovable(item, stated, size)
+            if not equal:
+                raise tensor.mismatch(f"`{item.span.text}` is {show(stated)}, but the tensor has {show(size)}")
+
+    def _stated(self, item: ast.Expr, size: Dim, outside: Scope) -> Dim | None:
+        """The size that the pattern states for an axis; a name that is new is bound to the actual size."""
+        if isinstance(item, ast.Name):
+            if item.name == "_":
+                return None
+            if item.name not in outside.names and (item.name.isupper() or outside.find(item.name) is None):
+                self.session.index.bound(item, outside.bind(item.name, size, item.span))
+                return None
+        stated: Any = self.interpreter.evaluate(item, outside)
+        if isinstance(stated, bool) or not isinstance(stated, (int, SymDim)):
+            raise Failure(NotANumber("each part of a pattern", "an integer or a dimension", show_value(stated)), item.span)
+        return stated
+
+
+def axis_names(parameter: ast.TensorParameter, rank: int) -> tuple[str, ...]:
+    """The name that the pattern gives to each axis of a tensor that fits it; empty for an axis without one."""
+    names = [item.name if isinstance(item, ast.Name) else "" for item in parameter.pattern]
+    if "..." in names:
+        at = names.index("...")
+        names[at : at + 1] = [""] * (rank - len(names) + 1)
+    return tuple("" if name == "_" else name for name in names)
+
+
+class _Tensor:
+    """One declared tensor and its actual value, for messages."""
+
+    def __init__(self, block: str, parameter: ast.TensorParameter, value: Value, use: ast.Apply) -> None:
+        self.block, self.parameter, self.value, self.use = block, parameter, value, use
+
+    def mismatch(self, why: str) -> Failure:
+        text = "[" + ", ".join(p.span.text for p in self.parameter.pattern) + "]"
+        problem = PatternMismatch(self.block, self.parameter.name.name, text, self.value.type, why)
+        return Failure(problem, self.use.name_span, (self._mark(), (self.parameter.span, "declared here")))
+
+    def unprovable(self, item: ast.Expr, stated: Dim, size: Dim) -> Failure:
+        need = f"`{item.span.text}` of `{self.parameter.name.name}` must be {show(stated)}"
+        problem = Unprovable(self.block, stated, size, need, advice(stated, size) or "")
+        return Failure(problem, self.use.name_span, (self._mark(), (item.span, "declared here")))
+
+    def _mark(self) -> tuple[Any, str]:
+        return self.value.span, f"this is {self.value.type}"
+
+
+def _bind_unknown(parameters: list[ast.TensorParameter], outside: Scope) -> None:
+    """The dimensions of tensors that have failed before are unknown too."""
+    for item in (item for parameter in parameters for item in parameter.pattern):
+        if isinstance(item, ast.Name) and outside.find(item.name) is None:
+            outside.bind(item.name, UNKNOWN, item.span)

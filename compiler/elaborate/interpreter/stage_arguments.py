@@ -1,0 +1,254 @@
+"""The arguments of operators: what is written after a stage's name, matched with what the operator declares.
+
+In: an operator class, the stage and its scope. Out: the operator with converted arguments and their spans. Always: the first argument that
+is wrong raises a `Failure` with its span.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record, replace
+from netc.dsl.source import Span
+
+from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
+from ...ir.traced_floats import has_real
+from ...ir.traced_ints import plain
+from ...ops.initializers import INIT, INITIALISERS
+from ...ops.kinds import FLAG, InvalidArgument, Kind
+from ...ops.operator import Init, Operator
+from ..builtins import BUILTINS, OF_LAYERS
+from ..resource_limits import check_number
+from ..scopes.compile_time_values import UNKNOWN, Absent, Flow, TrailingActivation
+from ..scopes.early_exits import AlreadyReported, Failure
+from ..scopes.scope import Scope
+from ..scopes.value_text import show_value
+from .argument_edits import Hint, labelled, moved_last, removed, rewritten
+from .argument_hints import example_of, known_sizes, meant_hint, near_word, relative_hint, sizes_of, surplus_hint
+from .block_arguments import did_you_mean, extra_argument_hint, is_activation, surplus_argument
+from .compile_time_expressions import MISSPELT
+from .evaluator_protocol import Part
+from .tensor_arguments import refuse_tensors
+
+
+class BoundArguments(Record):
+    """An operator with its arguments, their spans, the activation after it, and the stage that it is tied to."""
+
+    op: Operator
+    spans: dict[str, Span]
+    activation: TrailingActivation | None
+    tie: ast.Keyword | None
+
+
+class RawArguments(Record):
+    """The converted arguments that are written; required ones may be missing. `positional` are those without names."""
+
+    args: dict[str, Any]
+    spans: dict[str, Span]
+    positional: tuple[ast.Expr, ...]
+    activation: TrailingActivation | None
+    tie: ast.Keyword | None
+
+
+class Arguments(Part):
+    def bind(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> BoundArguments:
+        """Checks and converts the arguments of an operator. The tensors of `flow` are for errors."""
+        raw = self.written(cls, node, scope, flow)
+        missing = next((a for a in cls.required if a.name not in raw.args), None)
+        if missing is not None:
+            raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
+        return BoundArguments(self.session.inferences.operator(cls, raw.args), raw.spans, raw.activation, raw.tie)
+
+    def written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
+        """Checks and converts the arguments that are written."""
+        positional, activation = self._split_activation(cls, node, scope)
+        if node.activation is not None:
+            activation = self._trailing(cls, node, node.activation, scope)
+        slots = cls.slots
+        if len(positional) > len(slots):
+            if self._failed(positional[len(slots)], scope):
+                raise AlreadyReported
+            sizes = sizes_of(flow, self.session.sizes_first(cls))
+            hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes, self.session.foreign_order(cls))
+            raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
+        refuse_tensors(cls, slots, positional, scope)
+        args: dict[str, Any] = {}
+        spans: dict[str, Span] = {}
+        for arg, expr in zip(slots, positional, strict=False):
+            args[arg.name] = self.convert(cls.name, arg.name, arg.kind, expr, scope)
+            spans[arg.name] = expr.span
+        tie = self._keywords(cls, node, args, spans, scope, flow)
+        args = self.session.defaults.get(cls.name, {}) | args
+        return RawArguments(args, spans, positional, activation, tie)
+
+    def _keywords(
+        self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope, flow: Flow | None
+    ) -> ast.Keyword | None:
+        """Adds the keyword arguments to `args` and `spans`; returns that of `tie`."""
+        sizes: list[tuple[str, Any]] = []
+        tie = None
+        for keyword in node.keywords:
+            arg = cls.aliases.get(keyword.name)
+            if arg is not None:
+                if _is_absent(keyword.value, scope):
+                    continue
+                if arg.name in args:
+                    _refuse_twice(node, keyword, spans[arg.name], self._sizes_written(cls, node, flow))
+                args[arg.name] = self.convert(cls.name, arg.name, arg.kind, keyword.value, scope)
+                spans[arg.name] = keyword.value.span
+            elif keyword.name == "tie":
+                if tie is not None:
+                    raise Failure(ArgumentTwice(cls.name, "tie"), keyword.span, ((tie.span, "first here"),))
+                tie = keyword
+            elif cls.open_keywords is not None:
+                sizes.append((keyword.name, self.convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope)))
+                spans[keyword.name] = keyword.span
+            else:
+                raise self._unknown(cls, node, keyword, list(cls.aliases), scope)
+            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+        if cls.open_keywords is not None:
+            args["sizes"] = tuple(sizes)
+        return tie
+
+    def _sizes_written(self, cls: type[Operator], node: ast.Apply, flow: Flow | None) -> Hint:
+        """For PyTorch's order with names, `conv(3, 16, kernel_size=3)`: the first arguments are the sizes of the input."""
+        sizes = sizes_of(flow, self.session.sizes_first(cls))
+        first = tuple(expr.span.text for expr in node.positional[: len(sizes)])
+        if not sizes or first != sizes:
+            return Hint()
+        edits = removed(node, node.positional[0].span, node.positional[len(sizes) - 1].span, safe=True)
+        return replace(known_sizes(cls, node, len(sizes)), edits=edits)
+
+    def _failed(self, expr: ast.Expr, scope: Scope) -> bool:
+        """Whether the expression is the name of something that has failed."""
+        found = scope.find(expr.name) if isinstance(expr, ast.Name) else None
+        return found is not None and found[0].value is UNKNOWN
+
+    def default(self, cls: type[Operator], keywords: tuple[ast.Keyword, ...], scope: Scope) -> dict[str, Any]:
+        """The arguments of a `default`, whose integers are traced to nothing."""
+        node = ast.Apply(keywords[0].span, cls.name, keywords[0].name_span, (), keywords)
+        args = self.written(cls, node, scope).args
+        self.session.decisions.pin(tuple(args.values()))
+        return {name: plain(value) for name, value in args.items()}
+
+    def _unknown(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
+        hint, advice = labelled(node, keyword), self.session.foreign_argument(cls, keyword.name)
+        quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
+        own = self._activation_with(cls, node, keyword)
+        if own:
+            hint = own
+        elif cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
+            bare = quoted or keyword.value.span.text
+            sentence = f"write the activation without a name, after the other arguments: `{bare}`"
+            hint = Hint(sentence, moved_last(node, keyword.span, bare))
+        edits = removed(node, keyword.span, keyword.span, safe=True) if advice.removes else hint.edits
+        close = tuple(near(keyword.name, known))
+        longer = [name for name in cls.operands if name.endswith(f"_{keyword.name}")]
+        close = close or tuple(longer or near(keyword.name, list(cls.operands)))
+        if not (hint or advice.help or close):
+            hint = relative_hint(cls, keyword)
+        others = [operand.alias or name for name, operand in cls.operands.items() if not operand.many][1:]
+        tensors = tuple(name for name in others if name not in cls.signature)
+        problem = UnknownArgument(cls.name, keyword.name, close, tuple(cls.signature), hint.help, advice, tensors)
+        return Failure(problem, keyword.name_span, edits=edits)
+
+    def _activation_with(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword) -> Hint:
+        """The hint for an argument of the activation, `dense 4 gelu approximate=tanh`: both belong in parentheses."""
+        last = node.positional[-1] if node.positional else None
+        if not cls.takes_activation or node.called or not isinstance(last, ast.Name) or not is_activation(last.name):
+            return Hint()
+        if keyword.name not in Operator.registry[last.name].aliases:
+            return Hint()
+        written = f"({last.name} {keyword.span.text})"
+        between = [k for k in node.keywords if last.span.end <= k.span.start < keyword.span.start]
+        edits = () if between else rewritten(last.span, keyword.span, written)
+        return Hint(f"it is an argument of `{last.name}`: write `{written}`", edits)
+
+    def _split_activation(
+        self, cls: type[Operator], node: ast.Apply, scope: Scope
+    ) -> tuple[tuple[ast.Expr, ...], TrailingActivation | None]:
+        """Splits `2 sigmoid` into the arguments and the activation."""
+        if not cls.takes_activation or not node.positional or node.called:
+            return node.positional, None
+        activation = self.interpreter.activation(node.positional[-1], scope)
+        return (node.positional[:-1], activation) if activation is not None else (node.positional, None)
+
+    def _trailing(self, cls: type[Operator], node: ast.Apply, name: ast.Expr, scope: Scope) -> TrailingActivation:
+        """What follows the keywords without a name of its own, which can only be an activation."""
+        activation = self.interpreter.activation(name, scope)
+        if activation is not None and cls.takes_activation:
+            return activation
+        hint = extra_argument_hint(name, node)
+        raise surplus_argument(cls.name, len(cls.slots), name, hint or Hint("arguments without names come before those with names"))
+
+    def convert(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
+        """The value of an argument, converted to its kind."""
+        value = self.raw(owner, name, kind, expr, scope)
+        try:
+            converted = kind.convert(value)
+            kept = converted.values if isinstance(converted, Init) else converted
+            if not kind.varies or (has_real(value) and not has_real(kept)):
+                self.session.decisions.pin(value)
+                converted = plain(converted)
+            check_number(converted, expr.span)  # 1e300 is an integer too
+            return converted
+        except InvalidArgument:
+            hint = meant_hint(kind, value, expr.span)
+            raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), hint.help), expr.span, edits=hint.edits) from None
+
+    def raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
+        """The value of an argument as it is written. A bare word of the kind is that word."""
+        word = _word(expr)
+        if word in kind.words:
+            return word
+        unknown = self._unknown_word(kind, expr, scope)
+        if unknown:
+            hint = did_you_mean(near_word(kind, unknown))
+            written = f"`{unknown}`" if isinstance(expr, ast.Name) else f"`{unknown}(...)`"
+            raise Failure(WrongArgument(owner, name, kind.describe(), written, hint), expr.span)
+        value = self.interpreter.evaluate(expr, scope)
+        check_number(value, expr.span)
+        return value
+
+    def _unknown_word(self, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> str:
+        """A name where one of the kind's words must be, or a call of no function where an initialiser must be; else empty."""
+        match expr:
+            case ast.Name(name=name) if (kind.words or kind is FLAG) and self._is_unbound(name, scope):
+                return name
+            case ast.Call(function=ast.Name(name=name)) if kind is INIT and self._is_unbound(name, scope):
+                return "" if name in (*BUILTINS, *OF_LAYERS, *INITIALISERS) else name
+        return ""
+
+    def _is_unbound(self, name: str, scope: Scope) -> bool:
+        return name not in MISSPELT and scope.find(name) is None and name not in self.session.dims
+
+    def flag(self, owner: str, keyword: ast.Keyword, scope: Scope) -> bool:
+        """The value of a keyword that must be true or false."""
+        value: bool = self.convert(owner, keyword.name, FLAG, keyword.value, scope)
+        return value
+
+
+def _is_absent(expr: ast.Expr, scope: Scope) -> bool:
+    """Whether the value is an argument that a definition passes on, and that its use was not given: it is left out here too."""
+    found = scope.find(expr.name) if isinstance(expr, ast.Name) else None
+    return found is not None and isinstance(found[0].value, Absent)
+
+
+def _refuse_twice(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hint) -> NoReturn:
+    if earlier.start > keyword.span.start:
+        raise AlreadyReported  # the parser has reported an argument in the wrong place
+    positional = any(expr.span == earlier for expr in node.positional)
+    problem = ArgumentTwice(node.name, keyword.name, hint.help if positional else "")
+    raise Failure(problem, keyword.span, ((earlier, "first here"),), edits=hint.edits if positional else ())
+
+
+def _word(expr: ast.Expr) -> str:
+    """A bare word, perhaps with a minus before it; empty for any other expression."""
+    match expr:
+        case ast.Name(name=name):
+            return name
+        case ast.Unary(op="-", operand=ast.Name(name=name)):
+            return f"-{name}"
+    return ""

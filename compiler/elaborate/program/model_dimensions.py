@@ -1,0 +1,109 @@
+"""The symbolic dimensions of a model.
+
+In: the model's body. Out: the session's dimensions and facts. They are declared before the body is elaborated, so that a `where` holds
+everywhere, also in lines above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from netc.dsl import ast
+from netc.dsl.record import Record
+
+from ...binding.dimension_names import dimension_names, inputs_of, names_in_shape
+from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, stated_symbols, symbol
+from ...errors.assertion_errors import BadWhere, Contradiction
+from ...errors.structure_errors import UnknownDimension
+from ...ir.traced_ints import plain
+from ...ir.types import BATCH
+from ..elaboration_session import ElaborationSession
+from ..interpreter.elaborator import Elaborator
+from ..scopes.early_exits import Failure
+from ..scopes.scope import LazyLet, Scope
+from ..scopes.value_text import show_value
+from .option_origin import option_span
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+class _Where(Record):
+    """One comparison of a `where`, and the expression that it is part of."""
+
+    condition: Stated
+    text: ast.Expr
+
+
+def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fixed: Mapping[str, int]) -> None:
+    """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes that are set."""
+    session = elaborator.session
+    inputs = list(inputs_of(body.statements))
+    free = dimension_names(inputs, body.statements, lambda name: scope.find(name) is not None)
+    dimensions = tuple(dict.fromkeys((BATCH, *(name.name for name in free))))
+    for name, size in fixed.items():
+        if name not in dimensions:
+            session.report(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
+    session.dims = {name: symbol(name, lower=0) for name in dimensions}
+    for written in (name for node in inputs for name in names_in_shape(node.shape)):
+        session.declared.setdefault(written.name, written.span)
+    wheres = _wheres(inputs, _with_lets(body, scope), elaborator)
+    known = {name: size for name, size in fixed.items() if name in dimensions}
+    declared = declare(dimensions, [w.condition for w in wheres], known)
+    session.dims = dict(declared.dims)
+    session.set_facts(declared.facts)
+    session.conditions = [(w.condition, w.text.span.text) for w in wheres]
+    for contradiction in declared.contradictions:
+        _report_contradiction(contradiction, wheres, known, session)
+
+
+def _wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elaborator) -> list[_Where]:
+    return [_Where(c, where) for node in inputs for where in node.where for c in _conditions(where, scope, elaborator)]
+
+
+def _report_contradiction(contradiction: Stated, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession) -> None:
+    where = next((w.text for w in wheres if w.condition == contradiction), None)
+    if where is None:
+        return
+    given = ", ".join(f"{n} is {s}" for n, s in known.items())
+    others = [w.text for w in wheres if w.text is not where and stated_symbols(w.condition) & stated_symbols(contradiction)]
+    marks = tuple((w.span, "this is also stated") for w in others)
+    session.report(Contradiction(where.span.text, given), where.span, marks)
+
+
+def _with_lets(body: ast.Body, scope: Scope) -> Scope:
+    """What a `where` can use: the model's `let`s too, wherever they are. Those that need a tensor have no value yet."""
+    inner = Scope(scope, None)
+    for statement in body.statements:
+        if isinstance(statement, ast.Let) and scope.find(statement.name.name) is None:
+            inner.bind(statement.name.name, LazyLet(statement, inner), statement.name.span)
+    return inner
+
+
+def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Stated]:
+    """The comparisons of a `where`, in plain symbols."""
+    if isinstance(where, ast.Binary) and where.op == "and":
+        yield from _conditions(where.left, scope, elaborator)
+        yield from _conditions(where.right, scope, elaborator)
+        return
+    with elaborator.session.catching(()):
+        if isinstance(where, ast.Binary) and where.op == "in":
+            yield OneOf(_side(where.left, scope, elaborator), _sizes(where.right, scope, elaborator))
+            return
+        if not isinstance(where, ast.Binary) or where.op not in _COMPARISONS:
+            joined = isinstance(where, ast.Binary) and where.op == "or"
+            raise Failure(BadWhere("`or` is not supported" if joined else "this is not a comparison"), where.span)
+        yield Condition(where.op, _side(where.left, scope, elaborator), _side(where.right, scope, elaborator))
+
+
+def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
+    value = elaborator.evaluate(side, scope)
+    if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
+        raise Failure(BadWhere(f"{show_value(value)} is not an integer"), side.span)
+    return plain(value)  # type: ignore[no-any-return]
+
+
+def _sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, ...]:
+    values = elaborator.evaluate(side, scope)
+    if not isinstance(values, tuple) or not values or any(isinstance(v, bool) or not isinstance(v, int) for v in values):
+        raise Failure(BadWhere(f"{show_value(values)} is not a list of integers"), side.span)
+    return tuple([int(v) for v in values])

@@ -1,0 +1,148 @@
+"""The parameters of a model: set by the caller, or their defaults; and the model that another one is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.parser import parse_value
+from netc.dsl.source import SourceFile
+
+from ...errors.argument_errors import MissingArgument
+from ...errors.limit_errors import Recursion, TooMuchNesting
+from ...errors.structure_errors import InputMisplaced, StrayStatement, UnknownModel, UnknownParameter
+from ...errors.value_errors import NotANumber
+from ...ir.traced_ints import Origin
+from ...ir.types import DType
+from ..elaboration_session import ElaborationSession
+from ..interpreter.block_arguments import BoundParameters, ModelParameters, literal_value
+from ..interpreter.elaborator import Elaborator
+from ..resource_limits import MAX_DEPTH
+from ..scopes.compile_time_values import UNKNOWN, OperatorRef
+from ..scopes.early_exits import Failure
+from ..scopes.scope import UNNEEDED, BlockDef, LazyLet, Scope, StageClosure
+from ..scopes.value_text import show_value
+from .model_selection import EXPECTS, SelectedModel
+from .option_origin import option_span
+
+_STAGES = (OperatorRef, BlockDef, StageClosure)
+
+
+def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator) -> ModelParameters:
+    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives those
+    that are set or literals, and the symbols of the integers among them."""
+    session = elaborator.session
+    bound = ModelParameters.empty(selected.name)
+    lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let) and s.name.name != UNNEEDED}
+    reject_unknown(params, list(lets), session)
+    for name, let in lets.items():
+        if name in files.names and isinstance(files.names[name].value, LazyLet):
+            value = literal_value(let.value)
+            if name in params:
+                value = UNKNOWN
+                with session.catching(()):
+                    value = _as_default(params[name], name, let.value, files, scope, elaborator)
+            if value is None:
+                session.settle_binding(files.names[name], LazyLet(let, scope))
+            else:
+                bound.values[name] = bound.name(name, value)
+                session.settle_binding(files.names[name], bound.values[name])
+    return bound
+
+
+def bind_parameters(
+    model: ast.ModelDecl, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator, bound: BoundParameters | None = None
+) -> dict[str, Origin]:
+    """Binds a model's parameters in `scope`, and returns the symbols of the integers among them. `bound` names the symbols; by default, the
+    model does."""
+    session = elaborator.session
+    bound = bound or ModelParameters.empty(model.name.name)
+    constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
+    reject_unknown(params, constants, session)
+    for parameter in model.parameters:
+        value: Any = UNKNOWN
+        with session.catching(()):
+            value = _value_of(model.name.name, parameter, params, scope, elaborator)
+        name = parameter.name.name
+        session.index.bound(parameter.name, scope.bind(name, bound.name(name, value), parameter.span))
+    return bound.origins
+
+
+def _value_of(
+    owner: str, parameter: ast.ParameterDecl | ast.TensorParameter, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator
+) -> Any:
+    if isinstance(parameter, ast.TensorParameter):
+        raise Failure(InputMisplaced(parameter.name.name), parameter.span)
+    name = parameter.name.name
+    if name in params:
+        return _as_default(params[name], name, parameter.default, scope, scope, elaborator)
+    if parameter.default is None:
+        hint = f"give it a default, `{name}=...`, or a value by `--set {name}=...`"
+        raise Failure(MissingArgument(owner, name, "which has no default", hint=hint), parameter.span)
+    return elaborator.evaluate(parameter.default, scope)
+
+
+def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
+    """A value that is set. Where the default is a stage or an element type, a string is the text of one, in terms of the file."""
+    if not isinstance(default, (ast.Name, ast.StageExpr)):
+        return value
+    usual = elaborator.evaluate(default, scope)
+    what = "an element type" if isinstance(usual, DType) else "a stage" if isinstance(usual, _STAGES) else ""
+    if not what:
+        return value
+    made, span = value, option_span("--set", name, value if isinstance(value, str) else show_value(value))
+    if isinstance(value, str):
+        text, problems = parse_value(SourceFile(f"<{name}>", value))
+        if text is None:
+            elaborator.session.diagnostics += problems
+            return UNKNOWN
+        made, span = elaborator.evaluate(text, files), text.span
+    if isinstance(made, DType if isinstance(usual, DType) else _STAGES):
+        return made
+    raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), span)
+
+
+def reject_unknown(params: Mapping[str, Any], known: list[str], session: ElaborationSession) -> None:
+    """Reports what is set and is no parameter."""
+    for name, value in params.items():
+        if name not in known:
+            place = option_span("--set", name, value if isinstance(value, str) else show_value(value))
+            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), place)
+
+
+def resolve_base(
+    model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator, origins: dict[str, Origin]
+) -> tuple[ast.Body, Scope]:
+    """The body that a model is derived from, in the end, and the scope of the parameters there. `origins` grows by their symbols."""
+    seen = [model]
+    session = elaborator.session
+    while model.base is not None:
+        name = model.base.name
+        target = _base_of(model.base, files)
+        for statement in model.body.statements:
+            if not isinstance(statement, (ast.Broken, *EXPECTS)):
+                session.report(StrayStatement(name), statement.span)
+        if any(target is m for m in seen):
+            raise Failure(Recursion(name, "model"), model.base.name_span)
+        if len(seen) >= MAX_DEPTH:
+            raise Failure(TooMuchNesting(MAX_DEPTH, "models that are derived from others"), model.base.name_span)
+        session.index.name(model.base.name_span, name, files.names.get(name))
+        inner = Scope(files, None)
+        constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
+        bound = ModelParameters.empty(name)
+        elaborator.parameters.bind(name, constants, model.base, inner, scope, bound)
+        origins.update(bound.origins)
+        seen.append(target)
+        model, scope = target, inner
+    return model.body, scope
+
+
+def _base_of(base: ast.Apply, files: Scope) -> ast.ModelDecl:
+    found = files.find(base.name)
+    target = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
+    if isinstance(target, ast.ModelDecl):
+        return target
+    models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.ModelDecl)]
+    raise Failure(UnknownModel(base.name, tuple(near(base.name, models)), tuple(models)), base.name_span)

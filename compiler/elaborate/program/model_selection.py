@@ -1,0 +1,70 @@
+"""The model of a file that is elaborated: the one that is named, the one called as the file, the only one, or the file's statements."""
+
+from __future__ import annotations
+
+import os
+
+from netc.dsl import ast
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.source import SourceFile, Span
+
+from ...errors.structure_errors import MARKED, AmbiguousModel, ExpectMisplaced, UnknownModel
+from ..elaboration_session import ElaborationSession
+from .file_definitions import Definitions
+from .option_origin import option_span
+
+EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
+
+
+class SelectedModel:
+    """The model to be elaborated: its name and body. `node` is None for the file's own statements."""
+
+    def __init__(self, name: str, body: ast.Body, node: ast.ModelDecl | None) -> None:
+        self.name = name
+        self.body = body
+        self.node = node
+        self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
+
+
+def select(definitions: Definitions, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
+    """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
+    models, source, complete = definitions.models, definitions.source, definitions.complete
+    stem = os.path.splitext(os.path.basename(source.name))[0]
+    if not models:
+        return _select_statements(definitions.statements, source, stem, wanted, session)
+    if wanted is None and len(complete) > 1 and stem not in complete:
+        first, *others = (models[n].name.span for n in complete[:MARKED])
+        session.report(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
+        return None
+    name = wanted or (stem if stem in complete else complete[0])
+    if name not in models:
+        session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), option_span("--model", name))
+        return None
+    return SelectedModel(name, models[name].body, models[name])
+
+
+def _select_statements(
+    statements: tuple[ast.Statement, ...], source: SourceFile, stem: str, wanted: str | None, session: ElaborationSession
+) -> SelectedModel | None:
+    """The model that a file's own statements are."""
+    if wanted is not None and wanted != stem:
+        session.report(UnknownModel(wanted, (), ()), option_span("--model", wanted))
+        return None
+    if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in statements):
+        for statement in statements:
+            if isinstance(statement, EXPECTS):
+                session.report(ExpectMisplaced(lone=True), statement.span)
+        return None
+    span = statements[0].span.to(statements[-1].span)
+    return SelectedModel(_identifier(stem), ast.Body(span, statements), None)
+
+
+def _identifier(stem: str) -> str:
+    if stem.startswith("<"):  # `<text>`, `<stdin>`: no file
+        return "net"
+    if not stem.isascii():  # letters without their accents
+        from unicodedata import combining, normalize
+
+        stem = "".join(c for c in normalize("NFKD", stem.replace("ß", "ss")) if not combining(c))
+    name = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem).strip("_")
+    return name if name and not name[0].isdigit() else f"net_{name}" if name else "net"

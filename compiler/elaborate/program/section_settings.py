@@ -1,0 +1,124 @@
+"""The settings of a train section: their words are checked, their arguments evaluated.
+
+In: the statements of a section, and its scope. Out: `Setting`s, in their order. A name that is bound is its value; one that is not stands
+for itself, such as `adamw`, and so does the first word after `optimizer`, and after each `->` of `schedule`. After `validate`, the first
+word is a format unless it is the only one and is bound to a number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from netc.dsl import ast
+
+from ...errors.recipe_errors import NegativeSetting, SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
+from ...ir.traced_ints import plain
+from ...ir.training_program import Setting, SettingArgument, SettingStage, Word
+from ...ops.operator import Operator
+from ..elaboration_session import ElaborationSession
+from ..interpreter.elaborator import Elaborator
+from ..names.setting_words import (
+    NAMED,
+    REPEATED,
+    SETTINGS,
+    SIGNED,
+    arithmetic,
+    assigned,
+    optimizer_advice,
+    setting_advice,
+    similar_settings,
+)
+from ..scopes.early_exits import Failure
+from ..scopes.scope import LazyLet, Scope
+
+_NEGATIVE = re.compile(r"-([\d.][\d._]*([eE][+-]?\d+)?|inf)")
+SHARE = "validate"
+"""The setting whose argument may be a number instead of a name with arguments."""
+
+
+def without_mistaken(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
+    """The statements without those that are meant as settings and are others, `batch 2 * 8` and `epochs = 3`, which are reported."""
+    made: list[ast.Statement] = []
+    for statement in statements:
+        found = arithmetic(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
+        if found is not None:
+            word, span = found
+            is_refused = word not in SIGNED and _NEGATIVE.fullmatch(span.text)
+            session.report(NegativeSetting(word) if is_refused else SettingArithmetic(word, span.text), span)
+        elif (setting := assigned(statement)) is not None:
+            word, value = setting
+            session.report(SettingAssigned(word, value, optimizer_advice(word, value)), statement.span)
+        else:
+            made.append(statement)
+    return tuple(made)
+
+
+def _setting_advice(node: ast.Setting, scope: Scope) -> str:
+    """The help for a word that is no setting; empty if none is known."""
+    name, stage = node.word.name, node.stages[0]
+    arguments = (*stage.positional, *(k.value for k in stage.keywords)) if isinstance(stage, ast.Apply) else ()
+    is_stage = name in Operator.registry or scope.find(name) is not None
+    advice = setting_advice(name, arguments[0].span.text if arguments else "...")
+    return advice or (f"give the tensor a name: `{name} = ...`" if is_stage else "")
+
+
+def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elaborator: Elaborator) -> tuple[Setting, ...]:
+    """Reports unknown words, words that are set twice, and arguments that cannot be evaluated."""
+    session = elaborator.session
+    found: list[Setting] = []
+    first: dict[str, ast.Name] = {}
+    for statement in statements:
+        if not isinstance(statement, ast.Setting):
+            continue
+        word = statement.word
+        if word.name not in SETTINGS:
+            session.report(UnknownSetting(word.name, similar_settings(word.name), SETTINGS, _setting_advice(statement, scope)), word.span)
+            continue
+        if word.name in first and word.name not in REPEATED:
+            session.report(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))
+        first[word.name] = word
+        with session.catching(()):
+            found.append(_setting(statement, scope, elaborator))
+    return tuple(found)
+
+
+def _setting(node: ast.Setting, scope: Scope, elaborator: Elaborator) -> Setting:
+    word = node.word
+    stages = [_stage(stage, word.name, index == 0, scope, elaborator) for index, stage in enumerate(node.stages)]
+    if len(stages) > 1 and word.name != "schedule":
+        raise Failure(WrongSetting(word.name, "is not followed by `->`"), node.stages[1].span)
+    return Setting(word.name, word.span, tuple(stages), node.span)
+
+
+def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: Elaborator) -> SettingStage:
+    if not isinstance(node, ast.Apply):
+        raise Failure(WrongSetting(word, "takes names and arguments"), node.span)
+    positional = list(node.positional) + ([node.activation] if isinstance(node.activation, ast.Name) else [])
+    name, name_span = node.name, node.name_span
+    if first:
+        name = ""
+        lead = positional[0] if positional else None
+        only = lead if len(positional) == 1 and not node.keywords else None
+        if word in NAMED and isinstance(lead, ast.Name) and not (word == SHARE and only is lead and _is_number(lead, scope)):
+            positional = positional[1:]
+            name, name_span = lead.name, lead.span
+    given = tuple(SettingArgument("", _value(one, scope, elaborator), one.span, one.span) for one in positional)
+    named = tuple(SettingArgument(k.name, _value(k.value, scope, elaborator), k.value.span, k.name_span) for k in node.keywords)
+    return SettingStage(name, name_span, given, named, node.span)
+
+
+def _is_number(name: ast.Name, scope: Scope) -> bool:
+    """Whether a name is bound to a number, or to a `let` that is not evaluated yet, so that it is no format."""
+    found = scope.find(name.name)
+    return found is not None and isinstance(found[0].value, (int, float, LazyLet))
+
+
+def _value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:
+    if isinstance(expr, ast.Name):
+        found = scope.find(expr.name)
+        if found is None or not isinstance(found[0].value, (int, float, str, tuple, LazyLet)):
+            return Word(expr.name)
+    if isinstance(expr, ast.ListExpr):
+        return tuple(_value(item, scope, elaborator) for item in expr.items)
+    return plain(elaborator.evaluate(expr, scope))

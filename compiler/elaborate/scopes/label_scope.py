@@ -1,0 +1,66 @@
+"""Names of stages within a graph: the labels that become keys of the state dict.
+
+In a body, an unlabelled stage is named by operator and ordinal (`dense1`); in a sequence, unlabelled ones are numbered from 0.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from netc.dsl.source import Span
+
+from ...errors.label_errors import LabelTwice, LabelWithin
+from .early_exits import Failure
+
+
+class LabelAllocator:
+    """Allocates the labels of one graph and knows which are taken."""
+
+    def __init__(self, numbered: bool) -> None:
+        self.numbered = numbered
+        self.taken: dict[str, Span] = {}
+        self.levels: dict[str, tuple[str, Span]] = {}
+        """The prefixes of labels with several levels, each with the first such label."""
+        self.explicit: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def automatic(self, operator: str, span: Span) -> str:
+        """The label of an unlabelled stage."""
+        return self._next("", span) if self.numbered else self.ordinal(operator, span)
+
+    def ordinal(self, operator: str, span: Span) -> str:
+        """A label of operator and ordinal. In a sequence, arithmetic has these: it is no member of the sequence."""
+        return self._next(operator, span)
+
+    def _next(self, word: str, span: Span) -> str:
+        while True:
+            count = self._counts.get(word, 0)
+            self._counts[word] = count + 1
+            label = f"{word}{count + 1}" if word else str(count)
+            if label not in self.taken and label not in self.levels:
+                self.taken[label] = span
+                return label
+
+    def claim(self, label: str, span: Span) -> str:
+        """Takes a label that was written. Rejects one that is taken already, or of which the other would be a level."""
+        automatic = label in self.taken and label not in self.explicit
+        conflict = self._register(label, span)
+        if conflict is None:
+            return label
+        other, place = conflict
+        if automatic:
+            raise Failure(LabelTwice(label, given=True), span, ((place, f"this one has no label and is called `{label}`"),))
+        if other != label:
+            raise Failure(LabelWithin(*sorted((label, other), key=len)), span, ((place, f"this is `{other}`"),))
+        raise Failure(LabelTwice(label, span.text if place == span else ""), span, ((place, "first here"),))
+
+    def _register(self, label: str, span: Span) -> tuple[str, Span] | None:
+        """Registers the label, or returns the label that it conflicts with."""
+        above = list(accumulate(label.split("."), "{}.{}".format))[:-1]
+        earlier = next(((other, self.taken[other]) for other in (label, *above) if other in self.taken), self.levels.get(label))
+        if earlier is None:
+            self.taken[label] = span
+            self.explicit.add(label)
+            for level in above:
+                self.levels.setdefault(level, (label, span))
+        return earlier

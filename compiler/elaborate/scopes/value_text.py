@@ -1,0 +1,45 @@
+"""Values as text, for messages."""
+
+from __future__ import annotations
+
+from ...dims import SymDim, show
+from ...ir.graph_values import Value
+from ...ops.operator import Init
+from .compile_time_values import Absent, OperatorRef, TensorTuple
+from .scope import BlockDef, FnDef, SharedDef, StageClosure
+
+_LONGEST = 60
+_MOST_ITEMS = 8
+_DEEPEST = 3
+
+
+def show_value(value: object, depth: int = 0) -> str:
+    """A compile-time value as it is written in a spec; of a long one the beginning."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, SymDim):
+        return show(value)
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= _LONGEST else f'"{value[: _LONGEST - 3]}..."'
+    if isinstance(value, tuple):
+        if depth == _DEEPEST:
+            return "[...]"
+        items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
+        return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
+    if isinstance(value, Value):
+        return f"a tensor {value.type}"
+    if isinstance(value, OperatorRef):
+        return f"`{value.operator}`"
+    if isinstance(value, BlockDef):
+        return f"`{value.node.name.name}`"
+    if isinstance(value, StageClosure):
+        return f"`{value.span.text}`"
+    if isinstance(value, Init):
+        return f"{value.kind}({', '.join(map(str, value.values))})" if value.values else value.kind
+    return str(value)
+
+
+def describe(value: object) -> str:
+    """The kind of thing that a name is bound to."""
+    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", TensorTuple: "tuple", Absent: "tensor"}
+    return kinds.get(type(value), "value")

@@ -1,0 +1,260 @@
+"""Arithmetic and comparison of compile-time values: numbers, dimensions, lists, strings."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.source import Span
+
+from ..dims import Dim, SymDim, advice, advice_divides, symbols
+from ..errors.limit_errors import TooManyNodes
+from ..errors.problem import Problem
+from ..errors.value_errors import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
+from ..ir.graph_values import Value as Tensor
+from ..ir.traced_floats import real
+from ..ir.traced_ints import DIVIDES, TracedInt
+from ..ops.operator import strict_key
+from .elaboration_session import ElaborationSession
+from .resource_limits import MAX_NODES, check_dimension, check_list, check_product, check_string
+from .scopes.early_exits import Failure
+from .scopes.scope import Scope
+from .scopes.value_text import show_value
+
+_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+}
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MAX_BITS = 4096
+"""The longest integer at compile time."""
+_SHORT = 60
+
+
+def negate(value: Any, span: Span) -> Any:
+    if not _is_number(value):
+        raise Failure(BadOperand("-", show_value(value)), span)
+    return real("-", (value,), -value) if isinstance(value, float) else -value
+
+
+def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
+    """`left op right`. `and` and `or` are evaluated by the caller, since they may skip the right side."""
+    op = node.op
+    if op in ("==", "!="):
+        return _equal(left, right, op, node, scope, session) == (op == "==")
+    if op == "in":
+        if not isinstance(right, tuple):
+            raise Failure(FunctionTakes("in", "a list on its right", show_value(right)), node.right.span)
+        session.count_items(len(right), node.span)
+        return any(_equal(left, item, "==", node, scope, session) for item in right)
+    if op in _ORDER:
+        return _ordered(op, left, right, node, scope, session)
+    if op == "/":
+        return _divide(node, left, right, scope, session)
+    value = _compute(op, left, right, node, session)
+    if isinstance(value, float):
+        return real(op, (left, right), value)
+    if (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
+        session.decisions.pin((left, right))  # a power, or a size known at run time, has no formula
+    elif op == "*" and isinstance(value, tuple):
+        session.decisions.pin(right)
+    return value
+
+
+def _decide(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
+    """A comparison of dimensions that must be decided now."""
+    if answer is None:
+        wanted = advice(left, right) if op == "==" else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
+        symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
+        values = f"{show_value(left)} {op} {show_value(right)}"
+        text = Span(node.span.file, node.left.span.start, node.right.span.end).text
+        text = text if len(text) <= _SHORT else values
+        marks = tuple(m for e, v in ((node.left, left), (node.right, right)) if not isinstance(e, ast.Name) for m in _origin(e, v, scope))
+        raise Failure(UndecidableCondition(text, wanted or "", symbolic[0] if symbolic else ""), node.span, marks)
+    return answer
+
+
+def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
+    """The span of the operator symbol, between its two sides."""
+    start, stop = node.left.span.end, node.right.span.start
+    lines = node.span.file.text[start:stop].split("\n")
+    for line in lines:
+        at = line.partition("#")[0].find(node.op)
+        if at >= 0:
+            return Span(node.span.file, start + at, start + at + len(node.op))
+        start += len(line) + 1
+    return node.span
+
+
+def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
+    if isinstance(left, SymDim) or isinstance(right, SymDim):
+        if not (_is_number(left) and _is_number(right)):
+            return False
+        if isinstance(left, float) or isinstance(right, float):
+            return False
+        session.decisions.pin((left, right))
+        return _decide(session.facts.equal(left, right), left, op, right, node, scope)
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        session.count_items(len(left) + len(right), node.span)
+        return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
+    if _is_number(left) and _is_number(right):
+        session.decisions.ordered("==", left, right, left == right)
+        return bool(left == right)
+    return strict_key(left) == strict_key(right)
+
+
+def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
+    if isinstance(left, SymDim) or isinstance(right, SymDim):
+        if _is_dim(left) and _is_dim(right):
+            session.decisions.pin((left, right))
+            return _decide(_compare_dims(op, left, right, session), left, op, right, node, scope)
+        raise Failure(_bad(op, left, right), symbol_span(node))
+    if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
+        raise Failure(_bad(op, left, right), symbol_span(node))
+    answer = _ORDER[op](left, right)
+    session.decisions.ordered(op, left, right, answer)
+    return answer
+
+
+def _compare_dims(op: str, left: Dim, right: Dim, session: ElaborationSession) -> bool | None:
+    facts = session.facts
+    if op in (">=", "<"):
+        answer = facts.at_least(left, right)
+        wanted = op == ">="
+    else:
+        answer = facts.at_least(right, left)
+        wanted = op == "<="
+    return None if answer is None else answer == wanted
+
+
+def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
+    if not (_is_number(left) and _is_number(right)):
+        raise Failure(_bad("/", left, right), symbol_span(node))
+    if not isinstance(right, SymDim) and right == 0:
+        raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
+    if isinstance(left, float) or isinstance(right, float):
+        return real("/", (left, right), _compute("/", left, right, node, session))
+    quotient = session.facts.exact_div(left, right)
+    if isinstance(quotient, SymDim):
+        session.decisions.pin((left, right))
+    if quotient is not None:
+        session.decisions.note(DIVIDES, right, left)
+        return quotient
+    marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
+    if session.facts.divides(right, left) is False:
+        problem, symbol = NotExact(left, right, _plural(node.left), _plural(node.right)), symbol_span(node)
+        # For `1 / 3`, rounding down would give 0, so the fraction is meant.
+        edits: tuple[Edit, ...] = (Edit(symbol, "//", safe=False),)
+        if problem.is_fraction:
+            edits = (Edit(node.left.span, f"{left}.0", safe=False),) if isinstance(node.left, ast.NumberLiteral) else ()
+        raise Failure(problem, symbol, marks, edits=edits)
+    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), symbol_span(node), marks)
+
+
+def _plural(expr: ast.Expr) -> str:
+    """What an operand counts, if its name says so: `heads`, `features`."""
+    name = expr.name if isinstance(expr, (ast.Name, ast.Attribute)) else ""
+    return name if name.endswith("s") and name.islower() else ""
+
+
+def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str], ...]:
+    """Where an operand that is a name, or an attribute or item of one, got its value."""
+    inner = expr
+    while isinstance(inner, (ast.Attribute, ast.IndexExpr)):
+        inner = inner.value
+    found = scope.find(inner.name) if isinstance(inner, ast.Name) else None
+    if found is None:
+        return ()
+    place = found[0].value.span if isinstance(found[0].value, Tensor) else found[0].span
+    return ((place, f"`{expr.span.text}` is {show_value(value)}"),) if place is not None else ()
+
+
+def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
+    if op in ("+", "*") and _concatenable(op, left, right):
+        return _join(op, left, right, node, session)
+    if (op not in _PLAIN and op != "/") or not (_is_number(left) and _is_number(right)):
+        raise Failure(_bad(op, left, right), symbol_span(node))
+    if isinstance(left, SymDim) or isinstance(right, SymDim):
+        return _symbolic(op, left, right, node)
+    if op == "**":
+        _check_power(left, right, node)
+    try:
+        value = operator.truediv(left, right) if op == "/" else _PLAIN[op](left, right)
+    except ZeroDivisionError:
+        raise Failure(NoValue(op, "the divisor is 0"), node.right.span) from None
+    except (OverflowError, ValueError):
+        raise Failure(NoValue(op, "the result is too large"), node.span) from None
+    if isinstance(value, complex):
+        raise Failure(NoValue(op, "the base is negative"), node.span)
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise Failure(NoValue(op, "the result is too large"), node.span)
+    return value
+
+
+def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+    if isinstance(left, float) or isinstance(right, float):
+        raise Failure(NoValue(op, "a symbolic dimension and a float cannot be combined at compile time"), node.span)
+    if op == "**":
+        if not isinstance(right, int) or not 0 <= right <= 8:
+            raise Failure(NoValue(op, "a symbolic dimension takes powers from 0 to 8"), node.span)
+        power: Dim = 1
+        for _ in range(right):
+            check_product(power, left, node.span)
+            power = power * left
+        return power
+    if op in ("//", "%") and right == 0:
+        raise Failure(NoValue(op, "the divisor is 0"), node.right.span)
+    if op != "+" and op != "-":
+        check_product(left, right, node.span)
+    value = _PLAIN[op](left, right)
+    check_dimension(value, node.span)
+    return value
+
+
+def _check_power(left: Any, right: Any, node: ast.Binary) -> None:
+    if isinstance(left, int) and isinstance(right, int) and right > 0 and left.bit_length() * right > MAX_BITS:
+        raise Failure(NoValue("**", "the result is too large"), node.span)
+
+
+def _concatenable(op: str, left: Any, right: Any) -> bool:
+    if op == "+":
+        return (isinstance(left, tuple) and isinstance(right, tuple)) or (isinstance(left, str) and isinstance(right, str))
+    return isinstance(left, tuple) and isinstance(right, int) and not isinstance(right, bool)
+
+
+def _join(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
+    length = len(left) + len(right) if op == "+" else len(left) * max(right, 0)
+    if length > MAX_NODES:
+        raise Failure(TooManyNodes(length, MAX_NODES, "list", "items"), node.span)
+    session.count_items(length, node.span)
+    if isinstance(left, str):
+        return check_string(left + right, node.span)
+    value = left + right if op == "+" else left * max(right, 0) if left else ()  # of an empty list, Python takes small numbers only
+    check_list(value, node.span)
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, SymDim)) and not isinstance(value, bool)
+
+
+def _is_dim(value: Any) -> bool:
+    return isinstance(value, (int, SymDim)) and not isinstance(value, bool)
+
+
+def _bad(op: str, left: Any, right: Any) -> Problem:
+    text = op == "+" and isinstance(left, str) != isinstance(right, str) and any(map(_is_number, (left, right)))
+    hint = 'write the value into the string, in braces: `"...{value}"`' if text else ""
+    return BadOperand(op, f"{show_value(left)} and {show_value(right)}", hint)

@@ -1,0 +1,87 @@
+"""Assertions of a spec that fail: `is`, `expect`, `where`, and the shape patterns of blocks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import show
+from ..ir.types import TensorType, show_shape
+from .problem import Problem
+
+
+class IsMismatch(Problem):
+    code: ClassVar[str] = "is-mismatch"
+    stated: str
+    found: TensorType
+    axis: int | None = None
+
+    def message(self) -> str:
+        return f"expected shape {self.stated}, found {show_shape(self.found.shape)}"
+
+    def label(self) -> str:
+        if self.axis is not None:
+            return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+        return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
+
+
+class ExpectFailed(Problem):
+    code: ClassVar[str] = "expect-failed"
+    stated: str
+    found: str
+
+    def message(self) -> str:
+        return f"`expect {self.stated}` failed"
+
+    def label(self) -> str:
+        return self.found
+
+
+class UnknownOutput(Problem):
+    code: ClassVar[str] = "unknown-output"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has no output `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the outputs are " + ", ".join(f"`{n}`" for n in self.known),)
+
+
+class BadWhere(Problem):
+    """`why` is the label."""
+
+    code: ClassVar[str] = "bad-where"
+    why: str
+
+    def message(self) -> str:
+        return "`where` needs comparisons of dimensions, such as `H % 32 == 0` or `T <= 1024`"
+
+    def label(self) -> str:
+        return self.why
+
+
+class Contradiction(Problem):
+    code: ClassVar[str] = "contradiction"
+    condition: str
+    why: str = ""
+
+    def message(self) -> str:
+        return f"`where {self.condition}` can never be true" + (f": {self.why}" if self.why else "")
+
+
+class PatternMismatch(Problem):
+    """A tensor that does not match the shape pattern of a block's parameter."""
+
+    code: ClassVar[str] = "pattern-mismatch"
+    block: str
+    parameter: str
+    pattern: str
+    found: TensorType
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.parameter}` of `{self.block}` must be {self.pattern}, found {self.found}"
+
+    def label(self) -> str:
+        return self.why

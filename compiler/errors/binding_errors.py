@@ -1,0 +1,251 @@
+"""Errors about names: unknown, defined twice, unused, of the wrong kind; and about arguments and labels."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from .problem import Advice, Problem, Replacement
+
+
+def either(near: tuple[str, ...]) -> tuple[str, ...]:
+    """The help that proposes near names."""
+    return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
+
+
+def only(near: tuple[str, ...], name: str) -> Replacement | None:
+    """The near name if there is one; it is what was meant if only the style differs: `Conv2D` for `conv`."""
+    if len(near) != 1:
+        return None
+    return Replacement(near[0], safe=re.sub(r"^.*\.|_|[123]d$", "", name.lower()) == near[0].replace("_", ""))
+
+
+class UnknownName(Problem):
+    """An undefined name in an expression. `later`: a statement below defines it."""
+
+    code: ClassVar[str] = "unknown-name"
+    name: str
+    near: tuple[str, ...] = ()
+    hint: str = ""
+    later: bool = False
+
+    def message(self) -> str:
+        return f"`{self.name}` is not defined here" + (", only below" if self.later else "")
+
+    def help(self) -> tuple[str, ...]:
+        if self.later:
+            return ("move this statement below the definition",)
+        return either(self.near) + ((self.hint,) if self.hint else ())
+
+    def replacement(self) -> Replacement | None:
+        return only(self.near, self.name)
+
+
+class UnknownStage(Problem):
+    """A stage that is neither an operator nor a block. `written`: the whole stage as it would be right."""
+
+    code: ClassVar[str] = "unknown-operator"
+    name: str
+    near: tuple[str, ...] = ()
+    elsewhere: Advice = Advice()
+    written: str = ""
+
+    def message(self) -> str:
+        return f"unknown operator or block `{self.name}`"
+
+    def help(self) -> tuple[str, ...]:
+        helps = (self.elsewhere.help,) if self.elsewhere.help else either(self.near)
+        return (*helps, f"write `{self.written}`") if self.written else helps
+
+    def replacement(self) -> Replacement | None:
+        return self.elsewhere.replacement if self.elsewhere.help else only(self.near, self.name)
+
+
+class NotAStage(Problem):
+    """A tensor or a number where a stage is needed."""
+
+    code: ClassVar[str] = "not-a-stage"
+    name: str
+    what: str
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"`{self.name}` is {self.what}, not a stage"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class NotATensor(Problem):
+    """A compile-time value where a tensor is needed."""
+
+    code: ClassVar[str] = "not-a-tensor"
+    what: str
+    hint: str = ""
+
+    def message(self) -> str:
+        return f"expected a tensor, found {self.what}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class TensorNotGiven(Problem):
+    """An optional tensor of a block, read in a use that does not give it. `needed`: the tensor that it is passed as."""
+
+    code: ClassVar[str] = "not-given"
+    name: str
+    needed: str = ""
+
+    def message(self) -> str:
+        return f"`{self.name}` is not given here" + (f", and `{self.needed}` is not optional" if self.needed else "")
+
+    def help(self) -> tuple[str, ...]:
+        test = f"test it first: `if given({self.name}) {{ ... }}`"
+        return (test,) if self.needed else (test, f"to pass it on as an optional tensor, give it by name: `mask={self.name}`")
+
+
+class NotOptional(Problem):
+    """`given(x)` of what is no optional tensor. `name`: the name that it is, if it is one."""
+
+    code: ClassVar[str] = "not-optional"
+    text: str
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.text}` is no optional tensor of this block"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"declare it as one: `block f({self.name}?: [...])`",) if self.name else ()
+
+
+class BoundTwice(Problem):
+    code: ClassVar[str] = "bound-twice"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is defined twice"
+
+    def label(self) -> str:
+        return "defined again here"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a name cannot be reassigned",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("use a different name for the second one",)
+
+
+class ReservedName(Problem):
+    code: ClassVar[str] = "reserved-name"
+    name: str
+    why: str
+
+    def message(self) -> str:
+        return f"`{self.name}` cannot be used as a name: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("use another name; names in capitals are for dimensions",)
+
+
+class UnusedName(Problem):
+    code: ClassVar[str] = "unused-name"
+    severity: ClassVar[Severity] = "warning"
+    name: str
+    what: str = "name"
+
+    def message(self) -> str:
+        return f"the {self.what} `{self.name}` is never used"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"remove it, or rename it to `_{self.name}` if it is unused on purpose",)
+
+    def replacement(self) -> Replacement | None:
+        return Replacement(f"_{self.name}")
+
+
+class UnusedResult(Problem):
+    """A pipeline that is neither named nor the last of its body."""
+
+    code: ClassVar[str] = "unused-result"
+    severity: ClassVar[Severity] = "warning"
+
+    def message(self) -> str:
+        return "the result of this pipeline is never used"
+
+    def help(self) -> tuple[str, ...]:
+        return ("name it with `name = ...`, or continue it with `->` on the next line",)
+
+
+class UnusedFlow(Problem):
+    """A group or repeated body that does not use its input."""
+
+    code: ClassVar[str] = "unused-input"
+    severity: ClassVar[Severity] = "warning"
+
+    def message(self) -> str:
+        return "the input of this body is never used"
+
+    def help(self) -> tuple[str, ...]:
+        return ("begin the body with a stage or with `in`, or remove what precedes the `->`",)
+
+
+class NoIn(Problem):
+    """`in`, or a pipeline that begins with a stage, where there is no input. `expression`: an attribute of `in` is read.
+    `block`: the stage is a block, which may need no tensor. `inside`: it is in a block that takes none."""
+
+    code: ClassVar[str] = "no-input-here"
+    stage: str = ""
+    expression: bool = False
+    block: bool = False
+    inside: str = ""
+
+    def message(self) -> str:
+        if self.inside:
+            return f"the block `{self.inside}` takes no tensors, so there is no `in`"
+        if self.stage:
+            return f"`{self.stage}` has no input here"
+        return "`in` is the input of a block, and there is no block here"
+
+    def help(self) -> tuple[str, ...]:
+        if self.inside:
+            return ("remove `in: none` if it takes one",)
+        if self.stage:
+            begin = f"begin the pipeline with a tensor, such as `x -> {self.stage} ...`, or continue the line above with `->`"
+            none = f"if it needs no tensor, declare so: `block {self.stage}(in: none, ...)`"
+            return (begin, none) if self.block else (begin,)
+        if self.expression:
+            return ("name the tensor and use its name: `x = input 3`, then `x.features`",)
+        return ("begin with the name of a tensor or with `input`",)
+
+
+class WrongUnpacking(Problem):
+    code: ClassVar[str] = "wrong-unpacking"
+    names: int
+    found: int
+    rest: bool = False
+    hint: str = ""
+
+    def message(self) -> str:
+        least = "at least " if self.rest else ""
+        names = "name" if self.names == 1 else "names"
+        return f"cannot unpack {self.found} {'tensor' if self.found == 1 else 'tensors'} into {least}{self.names} {names}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.hint,) if self.hint else ()
+
+
+class TwoRests(Problem):
+    """Two names of one unpacking that both take the remaining tensors."""
+
+    code: ClassVar[str] = "two-rests"
+    first: str
+    second: str
+
+    def message(self) -> str:
+        return f"only one name can take the remaining tensors, found `{self.first}...` and `{self.second}...`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("remove one of the two `...`",)

@@ -1,0 +1,201 @@
+"""Errors of data for training: at the `input` that a column is for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import show
+from ..ir.types import DTYPES, UNNAMED_INPUT, Shape
+from .problem import Problem
+
+
+def _written(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "[]"
+
+
+def _shown(shape: Shape) -> str:
+    return "[N" + "".join(f", {d if isinstance(d, int) else show(d)}" for d in shape) + "]"
+
+
+class ColumnMissing(Problem):
+    """`columns` are those that there are; `asked` are all that were asked for, of several next to each other."""
+
+    code: ClassVar[str] = "column-missing"
+    input: str
+    column: str
+    path: str
+    near: tuple[str, ...]
+    columns: tuple[str, ...]
+    asked: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"`{self.path}` has no column `{self.column}` for the input `{self.input}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"its columns are {', '.join(f'`{c}`' for c in self.columns)}" if self.columns else "it has no columns",)
+
+    def help(self) -> tuple[str, ...]:
+        is_table = self.path.lower().endswith((".csv", ".tsv"))
+        between = next((sign for sign in ";\t|" if is_table and len(self.columns) == 1 and sign in self.columns[0]), None)
+        if between is not None:
+            shown = "\\t" if between == "\t" else between
+            return (f'its only column looks like several: say what is between them, `separator="{shown}"` after the path in the spec',)
+        name = self.near[0] if self.near else "NAME"
+        names = [name if one == self.column else one for one in self.asked] or [name]
+        listed = f"[{', '.join(names)}]" if self.asked else name
+        said = f"say which column it is: `--column {self.input}={','.join(names)}`"
+        if self.input == UNNAMED_INPUT:  # a keyword, which is no argument of a setting
+            return (f"{said}, or name the input as the column: `{name} = input ...`",)
+        return (f"{said}, or `{self.input}={listed}` after the path in the spec",)
+
+
+class ColumnShape(Problem):
+    code: ClassVar[str] = "column-shape"
+    input: str
+    column: str
+    path: str
+    found: tuple[int, ...] | None
+    declared: Shape
+    dtype: str = "float32"
+
+    def message(self) -> str:
+        if self.found is None:
+            return f"the samples of the column `{self.column}` differ in shape, and the input `{self.input}` is {_shown(self.declared)}"
+        return f"the column `{self.column}` is {_shown(self.found)}, and the input `{self.input}` is {_shown(self.declared)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`",)
+
+    def help(self) -> tuple[str, ...]:
+        if self.found is None:
+            return ("make them equally long, by padding for example",)
+        dtype = "" if self.dtype == "float32" else f" {self.dtype}"
+        declaration = f"`{self.input} = input {_written(self.found)}{dtype}`"
+        if len(self.found) == 0 and self.declared == (1,):
+            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: {declaration}",)
+        if len(self.found) == 0 and len(self.declared) == 1:
+            return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
+        if self.found == (1,) and not self.declared:
+            return (f"declare it as it is, {declaration}, and remove the axis: `{self.input} -> squeeze 1`",)
+        if len(self.found) == len(self.declared):
+            return (f"declare it as it is: {declaration}",)
+        return (f"declare it as it is, {declaration}, and change its shape where it is used",)
+
+
+class ColumnType(Problem):
+    """A column whose elements are not of the type of the input. `missing`: of a column of integers, the first sample that has none, for
+    which tables have NaN. `others`: the other columns of the input that do not fit either."""
+
+    code: ClassVar[str] = "column-type"
+    input: str
+    column: str
+    path: str
+    found: str
+    declared: str
+    missing: int | None = None
+    others: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        if self.missing is not None:
+            return f"sample {self.missing} of the column `{self.column}` has no number, and the input `{self.input}` is {self.declared}"
+        return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
+
+    def notes(self) -> tuple[str, ...]:
+        where = f"it is read from `{self.path}`"
+        if not self.others:
+            return (where,)
+        return where, f"these columns do not fit either: {', '.join(f'`{name}`' for name in self.others)}"
+
+    def help(self) -> tuple[str, ...]:
+        if self.missing is not None:
+            return ("remove such samples, or write a number for what is missing, such as the `ignore_index` of a loss",)
+        if self.found.startswith("complex"):
+            return ("store real and imaginary parts as two columns, or as an axis of two",)
+        if self.found in DTYPES:
+            as_it_is = "float32" if DTYPES[self.found].is_float else self.found
+            return (f"declare the input as it is, `{self.input} = input ... {as_it_is}`, and convert it by `cast` where it is used",)
+        return ("numbers are needed: give each text or date a number before training",)
+
+
+class SizesDiffer(Problem):
+    """One symbolic dimension that two columns give different sizes."""
+
+    code: ClassVar[str] = "column-shape"
+    dim: str
+    first: str
+    one: int
+    second: str
+    other: int
+
+    def message(self) -> str:
+        return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
+
+
+class SizesRefused(Problem):
+    """Sizes of the data that a `where` of the spec excludes, or that no input has. `why` says which."""
+
+    code: ClassVar[str] = "column-shape"
+    path: str
+    why: str
+
+    def message(self) -> str:
+        return f"the sizes in `{self.path}` are not those of the spec: {self.why}"
+
+
+class NotFinite(Problem):
+    """NaN or infinities in what was read before the first step."""
+
+    code: ClassVar[str] = "data-not-finite"
+    input: str
+    column: str
+    path: str
+    what: str
+    index: int
+
+    def message(self) -> str:
+        return f"sample {self.index} of the column `{self.column}`, for the input `{self.input}`, has {self.what}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`; samples are counted from 0, and a number that is missing is NaN",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("remove or replace such samples before training",)
+
+
+class CannotReadData(Problem):
+    code: ClassVar[str] = "cannot-read-data"
+    path: str
+    why: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"cannot read `{self.path}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,) if self.remedy else ()
+
+
+class ClassOutOfRange(Problem):
+    """A class number that there is not. `operator` takes it."""
+
+    code: ClassVar[str] = "column-type"
+    input: str
+    column: str
+    path: str
+    found: int
+    count: int
+    operator: str
+    index: int
+
+    def message(self) -> str:
+        found = f"sample {self.index} of the column `{self.column}` has the class {self.found}"
+        return f"{found}, and `{self.operator}` has {self.count} class{'es' if self.count != 1 else ''}"
+
+    def notes(self) -> tuple[str, ...]:
+        numbers = f"classes are numbered from 0 to {self.count - 1}" if self.count != 1 else "the only class is 0"
+        return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}",)
+
+    def help(self) -> tuple[str, ...]:
+        if self.found == self.count:
+            return ("if the classes begin at 1, subtract 1 in the data, or have one class more",)
+        return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()

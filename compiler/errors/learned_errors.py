@@ -1,0 +1,48 @@
+"""Tensors given for the parameters of operators."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .problem import Problem
+
+
+class BiasAlone(Problem):
+    """A tensor for the bias of an operator whose weight is its own."""
+
+    code: ClassVar[str] = "bias-without-weight"
+    operator: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` takes a tensor for its bias only together with one for its weight"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give both, `weight=w bias=b`, or add the tensor to the result of the stage with `bias=false`",)
+
+
+class NoOwnBias(Problem):
+    """`bias=true` where the weight is given, and no bias."""
+
+    code: ClassVar[str] = "no-such-parameter"
+    operator: str
+
+    def message(self) -> str:
+        return f"`{self.operator}` with a tensor for its weight has no parameters of its own, and so no bias"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give a tensor for it too: `bias=b`",)
+
+
+class NoPlaceFor(Problem):
+    """A tensor for a parameter that the arguments of the operator leave out."""
+
+    code: ClassVar[str] = "no-such-parameter"
+    operator: str
+    parameter: str
+    affine: bool = True
+
+    def message(self) -> str:
+        return f"`{self.operator}` has no {self.parameter} with these arguments, so that no tensor can be given for it"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write `affine=true`",) if not self.affine else ()

@@ -1,0 +1,166 @@
+"""Errors of what is too large, too many, too deep, or never ends."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import show
+from ..ir.types import Shape
+from .problem import Problem
+
+
+def number(value: int) -> str:
+    """An integer with `_` between thousands; for a very large one, its number of digits."""
+    digits = len(str(abs(value))) if value.bit_length() < 4096 else 0
+    if digits and digits <= 24:
+        return f"{value:_}" if abs(value) >= 10_000 else str(value)
+    return f"a number of {digits} digits" if digits else "a number of more than 1000 digits"
+
+
+class TooManyNodes(Problem):
+    """`what` consists of these `parts`. Counting stops at the limit, so `found` is a lower bound."""
+
+    code: ClassVar[str] = "too-many-nodes"
+    found: int
+    limit: int
+    what: str = "network"
+    parts: str = "operators"
+
+    def message(self) -> str:
+        return f"this {self.what} has {number(self.found)} {self.parts} or more; the limit is {self.limit:_}"
+
+
+class TooManyCalls(Problem):
+    """Functions that call others twice, which call others twice, and so on: exponentially many calls."""
+
+    code: ClassVar[str] = "too-many-nodes"
+    limit: int
+
+    def message(self) -> str:
+        return f"this spec needs more than {self.limit:_} function calls"
+
+    def help(self) -> tuple[str, ...]:
+        return ("bind what is needed twice with `let`",)
+
+
+class LargeNumber(Problem):
+    """An integer that does not fit into 64 bits."""
+
+    code: ClassVar[str] = "too-large"
+    found: int
+    limit: int
+
+    def message(self) -> str:
+        return f"this number is too large: {number(self.found)}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"the largest integer is {self.limit:_}, that is 2 ** 63 - 1",)
+
+
+class LargeTensor(Problem):
+    """A tensor with more elements than can be counted."""
+
+    code: ClassVar[str] = "too-large"
+    shape: Shape
+
+    def message(self) -> str:
+        axes = ", ".join(number(d) if isinstance(d, int) else show(d) for d in self.shape)
+        return f"a tensor of shape [{axes}] is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a tensor has fewer than 2 ** 60 elements",)
+
+
+class ManyAxes(Problem):
+    """A tensor with more axes than PyTorch can reduce."""
+
+    code: ClassVar[str] = "too-large"
+    axes: int
+    limit: int
+
+    def message(self) -> str:
+        return f"a tensor with {self.axes} axes is too large"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"a tensor has at most {self.limit} axes",)
+
+
+class LargeDimension(Problem):
+    """A symbolic dimension whose formula is too large."""
+
+    code: ClassVar[str] = "too-large"
+    limit: int
+
+    def message(self) -> str:
+        return f"the formula of this dimension has more than {self.limit:_} terms"
+
+    def help(self) -> tuple[str, ...]:
+        return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
+
+
+class LargeFormulas(Problem):
+    """Formulas that are too expensive to compute and compare altogether, although each may be short."""
+
+    code: ClassVar[str] = "too-large"
+    limit: int
+
+    def message(self) -> str:
+        return f"the formulas of the dimensions up to here have more than {self.limit:_} terms together"
+
+    def help(self) -> tuple[str, ...]:
+        return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
+
+
+class TooMuchNesting(Problem):
+    code: ClassVar[str] = "too-much-nesting"
+    limit: int
+    what: str = "blocks"
+
+    def message(self) -> str:
+        return f"{self.what} are nested more than {self.limit} levels deep"
+
+    def help(self) -> tuple[str, ...]:
+        if self.what != "blocks":
+            return ()
+        return ("write consecutive stages in one pipeline, or use `repeat`",)
+
+
+class Recursion(Problem):
+    """A value, shared stage or model that is defined in terms of itself."""
+
+    code: ClassVar[str] = "recursion"
+    name: str
+    kind: str
+
+    def message(self) -> str:
+        return f"the {self.kind} `{self.name}` is defined in terms of itself"
+
+
+class EndlessRecursion(Problem):
+    """A block within itself, or a function that calls itself, beyond the limit. `kind` is `block` or `function`."""
+
+    code: ClassVar[str] = "recursion"
+    name: str
+    kind: str
+    limit: int
+
+    def message(self) -> str:
+        if self.kind == "block":
+            return f"the block `{self.name}` is inside itself, more than {self.limit} levels deep"
+        return f"the function `{self.name}` calls itself, more than {self.limit} levels deep"
+
+    def help(self) -> tuple[str, ...]:
+        if self.kind == "block":
+            return ("end it by a condition on what differs at each level: `if depth > 1 { ... }`", "use `repeat` for plain repetition")
+        return ("end it by a condition on what differs at each call: `... if n > 0 else 1`",)
+
+
+class TooMuchRecursion(Problem):
+    """A block that is inside itself several times at each level, and so at too many places in total."""
+
+    code: ClassVar[str] = "too-many-nodes"
+    name: str
+    limit: int
+
+    def message(self) -> str:
+        return f"the block `{self.name}` is inside itself more than {self.limit:_} times"

@@ -1,0 +1,94 @@
+"""Errors and warnings of losses."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from ..ir.types import show_shape
+from .operator_errors import NeedsInteger
+from .problem import Location, Problem, input_
+
+
+class LabelType(NeedsInteger):
+    """Labels of `cross_entropy` and its like that are no int64 numbers."""
+
+    def message(self) -> str:
+        return f"`{self.operator}` needs int64 class numbers, found {self.found.dtype} {show_shape(self.found.shape)}"
+
+    def help(self) -> tuple[str, ...]:
+        declared = "if these are class numbers, declare them as integers: `input [...] int64`"
+        return (declared if self.found.dtype.is_float else "convert them with `-> cast int64`",)
+
+
+class SourceWarning(Problem):
+    """A warning about what made the input `index` of a loss: the operator `source`."""
+
+    severity: ClassVar[Severity] = "warning"
+    operator: str
+    source: str
+    index: int
+    takes: ClassVar[str] = ""
+    """Completes "takes ..."."""
+
+    def message(self) -> str:
+        return f"`{self.operator}` takes {self.takes}, found the result of `{self.source}`"
+
+    def marks(self) -> tuple[tuple[Location, str], ...]:
+        return ((input_(self.index), f"this is the result of `{self.source}`"),)
+
+
+class SoftmaxTwice(SourceWarning):
+    """`softmax` in front of `cross_entropy`, which applies it again: it trains, but slowly and to worse results."""
+
+    code: ClassVar[str] = "softmax-before-cross-entropy"
+    takes = "scores, of which it computes `log_softmax` itself"
+
+    def help(self) -> tuple[str, ...]:
+        instead = "remove `{}`, or give its result to `nll_loss`" if self.source == "log_softmax" else "remove `{}`"
+        return (instead.format(self.source),)
+
+
+class SigmoidTwice(SourceWarning):
+    """`sigmoid` in front of a loss that applies it again."""
+
+    code: ClassVar[str] = "sigmoid-before-logits"
+    takes = "scores, of which it computes `sigmoid` itself"
+
+    def help(self) -> tuple[str, ...]:
+        instead = ", or give its result to `binary_cross_entropy`" if self.operator == "binary_cross_entropy_with_logits" else ""
+        return (f"remove `{self.source}`{instead}",)
+
+
+class OneHotLabels(SourceWarning):
+    """One-hot labels made of the class numbers that `cross_entropy` takes too."""
+
+    code: ClassVar[str] = "one-hot-labels"
+    takes = "class numbers as they are"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"remove `{self.source}`: with class numbers the loss is the same, and `ignore_index` is possible",)
+
+
+class NoLogProbabilities(SourceWarning):
+    """Scores or probabilities where a loss takes their logarithms."""
+
+    code: ClassVar[str] = "no-log-probabilities"
+    takes = "logarithms of probabilities"
+
+    def help(self) -> tuple[str, ...]:
+        if self.source == "softmax":
+            return ("write `log_softmax` instead of `softmax`",)
+        inserted = "insert `-> log_softmax axis=...` over the classes"
+        return (f"use `cross_entropy`, which takes scores, or {inserted}" if self.operator == "nll_loss" else inserted,)
+
+
+class NoProbabilities(SourceWarning):
+    """Scores where a loss takes probabilities."""
+
+    code: ClassVar[str] = "no-probabilities"
+    takes = "probabilities, from 0 to 1"
+
+    def help(self) -> tuple[str, ...]:
+        return ("use `binary_cross_entropy_with_logits`, which takes scores, or insert `-> sigmoid`",)

@@ -1,0 +1,21 @@
+"""Errors of operators that plugins define."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .problem import Problem
+
+
+class RefusedByPlugin(Problem):
+    """The operator's own rule refuses its inputs or arguments: `sentence` says why, `advice` what to write instead."""
+
+    code: ClassVar[str] = "refused-by-plugin"
+    sentence: str
+    advice: str = ""
+
+    def message(self) -> str:
+        return self.sentence
+
+    def help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()

@@ -1,0 +1,211 @@
+"""Errors of a run of training: of its folder, of the machine, and of a loss that is not finite."""
+
+from __future__ import annotations
+
+from math import gcd
+from shlex import quote
+from typing import ClassVar
+
+from .problem import Problem
+
+
+class RunError(ValueError):
+    """The exception for a problem with a run; its text is the whole message."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[RunError], tuple[Problem]]:
+        """Pickles the error as its problem: the first process of a run sends it to the others."""
+        return RunError, (self.problem,)
+
+
+class RunExists(Problem):
+    """A new run in the folder of another one."""
+
+    code: ClassVar[str] = "run-exists"
+    path: str
+
+    def message(self) -> str:
+        return f"there is a run in `{self.path}` already"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"continue it by `netc train --resume {quote(self.path)}`, or give another folder",)
+
+
+class RunLocked(Problem):
+    """A run that a process is training already. `process` is its number, 0 if that is not known; `host` is its machine, if it is another
+    one."""
+
+    code: ClassVar[str] = "run-locked"
+    path: str
+    process: int
+    host: str = ""
+
+    def message(self) -> str:
+        who = f"process {self.process}" if self.process else "another process"
+        return f"{who}{f' on `{self.host}`' if self.host else ''} is training the run in `{self.path}`"
+
+    def help(self) -> tuple[str, ...]:
+        stop = f"`kill {self.process}`" if self.process and not self.host else "SIGTERM"
+        return (f"wait until it ends, or stop it with {stop} and resume the run; for a second run, pass another folder",)
+
+
+class FolderNotEmpty(Problem):
+    """A new run in a folder that has other files. `file` is one of them."""
+
+    code: ClassVar[str] = "folder-not-empty"
+    path: str
+    file: str
+
+    def message(self) -> str:
+        return f"`{self.path}` is no run, and is not empty: it has `{self.file}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("a run is a folder of its own, with several files",)
+
+    def help(self) -> tuple[str, ...]:
+        return (f"give the name of a new folder: `-o {quote('run' if self.path == '.' else self.path.rstrip('/') + '/run')}`",)
+
+
+class RunUnreadable(Problem):
+    """A folder that is no run, or a damaged one. `why` completes "cannot resume `path`: ..."."""
+
+    code: ClassVar[str] = "run-unreadable"
+    path: str
+    why: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"cannot resume `{self.path}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,) if self.remedy else ()
+
+
+class RunDiffers(Problem):
+    """What is resumed is not what was started. `what` is a clause, `remedy` what to do if not to begin with its weights."""
+
+    code: ClassVar[str] = "run-differs"
+    path: str
+    what: str
+    remedy: str = ""
+
+    def message(self) -> str:
+        return f"cannot resume `{self.path}`: {self.what}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy or f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)
+
+
+class NoDevice(Problem):
+    """A device or an arrangement of processes that is not there. `why` is a clause."""
+
+    code: ClassVar[str] = "no-device"
+    why: str
+    remedy: str
+
+    def message(self) -> str:
+        return self.why
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,)
+
+
+class CannotSplit(Problem):
+    """A model whose layers `devices` cannot share. `what` is a clause on a layer with `number` heads or features, empty if there is no
+    layer to divide: `why` has reasons then."""
+
+    code: ClassVar[str] = "cannot-split"
+    devices: int
+    what: str
+    number: int
+    why: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        if self.what:
+            return f"{self.what}, which {self.devices} devices cannot share"
+        return f"no layer of this model can be divided over {self.devices} devices"
+
+    def notes(self) -> tuple[str, ...]:
+        if self.what:
+            return ()
+        return ("dense layers are divided in pairs with only what is computed element by element or head by head in between", *self.why)
+
+    def help(self) -> tuple[str, ...]:
+        if self.what and (common := gcd(self.number, self.devices)) > 1:
+            return (f"give a divisor of {self.number}: `--tp {common}`",)
+        return ("leave out `--tp`: `--strategy fsdp` shares the parameters of any model",)
+
+
+class LossNotFinite(Problem):
+    """`value` is `NaN` or `infinite`. `stage` says what is not finite first. `checkpoint` is the step of the newest one, None without."""
+
+    code: ClassVar[str] = "loss-not-finite"
+    step: int
+    value: str
+    stage: str
+    checkpoint: int | None
+    remedy: str
+
+    def message(self) -> str:
+        return f"the loss is {self.value} at step {self.step}"
+
+    def label(self) -> str:
+        return self.stage
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"{_checkpoint_text(self.checkpoint)}; the parameters of this step were not changed",)
+
+    def help(self) -> tuple[str, ...]:
+        return (self.remedy,)
+
+
+class BatchRefused(Problem):
+    """Values for which PyTorch cannot compute a stage. `batch` names the batch of a step or of a validation. `why` is PyTorch's message.
+    `stage` is None where several processes share the parameters, so that no process can look for the stage alone."""
+
+    code: ClassVar[str] = "batch-refused"
+    stage: str | None
+    batch: str
+    why: str
+    checkpoint: int | None
+
+    def message(self) -> str:
+        stage = "the loss" if self.stage is None else f"`{self.stage}`"
+        return f"{stage} cannot be computed for {self.batch}"
+
+    def label(self) -> str:
+        return f"PyTorch says: {self.why}"
+
+    def notes(self) -> tuple[str, ...]:
+        return (_checkpoint_text(self.checkpoint),)
+
+    def help(self) -> tuple[str, ...]:
+        if self.stage is None:
+            return (
+                "check the values of the batch; one process without `--tp` and `--strategy fsdp` names the stage that cannot be computed",
+            )
+        return ("check the values that reach this stage: they come from the data, from `draw` lines, or from the stages before it",)
+
+
+class BatchTooSmall(Problem):
+    """A part of a batch without a variance. `samples` is the size of the smallest part."""
+
+    code: ClassVar[str] = "batch-too-small"
+    step: int
+    samples: int
+
+    def message(self) -> str:
+        return f"the batch of step {self.step} has a part of {self.samples} sample, and `batch_norm` needs at least 2"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the last batch of an epoch has what is left of the samples; `accumulate` and the processes divide each batch further",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("choose `batch` and `accumulate` so that no part has a single sample",)
+
+
+def _checkpoint_text(step: int | None) -> str:
+    return "there is no checkpoint yet" if step is None else f"the last checkpoint is from step {step}"

@@ -1,0 +1,65 @@
+"""Errors of `scan`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..dims import Dim, show
+from ..ir.types import TensorType, show_shape
+from .operator_errors import where_hint
+from .problem import Problem
+
+
+class StateNotSet(Problem):
+    """A state that the body of a `scan` does not define anew."""
+
+    code: ClassVar[str] = "state-not-set"
+    name: str
+
+    def message(self) -> str:
+        return f"the body of `scan` must define its state `{self.name}`"
+
+    def label(self) -> str:
+        return "what it is after a step is missing"
+
+    def help(self) -> tuple[str, ...]:
+        return (f"write `{self.name} = ...` in the body, outside of other braces; until there, `{self.name}` is the state before the step",)
+
+
+class MayBeEmpty(Problem):
+    """A `scan` over an axis whose size may be 0: it would have nothing to stack."""
+
+    code: ClassVar[str] = "no-steps"
+    length: Dim
+
+    def message(self) -> str:
+        return f"cannot prove that `scan` has at least one step: the axis has the size {show(self.length)}"
+
+    def help(self) -> tuple[str, ...]:
+        return where_hint(f"{show(self.length)} >= 1", "if this is always true")
+
+
+class StateMismatch(Problem):
+    """A state that has another type after a step than before."""
+
+    code: ClassVar[str] = "state-mismatch"
+    name: str
+    before: TensorType
+    after: TensorType
+    proved: bool = True
+
+    def message(self) -> str:
+        if not self.proved:
+            return f"cannot prove that the state `{self.name}` keeps its type {self.before}: after a step it is {self.after}"
+        return f"the state `{self.name}` begins as {self.before}, but after a step it is {self.after}"
+
+    def label(self) -> str:
+        return f"this is {self.after}"
+
+    def help(self) -> tuple[str, ...]:
+        before, after = self.before, self.after
+        if before.dtype != after.dtype:
+            return (f"convert one of them, for example with `-> cast {before.dtype}` in the body",)
+        if before.rank == after.rank and all(b in (1, a) for b, a in zip(before.shape, after.shape, strict=True)):
+            return (f"let it begin with the whole shape: `-> expand {show_shape(after.shape)}`",)
+        return ()

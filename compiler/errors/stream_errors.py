@@ -1,0 +1,82 @@
+"""Errors of streams: what cannot be computed piece by piece along a dimension."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ..ir.types import TensorType
+from .problem import Problem
+
+
+def in_multiples(dimension: str, size: int) -> str:
+    """How to write a model that goes on by several positions at a time."""
+    return f"say that a piece has a multiple of {size} positions: `where {dimension} % {size} == 0` after the input's shape"
+
+
+class LooksAhead(Problem):
+    """A result at one position depends on inputs at later ones: on `by` of them, None: on all that there are."""
+
+    code: ClassVar[str] = "looks-ahead"
+    operator: str
+    dimension: str
+    by: int | None = None
+    advice: str = ""
+    reason: str = ""
+
+    def message(self) -> str:
+        return f"`{self.operator}` looks ahead along `{self.dimension}`"
+
+    def label(self) -> str:
+        if self.by is None:
+            return "its result at each position depends on later positions of the input"
+        many = f"the {self.by} positions" if self.by > 1 else "the position"
+        return f"because of this, each position of an output depends on {many} after it"
+
+    def notes(self) -> tuple[str, ...]:
+        return (self.reason,) if self.reason else ()
+
+    def help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
+
+
+class NotStreamed(Problem):
+    """There is no rule that computes it piece by piece, though it may not look ahead. `why` completes the sentence."""
+
+    code: ClassVar[str] = "not-streamed"
+    operator: str
+    dimension: str
+    why: str
+    advice: str = ""
+
+    def message(self) -> str:
+        return f"`{self.operator}` cannot be computed piece by piece along `{self.dimension}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
+
+
+class StreamedOutput(Problem):
+    """An output that does not have one element for each position of the stream."""
+
+    code: ClassVar[str] = "streamed-output"
+    name: str
+    dimension: str
+    found: TensorType
+
+    def message(self) -> str:
+        return f"the output `{self.name}` has the shape {self.found}: a stream along `{self.dimension}` gives one element for each position"
+
+
+class NoStream(Problem):
+    """A dimension along which there is nothing to stream. `known` are those of the inputs."""
+
+    code: ClassVar[str] = "no-stream"
+    dimension: str
+    why: str
+    known: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"cannot stream along `{self.dimension}`: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("the dimensions of the inputs are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ()

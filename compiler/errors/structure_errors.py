@@ -1,0 +1,253 @@
+"""Errors in the structure of a program: too large, too deep, recursive, without a result; and of models, `shared` and `tie`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from ..ir.types import TensorType
+from .problem import Problem
+
+
+class NoResult(Problem):
+    code: ClassVar[str] = "no-result"
+    what: str
+
+    def message(self) -> str:
+        return f"{self.what} has no result"
+
+    def help(self) -> tuple[str, ...]:
+        return ("end it with a pipeline or with `out ...`",)
+
+
+class EmptyEach(Problem):
+    """`each` over an empty list."""
+
+    code: ClassVar[str] = "no-result"
+
+    def message(self) -> str:
+        return "this `each` has no items, and therefore no result"
+
+    def help(self) -> tuple[str, ...]:
+        return ("give it at least one item, or skip it with an `if`",)
+
+
+class OutTwice(Problem):
+    code: ClassVar[str] = "out-twice"
+
+    def message(self) -> str:
+        return "a body can have only one `out`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("use `out a, b` for several results",)
+
+
+class InputMisplaced(Problem):
+    code: ClassVar[str] = "input-misplaced"
+    parameter: str = ""
+
+    def message(self) -> str:
+        if self.parameter:
+            return f"parameter `{self.parameter}` of a model cannot be a tensor"
+        return "`input` is only allowed at the top level of a model"
+
+    def notes(self) -> tuple[str, ...]:
+        return () if self.parameter else ("it cannot be in a block, a labelled group or a repeat, which may be used several times",)
+
+    def help(self) -> tuple[str, ...]:
+        if self.parameter:
+            return (f"declare it in the model's body: `{self.parameter} = input ...`",)
+        return ("use `in` for the input of a block",)
+
+
+class InputScaled(Problem):
+    """`input 3*28*28`, which multiplies the input."""
+
+    code: ClassVar[str] = "input-scaled"
+    severity: ClassVar[Severity] = "warning"
+    factor: str
+
+    def message(self) -> str:
+        return f"this multiplies the input by {self.factor}, not its size"
+
+    def help(self) -> tuple[str, ...]:
+        return ("put a computed size in brackets: `input [28 * 28]`", "to multiply the input, name it first: `x = input ...`")
+
+
+class NoInput(Problem):
+    code: ClassVar[str] = "no-input"
+
+    def message(self) -> str:
+        return "the model has no `input`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("begin with one, for example `input 3 -> dense 2`",)
+
+
+class ExpectMisplaced(Problem):
+    """An `expect` that is not among the statements of a model. `lone`: the file has no model."""
+
+    code: ClassVar[str] = "expect-misplaced"
+    lone: bool = False
+
+    def message(self) -> str:
+        if self.lone:
+            return "`expect` needs a model, and this file has none"
+        return "`expect` is only allowed at the top level of a model"
+
+
+class DefaultMisplaced(Problem):
+    """A `default` in a block, or after a stage that it would not concern."""
+
+    code: ClassVar[str] = "default-misplaced"
+
+    def message(self) -> str:
+        return "`default` is only allowed at the top level of a model, before its stages"
+
+
+class IterationMismatch(Problem):
+    """Names in parentheses that do not match the items of a list."""
+
+    code: ClassVar[str] = "wrong-binder"
+    names: int
+    found: str
+
+    def message(self) -> str:
+        return f"cannot unpack {self.found} into {self.names} names"
+
+    def help(self) -> tuple[str, ...]:
+        pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
+        return (f"use a list of {self.names}{pairs}",)
+
+
+class TrainingMisplaced(Problem):
+    """`training` other than as the condition of an `if` between stages."""
+
+    code: ClassVar[str] = "training-misplaced"
+
+    def message(self) -> str:
+        return "`training` is only known at run time, and can only be the condition of an `if`"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write `if training { ... } else { ... }`; for several conditions, one `if` in another",)
+
+
+class ModesDiffer(Problem):
+    """Different results in training and in evaluation, where something is done with them."""
+
+    code: ClassVar[str] = "modes-differ"
+    training: tuple[TensorType, ...]
+    evaluation: tuple[TensorType, ...]
+
+    def message(self) -> str:
+        first, second = (
+            str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})" for types in (self.training, self.evaluation)
+        )
+        return f"this is {first} in training, but {second} in evaluation"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("only the result of a model may be another in training",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("give both branches the same number of results, of the same types",)
+
+
+class StrayStatement(Problem):
+    """`base`: the model that the one of this statement is derived from; empty for a statement outside of all models."""
+
+    code: ClassVar[str] = "stray-statement"
+    base: str = ""
+
+    def message(self) -> str:
+        if self.base:
+            return f"a model derived from `{self.base}` can only contain `expect`"
+        return "a file with a `model` cannot have pipelines outside of it"
+
+    def help(self) -> tuple[str, ...]:
+        if self.base:
+            return (f"make what differs between the models a parameter of `{self.base}`",)
+        return ("move this into a model, or remove the `model`",)
+
+
+class UnknownModel(Problem):
+    code: ClassVar[str] = "unknown-model"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"this file has no model `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("there is no `model` in it",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+MARKED = 3
+"""The models of a file that are shown where they are defined; of more, the names are listed."""
+
+
+class AmbiguousModel(Problem):
+    code: ClassVar[str] = "ambiguous-model"
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"this file has {len(self.known)} models, and none is selected"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if len(self.known) > MARKED else ()
+
+    def help(self) -> tuple[str, ...]:
+        return (f"select one with `--model {self.known[0]}`",)
+
+
+class UnknownParameter(Problem):
+    code: ClassVar[str] = "unknown-parameter"
+    name: str
+    near: tuple[str, ...]
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has no parameter `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the parameters are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has none",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
+
+
+class UnknownDimension(Problem):
+    code: ClassVar[str] = "unknown-dimension"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has no dimension `{self.name}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("the dimensions are " + ", ".join(f"`{n}`" for n in self.known),)
+
+
+class ModelAsStage(Problem):
+    code: ClassVar[str] = "model-as-stage"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is a model with its own inputs and cannot be used as a stage"
+
+    def help(self) -> tuple[str, ...]:
+        return ("move what both need into a `block`",)
+
+
+class ExpectSkipped(Problem):
+    """A note: the assertions are about the default parameters, which were overridden."""
+
+    code: ClassVar[str] = "expect-skipped"
+    severity: ClassVar[Severity] = "note"
+
+    def message(self) -> str:
+        return "`expect` is not checked, because parameters of the model were overridden"

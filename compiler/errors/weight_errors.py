@@ -1,0 +1,135 @@
+"""Errors of weights: a file that cannot be read, or weights that do not match the model. They have no position in the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from shlex import quote
+from typing import ClassVar
+
+from netc.dsl.record import Record
+
+from .problem import Problem
+
+SHOWN = 10
+"""The number of names of each kind that are listed."""
+FEW = 4
+"""The number of names up to which each is an option of its own."""
+
+
+class WeightsError(ValueError):
+    """The exception for a problem with weights; its text is the whole message."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
+        self.problem = problem
+
+
+class WeightsWarning(UserWarning):
+    """Weights that can be used, but hardly should be: parameters called `names` have NaN or infinities."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"NaN or infinity in the weights: {_listed([f'`{name}`' for name in names])}")
+
+
+class WeightsNote(UserWarning):
+    """What was done with weights that users should see: a prefix that was removed, names that were left out or newly drawn."""
+
+
+class WeightsUnreadable(Problem):
+    """A file that is missing, corrupt or of an unsupported format. `why` is a clause: `there is no such file`."""
+
+    code: ClassVar[str] = "weights-unreadable"
+    source: str
+    why: str
+    suggestion: str = ""
+
+    def message(self) -> str:
+        return f"cannot read weights from {self.source}: {self.why}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.suggestion,) if self.suggestion else ()
+
+
+class PatternUnused(Problem):
+    """A pattern of names, or a prefix as one, that fits `nothing`: `no name in the weights`. `names` are a few that there are."""
+
+    code: ClassVar[str] = "weights-pattern"
+    pattern: str
+    nothing: str
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"{self.nothing} fits `{self.pattern}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"there are {_listed([f'`{name}`' for name in self.names])}",) if self.names else ()
+
+
+class Misfit(Record):
+    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`; `reshaped`: it is the shape."""
+
+    name: str
+    why: str
+    reshaped: bool = False
+
+
+class WeightsMismatch(Problem):
+    """Weights whose names, shapes, types or numbers do not fit the model.
+
+    `near` pairs a few unexpected names with similar missing ones. All names in the weights (`added` is true) or in the model start with
+    `prefix`, and more names would match without it.
+    """
+
+    code: ClassVar[str] = "weights-mismatch"
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    misfits: tuple[Misfit, ...]
+    near: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+    added: bool = True
+
+    def message(self) -> str:
+        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "not fitting")]
+        return "the weights do not match the model: " + ", ".join(f"{len(some)} {what}" for some, what in counts if some)
+
+    def notes(self) -> tuple[str, ...]:
+        lists = (
+            ("missing from the weights", [f"`{n}`" for n in self.missing]),
+            ("unexpected in the weights", [f"`{n}`" for n in self.unexpected]),
+            ("not fitting", [f"`{m.name}` {m.why}" for m in self.misfits]),
+        )
+        return tuple(f"{what}: {_listed(some)}" for what, some in lists if some)
+
+    def help(self) -> tuple[str, ...]:
+        if self.prefix:
+            if self.added:
+                return (f"remove the prefix `{self.prefix}`, which every name in the weights has: `--strip-prefix {quote(self.prefix)}`",)
+            return (f"add the prefix `{self.prefix}`, which every name in the model has",)
+        pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
+        return (f"rename {_listed(pairs)}", *self._anew()) if pairs else (*self._anew(), *self._without())
+
+    def _without(self) -> tuple[str, ...]:
+        """How to do without names that one of the two has alone. If both have some, they may be other names of the same."""
+        match bool(self.missing), bool(self.unexpected), bool(self.misfits):
+            case True, False, False:
+                what, option, names = "draw them", "--allow-missing", self.missing
+            case False, True, False:
+                what, option, names = "leave them out", "--ignore", self.unexpected
+            case _:
+                return ()
+        options = " ".join(f"{option} {quote(name)}" for name in names)
+        return (f"to {what}: `{options}`",) if len(names) <= FEW else ()
+
+    def _anew(self) -> tuple[str, ...]:
+        """What to do about parameters of another shape, as those of a head for another number of classes are."""
+        stages = tuple(dict.fromkeys(misfit.name.rpartition(".")[0] for misfit in self.misfits if misfit.reshaped))
+        if self.missing or self.unexpected or not stages or len(stages) > SHOWN or "" in stages:
+            return ()
+        patterns = [quote(f"{stage}.*") for stage in stages]
+        options = [f"{option} {pattern}" for option in ("--ignore", "--allow-missing") for pattern in patterns]
+        return (f"to draw them anew: `{' '.join(options)}`",)
+
+
+def _listed(items: list[str]) -> str:
+    rest = len(items) - SHOWN
+    return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

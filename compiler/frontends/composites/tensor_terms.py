@@ -1,0 +1,221 @@
+"""Tensors as terms, in a form in which equal arithmetic looks alike.
+
+    0.5 * x * (1 + erf(x / 1.4142))   and   (x / 2) * (erf(x * 0.7071) + 1)   are both   0.5 * {x, 1 + erf(0.7071 * x)}
+
+In: the operators that make tensors. Out: the term of a tensor. Always: products and quotients are one product with a number and powers of
+its factors; sums and differences are one sum with a number and multiples of its parts, of which the largest is 1; squares, roots and
+reciprocals are powers. What is no arithmetic is a call of its operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from netc.dsl.record import Record
+
+from ...ir.graph import OpNode
+from ...ir.graph_values import Value
+
+_DEEPEST = 10
+"""No definition has more operators one after another."""
+
+
+class Term(Record):
+    """One of the kinds below."""
+
+
+class Leaf(Term):
+    """A tensor that is not looked into. `key` is the identity of its value."""
+
+    key: int
+
+
+class Product(Term):
+    """`number` times powers of factors: other terms, each once."""
+
+    number: float
+    factors: tuple[tuple[Term, float], ...]
+
+
+class Sum(Term):
+    """`number` and multiples of parts: other terms, each once."""
+
+    number: float
+    parts: tuple[tuple[Term, float], ...]
+
+
+class Call(Term):
+    """An operator with its arguments, on terms."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...]
+    inputs: tuple[Term, ...]
+
+
+ONE = Product(1.0, ())
+
+
+def multiply_terms(number: float, factors: Mapping[Term, float]) -> Term:
+    """The product, as the simplest term that it is."""
+    total, powers = number, dict[Term, float]()
+    for factor, power in factors.items():
+        inner = factor if isinstance(factor, Product) else Product(1.0, ((factor, 1.0),))
+        if (inner.number < 0 and power != int(power)) or (inner.number == 0 and power < 0):
+            inner = Product(1.0, ((factor, 1.0),))
+        total *= inner.number**power
+        for base, exponent in inner.factors:
+            powers[base] = powers.get(base, 0.0) + exponent * power
+    kept = tuple(sorted(((base, power) for base, power in powers.items() if power), key=_order))
+    return kept[0][0] if total == 1 and len(kept) == 1 and kept[0][1] == 1 else Product(total, kept)
+
+
+def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
+    """The sum, as a number times a sum whose largest part is 1."""
+    total, multiples = number, dict[Term, float]()
+    for part, multiple in parts.items():
+        scale, bare = split_number(part)
+        if isinstance(bare, Sum):
+            total += bare.number * scale * multiple
+            for inner, own in bare.parts:
+                multiples[inner] = multiples.get(inner, 0.0) + own * scale * multiple
+        else:
+            multiples[bare] = multiples.get(bare, 0.0) + scale * multiple
+    kept = {part: multiple for part, multiple in multiples.items() if multiple}
+    if not kept:
+        return Product(total, ())
+    if len(kept) == 1 and not total:
+        ((part, multiple),) = kept.items()
+        return multiply_terms(multiple, {part: 1.0})
+    largest = max(kept.values(), key=abs)
+    parts_ = tuple(sorted(((part, multiple / largest) for part, multiple in kept.items()), key=_order))
+    return multiply_terms(largest, {Sum(total / largest, parts_): 1.0})
+
+
+def split_number(term: Term) -> tuple[float, Term]:
+    """A term as a number and a term without one."""
+    if not isinstance(term, Product):
+        return 1.0, term
+    return term.number, multiply_terms(1.0, dict(term.factors))
+
+
+def _order(item: tuple[Term, float]) -> str:
+    return repr(item)
+
+
+class Terms:
+    """The term of one tensor, and those of the tensors that it is made of.
+
+    `maker` gives the operator that makes a tensor, None for one that is not looked into. Tensors that are `_DEEPEST` operators away are not
+    looked into either, so that a term is small however deep the network is.
+    """
+
+    def __init__(self, maker: Callable[[Value], OpNode | None], root: Value) -> None:
+        self._makers = _reachable(maker, root)
+        self._known: dict[int, Term] = {}
+        self._values: dict[Term, Value] = {}
+        self.term = self._of(root)
+
+    def value(self, term: Term) -> Value | None:
+        """A tensor that the first one is made of and that is this term."""
+        return self._values.get(term)
+
+    def _of(self, value: Value) -> Term:
+        if id(value) not in self._known:
+            node = self._makers.get(id(value))
+            term = (None if node is None else self._made_by(node)) or Leaf(id(value))
+            self._known[id(value)] = term
+            self._values.setdefault(term, value)
+        return self._known[id(value)]
+
+    def _made_by(self, node: OpNode) -> Term | None:
+        if node.specs or len(node.outputs) != 1 or not node.inputs or not node.outputs[0].type.dtype.is_float:
+            return None
+        inputs = [self._of(value) for value in node.inputs]
+        if node.op.name == "expand":  # arithmetic does it too
+            return inputs[0]
+        write = _ARITHMETIC.get(node.op.name)
+        if write is None:
+            return _call(node, inputs)
+        number = node.op.args.get("other")
+        if len(inputs) == 1 and node.op.name in _OF_TWO:
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                return None
+            inputs.insert(0 if node.op.args.get("reverse") else 1, Product(float(number), ()))
+        return write(*inputs)
+
+
+def _reachable(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int, OpNode]:
+    """The operators that make a tensor, and what it is made of, by the identities of what they make."""
+    found: dict[int, OpNode] = {}
+    level = [root]
+    for _ in range(_DEEPEST):
+        nodes = [(value, maker(value)) for value in level if id(value) not in found]
+        made = [(value, node) for value, node in nodes if node is not None]
+        found.update((id(value), node) for value, node in made)
+        level = [value for _, node in made for value in node.inputs]
+    return found
+
+
+def _divide(a: Term, b: Term) -> Term | None:
+    return None if isinstance(b, Product) and not b.number else multiply_terms(1.0, _paired((a, 1.0), (b, -1.0)))
+
+
+def _power(a: Term, b: Term) -> Term | None:
+    return multiply_terms(1.0, {a: b.number}) if isinstance(b, Product) and not b.factors and isinstance(a, Term) else None
+
+
+def _paired(*items: tuple[Term, float]) -> dict[Term, float]:
+    found: dict[Term, float] = {}
+    for term, number in items:
+        found[term] = found.get(term, 0.0) + number
+    return found
+
+
+def _sum(a: Term, b: Term, times: float = 1.0) -> Term:
+    number, parts = 0.0, dict[Term, float]()
+    for term, multiple in ((a, 1.0), (b, times)):
+        if isinstance(term, Product) and not term.factors:
+            number += term.number * multiple
+        else:
+            parts[term] = parts.get(term, 0.0) + multiple
+    return add_terms(number, parts)
+
+
+_OF_TWO = ("add", "sub", "mul", "div", "pow")
+_ARITHMETIC: dict[str, Callable[..., Term | None]] = {
+    "add": _sum,
+    "sub": lambda a, b: _sum(a, b, -1.0),
+    "mul": lambda a, b: multiply_terms(1.0, _paired((a, 1.0), (b, 1.0))),
+    "div": _divide,
+    "pow": _power,
+    "neg": lambda a: multiply_terms(-1.0, {a: 1.0}),
+    "square": lambda a: multiply_terms(1.0, {a: 2.0}),
+    "sqrt": lambda a: multiply_terms(1.0, {a: 0.5}),
+    "rsqrt": lambda a: multiply_terms(1.0, {a: -0.5}),
+    "reciprocal": lambda a: multiply_terms(1.0, {a: -1.0}),
+}
+
+
+def _call(node: OpNode, inputs: list[Term]) -> Term:
+    """An operator that is no arithmetic. `relu6` and `hardtanh` are `clamp`, whose input has no number before it; axes count from 0."""
+    name, arguments = node.op.name, dict(node.op.args)
+    if name in ("relu6", "hardtanh"):
+        low, high = (0, 6) if name == "relu6" else (arguments["min_val"], arguments["max_val"])
+        name, arguments = "clamp", {"min": low, "max": high}
+    rank = node.inputs[0].type.rank
+    axis = arguments.get("axis")
+    if axis is not None and rank:
+        arguments["axis"] = tuple(sorted(one % rank for one in (axis if isinstance(axis, tuple) else (axis,))))
+    if name == "clamp":
+        return _clamp(arguments["min"], arguments["max"], inputs[0])
+    return Call(name, tuple(sorted(arguments.items(), key=lambda item: item[0])), tuple(inputs))
+
+
+def _clamp(low: Any, high: Any, x: Term) -> Term:
+    """`clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
+    scale, bare = split_number(x)
+    if scale <= 0:
+        scale, bare = 1.0, x
+    bounds = tuple((name, None if value is None else float(value) / scale) for name, value in (("max", high), ("min", low)))
+    return multiply_terms(scale, {Call("clamp", bounds, (bare,)): 1.0})

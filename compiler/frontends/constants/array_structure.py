@@ -1,0 +1,200 @@
+"""Arrays that are smaller ones seen otherwise: repeated, in blocks, along diagonals, mirrored, or several next to each other.
+
+In: an array. Out: formulas that may give it, made of those of the smaller arrays. Always: what is looked for is smaller than the array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...ops.formula import CallFormula, Formula
+from .making import ZERO, Find, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
+
+if TYPE_CHECKING:
+    from ...ir.numpy_types import Array
+
+_SLICES = 4
+"""The most parts of an axis that have a formula each."""
+
+
+def blocks(a: Array, find: Find) -> Iterator[Formula]:
+    """Of an axis, only the quotient or the remainder by a number counts."""
+    import numpy as np
+
+    for axis, size in enumerate(a.shape):
+        b = np.moveaxis(a, axis, 0).reshape(size, -1)
+        changes = np.flatnonzero((b[1:] != b[:-1]).any(1)) + 1
+        block = int(np.gcd.reduce(changes)) if len(changes) else 1
+        if block > 1 and len(changes) > (a.dtype.kind == "b"):
+            yield from _smaller(a, find, axis, a.take(range(0, size, block), axis), floordiv(index(axis), block))
+        for period in _periods(b):
+            yield from _smaller(a, find, axis, a.take(range(period), axis), mod(index(axis), period))
+            break
+
+
+def _smaller(a: Array, find: Find, axis: int, part: Array, place: Formula) -> Iterator[Formula]:
+    found = find(part)
+    if found is not None:
+        yield substitute(found, [place if k == axis else index(k) for k in range(a.ndim)])
+
+
+def rows(a: Array, find: Find) -> Iterator[Formula]:
+    """One index that is a row and a column."""
+    if a.ndim != 1 or len(a) < 9 or a.dtype.kind == "b":
+        return
+    root = math.isqrt(len(a))
+    for columns in sorted((d for d in range(2, len(a)) if len(a) % d == 0), key=lambda d: abs(d - root))[:2]:
+        found = find(a.reshape(-1, columns))
+        if found is not None:
+            yield substitute(found, [floordiv(index(0), columns), mod(index(0), columns)])
+
+
+def _periods(b: Array) -> Iterator[int]:
+    """The numbers of rows after which they begin again, and have done so at least twice."""
+    import numpy as np
+
+    starts = np.flatnonzero((b[1 : len(b) // 2 + 1] == b[0]).all(1)) + 1
+    for period in starts[:64]:
+        if np.array_equal(b[period:], b[:-period]):
+            yield int(period)
+
+
+def diagonals(a: Array, find: Find) -> Iterator[Formula]:
+    """Only a difference of the two indices counts, or its size."""
+    import numpy as np
+
+    if a.ndim != 2 or min(a.shape) < 2 or a.size < 6:
+        return
+    rows, columns = np.arange(a.shape[0])[:, None], np.arange(a.shape[1])
+    for p, q in ((1, 1), (2, 1), (1, 2), (1, -1)):
+        along = p * rows - q * columns
+        lowest = int(along.min())
+        if 2 * (int(along.max()) - lowest) > a.size:
+            continue
+        profile = np.zeros(int(along.max()) - lowest + 1, a.dtype)
+        profile[along - lowest] = a
+        used = np.zeros(len(profile), bool)
+        used[along - lowest] = True
+        if not used.all() or not np.array_equal(profile[along - lowest], a):
+            continue
+        difference = sub(mul(index(0), const(p)), mul(index(1), const(q)))
+        if lowest < 0 < len(profile) + lowest - 1:
+            yield from _mirrored(profile, -lowest, difference, find)
+        found = find(profile)
+        if found is not None:
+            yield substitute(found, [sub(difference, const(lowest))])
+
+
+def mirrors(a: Array, find: Find) -> Iterator[Formula]:
+    """On one axis, the same to both sides of the middle, or the negative."""
+    if a.ndim == 1 and len(a) > 2:
+        middle = (len(a) - 1) // 2
+        if len(a) % 2:
+            yield from _mirrored(a, middle, sub(index(0), const(middle)), find)
+        else:
+            yield from _mirrored_halves(a, find)
+
+
+def _mirrored_halves(a: Array, find: Find) -> Iterator[Formula]:
+    import numpy as np
+
+    if np.array_equal(a, a[::-1]):
+        found = find(a[: len(a) // 2])
+        if found is not None:
+            yield substitute(found, [CallFormula("min", (index(0), sub(const(len(a) - 1), index(0))))])
+
+
+def _mirrored(profile: Array, middle: int, place: Formula, find: Find) -> Iterator[Formula]:
+    """`place` is 0 in the middle."""
+    import numpy as np
+
+    reach = min(middle, len(profile) - 1 - middle)
+    up, down = profile[middle:], profile[middle::-1]
+    longer = up if len(up) >= len(down) else down
+    sides = up[: reach + 1], down[: reach + 1]
+    even, odd = np.array_equal(*sides), profile.dtype.kind != "b" and np.array_equal(sides[0], -sides[1])
+    found = find(longer) if even or odd else None
+    if found is None:
+        return
+    size = substitute(found, [call("abs", place)])
+    if even:
+        yield size
+    else:
+        sign = (const(-1), const(1)) if longer is up else (const(1), const(-1))
+        yield mul(where(compare("<", place, ZERO), *sign), size)
+
+
+def edges(a: Array, find: Find) -> Iterator[Formula]:
+    """The first, or the last, index of some axes is another matter: a token of the class before the positions of an image."""
+    if a.ndim > 3 or a.size < 16:
+        return
+    square = len(set(a.shape)) == 1
+    axes = tuple(range(a.ndim)) if square else ()
+    for chosen in dict.fromkeys((axes, *((k,) for k in range(a.ndim)))):
+        if not chosen or any(a.shape[k] < 4 for k in chosen):
+            continue
+        inner = find(a[tuple(slice(1, None) if k in chosen else slice(None) for k in range(a.ndim))])
+        if inner is None:
+            continue
+        whole = substitute(inner, [sub(index(k), const(1)) if k in chosen else index(k) for k in range(a.ndim)])
+        for k in reversed(chosen):
+            rest = [slice(1, None) if other in chosen and other > k else slice(None) for other in range(a.ndim)]
+            rest[k] = slice(0, 1)
+            edge = find(a[tuple(rest)])
+            if edge is None:
+                break
+            moved = [sub(index(o), const(1)) if o in chosen and o > k else index(o) for o in range(a.ndim)]
+            whole = where(compare("==", index(k), ZERO), substitute(edge, moved), whole)
+        else:
+            yield whole
+
+
+def slices(a: Array, find: Find) -> Iterator[Formula]:
+    """A short axis whose parts have a formula each; or halves of the last one; or its even and odd places."""
+    for axis in reversed(range(a.ndim)):
+        if a.shape[axis] <= _SLICES and a.ndim > 1:
+            parts = [find(a.take([k], axis)) for k in range(a.shape[axis])]
+            if all(part is not None for part in parts):
+                yield _cases(axis, [part for part in parts if part is not None])
+            return
+    last, size = a.ndim - 1, a.shape[-1]
+    if a.dtype.kind != "f" or size % 2 or size < 8:
+        return
+    first, second = a[..., : size // 2], a[..., size // 2 :]
+    even, odd = a[..., ::2], a[..., 1::2]
+    here = [index(k) for k in range(last)]
+    for one, other, test, places in (
+        (first, second, compare("<", index(last), const(size // 2)), (index(last), sub(index(last), const(size // 2)))),
+        (even, odd, compare("==", mod(index(last), 2), ZERO), (floordiv(index(last), 2), floordiv(index(last), 2))),
+    ):
+        left = find(one)
+        right = find(other) if left is not None else None
+        if left is not None and right is not None:
+            yield where(test, substitute(left, [*here, places[0]]), substitute(right, [*here, places[1]]))
+
+
+def _cases(axis: int, parts: list[Formula]) -> Formula:
+    whole = parts[-1]
+    for k in reversed(range(len(parts) - 1)):
+        if parts[k] != whole:
+            whole = where(compare("==", index(axis), const(k)), parts[k], whole)
+    return whole
+
+
+def opposite(a: Array, find: Find) -> Iterator[Formula]:
+    """The negative of numbers that are none above zero."""
+    if a.dtype.kind in "if" and (a <= 0).all():
+        found = find(-a)
+        if found is not None:
+            yield negated(found)
+
+
+def shifted(a: Array, find: Find) -> Iterator[Formula]:
+    """Integers that begin at another number than zero."""
+    lowest = int(a.min()) if a.dtype.kind == "i" else 0
+    if lowest and a.ndim == 1:
+        found = find(a - lowest)
+        if found is not None:
+            yield add(found, const(lowest))

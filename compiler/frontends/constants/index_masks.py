@@ -1,0 +1,189 @@
+"""Two values: a condition of the indices. Masks that are causal, banded, in blocks, of shifted windows, one position each.
+
+In: an array of booleans, or one with two values. Out: formulas that may give it. Always: of one array the same ones, the simplest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+from typing import TYPE_CHECKING
+
+from ...ops.formula import BinaryFormula, Formula, UnaryFormula
+from .making import Find, add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
+
+if TYPE_CHECKING:
+    from ...ir.numpy_types import Array
+
+
+def two_values(a: Array, find: Find) -> Iterator[Formula]:
+    """One value where a condition is true, another one elsewhere. The value at the first element is the one that is not special."""
+    import numpy as np
+
+    if a.dtype.kind == "b":
+        return
+    first = a.flat[0]
+    others = a[a != first]
+    if not len(others) or (others != others[0]).any():
+        return
+    if a.dtype.kind == "i" and a.ndim == 1 and len(a) < 4:
+        return
+    condition = find(np.asarray(a == first))
+    match condition:
+        case UnaryFormula("not", inner):
+            yield where(inner, _value(others[0]), _value(first))
+        case BinaryFormula("!=", left, right):
+            yield where(compare("==", left, right), _value(others[0]), _value(first))
+        case Formula():
+            yield where(condition, _value(first), _value(others[0]))
+
+
+def _value(number: object) -> Formula:
+    value = const(number)
+    return negated(const(inf)) if value.value == -inf else value
+
+
+def ranges(a: Array, find: Find) -> Iterator[Formula]:
+    """On one axis: from some index to another one, or everything else."""
+    import numpy as np
+
+    if a.dtype.kind != "b" or a.ndim != 1:
+        return
+    starts = np.flatnonzero(a[1:] != a[:-1]) + 1
+    if len(starts) > 2 or not len(starts):
+        return
+    i = index(0)
+    low = int(starts[0])
+    if len(starts) == 1:
+        yield compare("<" if a[0] else ">=", i, const(low)) if low > 1 or len(a) == 2 else compare("==" if a[0] else "!=", i, const(0))
+        return
+    high = int(starts[1])
+    if high == low + 1:
+        yield compare("!=" if a[0] else "==", i, const(low))
+    elif a[0]:
+        yield either(compare("<", i, const(low)), compare(">=", i, const(high)))
+    else:
+        yield both(compare(">=", i, const(low)), compare("<", i, const(high)))
+
+
+def bands(a: Array, find: Find) -> Iterator[Formula]:
+    """On two axes: a difference of the indices between two numbers."""
+    import numpy as np
+
+    if a.dtype.kind != "b" or a.ndim != 2 or min(a.shape) < 2:
+        return
+    along = np.arange(a.shape[1]) - np.arange(a.shape[0])[:, None]
+    inside = along[a]
+    if not len(inside) or len(inside) == a.size:
+        return
+    for truth in (True, False):
+        there = along[a == truth]
+        low, high = int(there.min()), int(there.max())
+        if np.array_equal((along >= low) & (along <= high), a == truth):
+            yield _band(low, high, int(along.min()), int(along.max()), truth)
+
+
+def _band(low: int, high: int, lowest: int, highest: int, truth: bool) -> Formula:
+    i, j = index(0), index(1)
+    if low == high:
+        return compare("==" if truth else "!=", *((j, add(i, const(low))) if low else (i, j)))
+    if low == lowest:
+        return compare("<=" if truth else ">", j, add(i, const(high)))
+    if high == highest:
+        return compare(">=" if truth else "<", j, add(i, const(low)))
+    if low == -high:
+        return compare("<=" if truth else ">", call("abs", sub(i, j)), const(high))
+    if truth:
+        return both(compare(">=", j, add(i, const(low))), compare("<=", j, add(i, const(high))))
+    return either(compare("<", j, add(i, const(low))), compare(">", j, add(i, const(high))))
+
+
+def factors(a: Array, find: Find) -> Iterator[Formula]:
+    """A condition of some axes and one of the others; one or the other; or whether both are the same."""
+    import numpy as np
+
+    if a.dtype.kind != "b" or not 2 <= a.ndim <= 6:
+        return
+    for chosen in range(1, 2 ** (a.ndim - 1)):
+        ours = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
+        theirs = tuple(axis for axis in range(a.ndim) if axis not in ours)
+        for join, some in ((both, np.any), (either, np.all)):
+            one, other = some(a, axis=theirs), some(a, axis=ours)
+            whole = np.expand_dims(one, theirs)
+            rest = np.expand_dims(other, ours)
+            if np.array_equal(whole & rest if join is both else whole | rest, a):
+                first, second = find(one), find(other)
+                if first is not None and second is not None:
+                    yield join(substitute(first, [index(k) for k in ours]), substitute(second, [index(k) for k in theirs]))
+                return
+    yield from _same(a, find)
+
+
+def _same(a: Array, find: Find) -> Iterator[Formula]:
+    import numpy as np
+
+    if a.ndim != 2:
+        return
+    row, column = a[0], a[:, 0]
+    if np.array_equal((row[None] == column[:, None]) == a[0, 0], a):
+        one, other = find(column), find(row)
+        if one is not None and other is not None:
+            yield compare("==" if a[0, 0] else "!=", one, substitute(other, [index(1)]))
+
+
+def positions(a: Array, find: Find) -> Iterator[Formula]:
+    """One element of each row: where the last index is what a formula of the others says."""
+    if a.dtype.kind != "b" or a.ndim < 2 or a.shape[-1] < 3:
+        return
+    for truth in (True, False):
+        rows = a if truth else ~a
+        if (rows.sum(-1) == 1).all():
+            place = find(rows.argmax(-1))
+            if place is not None:
+                yield compare("==" if truth else "!=", index(a.ndim - 1), place)
+
+
+def windows(a: Array, find: Find) -> Iterator[Formula]:
+    """Pairs of positions in windows of an image that was shifted: windows at its far edges have two parts each, which do not see each
+    other. The mask is [windows, positions, positions].
+    """
+    if a.dtype.kind != "b" or a.ndim != 3 or a.shape[1] != a.shape[2] or a.shape[1] < 4 or not a[:, 0, 0].all():
+        return
+    for height, width in _rectangles(a.shape[1]):
+        for rows, columns in _rectangles(a.shape[0]):
+            found = _window(~a.reshape(rows, columns, height, width, height, width), rows, columns, height, width)
+            if found is not None:
+                yield UnaryFormula("not", found)
+                return
+
+
+def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> Formula | None:
+    import numpy as np
+
+    edge = np.arange(rows) == rows - 1, np.arange(columns) == columns - 1
+    down, across = apart[-1, 0, :, 0, :, 0], apart[0, -1, 0, :, 0, :]
+    same_row = edge[0][:, None, None, None, None, None] & down[None, None, :, None, :, None]
+    same_column = edge[1][None, :, None, None, None, None] & across[None, None, None, :, None, :]
+    if not np.array_equal(same_row | same_column, apart):
+        return None
+    w, i, j = index(0), index(1), index(2)
+    parts: list[Formula] = []
+    last_row = compare("==" if columns == 1 else ">=", w, const(columns * (rows - 1)))
+    for two, last, one, other in (
+        (down, last_row, floordiv(i, width), floordiv(j, width)),
+        (across, compare("==", mod(w, columns), const(columns - 1)), mod(i, width), mod(j, width)),
+    ):
+        if not two.any():
+            continue
+        at = int(two[0].argmax())
+        side = np.arange(len(two)) < at
+        if not np.array_equal(side[:, None] != side[None], two):
+            return None
+        parts.append(both(last, compare("!=", compare("<", one, const(at)), compare("<", other, const(at)))))
+    return either(*parts) if parts else None
+
+
+def _rectangles(size: int) -> list[tuple[int, int]]:
+    """Height and width of what has that many parts, squares first."""
+    pairs = [(size // d, d) for d in range(1, size + 1) if size % d == 0]
+    return sorted(pairs, key=lambda p: (abs(p[0] - p[1]), p[0]))

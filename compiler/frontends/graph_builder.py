@@ -1,0 +1,116 @@
+"""A graph made operator by operator, with the rules of the operators as the judge.
+
+In: operators of netc by name, with arguments as a spec has them, and tensors of the graph. Out: the tensors that they compute. Always: what
+an operator refuses is an `ImportRefused` with its problem, and leaves the graph as it was; the graph is one that `verify` accepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netc.dsl.source import SourceFile, Span
+
+from ..dims import Facts
+from ..errors.problem import Problem
+from ..ir.graph import CallNode, Graph, Kind, OpNode, SharedModule, Tie
+from ..ir.graph_values import Value
+from ..ir.types import TensorType
+from ..ops import Operator
+from ..ops.kinds import InvalidArgument
+from ..ops.operand import NAMED
+from ..ops.operator import OperatorError
+
+
+class ImportRefused(Exception):
+    """What netc has no operator for, or what its operator refuses. The text completes "cannot import ...: "."""
+
+    def __init__(self, why: str, help: str = "") -> None:
+        super().__init__(why)
+        self.why, self.help = why, help
+
+
+class GraphBuilder:
+    """One graph that is being made. `span` is the position that everything in it has."""
+
+    def __init__(self, name: str, kind: Kind, facts: Facts, span: Span) -> None:
+        self.graph = Graph(name, kind, span)
+        self.facts = facts
+        self.span = span
+
+    def input(self, type: TensorType, name: str = "") -> Value:
+        """A further input of the graph."""
+        value = Value(type, self.span, name)
+        self.graph.inputs.append(value)
+        return value
+
+    def apply(
+        self,
+        operator: str,
+        *inputs: Value,
+        label: str = "",
+        named: Sequence[str] = (),
+        tie: Tie | None = None,
+        shared: SharedModule | None = None,
+        frozen: bool = False,
+        **arguments: Any,
+    ) -> tuple[Value, ...]:
+        """The results of an operator. `named` are the operands that the last inputs are, where their number does not say it."""
+        cls = Operator.registry[operator]
+        op = cls(**{name: _converted(cls, name, value) for name, value in arguments.items()}, **({NAMED: tuple(named)} if named else {}))
+        return self.put(op, *inputs, label=label, tie=tie, shared=shared, frozen=frozen)
+
+    def put(
+        self,
+        op: Operator,
+        *inputs: Value,
+        label: str = "",
+        tie: Tie | None = None,
+        shared: SharedModule | None = None,
+        frozen: bool = False,
+    ) -> tuple[Value, ...]:
+        """The results of an operator that has its arguments."""
+        given = op.bind(tuple(value.type for value in inputs), self.facts)
+        try:
+            results = op.infer(given)
+        except OperatorError as error:
+            raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from error
+        outputs = tuple(Value(type, self.span) for type in results)
+        specs = op.parameters(given)
+        self.graph.nodes.append(OpNode(op, inputs, outputs, label, self.span, specs, tie, shared, frozen=frozen))
+        self.graph.size += 1
+        return outputs
+
+    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        """The main result of an operator."""
+        return self.apply(operator, *inputs, **arguments)[0]
+
+    def call(
+        self, graph: Graph, *inputs: Value, label: str = "", shared: SharedModule | None = None, modules: tuple[SharedModule, ...] = ()
+    ) -> tuple[Value, ...]:
+        """The results of another graph, which is complete."""
+        outputs = tuple(Value(made.type, self.span) for made in graph.outputs)
+        self.graph.nodes.append(CallNode(graph, inputs, outputs, label, self.span, modules, shared))
+        self.graph.size += graph.size
+        return outputs
+
+
+def nowhere(name: str) -> Span:
+    """The position of what has no text: that of an empty file called `name`."""
+    return Span(SourceFile(name, ""), 0, 0)
+
+
+def _converted(cls: type[Operator], name: str, value: object) -> object:
+    declared = cls.signature.get(name)
+    if declared is None:
+        raise TypeError(f"{cls.name} has no argument {name}")
+    if value is None or (isinstance(value, type(declared.default)) and value == declared.default):
+        return value if value is not None else declared.default
+    try:
+        return declared.kind.convert(value)
+    except InvalidArgument:
+        raise ImportRefused(f"`{cls.name} {name}={value}` is not possible: {name} is {declared.kind.describe()}") from None
+
+
+def _words(problem: Problem) -> str:
+    return problem.message()

@@ -1,0 +1,76 @@
+"""What a frontend makes: a typed graph, and the numbers that the model came with.
+
+In: a PyTorch module or an ONNX file. Out: an `Imported`, or an `ImportFailed` that lists all that has no counterpart. Always: the keys of
+`weights` are those of the program's parameters and buffers; nothing of the program is named after anything but labels that are valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from netc.dsl.record import Record
+
+from ..ir.graph import Program
+
+if TYPE_CHECKING:
+    from ..ir.numpy_types import Array
+
+
+class Imported(Record):
+    """A model that was something else. `notes` are what its user should know, in whole sentences: what was fixed, renamed or left out."""
+
+    program: Program
+    weights: Mapping[str, Array]
+    notes: tuple[str, ...] = ()
+    tensors: Mapping[str, tuple[str, str]] = {}
+    """For stages by their paths, the names that their input and their result have in the source, as far as they have any there."""
+    widened: bool = False
+    """Whether its conditions may be narrower than the model. netc then leaves out those without which the text still agrees."""
+    stated: tuple[str, ...] = ()
+    """The conditions that the user stated, which always stay."""
+    further: tuple[tuple[str, int], ...] = ()
+    """Sizes of symbolic dimensions at which the text is compared with the model too."""
+    otherwise: Callable[[], Imported] | None = None
+    """Reads the source in another way, which gives a longer text. It is used if this text is not proved."""
+
+
+SHOWN = 3
+"""The number of places that are named."""
+
+
+class Obstacle(Record):
+    """Something that cannot be imported: `what` is an operator or construct of the source, `why` completes a sentence, `where` is a module
+    path or the name of a node, `help` is what could be done."""
+
+    what: str
+    why: str
+    where: str
+    help: str = ""
+
+
+class ImportFailed(Exception):
+    """Nothing was made; `obstacles` are all that was found, in order."""
+
+    def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
+        self.obstacles = obstacles
+        super().__init__("\n".join(self.lines()))
+
+    def in_training(self) -> ImportFailed:
+        """The same of a model in training."""
+        return ImportFailed(tuple(Obstacle(f"{one.what}, in training,", one.why, one.where, one.help) for one in self.obstacles))
+
+    def lines(self) -> tuple[str, ...]:
+        """What was found, the same of several places in one sentence."""
+        places: dict[tuple[str, str, str], list[str]] = {}
+        for one in self.obstacles:
+            found = places.setdefault((one.what, one.why, one.help), [])
+            if one.where not in found:
+                found.append(one.where)
+        lines: list[str] = []
+        for (what, why, help_), where in places.items():
+            shown = ", ".join(f"`{place}`" for place in where[:SHOWN] if place) + (
+                f" and {len(where) - SHOWN} more" if len(where) > SHOWN else ""
+            )
+            lines.append(f"{what} {why}" + (f" (in {shown})" if shown else "") + (f"; {help_}" if help_ else ""))
+        return tuple(lines)

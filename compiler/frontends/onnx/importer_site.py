@@ -1,0 +1,202 @@
+"""One node of an ONNX graph while it is imported: what its importer asks for.
+
+In: the node, its attributes, and what its inputs are. Out: tensors, known numbers, sizes, attributes. Always: what an importer cannot take
+is an `ImportRefused`, which names the input or the attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from ...dims import Dim, Facts, SymDim
+from ...ir.graph_values import Value
+from ...ir.numpy_types import Array, dtype_of
+from ...ir.types import DType
+from ..graph_builder import ImportRefused
+from .emitter import Emitter, number
+from .onnx_values import Filled, Item, Known, Sizes
+from .shape_arithmetic import dims_of
+
+
+class Attributes(dict[str, Any]):
+    """The attributes of a node, which remember what was asked for."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        self.read.add(str(name))
+        return super().__contains__(name)
+
+    def unread(self) -> list[str]:
+        return [name for name in self if name not in self.read]
+
+
+class Site:
+    """See the module's docstring. `version` is that of the operator set; `used` has the outputs that something takes."""
+
+    def __init__(
+        self,
+        op_type: str,
+        inputs: Sequence[Item],
+        attributes: Mapping[str, Any],
+        version: int,
+        emitter: Emitter,
+        used: Sequence[bool],
+        alone: Sequence[bool] = (),
+        follows: tuple[str, Item] = ("", None),
+    ) -> None:
+        self.op_type = op_type
+        self.inputs = list(inputs)
+        while self.inputs and self.inputs[-1] is None:
+            self.inputs.pop()
+        self.attributes = Attributes(attributes)
+        self.version = version
+        self.emit = emitter
+        self.used = used
+        self.alone = alone
+        """For each input, whether nothing else takes it."""
+
+        self.follows = follows
+        """The type of the one node that takes the first output, if it is one, and the other of its two inputs as far as it is made."""
+
+    @property
+    def facts(self) -> Facts:
+        return self.emit.facts
+
+    def alone_at(self, index: int) -> bool:
+        """Whether nothing else takes this input."""
+        return index < len(self.alone) and self.alone[index]
+
+    # --- attributes ----------------------------------------------------------------------------------------------------------
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        return self.attributes.get(name, default)
+
+    def ints(self, name: str, default: Sequence[int] | None = None) -> list[int]:
+        value = self.attributes.get(name, default)
+        if value is None:
+            raise ImportRefused(f"it lacks the attribute `{name}`")
+        return [int(v) for v in value]
+
+    def require(self, name: str, *allowed: Any, default: Any) -> None:
+        """Refuses another value of an attribute."""
+        value = self.attributes.get(name, default)
+        if value not in allowed:
+            raise ImportRefused(f"`{name}={value}` has no counterpart")
+
+    # --- inputs --------------------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def item(self, index: int) -> Item:
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def has(self, index: int) -> bool:
+        return self.item(index) is not None
+
+    def x(self, index: int = 0) -> Value:
+        """The input as a tensor of the graph."""
+        return self.tensor(self.item(index))
+
+    def tensor(self, item: Item) -> Value:
+        match item:
+            case Value():
+                return item
+            case Known():
+                return self.emit.tensor(item)
+            case Filled():
+                return self.emit.filled(item)
+            case Sizes():
+                return self.emit.sizes(item)
+        raise ImportRefused("it lacks an input")
+
+    def known(self, index: int, what: str) -> Known:
+        item = self.item(index)
+        if isinstance(item, Filled):
+            item = materialised(item)
+        if not isinstance(item, Known):
+            raise ImportRefused(f"{what} is computed, and must be known")
+        return item
+
+    def array(self, index: int, what: str) -> Array:
+        return self.known(index, what).array
+
+    def dims(self, index: int, what: str) -> tuple[Dim, ...]:
+        """Dimensions that are given as a tensor."""
+        found = dims_of(self.item(index))
+        if found is None:
+            raise ImportRefused(f"{what} depends on data, and must be known from the sizes of the inputs")
+        return found
+
+    def dims_or(self, index: int, attribute: str, what: str) -> tuple[Dim, ...] | None:
+        """Dimensions that are an input, or in older files an attribute; None if there are none."""
+        if self.has(index):
+            return self.dims(index, what)
+        value = self.attributes.get(attribute)
+        return None if value is None else tuple(int(v) for v in np.atleast_1d(value))
+
+    def axes(self, index: int, rank: int, default: Sequence[int] | None = None) -> list[int] | None:
+        """Axes that are an input or the attribute `axes`, counted from the front."""
+        found = self.dims_or(index, "axes", "the list of axes")
+        if found is None:
+            return None if default is None else list(default)
+        return [self.axis(int(a), rank) for a in found if isinstance(a, int)]
+
+    def axis(self, axis: int, rank: int) -> int:
+        if not -rank <= axis < max(rank, 1):
+            raise ImportRefused(f"axis {axis} is not one of {rank} axes")
+        return axis % max(rank, 1)
+
+    def scalar(self, index: int, rank: int | None = None) -> int | float | bool | SymDim | None:
+        """The input as a number, if it is a single one that is known and has at most `rank` axes; else None."""
+        match self.item(index):
+            case Known() as known if known.array.size == 1 and (rank is None or known.array.ndim <= rank):
+                return number(known.array) if known.array.dtype.kind in "iubf" or known.array.dtype.name == "bfloat16" else None
+            case Sizes() as sizes if sizes.items.size == 1 and (rank is None or sizes.items.ndim <= rank):
+                value = sizes.items.reshape(-1)[0]
+                return value if isinstance(value, SymDim) else None
+        return None
+
+    # --- results -------------------------------------------------------------------------------------------------------------
+
+    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        return self.emit.one(operator, *inputs, **arguments)
+
+    def cast(self, x: Value, dtype: DType) -> Value:
+        return x if x.type.dtype == dtype else self.one("cast", x, dtype=dtype)
+
+    def equal(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
+        """Whether two shapes are provably the same."""
+        return len(a) == len(b) and all(self.facts.equal(d, e) is True for d, e in zip(a, b, strict=True))
+
+
+def materialised(filled: Filled) -> Item:
+    """The array of one number, if its shape is known and small."""
+    sizes = [d for d in filled.shape if isinstance(d, int)]
+    if len(sizes) != len(filled.shape) or int(np.prod(sizes, dtype=object)) > 2**20:
+        return filled
+    return Known(np.full(sizes, filled.number))
+
+
+def element_of(code: int) -> DType:
+    """The element type of an ONNX number for one."""
+    try:
+        found = dtype_of(np.dtype(helper.tensor_dtype_to_np_dtype(code)))
+    except (KeyError, TypeError, ValueError):
+        found = None
+    if found is None:
+        name = onnx.TensorProto.DataType.Name(code).lower() if code in onnx.TensorProto.DataType.values() else f"ONNX's element type {code}"
+        raise ImportRefused(f"netc has no tensors of {name}")
+    return found

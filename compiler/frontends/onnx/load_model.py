@@ -1,0 +1,228 @@
+"""A whole model: its inputs' dimensions, its graph, and what had to be assumed of the sizes.
+
+In: a `ModelProto` that is as it came. Out: an `Imported` whose program `verify` accepts. Always: where an operator needs a relation between
+sizes that the file does not state, the relation becomes a condition of the program, and a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+
+from ...dims import Condition, Stated, SymDim, stated_symbols, symbols
+from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR
+from ...ir.graph import Graph, OpNode, Program
+from ...ir.types import BATCH
+from ...ir.walk import graphs, needed
+from ...ops.constants import ParamOperator
+from ..graph_builder import ImportRefused
+from ..imported_model import Imported, ImportFailed, Obstacle
+from ..masked import NOTHING_LEFT, masked_attentions
+from . import ops as _ops
+from .dequantized import dequantized
+from .emitter import Emitter
+from .importer import Importer
+from .input_dimensions import Axis, Dimensions, parse_condition, parse_stated
+from .module_graphs import nested
+from .norm_affine import fold_affine
+from .normal_forms import NORMALISATIONS
+from .onnx_files import Unreadable, require_known_versions, require_text
+from .onnx_patterns import ACTIVATIONS, fold_patterns
+from .quantized_graphs import refuse
+from .runtime_loops import bodies, operators
+from .spread import adaptive_pool
+
+ATTEMPTS = 24
+PRODUCER = "netc"
+"""The producer whose metadata has the conditions on sizes."""
+MOST_STATED = 4096
+"""The most characters of these conditions that are read: comparing sizes takes longer for each. The file may be anybody's."""
+assert _ops
+
+
+def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
+    """See the module's docstring."""
+    try:
+        require_text(model)
+        require_known_versions(model)
+    except Unreadable as error:
+        raise ImportFailed((Obstacle("the file", str(error), ""),)) from None
+    notes: tuple[str, ...] = ()
+    if dequantize:
+        model, notes = dequantized(model, folder)
+    else:
+        refuse(model)
+    stated = _stated_conditions(model, Dimensions(_shapes(model, fixed), fixed, ()))
+    importer, conditions = _attempts(model, folder, fixed, stated, simplest=True)
+    if importer.obstacles and conditions:
+        again, others = _attempts(model, folder, fixed, stated, simplest=False)
+        importer, conditions = (importer, conditions) if again.obstacles else (again, others)
+    dimensions = importer.dimensions
+    importer.obstacles += [_broken(one) for one in dimensions.declared.contradictions if one in stated]
+    _check_fixed(model, dimensions, fixed, importer.obstacles)
+    _check_ports(importer)
+    if importer.obstacles:
+        raise ImportFailed(tuple(importer.obstacles))
+    return _imported(importer, stated, conditions, notes)
+
+
+def _broken(condition: Stated) -> Obstacle:
+    return Obstacle("the file", f"states `{condition}`, which cannot hold for these sizes", "its metadata")
+
+
+def _attempts(
+    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], stated: Sequence[Stated], *, simplest: bool
+) -> tuple[Importer, list[tuple[Condition, str]]]:
+    """The last attempt, with the conditions that the ones before it needed; `stated` are those of the file."""
+    conditions: list[tuple[Condition, str]] = []
+    while True:
+        dimensions = Dimensions(_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
+        importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
+        _run(importer)
+        further = _further(importer, {*map(str, stated), *(text for _, text in conditions)})
+        if not further or dimensions.declared.contradictions or len(conditions) == ATTEMPTS:
+            return importer, conditions
+        conditions += further
+
+
+def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[Stated]:
+    """The conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
+    texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
+    parts = [text for whole in texts for text in whole[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
+    found = [parse_stated(text) for text in parts]
+    return [one for one in found if one is not None and stated_symbols(one) <= set(dimensions.symbols)]
+
+
+def _run(importer: Importer) -> None:
+    try:
+        importer.run()
+    except ImportRefused as refused:
+        importer.obstacles.append(Obstacle("the graph", refused.why, importer.model.graph.name, refused.help))
+
+
+def _further(importer: Importer, known: set[str]) -> list[tuple[Condition, str]]:
+    """Conditions that were needed and are not stated yet; the first only, as others may follow from it."""
+    for text in importer.wanted:
+        condition = parse_condition(text)
+        if condition is not None and str(condition) not in known:
+            return [(condition, str(condition))]
+    return []
+
+
+def _shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
+    """The axes of the inputs that have no initial value."""
+    given = {i.name for i in model.graph.initializer}
+    found: dict[str, list[Axis]] = {}
+    for info in model.graph.input:
+        kind = info.type.tensor_type
+        if info.name in given or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
+            continue
+        rank = len(kind.shape.dim)
+        found[info.name] = [_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
+    return found
+
+
+def _axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
+    size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
+    text = dim.dim_param if dim.HasField("dim_param") else ""
+    return Axis(position, rank, size, text if any(c.isalpha() for c in text) else "")
+
+
+def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[str, object], obstacles: list[Obstacle]) -> None:
+    inputs = {i.name for i in model.graph.input}
+    for name in fixed:
+        if name not in inputs and name not in dimensions.used:
+            known = ", ".join([*(i.name for i in model.graph.input), *dimensions.names])
+            obstacles.append(Obstacle(f"`{name}`", "is no input and no size of the model", "the values given", f"there are {known}"))
+
+
+def _check_ports(importer: Importer) -> None:
+    """Reports a graph without inputs or without outputs, which a spec cannot be."""
+    main, name = importer.emit.builder.graph, importer.model.graph.name
+    if not importer.model.graph.output:
+        importer.obstacles.append(Obstacle("the graph", "has no output", name))
+    elif not main.inputs and not importer.obstacles:
+        importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants", name))
+
+
+def _imported(importer: Importer, stated: Sequence[Stated], conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
+    graph = importer.emit.builder.graph
+    written = masked_attentions(graph)
+    for each in reversed(bodies(graph)):
+        _simplify(importer.emit, each)
+    kept, notes = _keys(graph), (*first, *_notes(importer, conditions))
+    if masked_attentions(graph) > written:
+        notes = (*notes, NOTHING_LEFT)
+    tensors = _tensors(importer.emit)
+    graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
+    for each in graphs(graph):
+        if each.kind != "scan":
+            _label(each)
+    declared = importer.dimensions.declared
+    named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
+    free = tuple(sorted(named, key=lambda name: name != BATCH))
+    known = [one for one in map(importer.dimensions.with_fixed, stated) if stated_symbols(one)]
+    all_conditions: tuple[tuple[Stated, str], ...] = (*((one, str(one)) for one in known), *conditions)
+    program = Program(graph, declared.facts, free, all_conditions, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
+    weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
+    return Imported(program, weights, notes, tensors)
+
+
+def _tensors(emit: Emitter) -> dict[str, tuple[str, str]]:
+    """What stages with parameters take and make, by the file's names."""
+    nodes = [node for node in emit.builder.graph.nodes if isinstance(node, OpNode) and node.specs and node.inputs and node.shared is None]
+    names = {node.label: (emit.called.get(id(node.inputs[0]), ""), emit.called.get(id(node.outputs[0]), "")) for node in nodes}
+    return {label: pair for label, pair in names.items() if all(pair)}
+
+
+def _simplify(emit: Emitter, graph: Graph) -> None:
+    """What is written out as one operator."""
+    _prune(graph)
+    with emit.within(emit.of(graph)):
+        fold_patterns(emit, ACTIVATIONS)
+        fold_patterns(emit, (*NORMALISATIONS, adaptive_pool))
+        _prune(graph)
+        fold_affine(emit)
+    _prune(graph)
+
+
+def _prune(graph: Graph) -> None:
+    """Leaves out what no output needs."""
+    graph.nodes = needed(graph.nodes, graph.outputs)
+    graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
+    used = {id(n.shared) for n in graph.nodes if n.shared is not None}
+    graph.declares = [module for module in graph.declares if id(module) in used]
+
+
+def _label(graph: Graph) -> None:
+    """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
+    nodes = operators(graph)
+    taken = {node.label for node in (*graph.nodes, *nodes) if node.label}
+    counts: dict[str, int] = {}
+    for node in nodes:
+        if node.label or node.shared is not None or _has_keys(node):
+            continue
+        while not node.label or node.label in taken:
+            counts[node.op.name] = counts.get(node.op.name, 0) + 1
+            node.label = f"{node.op.name}{counts[node.op.name]}"
+        taken.add(node.label)
+
+
+def _has_keys(node: OpNode) -> bool:
+    return any(spec.persistent for spec in node.specs)
+
+
+def _keys(graph: Graph) -> set[str]:
+    return {".".join(part for part in (node.label, spec.name) if part) for node in operators(graph) for spec in node.specs}
+
+
+def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
+    notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
+    notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
+    buffers = [n for n in importer.emit.builder.graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
+    frozen = [n for n in buffers if not n.op.args["trainable"]]
+    if frozen:
+        notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")
+    return tuple(notes)

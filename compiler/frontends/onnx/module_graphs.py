@@ -1,0 +1,306 @@
+"""Modules as graphs of their own: the flat graph divided by the paths of its nodes.
+
+In: a graph without calls, the path of the module of each node, and the classes of modules. Out: the same computation, where what one module
+does, in one go, is a call of a graph of its own. Always: keys stay; where a division would change them, there is none. What is only a list
+of modules is no graph: a level of labels says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netc.dsl.source import Span
+
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
+from ...ir.graph_values import Value
+from .module_paths import Path
+from .runtime_loops import operators
+
+SEQUENTIAL = "Sequential"
+
+
+class Placed:
+    """A node and the levels of its path that are not used yet; the last is the node's own."""
+
+    __slots__ = ("node", "path")
+
+    def __init__(self, node: Node, path: Path) -> None:
+        self.node = node
+        self.path = path
+
+
+def nested(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str]) -> Graph | None:
+    """The main graph with calls; None if the paths make no levels, or would change keys."""
+    paths = _paths(main, scopes)
+    if not any(len(path) > 1 for path in paths):
+        return None
+    copies = _copied(main.nodes)
+    nodes = [Placed(node, path) for node, path in zip(copies, paths, strict=True)]
+    made = Graph(main.name, "model", main.span)
+    made.inputs, made.outputs, made.output_names = list(main.inputs), list(main.outputs), list(main.output_names)
+    ends = {id(v) for v in main.outputs}
+    made.nodes = _Body(main.span, copies, classes, ends).divided(_beside(nodes), ())
+    made.declares = _declared(made.nodes)
+    made.size = main.size
+    return made if _is_sound(made) else None
+
+
+def _copied(nodes: Sequence[Node]) -> list[Node]:
+    """The same nodes again, those of loops too: those of the flat graph stay as they are."""
+    modules = {id(n.shared): n.shared for n in nodes if n.shared is not None}
+    shared = {key: SharedModule(module.label, module.span) for key, module in modules.items()}
+    return [_copy(node, shared.get(id(node.shared))) for node in nodes]
+
+
+def _copy(n: Node, shared: SharedModule | None) -> Node:
+    if isinstance(n, OpNode):
+        return OpNode(n.op, n.inputs, n.outputs, n.label, n.span, n.specs, n.tie, shared, n.parts, n.frozen)
+    graph = Graph(n.graph.name, n.graph.kind, n.graph.span)
+    graph.inputs, graph.outputs, graph.captures = list(n.graph.inputs), list(n.graph.outputs), n.graph.captures
+    graph.nodes, graph.size = _copied(n.graph.nodes), n.graph.size
+    graph.declares = _declared(graph.nodes)
+    return CallNode(graph, n.inputs, n.outputs, n.label, n.span, shared=shared, scan=n.scan)
+
+
+def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
+    """The path of each node: of one with a label, its levels; of another, that of its module and a last level of its own."""
+    found: list[Path] = []
+    own = {tuple(node.label.split(".")) for node in main.nodes if node.label}
+    inside = {path[:n] for path in own for n in range(1, len(path))} | {
+        scope[:n] for scope in scopes.values() for n in range(1, len(scope))
+    }
+    counts: dict[Path, int] = {}
+    for node in main.nodes:
+        scope = scopes.get(id(node), ())
+        counts[scope] = counts.get(scope, 0) + 1
+    for node in main.nodes:
+        scope = scopes.get(id(node), ())
+        if isinstance(node, CallNode):
+            found.append((*_home(node, scope), ""))
+        elif node.tie is not None:
+            found.append(_near(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
+        elif node.label:
+            found.append(tuple(node.label.split(".")))
+        elif scope and (scope in own or (counts[scope] == 1 and scope not in inside)):
+            found.append((*scope[:-1], ""))
+        else:
+            found.append((*scope, ""))
+    return _between(found)
+
+
+def _home(loop: CallNode, scope: Path) -> Path:
+    """The module that has all stages of a loop; without any, that of the loop's name."""
+    labels = [tuple(node.label.split("."))[:-1] for node in operators(loop.graph) if node.label and node.specs]
+    if not labels:
+        return scope
+    first, last = min(labels), max(labels)
+    return first[: next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))]
+
+
+def _between(paths: list[Path]) -> list[Path]:
+    """Nodes of which nothing is known are where the nodes before and after them are."""
+    after: list[Path] = []
+    following: Path = ()
+    for path in reversed(paths):
+        following = path if path != ("",) else following
+        after.append(following)
+    after.reverse()
+    before: Path = ()
+    found: list[Path] = []
+    for path, following in zip(paths, after, strict=True):
+        if path == ("",):
+            size = next((n for n, (a, b) in enumerate(zip(before[:-1], following[:-1], strict=False)) if a != b), None)
+            found.append((*before[: min(len(before), len(following)) - 1 if size is None else size], "") if before and following else path)
+        else:
+            before = path
+            found.append(path)
+    return found
+
+
+def _near(label: Path, target: Path) -> Path:
+    """The path of a node that has a parameter of another: in the smallest module that has both."""
+    size = next((n for n, (a, b) in enumerate(zip(label[:-1], target[:-1], strict=False)) if a != b), min(len(label), len(target)) - 1)
+    return (*label[:size], ".".join(label[size:]))
+
+
+def _beside(nodes: list[Placed]) -> list[Placed]:
+    """Nodes without inputs, such as parameters, right before the first that takes them, if that is in their module."""
+    first: dict[int, Placed] = {}
+    for placed in nodes:
+        for value in placed.node.inputs:
+            first.setdefault(id(value), placed)
+    moved: dict[int, list[Placed]] = {}
+    stay: list[Placed] = []
+    for placed in nodes:
+        user = None if placed.node.inputs else first.get(id(placed.node.outputs[0]))
+        if user is None:
+            stay.append(placed)
+            continue
+        if not placed.node.label:
+            placed.path = (*user.path[:-1], "")
+        moved.setdefault(id(user), []).append(placed)
+    found: list[Placed] = []
+    for placed in stay:
+        for early in moved.get(id(placed), []):
+            home = early.path[:-1]
+            if not home and len(placed.path) > 1:
+                found.insert(0, early)
+                continue
+            within = placed.path[: len(home)] == home
+            at = len(found) if within else next((n for n in range(len(found), 0, -1) if found[n - 1].path[: len(home)] == home), len(found))
+            found.insert(at, early)
+        found.append(placed)
+    return found
+
+
+class _Body:
+    """One division. `ends` are the values that the model gives."""
+
+    def __init__(self, span: Span, nodes: Sequence[Node], classes: Mapping[Path, str], ends: set[int]) -> None:
+        self.span = span
+        self.classes = classes
+        self.ends = ends
+        self.takers: dict[int, list[int]] = {}
+        for node in nodes:
+            for value in node.inputs:
+                self.takers.setdefault(id(value), []).append(id(node))
+
+    def divided(self, nodes: Sequence[Placed], prefix: Path) -> list[Node]:
+        """The nodes of a body, which is the module at `prefix`."""
+        nodes = self._whole(nodes, prefix)
+        made: list[Node] = []
+        for run in _runs(nodes):
+            head = run[0].path[0]
+            if len(run[0].path) == 1 or _is_bare(run):
+                made += [_settled(placed, prefix) for placed in run]
+                continue
+            inner = [Placed(p.node, p.path[1:]) for p in run]
+            made.append(self._call(inner, (*prefix, *head.split(".")), head))
+        return made
+
+    def _whole(self, nodes: Sequence[Placed], prefix: Path) -> list[Placed]:
+        """The nodes with levels joined that are lists of modules, or whose module does not run in one go."""
+        nodes = [Placed(p.node, p.path) for p in nodes]
+        while True:
+            heads = _apart(nodes) | self._lists(nodes, prefix)
+            if not heads:
+                return nodes
+            for placed in nodes:
+                if len(placed.path) > 1 and placed.path[0] in heads:
+                    joined = ".".join(level for level in placed.path[:2] if level)
+                    placed.path = (joined if len(placed.path) > 2 or placed.path[1] else "", *placed.path[2:])
+
+    def _lists(self, nodes: Sequence[Placed], prefix: Path) -> set[str]:
+        """Levels that are lists: all that is in them has a number."""
+        found: dict[str, bool] = {}
+        for placed in nodes:
+            if len(placed.path) > 1:
+                head = placed.path[0]
+                found[head] = found.get(head, True) and placed.path[1].isdigit()
+        called = {head for head in found if self.classes.get((*prefix, *head.split("."))) == SEQUENTIAL}
+        return {head for head, is_list in found.items() if is_list} - called
+
+    def _call(self, inner: list[Placed], path: Path, label: str) -> CallNode:
+        """The call of the graph of a run of nodes."""
+        cls = self.classes.get(path, "")
+        name = cls if cls and cls != SEQUENTIAL else next((level for level in reversed(path) if not level.isdigit()), "block")
+        graph = Graph(name, "sequence" if cls == SEQUENTIAL else "block", self.span)
+        inside = {id(p.node) for p in inner}
+        made = {id(v) for p in inner for v in p.node.outputs}
+        taken: dict[int, Value] = {}
+        for placed in inner:
+            taken.update({id(v): v for v in placed.node.inputs if id(v) not in made})
+        given = [v for p in inner for v in p.node.outputs if id(v) in self.ends or any(t not in inside for t in self.takers.get(id(v), []))]
+        own = {key: Value(v.type, v.span, v.name) for key, v in taken.items()}
+        results = {id(v): Value(v.type, v.span, v.name) for v in given}
+        for placed in inner:
+            placed.node.inputs = tuple(own.get(id(v)) or results.get(id(v), v) for v in placed.node.inputs)
+            placed.node.outputs = tuple(results.get(id(v), v) for v in placed.node.outputs)
+        self._follow(own, results, inside)
+        graph.inputs = list(own.values())
+        graph.nodes = self.divided(inner, path)
+        graph.declares = _declared(graph.nodes)
+        graph.outputs = [results[id(v)] for v in given]
+        graph.size = sum(1 if isinstance(p.node, OpNode) else p.node.graph.size for p in inner)
+        return CallNode(graph, tuple(taken.values()), tuple(given), label, self.span)
+
+    def _follow(self, own: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
+        """Who takes the values that replace others within a new graph; its results are taken outside of what is divided next."""
+        for key, value in (*own.items(), *results.items()):
+            self.takers[id(value)] = [t for t in self.takers.get(key, []) if t in inside]
+        self.ends.update(id(value) for value in results.values())
+
+
+def _is_bare(run: Sequence[Placed]) -> bool:
+    """Whether it is one operator without parameters or a label, which needs no graph around it."""
+    node = run[0].node
+    bare = len(run) == 1 and isinstance(node, OpNode) and not node.specs and not run[0].path[-1]
+    if bare:
+        run[0].path = ("",)
+    return bare
+
+
+def _settled(placed: Placed, prefix: Path) -> Node:
+    """The node with its label within the graph that has it."""
+    node = placed.node
+    node.label = placed.path[0]
+    if node.shared is not None:
+        node.shared.label = node.label
+    for own in operators(node.graph) if isinstance(node, CallNode) else (node,):
+        if own is not node:
+            own.label = ".".join(own.label.split(".")[len(prefix) :]) if own.specs else own.label
+        if own.tie is not None:
+            path = own.tie.path.split(".")[len(prefix) :]
+            own.tie = Tie(own.tie.name, ".".join(path), own.tie.target_name, own.tie.span)
+    return node
+
+
+def _declared(nodes: Sequence[Node]) -> list[SharedModule]:
+    """The shared stages that the nodes of a graph use."""
+    found = {id(node.shared): node.shared for node in nodes if node.shared is not None}
+    return list(found.values())
+
+
+def _runs(nodes: Sequence[Placed]) -> list[list[Placed]]:
+    """Neighbours with the same first level; nodes of the body itself are runs of their own kind."""
+    found: list[list[Placed]] = []
+    before: str | None = ""
+    for placed in nodes:
+        head = placed.path[0] if len(placed.path) > 1 else None
+        if found and head == before:
+            found[-1].append(placed)
+        else:
+            found.append([placed])
+        before = head
+    return found
+
+
+def _apart(nodes: Sequence[Placed]) -> set[str]:
+    """First levels whose nodes are not all in one run, and those that are the label of an operator too."""
+    seen: set[str] = set()
+    found: set[str] = set()
+    for run in _runs(nodes):
+        head = run[0].path[0]
+        if len(run[0].path) == 1:
+            continue
+        if head in seen:
+            found.add(head)
+        seen.add(head)
+    return found
+
+
+def _is_sound(main: Graph) -> bool:
+    """Whether no label of a graph is twice in it, or the beginning of another."""
+    stack, seen = [main], set[int]()
+    while stack:
+        graph = stack.pop()
+        if id(graph) in seen:
+            continue
+        seen.add(id(graph))
+        nodes: list[Node] = [*(node for node in graph.nodes if isinstance(node, CallNode)), *operators(graph)]
+        labels = [node.label for node in nodes if node.label and node.shared is None]
+        levels = {".".join(label.split(".")[:n]) for label in labels for n in range(1, label.count(".") + 1)}
+        if len(set(labels)) != len(labels) or levels & set(labels):
+            return False
+        stack += [node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is None]
+    return True

@@ -1,0 +1,52 @@
+"""The modules that nodes came from, as far as a file says so.
+
+In: nodes. Out: the path of the module that each is part of, and the classes of modules. Three kinds of files say so: those of PyTorch's
+exporter by `pkg.torch.onnx.name_scopes` of each node, those of its older exporter by names such as `/layer1/layer1.0/conv1/Conv`, and those
+of netc by names such as `layer1.0.relu1` and `layer1.0.conv1/Transpose`. Always: what a file says is data; at worst it is no path.
+"""
+
+from __future__ import annotations
+
+import ast
+
+import onnx
+
+from .onnx_names import first_of, levels
+
+Path = tuple[str, ...]
+_SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+_LONGEST = 10_000
+
+
+class Modules:
+    """What is known of modules; grows with the nodes that are asked for."""
+
+    def __init__(self) -> None:
+        self.classes: dict[Path, str] = {}
+        """The name of the class of a module."""
+
+    def of(self, node: onnx.NodeProto) -> Path:
+        """The path of the module that a node is part of; of what is an operator itself, its own path."""
+        stated = {entry.key: entry.value for entry in node.metadata_props if entry.key in (_SCOPES, _CLASSES)}
+        names, classes = _listed(stated.get(_SCOPES, "")), _listed(stated.get(_CLASSES, ""))
+        if len(names) > 1:
+            for name, cls in zip(names[1:-1], classes[1:-1], strict=False):
+                self.classes.setdefault(tuple(levels(name)), cls.rpartition(".")[2])
+            return tuple(levels(names[-2]))
+        name = first_of(node.name)
+        if name.startswith("/"):
+            return tuple(levels(name.rpartition("/")[0]))
+        if "." in name or "/" in name:
+            return tuple(levels(name.rpartition("/")[0] if "/" in name else name))
+        return ()
+
+
+def _listed(text: str) -> list[str]:
+    """The strings of a list that is written as Python writes it."""
+    if not text.startswith("[") or len(text) > _LONGEST:
+        return []
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return []
+    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []

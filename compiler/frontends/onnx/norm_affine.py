@@ -1,0 +1,106 @@
+"""The scale and shift that follow a normalisation, as its own parameters.
+
+In: a graph without calls, and the weights. Out: the same, where a normalisation without parameters that is multiplied with one and added to
+another has them itself. Always: keys that fit stay as they were.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.graph import Node, OpNode
+from ...ir.graph_values import Value
+from ...ir.numpy_types import Array
+from ...ops import Operator
+from .emitter import Emitter
+
+_NORMS = {"layer_norm": True, "rms_norm": False, "group_norm": True, "instance_norm": True}
+"""Whether there is a shift as well as a scale."""
+
+
+def fold_affine(emit: Emitter) -> None:
+    """See the module's docstring."""
+    graph = emit.builder.graph
+    takers: dict[int, list[Node]] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            takers.setdefault(id(value), []).append(node)
+    outputs = {id(v) for v in graph.outputs}
+    for node in list(graph.nodes):
+        if isinstance(node, OpNode) and node.op.name in _NORMS and node.op.args.get("affine") is False and len(node.inputs) == 1:
+            _Fold(emit, takers, outputs).run(node)
+
+
+class _Fold:
+    def __init__(self, emit: Emitter, takers: dict[int, list[Node]], outputs: set[int]) -> None:
+        self.emit, self.takers, self.outputs = emit, takers, outputs
+
+    def run(self, norm: OpNode) -> None:
+        scaled = self._next(norm, "mul")
+        scale = None if scale_of(scaled, norm) is None else self._parameter(scale_of(scaled, norm), norm)
+        if scaled is None or scale is None:
+            return
+        shifted = self._next(scaled, "add") if _NORMS[norm.op.name] else None
+        other = scale_of(shifted, scaled)
+        shift = self._parameter(other, norm) if shifted is not None and other is not None else None
+        last = shifted if shift is not None and shifted is not None else scaled
+        self._replace(norm, last, scale, shift)
+
+    def _next(self, node: OpNode, name: str) -> OpNode | None:
+        """The only node that takes the result, if it is that operator of two tensors."""
+        value = node.outputs[0]
+        found = self.takers.get(id(value), [])
+        only = found[0] if len(found) == 1 and id(value) not in self.outputs else None
+        return (
+            only
+            if isinstance(only, OpNode) and only.op.name == name and len(only.inputs) == 2 and only.outputs[0].type == value.type
+            else None
+        )
+
+    def _parameter(self, value: Value | None, norm: OpNode) -> tuple[OpNode, Array] | None:
+        """The parameter that a tensor is, in the shape of those of the normalisation; it is trained."""
+        node = self.emit.makers.get(id(value))
+        if not isinstance(node, OpNode) or node.op.name != "param" or value is None:
+            return None
+        array = self.emit.weights[node.label]
+        x = norm.inputs[0].type
+        if norm.op.name in ("layer_norm", "rms_norm"):
+            shape = x.shape[-len(norm.op.args["shape"]) :] if norm.op.args.get("shape") else x.shape[-1:]
+            lead = array.shape[: array.ndim - len(shape)]
+        else:
+            shape = x.shape[1:2]
+            tail = array.shape[array.ndim - (x.rank - 2) :] if array.ndim >= x.rank - 1 else (0,)
+            lead = (*array.shape[: max(0, array.ndim - (x.rank - 1))], *tail)
+        sizes = tuple(d for d in shape if isinstance(d, int))
+        if len(sizes) != len(shape) or any(d != 1 for d in lead) or array.size != int(np.prod(sizes)):
+            return None
+        return node, np.ascontiguousarray(array.reshape(sizes))
+
+    def _replace(self, norm: OpNode, last: OpNode, scale: tuple[OpNode, Array], shift: tuple[OpNode, Array] | None) -> None:
+        bias = {"bias": shift is not None} if _NORMS[norm.op.name] else {}
+        op = type(norm.op)(**{**norm.op.args, "affine": True, **bias})
+        bound = op.bind((norm.inputs[0].type,), self.emit.facts)
+        label = self._label(scale[0], None if shift is None else shift[0], op)
+        last.op, last.inputs, last.specs, last.label = op, norm.inputs, op.parameters(bound), label
+        self.emit.weights[f"{label}.weight"] = scale[1]
+        if shift is not None:
+            self.emit.weights[f"{label}.bias"] = shift[1]
+
+    def _label(self, scale: OpNode, shift: OpNode | None, op: Operator) -> str:
+        """That of the module whose weight it was."""
+        label = scale.label
+        users = self.takers.get(id(scale.outputs[0]), [])
+        for node in (scale, shift):
+            if node is not None and len(self.takers.get(id(node.outputs[0]), [])) == 1:
+                self.emit.labels.release(node.label)
+        stem = label.removesuffix(".weight")
+        if len(users) == 1 and stem != label:
+            return self.emit.labels.unique(stem.split("."))
+        return self.emit.labels.counted(op.name, label.split(".")[:-1])
+
+
+def scale_of(node: OpNode | None, before: OpNode) -> Value | None:
+    """The other input of an operator of two."""
+    if node is None:
+        return None
+    return node.inputs[1] if node.inputs[0] is before.outputs[0] else node.inputs[0]

@@ -1,0 +1,32 @@
+"""Graphs that compute with quantised numbers.
+
+In: a model. Out: nothing, or an `ImportFailed` with all operators that make it one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+
+from ..imported_model import ImportFailed, Obstacle
+from .float_forms import FORMS
+
+WHY = "computes with quantised numbers, which netc does not have"
+HELP = "`--dequantize` imports the float model that it represents"
+
+
+def refuse(model: onnx.ModelProto) -> None:
+    """Raises `ImportFailed` for a model with such operators."""
+    found = [Obstacle(node.op_type, WHY, node.name or next(iter(node.output), ""), HELP) for node in _nodes(model.graph)]
+    if found:
+        raise ImportFailed(tuple(found))
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        if node.op_type in FORMS:
+            yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)

@@ -1,0 +1,56 @@
+"""Operators that the standard defines by others.
+
+In: a node of the standard set, and what its inputs are. Out: the function that says what it computes, with the attributes that the node
+leaves to their defaults; None if the standard has none, or not for this version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from ...ir.graph_values import Value
+from ...ir.numpy_types import numpy_dtype
+from .onnx_values import Item, Known
+
+
+def definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> onnx.FunctionProto | None:
+    """See the module's docstring."""
+    try:
+        schema: Any = onnx.defs.get_schema(node.op_type, version, "")
+    except onnx.defs.SchemaError:
+        return None
+    if schema.has_function:
+        body = schema.get_function_with_opset_version(version)
+    elif schema.has_context_dependent_function:
+        types = [_type(item).SerializeToString() for item in inputs]
+        body = schema.get_context_dependent_function_with_opset_version(version, _complete(node, schema).SerializeToString(), types)
+    else:
+        return None
+    function = onnx.FunctionProto.FromString(body) if body else None
+    if function is not None:
+        function.attribute_proto.extend(a.default_value for a in schema.attributes.values() if a.default_value.name)
+    return function
+
+
+def _complete(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
+    """The node with all its attributes."""
+    complete = onnx.NodeProto()
+    complete.CopyFrom(node)
+    given = {attribute.name for attribute in node.attribute}
+    complete.attribute.extend(a.default_value for name, a in schema.attributes.items() if a.default_value.name and name not in given)
+    return complete
+
+
+def _type(item: Item) -> onnx.TypeProto:
+    """The type of an input; no type for one that is left out."""
+    match item:
+        case Value():
+            element = helper.np_dtype_to_tensor_dtype(numpy_dtype(item.type.dtype))
+            return helper.make_tensor_type_proto(element, [d if isinstance(d, int) else None for d in item.type.shape])
+        case Known():
+            return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(item.array.dtype), item.array.shape)
+    return onnx.TypeProto()

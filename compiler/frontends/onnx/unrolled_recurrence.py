@@ -1,0 +1,164 @@
+"""Recurrent layers that are written out, a step at a time: what those of netc do not have.
+
+In: the node of an LSTM, GRU or RNN, and its input with steps first. Out: what each step gives, and the last states, both with an axis of
+directions. Always: the matrices stay as they are in the file, gates in ONNX's order, under the names `dense` has for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ...dims import Dim
+from ...ir.graph_values import Value
+from ...ir.types import INT64
+from ..graph_builder import ImportRefused
+from .attribute_numbers import plain
+from .emitter import ranged
+from .importer_site import Site
+from .onnx_values import Filled, Known
+from .runtime_loops import looped
+
+GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
+_WITH_NUMBERS = {"leakyrelu": (0.01, None), "thresholdedrelu": (1.0, None), "elu": (1.0, None), "hardsigmoid": (0.2, 0.5)}
+"""The activations that take numbers, with those that they have unless others are given."""
+_PLAIN = ("relu", "tanh", "sigmoid", "softsign", "softplus")
+Apply = Callable[[Value], Value]
+
+
+class Steps:
+    """One direction of the layer."""
+
+    def __init__(self, site: Site, at: int) -> None:
+        self.site, self.at, self.kind = site, at, site.op_type
+        self.hidden = int(site.array(2, "its recurrent weight").shape[-1])
+        self.functions = self._functions()
+        self.clip = plain(site.attr("clip", 0.0))
+        self.first_reset = not site.attr("linear_before_reset", 0)
+        self.coupled = bool(site.attr("input_forget", 0))
+        self.peepholes = self._peepholes()
+
+    def run(self, x: Value, starts: Sequence[Value], *, reverse: bool) -> tuple[Value, list[Value]]:
+        """What the steps give, `[T, N, hidden]`, and the last states, `[N, hidden]`."""
+        site = self.site
+        parts = [(self._dense(x, 1, slice(None)), 0)]
+        lengths = site.item(4)
+        within: Value | None = None
+        if lengths is not None:
+            parts.append((site.emit.table((x.type.shape[0],), ranged(0, 0, 1), INT64), 0))
+            within = site.one("unsqueeze", site.cast(site.tensor(lengths), INT64), axis=1)
+
+        def step(before: list[Value], given: list[Value]) -> tuple[list[Value], list[Value]]:
+            after = {"LSTM": self._lstm, "GRU": self._gru, "RNN": self._rnn}[self.kind](given[0], before)
+            if within is None:
+                return after, [after[0]]
+            runs = site.one("gt", within, given[1])
+            kept = [site.one("where", runs, new, old) for new, old in zip(after, before, strict=True)]
+            return kept, [site.one("where", runs, after[0], other=0.0)]
+
+        last, (made,) = looped(site.emit, starts, parts, step, reverse=reverse)
+        return made, last
+
+    # --- the cells -----------------------------------------------------------------------------------------------------------
+
+    def _lstm(self, x: Value, before: Sequence[Value]) -> list[Value]:
+        site, (h, c) = self.site, before
+        gates = site.one("add", x, self._dense(h, 2, slice(None)))
+        i, o, f, g = site.emit.apply("chunk", gates, n=4, axis=1)
+        f_, g_, h_ = self.functions
+        i, f = self._watched(i, c, 0), self._watched(f, c, 2)
+        enters = f_(self._clipped(i))
+        stays = site.one("sub", enters, other=1.0, reverse=True) if self.coupled else f_(self._clipped(f))
+        cell = site.one("add", site.one("mul", stays, c), site.one("mul", enters, g_(self._clipped(g))))
+        leaves = f_(self._clipped(self._watched(o, cell, 1)))
+        return [site.one("mul", leaves, h_(cell)), cell]
+
+    def _watched(self, gate: Value, cell: Value, which: int) -> Value:
+        """The gate, which a peephole lets see the cell."""
+        if self.peepholes is None:
+            return gate
+        return self.site.one("add", gate, self.site.one("mul", cell, self.site.tensor(self.peepholes[which])))
+
+    def _gru(self, x: Value, before: Sequence[Value]) -> list[Value]:
+        site, (h,) = self.site, before
+        size = self.hidden
+        f_, g_ = self.functions
+        xz, xr, xh = site.emit.apply("chunk", x, n=3, axis=1)
+        if self.first_reset:
+            hz, hr = site.emit.apply("chunk", self._dense(h, 2, slice(0, 2 * size)), n=2, axis=1)
+        else:
+            hz, hr, hh = site.emit.apply("chunk", self._dense(h, 2, slice(None)), n=3, axis=1)
+        update, reset = (f_(self._clipped(site.one("add", a, b))) for a, b in ((xz, hz), (xr, hr)))
+        seen = self._dense(site.one("mul", reset, h), 2, slice(2 * size, None)) if self.first_reset else site.one("mul", reset, hh)
+        new = g_(self._clipped(site.one("add", xh, seen)))
+        kept = site.one("mul", update, h)
+        return [site.one("add", site.one("mul", site.one("sub", update, other=1.0, reverse=True), new), kept)]
+
+    def _rnn(self, x: Value, before: Sequence[Value]) -> list[Value]:
+        return [self.functions[0](self._clipped(self.site.one("add", x, self._dense(before[0], 2, slice(None)))))]
+
+    # --- their parts ---------------------------------------------------------------------------------------------------------
+
+    def _dense(self, x: Value, which: int, rows: slice) -> Value:
+        """The product with rows of the weight (1) or the recurrent weight (2), and their biases."""
+        weight = self.site.known(which, "its weight")
+        mark = f"|{self.at}.{rows.start}"
+        weights = {"weight": Known(weight.array[self.at][rows], weight.name, weight.layout + mark)}
+        if self.site.has(3):
+            bias = self.site.known(3, "its bias")
+            half = np.split(bias.array[self.at], 2)[which - 1]
+            weights["bias"] = Known(half[rows], bias.name, f"{bias.layout}{mark}.{which}")
+        return self.site.emit.learned("dense", [x], weights, units=len(weights["weight"].array), bias="bias" in weights)[0]
+
+    def _clipped(self, x: Value) -> Value:
+        return self.site.one("clamp", x, min=-self.clip, max=self.clip) if self.clip else x
+
+    def _peepholes(self) -> list[Known] | None:
+        if not self.site.has(7):
+            return None
+        given = self.site.known(7, "its list of peepholes")
+        return [Known(part, given.name, f"{given.layout}|{self.at}.{n}") for n, part in enumerate(np.split(given.array[self.at], 3))]
+
+    def _functions(self) -> list[Apply]:
+        """The activations of this direction."""
+        usual = USUAL[self.kind]
+        names = [str(a).lower() for a in self.site.attr("activations", [])] or [*usual, *usual]
+        firsts, seconds = list(self.site.attr("activation_alpha", [])), list(self.site.attr("activation_beta", []))
+        found: list[Apply] = []
+        for name in names:
+            numbers = self._numbers(name, firsts, seconds)
+            found.append(self._function(name, *numbers))
+        count = len(usual)
+        if len(found) < (self.at + 1) * count:
+            raise ImportRefused(f"has {len(found)} activations for its directions")
+        return found[self.at * count : (self.at + 1) * count]
+
+    def _numbers(self, name: str, firsts: list[float], seconds: list[float]) -> tuple[float, float]:
+        """Those of an activation that takes any: the next of the lists."""
+        if name not in _WITH_NUMBERS:
+            return 0.0, 0.0
+        first, second = _WITH_NUMBERS[name]
+        return plain(firsts.pop(0) if firsts else first), 0.0 if second is None else plain(seconds.pop(0) if seconds else second)
+
+    def _function(self, name: str, first: float, second: float) -> Apply:
+        one = self.site.one
+        match name:
+            case "leakyrelu":
+                return lambda x: one("leaky_relu", x, negative_slope=first)
+            case "thresholdedrelu":
+                return lambda x: one("threshold", x, threshold=first, value=0.0)
+            case "elu":
+                return lambda x: one("elu", x, alpha=first)
+            case "hardsigmoid":
+                return lambda x: one("clamp", one("add", one("mul", x, other=first), other=second), min=0.0, max=1.0)
+            case _ if name in _PLAIN:
+                return lambda x: one(name, x)
+        raise ImportRefused(f"has the activation {name}, which is not known here")
+
+
+def zeros(site: Site, x: Value, hidden: int) -> Value:
+    """A state of zeros, `[N, hidden]`."""
+    shape: tuple[Dim, ...] = (x.type.shape[1], hidden)
+    return site.emit.filled(Filled(shape, np.zeros(1, x.type.dtype.name)[0]))

@@ -1,0 +1,50 @@
+"""How many positions an embedding has for indices that count: a size of an input may not be larger.
+
+In: a program whose tables are as simple as tables.py makes them. Out: the same program, with a condition for each size whose positions an
+embedding is asked for, unless it is known to be small enough. Always: what is stated had to hold before; each size has one bound.
+"""
+
+from __future__ import annotations
+
+from ...dims import Condition, Dim, symbol
+from ...ir.graph import OpNode, Program
+from ...ir.walk import graphs
+from ...ops.constants import TableOperator
+from ...ops.dense import Embedding
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
+from .tensor_origins import Origins
+
+
+def positions(program: Program) -> None:
+    """States all of them."""
+    origins = Origins(program.main)
+    most: dict[str, int] = {}
+    for graph in graphs(program.main):
+        for node in graph.nodes:
+            bound = _bound(node, origins) if isinstance(node, OpNode) and isinstance(node.op, Embedding) else None
+            if bound is None or program.facts.at_least(bound[1], bound[0]):
+                continue
+            name = next((name for name, form in program.dims.items() if form == bound[0]), None)
+            if name is not None and bound[1] > 0:
+                most[name] = min(bound[1], most.get(name, bound[1]))
+    stated = [Condition("<=", symbol(name), number) for name, number in most.items()]
+    program.conditions = (*program.conditions, *((one, str(one)) for one in stated))
+
+
+def _bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
+    """A size and the number that it may not be larger than."""
+    made = origins.of(node.inputs[0])
+    if made is None or not isinstance(made.op, TableOperator):
+        return None
+    counted = _counted(made.op.formula)
+    return None if counted is None else (made.op.shape[counted[0]], node.op.args["num"] - counted[1])
+
+
+def _counted(formula: Formula) -> tuple[int, int] | None:
+    """The axis along which it counts, and from what."""
+    match formula:
+        case IndexFormula(axis):
+            return axis, 0
+        case BinaryFormula("+", IndexFormula(axis), Const(int() as first)) | BinaryFormula("+", Const(int() as first), IndexFormula(axis)):
+            return axis, first
+    return None

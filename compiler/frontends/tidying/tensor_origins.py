@@ -1,0 +1,54 @@
+"""Where tensors come from, across the calls of graphs.
+
+In: the main graph of a program. Out: the operator that made a tensor, past those that only arrange or convert it. Always: a tensor that
+several calls give a graph has an origin only if it is the same in all of them.
+"""
+
+from __future__ import annotations
+
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph_values import Value
+from ...ir.walk import graphs
+from ...ops.arithmetic import Mul
+from ...ops.shape import Cast, Expand, Unsqueeze
+
+_DEEPEST = 200
+
+
+class Origins:
+    """Of the tensors of a program."""
+
+    def __init__(self, main: Graph) -> None:
+        self._makers: dict[int, Node] = {}
+        self._places: dict[int, tuple[Graph, int]] = {}
+        self._calls: dict[int, list[CallNode]] = {}
+        for graph in graphs(main):
+            self._places.update((id(value), (graph, at)) for at, value in enumerate(graph.inputs))
+            for node in graph.nodes:
+                self._makers.update((id(value), node) for value in node.outputs)
+                if isinstance(node, CallNode):
+                    self._calls.setdefault(id(node.graph), []).append(node)
+
+    def of(self, value: Value, depth: int = 0) -> OpNode | None:
+        """The operator that computed the numbers of the tensor."""
+        node = self._makers.get(id(value))
+        if depth > _DEEPEST:
+            return None
+        if isinstance(node, CallNode):
+            at = next(k for k, one in enumerate(node.outputs) if one is value)
+            return None if node.scan is not None else self.of(node.graph.outputs[at], depth + 1)
+        if node is not None:
+            return self.of(node.inputs[0], depth + 1) if _arranges(node) else node
+        if id(value) not in self._places:
+            return None
+        graph, at = self._places[id(value)]
+        calls = self._calls.get(id(graph), [])
+        found = {id(made): made for call in calls if call.scan is None for made in (self.of(call.inputs[at], depth + 1),)}
+        return next(iter(found.values())) if len(found) == 1 and all(call.scan is None for call in calls) else None
+
+
+def _arranges(node: OpNode) -> bool:
+    """Whether it changes nothing but shape and type."""
+    if isinstance(node.op, Mul):
+        return len(node.inputs) == 1 and node.op.scalars == (1.0,)
+    return isinstance(node.op, (Cast, Expand, Unsqueeze))

@@ -1,0 +1,153 @@
+"""Several operators that are one: what PyTorch modules write out, by hand or by habit.
+
+In: a view of a graph, and a node that may be the last of a pattern. Out: nothing; the node is another operator if the pattern is there.
+Always: a pattern compares all numbers and axes that it depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...dims import SymDim
+from ...ir.graph import Node, OpNode
+from ...ir.graph_values import Value
+from ...ops.arithmetic import Add, Div, Mul, Sub
+from ...ops.attention import Attention
+from ...ops.constants import ParamOperator
+from ...ops.normalization import RMSNorm
+from ...ops.operator import Operator
+from ...ops.rearrange import Rearrange
+from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ..composites import recognize
+from .expanded import broadcast
+from .view import GraphView, pairs
+from .written_dense import dense
+
+Pattern = Callable[[GraphView, Node], None]
+
+
+# --- what changes nothing ----------------------------------------------------------------------------------------------------
+
+
+def identity(view: GraphView, node: Node) -> None:
+    """A product with 1, a quotient by 1, a sum with 0; two axes that change places twice, and one that comes or goes and back again."""
+    if not isinstance(node, OpNode) or len(node.inputs) != 1:
+        return
+    (x,), op = node.inputs, node.op
+    undone = _undone(view, node)
+    if undone is not None:
+        view.replace(node, undone)
+    if x.type != node.outputs[0].type:
+        return
+    neutral = _NEUTRAL.get(type(op))
+    if neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool):
+        view.replace(node, x)
+
+
+_SHAPES = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
+"""Operators that leave the elements in their order."""
+
+
+def _undone(view: GraphView, node: OpNode) -> Value | None:
+    """The tensor of which a node undoes what was done."""
+    (x,) = node.inputs
+    kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPES if isinstance(node.op, _SHAPES) else ()
+    before = view.made_by(x, *kinds) if kinds else None
+    if before is None or before.inputs[0].type != node.outputs[0].type:
+        return None
+    same = not isinstance(node.op, Transpose) or _axes(node.op, x.type.rank) == _axes(before.op, x.type.rank)
+    return before.inputs[0] if same else None
+
+
+_NEUTRAL: dict[type[Operator], int] = {Mul: 1, Div: 1, Add: 0, Sub: 0}
+
+
+def _axes(op: Operator, rank: int) -> set[int]:
+    return {op.args["a"] % rank, op.args["b"] % rank}
+
+
+# --- composite operators -----------------------------------------------------------------------------------------------------
+
+
+def composite(view: GraphView, node: Node) -> None:
+    """What the operator's definition says: `gelu`, `layer_norm` and others."""
+    found = recognize(view.maker, node) if isinstance(node, OpNode) else None
+    if found is not None:
+        view.put(node, found.operator(**found.arguments), (found.x,))
+
+
+def rms_norm(view: GraphView, node: Node) -> None:
+    """A root mean square norm with the weight that follows it."""
+    if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
+        return
+    for scale, scaled in pairs(node.inputs):
+        weight, norm = view.made_by(scale, ParamOperator), view.made_by(scaled, RMSNorm)
+        if weight is None or norm is None or norm.specs or view.uses(scale) > 1 or view.uses(scaled) > 1 or not _is_weight(weight):
+            continue
+        assert isinstance(norm.op, RMSNorm)
+        if scale.type.shape == norm.op.normalized(norm.inputs[0].type):
+            level = weight.label.rpartition(".")[0]
+            if view.put(node, RMSNorm(**{**norm.op.args, "affine": True}), norm.inputs, level, frozen=weight.frozen):
+                view.graph.nodes.remove(weight)
+            return
+
+
+def _is_weight(node: OpNode) -> bool:
+    return node.label.rpartition(".")[2] == "weight" and bool(node.op.args["trainable"])
+
+
+# --- heads of attention ------------------------------------------------------------------------------------------------------
+
+
+def split_heads(view: GraphView, node: Node) -> None:
+    """`[N, T, h * d]` to `[N, h, T, d]`."""
+    if not isinstance(node, OpNode) or not _swaps(node.op, 1, 2):
+        return
+    reshape = view.made_by(node.inputs[0], Reshape)
+    if reshape is None or view.uses(node.inputs[0]) > 1:
+        return
+    before, after = reshape.inputs[0].type.shape, reshape.outputs[0].type.shape
+    if len(before) == 3 and len(after) == 4 and before[:2] == after[:2] and not isinstance(after[2], SymDim):
+        view.put(node, Rearrange(pattern="n t (h d) -> n h t d", sizes=(("h", after[2]),)), reshape.inputs)
+
+
+def merge_heads(view: GraphView, node: Node) -> None:
+    """`[N, h, T, d]` to `[N, T, h * d]`."""
+    if not isinstance(node, OpNode) or not isinstance(node.op, Reshape):
+        return
+    swap = view.maker(node.inputs[0])
+    if swap is None or not _swaps(swap.op, 1, 2) or view.uses(node.inputs[0]) > 1:
+        return
+    before, after = node.inputs[0].type.shape, node.outputs[0].type.shape
+    if len(before) == 4 and len(after) == 3 and before[:2] == after[:2]:
+        view.put(node, Rearrange(pattern="n h t d -> n t (h d)", sizes=()), swap.inputs)
+
+
+def _swaps(op: Operator, a: int, b: int) -> bool:
+    return isinstance(op, Transpose) and {op.args["a"], op.args["b"]} in ({a, b}, {a - 4, b - 4}, {a, b - 4}, {a - 4, b})
+
+
+def grouped_heads(view: GraphView, node: Node) -> None:
+    """Keys and values whose heads are repeated for the queries: attention takes fewer heads of them."""
+    if not isinstance(node, OpNode) or not isinstance(node.op, Attention) or len(node.inputs) < 3:
+        return
+    q, k, v, *rest = node.inputs
+    keys, values = _repeated_heads(view, k), _repeated_heads(view, v)
+    if keys is not None and values is not None and keys.type.shape[1] == values.type.shape[1]:
+        view.put(node, node.op, (q, keys, values, *rest))
+
+
+def _repeated_heads(view: GraphView, value: Value) -> Value | None:
+    """`[N, h, T, d]` of which `value` has each head several times in a row."""
+    reshape = view.made_by(value, Reshape)
+    expand = view.made_by(reshape.inputs[0], Expand) if reshape is not None else None
+    single = view.made_by(expand.inputs[0], Unsqueeze) if expand is not None else None
+    if single is None or expand is None or single.op.args["axis"] not in (2, -3):
+        return None
+    (x,), wide = single.inputs, expand.outputs[0].type.shape
+    if x.type.rank != 4 or len(wide) != 5 or (*wide[:2], *wide[3:]) != x.type.shape:
+        return None
+    return x if value.type.shape == (wide[0], wide[1] * wide[2], *wide[3:]) else None
+
+
+PATTERNS: tuple[Pattern, ...] = (identity, composite, rms_norm, split_heads, merge_heads, grouped_heads, broadcast, dense)

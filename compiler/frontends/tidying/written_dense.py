@@ -1,0 +1,79 @@
+"""Dense layers that are written out: `x @ weight.T + bias`.
+
+In: a view of a graph, and one of its nodes. Out: nothing; the node is a `dense` if the pattern is there. Always: the keys are those of the
+parameters that it takes the place of.
+"""
+
+from __future__ import annotations
+
+from ...ir.graph import Node, OpNode
+from ...ir.graph_values import Value
+from ...ops.arithmetic import Add
+from ...ops.constants import ParamOperator
+from ...ops.dense import Dense
+from ...ops.linear_algebra import Matmul
+from ...ops.shape import Permute, Transpose
+from .view import GraphView, pairs
+
+_OWN = (Matmul, Add, Permute, Transpose)
+
+
+def dense(view: GraphView, node: Node) -> None:
+    """Of a product without a bias, or of the sum with one."""
+    if not isinstance(node, OpNode) or len(node.inputs) != 2:
+        return
+    if isinstance(node.op, Matmul):
+        weight = _weight(view, node)
+        if weight is not None and not _siblings(view, weight):
+            _put(view, node, node.inputs[0], weight, None)
+    if isinstance(node.op, Add):
+        for total, added in pairs(node.inputs):
+            product, bias = view.made_by(total, Matmul), view.made_by(added, ParamOperator)
+            weight = _weight(view, product) if product is not None and view.uses(total) == 1 else None
+            if product is not None and weight is not None and bias is not None and _siblings(view, weight) == [bias]:
+                _put(view, node, product.inputs[0], weight, bias)
+                return
+
+
+def _weight(view: GraphView, product: OpNode) -> OpNode | None:
+    """The matrix whose transpose is the second factor, if it is a parameter called `weight`, and used nowhere else."""
+    swapped = view.made_by(product.inputs[1], Permute, Transpose) if len(product.inputs) == 2 else None
+    weight = view.made_by(swapped.inputs[0], ParamOperator) if swapped is not None else None
+    if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
+        return None
+    turned = swapped.outputs[0].type.shape == weight.outputs[0].type.shape[::-1] and _is_swap(swapped)
+    if not weight.label.rpartition(".")[0] and sum(isinstance(one, OpNode) and isinstance(one.op, _OWN) for one in view.graph.nodes) > 3:
+        return None
+    alone = view.uses(swapped.outputs[0]) == view.uses(weight.outputs[0]) == 1
+    return weight if turned and alone and _name(weight) == "weight" and weight.op.args["trainable"] else None
+
+
+def _is_swap(node: OpNode) -> bool:
+    axes = node.op.args["axes"] if isinstance(node.op, Permute) else (node.op.args["a"], node.op.args["b"])
+    return [axis % 2 for axis in axes] in ([1, 0], [0, 1]) and (isinstance(node.op, Transpose) or axes[0] % 2 == 1)
+
+
+def _name(node: OpNode) -> str:
+    return node.label.rpartition(".")[2]
+
+
+def _siblings(view: GraphView, weight: OpNode) -> list[Node]:
+    """The other stages with the same beginning of their labels, which a stage of that label could not have next to it. One without a label
+    is the only one of its graph: all that are not of the pattern are siblings."""
+    level = weight.label.rpartition(".")[0]
+    if not level:
+        return [node for node in view.graph.nodes if node is not weight and not (isinstance(node, OpNode) and isinstance(node.op, _OWN))]
+    return [node for node in view.graph.nodes if node is not weight and (node.label == level or node.label.startswith(f"{level}."))]
+
+
+def _put(view: GraphView, node: OpNode, x: Value, weight: OpNode, bias: OpNode | None) -> None:
+    units = weight.outputs[0].type.shape[0]
+    if bias is not None and (_name(bias) != "bias" or bias.outputs[0].type.shape != (units,) or not bias.op.args["trainable"]):
+        return
+    if bias is not None and (view.uses(bias.outputs[0]) > 1 or bias.frozen != weight.frozen):
+        return
+    op = Dense(**{name: {"units": units, "bias": bias is not None}.get(name, given.default) for name, given in Dense.signature.items()})
+    if view.put(node, op, (x,), weight.label.rpartition(".")[0], frozen=weight.frozen):
+        for parameter in (weight, bias):
+            if parameter is not None:
+                view.graph.nodes.remove(parameter)

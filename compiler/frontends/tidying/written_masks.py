@@ -1,0 +1,69 @@
+"""Masks of attention that say what the operator says by itself: nothing is hidden, or what comes later is.
+
+In: a program whose tables are as simple as tables.py makes them. Out: the same program, in which attention has no such mask, or
+`causal=true`, and is one operator. Always: a mask is known through the calls of graphs, and the same in all of them.
+"""
+
+from __future__ import annotations
+
+from ...ir.graph import OpNode, Program
+from ...ir.walk import graphs
+from ...ops.attention import Attention
+from ...ops.comparison import Where
+from ...ops.linear_algebra import Matmul
+from ...ops.multihead import MultiheadAttention
+from ...ops.operand import NAMED
+from .mask_formulas import aligned, hides_nothing, is_causal
+from .tensor_origins import Origins
+from .view import GraphView
+from .written_attention import written_out
+
+
+def masks(program: Program) -> None:
+    """Rewrites all of them."""
+    origins = Origins(program.main)
+    for graph in graphs(program.main):
+        view = GraphView(graph, program.facts)
+        for node in list(graph.nodes):
+            if isinstance(node, OpNode) and isinstance(node.op, Matmul):
+                written_out(view, node, origins)
+        for node in list(graph.nodes):
+            if isinstance(node, OpNode) and isinstance(node.op, Attention):
+                _simplify(view, node, origins)
+            elif isinstance(node, OpNode) and isinstance(node.op, MultiheadAttention):
+                _simplify_multihead(view, node, origins)
+
+
+def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:
+    if len(node.inputs) != 4 or node.op.args["causal"]:
+        return
+    q, k, v, mask = node.inputs
+    chosen = view.made_by(mask, Where)
+    if chosen is not None and len(chosen.inputs) == 2 and not chosen.op.number_first and hides_nothing(chosen.inputs[0], origins):
+        mask = chosen.inputs[1]
+    arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
+    if hides_nothing(mask, origins):
+        view.put(node, Attention(**arguments), (q, k, v))
+    elif is_causal(mask, origins):
+        view.put(node, Attention(**{**arguments, "causal": True, "align": aligned(view, q, k)}), (q, k, v))
+    elif mask is not node.inputs[3]:
+        view.put(node, Attention(**arguments, align=node.op.args["align"], **{NAMED: ("mask",)}), (q, k, v, mask))
+
+
+def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
+    """The same of the operator that has projections, whose bool masks are true where nothing is seen. Its parameters stay."""
+    given = node.op.bind(tuple(value.type for value in node.inputs), view.facts)
+    if "attn_mask" not in given or node.op.args["causal"] or node.shared is not None:
+        return
+    at = given.position("attn_mask")
+    mask, inputs = node.inputs[at], (*node.inputs[:at], *node.inputs[at + 1 :])
+    arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
+    if is_causal(mask, origins, hides=True):
+        keys = node.inputs[given.position(MultiheadAttention.keys(given))]
+        arguments |= {"causal": True, "align": aligned(view, node.inputs[0], keys)}
+    elif not hides_nothing(mask, origins, hides=True):
+        return
+    named = tuple(name for name in node.op.args.get(NAMED, ()) if name != "attn_mask")
+    op = MultiheadAttention(**arguments, **({NAMED: named} if named else {}))
+    if op.infer(op.bind(tuple(value.type for value in inputs), view.facts))[: len(node.outputs)] == tuple(v.type for v in node.outputs):
+        node.op, node.inputs = op, inputs

@@ -1,0 +1,145 @@
+"""Rotary position embedding, as models of transformers write it: `x * cos + (-x[d / 2:], x[:d / 2]) * sin`.
+
+In: the graphs of a program. Out: the same graphs with `rotary`, whose angles are its own. Always: the angles are computed of positions that
+count from 0 and of a table of frequencies `base ** (-2 i / d)`, along the axes that the operator means; else nothing is changed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...ir.graph import Node, OpNode, Program
+from ...ir.graph_values import Value
+from ...ir.walk import graphs
+from ...ops.arithmetic import Add, Mul
+from ...ops.constants import TableOperator
+from ...ops.elementwise import Neg
+from ...ops.formula import IndexFormula
+from ...ops.joining import Concat
+from ...ops.rotary import Rotary
+from ...ops.slicing import Slice
+from ...ops.trigonometry import Cos, Sin
+from .tensor_origins import Origins
+from .view import GraphView, pairs
+
+
+def rotary(program: Program) -> None:
+    """Rewrites all of it."""
+    origins = Origins(program.main)
+    for graph in graphs(program.main):
+        view = GraphView(graph, program.facts)
+        for node in list(graph.nodes):
+            _rotate(view, node, origins)
+
+
+def _rotate(view: GraphView, node: Node, origins: Origins) -> None:
+    if not isinstance(node, OpNode) or not isinstance(node.op, Add):
+        return
+    for first, second in pairs(node.inputs):
+        one, other = view.made_by(first, Mul), view.made_by(second, Mul)
+        for x, cos in pairs(one.inputs if one is not None else ()):
+            for turned, sin in pairs(other.inputs if other is not None else ()):
+                base = _base(x, cos, sin, origins) if _is_turned(view, turned, x) else None
+                if base is not None and view.put(node, Rotary(base=base, dims=None, interleaved=False), (x,)):
+                    return
+
+
+def _is_turned(view: GraphView, value: Value, x: Value) -> bool:
+    """Whether it is the second half of the features, negative, and the first."""
+    size, joined = x.type.shape[-1], view.made_by(value, Concat)
+    if joined is None or not isinstance(size, int) or not _is_last(joined.op.args["axis"], x) or len(joined.inputs) != 2:
+        return False
+    negative, low = view.made_by(joined.inputs[0], Neg), view.made_by(joined.inputs[1], Slice)
+    high = view.made_by(negative.inputs[0], Slice) if negative is not None else None
+    return high is not None and low is not None and _part(high, x) == (size // 2, size) and _part(low, x) == (0, size // 2)
+
+
+def _part(node: OpNode, x: Value) -> tuple[object, object] | None:
+    """Which of the features of `x` it takes."""
+    args, size = node.op.args, x.type.shape[-1]
+    if node.inputs != (x,) or not _is_last(args["axis"], x) or args["step"] != 1:
+        return None
+    return args["start"], size if args["stop"] is None else args["stop"]
+
+
+def _is_last(axis: object, x: Value) -> bool:
+    return axis in (-1, x.type.rank - 1)
+
+
+def _base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
+    """The base of the frequencies, if these are the cosines and sines of the operator's own angles."""
+    one, other = origins.of(cos), origins.of(sin)
+    if one is None or other is None or x.type.rank < 3:
+        return None
+    if any(value.type.shape[-2:] != x.type.shape[-2:] or any(size != 1 for size in value.type.shape[1:-2]) for value in (cos, sin)):
+        return None
+    if isinstance(one.op, TableOperator) and isinstance(other.op, TableOperator):
+        return _base_of_tables(one.op, other.op, x)
+    if not isinstance(one.op, Cos) or not isinstance(other.op, Sin):
+        return None
+    bases = [_base_of(angles, x, origins) for angles in (one.inputs[0], other.inputs[0])]
+    return bases[0] if bases[0] == bases[1] else None
+
+
+def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float | None:
+    """The same of constants that have all angles."""
+    positions, size = x.type.shape[-2:]
+    if not isinstance(positions, int) or not isinstance(size, int) or positions < 2 or size < 4 or not (cos.static and sin.static):
+        return None
+    tables = [table.values().astype(np.float64) for table in (cos, sin)]
+    if any(table.size != positions * size for table in tables):
+        return None
+    first = float(tables[1].reshape(positions, size)[1, 1])
+    base = _rounded(math.asin(first) ** (-size / 2)) if 0 < first < 1 else 0
+    if base <= 1:
+        return None
+    angles = np.arange(positions)[:, None] * np.tile(base ** (-2 * np.arange(size // 2) / size), 2)
+    wanted = (np.cos(angles), np.sin(angles))
+    near = all(
+        np.allclose(table.reshape(positions, size), one, atol=1e-5 + 1e-6 * positions) for table, one in zip(tables, wanted, strict=True)
+    )
+    return base if near else None
+
+
+def _rounded(base: float) -> float:
+    """A base as a person would have written it, of one that was computed of a frequency."""
+    base = float(f"{base:.5g}")
+    return int(base) if base == int(base) else base
+
+
+def _base_of(angles: Value, x: Value, origins: Origins) -> float | None:
+    whole = origins.of(angles)
+    if whole is None or not isinstance(whole.op, Concat) or not _is_last(whole.op.args["axis"], angles) or len(whole.inputs) != 2:
+        return None
+    halves = [origins.of(value) for value in whole.inputs]
+    product = halves[0]
+    if product is None or product is not halves[1] or not isinstance(product.op, Mul):
+        return None
+    for position, frequency in pairs(product.inputs):
+        places, table = origins.of(position), origins.of(frequency)
+        if places is not None and table is not None and _counts(places, position, x):
+            return _of_frequencies(table, frequency, x)
+    return None
+
+
+def _counts(node: OpNode, position: Value, x: Value) -> bool:
+    """Whether the positions count from 0 along the last axis but one."""
+    op, shape = node.op, position.type.shape
+    if not isinstance(op, TableOperator) or len(shape) < 2 or shape[-2] != x.type.shape[-2] or shape[-1] != 1:
+        return False
+    long = [axis for axis, size in enumerate(op.shape) if size != 1]
+    return len(long) == 1 and op.formula == IndexFormula(long[0]) and op.shape[long[0]] == shape[-2]
+
+
+def _of_frequencies(node: OpNode, frequency: Value, x: Value) -> float | None:
+    op, size = node.op, x.type.shape[-1]
+    if not isinstance(op, TableOperator) or not op.static or not isinstance(size, int) or size < 4:
+        return None
+    values = [float(value) for value in op.values().reshape(-1)]
+    if len(values) != size // 2 or frequency.type.shape[-1] != len(values) or values[1] <= 0:
+        return None
+    base = float(f"{values[1] ** (-size / 2):.6g}")
+    base = int(base) if base == int(base) else base
+    return base if all(math.isclose(v, base ** (-2 * i / size), rel_tol=1e-5) for i, v in enumerate(values)) else None

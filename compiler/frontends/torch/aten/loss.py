@@ -1,0 +1,32 @@
+"""Losses: what a module computes of its targets, if it does so itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....ir.graph_values import Value
+from ....ops import Operator
+from ..aten_site import AtenSite
+from ..aten_table import reads
+
+_REDUCTIONS = ("none", "mean", "sum")
+_OPTIONAL = ("weight", "pos_weight")
+
+
+@reads(
+    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"),
+    *("poisson_nll_loss", "cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "soft_margin_loss"),
+    *("triplet_margin_loss", "multi_margin_loss", "multilabel_margin_loss", "nll_loss", "nll_loss_nd", "cross_entropy_loss"),
+)
+def loss(site: AtenSite) -> Value:
+    """The tensors are in the order of netc's operator, and other arguments have its names."""
+    operator = {"nll_loss_nd": "nll_loss", "cross_entropy_loss": "cross_entropy"}.get(site.name, site.name)
+    tensors = [name for name in site.args if site.is_tensor(name)]
+    taken = Operator.registry[operator].signature
+    given = {
+        name: site.known(name) for name in site.args if name not in tensors and name in taken and site.has(name) and name != "reduction"
+    }
+    arguments: dict[str, Any] = {name: number for name, number in given.items() if number != taken[name].default}
+    arguments["reduction"] = _REDUCTIONS[site.integer("reduction")]
+    named = tuple(name for name in tensors if name in _OPTIONAL)
+    return site.one(operator, *(site.tensor(name) for name in tensors), named=named, **arguments)

@@ -1,0 +1,263 @@
+"""The use of an aten operator as the function that reads it sees it.
+
+In: a node of torch.export and the graph that is being made. Out: its arguments by name, defaults from the schema, tensors as values of the
+graph and sizes as dimensions; and what the function makes of them. Always: what has no counterpart is an `ImportRefused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import getitem
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from ...dims import Dim, SymDim
+from ...ir.graph import OpNode, Tie
+from ...ir.graph_values import Value
+from ...ir.numpy_types import array_of
+from ...ir.types import DType, Shape
+from ...ops.formula import Const
+from ..constants import formula_of
+from ..graph_builder import ImportRefused
+from .call_scope import GraphScope
+from .keys import relative_path
+from .node_targets import dtype_of, is_empty, operator_name
+
+Number = Dim | float | bool
+_WORD_FOR_NOTHING = 2**62
+"""Slices to the end have an end as large as this."""
+
+
+class AtenSite:
+    """One node. `args` has what it was given, by the names of its schema."""
+
+    def __init__(self, node: Node, scope: GraphScope) -> None:
+        self.node = node
+        self.scope = scope
+        self.args = _arguments(node)
+        self.name = operator_name(node)
+
+    # --- what it was given ---------------------------------------------------------------------------------------------------
+
+    def has(self, name: str) -> bool:
+        return self.args.get(name) is not None
+
+    def is_tensor(self, name: str) -> bool:
+        return isinstance(self.args.get(name), Node) and _is_tensor(self.args[name])
+
+    def tensor(self, name: str = "self") -> Value:
+        """The tensor that is the argument of this name."""
+        return self._tensor(self.args[name])
+
+    @property
+    def first(self) -> Value:
+        """The first argument, whatever it is called."""
+        return self.tensor(next(iter(self.args)))
+
+    def complex(self, name: str = "self") -> Value:
+        """The tensor that is the argument of this name, where one of complex numbers is known to be pairs of their parts."""
+        found = self.scope.value(self.args[name])
+        assert isinstance(found, Value)
+        return found
+
+    def optional(self, name: str) -> Value | None:
+        return self.tensor(name) if self.has(name) else None
+
+    def tensors(self, name: str) -> list[Value]:
+        """A list of tensors. Tensors without elements are left out."""
+        return [self._tensor(one) for one in self.args[name] if not is_empty(one)]
+
+    def element_of(self, given: Any) -> Value:
+        """A tensor that is an element of a list among the arguments."""
+        return self._tensor(given)
+
+    def from_front(self, node: Node, size: Dim) -> Value:
+        """A tensor of indices; constant ones count from the front."""
+        values = self.scope.model.constants.values.get(node)
+        if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
+            return self._tensor(node)
+        if isinstance(size, int):
+            return self.scope.builder.put(formula_of(array_of(values % size)))[0]
+        return self.one("remainder", self._tensor(node), other=size)
+
+    def reads_result(self, at: int) -> bool:
+        """Whether anything reads the result of this number."""
+        return any(user.args[1] == at and user.users for user in self.node.users if user.target is getitem)
+
+    def constant(self, number: Number) -> Const:
+        """A formula that is this number."""
+        return Const(number)
+
+    def _tensor(self, given: Any) -> Value:
+        if not isinstance(given, Node):
+            raise ImportRefused("it is given a number where netc needs a tensor")
+        if is_empty(given):
+            raise ImportRefused("it is given a tensor without elements, which a spec does not have")
+        if isinstance(fake := given.meta.get("val"), torch.Tensor) and fake.is_complex():
+            raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
+        value = self.scope.value(given)
+        if isinstance(value, tuple):
+            raise ImportRefused("it is given several tensors where netc needs one")
+        return value
+
+    def number_of(self, name: str) -> Number | None:
+        """The number that the argument is, also where it is a constant tensor without axes; None if it is another tensor."""
+        given = self.args[name]
+        if isinstance(given, Node) and _is_tensor(given):
+            return self.scope.model.constants.number(given)
+        return self._number(given)
+
+    def number(self, name: str) -> Number:
+        return self._number(self.args[name])
+
+    def known(self, name: str) -> float | bool:
+        """A number that does not depend on sizes."""
+        number = self.number(name)
+        if isinstance(number, SymDim):
+            raise ImportRefused(f"`{name}` depends on the sizes of the input")
+        return number
+
+    def _number(self, given: Any) -> Number:
+        if isinstance(given, Node):
+            value = given.meta["val"]
+            if not isinstance(value, torch.SymInt):
+                raise ImportRefused("it is given a number that depends on sizes and is no integer")
+            return self.scope.model.sizes.dim(value)
+        if not isinstance(given, bool | int | float):
+            raise ImportRefused(f"it is given {type(given).__name__} where netc needs a number")
+        return given
+
+    def size(self, name: str) -> Dim:
+        """A size, or any integer."""
+        return self.size_of(self.args[name])
+
+    def sizes(self, name: str) -> tuple[Dim, ...]:
+        return tuple(self.size_of(one) for one in self.args[name])
+
+    def size_of(self, given: Any) -> Dim:
+        """A size that is an argument, or an element of a list among them."""
+        number = self._number(given)
+        if isinstance(number, bool | float):
+            raise ImportRefused("it is given a size that is no integer")
+        return number
+
+    def integer(self, name: str) -> int:
+        """An integer that is known."""
+        size = self.size(name)
+        if isinstance(size, SymDim):
+            raise ImportRefused(f"`{name}` depends on the sizes of the input")
+        return size
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """Integers that are known; a single one is taken for a list."""
+        given = self.args[name]
+        items = given if isinstance(given, list | tuple) else [given]
+        found = tuple(self.size_of(one) for one in items)
+        if any(isinstance(one, SymDim) for one in found):
+            raise ImportRefused(f"`{name}` depends on the sizes of the input")
+        return found  # type: ignore[return-value]
+
+    def axes(self, name: str = "dim") -> tuple[int, ...] | None:
+        """Axes; None if all are meant."""
+        given = self.args.get(name)
+        return self.integers(name) if given is not None and given != [] else None
+
+    def dtype(self, name: str = "dtype") -> DType | None:
+        given = self.args.get(name)
+        return dtype_of(given) if given is not None else None
+
+    def start(self) -> Dim:
+        """The start of a slice."""
+        found = self.end("start")
+        return 0 if found is None else found
+
+    def end(self, name: str) -> Dim | None:
+        """The end of a slice; None for that of the axis."""
+        if not self.has(name):
+            return None
+        size = self.size(name)
+        return None if isinstance(size, int) and size > _WORD_FOR_NOTHING else size
+
+    @property
+    def result(self) -> Any:
+        """What torch.export says that it gives."""
+        return self.node.meta["val"]
+
+    def shape(self, at: int | None = None) -> Shape:
+        """The shape of its result."""
+        fake = self.result if at is None else self.result[at]
+        return tuple(self.scope.model.sizes.dim(size) for size in fake.shape)
+
+    @property
+    def element(self) -> DType:
+        """The element type of its result."""
+        return dtype_of(self.result.dtype)
+
+    # --- what is made --------------------------------------------------------------------------------------------------------
+
+    def apply(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
+        return self.scope.builder.apply(operator, *inputs, **arguments)
+
+    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        return self.apply(operator, *inputs, **arguments)[0]
+
+    def cast(self, x: Value, dtype: DType | None) -> Value:
+        """The tensor in another element type, itself if it has that already."""
+        return x if dtype is None or x.type.dtype == dtype else self.one("cast", x, dtype=dtype)
+
+    def reshape(self, x: Value, shape: Sequence[Dim]) -> Value:
+        return x if tuple(shape) == x.type.shape else self.one("reshape", x, shape=tuple(shape))
+
+    def layer(self, operator: str, *inputs: Value, given: Mapping[str, str], **arguments: Any) -> tuple[Value, ...] | None:
+        """An operator with parameters of its own. `given` has the argument of the node for each parameter that it has, by PyTorch's names
+        for them in modules. None if these parameters cannot be its own."""
+        slots = {name: self.args[argument] for name, argument in given.items() if self.args[argument] is not None}
+        return self.own_layer(operator, *inputs, slots=slots, **arguments)
+
+    def own_layer(
+        self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any
+    ) -> tuple[Value, ...] | None:
+        """The same with the nodes of the parameters. `statistics`: some of them cannot be given as tensors."""
+        if not all(isinstance(node, Node) for node in slots.values()):
+            return None
+        keys, call = self.scope.model.keys, self.scope.call
+        own = keys.own(self.node, slots, statistics)
+        if own is None:
+            return None
+        label = call.relative(own.prefix) if own.prefix != call.path else ""
+        tie = None
+        if own.tied is not None:
+            name, key = own.tied
+            stage, target = relative_path(keys.landing(call), key)
+            tie = Tie(name, stage, target, self.scope.builder.span)
+        frozen = any(keys.stored[node].frozen for node in slots.values())
+        made = self.scope.builder.apply(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        if any(not isinstance(size, int) for spec in self.made().specs for size in spec.shape):
+            raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
+        return made
+
+    def made(self) -> OpNode:
+        """The last operator that was made."""
+        node = self.scope.builder.graph.nodes[-1]
+        assert isinstance(node, OpNode)
+        return node
+
+
+def _is_tensor(node: Node) -> bool:
+    return isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def _arguments(node: Node) -> dict[str, Any]:
+    """What the node was given, by the names of the operator's schema."""
+    schema: Any = node.target._schema  # type: ignore[union-attr]
+    found: dict[str, Any] = {}
+    for at, argument in enumerate(schema.arguments):
+        if at < len(node.args):
+            found[argument.name] = node.args[at]
+        elif argument.name in node.kwargs:
+            found[argument.name] = node.kwargs[argument.name]
+        else:
+            found[argument.name] = argument.default_value if argument.has_default_value() else None
+    return found

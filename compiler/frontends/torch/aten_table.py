@@ -1,0 +1,32 @@
+"""Which function reads which aten operator.
+
+Always: an operator is named once, by its name without overload; the one that works in place is read by the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...ir.graph_values import Value
+
+if TYPE_CHECKING:
+    from .aten_site import AtenSite
+
+Result = Value | tuple[Value | None, ...]
+"""A tensor, or several; None for one without elements."""
+AtenReader = Callable[["AtenSite"], Result]
+READERS: dict[str, AtenReader] = {}
+
+
+def reads(*names: str) -> Callable[[AtenReader], AtenReader]:
+    """Registers a function for operators of aten."""
+
+    def register(function: AtenReader) -> AtenReader:
+        for name in names:
+            if name in READERS:
+                raise ValueError(f"two functions read {name}")
+            READERS[name] = function
+        return function
+
+    return register

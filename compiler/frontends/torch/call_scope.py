@@ -1,0 +1,189 @@
+"""The graph of a call while it is made: the tensors that are known in it, and where others come from.
+
+In: nodes of an exported graph. Out: the values that they are in this graph: made in it, taken from the graph around, or a parameter or
+constant that is declared where all that read it can. Always: what another obstacle left unknown is an `UnknownValue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch.fx import Node
+
+from netc.dsl.source import Span
+
+from ...dims import Facts
+from ...ir.graph import SharedModule
+from ...ir.graph_values import Value
+from ...ops.constants import ParamOperator
+from ...ops.parameter_of import ParameterOf
+from ..graph_builder import GraphBuilder, ImportRefused
+from ..imported_model import Obstacle
+from .constant_folding import Constants
+from .keys import Keys, relative_path
+from .module_calls import CallTree, ModuleCall, common
+from .node_targets import dtype_of, is_empty, is_operator, operator_name
+from .source_names import SourceNames
+from .sympy_sizes import Sizes
+from .unread import find_unread
+from .views import Views
+
+
+class UnknownValue(Exception):
+    """What was read is what another obstacle left unknown."""
+
+
+class ModelContext:
+    """What all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there.
+    `read_source`: the stack traces of the nodes name files of code that runs here, and names of tensors are read from them."""
+
+    def __init__(
+        self,
+        tree: CallTree,
+        keys: Keys,
+        constants: Constants,
+        sizes: Sizes,
+        facts: Facts,
+        span: Span,
+        training: bool = False,
+        frozen_statistics: Collection[Node] = (),
+        *,
+        read_source: bool = False,
+    ) -> None:
+        self.tree = tree
+        self.keys = keys
+        self.constants = constants
+        self.sizes = sizes
+        self.facts = facts
+        self.span = span
+        self.training = training
+        self.frozen_statistics = frozen_statistics
+        self.views = Views(tree.home)
+        self.unread = find_unread(tree.home, keys.stored)
+        self.source_names = SourceNames(tree, read=read_source)
+        self.results = keys.results()
+        self.obstacles: list[Obstacle] = []
+        self.notes: list[str] = []
+        self.arbitrary: list[tuple[Node, Value]] = []
+        """Tensors with arbitrary contents, as `torch.empty` makes them. It is an obstacle if something still reads one in the end."""
+
+    def constant_home(self, node: Node) -> ModuleCall:
+        """The call in whose graph a constant is a table: where it was computed, or around all that read it."""
+        home = self.tree.home
+        if node in home:
+            return home[node]
+        return common([self.keys.landing(home[user]) for user in node.users if user in home] or [self.tree.root])
+
+    def is_zero(self, node: Node) -> bool:
+        """Whether a tensor is zeros and nothing else, whatever its sizes."""
+        if is_operator(node) and operator_name(node) in ("zeros", "new_zeros", "zeros_like"):
+            return True
+        value = self.constants.values.get(node)
+        return isinstance(value, torch.Tensor) and not value.any()
+
+    def report(self, node: Node, refused: ImportRefused) -> None:
+        """Notes an obstacle, unless no result depends on the node."""
+        if node in self.unread:
+            return
+        home = self.tree.home.get(node, self.tree.root)
+        self.obstacles.append(Obstacle(str(node.target), refused.why, home.path, refused.help))
+
+
+class GraphScope:
+    """The graph of one call. `env` has what the nodes are in it, None for what is unknown."""
+
+    def __init__(self, model: ModelContext, call: ModuleCall, parent: GraphScope | None) -> None:
+        self.model = model
+        self.call = call
+        self.parent = parent
+        kind = "model" if parent is None else "sequence" if call.is_sequence() else "block"
+        self.builder = GraphBuilder(call.name, kind, model.facts, model.span)  # type: ignore[arg-type]
+        self.env: dict[Node, Value | tuple[Value | None, ...] | None] = {}
+        self.taken: dict[Node, tuple[Value, Value]] = {}
+        """What comes from the call around, by the nodes that it is there: as it is there, and the input here."""
+        self.changed: set[Node] = set()
+        """Nodes from around that an operator in place has changed."""
+        self.modules: dict[str, SharedModule] = {}
+        """Those that are called several times, by their paths."""
+        self.borrowed: list[ModuleCall] = []
+        """A call of each of those that a graph around declares."""
+        self.holds = False
+        """Whether there are parameters inside."""
+
+    # --- values --------------------------------------------------------------------------------------------------------------
+
+    def value(self, node: Node) -> Value | tuple[Value | None, ...]:
+        """The tensor that a node is in this graph; from the graph around, it becomes an input."""
+        if node not in self.env:
+            self.env[node] = self._made_here(node) if self._is_home(node) else self._from_around(node)
+        found = self.env[node]
+        if found is None:
+            raise UnknownValue
+        return found
+
+    def _is_home(self, node: Node) -> bool:
+        """Whether a parameter or constant is declared in this graph."""
+        if self.parent is None:
+            return True
+        if node in self.model.keys.stored:
+            return self.model.keys.home(node, self.call)[0] is self.call
+        return node in self.model.constants.values and self.model.constant_home(node) is self.call
+
+    def _made_here(self, node: Node) -> Value | tuple[Value | None, ...] | None:
+        constants, keys = self.model.constants, self.model.keys
+        if node in constants.values:
+            made = self.builder.put(constants.table(node))[0]
+            made.name = made.name or constants.names.get(node, "")
+            return made
+        if node in keys.stored:
+            return self._parameter(node)
+        if isinstance(node.meta.get("val"), torch.SymInt | torch.SymFloat | torch.SymBool):
+            raise ImportRefused("is a size that the module returns or uses as a tensor", "return tensors only")
+        if is_empty(node):
+            raise ImportRefused("makes a tensor without elements, which a spec does not have")
+        raise ImportRefused("it is given a tensor that was made after it")
+
+    def _parameter(self, node: Node) -> Value:
+        """A parameter as a tensor: that of a stage, or one of the graph itself."""
+        keys = self.model.keys
+        stored = keys.stored[node]
+        shape, dtype = tuple(int(size) for size in stored.tensor.shape), dtype_of(stored.tensor.dtype)
+        _, label = keys.home(node, self.call)
+        owner = keys.owned.get(node)
+        if owner is not None and node not in keys.mixed:
+            stage, name = relative_path(self.call, owner[1])
+            return self.builder.put(ParameterOf(path=stage, parameter=name, shape=shape, dtype=dtype))[0]
+        self.holds = True
+        operator = ParamOperator(shape=shape, dtype=dtype, trainable=not stored.is_buffer)
+        return self.builder.put(operator, label=label, frozen=stored.frozen)[0]
+
+    def _from_around(self, node: Node) -> Value | tuple[Value | None, ...] | None:
+        assert self.parent is not None
+        try:
+            outer = self.parent.value(node)
+        except UnknownValue:
+            return None
+        if isinstance(outer, tuple):
+            raise ImportRefused("it is given several tensors that a module around it made")
+        for before, inner in self.taken.values():
+            if before is outer:
+                return inner
+        inner = self.builder.input(outer.type, outer.name)
+        self.taken[node] = outer, inner
+        return inner
+
+    # --- modules that are called several times -------------------------------------------------------------------------------
+
+    def shared_module(self, call: ModuleCall) -> SharedModule:
+        """The shared module in this graph, which declares it or is passed it."""
+        if call.path not in self.modules:
+            home = self.model.keys.shared[call]
+            module = SharedModule(home.relative(call.path), self.model.span)
+            self.modules[call.path] = module
+            if home is self.call:
+                self.builder.graph.declares.append(module)
+            else:
+                self.builder.graph.modules.append(module)
+                self.borrowed.append(call)
+        return self.modules[call.path]

@@ -1,0 +1,124 @@
+"""What a model computes of nothing but constants.
+
+In: the nodes of an exported graph, and the tensors among its inputs that are no parameters. Out: the values of all nodes that depend on
+these alone, and which of them are needed as tables. Always: a value whose formula is not found is computed by the graph instead, of values
+that are, as far as that leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from operator import getitem
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from ...ir.numpy_types import array_of
+from ...ops.constants import TableOperator
+from ..constants import formula_of, is_exact, stored_table
+from ..graph_builder import ImportRefused
+from .node_targets import is_empty
+
+_LARGEST = 2**26
+"""Elements: larger tensors are left to the graph."""
+
+
+class Constants:
+    """`values` has the constants by their nodes."""
+
+    def __init__(self, nodes: Iterable[Node], given: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:
+        self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in given.items()}
+        self.tables: dict[Node, TableOperator] = {}
+        self.names = names
+        """What the modules that they belong to call some of them."""
+        self.reasons: dict[Node, str] = {}
+        """Why there is no formula."""
+        self.close: list[list[int]] = []
+        """The shapes of those whose formula has other last bits."""
+        nodes = list(nodes)
+        for node in nodes:
+            self._evaluate(node)
+        self.computed: set[Node] = set()
+        """Those that the graph computes."""
+        for node in reversed([*given, *nodes]):
+            self._decide(node)
+
+    def is_folded(self, node: Node) -> bool:
+        """Whether nothing computes it."""
+        return node in self.values and node not in self.computed
+
+    def number(self, node: Node) -> float | int | bool | None:
+        """The number that a constant without axes is."""
+        value = self.values.get(node)
+        return value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else None
+
+    def table(self, node: Node) -> TableOperator:
+        """The table that has its values."""
+        if node not in self.tables:
+            raise ImportRefused(self.reasons.get(node, "no formula gives its values"))
+        return self.tables[node]
+
+    def notes(self) -> tuple[str, ...]:
+        """What users should know of them."""
+        shapes = ", ".join(dict.fromkeys(map(str, self.close)))
+        return (f"Constants of the shapes {shapes} are formulas whose last bits may differ.",) if self.close else ()
+
+    def _evaluate(self, node: Node) -> None:
+        if node.op != "call_function" or not self._is_constant(node):
+            return
+        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._value)
+        with torch.no_grad():
+            self.values[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
+
+    def _value(self, node: Node) -> Any:
+        """The value, or for what only says an element type, a tensor of it."""
+        return self.values[node] if node in self.values else torch.empty((), dtype=node.meta["val"].dtype)
+
+    def _is_constant(self, node: Node) -> bool:
+        if any(inner not in self.values for inner in node.all_input_nodes[_says_type_alone(node) :]):
+            return False
+        if node.target is getitem:
+            return True
+        if not isinstance(node.target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in node.target.tags:
+            return False
+        fake = node.meta.get("val")
+        sizes = [size for one in (fake if isinstance(fake, list | tuple) else [fake]) for size in getattr(one, "shape", [None])]
+        if any(not isinstance(size, int) for size in sizes):
+            return False
+        total = 1
+        for size in sizes:
+            total *= size
+        return total <= _LARGEST
+
+    def _decide(self, node: Node) -> None:
+        """Finds the formula of a constant that something else than a constant needs."""
+        if node not in self.values or is_empty(node) or all(self.is_folded(user) or is_empty(user) for user in node.users):
+            return
+        value = self.values[node]
+        if not isinstance(value, torch.Tensor):
+            self.computed.add(node)
+            return
+        try:
+            array = array_of(value)
+            self.tables[node] = formula_of(array)
+            if not is_exact(self.tables[node], array):
+                self.close.append(list(array.shape))
+        except (ImportRefused, ValueError) as refused:
+            if node.op == "call_function":
+                self.reasons[node] = str(refused)
+                self.computed.add(node)
+            else:
+                self._keep(node, value)
+
+    def _keep(self, node: Node, value: torch.Tensor) -> None:
+        """Its numbers are kept in a file."""
+        try:
+            self.tables[node] = stored_table(array_of(value))
+        except (ImportRefused, ValueError) as refused:
+            self.reasons[node] = str(refused)
+
+
+def _says_type_alone(node: Node) -> bool:
+    """Whether of its first argument only the element type matters."""
+    return str(node.target).startswith(("aten.new_zeros.", "aten.new_ones.", "aten.new_full."))

@@ -1,0 +1,94 @@
+"""Operators that PyTorch defines by others, for those that have no reader.
+
+In: the module of an exported program, without regions. Out: its nodes, in which such an operator is what PyTorch says that it computes.
+Always: an operator is replaced only if all of these can be read; the new nodes know their module, and what they give, as the old one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch._decomp import decomposition_table
+from torch._guards import detect_fake_mode
+from torch.fx import GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from .aten_table import READERS
+from .node_targets import is_operator, operator_name
+from .views import is_in_place
+
+_OF_MODULE = ("nn_module_stack", "stack_trace")
+
+
+def with_definitions(module: GraphModule) -> list[Node]:
+    """See the module's docstring. The graph is changed."""
+    unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _is_read(node)]
+    for node in unread:
+        definition = None if is_in_place(node) else _definition(node)
+        if definition is not None and all(map(_is_read, definition.graph.nodes)):
+            _put(module, node, definition)
+    return list(module.graph.nodes)
+
+
+def _is_read(node: Node) -> bool:
+    return not is_operator(node) or operator_name(node) in READERS or "sym_size" in str(node.target)
+
+
+def _definition(node: Node) -> GraphModule | None:
+    """The graph of the tensors and sizes among the arguments; None if PyTorch has no definition, or it depends on data."""
+    target: Any = node.target
+    flat, spec = tree_flatten((node.args, dict(node.kwargs)))
+    given = [value.meta.get("val") for value in flat if isinstance(value, Node)]
+
+    def run(*values: Any) -> Any:
+        found = iter(values)
+        arguments, named = tree_unflatten([next(found) if isinstance(one, Node) else one for one in flat], spec)
+        return target(*arguments, **named)
+
+    mode = detect_fake_mode(given)
+    if mode is None:
+        return None
+    try:
+        with mode:
+            return make_fx(run, decomposition_table=_definitions())(*given)
+    except Exception:  # a definition in Python raises whatever it does
+        return None
+
+
+def _definitions() -> Mapping[Any, Callable[..., Any]]:
+    return {
+        operator: definition
+        for operator, definition in decomposition_table.items()
+        if isinstance(operator, torch._ops.OpOverload) and operator._schema.name.partition("::")[2] not in READERS
+    }
+
+
+def _put(module: GraphModule, node: Node, definition: GraphModule) -> None:
+    places: dict[Node, Any] = {}
+    given = iter([value for value in tree_flatten((node.args, dict(node.kwargs)))[0] if isinstance(value, Node)])
+    with module.graph.inserting_before(node):
+        for own in definition.graph.nodes:
+            match own.op:
+                case "placeholder":
+                    places[own] = next(given)
+                case "get_attr":
+                    setattr(module, f"{node.name}_{own.target}", getattr(definition, own.target))
+                    places[own] = module.graph.get_attr(f"{node.name}_{own.target}")
+                case "output":
+                    _replace(module, node, torch.fx.node.map_arg(own.args[0], lambda n: places[n]))
+                case _:
+                    places[own] = module.graph.node_copy(own, lambda n: places[n])
+                    places[own].meta |= {key: node.meta[key] for key in _OF_MODULE if key in node.meta}
+
+
+def _replace(module: GraphModule, node: Node, result: Any) -> None:
+    if isinstance(result, Node):
+        node.replace_all_uses_with(result)
+    else:
+        for user in list(node.users):
+            user.replace_all_uses_with(result[user.args[1]])
+            module.graph.erase_node(user)
+    module.graph.erase_node(node)

@@ -1,0 +1,135 @@
+"""Sizes of torch.export, which are expressions of SymPy, as dimensions.
+
+In: the symbols that torch.export made, with the names that the user gave to axes. Out: a `Dim` for each expression. Always: an expression
+without a counterpart is an `ImportRefused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+from netc.dsl.record import Record
+
+from ...dims import Condition, Dim, maximum, minimum, symbol
+from ..graph_builder import ImportRefused
+
+LEAST = 2
+"""torch.export takes sizes of 0 and 1 for special ones: a lower bound up to this says nothing about the model."""
+
+
+def _product(*factors: Dim) -> Dim:
+    return reduce(lambda a, b: a * b, factors)
+
+
+def _floor(top: Dim, bottom: Dim) -> Dim:
+    return top // bottom
+
+
+def _power(base: Dim, exponent: Dim) -> Dim:
+    if not isinstance(exponent, int) or exponent < 0:
+        raise ImportRefused("a size is a power with an exponent that is not an integer of at least 0")
+    return _product(1, *[base] * exponent)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Dim]] = {
+    "Add": lambda *terms: sum(terms),
+    "Mul": _product,
+    "Pow": _power,
+    "PowByNatural": _power,
+    "FloorDiv": _floor,
+    "CleanDiv": _floor,
+    "Mod": lambda a, b: a % b,
+    "PythonMod": lambda a, b: a % b,
+    "Max": lambda *sizes: reduce(maximum, sizes),
+    "Min": lambda *sizes: reduce(minimum, sizes),
+}
+
+
+_FINEST = 2**10
+"""The greatest denominator of a factor of sizes, such as `scale_factor=1.5`."""
+
+
+class Axis(Record):
+    """What a symbol of torch.export is: the size `name`, which is a multiple of `step`, divided by that."""
+
+    name: str
+    step: int = 1
+
+
+class Sizes:
+    """`axes` has what the symbols of torch.export are, by their own names; `known` what is known of each size."""
+
+    def __init__(self, axes: Mapping[str, Axis], known: Mapping[str, Dim]) -> None:
+        self.axes = axes
+        self.known = known
+
+    def dim(self, size: Any) -> Dim:
+        """The dimension of an int, a `torch.SymInt` or an expression."""
+        if isinstance(size, bool):
+            raise ImportRefused("a size is a boolean")
+        if isinstance(size, int):
+            return size
+        return self._expression(size.node.expr if hasattr(size, "node") else size)
+
+    def _expression(self, expression: Any) -> Dim:
+        if expression.is_Integer:
+            return int(expression)
+        if expression.is_Symbol:
+            axis = self.axes.get(expression.name)
+            if axis is None:
+                raise ImportRefused("a size is known only when the values of tensors are")
+            return self.known[axis.name] // axis.step
+        kind = type(expression).__name__
+        if kind in ("FloorToInt", "CeilToInt", "TruncToInt"):
+            top, bottom = self._quotient(expression.args[0])
+            return -(-top // bottom) if kind == "CeilToInt" else top // bottom
+        function = _FUNCTIONS.get(kind)
+        if function is None:
+            raise ImportRefused(f"a size is computed by {kind}, which sizes do not have")
+        return function(*(self._expression(argument) for argument in expression.args))
+
+    def _quotient(self, expression: Any) -> tuple[Dim, Dim]:
+        """What is divided and by what, of a number that is rounded."""
+        match type(expression).__name__:
+            case "IntTrueDiv":
+                top, bottom = expression.args
+                return self._expression(top), self._expression(bottom)
+            case "Mul":
+                quotients = [self._quotient(factor) for factor in expression.args]
+                return _product(*(top for top, _ in quotients)), _product(*(bottom for _, bottom in quotients))
+            case "ToFloat":
+                return self._quotient(expression.args[0])
+            case "Float":
+                number = Fraction(float(expression))
+                if number.denominator > _FINEST:
+                    raise ImportRefused(f"a size is {float(number)} times another, which is no quotient of small integers")
+                return number.numerator, number.denominator
+        return self._expression(expression), 1
+
+
+def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
+    """What torch.export found that sizes must keep."""
+    found = [Condition("==", symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
+    for key, allowed in ranges.items():
+        axis = axes.get(str(key))
+        if axis is None:
+            continue
+        if allowed.lower.is_Integer and int(allowed.lower) > LEAST:
+            found.append(Condition(">=", symbol(axis.name), int(allowed.lower) * axis.step))
+        if allowed.upper.is_Integer:
+            found.append(Condition("<=", symbol(axis.name), int(allowed.upper) * axis.step))
+    return found
+
+
+def axis_of(expression: Any) -> tuple[str, int] | None:
+    """The symbol of a size that is one, or a multiple of one; None for others."""
+    if expression.is_Symbol:
+        return expression.name, 1
+    if type(expression).__name__ == "Mul" and len(expression.args) == 2:
+        factor, inner = expression.args
+        if factor.is_Integer and inner.is_Symbol:
+            return inner.name, int(factor)
+    return None

@@ -1,0 +1,118 @@
+"""Substitutes the symbols in the numbers of a graph.
+
+In: a graph, and values for some of its symbols. Out: the same graph with these values, or their formulas, in place of the symbols. Always:
+this is the only module that lists the places of a graph in which a number may have a formula. A new place is added here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+from netc.dsl.record import replace
+
+from ..dims import SymDim
+from .copying import copy_graphs
+from .graph import Graph, OpNode
+from .graph_values import JoinedTuple, Parts, Value, ValueTuple
+from .tests import Choice, Comparison, Junction, Negation, Test
+from .traced_ints import moved, moved_decision, names_in, plain, substituted
+
+Places = Mapping[str, Any]
+"""The number that replaces each symbol, with or without a formula of its own."""
+
+
+def symbolic_numbers(graph: Graph) -> Iterator[Any]:
+    """All numbers of a graph in which there may be symbols."""
+    for node in graph.nodes:
+        yield from node.op.numbers if isinstance(node, OpNode) else node.arguments.values()
+        yield from (v.type.shape for v in node.outputs)
+    yield from (v.type.shape for v in graph.inputs)
+
+
+def substitute_symbols(graph: Graph, places: Places) -> None:
+    """Replaces symbols in the graph itself, not in the graphs that it calls. Its origins stay as they are, but for their inputs."""
+    twins = _Twins(graph, places)
+    for node in graph.nodes:
+        if isinstance(node, OpNode):
+            node.op = node.op.moved(places)
+            node.specs = tuple(replace(s, shape=moved(s.shape, places), init=s.init.moved(places)) for s in node.specs)
+            node.parts = twins.parts(node.parts)
+        else:
+            node.arguments = {name: moved(value, places) for name, value in node.arguments.items()}
+            node.tuples, node.tails = tuple(map(twins.parts, node.tuples)), tuple(map(twins.whole, node.tails))
+            if node.scan is not None:
+                node.scan = replace(node.scan, length=moved(node.scan.length, places))
+        node.inputs, node.outputs = tuple(map(twins.one, node.inputs)), tuple(map(twins.one, node.outputs))
+    graph.inputs, graph.outputs = list(map(twins.one, graph.inputs)), list(map(twins.one, graph.outputs))
+    graph.tuples = list(map(twins.whole, graph.tuples))
+    graph.tails = tuple(replace(tail, parts=twins.parts(tail.parts)) for tail in graph.tails)
+    graph.arguments = {name: moved(value, places) for name, value in graph.arguments.items()}
+    sizes = {name: substituted(size, places) for name, size in graph.sizes.items()}
+    graph.sizes = {name: size for name, size in sizes.items() if isinstance(size, SymDim)}
+    graph.decisions = dict.fromkeys(seen for d in graph.decisions if (seen := moved_decision(d, places)) is not None)
+    graph.choices = [_substitute_in_choice(choice, places, twins) for choice in graph.choices]
+    graph.count = moved(graph.count, places)
+    graph.origins = {n: replace(o, value=moved(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
+
+
+def write_out_symbols(main: Graph, places: Places, kept: Sequence[Graph] = ()) -> Graph:
+    """A copy of the main graph, and of what it calls but for the graphs in `kept`, with plain numbers in place of the symbols."""
+    settled = {name: plain(value) for name, value in places.items()}
+    order = copy_graphs(main, kept)
+    for graph in order:
+        # Other graphs keep their values, which they share with the program.
+        if graph.decisions or any(names_in(value) & settled.keys() for value in symbolic_numbers(graph)):
+            substitute_symbols(graph, settled)
+    return order[-1]
+
+
+class _Twins:
+    """The values of a graph with their symbols substituted. They are new objects, because the graph may be a copy that shares its
+    values."""
+
+    def __init__(self, graph: Graph, places: Places) -> None:
+        made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+        self._values = {id(v): _substitute_in_value(v, places) for v in made}
+        self._tuples: dict[int, ValueTuple] = {}
+
+    def one(self, value: Value) -> Value:
+        return self._values.get(id(value), value)  # of an `if`, one may be gone
+
+    def whole(self, several: ValueTuple) -> ValueTuple:
+        if id(several) not in self._tuples:
+            twin = self._tuples[id(several)] = copy(several)
+            twin.values = tuple(map(self.one, several.values))
+            if isinstance(twin, JoinedTuple) and isinstance(several, JoinedTuple):
+                twin.parts = self.parts(several.parts)
+        return self._tuples[id(several)]
+
+    def parts(self, parts: Parts) -> Parts:
+        return tuple(self.one(part) if isinstance(part, Value) else replace(part, of=self.whole(part.of)) for part in parts)
+
+    def taken(self, value: Value | ValueTuple | None) -> Value | ValueTuple | None:
+        return self.whole(value) if isinstance(value, ValueTuple) else value and self.one(value)
+
+
+def _substitute_in_value(value: Value, places: Places) -> Value:
+    twin = copy(value)
+    twin.type = replace(value.type, shape=moved(value.type.shape, places))
+    return twin
+
+
+def _substitute_in_choice(choice: Choice, places: Places, twins: _Twins) -> Choice:
+    inner = tuple(_substitute_in_choice(one, places, twins) for one in choice.inner)
+    given, results = twins.parts(choice.given), twins.parts(choice.results)
+    return replace(choice, test=_substitute_in_test(choice.test, places), inner=inner, given=given, results=results)
+
+
+def _substitute_in_test(test: Test, places: Places) -> Test:
+    match test:
+        case Comparison(op, left, right):
+            return Comparison(op, moved(left, places), moved(right, places))
+        case Junction(op, left, right):
+            return Junction(op, _substitute_in_test(left, places), _substitute_in_test(right, places))
+        case Negation(operand):
+            return Negation(_substitute_in_test(operand, places))
+    return test

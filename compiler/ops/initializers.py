@@ -1,0 +1,158 @@
+"""Initialisers: how parameters start, with the names, arguments and meanings of torch.nn.init.
+
+In: what `init=` is given, and the shape and element type of the parameter. Out: an `Init` with all its values, or an `OperatorError`
+where it cannot be drawn. Always: the values are in the order of the declaration below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod, sqrt
+from typing import Any
+
+from netc.dsl.record import Record
+
+from ..errors.constants import InitNeedsFloat, InitNeedsMatrix, InitNeedsPrecision, InitUnfit
+from ..errors.problem import argument
+from ..ir.types import DType, Shape
+from .kinds import NUMBER, InvalidArgument, Kind, NumberKind, WordKind
+from .learned_tensors import Init
+from .operand import OperatorError
+
+
+class InitArgument(Record):
+    """An argument of an initialiser. Without a `default`, it is required."""
+
+    name: str
+    kind: Kind[Any]
+    default: float | str | None = None
+
+
+class Initialiser(Record):
+    """`positional`: the number of arguments that may be written without their names. `axes`: the least number that a tensor must have."""
+
+    arguments: tuple[InitArgument, ...]
+    positional: int = 0
+    axes: int = 0
+
+
+_STD = InitArgument("std", NumberKind(0), 1.0)
+_MEAN = InitArgument("mean", NUMBER, 0.0)
+_GAIN = InitArgument("gain", NUMBER, 1.0)
+_KAIMING = Initialiser(
+    (
+        InitArgument("mode", WordKind("fan_in", "fan_out"), "fan_in"),
+        InitArgument("nonlinearity", WordKind("leaky_relu", "relu", "linear", "sigmoid", "tanh", "selu"), "leaky_relu"),
+        InitArgument("a", NUMBER, 0.0),
+    ),
+    axes=2,
+)
+_ORTHOGONAL = "orthogonal"
+INITIALISERS: Mapping[str, Initialiser] = {
+    "zeros": Initialiser(()),
+    "ones": Initialiser(()),
+    "constant": Initialiser((InitArgument("val", NUMBER),), 1),
+    "normal": Initialiser((_STD, _MEAN), 1),
+    "trunc_normal": Initialiser(
+        (InitArgument("std", NumberKind(above=0), 1.0), _MEAN, InitArgument("a", NUMBER, -2.0), InitArgument("b", NUMBER, 2.0)), 1
+    ),
+    "uniform": Initialiser((InitArgument("a", NUMBER, 0.0), InitArgument("b", NUMBER, 1.0)), 2),
+    "xavier_uniform": Initialiser((_GAIN,), 1, axes=2),
+    "xavier_normal": Initialiser((_GAIN,), 1, axes=2),
+    "kaiming_uniform": _KAIMING,
+    "kaiming_normal": _KAIMING,
+    _ORTHOGONAL: Initialiser((_GAIN,), 1, axes=2),
+}
+"""By name: those of torch.nn.init, without the `_` at the end."""
+ALIASES = {
+    "glorot_uniform": "xavier_uniform",
+    "glorot_normal": "xavier_normal",
+    "he_uniform": "kaiming_uniform",
+    "he_normal": "kaiming_normal",
+    "truncated_normal": "trunc_normal",
+    "random_normal": "normal",
+    "random_uniform": "uniform",
+    **{f"{name}_": name for name in INITIALISERS},
+}
+"""What Keras and PyTorch call them: for suggestions."""
+_FREE = ("a", "b")
+_EXAMPLES = "a number, `zeros`, `ones`, or an initialiser such as `normal(0.02)` or `kaiming_normal(mode=fan_out)`"
+
+
+class InitKind(Kind[Init]):
+    """An initialiser with or without its arguments, or a number."""
+
+    varies = True
+    words = tuple(name for name, one in INITIALISERS.items() if all(a.default is not None for a in one.arguments))
+
+    def describe(self) -> str:
+        return _EXAMPLES
+
+    def convert(self, value: object) -> Init:
+        match value:
+            case Init(kind) if kind in INITIALISERS:
+                return value
+            case str() if value in self.words:
+                return with_values(value, {})
+            case bool():
+                raise InvalidArgument
+            case int() | float():
+                return Init("constant", (value,))
+        raise InvalidArgument
+
+
+INIT = InitKind()
+
+
+def with_values(name: str, given: Mapping[str, float | str]) -> Init:
+    """The initialiser with these arguments, and the defaults of the others; `InvalidArgument` where they make no distribution."""
+    values = tuple(given.get(a.name, a.default) for a in INITIALISERS[name].arguments)
+    made = Init(name, values)  # type: ignore[arg-type]
+    if name in ("uniform", "trunc_normal"):
+        low, high = (value_of(made, end) for end in _FREE)
+        if low > high or (low == high and name == "trunc_normal"):
+            raise InvalidArgument("its lower end `a` is not below its upper end `b`")
+    return made
+
+
+def value_of(init: Init, name: str) -> Any:
+    """The value of one argument."""
+    return init.values[[a.name for a in INITIALISERS[init.kind].arguments].index(name)]
+
+
+def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
+    """Refuses an initialiser that cannot draw such a tensor. `name`: the argument that it is the value of."""
+    at = argument(name)
+    if not dtype.is_float:
+        _check_integers(init, dtype, name)
+    elif init.kind == _ORTHOGONAL and dtype.name not in ("float32", "float64"):
+        raise OperatorError(InitNeedsPrecision(init.kind, dtype), at)
+    for value in init.values:
+        if isinstance(value, (int, float)) and dtype.is_float and abs(value) > dtype.limits[1]:
+            raise OperatorError(InitUnfit(value, dtype), at)
+    if len(shape) < INITIALISERS[init.kind].axes:
+        raise OperatorError(InitNeedsMatrix(init.kind, shape), at)
+
+
+def _check_integers(init: Init, dtype: DType, name: str) -> None:
+    match init:
+        case Init("zeros" | "ones"):
+            return
+        case Init("constant", (int() | float() as value,)):
+            low, high = dtype.limits
+            if not low <= value <= high or not float(value).is_integer():
+                raise OperatorError(InitUnfit(value, dtype), argument(name))
+        case Init(kind):
+            raise OperatorError(InitNeedsFloat(kind, dtype), argument(name))
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Fan in and fan out of a matrix or kernel, as torch.nn.init counts them: axes after the first two count to both."""
+    outputs, inputs, *field = shape
+    return inputs * prod(field), outputs * prod(field)
+
+
+def gain_of(nonlinearity: str, a: float) -> float:
+    """torch.nn.init.calculate_gain: what a function of that name does to the deviation."""
+    gains = {"relu": sqrt(2), "leaky_relu": sqrt(2 / (1 + a**2)), "tanh": 5 / 3, "selu": 3 / 4}
+    return gains.get(nonlinearity, 1.0)

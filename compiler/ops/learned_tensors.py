@@ -1,0 +1,89 @@
+"""Learned tensors and buffers of operators: what is known of them, and those that many layers have.
+
+In: shapes and element types. Out: initialisers and parameter specs as PyTorch's modules have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import sqrt
+from typing import Any, Literal
+
+from netc.dsl.record import Record, replace
+
+from ..dims import Dim
+from ..ir.traced_ints import Leaf, Traced, moved, origin_key, plain, traced_in
+from ..ir.types import FLOAT32, DType, Shape
+
+Role = Literal["weight", "bias", "recurrent", "out", ""]
+"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
+
+
+class Init(Record, Traced):
+    """How a parameter starts: the name of an initialiser, and the values of all its arguments (initializers.py); or `table`.
+
+    `zero_row`: the row that stays zero, as the padding of torch.nn.Embedding.
+    """
+
+    kind: str
+    values: tuple[float | str, ...] = ()
+    zero_row: int | None = None
+
+    def leaves(self) -> Iterator[Leaf]:
+        return traced_in(self.values)
+
+    def moved(self, places: Mapping[str, Any]) -> Init:
+        return replace(self, values=moved(self.values, places))
+
+    def plain(self) -> Init:
+        return replace(self, values=plain(self.values))
+
+    def key(self) -> object:
+        return origin_key(self.values)
+
+
+def normal(std: float) -> Init:
+    return Init("normal", (std, 0.0))
+
+
+class ParameterSpec(Record):
+    """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name.
+
+    `stated`: the initialiser is the spec's, rather than the one of PyTorch's module. `follows`: the first values are computed from those of
+    another parameter: the one with this label in the same graph, or with an empty one the operator's first input; `init` says what
+    they are if that is no parameter.
+    """
+
+    name: str
+    shape: Shape
+    init: Init
+    dtype: DType = FLOAT32
+    trainable: bool = True
+    persistent: bool = True
+    role: Role = ""
+    stated: bool = False
+    follows: str | None = None
+
+
+def fan_in_uniform(fan_in: Dim) -> Init:
+    """Uniform within +-1/sqrt(fan_in): the same as torch.nn.init.kaiming_uniform_(a=sqrt(5)), PyTorch's initial values of matrices and
+    kernels."""
+    bound = 1 / sqrt(fan_in) if isinstance(fan_in, int) and fan_in > 0 else 0.0
+    return Init("uniform", (-bound, bound))
+
+
+def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: bool) -> tuple[ParameterSpec, ...]:
+    """The parameters of a matrix or kernel of `units` results."""
+    init = fan_in_uniform(fan_in)
+    both = ParameterSpec("weight", weight, init, dtype, role="weight"), ParameterSpec("bias", (units,), init, dtype, role="bias")
+    return both if bias else both[:1]
+
+
+def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool, shift: bool) -> tuple[ParameterSpec, ...]:
+    """The parameters of a normalisation: their initial values change nothing."""
+    specs: tuple[ParameterSpec, ...] = ()
+    if scale:
+        specs += (ParameterSpec("weight", shape, Init("ones"), dtype, role="weight"),)
+    if scale and shift:
+        specs += (ParameterSpec("bias", shape, Init("zeros"), dtype, role="bias"),)
+    return specs

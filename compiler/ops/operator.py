@@ -1,0 +1,230 @@
+"""What an operator is: one declarative class.
+
+    class Bilinear(Operator):
+        '''Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`.'''
+
+        name = "bilinear"
+        takes_activation = True
+        a = Input(FLOATS, SOME_AXES)
+        b = Input(FLOATS, SOME_AXES, like="a")
+        units = Arg(SIZE, positional=True)
+        bias = Arg(FLAG, default=True)
+
+        def rule(self, given): return (given.a.with_shape((*given.a.shape[:-1], self.units)),)
+        def parameters(self, given): ...
+        def flops(self, given, results): ...
+        def multiply_adds(self, given, results): ...
+
+An instance is an operator with its arguments checked and normalised: `op.units` is a dimension, `op.bias` a bool. Its inputs are declared
+in the class (operand.py); a rule finds their types by name, `given.a`. How an operator is written in PyTorch or ONNX is said by emitters,
+in tables keyed by the class (netc.compiler.backends); nothing here knows of backends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+from math import copysign
+from typing import Any, ClassVar, Self
+
+from ..dims import Dim, Facts
+from ..errors.problem import Location, Problem
+from ..ir.traced_ints import TracedInt, moved
+from ..ir.types import Shape, TensorType
+from .argument import REQUIRED as REQUIRED
+from .argument import Arg, Idle, Required
+from .families import FAMILIES
+from .kinds import Kind
+from .learned_tensors import Init, ParameterSpec
+from .op_inputs import OpInputs, check
+from .operand import NAMED, REVERSE, Operands, OperatorError, arity
+from .operator_registry import Registry
+from .promotion import Scalar
+
+__all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
+
+
+class Operator:
+    """The base of all operators. Subclasses with a `name` are registered by it; the docstring's first line is the meaning."""
+
+    name: ClassVar[str] = ""
+    takes_activation: ClassVar[bool] = False
+    """`dense 2 sigmoid` is allowed."""
+    is_activation: ClassVar[bool] = False
+    """May follow another stage as a bare word."""
+    spatial: ClassVar[bool] = False
+    """Works on `[N, C, ...]` with one to three spatial axes."""
+    pointwise: ClassVar[bool] = False
+    """Where the result has the shape of an input, its axes mean the same: channels stay channels."""
+    symbol: ClassVar[str] = ""
+    """How it is written between two tensors, such as `+`; empty: only as a stage."""
+    prefix_symbol: ClassVar[str] = ""
+    """How it is written before a tensor: `-`."""
+    folds: ClassVar[bool] = False
+    """More than two tensors are allowed: it is applied to the first two, then to the result and the next one, and so on."""
+    extras: ClassVar[bool] = False
+    """The next stage is fed with the first result only, unless all are unpacked."""
+    open_keywords: ClassVar[Kind[Any] | None] = None
+    """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` holds their (name, value), as written."""
+    examples: ClassVar[tuple[str, ...]] = ()
+    """Whole one-line models that compile."""
+    definition: ClassVar[str] = ""
+    """What it is in terms of other operators, in netc's own text: the body of a block in which its inputs, parameters and arguments have
+    their names (netc.compiler.definitions). Empty for a primitive."""
+
+    operands: ClassVar[Operands] = {}
+    """The declared inputs, by name: a declaration adds itself."""
+    signature: ClassVar[dict[str, Arg[Any]]] = {}
+    """The declared arguments, by name."""
+    slots: ClassVar[tuple[Arg[Any], ...]] = ()
+    """The arguments that may be written without a name, in order."""
+    required: ClassVar[tuple[Arg[Any], ...]] = ()
+    """Those without a default."""
+    aliases: ClassVar[dict[str, Arg[Any]]] = {}
+    """The arguments by all names that they may be written with."""
+    registry: ClassVar[Registry[Operator]] = Registry(FAMILIES)
+
+    def __init_subclass__(cls) -> None:
+        declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
+        cls.signature = dict(sorted(declared.items(), key=lambda item: item[1].last))
+        arguments = cls.signature.values()
+        cls.slots = tuple([arg for arg in arguments if arg.positional])
+        cls.required = tuple([arg for arg in arguments if isinstance(arg.default, Required)])
+        cls.aliases = {name: arg for arg in arguments for name in (arg.name, arg.alias) if name}
+        if "name" in vars(cls) and cls.name:
+            Operator.registry.add(cls.name, cls)
+
+    def __init__(self, **args: Any) -> None:
+        """`args` are values that the kinds have checked; what is missing takes its default."""
+        for name, arg in self.signature.items():
+            if name not in args:
+                if isinstance(arg.default, Required):
+                    raise TypeError(f"{self.name} lacks {name}")
+                args[name] = arg.default
+        if self.open_keywords is not None:
+            args.setdefault("sizes", ())
+        self.args = args
+
+    @property
+    def scalars(self) -> tuple[Scalar, ...]:
+        """The numbers that are used instead of inputs."""
+        numbers = (self.args[name] for name, operand in self.operands.items() if operand.or_number)
+        return tuple(number for number in numbers if number is not None)
+
+    @property
+    def number_first(self) -> bool:
+        """Whether the number comes before the tensor."""
+        return bool(self.args.get(REVERSE))
+
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        """The values in which there may be integers that are traced to parameters and sizes."""
+        return tuple(self.args.values())
+
+    def moved(self, places: Mapping[str, Any]) -> Self:
+        """The operator as it is seen where the symbols of its integers have the given values."""
+        return type(self)(**{name: moved(value, places) for name, value in self.args.items()})
+
+    def identity(self) -> tuple[object, ...]:
+        """Equal for operators that do the same."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> tuple[object, ...]:
+        return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operator) and self.identity() == other.identity()
+
+    def __hash__(self) -> int:
+        return hash(self.identity())
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.args.items())})"
+
+    def idle(self) -> dict[str, Idle]:
+        """The arguments that have no effect with these others, whatever their values."""
+        missing = {name for name, arg in self.signature.items() if arg.is_none(self.args[name])}
+        without = {name: [n for n in arg.only_with if n in missing] for name, arg in self.signature.items()}
+        return {name: Idle(f"this `{self.name}` has no `{others[0]}`", tuple(others)) for name, others in without.items() if others}
+
+    # --- the rules -------------------------------------------------------------------------------------------------------
+
+    def bind(self, types: tuple[TensorType, ...], facts: Facts) -> OpInputs:
+        """The types of the inputs, by the names of the operands."""
+        return OpInputs(types, facts, self.assign(types))
+
+    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """Which operand each of the inputs is."""
+        named: tuple[str, ...] = self.args.get(NAMED, ())
+        return (*self.in_order(types[: len(types) - len(named)]), *named)
+
+    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """The same of inputs without names: those declared, in order."""
+        names = tuple(self.operands)
+        return names[: len(types)] + names[-1:] * (len(types) - len(names))
+
+    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+        """The types of the results, or an `OperatorError`. The declared inputs are checked before the operator's own rule is asked."""
+        check(self.name, self.operands, given, self.args)
+        return self.rule(given)
+
+    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        """The types of the results, of inputs that are as declared, or an `OperatorError`."""
+        raise NotImplementedError
+
+    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        """The learned tensors and buffers. Called after `infer` has accepted the inputs."""
+        return ()
+
+    def define(self, given: OpInputs) -> str:
+        """The text of its definition for these inputs; empty if it has none."""
+        return self.definition
+
+    @classmethod
+    def is_plugin(cls) -> bool:
+        """Whether a plugin has declared it."""
+        return cls.__module__.rpartition(".")[0] != __package__
+
+    @classmethod
+    def has_definition(cls) -> bool:
+        """Whether it has a definition, at least for some inputs."""
+        return bool(cls.definition) or cls.define is not Operator.define
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Floating-point operations for one run; a multiply-add counts two. The default: one for each element of the first result."""
+        return numel(results[0].shape)
+
+    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Those of its matrix products and convolutions, as papers count; each is two of the `flops`. The default: there are none."""
+        return 0
+
+    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        """What is allowed but almost always a mistake."""
+        return ()
+
+    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+        """The same, of what made its inputs: `sources` has the operator, by the name of the input, where it is known."""
+        return ()
+
+    @classmethod
+    @cache
+    def arity(cls) -> tuple[int, int | None]:
+        """The least and the greatest number of inputs; None: no bound."""
+        return arity(cls.operands)
+
+
+def strict_key(value: object) -> object:
+    """A key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python."""
+    if isinstance(value, tuple):
+        return tuple(strict_key(v) for v in value)
+    if isinstance(value, TracedInt):
+        return (int, value)
+    return (float, value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
+
+
+def numel(shape: Shape) -> Dim:
+    total: Dim = 1
+    for d in shape:
+        total = total * d
+    return total

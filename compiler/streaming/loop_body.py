@@ -1,0 +1,68 @@
+"""The body of a loop, copied into a graph without calls.
+
+In: the graph of a `scan`, and the path of the graph that it was in. Out: the same graph, whose labels begin at the model, and whose sizes
+are numbers without formulas of the graphs that it was in. Always: no value is in both graphs.
+"""
+
+from __future__ import annotations
+
+from ..dims import Facts
+from ..errors.stream_errors import NotStreamed
+from ..ir.graph import CallNode, Graph, Node, OpNode
+from ..ir.graph_values import Value
+from ..ir.traced_ints import plain
+from ..ir.types import TensorType
+from ..ir.walk import join
+from ..ops.formula import Formula, plain_formula
+from ..ops.operator import Operator
+from ..ops.parameter_of import ParameterOf
+from .items import Refused
+
+
+def body_of(graph: Graph, path: str, facts: Facts) -> Graph:
+    """The body at its new place."""
+    if graph.modules or graph.declares:
+        raise Refused(NotStreamed("scan", "", "it uses a shared stage"), graph.span)
+    return _Copy(facts).graph(graph, path)
+
+
+def plain_type(type: TensorType) -> TensorType:
+    """The type without formulas of the graph that it was in."""
+    return type.with_shape(tuple(plain(d) for d in type.shape))
+
+
+def plain_operator(op: Operator) -> Operator:
+    return type(op)(**{name: plain_formula(value) if isinstance(value, Formula) else plain(value) for name, value in op.args.items()})
+
+
+class _Copy:
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def graph(self, graph: Graph, path: str) -> Graph:
+        """Nests as deep as blocks do, which is bounded."""
+        made = Graph(graph.name, graph.kind, graph.span)
+        made.captures, made.size = graph.captures, graph.size
+        made.modules, made.declares = graph.modules, graph.declares
+        known: dict[int, Value] = {}
+        made.inputs = [self._value(v, known) for v in graph.inputs]
+        made.nodes = [self._node(node, path, known) for node in graph.nodes]
+        made.outputs = [known[id(v)] for v in graph.outputs]
+        return made
+
+    def _value(self, value: Value, known: dict[int, Value]) -> Value:
+        made = known[id(value)] = Value(plain_type(value.type), value.span, value.name, value.spatial, value.weak)
+        return made
+
+    def _node(self, node: Node, path: str, known: dict[int, Value]) -> Node:
+        inputs = tuple(known[id(v)] for v in node.inputs)
+        outputs = tuple(self._value(v, known) for v in node.outputs)
+        label = node.label if node.shared is not None else join(path, node.label)
+        if isinstance(node, CallNode):
+            inner = self.graph(node.graph, "")
+            return CallNode(inner, inputs, outputs, label, node.span, node.modules, node.shared, scan=node.scan, frozen=node.frozen)
+        op = plain_operator(node.op)
+        if isinstance(op, ParameterOf):
+            op = ParameterOf(**{**op.args, "path": join(path, op.path)})
+        specs = op.parameters(op.bind(tuple(v.type for v in inputs), self.facts))
+        return OpNode(op, inputs, outputs, label, node.span, specs, node.tie, node.shared, frozen=node.frozen)

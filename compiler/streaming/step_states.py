@@ -1,0 +1,88 @@
+"""What a step has in addition to its operators: states, and what was computed before the first step."""
+
+from __future__ import annotations
+
+from netc.dsl.source import Span
+
+from ..dims import Facts
+from ..ir.graph_values import Value
+from ..ir.types import TensorType
+from ..ir.unique import unique
+from .building import Building, Home
+from .items import Fixed, Number
+from .loop_body import plain_type
+from .padding import Padding
+from .stream_lengths import Length
+
+
+class Remembered:
+    """A state that is being made: `next` is set by who asked for it. `start` is what it is before the first step."""
+
+    def __init__(self, name: str, value: Value, start: Number | Fixed, what: str) -> None:
+        self.name = name
+        self.what = what
+        self.value = value
+        self.start = start
+        self.next = value
+
+
+class Memory:
+    """Both graphs that are being made, the step and the start, and the states between steps."""
+
+    def __init__(self, length: Length, step: Building, start: Building, whole_facts: Facts, span: Span) -> None:
+        self.length = length
+        self.step = step
+        self.start = start
+        self.whole_facts = whole_facts
+        self.span = span
+        self.states: list[Remembered] = []
+        self.brought: dict[int, tuple[Value, Fixed]] = {}
+        """Inputs of the step that the start computes, by the ids of its values."""
+        self.padding: Padding | None = None
+        """The mask of the step, if samples are of different lengths."""
+        self.windows: dict[tuple[int, int, int, Number | None], Value] = {}
+        self.names: set[str] = set()
+        self.owners: dict[int, str] = {}
+        """The paths of the blocks that values of the start are made in, by their ids."""
+        self.numbers: dict[int, Number] = {}
+        """Tables of one number, by the ids of their values in the step."""
+        self.least: dict[int, float] = {}
+        """Of tables whose elements are above 0: a number that none is below."""
+        self.finite_mask: float | None = None
+        """The largest finite number that is taken to hide a score: other scores could be as low."""
+
+    def name(self, wanted: str) -> str:
+        """A name that nothing has."""
+        base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted).lower()
+        return unique(base, self.names)
+
+    def remember(self, type: TensorType, home: Home, start: Number | Fixed, what: str) -> Remembered:
+        """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""
+        name = self.name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
+        found = Remembered(name, Value(plain_type(type), self.span, name), start, what)
+        self.states.append(found)
+        return found
+
+    def bring(self, item: Fixed) -> Value:
+        """What is fixed, in the step."""
+        if item.step is not None:
+            return item.step
+        known = self.brought.get(id(item.start))
+        if known is None:
+            name = self._name_of(item.start)
+            known = self.brought[id(item.start)] = (Value(item.start.type, self.span, name), item)
+        return known[0]
+
+    def is_input(self, value: Value) -> bool:
+        """Whether it is an input of the model, which a step takes as it is."""
+        return any(value is v for v in self.start.graph.inputs)
+
+    def _name_of(self, value: Value) -> str:
+        if self.is_input(value):
+            return value.name
+        owner = self.owners.get(id(value), "")
+        return self.name(f"{owner}_{value.name or 'fixed'}".removeprefix("_"))
+
+    def number_of(self, item: Fixed) -> Number | Fixed:
+        """The number that all its elements are, if that is known."""
+        return self.numbers.get(id(item.step), item) if item.step is not None else item

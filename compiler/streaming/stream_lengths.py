@@ -1,0 +1,151 @@
+"""Sizes along the dimension of a stream.
+
+In: the sizes of the whole, over its dimensions. Out: how they compare with the length of the stream. Always: in the step, the symbol T is
+the length of a piece, at least 1, and another symbol is the number of positions before it, which may be 0. Where T is a multiple of a
+number, both are multiples of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netc.dsl.record import Record, replace
+
+from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, declare, evaluate, stated_symbols, substitute, symbol, symbols
+from ..ir.graph import Program
+from ..ir.types import TensorType
+from ..ops.formula import Const, Formula, parts
+from ..ops.operator import Operator
+
+
+class Length(Record):
+    """The dimension `name`: `whole` in the whole, `piece` in a step, after `past` positions. All three are multiples of `rate`. Strides
+    make tensors with fewer positions, and transposed convolutions such with more: these have another rate."""
+
+    name: str
+    whole: Dim
+    piece: Dim
+    past: Dim
+    past_name: str
+    rate: int = 1
+
+    def at(self, rate: int) -> Length:
+        """The lengths of tensors with `rate` positions where these have `self.rate`."""
+        if rate == self.rate:
+            return self
+        whole, piece, past = (size // self.rate * rate for size in (self.whole, self.piece, self.past))
+        return Length(self.name, whole, piece, past, self.past_name, rate)
+
+    def rate_of(self, size: Dim, of: Dim) -> int | None:
+        """The rate of a tensor that is as long as `size`, or shorter or longer by a number; `of` is the whole or the piece of this length.
+        None if it has none."""
+        unit = of // self.rate
+        if not isinstance(size, SymDim) or not isinstance(unit, SymDim):
+            return None
+        rate = size.terms.get(next(iter(unit.terms)), 0)
+        return rate if rate > 0 and isinstance(size - unit * rate, int) else None
+
+    def over(self, size: Dim) -> int | None:
+        """How much longer than the stream; None if that is no number."""
+        difference = size - self.whole
+        return difference if isinstance(difference, int) else None
+
+    def has(self, size: Dim) -> bool:
+        return self.name in symbols(size)
+
+    def axes(self, type: TensorType) -> tuple[int, ...]:
+        """The axes whose size depends on it."""
+        return tuple(axis for axis, size in enumerate(type.shape) if self.has(size))
+
+    def in_arguments(self, op: Operator) -> bool:
+        """Whether an argument depends on it."""
+        return any(self.has(size) for size in sizes_in(tuple(op.args.values())))
+
+
+def length_of(program: Program, name: str) -> Length:
+    taken = {n for value in program.main.inputs for d in value.type.shape for n in symbols(d)} | set(program.symbols)
+    past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken) + 1))) if n not in taken)
+    whole = program.dims.get(name, symbol(name))
+    rate = multiple(whole, name) or 1
+    several = [Condition("==", symbol(n, lower=0) % rate, 0) for n in (name, past) if rate > 1]
+    forms = declare((name, past), (Condition(">=", symbol(past, lower=0), 0), *several), {}).dims
+    return Length(name, whole, forms[name], forms[past], past, rate)
+
+
+def multiple(whole: Dim, name: str) -> int | None:
+    """The number that a dimension is a multiple of, and which says all that its form does; 1 for a symbol of its own."""
+    if not isinstance(whole, SymDim) or symbols(whole) != {name} or len(whole.terms) != 1:
+        return None
+    ((atoms, rate),) = whole.terms.items()
+    return rate if len(atoms) == 1 and substitute(whole, {name: rate * symbol(name)}) == rate * symbol(name) else None
+
+
+def sizes_in(value: Any) -> Iterator[Dim]:
+    """The symbolic sizes in an argument, and in the formula of a table."""
+    if isinstance(value, SymDim):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from sizes_in(item)
+    elif isinstance(value, Formula):
+        yield from (p.value for p in parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
+
+
+def mapped(value: Any, change: Mapping[Dim, Dim]) -> Any:
+    """An argument with other sizes."""
+    if isinstance(value, SymDim):
+        return change.get(value, value)
+    return tuple(mapped(item, change) for item in value) if isinstance(value, tuple) else value
+
+
+# --- what is known of the dimensions -----------------------------------------------------------------------------------------
+
+
+def facts_of(program: Program, length: Length) -> Facts:
+    """What is known in a step: of the whole length, that it reaches no further than it may."""
+    kept: dict[str, Any] = {}
+    for field in ("zeros", "nonzeros", "nonnegatives"):
+        kept[field] = tuple(d for d in getattr(program.facts, field) if not length.has(d))
+    kept["multiples"] = tuple((k, p) for k, p in program.facts.multiples if not length.has(k) and not length.has(p))
+    kept["choices"] = tuple((name, values) for name, values in program.facts.choices if name != length.name)
+    limits = tuple(_room(condition) for condition, _ in conditions_of(program, length) if length.past_name in stated_symbols(condition))
+    return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(d for d in limits if d is not None))})
+
+
+def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str], ...]:
+    """The conditions of each step: the greatest lengths hold for all positions so far, the least ones for none in particular."""
+    found: list[tuple[Stated, str]] = []
+    whole = {length.name: length.past + length.piece}
+    for condition, text in program.conditions:
+        if length.name not in stated_symbols(condition) or _is_multiple(condition, length):
+            found.append((condition, text))
+        elif isinstance(condition, Condition) and _is_limit(condition, length.name):
+            moved = Condition(condition.op, substitute(condition.left, whole), substitute(condition.right, whole))
+            found.append((moved, text))
+    return tuple(found)
+
+
+def _is_multiple(condition: Stated, length: Length) -> bool:
+    """Whether it says of the length alone what its being a multiple of the rate implies."""
+    if isinstance(condition, OneOf) or condition.op != "==" or stated_symbols(condition) != {length.name}:
+        return False
+    apart = condition.left - condition.right
+    return all(evaluate(apart, {length.name: count * length.rate}) == 0 for count in (1, 2, 3))
+
+
+def _is_limit(condition: Condition, name: str) -> bool:
+    """Whether it is broken by lengths that are too large."""
+    room = _room(condition)
+    if room is None:
+        return False
+    others = dict.fromkeys(symbols(room), 1000)
+    return evaluate(room, others | {name: 10**9}) < evaluate(room, others | {name: 1})
+
+
+def _room(condition: Stated) -> Dim | None:
+    """What is at least 0 where it holds."""
+    if isinstance(condition, OneOf):
+        return None
+    left, right = condition.left, condition.right
+    return {"<=": right - left, "<": right - left - 1, ">=": left - right, ">": left - right - 1}.get(condition.op)

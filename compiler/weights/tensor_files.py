@@ -1,0 +1,280 @@
+"""Files of tensors, opened without reading their numbers.
+
+In: the path of one file. Out: `StoredTensor`s by name. Always: nothing in a file is executed; what is wrong with one is a `WeightsError`,
+now or when a tensor is read; a tensor is mapped when it is read and let go with the array. PyTorch is imported for its own files only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+from collections.abc import Callable, Mapping
+from errno import EINVAL
+from math import prod
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, TypeVar
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+
+from ..errors.weight_errors import WeightsError, WeightsUnreadable
+from ..ir.numpy_types import Array, NumpyType, array_of, numpy_dtype
+from ..ir.types import DTYPES
+from ..ops.stored_tables import SAFETENSORS_TYPES
+from .lazy_tensors import StoredTensor
+from .numpy_files import StoredArray, UnfitArrayFile, open_npz
+from .recognition import recognised
+
+_INSIDE = ("state_dict", "model_state_dict", "model")
+"""Keys under which training scripts keep the state dict."""
+_DEEPEST = 8
+"""Mappings within each other."""
+_ACCIDENTS = (LookupError, TypeError, AttributeError, ArithmeticError, UnicodeError, AssertionError, EOFError, struct.error)
+"""What code raises for content that it did not expect: the text is about the code."""
+_KEPT = 256 << 20
+"""Bytes that are read from a file of PyTorch's before its pages are let go."""
+
+T = TypeVar("T")
+Tensors = dict[str, StoredTensor]
+
+
+def open_file(path: Path, source: str) -> Tensors:
+    """The tensors of a file. The ending of its name decides the format; `source` is the file in messages."""
+    opener = OPENERS.get(path.suffix.lower())
+    if not os.path.exists(path):
+        raise WeightsError(WeightsUnreadable(source, "there is no such file"))
+    if not os.path.isfile(path):
+        raise WeightsError(WeightsUnreadable(source, "it is not a file"))
+    if opener is None:
+        known = ", ".join(f"`{ending}`" for ending in OPENERS)
+        why = f"`{path.suffix}` is not a format of weights" if path.suffix else "the ending of its name says the format, and it has none"
+        raise WeightsError(WeightsUnreadable(source, why, f"use one of {known}"))
+    return guarded(lambda: opener(path, source), source, path)()
+
+
+def guarded(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
+    """The same function, whose errors are `WeightsError`s: the libraries raise whatever damaged content leads to. They say what the file
+    at `path` is instead, if that is known."""
+
+    def call() -> T:
+        try:
+            return read()
+        except WeightsError:
+            raise
+        except MemoryError as error:
+            raise WeightsError(WeightsUnreadable(source, "it needs more memory than there is")) from error
+        except Exception as error:
+            raise _broken(source, error, path) from error
+
+    return call
+
+
+def _broken(source: str, error: Exception, path: Path | None) -> WeightsError:
+    if isinstance(error, PermissionError):
+        return WeightsError(WeightsUnreadable(source, "permission denied"))
+    known = recognised(path) if path is not None else None
+    if known is not None:
+        return WeightsError(WeightsUnreadable(source, *known))
+    said = _said(error)
+    return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format{f' ({said})' if said else ''}"))
+
+
+def _said(error: Exception) -> str:
+    """The first sentence of what a library says of a file; nothing where its code only failed on content that it did not expect."""
+    if isinstance(error, _ACCIDENTS) or (isinstance(error, OSError) and error.errno in (None, EINVAL)):
+        return ""
+    text = (error.strerror or "") if isinstance(error, OSError) else str(error)
+    return " ".join(text.split()).split(". ")[0].removesuffix(".")[:200]
+
+
+def state_dict(values: Mapping[str, object], source: str) -> Mapping[str, object]:
+    """Of a checkpoint that contains a state dict, that; otherwise the values themselves."""
+    for _ in range(_DEEPEST):
+        inner = next((values[key] for key in _INSIDE if isinstance(values.get(key), Mapping)), None)
+        if not isinstance(inner, Mapping):
+            break
+        values = inner
+    else:
+        raise WeightsError(WeightsUnreadable(source, "its mappings are nested too deeply"))
+    strange = next((key for key in values if not isinstance(key, str)), None)
+    if strange is not None:
+        raise WeightsError(
+            WeightsUnreadable(source, f"its keys are not names of parameters: one is of the type `{type(strange).__name__}`")
+        )
+    return values
+
+
+def read_array(name: str, value: object, source: str) -> Array:
+    """What a state dict has under a name, as an array."""
+    try:
+        return array_of(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise WeightsError(WeightsUnreadable(source, f"`{name}` is not a tensor that netc knows: {error}")) from error
+
+
+# --- safetensors -----------------------------------------------------------------------------------------------------------
+
+
+def _open_safetensors(path: Path, source: str) -> Tensors:
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy"):  # which refuses a header that its file does not fit
+        pass
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return {name: _slice(path, source, entry, 8 + length) for name, entry in header.items()}
+
+
+def _slice(path: Path, source: str, entry: Mapping[str, Any], begin: int) -> StoredTensor:
+    shape, kind = tuple(entry["shape"]), SAFETENSORS_TYPES.get(entry["dtype"], entry["dtype"])
+    begin += entry["data_offsets"][0]
+    return StoredTensor(shape, kind, guarded(lambda: _mapped(path, source, kind, begin, shape), source))
+
+
+def _mapped(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ...]) -> Array:
+    if kind not in DTYPES:
+        raise WeightsError(WeightsUnreadable(source, f"it contains elements of an unsupported type: {kind}"))
+    element: NumpyType = numpy_dtype(DTYPES[kind])
+    if not prod(shape):
+        return np.zeros(shape, element)
+    count, ahead = prod(shape), begin % ALLOCATIONGRANULARITY
+    with path.open("rb") as file:
+        mapped = mmap(file.fileno(), ahead + count * element.itemsize, access=ACCESS_READ, offset=begin - ahead)
+    return np.frombuffer(mapped, element, count, ahead).reshape(shape)
+
+
+# --- NumPy -----------------------------------------------------------------------------------------------------------------
+
+
+def _open_npz(path: Path, source: str) -> Tensors:
+    with_clauses = _clauses(lambda: open_npz(path), source, path)
+    return {name: _of_member(stored, source) for name, stored in with_clauses().items()}
+
+
+def _of_member(stored: StoredArray, source: str) -> StoredTensor:
+    return StoredTensor(stored.header.shape, stored.header.dtype.name, guarded(_clauses(stored.read, source), source))
+
+
+def _clauses(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
+    def call() -> T:
+        try:
+            return read()
+        except UnfitArrayFile as error:
+            known = recognised(path) if path is not None else None
+            raise WeightsError(WeightsUnreadable(source, *(known or (str(error), "")))) from error
+
+    return call
+
+
+# --- PyTorch ---------------------------------------------------------------------------------------------------------------
+
+
+def _open_torch(path: Path, source: str) -> Tensors:
+    try:
+        import torch
+    except ImportError as error:
+        raise WeightsError(WeightsUnreadable(source, "PyTorch is not installed", "convert the file to `.safetensors`")) from error
+    if _unpacked(path) > path.stat().st_size:
+        raise WeightsError(WeightsUnreadable(source, "it is a compressed archive, which PyTorch does not write"))
+    file = _TorchFile(path, source)
+    tensors = file.tensors()
+    # A short pickle can say a list with billions of elements: the same one many times.
+    other = next((name for name, value in tensors.items() if not isinstance(value, (torch.Tensor, int, float))), None)
+    if other is not None:
+        raise WeightsError(WeightsUnreadable(source, f"`{other}` is not a tensor: it is of the type `{type(tensors[other]).__name__}`"))
+    return {name: _of_tensor(file, name, torch.as_tensor(value)) for name, value in tensors.items()}
+
+
+def _of_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTensor:
+    return StoredTensor(tuple(tensor.shape), _kind(tensor), guarded(lambda: file.read(name), file.source))
+
+
+def _kind(tensor: Any) -> str:
+    """The element type; with a word for what is no array of numbers, so that it fits no parameter."""
+    import torch
+
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta:
+        return f"{dtype} without its numbers"
+    return dtype if tensor.layout == torch.strided else f"sparse {dtype}"
+
+
+class _TorchFile:
+    """A file of PyTorch's. All tensors of one loading share one mapping, whose pages count as memory of the process once they were read:
+    so it is loaded anew after some of them."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path = path
+        self.source = source
+        self._loaded: Mapping[str, Any] | None = None
+        self._read = 0
+
+    def tensors(self) -> Mapping[str, Any]:
+        """The state dict in the file, mapped where the format allows it."""
+        loaded = self._loaded  # another thread may let it go
+        if loaded is None:
+            found = self._load()
+            if not isinstance(found, Mapping):
+                raise WeightsError(WeightsUnreadable(self.source, "it contains no state dict"))
+            loaded = self._loaded = state_dict(found, self.source)
+        return loaded
+
+    def read(self, name: str) -> Array:
+        array = read_array(name, self.tensors()[name], self.source)
+        self._read += array.nbytes
+        if self._read > _KEPT:
+            self._loaded, self._read = None, 0
+        return array
+
+    def _load(self) -> object:
+        import torch
+
+        try:
+            with catch_warnings():
+                simplefilter("ignore")
+                return torch.load(str(self.path), map_location="cpu", weights_only=True, mmap=_is_archive(self.path))
+        except UnpicklingError as error:
+            if _NEEDS_CODE.search(str(error)) is None:
+                known = recognised(self.path) or ("the file is corrupt or has another format", "")
+                raise WeightsError(WeightsUnreadable(self.source, *known)) from error
+            why = "it contains more than tensors, and reading it could run code"
+            remedy = "save the model's `state_dict()`, or convert it to `.safetensors`"
+            raise WeightsError(WeightsUnreadable(self.source, why, remedy)) from error
+
+
+_NEEDS_CODE = re.compile(r"Unsupported (global|class)|unsupported GLOBAL")
+"""What PyTorch says of a pickle that calls something else than what makes tensors."""
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether it is in the format that PyTorch writes since version 1.6, which can be mapped."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _unpacked(path: Path) -> int:
+    """Bytes of all members of an archive; 0 if it is none."""
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            return sum(info.file_size for info in archive.infolist())
+    except (BadZipFile, ValueError, NotImplementedError):
+        return 0
+
+
+OPENERS: dict[str, Callable[[Path, str], Tensors]] = {
+    ".safetensors": _open_safetensors,
+    ".npz": _open_npz,
+    ".pt": _open_torch,
+    ".pth": _open_torch,
+    ".bin": _open_torch,
+    ".ckpt": _open_torch,
+}
+"""By the ending of the file's name."""

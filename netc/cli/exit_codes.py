@@ -1,0 +1,139 @@
+"""What a command does when it cannot go on: a message on standard error, never a traceback, and an exit code.
+
+In: an exception. Out: the exit code, the message printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from ..interrupts import noticed
+from .terminal import complain
+
+FAILED = 1
+INTERNAL = 70
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+
+class Failed(click.ClickException):
+    """Something that the user can mend outside of the spec: a file, an array, a device."""
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, *help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+    def show(self, file: object = None) -> None:
+        complain(self.message, *self.help)
+
+
+def no_file(path: str) -> Failed:
+    """The failure of a path that is no file, as people need to know of it."""
+    return Failed(f"`{path}` is a directory, not a file" if os.path.isdir(path) else f"there is no file `{path}`")
+
+
+@contextmanager
+def wrong_usage() -> Iterator[None]:
+    """Options that exclude each other, which a ValueError reports, are wrong usage. An error of the spec is not."""
+    from ..errors import CompileError
+
+    try:
+        yield
+    except CompileError:
+        raise
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def exit_code(error: BaseException) -> int:
+    """Reports the exception; an unknown one is an error of netc itself."""
+    if noticed() or _is_interrupted(error):
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        raise error
+    if isinstance(error, BrokenPipeError):
+        _forget_output()
+        return NOBODY_READS
+    if isinstance(error, OSError):
+        _cannot_write(error)
+        return FAILED
+    if isinstance(error, MemoryError):
+        complain(f"there is not enough memory for this{': ' if str(error) else ''}{error}")
+        return FAILED
+    if not isinstance(error, Exception):
+        raise error
+    return _reported(error)
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Whether the exception is an interruption, or was raised because of one."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _cannot_write(error: OSError) -> None:
+    from ..files.source_files import reason
+
+    if error.filename is None:
+        _forget_output()
+        complain(f"cannot write the output: {reason(error)}")
+        return
+    folder = os.path.dirname(str(error.filename))
+    missing = isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder)
+    complain(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else reason(error)))
+
+
+def _reported(error: Exception) -> int:
+    """Errors that carry diagnostics or a `Problem`, such as weights that do not fit, or an internal error."""
+    from netc.compiler.backends.backend import WrongOutput
+    from netc.compiler.errors.problem import Problem
+
+    from ..errors import CompileError
+    from ..plugin_loading import PluginError
+    from .report import report
+
+    if isinstance(error, CompileError):
+        report(error.diagnostics, "text", sys.stderr)
+        return FAILED
+
+    if isinstance(error, (WrongOutput, PluginError)):
+        complain(str(error))
+        return FAILED
+    problem = getattr(error, "problem", None)
+    if not isinstance(problem, Problem):
+        return _internal(error)
+    complain(problem.message(), *problem.help(), notes=problem.notes(), code=problem.code)
+    return FAILED
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("NETC_DEBUG"):
+        raise error
+    from netc import __version__
+
+    from ..plugin_loading import raised_by_plugin
+
+    what, place = f"{type(error).__name__}: {error}", raised_by_plugin(error)
+    if place is not None:
+        complain(f"a plugin has failed: {what}", f"this was raised in {place}; NETC_DEBUG=1 shows the whole traceback")
+        return FAILED
+    complain(
+        f"internal error in netc {__version__}: {what}",
+        "this is a mistake of netc, not of yours; please report it with the spec and the command",
+        "NETC_DEBUG=1 shows where it happened",
+    )
+    return INTERNAL
+
+
+def _forget_output() -> None:
+    """Keeps the interpreter from trying once more to write out what is left."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

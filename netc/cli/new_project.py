@@ -1,0 +1,106 @@
+"""A new project: a spec with a train section, data that it learns in seconds, and a README with the commands.
+
+In: the path of a folder that does not exist. Out: the folder. Always: it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import re
+import shutil
+import tempfile
+from math import cos, pi, sin
+
+from ..files.atomic_writing import blaming
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+ROWS = 400
+_SPEC = """\
+# Which of two moons a point of the plane belongs to.
+
+point = input 2
+scores = point -> dense 16 relu -> dense 16 relu -> dense 2
+
+train {
+  label = input [] int64
+  loss = (scores, label) -> cross_entropy
+  metric accuracy = (scores -> argmax axis=1) == label -> cast float32 -> mean
+  data csv "data.csv" point=[x, y] label=moon
+  validate 0.2
+  optimizer adamw lr=1e-2
+  epochs 30
+  batch 32
+  keep best accuracy
+}
+"""
+_README = """\
+# {name}
+
+`{name}.net` describes a network and how it is trained; `data.csv` is what it learns from.
+
+    netc check --shapes {name}.net
+    netc draw {name}.net -o {name}.html
+    netc train {name}.net -o run
+    netc compile {name}.net --weights run -o {name}.onnx
+    netc run {name}.onnx --random
+    netc compile {name}.net -o {name}.py
+
+The training takes some seconds; `run` is a folder with the weights. The last command writes PyTorch source.
+
+`netc ops` lists the operators, `netc zoo` the published networks.
+"""
+
+
+class CannotStart(ValueError):
+    """The name is none of a project, or there is something of that name."""
+
+
+def start(path: str) -> list[str]:
+    """Makes the folder; gives the names of its files. Raises `CannotStart`, or `OSError`."""
+    target = os.path.abspath(path)
+    name = os.path.basename(target)
+    if os.path.basename(path.rstrip(os.sep)) in ("", os.curdir, os.pardir):
+        raise CannotStart(f"`{path}` is not a name for a project, which is a new folder: `netc new moons`")
+    if not NAME.fullmatch(name):
+        raise CannotStart(f"`{name}` is not a name for a project: a letter, then letters, digits, `_` and `-`")
+    if os.path.lexists(target):
+        raise CannotStart(f"`{path}` exists already")
+    if not os.path.isdir(os.path.dirname(target)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    files = {f"{name}.net": _SPEC, "data.csv": _moons(), "README.md": _README.format(name=name)}
+    with blaming(path):
+        _write(files, target)
+    return list(files)
+
+
+def _write(files: dict[str, str], target: str) -> None:
+    folder = tempfile.mkdtemp(prefix=".netc-", dir=os.path.dirname(target))
+    try:
+        for file, text in files.items():
+            with open(os.path.join(folder, file), "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+        os.chmod(folder, 0o777 & ~_umask())
+        os.rename(folder, target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _moons() -> str:
+    """Two half circles that reach into each other, with noise; the same points each time."""
+    draw = random.Random(0)
+    lines = ["x,y,moon"]
+    for _ in range(ROWS):
+        moon = draw.randrange(2)
+        angle = draw.uniform(0, pi)
+        x, y = (cos(angle), sin(angle)) if moon == 0 else (1 - cos(angle), 0.5 - sin(angle))
+        lines.append(f"{x + draw.gauss(0, 0.1):.4f},{y + draw.gauss(0, 0.1):.4f},{moon}")
+    return "\n".join(lines) + "\n"

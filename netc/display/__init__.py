@@ -1,0 +1,1 @@
+"""Programs and tables as text and HTML, for the terminal, notebooks and the playground."""

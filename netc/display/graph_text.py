@@ -1,0 +1,91 @@
+"""The typed graph as text: a section for each graph, the model first, and a line for each node. For example
+
+    model mlp(x: [N, 3]) -> [N, 1]
+      %0: [N, 2] = dense(x) units=2 bias=True as dense1
+
+In: a program. Out: its text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.graph_values import Parts, TupleSlice, Value, ValueTuple, flat
+from netc.compiler.ir.walk import graphs
+
+
+def show_program(program: Program) -> str:
+    """All graphs that the program reaches, callers before callees."""
+    order = list(reversed(graphs(program.main)))
+    uses = Counter(g.name for g in order)
+    names = {id(g): g.name if uses[g.name] == 1 else f"{g.name}.{i}" for i, g in enumerate(order)}
+    return "\n".join("".join(_graph(g, names)) for g in order)
+
+
+def _graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
+    names = _value_names(graph)
+    inputs = ", ".join(_typed(one, names) for one in graph.takes)
+    outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.leading, strict=False)]
+    outputs += [_count(flat(tail.parts)) for tail in graph.tails]
+    yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
+    for node in graph.nodes:
+        yield f"  {_node(node, names, graph_names)}\n"
+    yield f"  out {_listed((*graph.leading, *(part for tail in graph.tails for part in tail.parts)), names)}\n"
+
+
+def _labels(graph: Graph) -> list[str]:
+    return graph.output_names or [""] * len(graph.outputs)
+
+
+def _typed(one: Value | ValueTuple, names: dict[int, str]) -> str:
+    return f"{names[id(one)]}: {one.type if isinstance(one, Value) else _count(one.values)}"
+
+
+def _count(values: Sequence[Value]) -> str:
+    return f"a tuple of {len(values)}"
+
+
+def _listed(parts: Parts, names: dict[int, str]) -> str:
+    """Tensors, and of tuples what is left of them: `kept...`, `kept[:-2]...`."""
+    return ", ".join(names[id(part)] if isinstance(part, Value) else _left(part, names) for part in parts)
+
+
+def _left(part: TupleSlice, names: dict[int, str]) -> str:
+    if id(part.of) not in names:
+        return f"({', '.join(names[id(v)] for v in part.values)})"
+    cut = "" if part.is_whole else f"[{part.front or ''}:{-part.back or ''}]"
+    return f"{names[id(part.of)]}{cut}..."
+
+
+def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str:
+    if isinstance(node, CallNode):
+        results, what = node.makes, graph_names[id(node.graph)]
+        inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_listed(p, names)})" for p in node.passes)
+    else:
+        results, what, inputs = list(node.outputs), node.op.name, _listed(node.parts or node.inputs, names)
+    words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
+    if isinstance(node, OpNode):
+        words += [f"{name}={value}" for name, value in node.op.args.items() if not (value is None and node.op.signature[name].last)]
+    elif node.scan is not None:
+        words += [f"axis={list(node.scan.axes)}", f"reverse={node.scan.reverse}"]
+    if node.label:
+        words.append(f"as {node.label}")
+    if node.shared is not None:
+        words.append(f"shared {node.shared.label}")
+    return " ".join(words)
+
+
+def _value_names(graph: Graph) -> dict[int, str]:
+    """Names for the tensors and tuples of a graph; `kept[2]` for a tensor of a tuple."""
+    made = [one for node in graph.nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    for number, one in enumerate((*graph.takes, *made)):
+        name = one.name if one.name and one.name not in taken else f"%{number}"
+        taken.add(name)
+        names[id(one)] = name
+        if isinstance(one, ValueTuple):
+            names.update((id(v), f"{name}[{i}]") for i, v in enumerate(one.values))
+    return names

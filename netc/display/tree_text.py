@@ -1,0 +1,58 @@
+"""Tokens and the syntax tree as text, a line each.
+
+In: a source file. Out: its text at that stage, None if there are errors before it, and the diagnostics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.grammar import tables
+from netc.dsl.lexer import lex
+from netc.dsl.parser import parse
+from netc.dsl.record import Record
+from netc.dsl.source import SourceFile, Span
+from netc.dsl.token_filter import lay_out
+
+Shown = tuple[str | None, tuple[Diagnostic, ...]]
+INDENT = "  "
+
+
+def show_tokens(source: SourceFile) -> Shown:
+    """The tokens with their positions, those that the layout inserts included."""
+    problems: list[Diagnostic] = []
+    tokens = lay_out(source, lex(source.text, tables())[0], problems)
+    placed = ((":".join(map(str, source.position(t.start))), t) for t in tokens)
+    return "".join(f"{position:<8} {t.type:<12} {t.text!r}\n" for position, t in placed), tuple(problems)
+
+
+def show_tree(source: SourceFile) -> Shown:
+    """The syntax tree."""
+    file, problems = parse(source)
+    return ("".join(_tree(file)) if not problems else None), tuple(problems)
+
+
+def _tree(root: ast.Node) -> Iterator[str]:
+    """A line for each node: the field it is in, its kind, its plain values, its position. The stack does not grow with the tree."""
+    stack: list[tuple[str, object, int]] = [("", root, 0)]
+    while stack:
+        field, value, depth = stack.pop()
+        prefix = INDENT * depth + (f"{field}: " if field else "")
+        if not isinstance(value, Record):
+            yield f"{prefix}{value!r}\n"
+            continue
+        fields = [(name, getattr(value, name)) for name in value.__match_args__ if name != "span"]
+        plain = [f" {name}={v!r}" for name, v in fields if _is_plain(v)]
+        line, column = value.span.file.position(value.span.start)  # type: ignore[attr-defined]
+        yield f"{prefix}{type(value).__name__}{''.join(plain)} @{line}:{column}\n"
+        for name, inner in reversed(fields):
+            if isinstance(inner, tuple):
+                stack += [(f"{name}[{i}]", item, depth + 1) for i, item in reversed(list(enumerate(inner)))]
+            elif not _is_plain(inner) and not isinstance(inner, Span):
+                stack.append((name, inner, depth + 1))
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)

@@ -1,0 +1,196 @@
+"""Horizontal coordinates: items that follow each other form columns, which are straight; columns are moved as near as possible to what
+they are connected to.
+
+A column follows the longest way through the network, or a wire that passes through layers. So a residual connection is a line next to
+its branch. Always: items of a layer keep their order and their distance.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import inf
+
+from .layered_graph import Item, Layers, Port, Segment
+
+GAP = 28.0
+"""Between nodes."""
+WIRE_GAP = 18.0
+"""Between a node and a wire, or two wires."""
+PASSES = 40
+
+
+class Column:
+    """Items in a vertical line; `offsets` are the distances of their left edges from `x`."""
+
+    __slots__ = ("left", "links", "offsets", "right", "x")
+
+    def __init__(self) -> None:
+        self.offsets: list[tuple[Item, float]] = []
+        self.x = 0.0
+        self.left: list[tuple[Column, float]] = []
+        """The columns to its left, with the least distance of the two `x`."""
+        self.right: list[tuple[Column, float]] = []
+        self.links: list[tuple[Column, float, float]] = []
+        """The columns it is connected to; how far from theirs its `x` is when the wire is straight; how much that matters."""
+
+
+def horizontal(layers: Layers) -> list[float]:
+    """The left edge of each item, by its number."""
+    below = _aligned(layers)
+    columns, place = _columns(layers, below)
+    _connect(layers, columns, place)
+    _move(columns)
+    found = [0.0] * len(layers.items)
+    for column in columns:
+        for item, offset in column.offsets:
+            found[item.number] = column.x + offset
+    least = min(found, default=0.0)
+    return [x - least for x in found]
+
+
+# --- which items form columns ------------------------------------------------------------------------------------------------------
+
+
+def _aligned(layers: Layers) -> dict[int, Segment]:
+    """For each item the segment to the one below it in its column: the important ones first, none that crosses another."""
+    down, up = _ways(layers)
+    shared: set[Port] = {item.source for item in layers.items if item.source is not None and len(item.lower) > 1}
+    wanted: list[tuple[tuple[float, ...], Segment]] = []
+    for layer in layers.layers:
+        for item in layer:
+            for segment in item.lower:
+                if _central(segment, shared):
+                    length = up[segment.upper.number] + down[segment.lower.number]
+                    wanted.append(((-_weight(segment), -length, segment.upper.layer, segment.upper.order, segment.lower.order), segment))
+    below: dict[int, Segment] = {}
+    above: set[int] = set()
+    between: dict[int, list[tuple[int, int]]] = {}
+    for _, segment in sorted(wanted, key=lambda pair: pair[0]):
+        upper, lower = segment.upper, segment.lower
+        others = between.setdefault(upper.layer, [])
+        if upper.number in below or lower.number in above:
+            continue
+        if any((a - upper.order) * (b - lower.order) < 0 for a, b in others):
+            continue
+        others.append((upper.order, lower.order))
+        below[upper.number] = segment
+        above.add(lower.number)
+    return below
+
+
+def _ways(layers: Layers) -> tuple[list[int], list[int]]:
+    """The greatest numbers of nodes on the ways down from each item and up from it."""
+    down = [0] * len(layers.items)
+    up = [0] * len(layers.items)
+    for layer in layers.layers:
+        for item in layer:
+            up[item.number] = max((up[s.upper.number] for s in item.upper), default=0) + (item.node is not None)
+    for layer in reversed(layers.layers):
+        for item in layer:
+            down[item.number] = max((down[s.lower.number] for s in item.lower), default=0) + (item.node is not None)
+    return down, up
+
+
+def _weight(segment: Segment) -> int:
+    """How much it matters that the segment is straight."""
+    return (
+        1 + (segment.upper.node is None) + (segment.lower.node is None) if segment.upper.node is None or segment.lower.node is None else 4
+    )
+
+
+def _central(segment: Segment, shared: set[Port]) -> bool:
+    """Whether it may be straight: of three or more branches, only the one in the middle, so that they are around what they come from; or
+    the one between two nodes, if all others are those of wires to several nodes, which pass by."""
+    below = {s.lower.number: s.lower for s in segment.upper.lower}
+    above = {s.upper.number: s.upper for s in segment.lower.upper}
+    if segment.upper.node is not None and segment.lower.node is not None:
+        others = [item for item in above.values() if item is not segment.upper]
+        if all(item.source in shared for item in others) and sum(item.node is not None for item in below.values()) == 1:
+            return True
+    return _middle(below, segment.lower.number) and _middle(above, segment.upper.number)
+
+
+def _middle(fan: dict[int, Item], number: int) -> bool:
+    if len(fan) < 3:
+        return True
+    ranked = sorted(fan, key=lambda one: fan[one].order)
+    return len(fan) % 2 == 1 and ranked[len(fan) // 2] == number
+
+
+def _shift(segment: Segment) -> float:
+    """How far the lower item is to the right of the upper one when the segment is straight; of several between the two, on the mean."""
+    between = [s for s in segment.upper.lower if s.lower is segment.lower]
+    return sum(s.start - s.end for s in between) / len(between)
+
+
+# --- where they are ----------------------------------------------------------------------------------------------------------------
+
+
+def _columns(layers: Layers, below: dict[int, Segment]) -> tuple[list[Column], dict[int, tuple[Column, float]]]:
+    columns: list[Column] = []
+    place: dict[int, tuple[Column, float]] = {}
+    for layer in layers.layers:
+        for item in layer:
+            if item.number in place:
+                continue
+            column, at, offset = Column(), item, 0.0
+            columns.append(column)
+            while True:
+                place[at.number] = column, offset
+                column.offsets.append((at, offset))
+                segment = below.get(at.number)
+                if segment is None:
+                    break
+                offset += _shift(segment)
+                at = segment.lower
+    return columns, place
+
+
+def _connect(layers: Layers, columns: list[Column], place: dict[int, tuple[Column, float]]) -> None:
+    """Distances between neighbours, and connections."""
+    for layer in layers.layers:
+        for left, right in pairwise(layer):
+            (one, a), (other, b) = place[left.number], place[right.number]
+            gap = GAP if left.node is not None and right.node is not None else WIRE_GAP
+            distance = a + left.width + gap - b
+            one.right.append((other, distance))
+            other.left.append((one, distance))
+        for item in layer:
+            for segment in item.lower:
+                (one, a), (other, b) = place[item.number], place[segment.lower.number]
+                if one is not other:
+                    straight = a + segment.start - (b + segment.end)
+                    one.links.append((other, -straight, _weight(segment)))
+                    other.links.append((one, straight, _weight(segment)))
+
+
+def _move(columns: list[Column]) -> None:
+    """First as far to the left as possible, then each to the mean of where its connections want it, as far as its neighbours let it."""
+    order = _from_left(columns)
+    for column in order:
+        column.x = max((left.x + distance for left, distance in column.left), default=0.0)
+    for turn in range(PASSES):
+        for column in order if turn % 2 else reversed(order):
+            if not column.links:
+                wanted = column.x if turn else min((right.x - d for right, d in column.right), default=column.x)
+            else:
+                total = sum(weight for _, _, weight in column.links)
+                wanted = sum((other.x + straight) * weight for other, straight, weight in column.links) / total
+            least = max((left.x + distance for left, distance in column.left), default=-inf)
+            most = min((right.x - distance for right, distance in column.right), default=inf)
+            column.x = max(least, min(most, wanted))
+
+
+def _from_left(columns: list[Column]) -> list[Column]:
+    """Every column after those to its left."""
+    waiting = {id(column): len({id(left) for left, _ in column.left}) for column in columns}
+    ready = [column for column in columns if not waiting[id(column)]]
+    order: list[Column] = []
+    while ready:
+        column = ready.pop()
+        order.append(column)
+        for right in {id(right): right for right, _ in column.right}.values():
+            waiting[id(right)] -= 1
+            if not waiting[id(right)]:
+                ready.append(right)
+    return order

@@ -1,0 +1,64 @@
+"""Which layer each node is in: below everything that it takes from, and no higher than it must if it takes from nothing.
+
+A wire that passes through layers gets an item in each, shared by all wires of the same port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .layered_graph import Item, Layers, Node, Segment, Wiring
+
+
+def layered(nodes: Sequence[Node], wires: Sequence[Wiring]) -> Layers:
+    """Nodes in layers, not yet in a good order."""
+    depth = _depths(nodes, wires)
+    items = [Item(number, number, depth[number], node) for number, node in enumerate(nodes)]
+    layers: list[list[Item]] = [[] for _ in range(max(depth, default=0) + 1)]
+    for item in items:
+        layers[item.layer].append(item)
+    passing: dict[tuple[int, int, int], Segment] = {}
+    ends: dict[tuple[int, int, int, int], Segment] = {}
+    paths: list[list[Segment]] = []
+    for wire in wires:
+        above, bottom = items[wire.source], wire.bottom
+        path: list[Segment] = []
+        for layer in range(above.layer + 1, depth[wire.target]):
+            key = (wire.source, wire.bottom, layer)
+            if key not in passing:
+                item = Item(len(items), None, layer, None, (wire.source, wire.bottom))
+                items.append(item)
+                layers[layer].append(item)
+                passing[key] = _joined(above, bottom, item, 0)
+            path.append(passing[key])
+            above, bottom = passing[key].lower, 0
+        end = (wire.source, wire.bottom, wire.target, wire.port)
+        if end not in ends:
+            ends[end] = _joined(above, bottom, items[wire.target], wire.port)
+        path.append(ends[end])
+        paths.append(path)
+    return Layers(layers, items, paths)
+
+
+def _joined(upper: Item, bottom: int, lower: Item, top: int) -> Segment:
+    segment = Segment(upper, bottom, lower, top)
+    upper.lower.append(segment)
+    lower.upper.append(segment)
+    return segment
+
+
+def _depths(nodes: Sequence[Node], wires: Sequence[Wiring]) -> list[int]:
+    depth = [0] * len(nodes)
+    takers: list[list[int]] = [[] for _ in nodes]
+    givers: list[list[int]] = [[] for _ in nodes]
+    for wire in wires:
+        takers[wire.source].append(wire.target)
+        givers[wire.target].append(wire.source)
+    inputs = any(node.first for node in nodes)
+    for number, node in enumerate(nodes):
+        depth[number] = max((depth[giver] + 1 for giver in givers[number]), default=int(inputs and not node.first))
+    for number in reversed(range(len(nodes))):
+        if takers[number] and not givers[number] and not nodes[number].first:
+            depth[number] = min(depth[taker] for taker in takers[number]) - 1
+    last = max(depth, default=0)
+    return [last if node.last else at for node, at in zip(nodes, depth, strict=True)]

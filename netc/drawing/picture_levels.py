@@ -1,0 +1,247 @@
+"""From a checked program to a picture: which boxes there are, what they say, and what is connected.
+
+A page shows a body with as much of what is inside its boxes as leaves it readable: all boxes of the same depth are open, or none is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import accumulate
+
+from netc.compiler.analysis.model_cost import StageCost, node_costs
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.walk import route
+from netc.compiler.ops.mode import ByMode
+from netc.dsl.record import replace
+
+from ..display.model_comparison import Comparison, compare
+from ..display.model_summary import Quotients
+from ..reference.operator_reference import family_of
+from .drawn_units import Bodies, Body, Item, Unit
+from .metrics import label_text
+from .picture import Box, Level, Page, Picture, Wire
+from .words import Sizes, operator_words
+
+READABLE = 30
+"""The most stages that a page shows without being asked for more."""
+DEEPEST = 4
+"""The most frames within each other, likewise."""
+MOST_PAGES = 200
+MOST_REMOVED = 20
+"""The most names of removed stages below a page."""
+
+
+class NoSuchStage(ValueError):
+    """The model has no stage of that name."""
+
+
+def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = None, at: str = "", before: Program | None = None) -> Picture:
+    """The picture of a program, with at most that many pages. `depth` is the number of frames within each other, by default as many as stay
+    readable; `at` is the path of a stage to begin with. What differs from the program `before` is marked. Raises `NoSuchStage`."""
+    graph, title = program.main, program.main.name
+    if at:
+        nodes = route(graph, at)
+        last = nodes[-1] if nodes else None
+        if not isinstance(last, CallNode):
+            raise NoSuchStage(
+                f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`"
+            )
+        graph, title = last.graph, at
+    return _Painter(program, depth, None if before is None else compare(before, program)).paint(graph, title, pages)
+
+
+class _Painter:
+    def __init__(self, program: Program, depth: int | None, found: Comparison | None) -> None:
+        changes, ends = ((), ()) if found is None else (found.changes, found.ends)
+        self.marks = {change.path: change.kind for change in changes if change.kind != "removed"}
+        self.touched = {path for change in self.marks for path in accumulate(change.split("."), "{}.{}".format)}
+        """The paths of what differs, and of everything around it."""
+        self.ends = {(change.is_input, change.path): change.kind for change in ends}
+        removed = [label_text(change.path) for change in (*ends, *changes) if change.kind == "removed"]
+        self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks or self.ends else ()
+        if removed:
+            rest = len(removed) - MOST_REMOVED
+            self.notes += (f"removed: {removed[0]}", *removed[1:MOST_REMOVED], *([f"and {rest:,} others"] if rest > 0 else []))
+        self.main = program.main
+        self.costs = node_costs(program)
+        self.bodies = Bodies()
+        self.depth = depth
+        self.words = {str(s) for s in program.symbols}
+        self.sizes = Sizes(Quotients(set(self.words)))
+        self.numbers: dict[tuple[int, ...], int] = {}
+        """Pages by the keys of bodies."""
+        self.waiting: deque[tuple[Body, str, int | None]] = deque()
+        self.here = 0
+        self.most = 1
+        self.left_out = 0
+
+    def paint(self, graph: Graph, title: str, most: int) -> Picture:
+        self.most = most
+        self._page_of(self.bodies.of(graph), title, None)
+        pages: list[Page] = []
+        while self.waiting:
+            body, path, parent = self.waiting.popleft()
+            self.here = len(pages)
+            pages.append(self._page(body, path, parent))
+        return Picture(label_text(title), tuple(pages), self.left_out)
+
+    def _page_of(self, body: Body, path: str, parent: int | None) -> int | None:
+        if body.key not in self.numbers:
+            if len(self.numbers) >= self.most:
+                self.left_out += self.most > 1
+                return None
+            self.numbers[body.key] = len(self.numbers)
+            self.waiting.append((body, path, parent))
+        return self.numbers[body.key]
+
+    def _page(self, body: Body, path: str, parent: int | None) -> Page:
+        self.sizes = Sizes(Quotients(set(self.words)))
+        depth = self._readable(body) if self.depth is None else self.depth
+        level = self._level(body, path if self.numbers[body.key] else "", depth, "input")
+        if body.graph is self.main:
+            level = self._marked(level, body)
+        name = body.graph.name if body.graph.kind == "block" else ""
+        return Page(label_text(path), label_text(name), level, (*self.notes, *self.sizes.quotients.legend()), parent)
+
+    def _marked(self, level: Level, body: Body) -> Level:
+        """The level of the model, with what a comparison says of its inputs and outputs."""
+        names = [[v.name for v in self.main.inputs if id(v) in item.ids] for item in body.inputs]
+        inner = len(level.boxes) - len(names) - len(body.outputs)
+        kinds = [next((kind for name in one if (kind := self.ends.get((True, name)))), "") for one in names]
+        kinds += [""] * inner + [self.ends.get((False, name), "") for name, _ in body.outputs]
+        boxes = [replace(box, change=kind) if kind else box for box, kind in zip(level.boxes, kinds, strict=True)]
+        return replace(level, boxes=tuple(boxes))
+
+    def _readable(self, body: Body) -> int:
+        depth = 0
+        while depth < DEEPEST and self._count(body, depth) < self._count(body, depth + 1) <= READABLE:
+            depth += 1
+        return depth
+
+    def _count(self, body: Body, depth: int) -> int:
+        """The stages that are shown if frames are open to that depth; only whether there are too many is exact beyond that."""
+        total = 0
+        for unit in body.units:
+            inside = self._inside(unit, body.graph) if depth else None
+            total += 1 if inside is None else self._count(inside, depth - 1)
+            if total > READABLE:
+                break
+        return total
+
+    def _inside(self, unit: Unit, graph: Graph) -> Body | None:
+        return self.bodies.inside(self.bodies.merged(unit)[0], graph)
+
+    def _level(self, body: Body, path: str, depth: int, ends: str) -> Level:
+        """`ends`: what inputs are drawn as."""
+        boxes: list[Box] = []
+        wires: dict[Wire, None] = {}
+        origin: dict[int, tuple[int, int]] = {}
+        taken = {id(v) for unit in body.units for v in unit.takes} | {i for _, item in body.outputs for i in item.ids}
+        for item in body.inputs:
+            origin |= dict.fromkeys(item.ids, (len(boxes), 0))
+            name = item.name or "in"
+            if ends == "port" and len(body.inputs) == 1:
+                name = ""
+            type = self._type(item)
+            shown = Box("input", label_text(name), tags=(type,), about=type)
+            boxes.append(shown if ends == "input" else replace(shown, shape="port", tags=("",)))
+        for unit in body.units:
+            entries = self.bodies.entries(unit, body.graph)
+            framed = depth > 0
+            wires |= dict.fromkeys(Wire(*origin[i], len(boxes), port if framed else 0) for i, port in entries if i in origin)
+            made = list(enumerate(self.bodies.results(unit, body.graph)))
+            made = [(exit, item) for exit, item in made if any(i in taken for i in item.ids)]
+            for number, (_, item) in enumerate(made):
+                origin |= dict.fromkeys(item.ids, (len(boxes), number))
+            tags = tuple(self._type(item) for _, item in made)
+            boxes.append(replace(self._box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in made)))
+        for name, item in body.outputs:
+            found = dict.fromkeys(origin[i] for i in item.ids if i in origin)
+            wires |= dict.fromkeys(Wire(*source, len(boxes)) for source in found)
+            boxes.append(
+                Box("output" if ends == "input" else "port", label_text(name or ("out" if ends == "input" else "")), about=self._type(item))
+            )
+        return Level(tuple(boxes), tuple(wires))
+
+    def _type(self, item: Item) -> str:
+        if item.type is None:
+            return f"{item.count} tensors"
+        return f"{item.count} × {self.sizes.type(item.type)}" if item.value is None else self.sizes.type(item.type)
+
+    def _box(self, unit: Unit, graph: Graph, path: str, depth: int) -> Box:
+        labels: list[str] = []
+        if unit.units:
+            first, last = unit.nodes[0].label, unit.nodes[-1].label
+            title, times, words = f"{first} … {last}", 1, f"{len(unit.nodes):,} stages"
+            inner, place, cost = unit, path, ""
+        else:
+            node = unit.nodes[0]
+            inner, times, labels = self.bodies.merged(unit)
+            place = f"{path}.{node.label}" if path else node.label
+            title, words = _name(unit, inner, place)
+            words = f"{words} (shared)".strip() if node.shared is not None else words
+            words = f"{words} side by side".strip() if unit.parallel else words
+            row = self._cost(graph, node)
+            cost = self.sizes.costs(row, unit.times) if row is not None else ""
+        inside = self.bodies.inside(inner, graph)
+        lines = tuple(label_text(line) for line in (words, cost) if line)
+        box = Box("stage", label_text(title), lines, _family(inner), times=times, about=label_text(place), change=self._change(unit, place))
+        if inside is None:
+            return box
+        place = ".".join([place, *labels]) if place else ".".join(labels)
+        if depth:
+            own = self.marks.get(place, box.change if box.about in self.marks else "")
+            return replace(box, shape="block", frame=self._level(inside, place, depth - 1, "port"), change=own)
+        return replace(box, shape="block", opens=self._page_of(inside, place or title, self.here))
+
+    def _change(self, unit: Unit, place: str) -> str:
+        """What a comparison says of a unit: of one that is closed, whether anything inside differs."""
+        around = place if unit.units else place.removesuffix(unit.nodes[0].label).removesuffix(".")
+        paths = [f"{around}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units or unit.parallel else [place]
+        return next((self.marks.get(path, "changed") for path in paths if path in self.touched), "")
+
+    def _cost(self, graph: Graph, node: Node) -> StageCost | None:
+        return self.costs[id(graph)].get(id(node))
+
+
+def _name(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
+    """The title of a unit, and what it is. A number that is its label says little, so does a label that netc has made of the operator's
+    name: they are left out where no parameter is named after them."""
+    node, deepest = unit.nodes[0], inner.nodes[0]
+    label, words = node.label, _words(deepest)
+    if not label and isinstance(node, CallNode):
+        return node.graph.kind, words
+    if label.isdigit():
+        if not words:
+            title = ".".join(place.split(".")[-2:])
+            return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
+        last = unit.nodes[-1].label
+        shown = label if last == label else f"{label} … {last}"
+        return words, shown if isinstance(node, CallNode) or node.specs else ""
+    if not _made_up(label, node):
+        title = f"{label} … {unit.nodes[-1].label}" if unit.parallel else label
+        return title, words if words != label else ""
+    return (label, "") if isinstance(node, CallNode) else (label, words) if node.specs else (words, "")
+
+
+def _words(node: Node) -> str:
+    if isinstance(node, OpNode):
+        return "if training" if isinstance(node.op, ByMode) else operator_words(node.op)
+    if node.scan is not None:
+        return "a step for each position"
+    return node.graph.name if node.graph.kind == "block" else {"branches": "each"}.get(node.graph.kind, "")
+
+
+def _made_up(label: str, node: Node) -> bool:
+    """Whether a label is nothing but the name of what is used, and a number."""
+    if isinstance(node, CallNode) and node.graph.kind != "block":
+        return False
+    name = node.op.name if isinstance(node, OpNode) else node.graph.name
+    return label.startswith(name) and (label == name or label[len(name) :].isdigit())
+
+
+def _family(unit: Unit) -> str:
+    node = unit.nodes[0]
+    if unit.units or isinstance(node, CallNode):
+        return "block"
+    return "flow" if isinstance(node.op, ByMode) else family_of(type(node.op))

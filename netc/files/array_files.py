@@ -1,0 +1,31 @@
+"""Files of arrays, with what is wrong with them as a sentence.
+
+In: a path, and what reads it. Out: arrays; or an `UnreadableArrays`. Always: nothing in a file is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from .source_files import reason
+
+T = TypeVar("T")
+
+
+class UnreadableArrays(ValueError):
+    """A file that cannot be read, or holds no arrays of numbers."""
+
+
+def read_arrays(path: str, read: Callable[[str], T], ending: str) -> T:
+    """What `read` gives of a file with that ending. Raises `UnreadableArrays`."""
+    from netc.compiler.weights.numpy_files import UnfitArrayFile
+
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise UnreadableArrays(f"cannot read `{path}`: there is no such file") from None
+    except OSError as error:
+        raise UnreadableArrays(f"cannot read `{path}`: {reason(error)}") from None
+    except UnfitArrayFile as error:
+        raise UnreadableArrays(f"cannot read `{path}`: it is not a {ending} file of numbers: {error}") from None

@@ -1,0 +1,144 @@
+"""Errors of files: those that cannot be read, and those without a model."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from netc.compiler.errors.problem import Problem
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.source import Span
+
+_SETTING = re.compile(r"[A-Za-z_]\w*=[^/]*")
+
+
+def diagnostic(problem: Problem, span: Span) -> Diagnostic:
+    """The problem as a diagnostic at a span."""
+    p = problem
+    return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=p.notes(), help=p.help())
+
+
+class FileProblem(Problem):
+    """`why` completes "cannot read `path`: ..." and "cannot use `path`: ..."."""
+
+    path: str
+
+    def why(self) -> str:
+        raise NotImplementedError
+
+    def message(self) -> str:
+        return f"cannot read `{self.path}`: {self.why()}"
+
+
+class MissingFile(FileProblem):
+    """`near` are similar paths in the same directory."""
+
+    code: ClassVar[str] = "missing-file"
+    near: tuple[str, ...] = ()
+
+    def why(self) -> str:
+        return "there is no such file"
+
+    def help(self) -> tuple[str, ...]:
+        if self.near:
+            return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
+        from shlex import quote
+
+        from .published_specs import lookup
+
+        if _SETTING.fullmatch(self.path) is not None:
+            return (f"to set a parameter of the model, write `--set {quote(self.path)}`",)
+        part = lookup(self.path)
+        if part is None:
+            return ()
+        model = f" --model {part[1]}" if part[1] is not None else ""
+        return (f"`{self.path}` is part of netc: write `$(netc zoo --path {self.path}){model}`, in Python `netc.zoo({self.path!r})`",)
+
+
+class NotAFile(FileProblem):
+    code: ClassVar[str] = "not-a-file"
+
+    def why(self) -> str:
+        return "it is a directory"
+
+
+class UnreadableFile(FileProblem):
+    """`reason` is the operating system's message: `permission denied`."""
+
+    code: ClassVar[str] = "unreadable-file"
+    reason: str
+
+    def why(self) -> str:
+        return self.reason
+
+
+class FileTooLarge(FileProblem):
+    code: ClassVar[str] = "file-too-large"
+    limit: int
+
+    def why(self) -> str:
+        return f"it is larger than {self.limit >> 20} MiB"
+
+    def help(self) -> tuple[str, ...]:
+        return ("write repeated layers once, with `repeat`",)
+
+
+_OF_WEIGHTS = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".safetensors")
+
+
+class BinaryFile(FileProblem):
+    code: ClassVar[str] = "binary-file"
+
+    def why(self) -> str:
+        return "it is a binary file, not text"
+
+    def help(self) -> tuple[str, ...]:
+        if not self.path.endswith(_OF_WEIGHTS):
+            return ()
+        return (f"weights go with a spec, which describes the network: `netc check FILE.net --weights {self.path}`",)
+
+
+class CannotImport(FileProblem):
+    """`obstacles` are sentences: what has no counterpart, and where it is."""
+
+    code: ClassVar[str] = "cannot-import"
+    obstacles: tuple[str, ...] = ()
+
+    def message(self) -> str:
+        return f"cannot import `{self.path}`"
+
+    def notes(self) -> tuple[str, ...]:
+        more = len(self.obstacles) - _OBSTACLES
+        return (*self.obstacles[:_OBSTACLES], *([f"and {more} more"] if more > 0 else []))
+
+
+_OBSTACLES = 20
+
+
+class NotUtf8(FileProblem):
+    code: ClassVar[str] = "not-utf8"
+    byte: int
+    offset: int
+
+    def why(self) -> str:
+        return "it is not UTF-8"
+
+    def label(self) -> str:
+        return f"the byte 0x{self.byte:02x}, at offset {self.offset}"
+
+    def help(self) -> tuple[str, ...]:
+        return ("save the file as UTF-8",)
+
+
+class NoModel(Problem):
+    code: ClassVar[str] = "no-model"
+    path: str
+
+    def message(self) -> str:
+        return f"there is no model in `{self.path}`"
+
+    def notes(self) -> tuple[str, ...]:
+        return ("it only defines what other files can `use`",)
+
+    def help(self) -> tuple[str, ...]:
+        return ("end it with a pipeline, such as `input 3 -> dense 2`, or compile a file that uses it",)

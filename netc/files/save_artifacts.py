@@ -1,0 +1,59 @@
+"""Artefacts to files: the ending of the name chooses the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from netc.compiler.backends.backend import Backend, BackendInput, WrongOutput
+from netc.compiler.backends.backend_registry import backend_of, backends
+
+from ..errors import unsupported_is_compile_error
+from ..inputs.backend_input import reported
+from .atomic_writing import is_stream, write_bytes, write_files
+
+
+def backend_for(path: str) -> Backend:
+    """The backend that a path asks for."""
+    backend = backend_of(path)
+    if backend is None:
+        known = " nor in ".join(f"`{one.suffix}`" for one in backends())
+        raise WrongOutput(f"the name of the output, `{path}`, ends neither in {known}")
+    return backend
+
+
+def refuse_weights(backend: Backend, what: str) -> None:
+    """Raises `WrongOutput` if the artefact cannot contain weights; `what` is how the caller gave them."""
+    if not backend.holds_weights:
+        others = " or ".join(f"`{one.suffix}`" for one in backends() if one.holds_weights)
+        raise WrongOutput(f"{backend.artefact} holds no weights: {what} for {others}")
+
+
+def refuse_options(backend: Backend, options: Iterable[str]) -> None:
+    """Raises `WrongOutput` if the artefact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
+    asked = [f"`{option}`" for option in options]
+    if asked and not backend.takes_options:
+        others = " or ".join(f"`{one.suffix}`" for one in backends() if one.takes_options)
+        raise WrongOutput(f"{backend.artefact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
+
+
+def refuse_all(*checks: Callable[[], None]) -> None:
+    """Raises `WrongOutput` with the messages of all checks that do, so that people mend them at once."""
+    found = []
+    for check in checks:
+        try:
+            check()
+        except ValueError as error:
+            found.append(str(error))
+    if found:
+        raise WrongOutput("; ".join(found))
+
+
+def save(given: BackendInput, backend: Backend, path: str) -> None:
+    """Writes the artefact whole, or not at all. One that holds no weights leaves out those that the model came with."""
+    with reported(given):
+        with unsupported_is_compile_error(given.program):
+            artefact = backend.build(given)
+        if is_stream(path):
+            write_bytes(path, artefact.to_bytes())
+        else:
+            write_files(path, artefact.save, backend.parts)

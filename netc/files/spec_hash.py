@@ -1,0 +1,26 @@
+"""The identity of a spec: equal for equal texts, choices and files used; kept in the metadata of ONNX models."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from netc.compiler.elaborate.model_precision import FULL
+
+from ..analysis import Analysis, Choice, TrainingAnalysis
+
+
+def spec_hash(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
+    """SHA-256, in hexadecimal digits, over all that the graph was made from."""
+    digest = sha256()
+    parts = [*(source.text for source in analysis.sources), *analysis.digests]
+    parts += [
+        *analysis.digests,
+        choice.model or "",
+        *(f"{name}={value!r}" for name, value in sorted((choice.params | choice.dims).items())),
+    ]
+    if choice.precision != FULL:
+        parts.append(f"{choice.precision.dtype} {choice.precision.keep_io}")
+    for part in parts:
+        content = part.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""Import for Python: `netc.from_torch`, `netc.from_onnx`.
+
+In: a module with example inputs, or the path of an ONNX file. Out: a `Model`, whose `spec()` is the text. Raises `ImportFailed` for what
+has no counterpart, `NotProved` if the model made is not the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..inputs.argument_checks import checked_path, checked_seed
+from ..inputs.argument_types import checks_arguments
+from .run_import import spec_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..model import Model
+
+Axes = Mapping[int, str] | Sequence[str | None]
+
+
+@checks_arguments
+def from_torch(
+    module: torch.nn.Module,
+    inputs: Any,
+    dims: Mapping[str | int, Axes] | None = None,
+    *,
+    train: bool = False,
+    verify: bool = True,
+    seed: int = 0,
+) -> Model:
+    """The model that a PyTorch module is, in evaluation mode, and with `train` in training too.
+
+    `inputs` are examples of its arguments: a tensor, a tuple by position, a mapping by name, or a pair of both; what is no tensor stays as
+    it is. `dims` names symbolic axes by the name or position of an argument: `{0: {0: "N", 2: "H"}}`, `{"tokens": ["N", "T"]}`; axis 0 of
+    an argument that it does not have is the batch, `N`. The model is compared with the module on inputs drawn with `seed`, unless `verify`
+    is false. Its weights are those of the module, and its keys too.
+
+    Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
+    """
+    from netc.compiler.frontends.torch.call_arguments import call_arguments
+
+    from .module_origin import module_origin
+
+    positional, named = call_arguments(inputs)
+    return spec_of(
+        module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=checked_seed(seed)
+    ).model
+
+
+@checks_arguments
+def from_onnx(
+    path: str | os.PathLike[str],
+    *,
+    fixed: Mapping[str, object] | None = None,
+    dequantize: bool = False,
+    outputs: Sequence[str] = (),
+    verify: bool = True,
+    seed: int = 0,
+) -> Model:
+    """The model of an ONNX file, with its weights.
+
+    `fixed` has the values of inputs that are no inputs of the model then, and sizes of symbolic axes, by the names of the file. With
+    `dequantize`, weights that are stored as integers become the floats that they represent. `outputs` are names of tensors of the file,
+    which are the outputs of the model instead of the file's own.
+
+    It is compared with what ONNX Runtime computes of the file, unless `verify` is false.
+
+    Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
+    """
+    from .onnx_origin import onnx_origin
+
+    origin = onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
+    return spec_of(origin, verify=verify, seed=checked_seed(seed)).model

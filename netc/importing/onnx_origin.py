@@ -1,0 +1,164 @@
+"""ONNX files as origins of imports. ONNX Runtime runs them, or the reference implementation of the onnx package if it cannot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
+
+from .first_difference import Call
+from .onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess, RuntimeFailure
+from .origin import Calls, Origin
+
+if TYPE_CHECKING:
+    import onnx
+
+    from netc.compiler.frontends.imported_model import Imported
+    from netc.compiler.ir.numpy_types import Array
+
+UNVERIFIED = "`--no-verify` imports it without a comparison"
+
+
+def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False, outputs: Sequence[str] = ()) -> Origin:
+    """The file as an origin. `fixed` are values of inputs and sizes of axes, `outputs` are the tensors to output in place of its own
+    outputs. With `dequantize`, the origin is the float model that the file represents, and it is compared with the file. Raises
+    `ImportFailed`."""
+    from netc.compiler.frontends.onnx import float_model, from_file
+
+    begun = time.monotonic()
+    imported = from_file(path, fixed=fixed, dequantize=dequantize, outputs=outputs)
+    seconds = time.monotonic() - begun
+    own = _Run(lambda: _with_outputs(path, outputs) if outputs else path, fixed)
+    if not dequantize:
+        return _make_origin(path, imported, own, seconds)
+    # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds the other factor too.
+    floats = _Run(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
+    return _make_origin(path, imported, floats, seconds, own)
+
+
+def _with_outputs(path: str, outputs: Sequence[str]) -> bytes:
+    """The bytes of the file with other outputs."""
+    import onnx
+
+    from netc.compiler.frontends.onnx import choose_outputs
+
+    model = onnx.load(path)
+    choose_outputs(model, outputs)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _make_origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:
+    calls = run.calls(imported.tensors)
+    return Origin(path, imported, run, False, calls, seconds, rounded, run.exact, run.moved, judge=lambda: run.judge)
+
+
+class _Run:
+    """Runs a file, or the bytes of one, as it is. `judge` is a sentence about the program that runs it, empty for ONNX Runtime."""
+
+    def __init__(self, source: Callable[[], str | bytes], fixed: Mapping[str, object], *, optimize: bool = True) -> None:
+        self.source, self.fixed, self.optimize = source, fixed, optimize
+        self.judge = ""
+        self.why = ""
+
+    @cached_property
+    def process(self) -> OnnxProcess:
+        return OnnxProcess(self.source(), optimize=self.optimize)
+
+    def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        feeds = self._feeds(inputs)
+        if self.judge:
+            return self._run_reference(feeds)
+        try:
+            return self.process.run_model(feeds)
+        except CannotRun as error:
+            shapes = ", ".join(f"`{name}` {list(array.shape)}" for name, array in feeds.items())
+            raise ImportFailed((Obstacle("the file", f"fails in ONNX Runtime on inputs of the shapes {shapes}: {error}", ""),)) from error
+        except (CannotLoad, Crashed) as error:
+            self._refuse_invalid(error)
+            self.why = str(error)
+            self.judge = f"the file was run by the reference implementation of onnx, since ONNX Runtime cannot run it: {error}"
+        return self._run_reference(feeds)
+
+    def _refuse_invalid(self, error: RuntimeFailure) -> None:
+        """Raises `ImportFailed` for a file that ONNX's own checker refuses too, since its results are not defined."""
+        from .float64_reference import find_defect
+
+        why = find_defect(self._model)
+        if why:
+            raise ImportFailed((Obstacle("the file", f"is not valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
+
+    def _run_reference(self, feeds: Mapping[str, Array]) -> list[Array]:
+        from .float64_reference import NotEvaluated, run_reference
+
+        try:
+            return run_reference(self._model, feeds)
+        except NotEvaluated as error:
+            why = f"cannot be run, so it cannot be compared: ONNX Runtime says {self.why}; the reference implementation says {error}"
+            raise ImportFailed((Obstacle("the file", why, "", UNVERIFIED),)) from error
+
+    def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        """What the file says, in float64. Raises `NotEvaluated`."""
+        from .float64_reference import evaluated
+
+        return evaluated(self._model, self._feeds(inputs))
+
+    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
+        """The same with all numbers half a digit off, and all results rounded. Raises `NotEvaluated`."""
+        from .float64_reference import evaluated
+
+        return evaluated(self._model, self._feeds(inputs), seed)
+
+    def calls(self, tensors: Mapping[str, tuple[str, str]]) -> Calls:
+        """What stages take and make, as tensors that the file has: `tensors` are their names by the paths of the stages."""
+
+        def run(inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
+            names = list(dict.fromkeys(name for pair in tensors.values() for name in pair))
+            found = self._tensors(names, inputs)
+            pairs = [(path, found.get(given), found.get(made)) for path, (given, made) in tensors.items()]
+            return [Call(path, 0, (given,), (made,)) for path, given, made in pairs if given is not None and made is not None]
+
+        return run
+
+    def _tensors(self, names: Sequence[str], inputs: Sequence[Array]) -> dict[str, Array]:
+        """The tensors with these names; none if the file does not run with all of them as outputs."""
+        import onnx
+
+        model, feeds = onnx.ModelProto(), self._feeds(inputs)
+        model.CopyFrom(self._model)
+        known = {info.name for info in (*model.graph.input, *model.graph.output)}
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
+        wanted = [name for name in names if name not in feeds]
+        if not wanted:  # ONNX Runtime takes an empty list for all outputs
+            return feeds
+        try:
+            made = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run_model(wanted=wanted, feeds=feeds)
+        except (ValueError, RuntimeFailure):  # protobuf raises a ValueError for more than 2 GiB
+            return {}
+        return {**feeds, **dict(zip(wanted, made, strict=True))}
+
+    @cached_property
+    def _model(self) -> onnx.ModelProto:
+        import onnx
+
+        source = self.source()
+        return onnx.load(source) if isinstance(source, str) else onnx.ModelProto.FromString(source)
+
+    @cached_property
+    def _input_names(self) -> list[str]:
+        """The names of the inputs without stored values, in order."""
+        import onnx
+
+        source = self.source()
+        model = onnx.load(source, load_external_data=False) if isinstance(source, str) else self._model
+        stored = {tensor.name for tensor in model.graph.initializer}
+        return [info.name for info in model.graph.input if info.name not in stored]
+
+    def _feeds(self, inputs: Sequence[Array]) -> dict[str, Array]:
+        import numpy as np
+
+        given = iter(inputs)
+        return {name: np.asarray(self.fixed[name]) if name in self.fixed else next(given) for name in self._input_names}

@@ -1,0 +1,111 @@
+"""What users say of the weights of a model: where they are, and which part of them is meant.
+
+In: paths or a mapping, patterns, a prefix. Out: a `Checkpoint`. Always: its arguments are checked at once, and nothing is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..training.run_files import weights_of
+from .argument_checks import checked_name, checked_path
+from .argument_types import checks_methods
+
+if TYPE_CHECKING:
+    from netc.compiler.analysis.state_dict import ParameterInfo
+    from netc.compiler.weights.lazy_tensors import StoredTensor
+    from netc.compiler.weights.match_weights import Matched
+    from netc.compiler.weights.weight_selection import Selection
+
+Source = Mapping[str, Any] | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""Arrays or tensors by state-dict name; the path of a file, an index of shards or a folder; `hf:org/name`; several of these."""
+
+
+class Described(Protocol):
+    """What has descriptions of parameters by state-dict name: a `netc.Model`."""
+
+    @property
+    def parameters(self) -> Mapping[str, ParameterInfo]: ...
+
+
+@checks_methods
+class Checkpoint:
+    """Weights, and which part of them is meant.
+
+    `strip_prefix` is removed from the names that begin with it, such as `"encoder."`; without it, `module.`, `_orig_mod.` and `model.` are
+    removed where all names have them and more agree with the model's then, and `""` keeps names as they are. Names that fit one of the
+    patterns `ignore`, such as `"aux.*"`, are left out; parameters that fit one of `allow_missing` are drawn if they are not in the weights.
+    """
+
+    def __init__(
+        self, source: Source, *, strip_prefix: str | None = None, ignore: Iterable[str] = (), allow_missing: Iterable[str] = ()
+    ) -> None:
+        self.mapping: Mapping[str, Any] | None = source if isinstance(source, Mapping) else None
+        self.paths: tuple[str, ...] = () if isinstance(source, Mapping) else _paths(source)
+        self.strip_prefix = checked_name(strip_prefix, "strip_prefix")
+        self.ignore = _patterns(ignore, "ignore")
+        self.allow_missing = _patterns(allow_missing, "allow_missing")
+
+    def compare(self, model: Described) -> Matched:
+        """The weights as the model takes them, by name, each read when it is asked for: `drawn` has the names of those that are not in the
+        checkpoint, `ignored` those of the checkpoint that are left out. Raises `WeightsError` if they do not fit."""
+        return self.matched(model.parameters, 0)
+
+    def matched(self, infos: Mapping[str, ParameterInfo], seed: int) -> Matched:
+        """The same for descriptions of parameters; what is drawn depends on the seed."""
+        from netc.compiler.weights.match_weights import match_stored
+
+        return match_stored(infos, self._opened(), self._selection(), seed)
+
+    def digest(self) -> str:
+        """A hash of all names and numbers, the same wherever they are, and of which are meant. Raises `WeightsError` if they cannot be
+        read."""
+        import numpy as np
+
+        found = blake2b(f"{self.strip_prefix} {self.ignore} {self.allow_missing}\n".encode(), digest_size=16)
+        for name, tensor in sorted(self._opened().items()):
+            found.update(f"{name} {tensor.kind} {tensor.shape}\n".encode())
+            if tensor.dtype is not None:  # the numbers of another type are none that a model takes
+                found.update(np.ascontiguousarray(tensor.read()).reshape(-1).view(np.uint8).data)
+        return found.hexdigest()
+
+    def _selection(self) -> Selection:
+        from netc.compiler.weights.weight_selection import Selection
+
+        return Selection(self.strip_prefix, self.ignore, self.allow_missing)
+
+    def _opened(self) -> Mapping[str, StoredTensor]:
+        from netc.compiler.weights.lazy_tensors import of_array
+        from netc.compiler.weights.match_weights import as_arrays, open_weights
+
+        if self.mapping is not None:
+            return {name: of_array(array) for name, array in as_arrays(self.mapping).items()}
+        return open_weights(self.paths)
+
+    def __repr__(self) -> str:
+        return f"<netc.Checkpoint {', '.join(self.paths) or 'of a mapping'}>"
+
+
+def checked_weights(weights: object) -> Checkpoint | None:
+    """Weights that a function was given: of a run's folder, the best ones."""
+    return weights if weights is None or isinstance(weights, Checkpoint) else Checkpoint(weights)  # type: ignore[arg-type]
+
+
+def _paths(source: object) -> tuple[str, ...]:
+    several = source if isinstance(source, (list, tuple)) else [source]
+    if not several:
+        raise ValueError("`weights` must be at least one path, not an empty list")
+    return tuple(weights_of(checked_path(path, "`weights`")) for path in several)
+
+
+def _patterns(patterns: object, what: str) -> tuple[str, ...]:
+    if isinstance(patterns, (str, bytes)) or not isinstance(patterns, Iterable):
+        raise TypeError(f"{what} must be several patterns, such as a list, not {type(patterns).__name__}")
+    found = tuple(patterns)
+    strange = next((pattern for pattern in found if not isinstance(pattern, str)), None)
+    if strange is not None:
+        raise TypeError(f"{what}: a pattern must be a str, not {type(strange).__name__}")
+    return found

@@ -1,0 +1,140 @@
+"""Random inputs for a model.
+
+In: the types of its inputs. Out: arrays of those types; symbolic dimensions have sizes that satisfy every `where`. Always: the same seed
+gives the same arrays. Floating-point numbers are normally distributed; integers are 0 or 1, which any vocabulary has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netc.compiler.analysis.input_shapes import check_sizes
+from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate, show, symbols
+from netc.compiler.ir.numpy_types import Array, numpy_dtype
+from netc.compiler.ir.walk import graphs
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.types import DType
+
+BATCH = "N"
+USUAL = 8
+_MOST = 4096
+_TRIES = 100_000
+_LARGEST = 2**40
+"""More elements than fit into any memory; NumPy has no clear error for this."""
+
+
+class NoSizes(ValueError):
+    """No sizes were found that satisfy the conditions of the spec."""
+
+
+def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
+    """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that satisfies every `where`."""
+    types = {value.name: value.type for value in program.main.inputs}
+    used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
+    listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    for sizes in _candidates(used, listed):
+        if _allowed(program, sizes):
+            return {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}
+    raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
+
+
+def with_size(program: Program, sizes: Mapping[str, int], name: str, size: int) -> tuple[dict[str, int], dict[str, tuple[int, ...]]] | None:
+    """These sizes with another one of a dimension, and the shapes of the inputs; None if a `where` does not allow it."""
+    found = {**sizes, name: size}
+    if not _allowed(program, found):
+        return None
+    return found, {value.name: tuple(evaluate(d, found) for d in value.type.shape) for value in program.main.inputs}
+
+
+def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
+    """The same for several sizes, all of them different as far as the conditions allow, and none so small that a tensor within the model is
+    empty: those of the dimensions, and shapes by name."""
+    types = {value.name: value.type for value in program.main.inputs}
+    used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
+    listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    inside = _dims_inside(program, used)
+    found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
+    for at, sizes in enumerate(_different(used, {name: _sizes(program, name, listed) for name in used}, listed)):
+        if all(_differ(sizes, other) for other, _ in found) and _allowed(program, sizes) and all(evaluate(d, sizes) > 0 for d in inside):
+            found.append((sizes, {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}))
+        if len(found) == count or (found and at > _TRIES):
+            break
+    if not found:
+        raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
+    return found
+
+
+def _differ(sizes: Mapping[str, int], other: Mapping[str, int]) -> bool:
+    return sizes[BATCH] != other[BATCH] if BATCH in sizes else sizes != other
+
+
+def _dims_inside(program: Program, names: Collection[str]) -> list[Dim]:
+    """The sizes within the model that these symbols decide: none of them may be 0."""
+    values = (value for graph in graphs(program.main) for node in graph.nodes for value in node.outputs)
+    found = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
+    return [d for d in found if symbols(d) <= set(names)]
+
+
+def _sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The sizes that a dimension may have by the conditions on it alone, the usual one and larger ones first."""
+    dim = program.dims.get(name)
+    if name in listed:
+        return listed[name]
+    sizes = (*range(USUAL, _MOST), *range(1, USUAL))
+    if dim is None or symbols(dim) != {name}:
+        return sizes
+    return tuple(size for size in sizes if evaluate(dim, {name: size}) == size) or sizes
+
+
+def _different(names: list[str], allowed: Mapping[str, tuple[int, ...]], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+    """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
+    others = [name for name in names if name != BATCH]
+    for batches in (2, _MOST):
+        for at in range(_MOST - 1):
+            batch = {BATCH: 2 + at % batches} if BATCH in names else {}
+            for step in (1, 0):
+                steps = {name: at + (step * k if name not in listed else 0) for k, name in enumerate(others)}
+                yield batch | {name: allowed[name][by % len(allowed[name])] for name, by in steps.items()}
+    yield from _candidates(names, listed)
+
+
+def _candidates(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+    """Equal sizes first, then all small ones; of a dimension with a list of sizes, those."""
+    others = [name for name in names if name != BATCH]
+    batch = {BATCH: 1} if BATCH in names else {}
+    for size in (*range(USUAL, _MOST), *range(1, USUAL)):
+        yield batch | {name: listed[name][0] if name in listed else size for name in others}
+    most = max(2, int(_TRIES ** (1 / max(1, len(names)))))
+    for combination in product(*(listed.get(name, range(1, most)) for name in names)):
+        yield dict(zip(names, combination, strict=True))
+
+
+def _allowed(program: Program, sizes: Mapping[str, int]) -> bool:
+    try:
+        shapes = {value.name: tuple(evaluate(d, sizes) for d in value.type.shape) for value in program.main.inputs}
+        check_sizes(program, shapes)
+    except ValueError:
+        return False
+    return all(_within(d, sizes) for value in program.main.inputs for d in value.type.shape)
+
+
+def _within(d: Dim, sizes: Mapping[str, int]) -> bool:
+    low, high = bounds(d)
+    size = evaluate(d, sizes)
+    return size >= max(1, low or 1) and (high is None or size <= high)
+
+
+def random_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """An array for one input. Raises MemoryError for one that cannot fit into memory."""
+    if prod(shape) > _LARGEST:
+        raise MemoryError
+    if dtype.is_float:
+        return generator.standard_normal(shape, np.float32).astype(numpy_dtype(dtype))
+    return generator.integers(0, 2, shape, np.uint8).astype(numpy_dtype(dtype))

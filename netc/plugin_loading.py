@@ -1,0 +1,97 @@
+"""Loading plugins: modules with operators of one's own, that a user names or that an installed package offers.
+
+In: the name of a module, or the entry points of installed packages. Out: its operators in the registry, or a `PluginError` and none of
+them. Always: nothing that a spec says is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable
+from functools import cache
+from importlib import import_module
+
+from netc.compiler.ops import Operator
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+
+GROUP = "netc.operators"
+"""The group of entry points whose values are modules with operators."""
+
+_OF_NAMES = ("unknown-operator", "unknown-name", "too-many-arguments")
+"""Errors of names that an installed plugin may know. `dense 2 snake` has too many arguments until `snake` is an activation."""
+
+
+_packages: set[str] = set()
+"""The packages, or single modules, of the plugins that were loaded."""
+
+
+class PluginError(Exception):
+    """The plugin cannot be loaded, or one of its operators cannot be used."""
+
+
+def load(name: str) -> None:
+    """Imports the module called `name`, which is found as Python finds modules, or in the current folder. Raises `PluginError`."""
+    before, path = set(Operator.registry), list(sys.path)
+    _packages.add(name.partition(".")[0])
+    sys.path.append("")  # last, so that nothing there replaces what is installed
+    try:
+        import_module(name)
+        _check(Operator.registry[word] for word in Operator.registry if word not in before)
+    except PluginError as error:
+        _restore(before)
+        raise PluginError(f"cannot use the plugin `{name}`: {error}") from None
+    except Exception as error:
+        _restore(before)
+        raise PluginError(f"cannot load the plugin `{name}`: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path[:] = path
+
+
+def load_unknown(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Loads the plugins of installed packages if a name in these diagnostics may be theirs; whether it is worth to elaborate again. Raises
+    `PluginError`."""
+    return any(d.code in _OF_NAMES for d in diagnostics) and load_installed()
+
+
+@cache
+def load_installed() -> bool:
+    """Loads the plugins of installed packages, once; whether there are operators that were not there before. Raises `PluginError`."""
+    from importlib.metadata import entry_points  # it costs more than to check a small spec
+
+    before = len(Operator.registry)
+    for value in sorted({point.value for point in entry_points(group=GROUP)}):
+        load(value)
+    return len(Operator.registry) > before
+
+
+def raised_by_plugin(error: Exception) -> str | None:
+    """The file of a plugin and its line, if an exception was raised in the code of one, or in what that called."""
+    from traceback import walk_tb  # which few commands need
+
+    for frame, line in reversed(list(walk_tb(error.__traceback__))):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _packages:
+            return f"{frame.f_code.co_filename}:{line}"
+    return None
+
+
+def _check(operators: Iterable[type[Operator]]) -> None:
+    from netc.compiler.backends.torch.torch_emitters import NAMES  # `netc check` needs no backend
+
+    for operator in operators:
+        what = f"the operator `{operator.name}`"
+        if not operator.name.isidentifier() or parse(SourceFile("", f"input 3 -> {operator.name}\n"))[1]:
+            raise PluginError(f"{what} cannot be written in a spec: its name must be an identifier that is no word of the language")
+        if not (operator.__doc__ or "").strip():
+            raise PluginError(f"{what} has no docstring, whose first line says in `netc ops` what it does")
+        if not operator.operands:
+            raise PluginError(f"{what} declares no input, such as `x = Input()`")
+        if operator not in NAMES and not operator.has_definition():
+            decorated = f"a function or module decorated with `@pytorch({operator.__name__})`"
+            raise PluginError(f"{what} has no `definition`, and no PyTorch form: {decorated}")
+
+
+def _restore(names: Collection[str]) -> None:
+    for added in [name for name in Operator.registry if name not in names]:
+        Operator.registry.remove(added)

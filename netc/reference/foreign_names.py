@@ -1,0 +1,341 @@
+"""The names that operators and arguments have in the libraries that people come from, and what to write for them here.
+
+In: a name that no operator, or an operator's argument, has. Out: the sentence that helps, empty if there is none. Always: names are those
+that the PyTorch backend prints for its operators, and the tables here, which the tests compare with the libraries.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netc.compiler.elaborate.names.name_errors import plain
+from netc.compiler.elaborate.names.setting_words import SETTINGS
+from netc.compiler.errors.problem import Advice, Replacement
+from netc.files.package_data import folder
+
+if TYPE_CHECKING:
+    from netc.compiler.ops import Operator
+
+STAGES = {
+    "PyTorch": {
+        "addmm": "matmul",
+        "amax": "max",
+        "baddbmm": "matmul",
+        "bmm": "matmul",
+        "broadcast_to": "expand",
+        "clip": "clamp",
+        "concatenate": "concat",
+        "dot": "matmul",
+        "dstack": "concat axis=2",
+        "hstack": "concat axis=1",
+        "interpolate": "upsample",
+        "mm": "matmul",
+        "movedim": "permute",
+        "msort": "sort axis=0",
+        "mv": "matmul",
+        "narrow": "slice",
+        "searchsorted": "bucketize",
+        "swapaxes": "transpose",
+        "swapdims": "transpose",
+        "take_along_dim": "gather",
+        "unbind": "select",
+        "view": "reshape",
+        "vstack": "concat axis=0",
+    },
+    "Keras": {
+        "average_pooling": "avg_pool",
+        "batch_normalization": "batch_norm",
+        "categorical_crossentropy": "cross_entropy",
+        "group_normalization": "group_norm",
+        "layer_normalization": "layer_norm",
+        "depthwise_conv": "conv CHANNELS KERNEL groups=CHANNELS",
+        "global_average_pooling": "global_avg_pool",
+        "global_max_pooling": "global_max_pool",
+        "huber": "huber_loss",
+        "kl_divergence": "kl_div",
+        "max_pooling": "max_pool",
+        "mean_absolute_error": "l1_loss",
+        "mean_squared_error": "mse_loss",
+        "sparse_categorical_crossentropy": "cross_entropy",
+        "spatial_dropout": "channel_dropout",
+        "swish": "silu",
+        "up_sampling": "upsample",
+        "zero_padding": "pad",
+        "unit_normalization": "normalize",
+    },
+    "NumPy": {
+        "absolute": "abs",
+        "arccos": "acos",
+        "arcsin": "asin",
+        "arctan": "atan",
+        "expand_dims": "unsqueeze",
+        "moveaxis": "permute",
+        "multiply": "mul",
+        "negative": "neg",
+        "power": "pow",
+        "subtract": "sub",
+        "take": "index_select",
+        "divide": "div",
+    },
+    "einops": {
+        "pack": "concat",
+        "unpack": "split",
+    },
+    "ONNX": {
+        "batch_normalization": "batch_norm",
+        "depth_to_space": "pixel_shuffle",
+        "gather_elements": "gather",
+        "gemm": "dense",
+        "global_average_pool": "global_avg_pool",
+        "instance_normalization": "instance_norm",
+        "layer_normalization": "layer_norm",
+        "lrn": "local_response_norm",
+        "negative_log_likelihood_loss": "nll_loss",
+        "reduce_max": "max",
+        "reduce_mean": "mean",
+        "reduce_min": "min",
+        "reduce_prod": "prod",
+        "reduce_sum": "sum",
+        "resize": "upsample",
+        "rms_normalization": "rms_norm",
+        "softmax_cross_entropy_loss": "cross_entropy",
+        "space_to_depth": "pixel_unshuffle",
+    },
+}
+"""By library, names that no target of an operator has, and the stage. Keras's layers are without their `2D`."""
+
+
+SHORT = {
+    "bce": "binary_cross_entropy", "bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "gn": "group_norm", "ln": "layer_norm",
+    "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss", "rope": "rotary",
+    "selfattention": "multihead_attention", "stopgradient": "detach",
+}  # fmt: skip
+"""Abbreviations that models call their layers and losses by."""
+
+
+_FORMULA = "write a table by its formula, as in "
+_NUMBER = "write a number: with a tensor it is taken for all positions"
+_DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
+_OF_OUTPUTS = "it is no mean over samples: compute it from the outputs of `netc run`, for example with scikit-learn"
+_AUGMENTED = "augment images where they are read: pass a data set of torchvision with `--data python:FILE:FUNCTION`"
+_PARAMETER = "declare a parameter with its shape: `param [5, 1] as weight`"
+_GATED = 'it is a block of the standard library: write `use "std/mlp.net": gated_mlp` at the top of the file'
+_KIND = "write what kind of layer it is, such as `dense 20`: `netc ops` lists them"
+SENTENCES = {
+    "accuracy": "write it with operators: `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`",
+    "arange": f"{_FORMULA}`table (i) [5] int64 = i`",
+    "auc": _OF_OUTPUTS,
+    "auroc": _OF_OUTPUTS,
+    "confusion_matrix": _OF_OUTPUTS,
+    "f1": _OF_OUTPUTS,
+    "f1_score": _OF_OUTPUTS,
+    "precision": _OF_OUTPUTS,
+    "recall": _OF_OUTPUTS,
+    "roc_auc": _OF_OUTPUTS,
+    "roc_auc_score": _OF_OUTPUTS,
+    "geglu": f"{_GATED}, then `gated_mlp 32 activation=gelu`",
+    "swiglu": f"{_GATED}, then `gated_mlp 32`",
+    "color_jitter": _AUGMENTED,
+    "horizontal_flip": _AUGMENTED,
+    "random_crop": _AUGMENTED,
+    "random_flip": _AUGMENTED,
+    "random_horizontal_flip": _AUGMENTED,
+    "random_resized_crop": _AUGMENTED,
+    "random_rotation": _AUGMENTED,
+    "random_vertical_flip": _AUGMENTED,
+    "weight": _PARAMETER,
+    "weights": _PARAMETER,
+    "bias": _PARAMETER,
+    "parameter": _PARAMETER,
+    "eye": f"{_FORMULA}`table (i, j) [4, 4] = 1 if i == j else 0`",
+    "full_like": _NUMBER,
+    "linspace": f"{_FORMULA}`table (i) [5] = i / 4`",
+    "median": "sort, and take the middle: `sort axis=1 -> select axis=1 index=2` of 5 elements",
+    "ones": f"{_FORMULA}`table (i) [5] = 1`",
+    "ones_like": _NUMBER,
+    "rand": _DRAWN,
+    "rand_like": _DRAWN,
+    "randn": _DRAWN,
+    "randn_like": _DRAWN,
+    "zeros": f"{_FORMULA}`table (i) [5] = 0`",
+    "zeros_like": _NUMBER,
+    "clone": "leave it out: a spec says what is computed, not which memory holds it",
+    "contiguous": "leave it out: a spec says what is computed, not which memory holds it",
+    "cpu": "leave it out: the module is moved as a whole, `module.to(device)`",
+    "cuda": "leave it out: the module is moved as a whole, `module.to(device)`",
+    "activation": "an activation is a stage, `-> relu`, or comes last in one, `dense 10 relu`",
+    "hidden": _KIND,
+    "layer": _KIND,
+    "neurons": _KIND,
+    "output": "the last stage is the output; `out x` makes others",
+    "separable_conv": "write its two parts, for 3 channels `conv 3 3x3 groups=3 -> conv 8 1x1`",
+    "time_distributed": "leave it out: a stage such as `dense` does the same at all positions",
+    "reduce": "name the reduction and its axes, as in `mean axis=[2, 3]`",
+    "sequential": "write the stages one after the other, with arrows: `dense 5 relu -> dense 2`",
+    "transformer_decoder_layer": "the standard library has such blocks: see `netc ops std`",
+    "transformer_encoder_layer": "the standard library has such blocks: see `netc ops std`",
+}
+"""Names in other libraries, and of beginners, that are no single operator here, and what to do."""
+
+
+OPTIMIZERS = (
+    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam",
+    "RMSprop", "Rprop", "SGD", "SparseAdam",
+)  # fmt: skip
+
+UNUSABLE = {
+    "lbfgs": "evaluates the loss several times in a step, which `netc train` does not",
+    "sparseadam": "needs sparse gradients, which no stage of netc has",
+}
+"""Those of PyTorch that a train section cannot use, by their lower-case names, and why."""
+
+
+SYNONYMS = {
+    "PyTorch": {"num_groups": "groups", "padding_value": "value"},
+    "Keras": {"filters": "channels", "pool_size": "kernel", "strides": "stride", "dilation_rate": "dilation", "use_bias": "bias",
+              "rate": "p", "alpha": "negative_slope", "input_dim": "num", "output_dim": "dim",
+              "kernel_initializer": "init", "bias_initializer": "bias_init", "recurrent_initializer": "recurrent_init"},
+    "NumPy": {"axes": "axis", "keepdims": "keepdim"},
+    "ONNX": {"kernel_shape": "kernel", "strides": "stride", "dilations": "dilation", "pads": "padding", "group": "groups", "epsilon": "eps",
+             "perm": "axes", "to": "dtype"},
+    "flax": {"features": "units channels", "kernel_init": "init", "use_scale": "affine"},
+}  # fmt: skip
+"""By library, arguments with another name here, or several of which an operator has one, where no alias of the operator has it."""
+
+
+NEEDLESS = {
+    "batch_first": "the batch is always the first axis",
+    "inplace": "no stage writes over its input",
+    "kernel_regularizer": "weight decay is an argument of the optimizer",
+    "deterministic": "it is a state of the module: `module.train()`, `module.eval()`",
+    "training": "it is a state of the module: `module.train()`, `module.eval()`",
+}
+"""Arguments that have nothing to say here, and why."""
+
+
+OTHERWISE = {
+    "dtype": "the type is that of the input, `input 8 bfloat16`, or that of the whole model, `--dtype bfloat16`",
+    "key_dim": "the size of a head is the number of features divided by that of the heads",
+    "requires_grad": "write `trainable=false` for parameters that are not trained",
+    "return_sequences": "all positions are given; `select axis=1 index=-1` after it takes the last one",
+}
+"""Arguments that say what is said elsewhere, and where."""
+
+
+INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "input_size", "embed_dim", "input_dim", "input_shape")
+"""Arguments that say how large the input is."""
+
+
+SIZES_FIRST = (
+    {"bilinear": (-1, -1)}
+    | dict.fromkeys(("batch_norm", "conv", "conv_transpose", "instance_norm"), (1,))
+    | dict.fromkeys(
+        ("dense", "gru", "gru_cell", "layer_norm", "lstm", "lstm_cell", "multihead_attention", "rms_norm", "rnn", "rnn_cell"), (-1,)
+    )
+)
+"""The sizes of inputs that PyTorch's modules take in front of their other arguments: the axis of each."""
+
+
+ORDER = {
+    "avg_pool": ("kernel", "stride", "padding"),
+    "conv": ("channels", "kernel", "stride", "padding", "dilation", "groups"),
+    "conv_transpose": ("channels", "kernel", "stride", "padding", "output_padding", "groups"),
+    "max_pool": ("kernel", "stride", "padding", "dilation"),
+}
+"""The arguments of PyTorch's modules in its order, after the sizes of inputs, where netc takes fewer without names."""
+
+
+def stage(name: str) -> Advice:
+    """What to write for a stage that is called so elsewhere; empty if nothing is known."""
+    if plain(name) == "input":
+        return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`", Replacement("input"))
+    if name in OPTIMIZERS:
+        return _optimizer(name)
+    sentence = next((text for word, text in SENTENCES.items() if plain(word) == plain(name)), "")
+    if sentence:
+        return Advice(sentence)
+    for library, names in _stages().items():
+        own = names.get(name.lower(), names.get(plain(name)))
+        if own is not None:
+            same = _targets().get(name.lower()) == own
+            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own), same_arguments=same)
+    path = _standard_blocks().get(name)
+    if path is not None:
+        return Advice(f'it is a block of the standard library: write `use "{path}": {name}` at the top of the file', use=path)
+    if name in SETTINGS:
+        return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
+    short = SHORT.get(plain(name))
+    if short is None and plain(name).endswith("loss"):
+        return Advice("losses are operators, `(guess, target) -> mse_loss`; `netc ops` lists them, and others are written with arithmetic")
+    return Advice(f"write `{short}`", Replacement(short, safe=True)) if short else Advice()
+
+
+def _optimizer(name: str) -> Advice:
+    why = UNUSABLE.get(name.lower(), "")
+    written = f"training has a section of its own, with `optimizer {'adamw' if why else name.lower()} lr=1e-3`: see `netc ops train`"
+    return Advice(f"{written}; `{name}` {why}" if why else written)
+
+
+def argument(operator: type[Operator], name: str) -> Advice:
+    """What to write for an argument that is called so elsewhere; empty if nothing is known."""
+    for library, names in SYNONYMS.items():
+        own = next((one for one in names.get(name, "").split() if one in operator.signature), "")
+        if own:
+            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
+    if name in INFERRED:
+        return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
+    if name in NEEDLESS:
+        return Advice(f"remove `{name}`: {NEEDLESS[name]}", removes=True)
+    return Advice(OTHERWISE.get(name, ""))
+
+
+def order(operator: str) -> tuple[str, ...]:
+    """An operator's arguments in the order in which PyTorch takes them without names; empty if it is that of the operator."""
+    return ORDER.get(operator, ())
+
+
+def sizes_first(operator: str) -> tuple[int, ...]:
+    """The sizes of inputs that PyTorch's module takes before its other arguments: the axis of each."""
+    return SIZES_FIRST.get(operator, ())
+
+
+@cache
+def _standard_blocks() -> dict[str, str]:
+    """The blocks of the standard library, each with the path of its file in a `use`."""
+    found: dict[str, str] = {}
+    for path in sorted((Path(folder("specs", "specs")) / "std").glob("*.net")):
+        for name in re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(name, f"std/{path.name}")
+    return found
+
+
+@cache
+def _stages() -> dict[str, dict[str, str]]:
+    """The tables with plain names. What PyTorch's targets say comes after what the tables say of PyTorch."""
+    tables = {library: {plain(name): stage for name, stage in names.items()} for library, names in STAGES.items()}
+    return {**tables, "PyTorch": {**_targets(), **tables["PyTorch"]}}
+
+
+@cache
+def _targets() -> dict[str, str]:
+    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`, and `dropout2d` is not `dropout`.
+    A module goes before a function, of which other operators may be made."""
+    from netc.compiler.backends.backend_registry import get_or_raise
+    from netc.compiler.ops import Operator
+
+    own = {plain(name): name for name in Operator.registry}
+    functions: dict[str, str] = {}
+    modules: dict[str, str] = {}
+    pytorch = get_or_raise("torch")  # the library that most people know the names of
+    for operator in Operator.registry.values():
+        for path in (pytorch.operator_target(operator) or "").split(","):
+            words = path.strip().split(".")
+            if len(words) > 1 and all(word.isidentifier() for word in words):
+                names, word = modules if words[-1][0].isupper() else functions, plain(words[-1])
+                names[words[-1].lower()] = operator.name
+                if own.get(word, operator.name) == operator.name:
+                    names[word] = operator.name
+    return {**functions, **modules}

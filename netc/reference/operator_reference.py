@@ -1,0 +1,161 @@
+"""The reference of operators, derived from their declarations: `netc ops` and docs/operators.md.
+
+In: the registry of operators. Out: text. Nothing here is kept by hand; a word that is missing is missing from an operator's class.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from inspect import cleandoc
+from textwrap import indent
+from typing import Any
+
+from netc.compiler.backends.backend_registry import backends
+from netc.compiler.ir.flat_graph import FlatGraph
+from netc.compiler.ir.types import DType
+from netc.compiler.ops import Operator
+from netc.compiler.ops.element_types import ANY
+from netc.compiler.ops.operand import Input
+from netc.compiler.ops.operator import Arg, Init, Required
+from netc.compiler.ops.parametric import Parametric
+from netc.dsl.source import SourceFile
+
+from ..analysis import Choice, analyse
+from ..display.text_table import wrapped
+
+
+def families() -> dict[str, list[type[Operator]]]:
+    """The operators that can be written as stages, by family, in the order of their declaration."""
+    found: dict[str, list[type[Operator]]] = {}
+    for operator in Operator.registry.values():
+        if operator.operands:
+            found.setdefault(family_of(operator), []).append(operator)
+    return dict(sorted(found.items()))
+
+
+def family_of(operator: type[Operator]) -> str:
+    return operator.__module__.rsplit(".", 1)[-1]
+
+
+def meaning(operator: type[Operator]) -> str:
+    """The first line of the operator's docstring."""
+    return cleandoc(operator.__doc__ or "").split("\n", 1)[0].rstrip(".:")
+
+
+def signature(operator: type[Operator]) -> str:
+    """How it is written: `conv channels kernel stride=1`."""
+    words = [operator.name]
+    words += [arg.name if isinstance(arg.default, Required) else f"[{arg.name}]" for arg in operator.slots]
+    words += [f"{arg.name}={show_default(arg)}" for arg in operator.signature.values() if not arg.positional]
+    return " ".join(words)
+
+
+def show_default(arg: Arg[Any]) -> str:
+    """The default as it is written; `...` where leaving the argument out means something that no value does."""
+    value = arg.default
+    match value:
+        case Required() | None:
+            return "..."
+        case bool():
+            return "true" if value else "false"
+        case DType():
+            return value.name
+        case Init():
+            return value.kind
+        case tuple():
+            return "[" + ", ".join(str(v) for v in value) + "]"
+    return str(value)
+
+
+def table() -> str:
+    """Every operator with its family and meaning, in 80 columns."""
+    rows = [(op.name, family, meaning(op)) for family, operators in families().items() for op in operators]
+    return "\n".join(wrapped([("operator", "family", "meaning"), *rows]))
+
+
+def page(operator: type[Operator], level: int = 1) -> str:
+    """One operator's page, as Markdown."""
+    parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
+    parts += _inputs(operator), _arguments(operator)
+    if issubclass(operator, Parametric):
+        parts.append(f"Initial values: {operator.drawn}.")
+        if operator.as_tensors:
+            parts.append("With a tensor for its weight, which has the shape of the learned one, it has no learned parameters.")
+    targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
+    parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
+    parts += [" ".join(backend.differences(operator)) for backend in backends()]
+    parts += _definition(operator)
+    parts += [example(text) for text in operator.examples]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _definition(operator: type[Operator]) -> list[str]:
+    """What it is in terms of other operators. A definition that depends on the inputs is shown for the first example."""
+    if operator.define is Operator.define:
+        return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
+    program = analyse(SourceFile("example", operator.examples[0]), Choice()).program
+    assert program is not None, operator.examples[0]
+    node = next(node for node in FlatGraph(program.main).operators() if isinstance(node.node.op, operator)).node
+    given = node.op.bind(tuple(value.type for value in node.inputs), program.facts)
+    return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.define(given)), "    ")]
+
+
+def _input(operand: Input[Any]) -> str:
+    """One input, with what its declaration says of it."""
+    facts = ["optional"] if operand.optional else []
+    facts += ["or a number"] if operand.or_number else []
+    if operand.like:
+        facts.append(f"of the type of `{operand.like}`")
+    elif operand.elements != ANY:
+        facts.append(operand.elements.text)
+    if operand.axes.needed:
+        facts.append(re.sub(r"\[.*?\]", r"`\g<0>`", operand.axes.needed))
+    name = f"any number of tensors `{operand.name}`" if operand.many else f"`{operand.name}`"
+    name += f" (`{operand.alias}`)" if operand.alias else ""
+    return name + (f" ({'; '.join(facts)})" if facts else "")
+
+
+def _inputs(operator: type[Operator]) -> str:
+    described = [_input(operand) for operand in operator.operands.values()]
+    notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
+    notes += ["may follow another stage as a bare word"] if operator.is_activation else []
+    notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
+    return "Takes " + ", ".join(described) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
+
+
+def _arguments(operator: type[Operator]) -> str:
+    if not operator.signature:
+        return ""
+    rows = [
+        f"| `{arg.name}`{f' (`{arg.alias}`)' if arg.alias else ''} | {arg.kind.describe()} "
+        f"| {'required' if isinstance(arg.default, Required) else f'`{show_default(arg)}`'} |"
+        for arg in operator.signature.values()
+    ]
+    return "\n".join(["| argument | what it may be | default |", "|---|---|---|", *rows])
+
+
+def example(text: str) -> str:
+    """An example, with the types that netc infers for it."""
+    main = analyse(SourceFile("example", text), Choice()).program
+    assert main is not None, text
+    types = ", ".join(f"`{name}`: {value.type}" for name, value in zip(main.main.output_names, main.main.outputs, strict=True))
+    lines = "\n".join(part.strip() for part in text.split(";"))
+    return f"```net\n{lines}\n```\n\ngives {types}"
+
+
+def reference() -> str:
+    """The whole reference, docs/operators.md."""
+    found = families()
+    total = sum(map(len, found.values()))
+    parts = [
+        "# Operators",
+        f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`), which a test checks.\n"
+        "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
+        "a meaning of its own, explained in the text.",
+    ]
+    for family, operators in found.items():
+        doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")
+        names = ", ".join(f"[{op.name}](#{op.name})" for op in operators)
+        parts += [f"## {family.replace('_', ' ')}", doc, names, *(page(op, 3).rstrip() for op in operators)]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,75 @@
+"""Pages that ship with netc: the words of the language, docs/words/WORD.md, and the standard library, made of its files.
+
+In: a word, or the path of a file of the library. Out: Markdown, None if there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+
+from netc.dsl import ast
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+
+from ..files.package_data import folder
+
+_WORDS = folder("words", "docs/words")
+_STD = folder("specs/std", "specs/std")
+STD = "std"
+_BLANK = "\n\n"
+
+
+@cache
+def words() -> dict[str, str]:
+    """The page of each word. One page may be of several, which its title lists."""
+    found: dict[str, str] = {}
+    for name in sorted(os.listdir(_WORDS)):
+        if name.endswith(".md"):
+            with open(os.path.join(_WORDS, name), encoding="utf-8") as file:
+                text = file.read()
+            found |= dict.fromkeys(text.partition("\n")[0].removeprefix("# ").split(", "), text)
+    return found
+
+
+def library_files() -> list[str]:
+    """The files of the standard library as `use` has them, sorted: `std/attention.net`."""
+    return sorted(f"{STD}/{name}" for name in os.listdir(_STD) if name.endswith(".net"))
+
+
+def library(path: str = STD) -> str | None:
+    """What the standard library has, or one file of it: `std/mlp`."""
+    files = library_files()
+    if path.rstrip("/") != STD:
+        files = [file for file in files if file in (path, f"{path}.net")]
+    if not files:
+        return None
+    title = '# The standard library\n\nUsed by the name of a file: `use "std/mlp.net"`, or `use "std/mlp.net": mlp`.\n'
+    return title + "".join(_file(file) for file in files)
+
+
+def _file(path: str) -> str:
+    with open(os.path.join(_STD, path.removeprefix(f"{STD}/")), encoding="utf-8") as file:
+        source = SourceFile(path, file.read())
+    parts = [f"\n## {path}\n", f"\n{_comment(source.text.partition(_BLANK)[0])}\n"]
+    for item in parse(source)[0].items:
+        if isinstance(item, (ast.Block, ast.Fn)):
+            header = re.split(r" (?:\{|=) ?", source.text[item.span.start : item.span.end].partition(_BLANK)[0].replace("\n", " "))[0]
+            said = _comment(_above(source.text, item.span.start))
+            parts.append(f"\n- `{re.sub(r' +', ' ', header)}`{said and f': {said}'}\n")
+    return "".join(parts)
+
+
+def _above(text: str, start: int) -> str:
+    """The lines of comments directly before an offset."""
+    lines: list[str] = []
+    for line in reversed(text[:start].split("\n")[:-1]):
+        if not line.startswith("#"):
+            break
+        lines.insert(0, line)
+    return "\n".join(lines)
+
+
+def _comment(text: str) -> str:
+    return " ".join(line.removeprefix("#").strip() for line in text.split("\n") if line.startswith("#"))

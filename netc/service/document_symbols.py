@@ -1,0 +1,98 @@
+"""The outline of a text, and what can be folded.
+
+In: a checked text. Out: `Symbol`s, those of a body inside that of its definition; `Fold`s as ranges of offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netc.compiler.binding.declarations import declared_names, kind_of
+from netc.compiler.binding.section_names import UNNAMED
+from netc.dsl import ast
+from netc.dsl.lexer import Token
+from netc.dsl.record import Record
+from netc.dsl.source import Span
+from netc.dsl.tree_walk import walk
+
+from .checked import Checked
+
+_BRACKETS = {"RPAR": "LPAR", "RBRACK": "LBRACK", "RBRACE": "LBRACE"}
+
+
+class Symbol(Record):
+    """A definition: `name` is the span of its name, `span` all of it."""
+
+    text: str
+    kind: str
+    name: Span
+    span: Span
+    inner: tuple[Symbol, ...] = ()
+
+
+class Fold(Record):
+    """Lines that can be folded: the offsets of the first and the last one. `kind` is `region` or `comment`."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def symbols(checked: Checked) -> list[Symbol]:
+    """The definitions of a text, in its order."""
+    return [one for item in checked.file.items for one in _symbols(item)]
+
+
+def _symbols(item: ast.Node) -> Iterator[Symbol]:
+    inside = _inside(item.body) if isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)) else ()
+    if isinstance(item, ast.TrainDecl):
+        name = item.name or ast.Name(Span(item.span.file, item.span.start, item.span.start + len(UNNAMED)), UNNAMED)
+        yield Symbol(name.name, "train", name.span, item.span, inside)
+    for name in declared_names(item):
+        yield Symbol(name.name, kind_of(item), name.span, item.span, inside)
+    if isinstance(item, (ast.Assign, ast.Flow, ast.Out)):
+        yield from _labels(item)
+
+
+def _inside(body: ast.Body) -> tuple[Symbol, ...]:
+    return tuple([one for statement in body.statements for one in _symbols(statement)])
+
+
+def _labels(statement: ast.Node) -> Iterator[Symbol]:
+    """The labelled stages of a statement: what the state dict has."""
+    for node in walk(statement):
+        label = getattr(node, "label", None)
+        if isinstance(label, ast.Label) and label.span.text:
+            yield Symbol(label.span.text, "label", label.span, node.span)
+
+
+def folds(checked: Checked) -> list[Fold]:
+    """Brackets over several lines, and comments of several lines. Found in the tokens, so that they stay while the text is broken."""
+    text = checked.source.text
+    return sorted([*_brackets(text, checked.tokens), *_comments(text, checked.comments)], key=lambda one: (one.start, one.end))
+
+
+def _brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:
+    opened: list[Token] = []
+    for token in tokens:
+        if token.type in _BRACKETS.values():
+            opened.append(token)
+        elif token.type in _BRACKETS and opened and opened[-1].type == _BRACKETS[token.type]:
+            start = opened.pop().end
+            if "\n" in text[start : token.start]:
+                yield Fold(start, text.rindex("\n", start, token.start), "region")
+
+
+def _comments(text: str, comments: Iterable[Token]) -> Iterator[Fold]:
+    run: list[Token] = []
+    for comment in comments:
+        if run and text[run[-1].end : comment.start].strip(" \t\r") != "\n":
+            yield from _run(run)
+            run = []
+        run.append(comment)
+    yield from _run(run)
+
+
+def _run(run: list[Token]) -> Iterator[Fold]:
+    if len(run) > 1:
+        yield Fold(run[0].start, run[-1].end, "comment")

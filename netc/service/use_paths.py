@@ -1,0 +1,40 @@
+"""Paths that `use` may name, and what is in them. In: a text and the beginning of a path. Out: paths, and names with their kinds."""
+
+from __future__ import annotations
+
+import os
+
+from netc.compiler.elaborate import CannotLoad
+from netc.dsl import ast
+
+from ..files.file_access import SUFFIX
+from ..reference.word_pages import library_files
+from .checked import Checked
+from .imports import Importer
+
+MOST = 200
+"""The files that are looked at."""
+
+
+def paths(checked: Checked, begun: str) -> list[str]:
+    """The files of the standard library, and those in the folder of the text and below it."""
+    folder = os.path.dirname(checked.path)
+    found: list[str] = []
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
+        inside = [os.path.relpath(os.path.join(where, name), folder).replace(os.sep, "/") for name in files if name.endswith(SUFFIX)]
+        found += [name for name in inside if os.path.join(folder, name) != checked.path]
+        if len(found) > MOST:
+            break
+    return [path for path in (*sorted(found)[:MOST], *library_files()) if path.startswith(begun)]
+
+
+def exported_names(checked: Checked, path: str) -> list[tuple[str, str]]:
+    """What a file exports, with the kinds."""
+    importer = Importer(checked.workspace.loader(checked.source, checked.path), checked.workspace.parse_used)
+    span = checked.file.span
+    try:
+        theirs = importer(ast.Use(span, ast.String(span, path), ()))
+    except CannotLoad:
+        return []
+    return [(name, one.kind) for name, one in theirs.items()]

@@ -1,0 +1,206 @@
+"""The formats of data: which one a path is in, what options it has, and the source that reads it.
+
+In: a `Place`, from the command line or a spec. Out: a source, or a `DataError`. Always: opening reads headers, not data, where the format
+has any; a format's module and the libraries it needs are imported when it is used; only `python` runs code, and no spec can name it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from netc.compiler.ir.types import TensorType
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record
+
+from .data_source import DataError, Source
+
+Types = Mapping[str, TensorType]
+"""What the inputs declare, by the name of their column."""
+
+
+class Option(Record):
+    """An option of a format. `need` completes "`name` ..."; `parse` reads it from the command line."""
+
+    name: str
+    need: str
+    good: Callable[[Any], bool]
+    parse: Callable[[str], Any]
+
+
+class Format(Record):
+    """A format: what opens it, its options, and the endings of its files. `is_path`: it is read from a file or folder."""
+
+    opens: Callable[[str, Types, dict[str, Any]], Source]
+    options: tuple[Option, ...] = ()
+    endings: tuple[str, ...] = ()
+    is_path: bool = True
+    runs_code: bool = False
+
+    def option(self, name: str) -> Option | None:
+        return next((option for option in self.options if option.name == name), None)
+
+
+class Place(Record):
+    """A format and a path, with options. `file` is where it is, if that is not the path as it was written."""
+
+    format: str
+    path: str
+    options: dict[str, Any] = {}
+    file: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.format}:{self.path}"
+
+
+def _npz(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .npz import open_npz
+
+    return open_npz(path)
+
+
+def _safetensors(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .safetensors import open_safetensors
+
+    return open_safetensors(path)
+
+
+def _csv(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .csv import open_csv
+
+    return open_csv(path, **options)
+
+
+def _parquet(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .arrow import open_parquet
+
+    return open_parquet(path, types)
+
+
+def _hf(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .arrow import open_hf
+
+    return open_hf(path, types, **options)
+
+
+def _images(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .images import open_images
+
+    return open_images(path, types, **options)
+
+
+def _text(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .text_windows import open_text
+
+    return open_text(path, types, **options)
+
+
+def _sklearn(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .sklearn import open_sklearn
+
+    return open_sklearn(path)
+
+
+def _python(path: str, types: Types, options: dict[str, Any]) -> Source:
+    from .python import open_python
+
+    return open_python(path)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_size(value: object) -> bool:
+    return _is_count(value) or (isinstance(value, tuple) and len(value) == 2 and all(map(_is_count, value)))
+
+
+def _size(text: str) -> Any:
+    numbers = tuple(int(word) for word in text.replace("x", ",").split(","))
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text]
+
+
+def _count(name: str) -> Option:
+    return Option(name, "must be an integer of at least 1", _is_count, int)
+
+
+_SIZE = Option("size", "must be a number of pixels, or height and width such as [224, 320]", _is_size, _size)
+_SPLIT = Option("split", "must be the name of a split", lambda v: isinstance(v, str), str)
+_SEPARATOR = Option(
+    "separator", 'must be one character, such as ";"', lambda v: isinstance(v, str) and len(v) == 1 and v not in '"\r\n', str
+)
+_HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _boolean)
+
+FORMATS: dict[str, Format] = {
+    "npz": Format(_npz, endings=(".npz",)),
+    "safetensors": Format(_safetensors, endings=(".safetensors",)),
+    "csv": Format(_csv, (_SEPARATOR, _HEADER), (".csv", ".tsv")),
+    "parquet": Format(_parquet, endings=(".parquet",)),
+    "hf": Format(_hf, (_SPLIT,), (".arrow",)),
+    "images": Format(_images, (_SIZE,)),
+    "text": Format(_text, (_count("length"), _count("stride")), (".txt",)),
+    "sklearn": Format(_sklearn, is_path=False),
+    "python": Format(_python, is_path=False, runs_code=True),
+}
+
+
+def place_of(text: str, options: Mapping[str, str] | None = None) -> Place:
+    """`FORMAT:PATH`, or a path whose ending says the format, with options as words. Raises `DataError`."""
+    format, colon, path = text.partition(":")
+    if not (colon and format in FORMATS):
+        format, path = _format_of(text), text
+    return Place(format, path, parsed_options(format, options or {}))
+
+
+def open_source(place: Place, types: Types) -> Source:
+    """Opens the data, reading headers only. Raises `DataError`."""
+    source = FORMATS[place.format].opens(place.file or place.path, types, place.options)
+    if not len(source):
+        raise DataError("there are no samples in it")
+    return source
+
+
+def unknown_format(name: str) -> str:
+    """What to say of a format that there is not: a near name, or all."""
+    alike = near(name, FORMATS)
+    return f"did you mean `{alike[0]}`?" if alike else "the formats are " + ", ".join(f"`{known}`" for known in FORMATS)
+
+
+def unknown_option(format: str, name: str) -> str:
+    """The same of an option."""
+    known = [option.name for option in FORMATS[format].options]
+    shown = "the options of `" + format + "` are " + ", ".join(f"`{one}`" for one in known) if known else f"`{format}` has no options"
+    return f"did you mean `{near(name, known)[0]}`?" if near(name, known) else shown
+
+
+def _format_of(path: str) -> str:
+    suffix = PurePath(path).suffix.lower()
+    for name, format in FORMATS.items():
+        if suffix in format.endings:
+            return name
+    if any(os.path.isfile(os.path.join(path, name)) for name in ("dataset_dict.json", "state.json")):
+        return "hf"
+    known = ", ".join(f"`{name}:`" for name in FORMATS)
+    raise DataError("its format is not known", f"put one of {known} in front of the path")
+
+
+def parsed_options(format: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """The values of options that are given as words. Raises `DataError`."""
+    values: dict[str, Any] = {}
+    for name, word in words.items():
+        option = FORMATS[format].option(name)
+        if option is None:
+            raise DataError(f"there is no option `{name}`", unknown_option(format, name))
+        try:
+            values[name] = option.parse(word)
+        except (ValueError, KeyError):
+            values[name] = None
+        if not option.good(values[name]):
+            raise DataError(f"`{name}` {option.need}, found `{word}`")
+    return values

@@ -1,0 +1,92 @@
+"""What is at a path, before it is opened.
+
+In: a path. Out: the path, or a `DataError`. Always: a FIFO or a device is never opened; what would not fit into memory is not read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from netc.dsl.diagnostics.suggest import near
+
+from ...files.source_files import reason
+from .data_source import DataError
+
+
+def regular_file(path: str) -> str:
+    """Checks that there is a file."""
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
+        raise DataError("it is a folder, and a file is needed")
+    if not stat.S_ISREG(mode):
+        raise DataError("it is no regular file")
+    return path
+
+
+def folder(path: str) -> str:
+    """Checks that there is a folder."""
+    if not stat.S_ISDIR(_mode(path)):
+        raise DataError("it is a file, and a folder is needed")
+    return path
+
+
+def files_of(path: str, endings: tuple[str, ...]) -> list[str]:
+    """The file, or the files of the folder with one of these endings, sorted by name."""
+    if not stat.S_ISDIR(_mode(path)):
+        return [regular_file(path)]
+    with reading():
+        found = sorted(entry.path for entry in os.scandir(path) if entry.name.lower().endswith(endings) and entry.is_file())
+    if not found:
+        raise DataError(f"there is no {' or '.join(f'`{e}`' for e in endings)} file in it")
+    return found
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """What the system refuses becomes a `DataError`."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(reason(error)) from error
+    except MemoryError as error:
+        raise DataError("it needs more memory than there is") from error
+
+
+def check_memory(size: int) -> None:
+    """Refuses what is larger than the memory of the machine."""
+    memory = _memory()
+    if 0 < memory < size:
+        needed, there = size / 2**30, memory / 2**30
+        raise DataError(
+            f"it would take {needed:.1f} GiB of memory, and the machine has {there:.1f} GiB",
+            "save the arrays by `np.savez`, or as `.safetensors`: these are mapped, not read",
+        )
+
+
+def _memory() -> int:
+    """Bytes of memory; 0 where the system does not say."""
+    known = getattr(os, "sysconf_names", {})
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_PHYS_PAGES" in known else 0
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError("there is no such file or folder", _near(path)) from None
+    except OSError as error:
+        raise DataError(reason(error)) from error
+    except ValueError:  # a NUL in the path
+        raise DataError("no file can have this name") from None
+
+
+def _near(path: str) -> str:
+    parent, name = os.path.split(path)
+    try:
+        alike = near(name, os.listdir(parent or "."))
+    except OSError:
+        return ""
+    return f"did you mean `{os.path.join(parent, alike[0])}`?" if alike else ""

@@ -1,0 +1,27 @@
+"""The order of samples before there is a run: which are held back to validate on, and which come first.
+
+In: a recipe, and the indices of the samples. Out: indices. Always: they are those of the section's file, whose functions are called.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from netc.dsl.record import replace
+
+from .data.data_source import Indices
+from .recipe import Recipe
+from .section_file import SectionFile
+from .source import settings_source
+
+
+def split(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
+    """The indices for training, and those for validation, which are that share of all, at least one of each."""
+    kept, held = SectionFile(settings_source(replace(recipe, validation=share, validate=None))).split(count)
+    return kept.numpy(), held.numpy()
+
+
+def first_epoch(recipe: Recipe, indices: Indices) -> Indices:
+    """The indices in the order of the first epoch."""
+    order: Indices = SectionFile(settings_source(recipe)).shuffled(torch.from_numpy(indices), 0).numpy()
+    return order

@@ -1,0 +1,39 @@
+"""The sizes of inputs that are drawn anew for each step, such as the noise of a variational autoencoder.
+
+In: the `draw` lines of a section, and the sizes that the data have. Out: the shapes of what is drawn. Always: PyTorch is not imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netc.compiler.dims import SymDim, evaluate, symbols
+from netc.compiler.ir.types import BATCH, TensorType
+
+from .data.data_columns import Columns
+from .recipe import Draw
+
+
+def drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: Columns) -> dict[str, tuple[int, ...]]:
+    """The shapes of samples that are drawn next to these columns. Raises `ValueError`, which names a size that no column has."""
+    sizes = _sizes(columns)
+    return {draw.input: tuple(_size(draw.input, size, sizes) for size in types[draw.input].shape[1:]) for draw in draws}
+
+
+def _size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> int:
+    if isinstance(size, int):
+        return size
+    unknown = sorted(symbols(size) - sizes.keys())
+    if unknown:
+        raise ValueError(f"the size `{unknown[0]}` of `{name}` is that of no input that the data give")
+    return int(evaluate(size, sizes))
+
+
+def _sizes(columns: Columns) -> dict[str, int]:
+    """The symbolic dimensions that are the sizes of a sample."""
+    found: dict[str, int] = {}
+    for name, shape in columns.shapes.items():
+        for size, actual in zip(columns.types[name].shape[1:], shape, strict=True):
+            if isinstance(size, SymDim) and str(size) != BATCH and str(size).isidentifier():
+                found[str(size)] = actual
+    return found

@@ -1,0 +1,134 @@
+"""From a spec to a training that can start: everything that can be wrong is found before the first step.
+
+In: the analysis of a train section, where the data are, and what is asked of the run. Out: a `Prepared`, or a `CompileError` with all
+diagnostics. Always: data are opened by their headers; nothing is written before all checks have passed.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from netc.compiler.analysis.means import Means, NotDecomposable, means_of
+from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.errors.recipe_errors import NoDecayMatchesNothing, NothingMatches, WrongSetting
+from netc.compiler.errors.training_errors import NotMean
+from netc.compiler.ir.training_program import MODEL, Training
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import Record, replace
+
+from ..errors import CompileError
+from ..files.file_problems import diagnostic
+from .cautions import cut_schedule
+from .open_data import Asked, Part, open_data
+from .recipe import Pattern, Recipe, read_recipe
+
+
+class Wishes(Record):
+    """What a run is asked for beyond the spec."""
+
+    asked: Asked = Asked()
+    epochs: int | None = None
+    steps: int | None = None
+    batch: int | None = None
+    seed: int | None = None
+
+
+class Prepared(Record):
+    """All that a training needs. `described`: where the data come from."""
+
+    training: Training
+    recipe: Recipe
+    means: Means
+    data: Part
+    validation: Part | None
+    described: str
+    notes: tuple[str, ...] = ()
+
+
+def prepare(training: Training, wishes: Wishes) -> Prepared:
+    """Checks the settings, the loss, and the data against the inputs. Raises `CompileError`."""
+    recipe, problems = read_recipe(training)
+    recipe = _with_wishes(recipe, wishes)
+    problems += _too_many_parts(training, recipe, wishes)
+    try:
+        means = means_of(training)
+    except NotDecomposable as error:
+        raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
+    opened = open_data(training, recipe, wishes.asked)
+    steps = recipe.steps if opened.data is None else recipe.steps_on(len(opened.data[1]))
+    problems += settings_problems(training, recipe, means, steps)
+    problems += opened.diagnostics
+    if any(p.severity == "error" for p in problems) or opened.data is None:
+        raise CompileError(tuple(problems))
+    return Prepared(training, recipe, means, opened.data, opened.validation, opened.described, opened.notes)
+
+
+def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
+    """What is wrong with the optimizer, the schedule, and the loss of a batch in parts. `steps`: of the run, if it is known."""
+    from .optimizer_options import check_options
+    from .trained import check_making, nothing_trained
+
+    found = [*check_options(recipe), *_without_match(training, recipe)]
+    nothing = nothing_trained(training, recipe)
+    if nothing is not None:
+        found.append(nothing)
+    elif not found and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
+        found += check_making(training, recipe, steps)
+    if means.whole and recipe.accumulate > 1:
+        found.append(diagnostic(NotMean(means.whole), training.loss_span))
+    return [*found, *_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *cut_schedule(recipe, steps)]
+
+
+def _without_match(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Patterns that are meant for a parameter and match none."""
+    yield from _unmatched(training, (*recipe.freeze, *(rule.pattern for rule in recipe.groups)), NothingMatches)
+
+
+def _unmatched(training: Training, patterns: Iterable[Pattern], problem: type[NothingMatches]) -> Iterator[Diagnostic]:
+    names = [name.removeprefix(f"{MODEL}.") for name, info in parameters(training.program).items() if info.trainable]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern.text) for name in names):
+            is_stage = any(fnmatchcase(name, f"{pattern.text}.*") for name in names)
+            yield diagnostic(problem(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span)
+
+
+def check_section(training: Training) -> list[Diagnostic]:
+    """What can be said of a section without data."""
+    recipe, problems = read_recipe(training)
+    try:
+        means = means_of(training)
+    except NotDecomposable as error:
+        return [*problems, diagnostic(error.problem, error.span)]
+    return [*problems, *settings_problems(training, recipe, means, recipe.steps)]
+
+
+def _with_wishes(recipe: Recipe, wishes: Wishes) -> Recipe:
+    changes: dict[str, Any] = {n: v for n in ("epochs", "steps", "batch", "seed") if (v := getattr(wishes, n)) is not None}
+    if wishes.epochs is not None:
+        changes.setdefault("steps", None)
+    return replace(recipe, **changes) if changes else recipe
+
+
+def _too_many_parts(training: Training, recipe: Recipe, wishes: Wishes) -> Iterator[Diagnostic]:
+    """More parts than samples, where the batch is not that of the section."""
+    if wishes.batch is None or recipe.accumulate <= wishes.batch:
+        return
+    stages = [setting.stages[0] for setting in training.settings if setting.word == "batch"]
+    place = next(a.span for stage in stages for a in stage.named if a.name == "accumulate")
+    need = f"must be at most {wishes.batch}, the number of samples in the batch that is asked for, found `{recipe.accumulate}`"
+    yield diagnostic(WrongSetting("accumulate", need, f"give `--batch {recipe.accumulate}`, or more"), place)
+
+
+def versions() -> dict[str, str]:
+    """What a run depends on in addition to spec and data."""
+    import torch
+
+    from ..version import __version__
+
+    return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
