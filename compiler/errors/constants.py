@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from ..dims import show
@@ -208,20 +209,20 @@ class ItemOutside(Problem):
 
     code: ClassVar[str] = "item-outside"
     items: int
-    low: float | None
-    high: float | None
+    low: float
+    high: float
 
     def message(self) -> str:
         return f"an index in the formula of this table may be outside its list of {self.items} {'item' if self.items == 1 else 'items'}"
 
     def label(self) -> str:
-        if self.low is None or self.high is None:
+        if math.isinf(self.high - self.low):
             return "its bounds are not known"
         return f"it is from {self.low:g} to {self.high:g}, and the list has the indices from 0 to {self.items - 1}"
 
     def help(self) -> tuple[str, ...]:
         limit = f"limit the index: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item"
-        if self.high is None or self.low is None or self.low < 0 or self.high >= _LONGEST_LIST:
+        if self.low < 0 or self.high >= _LONGEST_LIST:
             return (limit,)
         return (f"give the list {int(self.high) + 1} items, or {limit}",)
 

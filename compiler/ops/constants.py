@@ -161,9 +161,9 @@ class TableOperator(Operator):
         for index, size in zip(part.at, sizes, strict=True):
             if kind_of(index, self.shape) == "float":
                 raise OperatorError(RealItemIndex(), argument("formula"))
-            low, high = interval(index, self.shape)
-            if low is None or low < 0 or high is None or high >= size:
-                raise OperatorError(ItemOutside(size, low, high), argument("formula"))
+            found = interval(index, self.shape)
+            if found.low < 0 or found.high >= size or not found.is_finite:
+                raise OperatorError(ItemOutside(size, found.low, found.high), argument("formula"))
 
     def _may_divide_by_zero(self, part: BinaryFormula) -> bool:
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)

@@ -195,6 +195,13 @@ def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     return with_operands(formula, [moved_formula(o, places) for o in operands(formula)])
 
 
+def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula:
+    """The formula with other formulas in place of some indices."""
+    if isinstance(formula, IndexFormula):
+        return axes.get(formula.number, formula)
+    return with_operands(formula, [substitute_indices(o, axes) for o in operands(formula)])
+
+
 def plain_formula(formula: Formula) -> Formula:
     """The formula, whose integers are numbers without formulas of the graph that it was in."""
     if isinstance(formula, Const):

@@ -1,16 +1,23 @@
-"""What is known of a formula's numbers before they are computed: their kind, and bounds that they keep.
+"""What is known of a formula's numbers before they are computed: their kind, and the interval that holds them.
 
-In: a formula and the shape of its table. Out: boolean, integer or float; and the interval that holds every number, as far as it is known.
+In: a formula and the shape of its table. Out: boolean, integer or float; and an `Interval` for the values at all positions:
+
+    where(j > i, -1e9, 0)   with j = i + 1 + k   is   [-1e9, -1e9]
+
+Always: the interval holds every value that any backend computes, in int64 or in float64, with rounding, overflow, infinities and NaN.
+Integers are compared in the normal form of sizes (compiler/dims), in which `i + 1 + k > i` holds for all positions; everything else is
+interval arithmetic. A size without an upper bound is taken to be so small that no integer overflows because of it.
 """
 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from ..dims import SymDim, bounds
+from netc.dsl.record import Record, replace
+
+from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, size, symbol
 from ..ir.types import BOOL, Shape
 from .formula import (
     ARITHMETIC,
@@ -28,195 +35,238 @@ from .formula import (
     UnaryFormula,
     parts,
 )
+from .interval import ANYTHING, UNKNOWN, Interval, apply_binary, apply_function, between, compare, truth_interval, union
 
 NumberKind = Literal["bool", "int", "float"]
-Bounds = tuple[float | None, float | None]
-UNBOUNDED: Bounds = (None, None)
+_KINDS: tuple[NumberKind, ...] = ("bool", "int", "float")
+"""From the narrowest kind to the widest."""
+_EXACT = 2**53
+"""Integers up to here are the same in int64 and in float64."""
+_INT64 = 2**63
+_LARGEST_FORM = 64
+"""The size of a normal form from which its value is a symbol of its own."""
 
 
 def kind_of(formula: Formula, shape: Shape) -> NumberKind:
     """What it gives, in a table of this shape. A power of integers is an integer unless its exponent may be negative."""
-    match formula:
-        case Const(value):
-            return "bool" if isinstance(value, bool) else "float" if isinstance(value, float) else "int"
-        case UnaryFormula("not", _):
-            return "bool"
-        case UnaryFormula(_, operand):
-            return _number(kind_of(operand, shape))
-        case BinaryFormula(op, left, right):
-            return _kind_of_binary(op, left, right, shape)
-        case CallFormula("where", (_, then, otherwise)):
-            return _wider(kind_of(then, shape), kind_of(otherwise, shape))
-        case ItemFormula(whole, _):
-            return kind_of(whole, shape)
-        case StoredList(_, array):
-            return "bool" if array.dtype == BOOL else "float" if array.dtype.is_float else "int"
-        case ListFormula(items):
-            return _wider(*(kind_of(item, shape) for item in items))
-        case CallFormula(function, arguments):
-            result = FUNCTIONS[function].result
-            return result if result != "same" else _number(_wider(*(kind_of(a, shape) for a in arguments)))
-    return "int"
-
-
-def _kind_of_binary(op: str, left: Formula, right: Formula, shape: Shape) -> NumberKind:
-    if op in COMPARISONS or op in LOGIC:
-        return "bool"
-    kind = _number(_wider(kind_of(left, shape), kind_of(right, shape)))
-    if op == "**" and kind == "int":
-        lowest = interval(right, shape)[0]
-        return "int" if lowest is not None and lowest >= 0 else "float"
-    return "float" if op == "/" else kind
-
-
-def _wider(*kinds: NumberKind) -> NumberKind:
-    order: tuple[NumberKind, ...] = ("bool", "int", "float")
-    return order[max(order.index(k) for k in kinds)]
-
-
-def _number(kind: NumberKind) -> NumberKind:
-    return "int" if kind == "bool" else kind
+    return _Analysis(shape).kind(formula)
 
 
 def is_real(formula: Formula, shape: Shape) -> bool:
     """Whether any part is a real number: then all of it is computed in float64."""
-    return any(kind_of(p, shape) == "float" for p in parts(formula))
+    analysis = _Analysis(shape)
+    return any(analysis.kind(p) == "float" for p in parts(formula))
 
 
-# --- bounds ------------------------------------------------------------------------------------------------------------------
-
-
-def interval(formula: Formula, shape: Shape) -> Bounds:
-    """Numbers that the values never fall below or rise above; None where nothing is known."""
-    match formula:
-        case Const(SymDim() as value):
-            return bounds(value)
-        case Const(value) if not isinstance(value, SymDim) and math.isfinite(value):
-            return float(value), float(value)
-        case IndexFormula(number):
-            size = shape[number]
-            high = size if isinstance(size, int) else bounds(size)[1]
-            return 0, None if high is None else high - 1
-        case UnaryFormula("-", operand):
-            return _negated(interval(operand, shape))
-        case UnaryFormula("+", operand) | ItemFormula(operand, _):
-            return interval(operand, shape)
-        case UnaryFormula("not", _):
-            return 0, 1
-        case BinaryFormula(op, left, right):
-            found = _interval_of_binary(op, interval(left, shape), interval(right, shape))
-            return _of_remainder(found) if op == "%" and kind_of(formula, shape) == "int" else found
-        case StoredList():
-            return UNBOUNDED
-        case ListFormula(items):
-            return _united([interval(item, shape) for item in items])
-        case CallFormula():
-            return _interval_of_call(formula, shape)
-    return UNBOUNDED
+def interval(formula: Formula, shape: Shape) -> Interval:
+    """The interval of all values in a table of this shape."""
+    return _Analysis(shape).known(formula).interval
 
 
 def may_be_zero(formula: Formula, shape: Shape) -> bool:
-    low, high = interval(formula, shape)
-    return (low is None or low <= 0) and (high is None or high >= 0)
+    return interval(formula, shape).has_zero
 
 
-def _interval_of_call(formula: CallFormula, shape: Shape) -> Bounds:
-    match formula:
-        case CallFormula("where", (_, then, otherwise)):
-            return _united([interval(then, shape), interval(otherwise, shape)])
-        case CallFormula("min" | "max" as name, arguments):
-            pick = FUNCTIONS[name].python
-            ends = [interval(a, shape) for a in arguments]
-            return _picked(pick, [e[0] for e in ends], name == "max"), _picked(pick, [e[1] for e in ends], name == "min")
-        case CallFormula("floor" | "round" | "int" as name, (argument,)):
-            return _rounded(FUNCTIONS[name].python, interval(argument, shape))
-        case CallFormula("abs", (argument,)):
-            return _of_abs(interval(argument, shape))
-        case CallFormula("exp", (argument,)):
-            low, high = interval(argument, shape)
-            return 0 if low is None else _bounded(math.exp, low), None if high is None else _bounded(math.exp, high)
-        case CallFormula("sqrt", _):
-            return 0, None
-        case CallFormula("sin" | "cos", _):
-            return -1, 1
-    return UNBOUNDED
+def decide(formula: Formula, shape: Shape) -> bool | None:
+    """Whether the formula is true at all positions (True), or at none (False)."""
+    return interval(formula, shape).truth
 
 
-def _interval_of_binary(op: str, left: Bounds, right: Bounds) -> Bounds:
-    (a, b), (c, d) = left, right
-    positive = c is not None and c > 0
-    match op:
-        case "+":
-            return _both(operator.add, a, c), _both(operator.add, b, d)
-        case "-":
-            return _interval_of_binary("+", left, _negated(right))
-        case "*" if a is not None and a >= 0 and c is not None and c >= 0:
-            return a * c, _both(operator.mul, b, d)
-        case "*":
-            corners = [_both(operator.mul, x, y) for x in left for y in right]
-            known = [x for x in corners if x is not None]
-            return (min(known), max(known)) if len(known) == len(corners) else UNBOUNDED
-        case "**" if a is not None and a > 0 and None not in (b, c, d):
-            return _of_power(left, right)
-        case "**" if a is not None and a >= 1 and c is not None and c >= 0:
-            return 1, None
-        case "/" | "//" | "**" if a is not None and a >= 0 and (positive or op == "**"):
-            divide = ARITHMETIC[op] if op != "**" and b is not None and math.isfinite(b) else lambda x, y: None
-            return 0, _both(divide, b, c)
-        case "%" if positive:
-            return 0, d
-        case "+" | "-" | "/" | "//" | "%" | "**":
-            return UNBOUNDED
-    return 0, 1
+class _Known(Record):
+    """The interval of a part; and the part in the normal form of sizes, None if it is no integer, or may be infinite or NaN."""
+
+    interval: Interval
+    form: Dim | None = None
 
 
-def _of_power(base: Bounds, exponent: Bounds) -> Bounds:
-    """Of a positive base: a power is monotone in both."""
-    ends = [_both(lambda x, y: _bounded(operator.pow, float(x), y), x, y) for x in base for y in exponent]
-    known = [x for x in ends if x is not None]
-    return min(known), max(known)
+class _Analysis:
+    """The parts of formulas over the indices of one table. What is found of a part is computed once."""
 
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._kinds: dict[int, NumberKind] = {}
+        self._known: dict[int, _Known] = {}
+        self._symbols: dict[Formula, Dim] = {}
+        self._kept: list[Formula] = []
+        """The parts whose identities are keys."""
 
-def _bounded(function: Callable[..., Any], *numbers: float) -> float:
-    """Of a function that grows: infinity where the result is too large."""
-    try:
-        return float(function(*numbers))
-    except OverflowError:
-        return math.inf
+    # --- kinds -----------------------------------------------------------------------------------------------------------
 
+    def kind(self, formula: Formula) -> NumberKind:
+        found = self._kinds.get(id(formula))
+        if found is None:
+            found = self._kinds[id(formula)] = self._find_kind(formula)
+            self._kept.append(formula)
+        return found
 
-def _of_remainder(bound: Bounds) -> Bounds:
-    """Of integers: less than the divisor."""
-    low, high = bound
-    return low, None if high is None else high - 1
+    def _find_kind(self, formula: Formula) -> NumberKind:
+        match formula:
+            case Const(value):
+                return "bool" if isinstance(value, bool) else "float" if isinstance(value, float) else "int"
+            case UnaryFormula("not", _):
+                return "bool"
+            case UnaryFormula(_, operand):
+                return self._widest((operand,), "int")
+            case BinaryFormula(op, left, right):
+                return self._kind_of_binary(op, left, right)
+            case CallFormula("where", (_, then, otherwise)):
+                return self._widest((then, otherwise))
+            case ItemFormula(whole, _):
+                return self.kind(whole)
+            case StoredList(_, array):
+                return "bool" if array.dtype == BOOL else "float" if array.dtype.is_float else "int"
+            case ListFormula(items):
+                return self._widest(items)
+            case CallFormula(function, arguments):
+                result = FUNCTIONS[function].result
+                return result if result != "same" else self._widest(arguments, "int")
+        return "int"
 
+    def _kind_of_binary(self, op: str, left: Formula, right: Formula) -> NumberKind:
+        if op in COMPARISONS or op in LOGIC:
+            return "bool"
+        kind = self._widest((left, right), "int")
+        if op == "**" and kind == "int":
+            return "int" if self.known(right).interval.low >= 0 else "float"
+        return "float" if op == "/" else kind
 
-def _rounded(to_integer: Callable[[float], int], bound: Bounds) -> Bounds:
-    low, high = (to_integer(end) if end is not None and math.isfinite(end) else end for end in bound)
-    return low, high
+    def _widest(self, formulas: Sequence[Formula], least: NumberKind = "bool") -> NumberKind:
+        return _KINDS[max([_KINDS.index(least), *(_KINDS.index(self.kind(f)) for f in formulas)])]
 
+    # --- intervals and normal forms --------------------------------------------------------------------------------------
 
-def _of_abs(bound: Bounds) -> Bounds:
-    low, high = bound
-    return 0, None if low is None or high is None else max(abs(low), abs(high))
+    def known(self, formula: Formula) -> _Known:
+        found = self._known.get(id(formula))
+        if found is None:
+            found = self._known[id(formula)] = self._find(formula)
+            self._kept.append(formula)
+        return found
 
+    def _find(self, formula: Formula) -> _Known:
+        found = self._interval(formula)
+        if self.kind(formula) == "float":
+            return _Known(found)
+        found = _limit(found)
+        if not found.is_finite:
+            return _Known(found)
+        form = self._form(formula)
+        if form is None or size(form) > _LARGEST_FORM or not _is_exact(found & between(*bounds(form))):
+            return _Known(found, self._symbol(formula, found))
+        return _Known(found & between(*bounds(form)), form)
 
-def _united(bounds: Sequence[Bounds]) -> Bounds:
-    return _picked(min, [b[0] for b in bounds], one_is_enough=False), _picked(max, [b[1] for b in bounds], one_is_enough=False)
+    def _interval(self, formula: Formula) -> Interval:
+        match formula:
+            case Const(SymDim() as value):
+                return between(*bounds(value))
+            case Const(float() as value):
+                return ANYTHING if math.isnan(value) else Interval(value, value, infinite=math.isinf(value))
+            case Const(int() as value):
+                return Interval(int(value), int(value))
+            case IndexFormula(number):
+                extent = self._shape[number]
+                most = extent if isinstance(extent, int) else bounds(extent)[1]
+                return between(0, None if most is None else max(most - 1, 0))
+            case UnaryFormula("not", operand):
+                answer = self.known(operand).interval.truth
+                return truth_interval(None if answer is None else not answer)
+            case UnaryFormula(op, operand):
+                inner = self.known(operand).interval
+                return -inner if op == "-" else inner
+            case BinaryFormula(op, left, right):
+                return self._interval_of_binary(op, left, right)
+            case ItemFormula(whole, _):
+                return self.known(whole).interval
+            case StoredList(_, array):
+                return truth_interval(None) if array.dtype == BOOL else UNKNOWN if array.dtype.is_integer else ANYTHING
+            case ListFormula(items):
+                return union([self.known(item).interval for item in items])
+            case CallFormula("where", (test, then, otherwise)):
+                answer = self.known(test).interval.truth
+                branches = (then, otherwise) if answer is None else (then,) if answer else (otherwise,)
+                return union([self.known(branch).interval for branch in branches])
+            case CallFormula(function, arguments):
+                return apply_function(function, [self.known(a).interval for a in arguments])
+        return ANYTHING
 
+    def _interval_of_binary(self, op: str, left: Formula, right: Formula) -> Interval:
+        a, b = self.known(left), self.known(right)
+        if op in LOGIC:
+            return truth_interval(_join(op, a.interval.truth, b.interval.truth))
+        if op in COMPARISONS:
+            answer = compare(op, a.interval, b.interval)
+            return truth_interval(self._compare(op, a.form, b.form) if answer is None else answer)
+        integers = op != "/" and "float" not in (self.kind(left), self.kind(right))
+        return apply_binary(op, a.interval, b.interval, integers=integers)
 
-def _negated(bound: Bounds) -> Bounds:
-    low, high = bound
-    return None if high is None else -high, None if low is None else -low
-
-
-def _both(function: Callable[[Any, Any], Any], a: float | None, b: float | None) -> float | None:
-    return None if a is None or b is None else function(a, b)
-
-
-def _picked(pick: Callable[..., Any], ends: list[float | None], one_is_enough: bool) -> float | None:
-    known = [e for e in ends if e is not None]
-    if not known or (len(known) < len(ends) and not one_is_enough):
+    def _form(self, formula: Formula) -> Dim | None:
+        """An integer as arithmetic of sizes and of symbols; None for what is no such arithmetic."""
+        match formula:
+            case Const(value) if not isinstance(value, float):
+                return value if isinstance(value, SymDim) else int(value)
+            case UnaryFormula("-" | "+" as op, operand):
+                inner = self.known(operand).form
+                return inner if inner is None or op == "+" else -inner
+            case BinaryFormula("+" | "-" | "*" | "//" | "%" as op, left, right):
+                a, b = self.known(left).form, self.known(right).form
+                if a is None or b is None or (op in ("//", "%") and (bounds(b)[0] or 0) <= 0):
+                    return None
+                result: Dim = ARITHMETIC[op](a, b)
+                return result
+            case CallFormula("min" | "max" as name, arguments):
+                forms = [form for a in arguments if (form := self.known(a).form) is not None]
+                return (minimum if name == "min" else maximum)(*forms) if len(forms) == len(arguments) else None
+            case CallFormula("floor" | "round" | "int", (argument,)):
+                return self.known(argument).form
         return None
-    value: float = pick(known)
-    return value
+
+    def _symbol(self, formula: Formula, found: Interval) -> Dim:
+        """The symbol for an integer of which the form has only its bounds. Equal formulas have one."""
+        if formula not in self._symbols:
+            low, high = (int(end) if math.isfinite(end) else None for end in (found.low, found.high))
+            self._symbols[formula] = symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
+        return self._symbols[formula]
+
+    def _compare(self, op: str, a: Dim | None, b: Dim | None) -> bool | None:
+        """A comparison of integers, which depends on their difference alone."""
+        if a is None or b is None:
+            return None
+        facts = self._facts()
+        if op in ("==", "!="):
+            answer, wanted = facts.equal(a, b), op == "=="
+        elif op in (">=", "<"):
+            answer, wanted = facts.at_least(a, b), op == ">="
+        else:
+            answer, wanted = facts.at_least(b, a), op == "<="
+        return None if answer is None else answer is wanted
+
+    def _facts(self) -> Facts:
+        """That an index is below the size of its axis, where that is a symbol."""
+        rooms = [(self._symbols.get(IndexFormula(axis)), extent) for axis, extent in enumerate(self._shape)]
+        found = [extent - 1 - index for index, extent in rooms if isinstance(extent, SymDim) and isinstance(index, SymDim)]
+        return Facts(nonnegatives=tuple([room for room in found if isinstance(room, SymDim)]))
+
+
+def _join(op: str, a: bool | None, b: bool | None) -> bool | None:
+    """`a and b`, `a or b`: one side may decide."""
+    decisive = op == "or"
+    if decisive in (a, b):
+        return decisive
+    return None if a is None or b is None else not decisive
+
+
+def _limit(found: Interval) -> Interval:
+    """The interval of an integer: one that is too large for int64 wraps in int64, and grows on in float64."""
+    ends = [end for end in (found.low, found.high) if math.isfinite(end)]
+    if found.infinite or any(not -_INT64 <= end < _INT64 for end in ends):
+        return Interval(-math.inf, math.inf, infinite=True, nan=found.nan)
+    return found if _is_exact(found) else replace(found, low=_round_out(found.low, -1), high=_round_out(found.high, 1))
+
+
+def _is_exact(found: Interval) -> bool:
+    """Whether int64 and float64 have the same integers."""
+    return all(abs(end) <= _EXACT for end in (found.low, found.high) if math.isfinite(end))
+
+
+def _round_out(end: float, sign: int) -> float:
+    """The end with room for the rounding to float64."""
+    return end if math.isinf(end) or abs(end) <= _EXACT else end + sign * 2**10

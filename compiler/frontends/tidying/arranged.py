@@ -11,7 +11,7 @@ from typing import Any
 
 from ...ir.graph import OpNode
 from ...ops.cumulative import Diff
-from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, operands, parts, with_operands
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, operands, parts, substitute_indices, with_operands
 from ...ops.joining import Concat
 from ...ops.reduction import Cumsum
 from ...ops.shape import Expand, Reshape, Unsqueeze
@@ -21,57 +21,49 @@ LOOKED_THROUGH = (Expand, Reshape, Slice, Concat, Diff, Cumsum)
 """Operators that stay as they are, where what follows is no table."""
 
 
-def moved(formula: Formula, axes: Sequence[Formula]) -> Formula:
-    """The formula with these in the place of its indices."""
-    if isinstance(formula, IndexFormula):
-        return axes[formula.number]
-    return with_operands(formula, [moved(one, axes) for one in operands(formula)])
-
-
 def broadcast(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Formula | None:
     """The formula of a table that is broadcast to a shape; None if it is not known which of its axes are."""
     first = len(wide) - len(shape)
     if first < 0 or any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
         return None
     same = [size != 1 or wide[first + axis] == 1 for axis, size in enumerate(shape)]
-    return moved(formula, [IndexFormula(first + axis) if one else Const(0) for axis, one in enumerate(same)])
+    return substitute_indices(formula, {axis: IndexFormula(first + axis) if one else Const(0) for axis, one in enumerate(same)})
 
 
 def arranged(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
     """The formula of the only result."""
     x, result = node.inputs[0].type, node.outputs[0].type
     args = node.op.args
-    same: list[Formula] = [IndexFormula(axis) for axis in range(x.rank)]
     match node.op:
         case Unsqueeze():
             axis = args["axis"] % result.rank
-            return moved(formulas[0], [IndexFormula(at + (at >= axis)) for at in range(x.rank)])
+            return substitute_indices(formulas[0], {at: IndexFormula(at + (at >= axis)) for at in range(x.rank)})
         case Expand():
             return broadcast(formulas[0], x.shape, result.shape)
         case Reshape():
             return _reshaped(formulas[0], x.shape, result.shape)
         case Slice() if isinstance(args["start"], int) and args["start"] >= 0 and args["step"] == 1:
-            return simple(moved(formulas[0], _shifted(same, args["axis"] % x.rank, args["start"])))
+            return simple(_shifted(formulas[0], args["axis"] % x.rank, args["start"]))
         case Diff() if args["n"] == 1 and len(formulas) == 1:
-            later = moved(formulas[0], _shifted(same, args["axis"] % x.rank, 1))
+            later = _shifted(formulas[0], args["axis"] % x.rank, 1)
             return simple(BinaryFormula("-", later, formulas[0]))
         case Cumsum() if formulas[0] in (Const(False), Const(0)):
             return Const(0)
         case Concat() if len(formulas) == 2 and node.inputs[0].type.shape[args["axis"] % x.rank] == 1:
-            return _joined(formulas, same, args["axis"] % x.rank)
+            return _joined(formulas, args["axis"] % x.rank)
     return None
 
 
-def _shifted(axes: Sequence[Formula], axis: int, by: int) -> list[Formula]:
-    """The indices, that of one axis moved."""
-    return [BinaryFormula("+", one, Const(by)) if at == axis and by else one for at, one in enumerate(axes)]
+def _shifted(formula: Formula, axis: int, by: int) -> Formula:
+    """The formula of what is further along the axis."""
+    return substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))}) if by else formula
 
 
-def _joined(formulas: Sequence[Formula], same: Sequence[Formula], axis: int) -> Formula | None:
+def _joined(formulas: Sequence[Formula], axis: int) -> Formula | None:
     """One element before others, if the formula of these has its value there too."""
-    whole = simple(moved(formulas[1], _shifted(same, axis, -1)))
-    begin = [Const(0) if at == axis else one for at, one in enumerate(same)]
-    return whole if simple(moved(whole, begin)) == simple(moved(formulas[0], begin)) else None
+    whole = simple(_shifted(formulas[1], axis, -1))
+    begin = {axis: Const(0)}
+    return whole if simple(substitute_indices(whole, begin)) == simple(substitute_indices(formulas[0], begin)) else None
 
 
 def _reshaped(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> Formula | None:
@@ -79,8 +71,9 @@ def _reshaped(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> 
     kept, places = ([axis for axis, size in enumerate(shape) if size != 1] for shape in (before, after))
     if [before[axis] for axis in kept] != [after[axis] for axis in places]:
         return None
-    found: dict[int, Formula] = {axis: IndexFormula(place) for axis, place in zip(kept, places, strict=True)}
-    return moved(formula, [found.get(axis, Const(0)) for axis in range(len(before))])
+    found: dict[int, Formula] = {axis: Const(0) for axis in range(len(before))}
+    found |= {axis: IndexFormula(place) for axis, place in zip(kept, places, strict=True)}
+    return substitute_indices(formula, found)
 
 
 def simple(formula: Formula) -> Formula:
@@ -99,12 +92,6 @@ def simple(formula: Formula) -> Formula:
     elif number:
         short = BinaryFormula("+" if number > 0 else "-", short, Const(abs(number)))
     return short if _length(short) < _length(made) else made
-
-
-def linear_difference(formula: Formula, other: Formula) -> int | None:
-    """The number by which two formulas of integers differ, None if it is not one number."""
-    terms, number = _linear(BinaryFormula("-", formula, other))
-    return None if terms else number
 
 
 def _length(formula: Formula) -> int:

@@ -35,13 +35,13 @@ from ...ops.formula import (
     stored_in,
     with_operands,
 )
-from ...ops.formula_bounds import interval, kind_of
+from ...ops.formula_bounds import decide, kind_of
 from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.joining import Concat
 from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
-from .arranged import LOOKED_THROUGH, arranged, broadcast, linear_difference
+from .arranged import LOOKED_THROUGH, arranged, broadcast
 from .two_values import TwoValues, computed, number_of, two_values
 from .view import GraphView
 
@@ -244,17 +244,7 @@ def _decided(formula: Formula, shape: Sequence[Any]) -> Formula:
             return other
         case BinaryFormula("or", Const(False), other) | BinaryFormula("or", other, Const(False)):
             return other
-        case BinaryFormula(op, left, right) if op in COMPARISONS:
-            if kind_of(left, tuple(shape)) == "int" == kind_of(right, tuple(shape)):
-                return _answer(op, left, right, tuple(shape)) or made
+        case BinaryFormula(op, _, _) if op in COMPARISONS:
+            answer = decide(made, tuple(shape))
+            return made if answer is None else Const(answer)
     return made
-
-
-def _answer(op: str, left: Formula, right: Formula, shape: tuple[Any, ...]) -> Formula | None:
-    """What a comparison of integers always gives."""
-    by = linear_difference(left, right)
-    if by is not None:
-        return Const(bool(COMPARISONS[op](by, 0)))
-    first, second = (left, right) if op == ">=" else (right, left)
-    least, most = interval(first, shape)[0], interval(second, shape)[1]
-    return Const(True) if op in (">=", "<=") and least is not None and most is not None and least >= most else None

@@ -8,7 +8,7 @@ from ...dims import Dim
 from ...ir.graph_values import Value
 from ...ir.types import INT64
 from ...ops.constants import ParamOperator, TableOperator
-from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, operands, with_operands
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitute_indices
 from ...ops.operator import Operator
 from ...ops.rotary import Rotary
 from ..causal_masks import later_in
@@ -59,9 +59,7 @@ def _of_pairs(site: Site, axis: int, history: int) -> Piece:
 
 def moved(formula: Formula, axis: int, by: Dim) -> Formula:
     """The formula of what is further along the axis."""
-    if isinstance(formula, IndexFormula) and formula.number == axis:
-        return formula if by == 0 else BinaryFormula("+", formula, Const(by))
-    return with_operands(formula, [moved(o, axis, by) for o in operands(formula)])
+    return formula if by == 0 else substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))})
 
 
 @rule(Rotary)

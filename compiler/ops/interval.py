@@ -1,0 +1,261 @@
+"""Interval arithmetic: from the intervals of operands to the interval of the result.
+
+In: intervals, and an operation of formulas. Out: an interval that holds every result:
+
+    [1, 3] - [0, 2]   is   [-1, 3];       1 / [0, 2]   is anything, with infinities and NaN
+
+Always: an end of a correctly rounded operation is the operation on ends, because rounding keeps the order; where libraries differ in the
+last bits, as in `exp`, the end is a few units further out. An end that is infinite means that no bound is known. The value itself may be
+infinite only where `infinite` says so.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from netc.dsl.record import Record, replace
+
+from .formula import COMPARISONS, rounded
+
+INF = math.inf
+_LAST_PLACES = 4
+"""The units in the last place by which functions of different libraries may differ."""
+_FLOAT_INTEGERS = 2.0**53
+_MOST_BITS = 200
+"""A power of integers with more bits than this is no number of any element type."""
+
+
+class Interval(Record):
+    """Numbers from `low` to `high`, both included. Whether one may be `infinite`, and whether it may be NaN instead."""
+
+    low: float
+    high: float
+    infinite: bool = False
+    nan: bool = False
+
+    @property
+    def has_zero(self) -> bool:
+        return self.low <= 0 <= self.high
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether it holds neither infinities nor NaN."""
+        return not (self.infinite or self.nan)
+
+    @property
+    def truth(self) -> bool | None:
+        """Whether all numbers count as true (True), or none (False). NaN counts as true."""
+        if not self.has_zero:
+            return True
+        return False if self.low == self.high == 0 and not self.nan else None
+
+    def __neg__(self) -> Interval:
+        return Interval(-self.high, -self.low, self.infinite, self.nan)
+
+    def __and__(self, other: Interval) -> Interval:
+        """What both of two intervals of the same numbers say."""
+        return Interval(max(self.low, other.low), min(self.high, other.high), self.infinite and other.infinite, self.nan and other.nan)
+
+
+ANYTHING = Interval(-INF, INF, infinite=True, nan=True)
+UNKNOWN = Interval(-INF, INF)
+"""Any finite number."""
+
+
+def between(low: float | None, high: float | None) -> Interval:
+    """Finite numbers between two bounds; None: no bound is known."""
+    return Interval(-INF if low is None else low, INF if high is None else high)
+
+
+def truth_interval(answer: bool | None) -> Interval:
+    """A boolean, which counts as 0 or 1."""
+    return Interval(0, 1) if answer is None else Interval(int(answer), int(answer))
+
+
+def union(intervals: Iterable[Interval]) -> Interval:
+    """The interval that holds the numbers of all."""
+    several = tuple(intervals)
+    low, high = min(i.low for i in several), max(i.high for i in several)
+    return Interval(low, high, any(i.infinite for i in several), any(i.nan for i in several))
+
+
+def compare(op: str, a: Interval, b: Interval) -> bool | None:
+    """Whether the comparison holds for all numbers (True), or for none (False). With NaN, only `!=` holds."""
+    nan = a.nan or b.nan
+    match op:
+        case ">" | ">=":
+            return compare("<" if op == ">" else "<=", b, a)
+        case "<" | "<=":
+            if COMPARISONS[op](a.high, b.low):
+                return None if nan else True
+            return None if COMPARISONS[op](a.low, b.high) else False
+        case "!=":
+            same = compare("==", a, b)
+            return None if same is None else not same
+    if a.high < b.low or b.high < a.low:
+        return False
+    return True if a.low == a.high == b.low == b.high and not nan else None
+
+
+def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interval:
+    """The interval of `a op b`, of integers or of real numbers."""
+    flags = a.infinite or b.infinite, a.nan or b.nan
+    match op:
+        case "+":
+            return _mark(_corners(operator.add, a, b), *flags, nan=a.infinite and b.infinite)
+        case "-":
+            return apply_binary("+", a, -b, integers=integers)
+        case "*":
+            zero = (a.infinite and b.has_zero) or (b.infinite and a.has_zero)
+            return _mark(_corners(_multiply, a, b), *flags, nan=zero)
+        case "**":
+            return _mark(_power(a, b, integers), *flags)
+    if b.has_zero:
+        return ANYTHING
+    match op:
+        case "/":
+            return _mark(_corners(operator.truediv, a, b), *flags, nan=a.infinite and b.infinite)
+        case "//":
+            found = _mark(_corners(_floor_divide, a, b), *flags, nan=a.infinite)
+            return found if integers else _widen(found, beyond=_FLOAT_INTEGERS)
+        case "%":
+            return _mark(_remainder(a, b, integers), *flags, nan=a.infinite)
+    raise ValueError(op)
+
+
+def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
+    """The interval of a function's results."""
+    match name:
+        case "min" | "max":
+            pick = min if name == "min" else max
+            return replace(union(arguments), low=pick(i.low for i in arguments), high=pick(i.high for i in arguments))
+    (x,) = arguments
+    match name:
+        case "abs":
+            return x if x.low >= 0 else -x if x.high <= 0 else replace(x, low=0, high=max(-x.low, x.high))
+        case "floor" | "round" | "int":
+            return _round(_TO_INTEGER[name], x)
+        case "float32":
+            found = _ends(_saturate(rounded), x)
+            return replace(found, infinite=x.infinite or _overflows(found, x))
+        case "exp":
+            found = _widen(_ends(_saturate(math.exp), x))
+            return replace(found, low=max(found.low, 0.0), infinite=found.high == INF)
+        case "log" | "sqrt" if x.high < 0:
+            return ANYTHING
+        case "log":
+            ends = Interval(math.log(x.low) if x.low > 0 else -INF, math.log(x.high) if x.high > 0 else -INF)
+            return _mark(_widen(ends), x.infinite or x.low <= 0, x.nan, nan=x.low < 0)
+        case "sqrt":
+            ends = Interval(math.sqrt(max(x.low, 0)), math.sqrt(x.high))
+            return _mark(ends, x.infinite, x.nan, nan=x.low < 0)
+        case "sin" | "cos":
+            return Interval(-1.0, 1.0, nan=x.nan or x.infinite)
+    return ANYTHING
+
+
+def _mark(found: Interval, infinite: bool, either: bool, *, nan: bool = False) -> Interval:
+    """The interval of a result: `infinite` and `either` (NaN) hold for an operand, `nan` for the operation."""
+    return replace(found, infinite=found.infinite or infinite, nan=found.nan or either or nan)
+
+
+def _corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) -> Interval:
+    """Of a function that is monotone in each of its arguments: one that grows or shrinks."""
+    pairs = [(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
+    values = [(function(x, y), math.isfinite(x) and math.isfinite(y)) for x, y in pairs]
+    known = [value for value, _ in values if not math.isnan(value)]
+    if not known:
+        return UNKNOWN
+    return Interval(min(known), max(known), infinite=any(finite and math.isinf(value) for value, finite in values))
+
+
+def _multiply(x: float, y: float) -> float:
+    return x * y if x and y else 0
+
+
+def _floor_divide(x: float, y: float) -> float:
+    return x / y if math.isinf(x) else x // y
+
+
+def _remainder(a: Interval, b: Interval, integers: bool) -> Interval:
+    """The remainder has the sign of the divisor, and is less unless it is rounded."""
+    if b.high < 0:
+        return -_remainder(-a, -b, integers)
+    if a.low >= 0 and a.high < b.low:
+        return Interval(a.low, a.high)
+    most = b.high - 1 if integers else b.high
+    return Interval(0, min(most, a.high) if a.low >= 0 else most)
+
+
+def _power(a: Interval, b: Interval, integers: bool) -> Interval:
+    if b.low == b.high >= 0 and b.low % 1 == 0:
+        found = _corners(_raise, a, b)
+        if a.low < 0 < a.high and b.low % 2 == 0:
+            found = replace(found, low=min(found.low, 1 if b.low == 0 else 0))
+    elif a.low >= 0:
+        found = _corners(_raise, a, b)
+        if a.low == 0:
+            found = replace(found, low=0, high=INF if b.low < 0 else found.high)
+    elif integers and b.low >= 0:
+        most = _raise(max(-a.low, a.high, 1), b.high)
+        found = Interval(-most, most)
+    else:
+        return ANYTHING
+    found = found if integers else _widen(found)
+    return replace(found, infinite=math.isinf(found.low) or math.isinf(found.high))
+
+
+def _raise(x: float, y: float) -> float:
+    """`x ** y` where that is real; infinity where it is too large, or where x is 0 and y below it."""
+    if isinstance(x, int) and isinstance(y, int) and y >= 0:
+        if abs(x) <= 1 or x.bit_length() * y <= _MOST_BITS:
+            return int(x**y) if abs(x) > 1 or y < 2 else x ** (2 - y % 2)
+        return -INF if x < 0 and y % 2 else INF
+    return _saturate(lambda: float(x) ** y)()
+
+
+def _round(to_integer: Callable[[float], int], x: Interval) -> Interval:
+    """The conversion of infinities and NaN to an integer gives any number."""
+    if not x.is_finite:
+        return ANYTHING
+    return _ends(lambda end: to_integer(end) if math.isfinite(end) else end, x)
+
+
+_TO_INTEGER: dict[str, Callable[[float], int]] = {"floor": math.floor, "round": round, "int": int}
+
+
+def _ends(function: Callable[[float], float], x: Interval) -> Interval:
+    """Of a function that grows."""
+    return replace(x, low=function(x.low), high=function(x.high))
+
+
+def _saturate(function: Callable[..., float]) -> Callable[..., float]:
+    """The function with infinity in place of a number that is too large."""
+
+    def limited(*numbers: float) -> float:
+        try:
+            return function(*numbers)
+        except ZeroDivisionError:
+            return INF
+        except OverflowError:
+            return -INF if numbers and numbers[0] < 0 else INF
+
+    return limited
+
+
+def _overflows(found: Interval, of: Interval) -> bool:
+    return any(math.isinf(new) and math.isfinite(old) for new, old in ((found.low, of.low), (found.high, of.high)))
+
+
+def _widen(x: Interval, beyond: float = 0.0) -> Interval:
+    """The interval with ends a few last places further out, where they are greater than `beyond`."""
+
+    def move(end: float, towards: float) -> float:
+        for _ in range(_LAST_PLACES if abs(end) > beyond else 0):
+            end = math.nextafter(end, towards)
+        return end
+
+    return replace(x, low=move(x.low, -INF), high=move(x.high, INF))

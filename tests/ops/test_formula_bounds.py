@@ -1,0 +1,154 @@
+"""Bounds of formulas hold at every position, as NumPy computes it in int64 or float64: with rounding, overflow, infinities and NaN."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from formula_texts import formula
+from hypothesis import given as forall
+from hypothesis import strategies as st
+
+from netc.compiler.dims import Dim, SymDim, symbol
+from netc.compiler.dims import evaluate as evaluate_size
+from netc.compiler.ir.types import BOOL, FLOAT32
+from netc.compiler.ops.formula import (
+    FUNCTIONS,
+    BinaryFormula,
+    CallFormula,
+    Const,
+    Formula,
+    IndexFormula,
+    ItemFormula,
+    ListFormula,
+    UnaryFormula,
+)
+from netc.compiler.ops.formula_bounds import decide, interval, is_real, kind_of, may_be_zero
+from netc.compiler.ops.formula_values import fold
+from netc.compiler.streaming.causal_masks import HIDDEN, later_in
+
+T = symbol("T")
+NUMBERS = [0, 1, -1, 2, 3, -4, 7, 0.0, -0.0, 0.5, -1.5, 2.0, 1e-3, True, False, T, 2 * T - 1]
+EXTREMES = [2**53 + 1, -(2**62), 2**63 - 1, -(2**63), 1e308, -1e300, 5e-324, math.inf, -math.inf, math.nan, 1e16]
+FEW = st.sampled_from(NUMBERS)
+NUMPY: dict[str, Any] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.true_divide, "//": np.floor_divide, "%": np.remainder, "**": np.power,
+    "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
+    "sin": np.sin, "cos": np.cos, "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "floor": np.floor, "round": np.rint, "int": np.trunc,
+    "abs": np.abs, "min": np.minimum, "max": np.maximum, "float32": np.float32,
+}  # fmt: skip
+
+
+def formulas(numbers: st.SearchStrategy[Any]) -> st.SearchStrategy[Formula]:
+    leaves = st.one_of(numbers.map(Const), st.sampled_from([IndexFormula(0), IndexFormula(1)]))
+
+    def larger(inner: st.SearchStrategy[Formula]) -> st.SearchStrategy[Formula]:
+        operators = st.sampled_from([*(op for op in NUMPY if not op.isalnum()), "and", "or"])
+        functions = st.sampled_from([name for name, f in FUNCTIONS.items() if f.most == 1])
+        known = numbers.filter(lambda n: not isinstance(n, SymDim)).map(Const)
+        listed = st.builds(lambda *items: ListFormula(items), known, known, known)
+        return st.one_of(
+            st.builds(BinaryFormula, operators, inner, inner),
+            st.builds(UnaryFormula, st.sampled_from(["-", "+", "not"]), inner),
+            st.builds(lambda name, a, b: CallFormula(name, (a, b)), st.sampled_from(["min", "max"]), inner, inner),
+            st.builds(lambda a, b, c: CallFormula("where", (a, b, c)), inner, inner, inner),
+            st.builds(lambda name, a: CallFormula(name, (a,)), functions, inner),
+            st.builds(lambda whole, at: ItemFormula(whole, (BinaryFormula("%", at, Const(3)),)), listed, inner),
+        )
+
+    return st.recursive(leaves, larger, max_leaves=8)
+
+
+def value_at(f: Formula, at: tuple[int, ...], size: int, element: Any) -> Any:
+    """The value at a position, by NumPy: numbers are of the one element type, and booleans count as numbers."""
+
+    def number(part: Formula) -> Any:
+        return element(value_at(part, at, size, element))
+
+    def truth(part: Formula) -> Any:
+        return bool(value_at(part, at, size, element) != 0)
+
+    match f:
+        case Const(value):
+            return value if isinstance(value, bool) else element(evaluate_size(value, {"T": size}) if isinstance(value, SymDim) else value)
+        case IndexFormula(axis):
+            return element(at[axis])
+        case UnaryFormula("not", operand):
+            return not truth(operand)
+        case UnaryFormula(op, operand):
+            return np.negative(number(operand)) if op == "-" else number(operand)
+        case BinaryFormula("and", left, right):
+            return truth(left) and truth(right)
+        case BinaryFormula("or", left, right):
+            return truth(left) or truth(right)
+        case CallFormula("where", (test, then, otherwise)):
+            return value_at(then if truth(test) else otherwise, at, size, element)
+        case ItemFormula(whole, (index,)):
+            place = number(index)  # of a real index, which a table refuses, any item does
+            return value_at(whole.items[int(place) % 3 if math.isfinite(place) else 0], at, size, element)
+        case BinaryFormula(op, left, right):
+            return NUMPY[op](number(left), number(right))
+        case CallFormula("floor" | "round" | "int" as name, (argument,)) if element is np.int64:
+            return number(argument)
+        case CallFormula(name, arguments):
+            return NUMPY[name](*map(number, arguments))
+    raise TypeError(f)
+
+
+def check(f: Formula, sizes: tuple[Dim, ...], size: int) -> None:
+    """That the interval holds the values at the corners of the table, and in it."""
+    found, decided, real = interval(f, sizes), decide(f, sizes), is_real(f, sizes)
+    extents = [evaluate_size(d, {"T": size}) for d in sizes]
+    for at in product(*(sorted({n for n in (0, 1, extent // 2, extent - 1) if n in range(extent)}) for extent in extents)):
+        with np.errstate(all="ignore"):
+            value = np.asarray(value_at(f, at, size, np.float64 if real else np.int64)).item()
+        if math.isnan(value):
+            assert found.nan, (at, value)
+        else:
+            assert found.low <= value <= found.high, (at, value)
+            assert math.isfinite(value) or found.infinite, (at, value)
+        assert decided is None or decided is bool(value != 0), (at, value)
+        assert value != 0 or may_be_zero(f, sizes), (at, value)
+        if kind_of(f, sizes) == "int" and math.isfinite(value):
+            assert value == int(value)
+
+
+SIZES = st.sampled_from([(5, 7), (1, 4), (T, T), (T, 2 * T), (3, T), (0, 2), (2**40, 3)])
+
+
+@forall(formulas(FEW), SIZES, st.sampled_from([1, 2, 9]))
+def test_an_interval_holds_all_values(f: Formula, sizes: tuple[Dim, ...], size: int) -> None:
+    check(f, sizes, size)
+    check(fold(f), sizes, size)
+
+
+@forall(formulas(st.sampled_from([*NUMBERS, *EXTREMES])), st.sampled_from([(5, 7), (1, 4), (2**40, 3)]))
+def test_an_interval_holds_extreme_values(f: Formula, sizes: tuple[Dim, ...]) -> None:
+    check(f, sizes, 1)
+
+
+@forall(formulas(FEW), st.sampled_from([1, 2, 5]))
+def test_a_proof_about_later_keys_holds_for_all_pairs(f: Formula, size: int) -> None:
+    sizes: tuple[Dim, ...] = (T, T)
+    truth, most = (later_in(f, sizes, 0, 1, element) for element in (BOOL, FLOAT32))
+    for query, key in product(range(size), range(size)):
+        with np.errstate(all="ignore"):
+            value = np.asarray(value_at(f, (query, key), size, np.float64 if is_real(f, sizes) else np.int64)).item()
+        if key > query:
+            assert truth is None or truth is bool(value != 0)
+            assert most is None or (value <= most and (most <= HIDDEN or value == 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("j > i", True), ("i >= j", False), ("i - j < 0", True), ("2 * j - 1 > 2 * i", True), ("j > i + 1", None),
+        ("j // 4 <= i // 4", None), ("i // 4 <= j // 4", True), ("not (j > i or i == 7)", False), ("where(j > i, j != i, i)", True),
+        ("max(i, j) == j", True),
+    ],
+)  # fmt: skip
+def test_what_is_proved_of_later_keys(text: str, truth: bool | None) -> None:
+    assert later_in(formula(text), (T, T), 0, 1, BOOL) is truth
