@@ -22,7 +22,7 @@ from .diagnostics.diagnostic import Diagnostic
 from .grammar import END
 from .lexer import Token
 from .library_names import joined
-from .retyping import LABELS, STATEMENT_WORDS, TOP_LEVEL, join_path, mark_statement_start, mark_states
+from .retype_tokens import LABELS, STATEMENT_WORDS, TOP_LEVEL, join_path, mark_statement_start, mark_states
 from .source import SourceFile, Span
 
 MAX_BRACKETS = 64

@@ -14,7 +14,7 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, symbol
 from ..errors.training_errors import NotMean
-from ..ir.copying import copy_graphs
+from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
 from ..ir.inline_calls import can_open, open_call
@@ -23,8 +23,8 @@ from ..ir.types import BATCH
 from ..ir.walk import needed
 from ..ops.operator import Operator, OpInputs
 from ..ops.reduction import Sum
-from .mixing import mixing
-from .varying import count_batch_axes, find_varying, has_sizes
+from .sample_dependence import count_batch_axes, find_varying, has_sizes
+from .sample_mixing import mixing
 
 LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""

@@ -17,7 +17,7 @@ from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.types import DType, TensorType
 from ..ir.walk import graphs, join
 from ..ops.operator import Init, Operator, ParameterSpec
-from .following import Followed, followed
+from .dependent_parameters import Followed, followed
 
 
 class ParameterInfo(Record):

@@ -24,8 +24,8 @@ from .body_cache import Memory
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
 from .inferences import Inferences
+from .memoized_bodies import Remembering
 from .model_precision import FULL, Precision
-from .remembering import Remembering
 from .resource_limits import (
     CHECKS,
     ITEMS,

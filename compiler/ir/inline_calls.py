@@ -12,7 +12,7 @@ from netc.dsl.record import replace
 
 from .graph import CallNode, Graph, Node, OpNode
 from .graph_values import Value
-from .replacing import substitute
+from .replace_values import substitute
 from .traced_ints import moved
 from .walk import join
 

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ..dims import SymDim
-from .copying import copy_graphs
+from .copy_graph import copy_graphs
 from .graph import Graph, OpNode
 from .graph_values import JoinedTuple, Parts, Value, ValueTuple
 from .tests import Choice, Comparison, Junction, Negation, Test

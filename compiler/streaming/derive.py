@@ -27,12 +27,12 @@ from ..ops.joining import Concat
 from ..ops.mode import ByMode
 from ..ops.parameter_of import ParameterOf
 from . import rules as rules
-from .building import Building, Home
 from .causal_masks import least_in
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .loop_body import plain_operator, plain_type
-from .padding import KEY, VALUE, Padding, refuse_rows
+from .padded_streams import KEY, VALUE, Padding, refuse_rows
 from .rule_table import has_rule, rule_of, takes_pairs
+from .step_builder import Building, Home
 from .step_states import Memory, Remembered
 from .stream_lengths import Length, conditions_of, facts_of, length_of, multiple, sizes_in
 from .stream_program import State, Stream

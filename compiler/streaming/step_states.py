@@ -8,10 +8,10 @@ from ..dims import Facts
 from ..ir.graph_values import Value
 from ..ir.types import TensorType
 from ..ir.unique import unique
-from .building import Building, Home
 from .items import Fixed, Number
 from .loop_body import plain_type
-from .padding import Padding
+from .padded_streams import Padding
+from .step_builder import Building, Home
 from .stream_lengths import Length
 
 

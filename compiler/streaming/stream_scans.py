@@ -12,9 +12,9 @@ from ..errors.stream_errors import LooksAhead, NotStreamed
 from ..ir.graph import CallNode, Graph, Scan
 from ..ir.graph_values import Value
 from ..ir.walk import graphs
-from .building import Home
 from .items import Fixed, Item, Piece, Refused, Withheld
 from .loop_body import body_of
+from .step_builder import Home
 from .step_states import Memory
 from .stream_site import site_at
 

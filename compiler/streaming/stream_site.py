@@ -24,9 +24,9 @@ from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ..ops.joining import Concat
 from ..ops.operator import Operator, OperatorError, OpInputs
 from ..ops.slicing import Slice
-from .building import NOWHERE, Home
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .later import hidden
+from .step_builder import NOWHERE, Home
 from .step_states import Memory, Remembered
 from .stream_lengths import Length, mapped
 from .zeros import kept

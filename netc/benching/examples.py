@@ -13,7 +13,7 @@ def examples(path: str) -> tuple[Declared, ...]:
     """Name, element type and shape of each. PyTorch unpickles parts of the file, which may execute code. Raises `NoExamples`."""
     import torch
 
-    from netc.compiler.frontends.torch.quiet import quiet
+    from netc.compiler.frontends.torch.capture_output import quiet
     from netc.compiler.ir.types import DTYPES
 
     try:

@@ -84,7 +84,7 @@ class TorchRunner(Runner):
         from safetensors.torch import load_file
 
         from netc.compiler.backends.torch.live.module import tensor
-        from netc.compiler.frontends.torch.quiet import quiet
+        from netc.compiler.frontends.torch.capture_output import quiet
 
         from ..importing.module_origin import named_module
 

@@ -17,7 +17,7 @@ import click
 
 from netc import __version__
 
-from .warned import warnings_shown
+from .python_warnings import warnings_shown
 
 COMMANDS = (
     "new",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..benching.compared import AGAINST
+from ..benching.contender_names import AGAINST
 from .completion import FileName, models
 from .exit_codes import Failed, wrong_usage
 from .records import as_csv, as_json, form_options
@@ -18,7 +18,7 @@ from .terminal import table, write
 
 if TYPE_CHECKING:
     from ..benching.job import Job
-    from ..benching.measuring import Measured
+    from ..benching.measure_contenders import Measured
     from ..inputs.checkpoint import Checkpoint
 
 _AGAINST_HELP = f"What to compare with: {', '.join(AGAINST)}, or a model as FILE is one. Several: again."
@@ -70,15 +70,15 @@ def command(
     from netc.compiler.backends.onnx.runtime_failures import kernel_hints
 
     from ..benching.contenders import Settings
-    from ..benching.measuring import ContenderFailed, measure
-    from . import benched
+    from ..benching.measure_contenders import ContenderFailed, measure
+    from . import bench_jobs
 
     with TemporaryDirectory(prefix="netc-bench-") as folder:
         settings = Settings(folder, threads or _cores(), device, seed or 0)
-        asked = benched.Asked(path, text, choice, weights, seed, inputs, arguments, other_model)
+        asked = bench_jobs.Asked(path, text, choice, weights, seed, inputs, arguments, other_model)
         try:
             with wrong_usage():
-                jobs = benched.jobs(asked, against, settings)
+                jobs = bench_jobs.jobs(asked, against, settings)
             found = measure(jobs, rounds, folder)
         except ContenderFailed as error:
             raise Failed(str(error), *kernel_hints(str(error), {str(dtype)})) from None
@@ -86,7 +86,7 @@ def command(
 
 
 def _shown(found: list[Measured], jobs: list[Job], form: str | None) -> str:
-    from ..benching.shown import data, lines, rows
+    from ..benching.result_report import data, lines, rows
 
     match form:
         case "json":

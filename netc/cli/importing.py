@@ -112,7 +112,7 @@ def _origin(
     dequantize: bool,
 ) -> Origin:
     """What SOURCE is."""
-    from ..importing.exported import exported_origin
+    from ..importing.exported_program import exported_origin
     from ..importing.onnx_texts import suffix
 
     match suffix(source):
@@ -136,7 +136,7 @@ def _onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantiz
 def _module(
     source: str, inputs: tuple[str, ...], examples: str | None, arguments: dict[str, str], fixed: dict[str, str], train: bool
 ) -> Origin:
-    from ..importing.declared import WrongInput, declared_inputs
+    from ..importing.input_declarations import WrongInput, declared_inputs
     from ..importing.module_origin import NoModule, declared_origin, named_module
 
     if ":" not in source:

@@ -72,7 +72,7 @@ def command(
     """
     path = one_source(file, text)
     from ..training.planning.device_plan import Layout, check_groups, make_plan
-    from ..training.splitting import checked_splits, split_share
+    from ..training.shardable_layers import checked_splits, split_share
 
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
     if strategy == "ddp" and tensor > 1:

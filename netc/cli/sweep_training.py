@@ -53,7 +53,7 @@ def trained(spec: Spec, folder: str, choices: Iterable[tuple[Mapping[str, str], 
 def _one(spec: Spec, own: str, choice: Choice, section: str | None, **wishes: Any) -> tuple[Result | None, str | None]:
     """How the training of one combination ended, or the code of what is wrong with it."""
     from ..training.run_training import train_or_continue
-    from ..training.stopping import Interrupted
+    from ..training.stop_signals import Interrupted
 
     try:
         found = train_or_continue(*spec, choice, section, own, lambda _: None, note=lambda words: note(f"note: {words}"), **wishes)

@@ -121,7 +121,7 @@ def _ending() -> Iterator[None]:
     """A run that is stopped, or cannot go on: the first of several processes says why, unless only the data of another one are the
     reason, and all end with the exit code."""
     from ..training.ranks import is_first, world_size
-    from ..training.stopping import Interrupted
+    from ..training.stop_signals import Interrupted
 
     try:
         yield
@@ -136,7 +136,7 @@ def _ending() -> Iterator[None]:
             raise click.exceptions.Exit(FAILED) from None
         raise
     except RuntimeError as error:
-        from ..training.refusing import is_of_lost_process
+        from ..training.locate_refusal import is_of_lost_process
 
         if world_size() == 1 or not is_of_lost_process(error):
             raise

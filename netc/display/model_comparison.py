@@ -15,8 +15,8 @@ from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.walk import join
 from netc.dsl.record import Record, replace
 
+from ..drawing.box_text import operator_words
 from ..drawing.drawn_units import in_rows
-from ..drawing.words import operator_words
 from .figures import size
 
 Difference = tuple[str, str, str]

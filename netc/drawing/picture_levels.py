@@ -17,10 +17,10 @@ from netc.dsl.record import replace
 from ..display.model_comparison import Comparison, compare
 from ..display.model_summary import Quotients
 from ..reference.operator_reference import family_of
+from .box_text import Sizes, operator_words
 from .drawn_units import Bodies, Body, Item, Unit
 from .metrics import label_text
 from .picture import Box, Level, Page, Picture, Wire
-from .words import Sizes, operator_words
 
 READABLE = 30
 """The most stages that a page shows without being asked for more."""

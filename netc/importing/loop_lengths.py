@@ -83,7 +83,7 @@ def _runs(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str
     """Whether the module takes these arguments."""
     import torch
 
-    from netc.compiler.frontends.torch.foreign import foreign_code
+    from netc.compiler.frontends.torch.user_code import foreign_code
 
     modes = {inner: inner.training for inner in module.modules()}
     try:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from netc.compiler.dims import Condition
     from netc.compiler.ir.numpy_types import Array
 
-    from .declared import DeclaredInputs
+    from .input_declarations import DeclaredInputs
     from .training_mode import Step
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
         return found
     if not callable(found) or isinstance(found, nn.Module):
         raise NoModule(f"`{name}` is no class or function that makes a module")
-    from netc.compiler.frontends.torch.foreign import foreign_code
+    from netc.compiler.frontends.torch.user_code import foreign_code
 
     try:
         with foreign_code():
@@ -70,7 +70,7 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
 
 
 def _imported(place: str, name: str) -> Any:
-    from netc.compiler.frontends.torch.foreign import foreign_code
+    from netc.compiler.frontends.torch.user_code import foreign_code
 
     try:
         with foreign_code():
@@ -277,7 +277,7 @@ class _Run:
         """What `use` makes of a function that runs the module."""
         import torch
 
-        from netc.compiler.frontends.torch.foreign import foreign_code
+        from netc.compiler.frontends.torch.user_code import foreign_code
 
         module = self.module
         modes = {inner: inner.training for inner in module.modules()}

@@ -17,7 +17,7 @@ from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.dims import Stated
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
-from netc.compiler.frontends.masked import NOTHING_LEFT, masked_attentions
+from netc.compiler.frontends.masked_attention import NOTHING_LEFT, masked_attentions
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.frontends.tidying.time_loops import write_scans
 from netc.compiler.ir.graph import Program

@@ -12,7 +12,7 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ..service.actions import Action, actions, fix_all
-from ..service.checked import Checked
+from ..service.checked_text import Checked
 from ..service.completion_items import complete
 from ..service.hover import hover
 from ..service.navigation import RenameRefused, definition, references, renamable, rename

@@ -24,7 +24,7 @@ from netc.dsl.ast import TrainDecl
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_access import SUFFIX
-from ..service.checked import Checked
+from ..service.checked_text import Checked
 from ..service.diagnostics import diagnostics
 from ..service.workspace import Workspace
 from .convert import Converter

@@ -10,7 +10,7 @@ from netc.dsl.formatter import format_source
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from .checked import Checked
+from .checked_text import Checked
 
 
 class Action(Record):

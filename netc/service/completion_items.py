@@ -21,7 +21,7 @@ from netc.dsl.tree_walk import enclosing
 
 from ..reference.operator_reference import meaning, show_default, signature
 from ..reference.word_pages import words
-from .checked import Checked
+from .checked_text import Checked
 from .context import Context, StageAt, context_at
 from .doc_comments import above
 from .label_completion import labels_before, parameters_at

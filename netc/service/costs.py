@@ -6,7 +6,7 @@ from netc.compiler.analysis.model_cost import costs_at
 from netc.compiler.dims import Dim, show
 from netc.compiler.elaborate.index import StageResult
 
-from .checked import Checked
+from .checked_text import Checked
 
 LONGEST = 60
 

@@ -10,7 +10,7 @@ from netc.dsl.diagnostics import CallSite, Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
 
-from .checked import Checked
+from .checked_text import Checked
 
 MOST = 200
 """The diagnostics of one file."""

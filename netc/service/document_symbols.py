@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 from netc.dsl.tree_walk import walk
 
-from .checked import Checked
+from .checked_text import Checked
 
 _BRACKETS = {"RPAR": "LPAR", "RBRACK": "LBRACK", "RBRACE": "LBRACE"}
 

@@ -22,7 +22,7 @@ from netc.dsl.source import Span
 
 from ..reference.operator_reference import page
 from ..reference.word_pages import words
-from .checked import Checked
+from .checked_text import Checked
 from .costs import cost_at
 from .doc_comments import above
 from .type_text import show_types, show_values

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from netc.compiler.elaborate.index import StageResult
 from netc.dsl.record import Record
 
-from .checked import Checked
+from .checked_text import Checked
 from .correction import Correction, corrected
 from .type_text import show_types
 

@@ -7,7 +7,7 @@ from netc.compiler.ir.walk import graphs
 from netc.dsl import ast
 from netc.dsl.tree_walk import enclosing
 
-from .checked import Checked
+from .checked_text import Checked
 
 
 def labels_before(checked: Checked, offset: int) -> list[str]:

@@ -21,7 +21,7 @@ from netc.dsl.source import Span
 
 from ..files.file_access import SUFFIX
 from ..files.source_files import Unreadable
-from .checked import Checked
+from .checked_text import Checked
 from .workspace import Workspace
 
 _ELSEWHERE = ("block", "function", "let", "parameter", "tensor")

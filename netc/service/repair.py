@@ -11,7 +11,7 @@ from netc.compiler.binding.name_scopes import NameScope
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
-from .checked import Checked
+from .checked_text import Checked
 from .context import Context
 from .imports import Importer
 

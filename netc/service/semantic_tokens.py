@@ -12,7 +12,7 @@ from netc.dsl.grammar import END, tables
 from netc.dsl.lexer import Token
 from netc.dsl.record import Record
 
-from .checked import Checked
+from .checked_text import Checked
 
 KINDS = ("keyword", "number", "string", "comment", "operator", "function", "class", "variable", "parameter", "property", "type", "label")
 """The kinds of words. An operator of the language is a `function`, a block or model a `class`, a tensor a `variable`."""

@@ -9,7 +9,7 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 
 from ..reference.operator_reference import meaning, show_default
-from .checked import Checked
+from .checked_text import Checked
 from .completion_items import definition_of, operator_of
 from .context import StageAt, context_at
 from .doc_comments import above

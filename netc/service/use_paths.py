@@ -9,7 +9,7 @@ from netc.dsl import ast
 
 from ..files.file_access import SUFFIX
 from ..reference.word_pages import library_files
-from .checked import Checked
+from .checked_text import Checked
 from .imports import Importer
 
 MOST = 200

@@ -19,7 +19,7 @@ from netc.dsl.source import SourceFile
 from ..files.file_access import open_regular, within
 from ..files.package_data import folder
 from ..files.source_files import Loader, Unreadable, read_file
-from .checked import Checked, Parsed, Past, Stamp
+from .checked_text import Checked, Parsed, Past, Stamp
 
 _STD = os.path.realpath(folder("std", "specs/std"))
 

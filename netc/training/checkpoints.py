@@ -36,8 +36,8 @@ from netc.compiler.errors.run_errors import RunError, RunUnreadable
 
 from ..files.atomic_writing import write_files
 from ..files.source_files import reason
-from .checkpoint_reading import Planner, Reader, read_metadata
 from .ranks import Ranks
+from .read_checkpoint import Planner, Reader, read_metadata
 
 FILE = "checkpoint.pt"
 PROGRESS = "progress.pt"

@@ -28,6 +28,7 @@ from .checkpoints import Checkpoints, Trained, whole_tensors
 from .data.data_columns import Columns
 from .data.data_source import Indices
 from .engine import Engine
+from .locate_refusal import REFUSALS, find_refusing, is_of_machine
 from .mixed_precision import Precision
 from .not_finite import find
 from .objective import Objective
@@ -35,12 +36,11 @@ from .optimizers import make_schedule
 from .parallel import arrange, computing, release
 from .ranks import Ranks
 from .recipe import Recipe
-from .refusing import REFUSALS, find_refusing, is_of_machine
 from .run_files import BEST, LAST
 from .run_folder import RunFolder
 from .source.clauses import Machine
 from .step import NotFinite, Run
-from .stopping import Interrupted, StopRequest
+from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, numbers
 
 BETWEEN_SAVES = 10.0

@@ -15,7 +15,7 @@ from netc.compiler.ir.graph import CallNode, Node
 
 from .batches import Part
 from .objective import Objective
-from .probing import Place, graph_at, label_of, probe_values
+from .probe_objective import Place, graph_at, label_of, probe_values
 
 
 def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Place | None:

@@ -23,8 +23,8 @@ from .batches import Part
 from .engine import Engine
 from .objective import Objective
 from .ranks import REPLICAS, TENSOR, Ranks
-from .repeated import repeated_blocks
-from .splitting import checked_splits
+from .repeated_blocks import repeated_blocks
+from .shardable_layers import checked_splits
 from .tensor_parallel import in_parts, split_layers
 
 

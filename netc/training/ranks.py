@@ -20,7 +20,7 @@ from netc.compiler.errors.run_errors import NoDevice, RunError
 from netc.dsl.record import Record
 
 from .data.data_source import Indices
-from .stopping import Interrupted
+from .stop_signals import Interrupted
 
 T = TypeVar("T")
 REPLICAS, TENSOR = "dp", "tp"

@@ -39,7 +39,7 @@ from .recipe import SEEDS, Recipe
 from .run_files import CONFIG
 from .run_folder import RunFolder
 from .run_lock import lock_folder
-from .splitting import checked_splits
+from .shardable_layers import checked_splits
 from .training_session import Prepared, Wishes, prepare, versions
 
 

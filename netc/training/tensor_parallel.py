@@ -28,7 +28,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, Ro
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from .splitting import COLUMNS, HEADS, PACKED, ROWS, Splits
+from .shardable_layers import COLUMNS, HEADS, PACKED, ROWS, Splits
 
 HEADS_AXIS = -3
 """Of queries, keys and values, `[..., heads, T, features]`, and of masks."""

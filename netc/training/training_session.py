@@ -72,7 +72,7 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
 def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
     """What is wrong with the optimizer, the schedule, and the loss of a batch in parts. `steps`: of the run, if it is known."""
     from .optimizer_options import check_options
-    from .trained import check_making, nothing_trained
+    from .trained_parameters import check_making, nothing_trained
 
     found = [*check_options(recipe), *_without_match(training, recipe)]
     nothing = nothing_trained(training, recipe)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from netc.cli import cli
-from netc.cli.warned import warnings_shown
+from netc.cli.python_warnings import warnings_shown
 
 OF_PYTHON_2 = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1L, 3L), }"
 

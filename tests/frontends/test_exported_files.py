@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing import archives
-from netc.importing.exported import exported_origin
+from netc.importing.exported_program import exported_origin
 from netc.importing.run_import import spec_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")

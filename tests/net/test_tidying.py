@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import netc
-from netc.compiler.frontends.tidying.arranged import simple
+from netc.compiler.frontends.tidying.rearranged_tables import simple
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, parts
 from netc.compiler.ops.formula_values import evaluate
 

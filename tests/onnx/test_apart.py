@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 
-from netc.compiler.backends.onnx.apart import keep_apart
+from netc.compiler.backends.onnx.fusion_barriers import keep_apart
 from netc.compiler.backends.onnx.onnx_builder import BuilderNode, GraphBuilder
 from netc.compiler.weights.lazy_tensors import of_array
 

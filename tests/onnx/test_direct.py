@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netc.compiler.backends.onnx import direct
-from netc.compiler.backends.onnx.direct import DirectFile
+from netc.compiler.backends.onnx import direct_io
+from netc.compiler.backends.onnx.direct_io import DirectFile
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 10 * PAGESIZE + 77, np.uint8).tobytes()
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "_BLOCK", 2 * PAGESIZE)
+    monkeypatch.setattr(direct_io, "_BLOCK", 2 * PAGESIZE)
 
 
 def written(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
@@ -50,7 +50,7 @@ def test_sizes_of_blocks_and_less(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize("block", [777, PAGESIZE + 1])
 def test_a_file_system_that_refuses_is_written_to_as_usual(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those on disks refuse blocks that are not of pages."""
-    monkeypatch.setattr(direct, "_BLOCK", block)
+    monkeypatch.setattr(direct_io, "_BLOCK", block)
     written(tmp_path / "a", pieces(PAGESIZE + 3))
     assert (tmp_path / "a").read_bytes() == CONTENT
 

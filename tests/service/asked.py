@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netc.service.checked import Checked
+from netc.service.checked_text import Checked
 from netc.service.workspace import Workspace
 
 RESIDUAL = """\

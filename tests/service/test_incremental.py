@@ -9,7 +9,7 @@ import pytest
 
 from netc.compiler.elaborate.index import KEPT
 from netc.dsl.source import Span
-from netc.service.checked import Checked
+from netc.service.checked_text import Checked
 from netc.service.type_text import show_one
 from netc.service.workspace import Workspace
 

@@ -12,7 +12,7 @@ from netc.analysis import Choice, WholeFile, elaborate_model, parse_spec
 from netc.compiler.binding.file_names import FileNames
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.service.checked import Checked
+from netc.service.checked_text import Checked
 from netc.service.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]

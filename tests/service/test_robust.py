@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from netc.service.actions import actions, fix_all, formatted
-from netc.service.checked import Checked
+from netc.service.checked_text import Checked
 from netc.service.completion_items import complete
 from netc.service.diagnostics import diagnostics
 from netc.service.document_symbols import folds, symbols

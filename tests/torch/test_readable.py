@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.python.code.factored import factored
+from netc.compiler.backends.python.code.factored_formulas import factored
 from netc.compiler.dims import evaluate, symbol
 
 SPECS = Path(__file__).parents[2] / "specs"

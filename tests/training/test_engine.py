@@ -14,7 +14,7 @@ import netc
 from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError
 from netc.training.parallel import recompute_activations
-from netc.training.repeated import repeated_blocks
+from netc.training.repeated_blocks import repeated_blocks
 from tests.training.runs import resume, train
 
 BLOCKS = """
@@ -89,7 +89,7 @@ def test_precision(precision: str, limit: float, usual: list[float], tmp_path: P
 
 def test_scaled_losses_are_resumed(tmp_path: Path) -> None:
     """The scale of fp16 is in the checkpoint."""
-    from netc.training.stopping import Interrupted
+    from netc.training.stop_signals import Interrupted
     from tests.training.test_resume import assert_same_run, stopping_at
 
     train(tmp_path / "whole", BLOCKS, precision="fp16")

@@ -30,7 +30,7 @@ from netc.training.objective import Objective
 from netc.training.planning.device_plan import Layout, largest_batch, make_plan, memory
 from netc.training.planning.device_specs import DEVICES
 from netc.training.planning.measure import Measured, inputs_of, measure
-from netc.training.repeated import repeated_blocks
+from netc.training.repeated_blocks import repeated_blocks
 
 SPECS = Path(__file__).parents[2] / "specs"
 RANKS = 4

@@ -28,12 +28,12 @@ import netc
 from netc.analysis import Choice
 from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError
-from netc.training.checkpoint_reading import unpickled
 from netc.training.checkpoints import Checkpoints, Trained
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Report
+from netc.training.read_checkpoint import unpickled
 from netc.training.run_training import train_file
-from netc.training.stopping import Interrupted
+from netc.training.stop_signals import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
 
 

@@ -19,7 +19,7 @@ from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError, RunLocked
 from netc.training.data.data_source import ArraySource
 from netc.training.run_lock import LOCK, lock_folder
-from netc.training.stopping import Interrupted
+from netc.training.stop_signals import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
 from tests.training.test_ranks import train as train_ranks
 from tests.training.test_resume import assert_same_run, stopping_at

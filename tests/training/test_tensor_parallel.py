@@ -15,7 +15,7 @@ from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training import run_training
 from netc.training.ranks import Ranks
-from netc.training.splitting import COLUMNS, HEADS, PACKED, ROWS, checked_splits, split_share, splits_of
+from netc.training.shardable_layers import COLUMNS, HEADS, PACKED, ROWS, checked_splits, split_share, splits_of
 from netc.training.tensor_parallel import own_draws
 from tests.training import runs
 from tests.training.test_ranks import assert_close, begin, train, write_data

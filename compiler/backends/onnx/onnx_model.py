@@ -25,8 +25,8 @@ from ...ops.operator import OpInputs
 from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import OPSET, USUAL, GraphOptions
-from .apart import keep_apart
 from .emitter_site import OnnxSite
+from .fusion_barriers import keep_apart
 from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .onnx_builder import GraphBuilder, NameAllocator
 from .onnx_emitters import EMITTERS, has_emitter

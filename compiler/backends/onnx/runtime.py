@@ -18,7 +18,7 @@ from onnx import ModelProto, load
 
 from ...ir.numpy_types import Array
 from ...ir.ports import Port, shape_fits
-from .endings import ends
+from .crashing_kernels import ends
 from .execution_providers import DeviceUnavailable, check_used, providers
 from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
 from .placement import RECORDED, Placement, placement

@@ -24,9 +24,9 @@ from ...weights.chunked_arrays import Empty, contiguous
 from ...weights.free_space import check_disk, check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import WrongOutput
-from .ahead import MOST_AT_ONCE, ahead
+from .background_threads import MOST_AT_ONCE, ahead
 from .byte_stream import Chunk, Message, Piece, contents, inside, outside
-from .direct import DirectFile
+from .direct_io import DirectFile
 from .messages import ModelProto, TensorProto
 from .onnx_model import GraphAndTensors
 from .onnx_types import element_code, element_name

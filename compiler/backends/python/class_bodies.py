@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
 
-from ...analysis.following import Followed, followed
+from ...analysis.dependent_parameters import Followed, followed
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
 from ...ir.graph_values import Parts, Value, ValueTuple, flat
 from ...ir.tests import every, joined_tuples

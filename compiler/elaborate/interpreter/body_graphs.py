@@ -12,7 +12,7 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...analysis.following import unfollowed
+from ...analysis.dependent_parameters import unfollowed
 from ...errors.binding_errors import UnusedFlow
 from ...errors.label_errors import NO_LEVEL, BadLabel
 from ...errors.parameter_errors import StartsAtRandom
@@ -21,7 +21,7 @@ from ...ir.graph import Graph, Kind
 from ...ir.graph_values import Parts, ReturnedTuple, as_list, flat, sources
 from ...ir.traced_ints import origin_key
 from ..elaboration_session import ElaborationSession
-from ..remembering import Remembering
+from ..memoized_bodies import Remembering
 from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, leading, parts_of, same_in_both, tensors, without_empty
 from ..scopes.early_exits import Failure
 from ..scopes.label_scope import LabelAllocator

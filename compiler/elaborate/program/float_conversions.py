@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.replacing import replace_outputs, set_inputs, substitute
+from ...ir.replace_values import replace_outputs, set_inputs, substitute
 from ...ir.types import FLOAT32, DType
 from ...ir.walk import graphs
 from ..model_precision import FULL, Precision

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.replacing import set_inputs, substitute
+from ...ir.replace_values import set_inputs, substitute
 from ...ir.types import BOOL, DType
 from ...ops.constants import TableOperator
 from ...ops.indexing import OneHot

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...ops.formula import CallFormula, Formula
-from .making import ZERO, Find, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
+from .simplify_formulas import ZERO, Find, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
 
 if TYPE_CHECKING:
     from ...ir.numpy_types import Array

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Const, Formula
-from .making import Find, add, call, const, div, index, mul, negated, single
+from .simplify_formulas import Find, add, call, const, div, index, mul, negated, single
 
 if TYPE_CHECKING:
     from ...ir.numpy_types import Array

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Formula, UnaryFormula
-from .making import Find, add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
+from .simplify_formulas import Find, add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
 
 if TYPE_CHECKING:
     from ...ir.numpy_types import Array

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from netc.dsl.record import Record
 
 from ...ops.formula import CallFormula, Formula
-from .making import ZERO, Find, add, const, floordiv, index, mod, mul, sub, substitute
+from .simplify_formulas import ZERO, Find, add, const, floordiv, index, mod, mul, sub, substitute
 
 if TYPE_CHECKING:
     from ...ir.numpy_types import Array

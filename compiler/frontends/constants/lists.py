@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...ops.formula import Const, Formula, ItemFormula, ListFormula
-from .making import Find, index
+from .simplify_formulas import Find, index
 
 if TYPE_CHECKING:
     from ...ir.numpy_types import Array

@@ -17,7 +17,7 @@ from .float_series import logarithms, powers, scaled, spaced, waves
 from .index_masks import bands, factors, positions, ranges, two_values, windows
 from .index_sums import clipped, products, splits, sums_of_digits, sums_of_parts
 from .lists import short_lists
-from .making import Find, const, index, substitute
+from .simplify_formulas import Find, const, index, substitute
 
 if TYPE_CHECKING:
     from ...ir.numpy_types import Array

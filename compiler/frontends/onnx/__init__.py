@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 
 from ..imported_model import Imported, ImportFailed, Obstacle
-from .dequantized import dequantized
+from .dequantize import dequantized
 from .load_model import load
 from .onnx_files import Unreadable, choose_outputs, read
 

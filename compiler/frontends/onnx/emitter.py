@@ -22,9 +22,9 @@ from ...ir.types import INT64, DType
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ..graph_builder import GraphBuilder, ImportRefused, nowhere
-from .journal import Journal
 from .onnx_names import Labels, is_made_up, levels
 from .onnx_values import Filled, Known, Part, Sizes
+from .undo_journal import Journal
 
 LARGEST_NUMBER = 1e38
 BIASED = ("dense", "conv", "conv_transpose")

@@ -17,7 +17,7 @@ from .onnx_files import attributes
 
 
 class FloatGraph(Protocol):
-    """What is used of the rewriter; see dequantized.py."""
+    """What is used of the rewriter; see dequantize.py."""
 
     floats: set[str]
     scaled: dict[str, str]

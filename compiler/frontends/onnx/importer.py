@@ -23,7 +23,7 @@ from ..imported_model import Obstacle
 from .arrangement import arranged
 from .control import AlreadyAnObstacle, Control, sizes_to_fix
 from .defaults import is_default
-from .derived import derived, initialiser, is_of_weights
+from .derived_weights import derived, initialiser, is_of_weights
 from .emitter import Emitter
 from .float_forms import FORMS
 from .fold import folded

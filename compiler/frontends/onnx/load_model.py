@@ -19,9 +19,9 @@ from ...ir.walk import graphs, needed
 from ...ops.constants import ParamOperator
 from ..graph_builder import ImportRefused
 from ..imported_model import Imported, ImportFailed, Obstacle
-from ..masked import NOTHING_LEFT, masked_attentions
+from ..masked_attention import NOTHING_LEFT, masked_attentions
 from . import ops as _ops
-from .dequantized import dequantized
+from .dequantize import dequantized
 from .emitter import Emitter
 from .importer import Importer
 from .input_dimensions import Axis, Dimensions, parse_condition, parse_stated

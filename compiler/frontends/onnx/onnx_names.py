@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from ...ir.unique import unique
-from .journal import Journal
+from .undo_journal import Journal
 
 _LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from ...ir.graph import Program
 from ...ir.walk import graphs
-from .dead import count_operators, without_dead
+from .dead_code import count_operators, without_dead
 from .embedding_positions import positions
 from .iterations import extract_iterations
 from .own_weights import give_weights
-from .single import dissolved
+from .single_operator_modules import dissolved
 from .tables import Tables
 from .torch_patterns import PATTERNS
 from .view import GraphView

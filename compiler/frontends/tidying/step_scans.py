@@ -18,7 +18,7 @@ from ...ops.parameter_of import ParameterOf
 from ...ops.recurrent_cell import RecurrentCell
 from ...ops.shape import Squeeze
 from ..graph_builder import GraphBuilder, ImportRefused
-from .dead import drop_nodes
+from .dead_code import drop_nodes
 from .step_results import Place, StepResults
 from .step_roles import Element, Outer, Own, Role, State, TimeLoop
 

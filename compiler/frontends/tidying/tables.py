@@ -41,7 +41,7 @@ from ...ops.joining import Concat
 from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
-from .arranged import LOOKED_THROUGH, arranged, broadcast
+from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
 from .two_values import TwoValues, computed, number_of, two_values
 from .view import GraphView
 

@@ -22,7 +22,7 @@ from ...ops.joining import Concat, Stack
 from ...ops.operator import strict_key
 from ...ops.shape import Unsqueeze
 from ...ops.slicing import Select
-from .dead import count_operators, drop_nodes, has_keys
+from .dead_code import count_operators, drop_nodes, has_keys
 from .step_roles import LEAST, TimeLoop, matched_loop, position_of
 from .step_scans import scan_nodes
 

@@ -19,7 +19,7 @@ from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ..composites import recognize
-from .expanded import broadcast
+from .redundant_expand import broadcast
 from .view import GraphView, pairs
 from .written_dense import dense
 

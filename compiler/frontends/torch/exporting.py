@@ -26,14 +26,14 @@ from ...dims import Condition, symbols
 from ...ir.types import BATCH
 from ..imported_model import Imported, ImportFailed, Obstacle
 from .call_arguments import call_arguments, distinct_tensors, explicit_keywords
+from .capture_output import quiet
 from .export_errors import FIXED, VIOLATED, export_failure, fixed_obstacle, running_module, suggested_fixes
-from .foreign import foreign_code
 from .module_calls import aliases_of
 from .opaque import opaque_modules
 from .programs import read_program
-from .quiet import quiet
 from .traceable_experts import static_experts
 from .traces import whole_traces
+from .user_code import foreign_code
 
 _TRIES = 6
 _FEW = 8

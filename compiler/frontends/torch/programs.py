@@ -28,7 +28,7 @@ from ...ir.verify import verify
 from ...ir.walk import graphs
 from ..graph_builder import ImportRefused, nowhere
 from ..imported_model import Imported, ImportFailed, Obstacle
-from ..tidying.dead import count_operators, without_dead
+from ..tidying.dead_code import count_operators, without_dead
 from . import aten as _aten  # noqa: F401  # registers the readers
 from .buffer_changes import describe_changes, describe_detached, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .call_scope import ModelContext, UnknownValue

@@ -17,7 +17,7 @@ from ...ops.multihead import MultiheadAttention
 from ...ops.operator import OpInputs
 from ..items import Fixed, Item, Piece, Withheld
 from ..later import hidden
-from ..padding import KEY, VALUE, Padding
+from ..padded_streams import KEY, VALUE, Padding
 from ..rule_table import rule
 from ..stream_site import Site
 

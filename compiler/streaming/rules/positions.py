@@ -13,7 +13,7 @@ from ...ops.operator import Operator
 from ...ops.rotary import Rotary
 from ..causal_masks import later_in
 from ..items import Item, Piece
-from ..padding import Padding
+from ..padded_streams import Padding
 from ..rule_table import rule
 from ..stream_lengths import sizes_in
 from ..stream_site import Site

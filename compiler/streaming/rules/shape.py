@@ -13,7 +13,7 @@ from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, 
 from ..items import Item, Piece
 from ..rule_table import rule
 from ..stream_site import Site
-from .passing import same_outside
+from .pointwise import same_outside
 
 
 @rule(Permute, Transpose, pairs=True)

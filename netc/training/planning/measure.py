@@ -25,7 +25,7 @@ from netc.dsl.record import Record
 
 from ..objective import Objective
 from ..parallel import recompute_activations
-from ..repeated import repeated_blocks
+from ..repeated_blocks import repeated_blocks
 
 FEW = (2, 3)
 """The batches that are measured."""

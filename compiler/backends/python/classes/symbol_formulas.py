@@ -16,7 +16,7 @@ from ....dims import Dim, SymDim, substitute, symbol, symbols
 from ....dims.division import replace_atoms
 from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
 from ..code.class_tree import Argument, SizeRef
-from ..code.factored import factored, is_product
+from ..code.factored_formulas import factored, is_product
 from ..code.python_expressions import Code, Lit, Subscript
 from ..identifiers import spaced
 

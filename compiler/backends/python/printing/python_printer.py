@@ -56,11 +56,11 @@ from ..code.python_expressions import (
     Unneeded,
 )
 from ..code.simplify import shortened
+from .constructor_formulas import traced_text
 from .line_layout import Break, Doc, LayoutBracket
 from .number_literals import number, without_rounding_errors
 from .repeats import unrolled
 from .row_comprehensions import as_comprehensions
-from .traced import traced_text
 
 _POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE, _NOT, _CONJUNCTION, _DISJUNCTION, _CHOICE = range(16, 3, -1)
 _ATOM = 20

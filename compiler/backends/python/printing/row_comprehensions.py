@@ -29,6 +29,7 @@ from ..code.class_tree import (
 )
 from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
 from ..identifiers import local, singular, unique
+from .constructor_formulas import with_traced_numbers
 from .firsts import with_firsts
 from .literals import INDICES, literals, names
 from .number_literals import as_fraction
@@ -48,7 +49,6 @@ from .row_steps import (
     progressions,
     quotient,
 )
-from .traced import with_traced_numbers
 
 COUNTED = 5
 """The number of values in equal steps from which they are written as a formula rather than listed."""

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 
 from ....definitions import expand_operators
-from ....ir.copying import copy_graphs
+from ....ir.copy_graph import copy_graphs
 from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify
 from ....ops.operator import Operator

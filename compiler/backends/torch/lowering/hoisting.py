@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.replacing import substitute
+from ....ir.replace_values import substitute
 from ....ir.traced_ints import moved, origin_key
 from ....ir.types import DType
 from ....ops.constants import TableOperator

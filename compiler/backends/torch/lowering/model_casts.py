@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.replacing import replace_inputs, substitute
+from ....ir.replace_values import replace_inputs, substitute
 from ....ir.types import BOOL, INT64
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot

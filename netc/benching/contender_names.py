@@ -29,7 +29,7 @@ def _compiled(subject: Subject, settings: Settings) -> Job:
 
 def _exported(subject: Subject, settings: Settings) -> Job:
     from .contenders import exported
-    from .measuring import export
+    from .measure_contenders import export
 
     _module(subject, "torch.onnx.export")
     writes, contender = exported(subject, settings)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..dims import Facts
-from ..ir.copying import copy_graphs
+from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.graph_values import Value
 from ..ir.traced_ints import Origin, plain

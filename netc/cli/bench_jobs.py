@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from netc.dsl.record import Record
 
 from ..benching import contenders
-from ..benching.compared import AGAINST
+from ..benching.contender_names import AGAINST
 from ..benching.contenders import Settings, Subject
 from ..benching.job import Declared, Job
 from ..importing.onnx_texts import suffix
@@ -126,7 +126,7 @@ def _program(asked: Asked, settings: Settings) -> Subject:
 
 
 def _module(asked: Asked, settings: Settings) -> Subject:
-    from ..importing.declared import WrongInput, declared_inputs
+    from ..importing.input_declarations import WrongInput, declared_inputs
 
     _refuse_choice(asked, "a PyTorch module is what its code makes")
     if not asked.inputs:

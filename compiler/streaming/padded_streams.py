@@ -24,8 +24,8 @@ from ..ops.regularization import Dropping, Identity
 from ..ops.rotary import Rotary
 from ..ops.shape import Cast, Unsqueeze
 from ..ops.slicing import Slice
-from .building import Building
 from .items import Item, Piece
+from .step_builder import Building
 from .stream_lengths import Length
 
 KEY, VALUE = "key", "value"

@@ -39,7 +39,7 @@ from netc.dsl.source import SourceFile
 from ..plugin_loading import PluginError, load_unknown
 from ..reference import foreign_names
 from .imports import Importer, use_of, used_trees
-from .stable import StableTree, StableTrees
+from .stable_trees import StableTree, StableTrees
 
 T = TypeVar("T", Reference, StageResult)
 Stamp = tuple[int, int] | str | None

@@ -12,7 +12,7 @@ from statistics import median, quantiles
 from ..display.figures import size
 from ..display.text_table import align
 from .job import Declared, Job
-from .measuring import Measured
+from .measure_contenders import Measured
 
 BATCH = "N"
 

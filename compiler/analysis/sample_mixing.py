@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..ir.flat_graph import FlatGraph, FlatNode
 from ..ir.graph import Graph, OpNode
 from ..ir.types import TensorType
-from .varying import count_batch_axes
+from .sample_dependence import count_batch_axes
 
 
 def mixing(graph: Graph) -> OpNode | None:

@@ -25,7 +25,7 @@ def exported_origin(path: str) -> Origin:
     import torch
 
     from netc.compiler.frontends.torch import from_exported
-    from netc.compiler.frontends.torch.quiet import quiet
+    from netc.compiler.frontends.torch.capture_output import quiet
 
     begun = time.monotonic()
     check_archive(path)

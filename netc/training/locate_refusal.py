@@ -17,7 +17,7 @@ from netc.compiler.ir.graph import CallNode, Node
 
 from .batches import Part
 from .objective import Objective
-from .probing import Place, graph_at, label_of, probe_values
+from .probe_objective import Place, graph_at, label_of, probe_values
 
 REFUSALS = (IndexError, RuntimeError, ValueError)
 """The classes of PyTorch's errors for values that an operator does not accept."""
