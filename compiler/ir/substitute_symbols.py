@@ -13,10 +13,11 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ..dims import SymDim
+from ..ops.formula import moved_formula
 from .copy_graph import copy_graphs
 from .graph import Graph, OpNode
 from .graph_values import JoinedTuple, Parts, Value, ValueTuple
-from .tests import Choice, Comparison, Junction, Negation, Test
+from .tests import Choice
 from .traced_ints import moved, moved_decision, names_in, plain, substituted
 
 Places = Mapping[str, Any]
@@ -104,15 +105,4 @@ def _substitute_in_value(value: Value, places: Places) -> Value:
 def _substitute_in_choice(choice: Choice, places: Places, twins: _Twins) -> Choice:
     inner = tuple(_substitute_in_choice(one, places, twins) for one in choice.inner)
     given, results = twins.parts(choice.given), twins.parts(choice.results)
-    return replace(choice, test=_substitute_in_test(choice.test, places), inner=inner, given=given, results=results)
-
-
-def _substitute_in_test(test: Test, places: Places) -> Test:
-    match test:
-        case Comparison(op, left, right):
-            return Comparison(op, moved(left, places), moved(right, places))
-        case Junction(op, left, right):
-            return Junction(op, _substitute_in_test(left, places), _substitute_in_test(right, places))
-        case Negation(operand):
-            return Negation(_substitute_in_test(operand, places))
-    return test
+    return replace(choice, test=moved_formula(choice.test, places), inner=inner, given=given, results=results)

@@ -10,37 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from netc.dsl.record import Record
 
+from ..ops.formula import Formula
 from .graph_values import JoinedTuple, Parts, TupleSlice
-
-
-class Comparison(Record):
-    """`left op right`; `op` is one of `== != < <= > >=`."""
-
-    op: str
-    left: int
-    right: int
-
-
-class Junction(Record):
-    """`left and right`, `left or right`."""
-
-    op: str
-    left: Test
-    right: Test
-
-
-class Negation(Record):
-    operand: Test
-
-
-class Flag(Record):
-    """The boolean parameter `name` of the block, and its value."""
-
-    name: str
-    value: bool
-
-
-Test = Comparison | Junction | Negation | Flag
 
 Key = tuple[int, int]
 """Which `if` of a body it is: where it begins in the text, and how many times it was evaluated before."""
@@ -49,12 +20,13 @@ Key = tuple[int, int]
 class Choice(Record):
     """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken.
 
+    The condition is a formula of comparisons between integers, and of flags: a boolean parameter of the block is a constant with its name.
     `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch. `given` and `results` are the
     tensors and tuples that it takes and gives: without an `else`, the same if it does not hold.
     """
 
     key: Key
-    test: Test
+    test: Formula
     taken: bool
     labels: tuple[str, ...]
     after: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .traced_ints import Leaf, Traced, TracedInt, has_origin, is_integer, moved, origin_key, own_symbol, traced_in
+from ..ops.formula import ARITHMETIC, BinaryFormula, CallFormula, Const, Formula, UnaryFormula, moved_formula, operands, plain_formula
+from .traced_ints import Leaf, Traced, TracedInt, has_origin, is_integer, origin_key, own_symbol, traced_in
 
 LARGEST = 16
 """The number of operations from which only what a float depends on is kept."""
@@ -48,36 +49,36 @@ class RealSymbol(float, TracedReal, Leaf):
 
 
 class RealFormula(float, TracedReal):
-    """A float that is `operation` of the operands."""
+    """A float that is computed: one operation on numbers, which may be such floats themselves."""
 
-    operation: str
-    operands: tuple[Any, ...]
+    formula: Formula
+    """The operation, on a constant for each number."""
     size: int
     """The number of operations."""
 
-    def __new__(cls, value: float, operation: str, operands: tuple[Any, ...], size: int) -> RealFormula:
+    def __new__(cls, value: float, formula: Formula, size: int) -> RealFormula:
         made = super().__new__(cls, value)
-        made.operation, made.operands, made.size = operation, operands, size
+        made.formula, made.size = formula, size
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         return float, (float(self),)
 
+    @property
+    def numbers(self) -> tuple[Any, ...]:
+        return _numbers(self.formula)
+
     def leaves(self) -> Iterator[Leaf]:
-        return traced_in(self.operands)
+        return traced_in(self.numbers)
 
     def moved(self, places: Mapping[str, Any]) -> Any:
-        return real(self.operation, tuple(moved(o, places) for o in self.operands), self)
+        return _formula_value(moved_formula(self.formula, places), self)
 
     def plain(self) -> float:
         return float(self)
 
     def key(self) -> object:
-        return (float(self), self.operation, origin_key(self.operands), tuple(map(_plain_key, self.operands)))
-
-
-def _plain_key(operand: object) -> object:
-    return None if isinstance(operand, Traced) else (type(operand), operand)
+        return (float(self), plain_formula(self.formula), origin_key(self.numbers))
 
 
 def named(value: Any, name: str) -> Any:
@@ -96,11 +97,29 @@ def has_real(value: object) -> bool:
     return isinstance(value, TracedReal) or (isinstance(value, tuple) and any(map(has_real, value)))
 
 
-def real(operation: str, operands: tuple[Any, ...], value: float) -> float:
+def real(operation: str, numbers: tuple[Any, ...], value: float) -> float:
     """The value of an operation; plain if nothing in it is traced."""
-    if not has_origin(operands):
+    inside = tuple(map(Const, numbers))
+    if operation in ARITHMETIC and len(inside) == 2:
+        return _formula_value(BinaryFormula(operation, *inside), value)
+    return _formula_value(UnaryFormula("-", *inside) if operation == "-" else CallFormula(operation, inside), value)
+
+
+def _formula_value(formula: Formula, value: float) -> float:
+    numbers = _numbers(formula)
+    if not has_origin(numbers):
         return float(value)
-    size = 1 + sum(o.size for o in operands if isinstance(o, RealFormula))
-    if size > LARGEST or operation == LOST:
-        return RealFormula(value, LOST, tuple({leaf.key(): leaf for leaf in traced_in(operands)}.values()), 1)
-    return RealFormula(value, operation, operands, size)
+    size = 1 + sum(n.size for n in numbers if isinstance(n, RealFormula))
+    if size > LARGEST or is_lost_real(formula):
+        leaves: dict[object, Any] = {leaf.key(): leaf for leaf in traced_in(numbers)}
+        return RealFormula(value, CallFormula(LOST, tuple([Const(leaf) for leaf in leaves.values()])), 1)
+    return RealFormula(value, formula, size)
+
+
+def _numbers(formula: Formula) -> tuple[Any, ...]:
+    return tuple([operand.value for operand in operands(formula) if isinstance(operand, Const)])
+
+
+def is_lost_real(formula: Formula) -> bool:
+    """Whether all that is left of a float's formula is what is in it."""
+    return isinstance(formula, CallFormula) and formula.function == LOST

@@ -188,6 +188,12 @@ def with_operands(formula: Formula, made: Sequence[Formula]) -> Formula:
     return formula
 
 
+def is_same_operation(formula: Formula, other: Formula) -> bool:
+    """Whether two formulas differ in their operands at most."""
+    inside = operands(other)
+    return len(operands(formula)) == len(inside) and with_operands(formula, inside) == other
+
+
 def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     """The formula as it is seen where the symbols of its integers have the given values."""
     if isinstance(formula, Const):

@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 from netc.dsl.record import replace
 
 from ....ir.graph import Graph
-from ....ir.tests import Choice, Comparison, Flag, Junction, Key, Negation, Test
+from ....ir.tests import Choice, Key
 from ..code.class_tree import ChoiceItems, rewrite
+from ..code.formula_code import formula_code
 from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix
 
 T = TypeVar("T")
@@ -25,18 +26,6 @@ class Branch(Generic[T]):
 
     def __init__(self, choice: Choice, made: list[T | Branch[T]]) -> None:
         self.choice, self.made = choice, made
-
-
-def test_code(test: Test) -> Code:
-    match test:
-        case Comparison(op, left, right):
-            return Infix(op, Lit(left), Lit(right))
-        case Junction(op, one, other):
-            return Infix(op, test_code(one), test_code(other))
-        case Negation(operand):
-            return Prefix("not ", test_code(operand))
-        case Flag(name, value):
-            return Lit(value, name)
 
 
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
@@ -90,7 +79,7 @@ def _item(one: Code | Branch[Code]) -> Code:
         return one
     choice, made = one.choice, tuple(map(_item, one.made))
     branches = (made, ()) if choice.taken else ((), made)
-    return ChoiceItems(choice.key, choice.taken, test_code(choice.test), *branches)
+    return ChoiceItems(choice.key, choice.taken, formula_code(choice.test), *branches)
 
 
 def spliced(code: Code) -> Code | None:

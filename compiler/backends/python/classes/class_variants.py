@@ -17,9 +17,10 @@ from ....ir.tests import Key
 from ....ir.traced_ints import has_origin
 from ..code.class_tree import ChoiceItems, StrictLiteral, SymbolRef, ValueRef, inner_fields, parts, rewrite, shape
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
+from ..code.formula_code import formula_code
 from ..code.python_expressions import Code, KeywordCode, Lit
 from .branches import Aligned, Column, Condition, Node, flat, own
-from .choices import Branch, arranged, implied, test_code
+from .choices import Branch, arranged, implied
 from .class_symbols import Symbols
 from .relations import Relations
 
@@ -109,7 +110,7 @@ class _Alignment:
 
     def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
         key: Key = _equal(one.choice.key for one in column.values())
-        self.asked[key] = {i: test_code(one.choice.test) for i, one in column.items()}
+        self.asked[key] = {i: formula_code(one.choice.test) for i, one in column.items()}
         return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
 
     def _noted(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from ....ir.traced_floats import LOST, RealFormula, RealSymbol
+from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
 from ....ir.traced_ints import has_origin, plain
+from ....ops.formula import is_same_operation
 from ..code.class_tree import StrictLiteral
-from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix
+from ..code.formula_code import operation_code
+from ..code.python_expressions import Code, Lit
 
 IntegerCode = Callable[[Sequence[Any]], Code | None]
 """The code of integers by the one formula that they have in all bodies."""
@@ -41,22 +43,14 @@ def _code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code 
 
 
 def _formula(first: RealFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
-    form = (first.operation, len(first.operands))
-    if first.operation == LOST or not all(isinstance(v, RealFormula) and (v.operation, len(v.operands)) == form for v in column):
+    if is_lost_real(first.formula):
         return None
-    operands: list[Code] = []
-    for several in zip(*(v.operands for v in column), strict=True):
-        code = _code(list(several), integers, symbol)
-        if code is None:
-            return None
-        operands.append(code)
-    if all(isinstance(code, Lit) for code in operands):
+    if not all(isinstance(v, RealFormula) and is_same_operation(v.formula, first.formula) for v in column):
+        return None
+    inside = [_code(list(several), integers, symbol) for several in zip(*(v.numbers for v in column), strict=True)]
+    known = [code for code in inside if code is not None]
+    if len(known) < len(inside):
+        return None
+    if all(isinstance(code, Lit) for code in known):
         return Lit(plain(first)) if len(set(map(StrictLiteral, column))) == 1 else None
-    match operands:
-        case [operand] if first.operation == "-":
-            return Prefix("-", operand)
-        case [operand]:
-            return CallCode(first.operation if first.operation == "float" else f"math.{first.operation}", (operand,))
-        case [left, right]:
-            return Infix(first.operation, left, right)
-    return None
+    return operation_code(first.formula, known)

@@ -1,0 +1,32 @@
+"""Formulas of numbers that are known when a module is constructed, as Python: `stride != 1 or not last`, `1 / math.sqrt(width)`.
+
+In: a formula. Out: code with a literal for each constant. Always: the operations are Python's own, in the same order, so that the bits of a
+float are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, UnaryFormula, operands
+from .python_expressions import CallCode, Code, Infix, Lit, Prefix
+
+
+def formula_code(formula: Formula) -> Code:
+    """The formula as code. The name of a constant is what an argument for it would be called."""
+    return operation_code(formula, [formula_code(operand) for operand in operands(formula)])
+
+
+def operation_code(formula: Formula, inside: Sequence[Code]) -> Code:
+    """The outermost operation of a formula, on the code of its operands."""
+    match formula:
+        case Const(value, name):
+            return Lit(value, name)
+        case UnaryFormula(op):
+            return Prefix("not " if op == "not" else op, *inside)
+        case BinaryFormula(op):
+            left, right = inside
+            return Infix(op, left, right)
+        case CallFormula(function):
+            return CallCode(function if function == "float" else f"math.{function}", tuple(inside))
+    raise TypeError(f"no formula of known numbers: {formula!r}")
