@@ -77,8 +77,8 @@ def _kind(token: Token, before: str, after: str) -> _TokenType:
 
 
 def _kind_of_name(name: str, before: str, after: str) -> _TokenType:
-    from netc.compiler.ir.types import DTYPES
     from netc.compiler.ops import Operator as NetOperator
+    from netc.compiler.types.tensor_types import DTYPES
 
     if before in DEFINING:
         return Name.Class

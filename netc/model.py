@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.types import TensorType
+    from netc.compiler.types.tensor_types import TensorType
     from netc.dsl.diagnostics import Diagnostic
 
     from .analysis import Spec

@@ -44,13 +44,13 @@ from netc.compiler.definitions.definition_cost import count_operations
 from netc.compiler.dims import Dim
 from netc.compiler.errors.plugin_errors import RefusedByPlugin
 from netc.compiler.errors.problem import STAGE, Location, argument
-from netc.compiler.ir.types import BOOL, DTYPES, FLOAT32, DType, TensorType
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.element_types import ANY, BOOLS, FLOATS, INDICES, INTEGERS, NUMBERS
 from netc.compiler.ops.kinds import AXIS, COUNT, DIM, DTYPE, FLAG, FRACTION, INT, NUMBER, SHAPE, SIZE, SIZES, STRING
 from netc.compiler.ops.operand import REVERSE, SPATIAL, Input, Inputs, OperatorError, axes
 from netc.compiler.ops.operator import Arg, Init, OpInputs, ParameterSpec, numel
 from netc.compiler.ops.operator import Operator as BaseOperator
+from netc.compiler.types.tensor_types import BOOL, DTYPES, FLOAT32, DType, TensorType
 
 __all__ = [
     "ANY",

@@ -22,7 +22,7 @@ from netc.compiler.backends.backend_registry import backends
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import bounds, evaluate, symbols
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 from tests.differential.references.run import outputs
 from tests.rounding import distances

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from ..ir.graph import Program
-from ..ir.types import BATCH
+from ..types.tensor_types import BATCH
 from .stage_checks import SizedStage, sized_stages
 from .where_checks import Shapes, check_conditions
 

@@ -19,10 +19,10 @@ from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
 from ..ir.inline_calls import can_open, open_call
 from ..ir.training_program import MODEL, Training
-from ..ir.types import BATCH
 from ..ir.walk import needed
 from ..ops.operator import Operator, OpInputs
 from ..ops.reduction import Sum
+from ..types.tensor_types import BATCH
 from .sample_dependence import count_batch_axes, find_varying, has_sizes
 from .sample_mixing import mixing
 

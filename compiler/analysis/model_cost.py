@@ -15,10 +15,10 @@ from netc.dsl.source import Span
 from ..dims import Dim, show, substitute
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
 from ..ir.node_modes import BOTH, modes
-from ..ir.types import TensorType
 from ..ir.walk import graphs
 from ..ops.mode import ByMode
 from ..ops.operator import Operator, numel
+from ..types.tensor_types import TensorType
 from .state_dict import ParameterInfo, count, parameters
 
 _ONE_SAMPLE = {"N": 1}

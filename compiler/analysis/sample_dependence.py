@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..dims import SymDim, symbols
 from ..ir.flat_graph import FlatGraph, FlatNode, FlatScan
 from ..ir.graph import Graph, OpNode
-from ..ir.types import BATCH, Shape
+from ..types.tensor_types import BATCH, Shape
 
 
 def find_varying(main: Graph) -> set[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..ir.flat_graph import FlatGraph, FlatNode
 from ..ir.graph import Graph, OpNode
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .sample_dependence import count_batch_axes
 
 

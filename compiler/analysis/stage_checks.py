@@ -19,9 +19,9 @@ from netc.dsl.record import Record
 from ..dims import Dim, Facts, SymDim, evaluate, symbols
 from ..errors.operator_errors import EmptyResult
 from ..ir.graph import Graph, OpNode
-from ..ir.types import TensorType, show_shape
 from ..ir.walk import graphs
 from ..ops.operator import Operator, OperatorError
+from ..types.tensor_types import TensorType, show_shape
 from .where_checks import list_sizes
 
 Types = tuple[TensorType, ...]

@@ -14,9 +14,9 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..ir.graph import CallNode, Graph, OpNode, Program
-from ..ir.types import DType, TensorType
 from ..ir.walk import graphs, join
 from ..ops.operator import Init, Operator, ParameterSpec
+from ..types.tensor_types import DType, TensorType
 from .dependent_parameters import Followed, followed
 
 

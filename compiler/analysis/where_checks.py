@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..dims import Dim, Stated, bounds, evaluate, invert, is_met, show, stated_symbols, symbols
-from ..ir.types import BATCH, TensorType
+from ..types.tensor_types import BATCH, TensorType
 
 Shapes = Mapping[str, tuple[int, ...]]
 Inputs = Sequence[tuple[str, TensorType]]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ..errors.problem import Problem
     from ..ir.graph import Program
-    from ..ir.numpy_types import Array
     from ..ops.operator import Operator
+    from ..types.numpy_types import Array
 
     Arrays = Mapping[str, Array]
     CheckShapes = Callable[[Mapping[str, tuple[int, ...]]], None]

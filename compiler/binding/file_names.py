@@ -12,7 +12,7 @@ from functools import cached_property
 
 from netc.dsl import ast
 
-from ..ir.types import BATCH
+from ..types.tensor_types import BATCH
 from .declarations import declared_names, kind_of
 from .dimension_names import dimension_names, inputs_of
 from .item_binder import ItemBinder, ItemNames, find_definition

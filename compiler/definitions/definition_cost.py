@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..analysis.model_cost import Totals, summary
 from ..ir.graph import Program
-from ..ir.types import TensorType
 from ..ops.operator import Operator, OpInputs
+from ..types.tensor_types import TensorType
 from .definition_graphs import define
 
 

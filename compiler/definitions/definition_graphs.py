@@ -29,13 +29,13 @@ from ..errors.plugin_errors import RefusedByPlugin
 from ..errors.problem import STAGE
 from ..ir.graph import Graph, OpNode
 from ..ir.graph_values import Value
-from ..ir.traced_ints import plain
-from ..ir.types import FLOAT32, DType, TensorType, show_shape
 from ..ir.walk import graphs
 from ..ops.constants import ParamOperator
 from ..ops.operand import Inputs
 from ..ops.operator import Operator, OperatorError, OpInputs, ParameterSpec
 from ..ops.shape import Cast
+from ..types.tensor_types import FLOAT32, DType, TensorType, show_shape
+from ..types.traced_ints import plain
 
 
 class Undefined(LookupError):

@@ -13,10 +13,10 @@ from ..dims import Facts
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.graph_values import Value
-from ..ir.traced_ints import Origin, plain
-from ..ir.types import TensorType
 from ..ir.walk import graphs
 from ..ops.operator import Operator
+from ..types.tensor_types import TensorType
+from ..types.traced_ints import Origin, plain
 from .definition_graphs import define
 
 Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]

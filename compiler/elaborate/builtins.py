@@ -14,7 +14,7 @@ from ..dims import Dim, SymDim, maximum, minimum
 from ..errors.argument_errors import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.value_errors import FunctionTakes, NoValue
 from ..ir.traced_floats import has_real, real
-from ..ir.traced_ints import has_origin, plain
+from ..types.traced_ints import has_origin, plain
 from .decisions import Decisions
 from .resource_limits import check_dimension, check_list
 from .scopes.early_exits import Failure

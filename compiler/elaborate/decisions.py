@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from ..dims import Dim, Facts
-from ..ir.traced_ints import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, names_in, pinned, traced_in
+from ..types.traced_ints import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, names_in, pinned, traced_in
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -17,9 +17,9 @@ from ..dims import Dim, Facts, Stated
 from ..errors.limit_errors import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..errors.problem import Advice, Problem
 from ..ir.graph import CallNode, Graph, Node
-from ..ir.types import FLOAT32, DType
 from ..ops.operator import Operator
 from ..ops.stored_tables import TableArray
+from ..types.tensor_types import FLOAT32, DType
 from .body_cache import Memory
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder

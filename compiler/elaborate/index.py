@@ -20,7 +20,7 @@ from netc.dsl.source import SourceFile, Span
 
 from ..dims import SymDim
 from ..ir.graph_values import Value
-from ..ir.types import DType
+from ..types.tensor_types import DType
 from .scopes.compile_time_values import CONST_TYPES, UNKNOWN, Operand, OperatorRef, TensorTuple, Unknown
 from .scopes.scope import Binding, BlockDef, FnDef, LazyLet, SharedDef, StageClosure
 

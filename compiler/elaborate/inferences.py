@@ -15,9 +15,9 @@ from netc.dsl.record import Record, replace
 from ..dims import Facts, symbols
 from ..errors.arithmetic import BatchBroadcast
 from ..errors.problem import STAGE, Location, Problem
-from ..ir.traced_ints import has_origin
-from ..ir.types import BATCH, TensorType
 from ..ops.operator import Operator, OpInputs, ParameterSpec, strict_key
+from ..types.tensor_types import BATCH, TensorType
+from ..types.traced_ints import has_origin
 
 Types = tuple[TensorType, ...]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ..ir.types import FLOAT32, DType
+from ..types.tensor_types import FLOAT32, DType
 
 
 class Precision(Record):

@@ -17,7 +17,7 @@ from netc.dsl.source import Span
 from ..dims import Dim, Effort, SymDim, size
 from ..errors.limit_errors import LargeDimension, LargeNumber, LargeTensor, ManyAxes, TooManyNodes
 from ..ir.graph_values import Value
-from ..ir.types import MOST_AXES, Shape
+from ..types.tensor_types import MOST_AXES, Shape
 from .scopes.early_exits import Failure
 from .scopes.scope import StageClosure
 

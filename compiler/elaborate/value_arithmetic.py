@@ -16,8 +16,8 @@ from ..errors.problem import Problem
 from ..errors.value_errors import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph_values import Value as Tensor
 from ..ir.traced_floats import real
-from ..ir.traced_ints import DIVIDES, TracedInt
 from ..ops.operator import strict_key
+from ..types.traced_ints import DIVIDES, TracedInt
 from .elaboration_session import ElaborationSession
 from .resource_limits import MAX_NODES, check_dimension, check_list, check_product, check_string
 from .scopes.early_exits import Failure

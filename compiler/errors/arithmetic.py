@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .problem import Location, Problem, input_
 
 

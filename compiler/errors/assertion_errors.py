@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import TensorType, show_shape
+from ..types.tensor_types import TensorType, show_shape
 from .problem import Problem
 
 

@@ -6,7 +6,7 @@ import math
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import DType, Shape, TensorType, show_shape
+from ..types.tensor_types import DType, Shape, TensorType, show_shape
 from .problem import Problem, Replacement
 
 

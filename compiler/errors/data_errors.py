@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import DTYPES, UNNAMED_INPUT, Shape
+from ..types.tensor_types import DTYPES, UNNAMED_INPUT, Shape
 from .problem import Problem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import show
-from ..ir.types import Shape
+from ..types.tensor_types import Shape
 from .problem import Problem
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..ir.types import show_shape
+from ..types.tensor_types import show_shape
 from .operator_errors import NeedsInteger
 from .problem import Location, Problem, input_
 

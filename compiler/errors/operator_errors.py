@@ -7,7 +7,7 @@ from math import gcd
 from typing import ClassVar
 
 from ..dims import Dim, show
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .habit_errors import PERMUTED, channels_first, input_channels_hint
 from .problem import Location, Problem, Replacement, input_
 

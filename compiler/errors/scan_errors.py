@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import Dim, show
-from ..ir.types import TensorType, show_shape
+from ..types.tensor_types import TensorType, show_shape
 from .operator_errors import where_hint
 from .problem import Problem
 

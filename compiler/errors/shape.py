@@ -8,7 +8,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..dims import Dim, Facts, show
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .operator_errors import BadAxis, about_batch, where_hint
 from .problem import Location, Problem, input_
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ir.types import show_shape
+from ..types.tensor_types import show_shape
 from .operator_errors import NeedsFloat
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .problem import Problem
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .problem import Problem, Replacement
 
 

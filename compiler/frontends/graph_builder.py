@@ -15,11 +15,11 @@ from ..dims import Facts
 from ..errors.problem import Problem
 from ..ir.graph import CallNode, Graph, Kind, OpNode, SharedModule, Tie
 from ..ir.graph_values import Value
-from ..ir.types import TensorType
 from ..ops import Operator
 from ..ops.kinds import InvalidArgument
 from ..ops.operand import NAMED
 from ..ops.operator import OperatorError
+from ..types.tensor_types import TensorType
 
 
 class ImportRefused(Exception):

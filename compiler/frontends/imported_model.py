@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from ..ir.graph import Program
 
 if TYPE_CHECKING:
-    from ..ir.numpy_types import Array
+    from ..types.numpy_types import Array
 
 
 class Imported(Record):

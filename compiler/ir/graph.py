@@ -19,12 +19,12 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, Stated, SymDim
 from ..ops.operator import Operator, ParameterSpec
+from ..types.tensor_types import DType, TensorType
+from ..types.traced_ints import Decided, Origin
 from .frames import Frame
 from .graph_values import Parts, ReturnedTuple, Value, ValueTuple, flat
 from .parameter_stages import StageParameter
 from .tests import Choice
-from .traced_ints import Decided, Origin
-from .types import DType, TensorType
 
 
 class SharedModule:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from .types import TensorType
+from ..types.tensor_types import TensorType
 
 
 class Value:

@@ -10,10 +10,10 @@ from copy import copy
 
 from netc.dsl.record import replace
 
+from ..types.traced_ints import moved
 from .graph import CallNode, Graph, Node, OpNode
 from .graph_values import Value
 from .replace_values import substitute
-from .traced_ints import moved
 from .walk import join
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netc.dsl.record import Record
 
 from ..dims import show
-from .types import DType
+from ..types.tensor_types import DType
 
 if TYPE_CHECKING:
     from .graph import Program

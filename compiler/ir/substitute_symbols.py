@@ -14,11 +14,11 @@ from netc.dsl.record import replace
 
 from ..dims import SymDim
 from ..ops.formula import moved_formula
+from ..types.traced_ints import moved, moved_decision, names_in, plain, substituted
 from .copy_graph import copy_graphs
 from .graph import Graph, OpNode
 from .graph_values import JoinedTuple, Parts, Value, ValueTuple
 from .tests import Choice
-from .traced_ints import moved, moved_decision, names_in, plain, substituted
 
 Places = Mapping[str, Any]
 """The number that replaces each symbol, with or without a formula of its own."""

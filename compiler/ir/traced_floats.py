@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..ops.formula import ARITHMETIC, BinaryFormula, CallFormula, Const, Formula, UnaryFormula, moved_formula, operands, plain_formula
-from .traced_ints import Leaf, Traced, TracedInt, has_origin, is_integer, origin_key, own_symbol, traced_in
+from ..types.traced_ints import Leaf, Traced, TracedInt, has_origin, is_integer, origin_key, own_symbol, traced_in
 
 LARGEST = 16
 """The number of operations from which only what a float depends on is kept."""

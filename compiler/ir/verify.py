@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from ..dims import evaluate
+from ..types.tensor_types import TensorType
+from ..types.traced_ints import TracedInt, is_lost, names_in
 from .graph import CallNode, Graph, Node, OpNode, Program, Scan
 from .graph_values import Value, ValueTuple, flat
 from .substitute_symbols import symbolic_numbers
-from .traced_ints import TracedInt, is_lost, names_in
-from .types import TensorType
 from .walk import symbol_values
 
 

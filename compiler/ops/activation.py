@@ -10,7 +10,7 @@ from math import isfinite, trunc
 from ..dims import Dim, advice_divides, show
 from ..errors.operator_errors import BadArgument, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.problem import Location, Problem, argument
-from ..ir.types import DType, TensorType
+from ..types.tensor_types import DType, TensorType
 from .axes import normalize_axis
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXIS, NUMBER, SIZE, Kind, NumberKind, WordKind

@@ -12,7 +12,7 @@ from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import STAGE, Location, Problem, argument, input_
-from ..ir.types import BOOL, FLOAT32, DType, TensorType
+from ..types.tensor_types import BOOL, FLOAT32, DType, TensorType
 from .broadcast import broadcast
 from .kinds import SCALAR
 from .operand import Input

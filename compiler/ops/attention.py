@@ -12,7 +12,7 @@ from ..errors.attention import CausalAlignment, MaskMismatch, MaskType
 from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
 from ..errors.problem import STAGE, argument
 from ..errors.shape import UnprovableSize
-from ..ir.types import BOOL, FLOAT32, Shape, TensorType, show_shape
+from ..types.tensor_types import BOOL, FLOAT32, Shape, TensorType, show_shape
 from .broadcast import broadcast
 from .element_types import FLOATS, MASKS
 from .kinds import COUNT, FLAG, FRACTION, NUMBER, WordKind

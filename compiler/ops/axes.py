@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ..errors.operator_errors import BadArgument, BadAxis
 from ..errors.problem import argument
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .operator import OperatorError
 
 

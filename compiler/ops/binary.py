@@ -6,7 +6,7 @@ In: two tensors that broadcast; for some, a number in place of one. Out: one ten
 from __future__ import annotations
 
 from ..errors.operator_errors import NeedsFloat
-from ..ir.types import FLOAT32, DType, TensorType
+from ..types.tensor_types import FLOAT32, DType, TensorType
 from .arithmetic import NumberOrTensor, Pair, refuse_bool, refuse_zero
 from .broadcast import broadcast_all
 from .element_types import FLOATS

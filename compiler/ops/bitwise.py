@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..errors.operator_errors import BadArgument, NeedsInteger
 from ..errors.problem import argument
-from ..ir.types import BOOL, DType, TensorType
+from ..types.tensor_types import BOOL, DType, TensorType
 from .arithmetic import BinaryOperator
 from .element_types import BOOLS, INTEGERS
 from .operand import Input

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..dims import Dim, Facts, advice, show
 from ..errors.operator_errors import ShapeMismatch, Unprovable
 from ..errors.problem import STAGE
-from ..ir.types import Shape
+from ..types.tensor_types import Shape
 from .operator import OperatorError
 
 

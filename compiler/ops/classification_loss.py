@@ -11,7 +11,7 @@ from ..dims import advice, show
 from ..errors.loss import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
 from ..errors.operator_errors import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .activation import LogSoftmax, Softmax
 from .arithmetic import Mul
 from .comparison import Ne

@@ -7,7 +7,7 @@ unless they are 0.
 from __future__ import annotations
 
 from ..errors.problem import Location, Problem
-from ..ir.types import BOOL, DType, TensorType
+from ..types.tensor_types import BOOL, DType, TensorType
 from .arithmetic import BinaryOperator, Pair
 from .broadcast import broadcast_all
 from .element_types import BOOLS

@@ -25,7 +25,7 @@ from ..errors.limit_errors import LargeNumber
 from ..errors.operator_errors import EmptyResult
 from ..errors.problem import STAGE, argument
 from ..errors.value_errors import NoValue
-from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
+from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .formula import BinaryFormula, Const, Formula, ItemFormula, StoredList, depth, is_static, list_shape, moved_formula, parts
 from .formula_bounds import interval, kind_of, may_be_zero
 from .formula_values import evaluate, fold, valueless

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..dims import Dim, Facts
 from ..errors.operator_errors import BadArgument, EmptyResult, NotDivisible
 from ..errors.problem import argument
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
 from .learned_tensors import weight_and_bias

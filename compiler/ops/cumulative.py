@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..dims import Dim
 from ..errors.operator_errors import EmptyResult, WrongRank
 from ..errors.problem import argument
-from ..ir.types import INT64, TensorType
+from ..types.tensor_types import INT64, TensorType
 from .axes import normalize_axis
 from .element_types import FLOATS
 from .kinds import AXIS, IntKind

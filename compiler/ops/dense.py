@@ -7,7 +7,7 @@ from netc.dsl.record import replace
 from ..dims import Dim, advice
 from ..errors.operator_errors import BadArgument, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import argument
-from ..ir.types import FLOAT32, DType, TensorType
+from ..types.tensor_types import FLOAT32, DType, TensorType
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, EXTENDED, FLAG, SIZE, IntKind, NumberKind, WordKind
 from .learned_tensors import normal, weight_and_bias

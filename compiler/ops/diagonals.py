@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..dims import Dim, minimum
 from ..errors.operator_errors import BadArgument, EmptyResult
 from ..errors.problem import argument
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .axes import normalize_axis
 from .element_types import ANY
 from .kinds import AXIS, IntKind

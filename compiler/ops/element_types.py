@@ -16,7 +16,7 @@ from ..errors.indexing import LongIndices
 from ..errors.operator_errors import NeedsBool, NeedsFloat, NeedsInteger
 from ..errors.problem import Problem
 from ..errors.spectral import NeedsFullFloat
-from ..ir.types import DTYPES, DType, TensorType
+from ..types.tensor_types import DTYPES, DType, TensorType
 
 
 class ElementTypes(Record):

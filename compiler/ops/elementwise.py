@@ -5,7 +5,7 @@ Those whose results are not integers convert integers to float32, as in PyTorch.
 
 from __future__ import annotations
 
-from ..ir.types import BOOL, INT64, DType, TensorType
+from ..types.tensor_types import BOOL, INT64, DType, TensorType
 from .element_types import NUMBERS
 from .kinds import NUMBER
 from .operand import Input

@@ -16,7 +16,7 @@ from ..dims import Dim, Facts, advice, show
 from ..errors.linear_algebra import BadEquation
 from ..errors.operator_errors import ShapeMismatch, Unprovable
 from ..errors.problem import STAGE, argument
-from ..ir.types import Shape
+from ..types.tensor_types import Shape
 from .operator import OperatorError
 
 _DOTS = "..."

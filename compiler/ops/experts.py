@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dims import Dim
 from ..errors.operator_errors import ShapeMismatch
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .element_types import FLOATS, INDICES
 from .operand import SOME_AXES, Input, axes
 from .operator import Operator, OperatorError, OpInputs, numel

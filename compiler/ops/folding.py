@@ -11,7 +11,7 @@ from math import prod
 from ..dims import Dim, advice, advice_divides, show
 from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.problem import argument
-from ..ir.types import TensorType, show_shape
+from ..types.tensor_types import TensorType, show_shape
 from .axes import normalize_axis
 from .element_types import ANY, BOOLS, FLOATS
 from .kinds import AXIS, COUNT, SIZE, SIZES, SIZES0, ListKind

@@ -17,8 +17,8 @@ from typing import Any, Literal
 from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim
-from ..ir.traced_ints import moved, plain
-from ..ir.types import Shape
+from ..types.tensor_types import Shape
+from ..types.traced_ints import moved, plain
 from .operator import strict_key
 from .stored_tables import TableArray
 

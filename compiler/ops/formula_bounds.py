@@ -18,7 +18,7 @@ from typing import Literal
 from netc.dsl.record import Record, replace
 
 from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, size, symbol
-from ..ir.types import BOOL, Shape
+from ..types.tensor_types import BOOL, Shape
 from .formula import (
     ARITHMETIC,
     COMPARISONS,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..dims import SymDim
-from ..ir.traced_ints import has_origin, is_integer, plain
+from ..types.traced_ints import has_origin, is_integer, plain
 from .formula import (
     ARITHMETIC,
     COMPARISONS,

@@ -14,7 +14,7 @@ from ..errors.indexing import ScatterSource
 from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, Location, Problem, argument
 from ..errors.shape import UnprovableSize
-from ..ir.types import INT64, DType, TensorType, show_shape
+from ..types.tensor_types import INT64, DType, TensorType, show_shape
 from .axes import normalize_axis
 from .broadcast import broadcast
 from .element_types import ANY, BOOLS, INDICES, LONGS

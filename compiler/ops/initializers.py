@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 
 from ..errors.constants import InitNeedsFloat, InitNeedsMatrix, InitNeedsPrecision, InitUnfit
 from ..errors.problem import argument
-from ..ir.types import DType, Shape
+from ..types.tensor_types import DType, Shape
 from .kinds import NUMBER, InvalidArgument, Kind, NumberKind, WordKind
 from .learned_tensors import Init
 from .operand import OperatorError

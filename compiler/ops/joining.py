@@ -9,7 +9,7 @@ from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
 from ..errors.operator_errors import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple
 from ..errors.problem import STAGE, argument
 from ..errors.shape import NoPlaceForAxis, UnprovableSize
-from ..ir.types import DType, Shape, TensorType, promote, show_shape
+from ..types.tensor_types import DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
 from .element_types import ANY
 from .kinds import AXIS, SIZE, IntKind, Kind, ListKind

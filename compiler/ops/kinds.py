@@ -10,7 +10,7 @@ from math import inf, isfinite, nan
 from typing import Generic, TypeVar
 
 from ..dims import Dim, SymDim, bounds
-from ..ir.types import DTYPES, DType
+from ..types.tensor_types import DTYPES, DType
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from netc.dsl.record import Record, replace
 
 from ..dims import Dim
-from ..ir.traced_ints import Leaf, Traced, moved, origin_key, plain, traced_in
-from ..ir.types import FLOAT32, DType, Shape
+from ..types.tensor_types import FLOAT32, DType, Shape
+from ..types.traced_ints import Leaf, Traced, moved, origin_key, plain, traced_in
 
 Role = Literal["weight", "bias", "recurrent", "out", ""]
 """Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""

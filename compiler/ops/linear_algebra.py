@@ -13,7 +13,7 @@ from ..errors.linear_algebra import NarrowNumbers
 from ..errors.operator_errors import BadArgument, NeedsFloat, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument, input_
 from ..errors.shape import UnprovableSize
-from ..ir.types import BOOL, INT64, DType, Shape, TensorType, promote, show_shape
+from ..types.tensor_types import BOOL, INT64, DType, Shape, TensorType, promote, show_shape
 from .axes import normalize_axis
 from .broadcast import broadcast
 from .element_types import ANY, FLOATS, NUMBERS

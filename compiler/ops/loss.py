@@ -15,7 +15,7 @@ from ..dims import Dim, advice
 from ..errors.loss import SourceWarning
 from ..errors.operator_errors import ShapeMismatch, Unprovable, WrongSize
 from ..errors.problem import STAGE, Location, Problem
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .broadcast import broadcast
 from .convolution import Conv, ConvTranspose
 from .dense import Bilinear, Dense

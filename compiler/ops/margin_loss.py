@@ -10,7 +10,7 @@ from ..errors.arithmetic import NeedsNumber
 from ..errors.loss import SigmoidTwice
 from ..errors.operator_errors import DTypeMismatch, WrongRank
 from ..errors.problem import STAGE
-from ..ir.types import Shape, TensorType
+from ..types.tensor_types import Shape, TensorType
 from .activation import Sigmoid
 from .classification_loss import LABELS, labels_of, require_class_weight
 from .element_types import FLOATS, ElementTypes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..dims import Dim
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .operand import Input
 from .operator import Operator, OpInputs
 

@@ -10,7 +10,7 @@ from ..errors.argument_errors import WrongTensors
 from ..errors.attention import MaskType
 from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..errors.problem import STAGE, argument
-from ..ir.types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
+from ..types.tensor_types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .element_types import FLOATS, MASKS
 from .initializers import INIT

@@ -6,7 +6,7 @@ from ..dims import Dim, advice, advice_divides
 from ..errors.normalization import MomentumOfOld, UnprovableShape
 from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
 from ..errors.problem import Location, Problem, argument, input_
-from ..ir.types import FLOAT32, INT64, Shape, TensorType, show_shape
+from ..types.tensor_types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .axes import normalize_axis
 from .element_types import FLOATS, LONGS
 from .initializers import INIT

@@ -13,7 +13,7 @@ from ..dims import Facts
 from ..errors.arithmetic import OperandCount
 from ..errors.operator_errors import BadArgument, DTypeMismatch
 from ..errors.problem import STAGE, Location, argument, input_
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .operand import REVERSE, Input, Operands, OperatorError
 from .promotion import Scalar
 

@@ -20,7 +20,7 @@ from netc.dsl.record import Record
 
 from ..errors.operator_errors import WrongRank
 from ..errors.problem import Location, Problem, input_
-from ..ir.types import Shape, TensorType
+from ..types.tensor_types import Shape, TensorType
 from .argument import Arg
 from .element_types import ANY, ElementTypes
 from .kinds import ANY_SCALAR, FLAG

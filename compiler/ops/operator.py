@@ -29,8 +29,8 @@ from typing import Any, ClassVar, Self
 
 from ..dims import Dim, Facts
 from ..errors.problem import Location, Problem
-from ..ir.traced_ints import TracedInt, moved
-from ..ir.types import Shape, TensorType
+from ..types.tensor_types import Shape, TensorType
+from ..types.traced_ints import TracedInt, moved
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Idle, Required
 from .families import FAMILIES

@@ -6,7 +6,7 @@ The elaborator makes it; it cannot be written as a stage, and is not registered.
 from __future__ import annotations
 
 from ..dims import Dim
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .kinds import DTYPE, SHAPE, STRING
 from .operator import Arg, Operator, OpInputs
 

@@ -17,8 +17,8 @@ from ..errors.argument_errors import WrongTensors
 from ..errors.learned_errors import BiasAlone, NoPlaceFor
 from ..errors.operator_errors import DTypeMismatch, Unprovable, WrongSize
 from ..errors.problem import STAGE
-from ..ir.traced_ints import has_origin
-from ..ir.types import TensorType, show_shape
+from ..types.tensor_types import TensorType, show_shape
+from ..types.traced_ints import has_origin
 from .argument import Arg, Idle
 from .element_types import FLOATS
 from .initializers import INIT, check_init

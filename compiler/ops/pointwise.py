@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..ir.types import FLOAT32, TensorType
+from ..types.tensor_types import FLOAT32, TensorType
 from .element_types import FLOATS
 from .operand import Input
 from .operator import Operator, OpInputs

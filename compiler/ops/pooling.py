@@ -7,7 +7,7 @@ from math import prod
 from ..dims import Dim
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import argument
-from ..ir.types import FLOAT32, INT64, TensorType
+from ..types.tensor_types import FLOAT32, INT64, TensorType
 from .argument import Idle
 from .element_types import ANY, FLOATS, INTEGERS, LONGS
 from .kinds import FLAG, INT, NUMBER, SIZES, SIZES0

@@ -7,7 +7,7 @@ for each element. Always: nothing broadcasts but the weights, and numbers, optio
 from __future__ import annotations
 
 from ..errors.loss import NoLogProbabilities, NoProbabilities, SigmoidTwice
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .activation import Sigmoid, Softmax
 from .element_types import FLOATS
 from .kinds import FLAG, WordKind

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import reduce
 
 from ..dims import Dim
-from ..ir.types import BOOL, FLOAT32, INT64, DType, TensorType, promote
+from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, TensorType, promote
 
 Scalar = Dim | float | bool
 

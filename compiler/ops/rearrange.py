@@ -25,7 +25,7 @@ from ..errors.rearrange import (
     PatternSizeOpen,
 )
 from ..errors.shape import UnprovableSize
-from ..ir.types import MOST_AXES, Shape, TensorType, show_shape
+from ..types.tensor_types import MOST_AXES, Shape, TensorType, show_shape
 from .kinds import SIZE, STRING
 from .operand import Input
 from .operator import Arg, OperatorError, OpInputs, numel

@@ -15,7 +15,7 @@ from ..errors.argument_errors import WrongTensors
 from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, Location, Problem, argument, input_
 from ..errors.recurrent import DropoutWithoutEffect
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .element_types import ANY, FLOATS
 from .kinds import FLAG, FRACTION, SIZE, IntKind, WordKind
 from .learned_tensors import Role, fan_in_uniform

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..dims import Dim
-from ..ir.types import Shape, TensorType
+from ..types.tensor_types import Shape, TensorType
 from .element_types import ANY, FLOATS
 from .kinds import FLAG, SIZE, WordKind
 from .learned_tensors import fan_in_uniform

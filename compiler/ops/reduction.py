@@ -12,7 +12,7 @@ from ..dims import Dim
 from ..errors.arithmetic import IndexOverBatch
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import STAGE, Location, Problem, argument
-from ..ir.types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
+from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXES, AXIS, EXTENDED, FLAG, NUMBER

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from ..errors.operator_errors import BadArgument, WrongSize
 from ..errors.problem import argument
-from ..ir.types import TensorType, show_shape
+from ..types.tensor_types import TensorType, show_shape
 from .argument import Idle
 from .element_types import FLOATS
 from .kinds import FLAG, NUMBER, NumberKind

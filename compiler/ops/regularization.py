@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..dims import Dim
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import argument
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .element_types import FLOATS
 from .kinds import FRACTION, NUMBER
 from .operand import SPATIAL, Input, axes

@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from ..dims import Dim, SymDim, advice, bounds, show
 from ..errors.operator_errors import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .element_types import BYTES, FLOATS
 from .kinds import FLAG, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
 from .operand import SPATIAL, Input, axes

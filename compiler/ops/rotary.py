@@ -12,7 +12,7 @@ from ..dims import Dim, advice, advice_divides, show
 from ..errors.operator_errors import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument
 from ..errors.shape import UnprovableSize
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .element_types import FLOATS, INTEGERS
 from .kinds import FLAG, IntKind, NumberKind
 from .operand import Input, axes

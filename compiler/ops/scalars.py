@@ -12,7 +12,7 @@ from math import isfinite, trunc
 from ..dims import SymDim, bounds
 from ..errors.arithmetic import NumberConverted, ScalarDoesNotFit
 from ..errors.problem import Location, Problem, argument
-from ..ir.types import BOOL, FLOAT32, DType, TensorType
+from ..types.tensor_types import BOOL, FLOAT32, DType, TensorType
 from .operand import OperatorError
 from .promotion import Scalar
 

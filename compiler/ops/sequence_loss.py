@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..errors.loss import NoLogProbabilities
 from ..errors.operator_errors import BadArgument, WrongRank, WrongSize
 from ..errors.problem import argument
-from ..ir.types import Shape, TensorType
+from ..types.tensor_types import Shape, TensorType
 from .activation import Softmax
 from .element_types import FULL_FLOATS, INDICES
 from .kinds import FLAG, IntKind

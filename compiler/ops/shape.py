@@ -6,7 +6,7 @@ from ..dims import Dim, SymDim, advice, advice_divides, bounds, show
 from ..errors.operator_errors import BadArgument, BadAxis, EmptyResult, UnprovableMultiple
 from ..errors.problem import Location, Problem, argument
 from ..errors.shape import CannotExpand, ElementCount, NoPlaceForAxis, NotAPermutation, NothingToSqueeze, UnprovableCount, UnprovableSize
-from ..ir.types import Shape, TensorType, show_shape
+from ..types.tensor_types import Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
 from .element_types import ANY
 from .kinds import AXES, AXIS, DTYPE, SHAPE

@@ -10,7 +10,7 @@ from ..dims import Dim, advice, show
 from ..errors.operator_errors import BadArgument, EmptyResult, KernelTooLarge, Unprovable, WrongSize
 from ..errors.problem import argument
 from ..errors.shape import PadTooLarge, UnprovableSize
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .element_types import FULL_FLOATS
 from .kinds import COUNT, FLAG, SIZE, WordKind
 from .operand import Input, axes

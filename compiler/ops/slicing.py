@@ -9,7 +9,7 @@ from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, show
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank
 from ..errors.problem import argument
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
-from ..ir.types import DType, Shape, TensorType, show_shape
+from ..types.tensor_types import DType, Shape, TensorType, show_shape
 from .argument import Idle
 from .axes import front_axes, normalize_axis
 from .element_types import ANY

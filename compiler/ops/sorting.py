@@ -11,7 +11,7 @@ from ..errors.arithmetic import NeedsNumber
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import argument
 from ..errors.shape import UnprovableSize
-from ..ir.types import BOOL, INT64, TensorType, show_shape
+from ..types.tensor_types import BOOL, INT64, TensorType, show_shape
 from .axes import normalize_axis
 from .element_types import ANY, NUMBERS
 from .kinds import AXIS, FLAG, SIZE

@@ -13,7 +13,7 @@ from ..dims import Dim, advice
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongSize
 from ..errors.problem import argument
 from ..errors.shape import UnprovableSize
-from ..ir.types import FLOAT32, TensorType, show_shape
+from ..types.tensor_types import FLOAT32, TensorType, show_shape
 from .axes import normalize_axis
 from .element_types import FULL_FLOATS, FULL_OR_INTEGERS
 from .kinds import AXIS, SIZE, WordKind

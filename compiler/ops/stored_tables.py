@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
 
-from ..ir.types import DType
+from ..types.tensor_types import DType
 
 if TYPE_CHECKING:
-    from ..ir.numpy_types import Array
+    from ..types.numpy_types import Array
 
 LIMIT = 64 << 20
 """The largest file of arrays, in bytes."""
@@ -36,7 +36,7 @@ class TableArray(Record):
         """The numbers."""
         import numpy as np
 
-        from ..ir.numpy_types import numpy_dtype
+        from ..types.numpy_types import numpy_dtype
 
         element = numpy_dtype(self.dtype)
         return np.frombuffer(self.data, element.newbyteorder("<")).astype(element).reshape(self.shape)
@@ -52,7 +52,7 @@ class TableArray(Record):
 
 def table_array(array: Array, path: str = "", name: str = "") -> TableArray:
     """The array as one of a file. A ValueError for an element type that netc does not have."""
-    from ..ir.numpy_types import dtype_of
+    from ..types.numpy_types import dtype_of
 
     dtype = dtype_of(array.dtype)
     if dtype is None:

@@ -12,7 +12,7 @@ from ..dims import Dim, show
 from ..errors.argument_errors import MissingArgument
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument, input_
-from ..ir.types import INT64, TensorType, show_shape
+from ..types.tensor_types import INT64, TensorType, show_shape
 from .element_types import FLOATS, LONGS
 from .kinds import SIZE, SIZES, SIZES0, ListKind, NumberKind
 from .operand import SPATIAL, Input, axes

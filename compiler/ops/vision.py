@@ -11,7 +11,7 @@ from math import prod
 from ..dims import Dim, advice, show
 from ..errors.operator_errors import NotDivisible, Unprovable, WrongSize
 from ..errors.problem import STAGE, argument
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .convolution import Conv
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, NUMBER, SIZE, SIZES, SIZES0, IntKind

@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from ..dims import Dim, Facts, SymDim, show
 from ..errors.operator_errors import BadArgument, KernelTooLarge, WrongRank
 from ..errors.problem import argument, input_
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .kinds import Kind, SizesKind, WordKind
 from .operator import OperatorError
 

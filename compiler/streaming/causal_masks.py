@@ -6,10 +6,10 @@ after its query. Always: what is said is proved; a score of -1e4 or less counts 
 
 from __future__ import annotations
 
-from ..ir.types import BOOL, DType, Shape
 from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitute_indices
 from ..ops.formula_bounds import interval
 from ..ops.formula_values import fold
+from ..types.tensor_types import BOOL, DType, Shape
 
 HIDDEN = -1e4
 """A score that no other outweighs."""

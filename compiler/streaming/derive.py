@@ -18,7 +18,6 @@ from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOu
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
 from ..ir.graph_values import Value
-from ..ir.types import BATCH, BOOL, INT64, TensorType
 from ..ir.walk import join, needed
 from ..ops.constants import ParamOperator, TableOperator
 from ..ops.formula import Const, Formula
@@ -26,6 +25,7 @@ from ..ops.formula_values import fold
 from ..ops.joining import Concat
 from ..ops.mode import ByMode
 from ..ops.parameter_of import ParameterOf
+from ..types.tensor_types import BATCH, BOOL, INT64, TensorType
 from . import rules as rules
 from .causal_masks import least_in
 from .items import Fixed, Item, Number, Piece, Refused, Withheld

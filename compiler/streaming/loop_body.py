@@ -10,12 +10,12 @@ from ..dims import Facts
 from ..errors.stream_errors import NotStreamed
 from ..ir.graph import CallNode, Graph, Node, OpNode
 from ..ir.graph_values import Value
-from ..ir.traced_ints import plain
-from ..ir.types import TensorType
 from ..ir.walk import join
 from ..ops.formula import Formula, plain_formula
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
+from ..types.tensor_types import TensorType
+from ..types.traced_ints import plain
 from .items import Refused
 
 

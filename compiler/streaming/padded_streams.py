@@ -10,7 +10,6 @@ from __future__ import annotations
 from ..dims import Dim
 from ..ir.graph import OpNode
 from ..ir.graph_values import Value
-from ..ir.types import BOOL
 from ..ops.arithmetic import Maximum, NumberOrTensor, Pair, Sub
 from ..ops.comparison import LogicalAnd, Lt
 from ..ops.constants import TableOperator
@@ -24,6 +23,7 @@ from ..ops.regularization import Dropping, Identity
 from ..ops.rotary import Rotary
 from ..ops.shape import Cast, Unsqueeze
 from ..ops.slicing import Slice
+from ..types.tensor_types import BOOL
 from .items import Item, Piece
 from .step_builder import Building
 from .stream_lengths import Length

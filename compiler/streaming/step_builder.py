@@ -15,11 +15,11 @@ from ..dims import Facts
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ..ir.graph_values import Value
-from ..ir.types import TensorType
 from ..ir.walk import join, needed, route
 from ..ops.constants import ParamOperator
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
+from ..types.tensor_types import TensorType
 
 
 class Home(Record):

@@ -6,8 +6,8 @@ from netc.dsl.source import Span
 
 from ..dims import Facts
 from ..ir.graph_values import Value
-from ..ir.types import TensorType
 from ..ir.unique import unique
+from ..types.tensor_types import TensorType
 from .items import Fixed, Number
 from .loop_body import plain_type
 from .padded_streams import Padding

@@ -14,9 +14,9 @@ from netc.dsl.record import Record, replace
 
 from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, declare, evaluate, stated_symbols, substitute, symbol, symbols
 from ..ir.graph import Program
-from ..ir.types import TensorType
 from ..ops.formula import Const, Formula, parts
 from ..ops.operator import Operator
+from ..types.tensor_types import TensorType
 
 
 class Length(Record):

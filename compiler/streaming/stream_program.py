@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from netc.dsl.record import Record
 
 from ..ir.graph import Program
-from ..ir.types import TensorType
+from ..types.tensor_types import TensorType
 from .items import Number
 
 

@@ -17,13 +17,13 @@ from ..errors.problem import Problem
 from ..errors.stream_errors import LooksAhead, NotStreamed
 from ..ir.graph import OpNode
 from ..ir.graph_values import Value
-from ..ir.types import TensorType
 from ..ops.comparison import Where
 from ..ops.constants import TableOperator
 from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ..ops.joining import Concat
 from ..ops.operator import Operator, OperatorError, OpInputs
 from ..ops.slicing import Slice
+from ..types.tensor_types import TensorType
 from .items import Fixed, Item, Number, Piece, Refused, Withheld
 from .later import hidden
 from .step_builder import NOWHERE, Home

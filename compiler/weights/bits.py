@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.numpy_types import Array
+from ..types.numpy_types import Array
 
 
 class Bits:

@@ -13,7 +13,7 @@ from weakref import ref
 
 import numpy as np
 
-from ..ir.numpy_types import Array, NumpyType
+from ..types.numpy_types import Array, NumpyType
 
 _LEAST, _MOST = 1 << 20, 1 << 27
 """Bytes of arrays whose memory is kept: smaller ones cost nothing, and larger ones are too much to keep."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..ir.numpy_types import Array, NumpyType, dtype_of
+from ..types.numpy_types import Array, NumpyType, dtype_of
 
 Empty = Callable[[int, NumpyType], Array]
 """An array of a size and a type whose values are not set."""

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..analysis.state_dict import ParameterInfo
-from ..ir.numpy_types import Array, numpy_dtype
 from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initializers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
+from ..types.numpy_types import Array, numpy_dtype
 from .bits import Bits
 from .buffer_pool import Rooms
 from .quantiles import PARTS, fill_normal, half_normal, half_uniform

@@ -11,8 +11,8 @@ from math import prod
 
 from netc.dsl.record import Record
 
-from ..ir.numpy_types import Array, dtype_of
-from ..ir.types import DTYPES, DType
+from ..types.numpy_types import Array, dtype_of
+from ..types.tensor_types import DTYPES, DType
 
 
 class StoredTensor(Record):

@@ -14,8 +14,8 @@ from netc.dsl.diagnostics.suggest import near
 
 from ..analysis.state_dict import ParameterInfo
 from ..errors.weight_errors import SHOWN, Misfit, WeightsError, WeightsMismatch
-from ..ir.numpy_types import Array, numpy_dtype
-from ..ir.types import FLOAT32, DType
+from ..types.numpy_types import Array, numpy_dtype
+from ..types.tensor_types import FLOAT32, DType
 from .chunked_arrays import all_finite, converted, same
 from .initial import Drawn, fixed, initial
 from .lazy_tensors import StoredTensor, of_array

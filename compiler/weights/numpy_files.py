@@ -21,7 +21,7 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from ..ir.numpy_types import Array, NumpyType
+from ..types.numpy_types import Array, NumpyType
 
 _ENDING = ".npy"
 _LENGTH = {(1, 0): 2, (2, 0): 4, (3, 0): 4}

@@ -15,7 +15,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ..ir.numpy_types import Array, NumpyType
+from ..types.numpy_types import Array, NumpyType
 from .bits import Bits, sixteens
 
 PARTS = 1 << 16

@@ -22,9 +22,9 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from ..errors.weight_errors import WeightsError, WeightsUnreadable
-from ..ir.numpy_types import Array, NumpyType, array_of, numpy_dtype
-from ..ir.types import DTYPES
 from ..ops.stored_tables import SAFETENSORS_TYPES
+from ..types.numpy_types import Array, NumpyType, array_of, numpy_dtype
+from ..types.tensor_types import DTYPES
 from .lazy_tensors import StoredTensor
 from .numpy_files import StoredArray, UnfitArrayFile, open_npz
 from .recognition import recognised

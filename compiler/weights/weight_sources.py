@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..ir.numpy_types import Array
+from ..types.numpy_types import Array
 from .hub import is_of_hub, of_hub
 from .shards import open_files, open_path
 from .tensor_files import Tensors, read_array, state_dict

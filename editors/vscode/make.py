@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops import Operator
+from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl.grammar import tables
 from netc.highlighting import CONSTANTS, DEFINING, WORD_OPERATORS
 

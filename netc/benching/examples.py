@@ -14,7 +14,7 @@ def examples(path: str) -> tuple[Declared, ...]:
     import torch
 
     from netc.compiler.frontends.torch.capture_output import quiet
-    from netc.compiler.ir.types import DTYPES
+    from netc.compiler.types.tensor_types import DTYPES
 
     try:
         with quiet():

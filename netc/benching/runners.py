@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netc.compiler.ir.types import DTYPES
+from netc.compiler.types.tensor_types import DTYPES
 
 from ..inputs.random_inputs import random_array
 from .job import Job
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 
 class WrongModel(Exception):
@@ -107,7 +107,7 @@ class TorchRunner(Runner):
         return module.eval().to(self.job.device)
 
     def results(self) -> list[Array]:
-        from netc.compiler.ir.numpy_types import array_of
+        from netc.compiler.types.numpy_types import array_of
 
         from ..importing.first_difference import tensors_in
 

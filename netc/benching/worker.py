@@ -20,7 +20,7 @@ from .process_memory import peak_memory, used_memory
 from .runners import RUNNERS, Runner, WrongModel
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 TURN = 0.05
 """Seconds that a turn lasts at least, unless a single run is longer."""

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from netc.compiler.ir.numpy_types import Array
+from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.numpy_files import read_npy
 
 from ..files.array_files import UnreadableArrays, read_arrays

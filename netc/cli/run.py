@@ -28,7 +28,7 @@ from .terminal import note, visible, write
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
     from ..inputs.checkpoint import Checkpoint
     from .runnable import Runnable

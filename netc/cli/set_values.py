@@ -4,7 +4,7 @@ too, and so is a stage with arguments, `(leaky_relu 0.2)`, which only the spec c
 from __future__ import annotations
 
 from netc.compiler.elaborate import Failure, evaluate_constant
-from netc.compiler.ir.types import DTYPES
+from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl import ast
 from netc.dsl.diagnostics.render.cells import safe
 from netc.dsl.parser import parse_value

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.ir.types import BATCH
+from netc.compiler.types.tensor_types import BATCH
 
 from .exit_codes import FAILED, Failed
 from .progress import Progress

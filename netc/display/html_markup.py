@@ -15,7 +15,7 @@ from .figures import number, type_words
 
 if TYPE_CHECKING:
     from netc.compiler.analysis.model_cost import StageCost
-    from netc.compiler.ir.types import TensorType
+    from netc.compiler.types.tensor_types import TensorType
 
 MOST = 2000
 """The most stages of a tree."""

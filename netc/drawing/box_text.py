@@ -9,10 +9,10 @@ import re
 
 from netc.compiler.analysis.model_cost import StageCost
 from netc.compiler.dims import Dim, show
-from netc.compiler.ir.types import DType, TensorType
 from netc.compiler.ops.formula import Formula
 from netc.compiler.ops.operand import REVERSE
 from netc.compiler.ops.operator import Init, Operator
+from netc.compiler.types.tensor_types import DType, TensorType
 
 from ..display.model_summary import Quotients
 

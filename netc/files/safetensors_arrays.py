@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops.stored_tables import LIMIT, SAFETENSORS_TYPES, TableArray
+from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl.source import SourceFile
 
 SUFFIX = ".safetensors"

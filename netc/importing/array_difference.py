@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netc.compiler.ir.numpy_types import is_float
+from netc.compiler.types.numpy_types import is_float
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 LIMIT = 1e-5
 """The largest difference, of the largest absolute value, of arrays that are taken for the same."""

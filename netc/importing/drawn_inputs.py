@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.compiler.ir.numpy_types import is_float
+from netc.compiler.types.numpy_types import is_float
 
 from ..inputs.random_inputs import random_array
 from .divisors import divides_integers
 from .origin import Origin
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
     from ..model import Model
 

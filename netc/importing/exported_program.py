@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
-from netc.compiler.ir.numpy_types import array_of, tensor_of
+from netc.compiler.types.numpy_types import array_of, tensor_of
 
 from .archives import check_archive
 from .first_difference import tensors_in
@@ -17,7 +17,7 @@ from .origin import Origin
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 
 def exported_origin(path: str) -> Origin:

@@ -16,7 +16,7 @@ from .array_difference import LIMIT, difference
 if TYPE_CHECKING:
     import torch
 
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 
 class Call(Record):
@@ -51,7 +51,7 @@ def calls_of(module: torch.nn.Module, run: Callable[[], Any]) -> list[Call]:
 
 def _arrays(values: Any) -> list[Array]:
     """Copies, since what follows may change them in place."""
-    from netc.compiler.ir.numpy_types import array_of
+    from netc.compiler.types.numpy_types import array_of
 
     return [array_of(tensor.detach().clone()) for tensor in tensors_in(values)]
 

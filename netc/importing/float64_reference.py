@@ -19,10 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from netc.compiler.ir.numpy_types import is_float
+from netc.compiler.types.numpy_types import is_float
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 _FLOATS = {TensorProto.FLOAT: 2.0**-24, TensorProto.FLOAT16: 2.0**-11, TensorProto.BFLOAT16: 2.0**-8}
 """Half of the last digit of each type, relative to the number."""

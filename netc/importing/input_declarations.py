@@ -15,8 +15,8 @@ from netc.dsl.record import Record
 if TYPE_CHECKING:
     from netc.compiler.dims import Condition, Dim
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.numpy_types import Array
-    from netc.compiler.ir.types import TensorType
+    from netc.compiler.types.numpy_types import Array
+    from netc.compiler.types.tensor_types import TensorType
 
 IMAGES = (64, 128, 224)
 SEQUENCES = (8, 64, 224)

@@ -13,8 +13,8 @@ from pathlib import Path
 from netc.compiler.dims import evaluate, symbols
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.ir.graph import Node, Program
-from netc.compiler.ir.types import TensorType
 from netc.compiler.ir.walk import graphs
+from netc.compiler.types.tensor_types import TensorType
 
 _MEMORY_INFO = Path("/proc/meminfo")
 _AVAILABLE = "MemAvailable:"

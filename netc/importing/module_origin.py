@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
-from netc.compiler.ir.numpy_types import array_of, is_float, tensor_of
+from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
 from netc.dsl.record import replace
 
 from ..inputs.random_inputs import BATCH
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from netc.compiler.dims import Condition
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
     from .input_declarations import DeclaredInputs
     from .training_mode import Step

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
     from netc.compiler.frontends.imported_model import Imported
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 UNVERIFIED = "`--no-verify` imports it without a comparison"
 

@@ -20,7 +20,7 @@ from netc.compiler.backends.onnx.runtime_failures import runtime_message
 from . import onnx_worker
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 
 CRASHED = "its process ended with"

@@ -12,7 +12,7 @@ from netc.compiler.frontends.imported_model import Imported
 from netc.dsl.record import Record
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
     from .first_difference import Call
     from .training_mode import Step

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netc.compiler.ir.numpy_types import array_of, is_float, tensor_of
+from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
 from netc.dsl.record import Record
 
 from ..inputs.random_inputs import several_shapes
@@ -24,7 +24,7 @@ from .memory_guard import require_memory
 from .onnx_process import CRASHED
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
     from ..model import Model
     from .origin import Origin

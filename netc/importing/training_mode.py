@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netc.compiler.ir.numpy_types import array_of
+from netc.compiler.types.numpy_types import array_of
 from netc.dsl.record import Record
 
 from .first_difference import tensors_in
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 _SEED = 0
 _ATEN = torch.ops.aten

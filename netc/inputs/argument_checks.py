@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from netc.compiler.backends.backend import OPSETS, GraphOptions
 from netc.compiler.dims.where_conditions import CONDITIONS_KEY
 from netc.compiler.elaborate.model_precision import FULL, Precision
-from netc.compiler.ir.types import DTYPES, TYPE_ALIASES
+from netc.compiler.types.tensor_types import DTYPES, TYPE_ALIASES
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""

@@ -15,12 +15,12 @@ import numpy as np
 
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate, show, symbols
-from netc.compiler.ir.numpy_types import Array, numpy_dtype
 from netc.compiler.ir.walk import graphs
+from netc.compiler.types.numpy_types import Array, numpy_dtype
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.types import DType
+    from netc.compiler.types.tensor_types import DType
 
 BATCH = "N"
 USUAL = 8

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.backends.onnx.save import OnnxArtefact
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 __all__ = ["CannotQuantise", "OutputChange", "Quantised", "check_target", "checked_calibration", "checked_method", "save_quantised"]
 

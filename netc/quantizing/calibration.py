@@ -16,7 +16,7 @@ from .refusal import CannotQuantise
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 ROWS = 16
 """Samples that the model gets at a time."""
@@ -31,7 +31,7 @@ def checked_calibration(data: object) -> str | Mapping[str, Any] | None:
 
 def columns(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
     """The arrays of a calibration by name, not yet compared with the inputs."""
-    from netc.compiler.ir.numpy_types import array_of
+    from netc.compiler.types.numpy_types import array_of
     from netc.compiler.weights.numpy_files import read_npz
 
     if not isinstance(calibration, str):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netc.dsl.record import Record
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.numpy_types import Array
+    from netc.compiler.types.numpy_types import Array
 
 
 _LITTLE = 1.5

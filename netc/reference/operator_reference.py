@@ -13,12 +13,12 @@ from typing import Any
 
 from netc.compiler.backends.backend_registry import backends
 from netc.compiler.ir.flat_graph import FlatGraph
-from netc.compiler.ir.types import DType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.element_types import ANY
 from netc.compiler.ops.operand import Input
 from netc.compiler.ops.operator import Arg, Init, Required
 from netc.compiler.ops.parametric import Parametric
+from netc.compiler.types.tensor_types import DType
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyse

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from netc.compiler.binding.name_scopes import Definition, NameScope
 from netc.compiler.elaborate.builtins import BUILTINS, CONSTANTS
 from netc.compiler.elaborate.names.setting_words import SETTINGS
-from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops import Operator
 from netc.compiler.ops.initializers import INITIALISERS
 from netc.compiler.ops.operator import Required
+from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.tree_walk import enclosing

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import CannotLoad
-from netc.compiler.ir.types import BATCH
+from netc.compiler.types.tensor_types import BATCH
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit, applied
 from netc.dsl.grammar import tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from netc.compiler.elaborate.scopes.value_text import show_value
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 
 MOST = 3
 """The different types or values that are shown, and the tensors of a tuple."""

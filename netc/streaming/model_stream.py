@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.backend import USUAL, Backend, GraphOptions
 from netc.compiler.dims import Dim, evaluate, invert, show, symbol, symbols
-from netc.compiler.ir.types import BATCH
 from netc.compiler.ops.operator import numel
 from netc.compiler.streaming import Refused, State, Stream, derive
+from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
@@ -28,7 +28,7 @@ from ..inputs.backend_input import Weights, backend_input, part_of, reported
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
     from netc.compiler.ir.graph import Program
-    from netc.compiler.ir.types import TensorType
+    from netc.compiler.types.tensor_types import TensorType
 
 START = ".start"
 """What the name of the file has in addition that computes what does not change, before its ending."""

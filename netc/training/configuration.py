@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netc.compiler.errors.run_errors import RunDiffers, RunError, RunUnreadable
-from netc.compiler.ir.types import DTYPES, DType
+from netc.compiler.types.tensor_types import DTYPES, DType
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 

@@ -10,8 +10,8 @@ from netc.compiler.dims import evaluate
 from netc.compiler.errors.run_errors import BatchTooSmall, RunError
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.training_program import Training
-from netc.compiler.ir.types import BATCH, Shape
 from netc.compiler.ops.normalization import BatchNorm
+from netc.compiler.types.tensor_types import BATCH, Shape
 
 from .recipe import Recipe
 

@@ -13,7 +13,7 @@ from typing import Any
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, SettingStage, Training, Word
-from netc.compiler.ir.types import DType
+from netc.compiler.types.tensor_types import DType
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span

@@ -14,7 +14,7 @@ from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.run_errors import NoDevice, RunDiffers, RunError
 from netc.compiler.errors.training_errors import NotMean
 from netc.compiler.ir.training_program import Training
-from netc.compiler.ir.types import BATCH
+from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile

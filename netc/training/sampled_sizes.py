@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netc.compiler.dims import SymDim, evaluate, symbols
-from netc.compiler.ir.types import BATCH, TensorType
+from netc.compiler.types.tensor_types import BATCH, TensorType
 
 from .data.data_columns import Columns
 from .recipe import Draw

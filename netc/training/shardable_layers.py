@@ -17,7 +17,6 @@ from netc.compiler.errors.run_errors import CannotSplit
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode, FlatScan
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training_program import MODEL, Training
-from netc.compiler.ir.types import TensorType
 from netc.compiler.ops.activation import Activation, AlongAxis, Glu
 from netc.compiler.ops.arithmetic import Clamp, NumberOrTensor, Pair
 from netc.compiler.ops.attention import Attention
@@ -33,6 +32,7 @@ from netc.compiler.ops.rearrange import Rearrange
 from netc.compiler.ops.regularization import Dropout, Identity
 from netc.compiler.ops.rotary import Rotary
 from netc.compiler.ops.shape import Cast, Flatten, Permute, Reshape, Transpose, Unflatten
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 

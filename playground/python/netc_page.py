@@ -151,7 +151,7 @@ def _parameters(program):
 
 def words():
     """The words of the language, for the colours of the editor."""
-    from netc.compiler.ir.types import DTYPES
+    from netc.compiler.types.tensor_types import DTYPES
     from netc.dsl.grammar import tables
 
     operators = [name for name, operator in Operator.registry.items() if operator.operands]

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 import netc
 from netc.cli import cli
 from netc.cli.written import LEAST, _Bar
-from netc.compiler.ir.numpy_types import Array
+from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.initial import initial
 
 SPEC = "input 3 -> dense 4 relu as backbone -> dense 2 as fc\n"

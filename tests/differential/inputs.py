@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.element_types import ElementTypes
 from netc.compiler.ops.operand import Axes
+from netc.compiler.types.tensor_types import DTYPES, TensorType
 from netc.dsl.record import Record
 
 Draw = st.DrawFn

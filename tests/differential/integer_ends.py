@@ -15,7 +15,7 @@ import netc
 from netc.compiler.backends.onnx.kernel_differences import DIFFERENCES, LARGE_INTEGERS, Difference
 from netc.compiler.dims import evaluate
 from netc.compiler.ir.flat_graph import FlatGraph
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from tests.differential.values import torch_alone
 from tests.parity import SEED, Arrays, run_module, sizes_of
 

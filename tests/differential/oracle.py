@@ -12,8 +12,8 @@ from math import prod
 
 import torch
 
-from netc.compiler.ir.types import TensorType
 from netc.compiler.ops.kinds import AXES, AXIS, NumberKind, ScalarKind
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 from tests.differential.references import REFERENCES, Call
 from tests.differential.references.run import arguments, results

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops.initializers import INIT
 from netc.compiler.ops.kinds import FLAG, DTypeKind, Kind, StringKind
+from netc.compiler.types.tensor_types import DTYPES, TensorType
 from tests.differential.use import Use
 
 EXTREMES = (0, -1, 1000, 2**63)

@@ -14,7 +14,7 @@ import torch
 
 import netc
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.ir.types import BATCH
+from netc.compiler.types.tensor_types import BATCH
 from tests.differential.references.run import outputs
 from tests.differential.values import torch_alone
 from tests.parity import SEED, Arrays, flattened, inputs_for, run_module, slow_path, tensor

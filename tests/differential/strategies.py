@@ -14,7 +14,6 @@ from typing import Any
 from hypothesis import strategies as st
 
 from netc.compiler.dims import Facts
-from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops import kinds as k
 from netc.compiler.ops.activation import SlopesKind
@@ -24,6 +23,7 @@ from netc.compiler.ops.kinds import InvalidArgument, Kind
 from netc.compiler.ops.operator import Arg, OperatorError, Required
 from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.windows import PaddingKind
+from netc.compiler.types.tensor_types import DTYPES, TensorType
 from netc.dsl.record import replace
 from tests.differential.inputs import Draw, Types, form, inputs
 from tests.differential.special import ARGUMENTS, INPUTS

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netc.compiler.ir.types import TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.kinds import DIM, SIZE, InvalidArgument, Kind, ListKind, StringKind
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 
 BATCH = "N"

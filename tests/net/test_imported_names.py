@@ -12,7 +12,7 @@ import netc
 from netc.compiler.backends.net.tensor_names import Names
 from netc.compiler.frontends.graph_builder import nowhere
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.types import FLOAT32, TensorType
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import netc
-from netc.compiler.ir.numpy_types import array_of
+from netc.compiler.types.numpy_types import array_of
 from netc.dsl.record import Record
 from netc.importing.array_difference import difference
 from tests.parity import SEED, TOLERANCES, arguments, flattened

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from onnx_suite.cases import Case
 
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.compiler.ir.numpy_types import array_of, is_float, tensor_of
+from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
 from netc.dsl.record import Record
 from netc.importing.onnx_origin import onnx_origin
 from netc.importing.proof import NotProved

@@ -6,10 +6,10 @@ from torch import nn
 
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops import activation
 from netc.compiler.ops.activation import Activation, Glu, Hardtanh, Prelu, Softplus, Threshold
 from netc.compiler.ops.operator import Init, Operator, OperatorError, OpInputs
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
 
 ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and issubclass(kind, Activation) and kind.name]
 

@@ -8,12 +8,12 @@ import torch
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.errors.operator_errors import ShapeMismatch, Unprovable
-from netc.compiler.ir.types import BOOL, DTYPES, TensorType
 from netc.compiler.ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Mul, Pair, Pow, Remainder, Sub
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.comparison import Eq, LogicalXor, Lt, Where
 from netc.compiler.ops.elementwise import Numeric, Real, Square
 from netc.compiler.ops.operator import Operator, OperatorError
+from netc.compiler.types.tensor_types import BOOL, DTYPES, TensorType
 
 BINARY: tuple[type[BinaryOperator], ...] = (Add, Sub, Mul, Div, FloorDiv, Remainder, Pow, Eq, Lt)
 PAIRS: tuple[type[Pair], ...] = (Maximum, LogicalXor)

@@ -9,10 +9,10 @@ from torch import nn
 
 import netc
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import BOOL, FLOAT32, Shape, TensorType
 from netc.compiler.ops.attention import Attention
 from netc.compiler.ops.multihead import MultiheadAttention
 from netc.compiler.ops.operator import Operator, OperatorError
+from netc.compiler.types.tensor_types import BOOL, FLOAT32, Shape, TensorType
 
 NOTHING = Facts.nothing()
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import netc
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops.constants import ParamOperator, TableOperator
 from netc.compiler.ops.formula import FUNCTIONS, BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, parts
 from netc.compiler.ops.formula_bounds import kind_of
@@ -22,6 +21,7 @@ from netc.compiler.ops.formula_values import evaluate, fold
 from netc.compiler.ops.initializers import INIT, with_values
 from netc.compiler.ops.kinds import InvalidArgument
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
+from netc.compiler.types.tensor_types import DTYPES
 
 T = symbol("T")
 NOTHING = OpInputs((), Facts.nothing(), ())

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.convolution import Conv, ConvTranspose
 from netc.compiler.ops.operator import Operator, OperatorError, OpInputs
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
 N, H = symbol("N"), symbol("H")
 

@@ -17,10 +17,10 @@ from netc.compiler.backends.torch import torch_emitters as torch_table
 from netc.compiler.backends.torch.torch_emitters import TorchSite
 from netc.compiler.dims import Facts
 from netc.compiler.errors.problem import input_
-from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.op_inputs import OpInputs
 from netc.compiler.ops.operator import OperatorError, Required
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
 
 assert torch_ops
 WITH_INPUTS = [cls for cls in Operator.registry.values() if cls.operands]

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import FLOAT32, INT64, TensorType
 from netc.compiler.ops.dense import Bilinear, Dense, Embedding
 from netc.compiler.ops.operator import OpInputs
+from netc.compiler.types.tensor_types import FLOAT32, INT64, TensorType
 
 N = symbol("N")
 

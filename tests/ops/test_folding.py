@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
 from netc.compiler.ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
 from netc.compiler.ops.operator import Operator, OperatorError
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, DType, TensorType
 
 N, H, W = symbol("N"), symbol("H"), symbol("W")
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from netc.compiler.dims import Dim, SymDim, symbol
 from netc.compiler.dims import evaluate as evaluate_size
-from netc.compiler.ir.types import BOOL, FLOAT32
 from netc.compiler.ops.formula import (
     FUNCTIONS,
     BinaryFormula,
@@ -29,6 +28,7 @@ from netc.compiler.ops.formula import (
 from netc.compiler.ops.formula_bounds import decide, interval, is_real, kind_of, may_be_zero
 from netc.compiler.ops.formula_values import fold
 from netc.compiler.streaming.causal_masks import HIDDEN, later_in
+from netc.compiler.types.tensor_types import BOOL, FLOAT32
 
 T = symbol("T")
 NUMBERS = [0, 1, -1, 2, 3, -4, 7, 0.0, -0.0, 0.5, -1.5, 2.0, 1e-3, True, False, T, 2 * T - 1]

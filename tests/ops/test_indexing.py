@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, DType, Shape, TensorType
 from netc.compiler.ops.indexing import FILL, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from netc.compiler.ops.kinds import InvalidArgument
 from netc.compiler.ops.operator import Operator, OperatorError
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, INT64, DType, Shape, TensorType
 
 pytestmark = pytest.mark.filterwarnings("ignore:The reduce argument")
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops.joining import Chunk, Concat, Split, Stack
 from netc.compiler.ops.operator import Operator, OperatorError
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
 
 N, S, T = symbol("N"), symbol("S"), symbol("T")
 

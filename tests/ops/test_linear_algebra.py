@@ -7,9 +7,9 @@ import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
 from netc.compiler.errors.operator_errors import ShapeMismatch
-from netc.compiler.ir.types import DTYPES, FLOAT32, INT64, Shape, TensorType
 from netc.compiler.ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
 from netc.compiler.ops.operator import Operator, OperatorError
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, INT64, Shape, TensorType
 
 NOTHING = Facts.nothing()
 

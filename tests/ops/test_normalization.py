@@ -8,9 +8,9 @@ from torch import nn
 
 import netc
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import DTYPES, TensorType
 from netc.compiler.ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from netc.compiler.ops.operator import Operator, OpInputs, ParameterSpec
+from netc.compiler.types.tensor_types import DTYPES, TensorType
 
 N = symbol("N")
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F  # noqa: N812
 
 import netc
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 from tests.parity import agree
 
 N, H = symbol("N"), symbol("H")

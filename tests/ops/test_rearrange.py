@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.operator import OperatorError, OpInputs
 from netc.compiler.ops.rearrange import Plan, Rearrange
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
 N, T = symbol("N"), symbol("T")
 

@@ -11,9 +11,9 @@ from torch import nn
 
 import netc
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import FLOAT32, Shape, TensorType
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
 from netc.compiler.ops.recurrent import Gru, Lstm, Recurrent, Rnn
+from netc.compiler.types.tensor_types import FLOAT32, Shape, TensorType
 
 NOTHING = Facts.nothing()
 MODULES: dict[type[Recurrent], type[nn.RNNBase]] = {Rnn: nn.RNN, Gru: nn.GRU, Lstm: nn.LSTM}

@@ -12,9 +12,9 @@ from torch import nn
 import netc
 from netc.compiler.analysis.model_cost import summary
 from netc.compiler.dims import Facts
-from netc.compiler.ir.types import FLOAT32, Shape, TensorType
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
 from netc.compiler.ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
+from netc.compiler.types.tensor_types import FLOAT32, Shape, TensorType
 
 MODULES: dict[type[RecurrentCell], type[nn.RNNCellBase]] = {RnnCell: nn.RNNCell, GruCell: nn.GRUCell, LstmCell: nn.LSTMCell}
 

@@ -8,7 +8,6 @@ import torch
 import netc
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.reduction import (
     All,
@@ -29,6 +28,7 @@ from netc.compiler.ops.reduction import (
     Sum,
     Var,
 )
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 

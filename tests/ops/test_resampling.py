@@ -13,9 +13,9 @@ import torch.nn.functional as F  # noqa: N812
 
 import netc
 from netc.compiler.dims import Dim, Facts, evaluate, symbol
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.resampling import GridSample, Upsample
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
 N, H = symbol("N"), symbol("H")
 MODES = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")

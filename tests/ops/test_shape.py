@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops.operator import Operator, OperatorError, OpInputs
 from netc.compiler.ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
 N, T = symbol("N"), symbol("T")
 RANKS: list[tuple[int, ...]] = [(), (4,), (2, 3), (2, 1, 4), (1, 2, 3, 1)]

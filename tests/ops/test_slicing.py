@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, DType, TensorType
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, DType, TensorType
 
 N, T = symbol("N"), symbol("T")
 

@@ -11,9 +11,9 @@ import torch
 
 import netc
 from netc.compiler.dims import Facts, symbol
-from netc.compiler.ir.types import DTYPES, FLOAT32, TensorType
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.sorting import Argsort, Sort, Topk
+from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
 
 SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (4, 1, 2))
 

@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 import netc
 from netc.compiler.dims import evaluate
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from tests.case_families import FAMILIES
 
 TEXTS = [text for module in FAMILIES.values() for text in getattr(module, "TORCH_ONLY", [])]

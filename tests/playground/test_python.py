@@ -19,7 +19,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from netc.compiler.ir.types import DTYPES
+from netc.compiler.types.tensor_types import DTYPES
 from tests.case_families import FAMILIES
 
 ROOT = Path(__file__).parents[2]

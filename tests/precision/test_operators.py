@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.ir.numpy_types import array_of
 from netc.compiler.ops.operator import Operator
+from netc.compiler.types.numpy_types import array_of
 from tests.parity import inputs_for, sizes_of, tensor
 from tests.widened import widened
 

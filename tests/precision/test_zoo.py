@@ -21,7 +21,7 @@ from zoo.catalogue import SPECS, entries, files
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.ir.numpy_types import array_of
+from netc.compiler.types.numpy_types import array_of
 from tests.widened import widened
 
 ROUNDINGS = 8

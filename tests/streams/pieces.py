@@ -15,8 +15,8 @@ import torch
 
 import netc
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.ir.types import TensorType
 from netc.compiler.ir.verify import verify
+from netc.compiler.types.tensor_types import TensorType
 
 CLOSE = 1e-5
 

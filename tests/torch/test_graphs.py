@@ -10,10 +10,10 @@ from netc.compiler.backends.torch.torch_source import class_name, source
 from netc.compiler.dims import Facts, symbol
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ops import Operator
 from netc.compiler.ops.operand import Input
 from netc.compiler.ops.operator import OpInputs
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<text>", "input"), 0, 5)

@@ -29,7 +29,7 @@ from netc.compiler.backends.python.code.python_expressions import (
 from netc.compiler.backends.python.printing.line_layout import WIDTH, statement
 from netc.compiler.backends.python.printing.python_printer import doc, text
 from netc.compiler.backends.torch.torch_framework import element_type
-from netc.compiler.ir.types import DTYPES
+from netc.compiler.types.tensor_types import DTYPES
 
 a, b, c = NameCode("a"), NameCode("b"), NameCode("c")
 

@@ -12,7 +12,7 @@ import torch
 
 import netc
 from netc.compiler.analysis.state_dict import ParameterInfo, parameters
-from netc.compiler.ir.numpy_types import Array
+from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.buffer_pool import Rooms
 from netc.compiler.weights.initial import Drawn
 from netc.compiler.weights.match_weights import initial

@@ -6,10 +6,10 @@ import pytest
 
 from netc.analysis import Choice, analyse
 from netc.compiler.ir.graph import CallNode, OpNode, Program
-from netc.compiler.ir.traced_ints import origin_of
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.learned_tensors import ParameterSpec
 from netc.compiler.ops.operator import OpInputs
+from netc.compiler.types.traced_ints import origin_of
 from netc.dsl.source import SourceFile
 
 

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 import netc
 from netc.compiler.errors.weight_errors import WeightsError, WeightsUnreadable
-from netc.compiler.ir.numpy_types import Array
+from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.weight_sources import open_weights
 
 INDEX = "model.safetensors.index.json"

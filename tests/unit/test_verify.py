@@ -15,10 +15,10 @@ from netc.compiler.dims import Facts, symbol
 from netc.compiler.elaborate import Elaboration
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie
 from netc.compiler.ir.graph_values import ReturnedTuple, TupleSlice, Value, ValueTuple
-from netc.compiler.ir.types import FLOAT32, TensorType
 from netc.compiler.ir.verify import GraphInvalid, verify
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.operator import OpInputs
+from netc.compiler.types.tensor_types import FLOAT32, TensorType
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<test>", "x"), 0, 1)

@@ -15,7 +15,7 @@ import torch
 import netc
 from netc.compiler.analysis.state_dict import ParameterInfo, parameters
 from netc.compiler.errors.weight_errors import WeightsMismatch, WeightsUnreadable
-from netc.compiler.ir.numpy_types import Array
+from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.match_weights import WeightsError, as_arrays, initial, load, match
 
 

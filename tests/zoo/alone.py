@@ -21,8 +21,8 @@ from netc.compiler.elaborate.scopes.compile_time_values import ConstExpr
 from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value, ValueTuple
-from netc.compiler.ir.traced_ints import IS, Decision, TracedInt, free_symbols, is_lost, plain
-from netc.compiler.ir.types import BATCH, TensorType
+from netc.compiler.types.tensor_types import BATCH, TensorType
+from netc.compiler.types.traced_ints import IS, Decision, TracedInt, free_symbols, is_lost, plain
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile

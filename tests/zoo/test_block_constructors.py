@@ -23,7 +23,7 @@ from netc.compiler.backends.torch.torch_source import classes_in
 from netc.compiler.elaborate.scopes.value_text import show_value
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.traced_ints import plain
+from netc.compiler.types.traced_ints import plain
 from netc.dsl.record import Record
 
 SPECS = Path(__file__).parents[2] / "specs"

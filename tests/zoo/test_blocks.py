@@ -26,7 +26,7 @@ from netc.compiler.backends.python.code.python_expressions import StageValue
 from netc.compiler.backends.python.printing.python_printer import literal
 from netc.compiler.backends.torch.torch_source import classes_in
 from netc.compiler.dims import evaluate, symbols
-from netc.compiler.ir.traced_ints import TracedInt
+from netc.compiler.types.traced_ints import TracedInt
 from tests.parity import arguments as taken_by
 from tests.parity import inputs_for, sizes_of, tensor
 

@@ -14,9 +14,9 @@ from typing import Any
 from ...dims import Dim, SymDim, symbol
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
-from ...ir.types import BATCH
 from ...ops.argument import REQUIRED
 from ...ops.operator import strict_key
+from ...types.tensor_types import BATCH
 from .spec_tree import Binary, Literal, Tree
 from .tensor_names import free, identifier
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
-from ...ir.types import FLOAT32
 from ...ops import Operator
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import stored_in
@@ -17,6 +16,7 @@ from ...ops.initializers import INIT
 from ...ops.operand import NAMED
 from ...ops.parameter_of import ParameterOf
 from ...ops.parametric import Parametric
+from ...types.tensor_types import FLOAT32
 from .operator_arguments import activation_of, arguments_of
 from .spec_tree import ListOf, Literal, OptionalInput, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table, Taken
 from .table_formulas import formula_tree

@@ -16,8 +16,8 @@ from ...dims import stated_symbols, symbols
 from ...errors.spec_errors import SpecUnsupported
 from ...ir.graph import Program
 from ...ir.graph_values import Value
-from ...ir.types import BATCH, FLOAT32, TensorType
 from ...ops import Operator
+from ...types.tensor_types import BATCH, FLOAT32, TensorType
 from ..backend import UnsupportedByTarget
 from .array_storage import StoredNames
 from .block_families import Families, Family, uses_input_inside

@@ -14,11 +14,11 @@ from typing import Any
 from netc.dsl.grammar import tables
 
 from ...dims import SymDim, show
-from ...ir.types import DType
 from ...ops import Operator
 from ...ops.initializers import INITIALISERS
 from ...ops.operator import Init
 from ...ops.stored_tables import TableArray
+from ...types.tensor_types import DType
 from .array_storage import StoredNames
 from .block_families import Family
 from .literal_columns import Parameter, SizeOfInput

@@ -14,7 +14,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ...dims import Dim, maximum
-from ...ir.types import BOOL, INT64
+from ...types.tensor_types import BOOL, INT64
 from .antialias import Table
 from .onnx_emitters import Site
 from .tensor_expressions import TensorExpr, precise

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.numpy_types import Array
-from ...ir.types import DType
+from ...types.numpy_types import Array
+from ...types.tensor_types import DType
 from .messages import AttributeProto, GraphProto, NodeProto, TensorProto
 from .onnx_types import element_code, fill_tensor
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from ...ir.numpy_types import Array
+from ...types.numpy_types import Array
 from ...weights.chunked_arrays import contiguous_parts
 from ...weights.lazy_tensors import StoredTensor
 from .messages import GraphProto, ModelProto, TensorProto

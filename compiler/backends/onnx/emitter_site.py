@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from ...dims import Dim, symbols
 from ...ir.flat_graph import FlatNode
 from ...ir.graph import OpNode
-from ...ir.numpy_types import numpy_dtype
-from ...ir.types import BATCH, DType, Shape, TensorType
 from ...ir.walk import join
 from ...ops.operator import OpInputs
+from ...types.numpy_types import numpy_dtype
+from ...types.tensor_types import BATCH, DType, Shape, TensorType
 from .onnx_builder import BuilderNode, GraphBuilder
 from .onnx_initializers import Initialisers
 from .runtime_sizes import OnnxSizes

@@ -15,9 +15,9 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto
 
-from ...ir.numpy_types import Array, array_of, dtype_of, numpy_dtype
 from ...ir.ports import Port, Sizes, check_shape
-from ...ir.types import DTYPES, DType
+from ...types.numpy_types import Array, array_of, dtype_of, numpy_dtype
+from ...types.tensor_types import DTYPES, DType
 
 _OTHER_NAMES = {"float": "float32", "double": "float64"}
 _BFLOAT16 = DTYPES["bfloat16"]

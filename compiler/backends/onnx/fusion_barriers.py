@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
-from ...ir.types import FLOAT64
+from ...types.tensor_types import FLOAT64
 from .onnx_builder import BuilderNode, GraphBuilder
 
 _POOLS = {"AveragePool", "MaxPool"}

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...dims import Dim
-from ...ir.types import INT64, Shape
 from ...ops.operator import numel
+from ...types.tensor_types import INT64, Shape
 from .tensor_expressions import TensorExpr
 
 _BITS = 6

@@ -14,10 +14,10 @@ from math import isinf
 from netc.dsl.record import Record
 
 from ...ir.graph import OpNode, Program
-from ...ir.types import BOOL, FLOAT64, INT64
 from ...ir.walk import graphs
 from ...ops.operator import Operator
 from ...ops.reduction import Prod
+from ...types.tensor_types import BOOL, FLOAT64, INT64
 
 NAN, INFINITE = "nan", "infinite"
 LARGE_INTEGERS = "large integers"

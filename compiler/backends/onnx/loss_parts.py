@@ -5,9 +5,9 @@ In: tensors of the graph that is being written. Out: nodes. Always: half types a
 
 from __future__ import annotations
 
-from ...ir.types import INT64
 from ...ops.loss import Loss
 from ...ops.scalars import computed
+from ...types.tensor_types import INT64
 from .norms import over
 from .tensor_expressions import TensorExpr, log1p
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import nan
 
 from ...dims import Dim
-from ...ir.types import BOOL, FLOAT32, INT64
+from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .tensor_expressions import INT32, TensorExpr
 
 

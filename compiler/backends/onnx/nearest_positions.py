@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dims import bounds
-from ...ir.types import FLOAT32, INT64
 from ...ops.resampling import Stretch
+from ...types.tensor_types import FLOAT32, INT64
 from .onnx_emitters import Site
 from .tensor_expressions import FLOAT64, TensorExpr
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from ...dims import Dim
-from ...ir.types import INT64
+from ...types.tensor_types import INT64
 from .nan import reduced
 from .tensor_expressions import TensorExpr
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from ...ir.frames import Frame
-from ...ir.numpy_types import Array
-from ...ir.types import DType, TensorType
+from ...types.numpy_types import Array
+from ...types.tensor_types import DType, TensorType
 from ...weights.lazy_tensors import StoredTensor, of_array
 from .attributes import Attributes
 from .messages import AttributeProto, FunctionProto, GraphProto

@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from ...ir.graph import OpNode
-from ...ir.types import TensorType
 from ...ops.operator import Operator, OpInputs
+from ...types.tensor_types import TensorType
 from .tensor_expressions import TensorExpr
 from .writer import GraphWriter
 

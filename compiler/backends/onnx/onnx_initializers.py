@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...analysis.state_dict import ParameterInfo
-from ...ir.numpy_types import Array, numpy_dtype
+from ...types.numpy_types import Array, numpy_dtype
 from ...weights.initial import fixed
 from ...weights.lazy_tensors import StoredTensor
 from .onnx_builder import GraphBuilder

@@ -18,10 +18,10 @@ from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
 from ...ir.graph import Program
 from ...ir.graph_values import Value
-from ...ir.numpy_types import Array
-from ...ir.types import TensorType
 from ...ir.walk import join
 from ...ops.operator import OpInputs
+from ...types.numpy_types import Array
+from ...types.tensor_types import TensorType
 from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import OPSET, USUAL, GraphOptions

@@ -6,8 +6,8 @@ from functools import cache
 from sys import byteorder
 
 from ...dims import show
-from ...ir.numpy_types import Array, NumpyType, dtype_of
-from ...ir.types import DTYPES, DType, TensorType
+from ...types.numpy_types import Array, NumpyType, dtype_of
+from ...types.tensor_types import DTYPES, DType, TensorType
 from .messages import TensorProto, TypeProto
 
 _OTHER_NAMES = {"float32": "FLOAT", "float64": "DOUBLE"}

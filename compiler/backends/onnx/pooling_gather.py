@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...dims import Dim
-from ...ir.types import INT64
 from ...ops.operator import numel
 from ...ops.windows import Window
+from ...types.tensor_types import INT64
 from .nan import position, reduced
 from .onnx_emitters import Site
 from .tensor_expressions import TensorExpr, wide_integer

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...dims import Dim
-from ...ir.types import BOOL, INT64
+from ...types.tensor_types import BOOL, INT64
 from .tensor_expressions import TensorExpr
 
 Parts = tuple[TensorExpr, ...]

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from ...ir.types import DType
 from ...ops.operator import Operator
 from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...ops.recurrent_cell import GruCell, LstmCell, RnnCell
+from ...types.tensor_types import DType
 from .attributes import attribute
 from .messages import GraphProto
 from .onnx_emitters import Site

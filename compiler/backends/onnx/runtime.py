@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import onnxruntime
 from onnx import ModelProto, load
 
-from ...ir.numpy_types import Array
 from ...ir.ports import Port, shape_fits
+from ...types.numpy_types import Array
 from .crashing_kernels import ends
 from .execution_providers import DeviceUnavailable, check_used, providers
 from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime

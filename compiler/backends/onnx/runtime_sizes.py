@@ -13,7 +13,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ...dims import Dim, fold, invert, show
-from ...ir.types import INT64, DType, TensorType
+from ...types.tensor_types import INT64, DType, TensorType
 from .onnx_builder import GraphBuilder
 
 _LONGEST = 40

@@ -18,7 +18,7 @@ from zlib import crc32
 
 from netc.dsl.record import Record
 
-from ...ir.numpy_types import Array
+from ...types.numpy_types import Array
 from ...weights.buffer_pool import Rooms
 from ...weights.chunked_arrays import Empty, contiguous
 from ...weights.free_space import check_disk, check_memory

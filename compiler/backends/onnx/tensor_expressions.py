@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record
 
 from ...dims import Dim
-from ...ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
-from ...ir.types import FLOAT64 as FLOAT64
+from ...types.tensor_types import BOOL, DTYPES, FLOAT32, INT64, DType
+from ...types.tensor_types import FLOAT64 as FLOAT64
 from .writer import GraphWriter
 
 Number = Dim | float | bool

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...dims import Dim
-from ...ir.types import INT64
+from ...types.tensor_types import INT64
 from .tensor_expressions import FLOAT64, TensorExpr
 
 

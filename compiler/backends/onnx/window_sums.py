@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...dims import Dim
-from ...ir.types import INT64
 from ...ops.windows import Window
+from ...types.tensor_types import INT64
 from .onnx_emitters import Site
 from .tensor_expressions import TensorExpr
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dims import Dim
-from ...ir.types import DType, Shape
+from ...types.tensor_types import DType, Shape
 
 
 class GraphWriter(Protocol):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Container, Iterable
 from keyword import iskeyword, issoftkeyword
 
-from ...ir.types import UNNAMED_INPUT
+from ...types.tensor_types import UNNAMED_INPUT
 
 UNNAMED = frozenset({"", "in", UNNAMED_INPUT})
 """Names of tensors that the spec does not name."""

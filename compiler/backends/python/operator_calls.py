@@ -14,9 +14,9 @@ from netc.dsl.record import Record
 
 from ...dims import Facts
 from ...ir.graph import Graph, Node, OpNode
-from ...ir.types import TensorType
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
+from ...types.tensor_types import TensorType
 from .classes.module_parameters import Stages, as_value, function_value, module_value
 from .code.class_tree import FrozenCode, has_symbol, parts
 from .code.classes import How, ModuleRule, StepInfo, kind_of

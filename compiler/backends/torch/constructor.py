@@ -12,7 +12,7 @@ from itertools import groupby
 from netc.dsl.record import replace
 
 from ...ir.tests import Key
-from ...ir.traced_ints import plain
+from ...types.traced_ints import plain
 from ..python.code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
 from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
 from ..python.code.python_expressions import AttributeCode, Code, FrameworkValue, LetCode, Local, MembersCall, Method, call

@@ -13,10 +13,10 @@ from typing import Any
 from netc.dsl.record import Record, replace
 
 from ...ir.graph import Graph, OpNode
-from ...ir.traced_ints import has_origin
 from ...ir.walk import route
 from ...ops.initializers import INITIALISERS
 from ...ops.operator import Init, ParameterSpec
+from ...types.traced_ints import has_origin
 from ..python.code.class_tree import InitialisedCode, NewModule
 from ..python.code.classes import ModuleRule
 from ..python.code.python_expressions import AttributeCode, CallCode, Code, Lit, Subscript, call, keywords

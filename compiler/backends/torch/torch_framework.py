@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from ...ir.types import FLOAT32, DType
+from ...types.tensor_types import FLOAT32, DType
 from ..python.code.class_tree import DictCode, ListCode, TrainingFlag
 from ..python.code.framework import Containers, Framework, Pairs, Widths
 from ..python.code.python_expressions import AnyInput, AttributeCode, Code, FrameworkValue, Lit, Method, Subscript, TupleCode, call

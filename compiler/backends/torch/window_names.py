@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir.types import TensorType
+from ...types.tensor_types import TensorType
 
 
 def ranked(name: str, x: TensorType) -> str:

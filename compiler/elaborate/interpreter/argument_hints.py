@@ -12,10 +12,10 @@ from netc.dsl.source import Span
 
 from ...dims import show
 from ...ir.graph_values import Value
-from ...ir.types import TYPE_ALIASES
 from ...ops.initializers import ALIASES, INIT, INITIALISERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
 from ...ops.operator import Arg, Operator
+from ...types.tensor_types import TYPE_ALIASES
 from ..scopes.compile_time_values import Flow, OperatorRef, TensorTuple, tensors
 from ..scopes.scope import BlockDef, Scope
 from ..scopes.value_text import show_value

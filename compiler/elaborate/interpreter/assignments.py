@@ -12,7 +12,7 @@ from netc.dsl.record import replace
 from ...errors.binding_errors import BoundTwice, ReservedName, TwoRests, WrongUnpacking
 from ...ir.graph import CallNode, OpNode
 from ...ir.graph_values import TupleSlice, Value, as_list, flat
-from ...ir.types import BATCH
+from ...types.tensor_types import BATCH
 from ..index import Recorder
 from ..resource_limits import check_tuple
 from ..scopes.body_tensors import name_tensor, name_tuple

@@ -12,8 +12,8 @@ from netc.dsl.record import Record
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
 from ...ir.traced_floats import named
-from ...ir.traced_ints import Decided, Origin, has_origin, moved, plain
 from ...ops.operator import Operator
+from ...types.traced_ints import Decided, Origin, has_origin, moved, plain
 from ..resource_limits import size_of_value
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope

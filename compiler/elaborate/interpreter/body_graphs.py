@@ -19,7 +19,7 @@ from ...errors.parameter_errors import StartsAtRandom
 from ...errors.structure_errors import NoResult
 from ...ir.graph import Graph, Kind
 from ...ir.graph_values import Parts, ReturnedTuple, as_list, flat, sources
-from ...ir.traced_ints import origin_key
+from ...types.traced_ints import origin_key
 from ..elaboration_session import ElaborationSession
 from ..memoized_bodies import Remembering
 from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, leading, parts_of, same_in_both, tensors, without_empty

@@ -12,9 +12,9 @@ from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
-from ...ir.traced_ints import has_origin, moved, origin_key
-from ...ir.types import TensorType
 from ...ops.operator import Operator, ParameterSpec
+from ...types.tensor_types import TensorType
+from ...types.traced_ints import has_origin, moved, origin_key
 from ..elaboration_session import ElaborationSession
 from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
 from ..scopes.memo import Entry

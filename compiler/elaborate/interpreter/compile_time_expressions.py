@@ -32,9 +32,9 @@ from ...errors.value_errors import (
     TensorAsValue,
 )
 from ...ir.graph_values import Value
-from ...ir.types import DTYPES, TensorType, show_shape
 from ...ops.initializers import INIT
 from ...ops.operator import Operator
+from ...types.tensor_types import DTYPES, TensorType, show_shape
 from ..builtins import CONSTANTS
 from ..resource_limits import MAX_NODES, TERMS, check_list
 from ..scopes.compile_time_values import CONST_TYPES, Absent, Const, ConstExpr, DimsTuple, OperatorRef, TensorTuple, Unknown

@@ -15,7 +15,7 @@ from ...errors.structure_errors import EmptyEach
 from ...errors.value_errors import NotANumber
 from ...ir.graph import Graph, Kind, SharedModule
 from ...ir.graph_values import Value
-from ...ir.traced_ints import is_integer, origin_key
+from ...types.traced_ints import is_integer, origin_key
 from ..resource_limits import CHECKS, MAX_NODES, check_tuple
 from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors
 from ..scopes.early_exits import Failure

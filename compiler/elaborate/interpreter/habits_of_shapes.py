@@ -16,8 +16,8 @@ from ...errors.habit_errors import BatchTakenForChannels, ChannelsLast, Channels
 from ...errors.operator_errors import KernelTooLarge
 from ...errors.problem import STAGE, Location, Problem, argument
 from ...ir.graph_values import Value
-from ...ir.types import TensorType
 from ...ops.operator import Operator
+from ...types.tensor_types import TensorType
 from ..scopes.scope import GraphFrame
 
 _SQUARE = re.compile(r"\binput\s+([0-9]{1,9})x\1\b(?!x)")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ...ir.traced_ints import is_integer
 from ...ir.walk import around
 from ...ops.formula import COMPARISONS, BinaryFormula, Const, Formula, UnaryFormula
+from ...types.traced_ints import is_integer
 from ..index import Recorder
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope

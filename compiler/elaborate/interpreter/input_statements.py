@@ -15,8 +15,8 @@ from ...errors.habit_errors import BatchAxisWritten, BatchSizeUnknown
 from ...errors.structure_errors import InputMisplaced
 from ...errors.value_errors import NonPositive, NotANumber
 from ...ir.graph_values import TupleSlice, Value, ValueTuple
-from ...ir.types import BATCH, DTYPES, UNNAMED_INPUT, DType, TensorType, show_shape
 from ...ops.kinds import DTYPE
+from ...types.tensor_types import BATCH, DTYPES, UNNAMED_INPUT, DType, TensorType, show_shape
 from ..resource_limits import check_tensor, check_tuple
 from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure

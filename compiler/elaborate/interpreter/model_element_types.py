@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from ...ir.graph_values import Value
-from ...ir.types import FLOAT32, DType, TensorType
 from ...ops.operator import Operator
 from ...ops.parametric import Parametric
+from ...types.tensor_types import FLOAT32, DType, TensorType
 from ..elaboration_session import ElaborationSession
 
 _DTYPE = "dtype"

@@ -14,9 +14,9 @@ from ...errors.parameter_errors import SymbolicParameter
 from ...errors.problem import STAGE, Location, Problem
 from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value
-from ...ir.types import FLOAT32, UNNAMED_INPUT, TensorType, show_shape
 from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
+from ...types.tensor_types import FLOAT32, UNNAMED_INPUT, TensorType, show_shape
 from ..elaboration_session import ElaborationSession
 from ..inferences import Inferred
 from ..resource_limits import check_tensor, size_of_value

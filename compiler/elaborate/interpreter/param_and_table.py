@@ -16,13 +16,13 @@ from ...errors.constants import NoStoredTable, StoredTableDiffers
 from ...errors.file_errors import CannotUse
 from ...errors.problem import Location
 from ...ir.graph import OpNode
-from ...ir.traced_ints import plain
-from ...ir.types import FLOAT32, TensorType
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import stored_formula
 from ...ops.kinds import STRING, Kind
 from ...ops.operator import Operator
 from ...ops.stored_tables import TableArray
+from ...types.tensor_types import FLOAT32, TensorType
+from ...types.traced_ints import plain
 from ..elaboration_session import CannotLoad, NoSuchArray
 from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import Failure

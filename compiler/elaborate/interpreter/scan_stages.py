@@ -20,8 +20,8 @@ from ...errors.scan_errors import MayBeEmpty, StateMismatch, StateNotSet
 from ...errors.shape import NoPlaceForAxis
 from ...ir.graph import CallNode, Graph, Scan, SharedModule
 from ...ir.graph_values import Value
-from ...ir.types import TensorType
 from ...ops.kinds import AXIS, FLAG, ListKind
+from ...types.tensor_types import TensorType
 from ..elaboration_session import ElaborationSession
 from ..resource_limits import check_tuple
 from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors

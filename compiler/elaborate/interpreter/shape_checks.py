@@ -9,7 +9,7 @@ from ...errors.argument_errors import WrongTensors
 from ...errors.assertion_errors import IsMismatch
 from ...errors.operator_errors import Unprovable
 from ...ir.graph_values import Value
-from ...ir.types import BATCH, TensorType
+from ...types.tensor_types import BATCH, TensorType
 from ..scopes.compile_time_values import UNKNOWN, Flow, tensors
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope

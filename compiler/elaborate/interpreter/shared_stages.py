@@ -11,8 +11,8 @@ from ...errors.argument_errors import UnknownArgument
 from ...errors.limit_errors import Recursion
 from ...errors.parameter_errors import SharedConflict
 from ...ir.graph import CallNode, Graph, OpNode, SharedModule
-from ...ir.types import show_shape
 from ...ir.walk import join
+from ...types.tensor_types import show_shape
 from ..elaboration_session import ElaborationSession
 from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import Failure

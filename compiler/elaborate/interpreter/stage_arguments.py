@@ -15,10 +15,10 @@ from netc.dsl.source import Span
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.traced_floats import has_real
-from ...ir.traced_ints import plain
 from ...ops.initializers import INIT, INITIALISERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ...ops.operator import Init, Operator
+from ...types.traced_ints import plain
 from ..builtins import BUILTINS, OF_LAYERS
 from ..resource_limits import check_number
 from ..scopes.compile_time_values import UNKNOWN, Absent, Flow, TrailingActivation

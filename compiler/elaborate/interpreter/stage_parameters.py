@@ -12,10 +12,10 @@ from netc.dsl.diagnostics.suggest import near
 from ...errors.parameter_errors import NoParameterToRead, NotUsedBefore
 from ...ir.graph import CallNode, Node, SharedModule
 from ...ir.graph_values import Value
-from ...ir.traced_ints import moved, plain
-from ...ir.types import DType, Shape
 from ...ir.walk import route
 from ...ops.parameter_of import ParameterOf
+from ...types.tensor_types import DType, Shape
+from ...types.traced_ints import moved, plain
 from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...dims import Dim
 from ...ir.graph_values import JoinedTuple, Part, Parts, Value, ValueTuple
 from ...ir.traced_floats import named
-from ...ir.traced_ints import Origin, is_integer
+from ...types.traced_ints import Origin, is_integer
 from ..scopes.scope import GraphFrame
 
 

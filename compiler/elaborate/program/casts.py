@@ -12,8 +12,8 @@ from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.types import DType
 from ...ops.shape import Cast
+from ...types.tensor_types import DType
 
 
 class Casts:

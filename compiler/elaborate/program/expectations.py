@@ -14,7 +14,7 @@ from ...errors.assertion_errors import ExpectFailed, UnknownOutput
 from ...errors.binding_errors import UnknownName
 from ...errors.structure_errors import ExpectSkipped
 from ...ir.graph import Program
-from ...ir.traced_ints import plain
+from ...types.traced_ints import plain
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope

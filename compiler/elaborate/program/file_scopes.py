@@ -9,7 +9,7 @@ from netc.dsl.source import SourceFile
 from ...errors.binding_errors import BoundTwice, ReservedName
 from ...errors.file_errors import CannotUse, NotInFile, UseCycle
 from ...errors.limit_errors import TooMuchNesting
-from ...ir.types import BATCH
+from ...types.tensor_types import BATCH
 from ..elaboration_session import CannotLoad, ElaborationSession
 from ..resource_limits import MAX_DEPTH
 from ..scopes.compile_time_values import UNKNOWN

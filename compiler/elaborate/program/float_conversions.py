@@ -14,8 +14,8 @@ from netc.dsl.source import Span
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
 from ...ir.replace_values import replace_outputs, set_inputs, substitute
-from ...ir.types import FLOAT32, DType
 from ...ir.walk import graphs
+from ...types.tensor_types import FLOAT32, DType
 from ..model_precision import FULL, Precision
 from .casts import Casts
 from .moved_conversions import move_conversions

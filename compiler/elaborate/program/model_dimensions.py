@@ -15,8 +15,8 @@ from ...binding.dimension_names import dimension_names, inputs_of, names_in_shap
 from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, stated_symbols, symbol
 from ...errors.assertion_errors import BadWhere, Contradiction
 from ...errors.structure_errors import UnknownDimension
-from ...ir.traced_ints import plain
-from ...ir.types import BATCH
+from ...types.tensor_types import BATCH
+from ...types.traced_ints import plain
 from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure

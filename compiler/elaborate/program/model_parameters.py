@@ -14,8 +14,8 @@ from ...errors.argument_errors import MissingArgument
 from ...errors.limit_errors import Recursion, TooMuchNesting
 from ...errors.structure_errors import InputMisplaced, StrayStatement, UnknownModel, UnknownParameter
 from ...errors.value_errors import NotANumber
-from ...ir.traced_ints import Origin
-from ...ir.types import DType
+from ...types.tensor_types import DType
+from ...types.traced_ints import Origin
 from ..elaboration_session import ElaborationSession
 from ..interpreter.block_arguments import BoundParameters, ModelParameters, literal_value
 from ..interpreter.elaborator import Elaborator

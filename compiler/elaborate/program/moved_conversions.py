@@ -13,12 +13,12 @@ from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
 from ...ir.replace_values import set_inputs, substitute
-from ...ir.types import BOOL, DType
 from ...ops.constants import TableOperator
 from ...ops.indexing import OneHot
 from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ...types.tensor_types import BOOL, DType
 from .casts import Casts
 
 _MOVES = (Expand, Flatten, Permute, Rearrange, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)

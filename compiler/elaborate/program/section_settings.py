@@ -13,9 +13,9 @@ from typing import Any
 from netc.dsl import ast
 
 from ...errors.recipe_errors import NegativeSetting, SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
-from ...ir.traced_ints import plain
 from ...ir.training_program import Setting, SettingArgument, SettingStage, Word
 from ...ops.operator import Operator
+from ...types.traced_ints import plain
 from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..names.setting_words import (

@@ -30,8 +30,8 @@ from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.graph_values import Value
 from ...ir.substitute_symbols import write_out_symbols
 from ...ir.training_program import FIELDS, LOSS, MODEL, Training
-from ...ir.types import FLOAT32
 from ...ir.walk import graphs, needed, symbol_values
+from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
 from ..interpreter.block_arguments import UNTRACED, BoundParameters
 from ..interpreter.body_graphs import finish

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...ir.graph_values import TupleSlice, Value
 from ...ir.traced_floats import named
-from ...ir.traced_ints import Origin, TracedInt
+from ...types.traced_ints import Origin, TracedInt
 from .compile_time_values import TensorTuple
 
 

@@ -16,8 +16,8 @@ from ...dims import SymDim
 from ...errors.structure_errors import ModesDiffer
 from ...ir.graph import Node, OpNode
 from ...ir.graph_values import JoinedTuple, Parts, TupleSlice, Value, as_list, flat
-from ...ir.types import DType
 from ...ops.operator import Init, Operator
+from ...types.tensor_types import DType
 from .early_exits import Failure
 
 

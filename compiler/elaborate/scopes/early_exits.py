@@ -6,7 +6,7 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
 from ...errors.problem import Problem
-from ...ir.types import TensorType
+from ...types.tensor_types import TensorType
 
 Marks = tuple[tuple[Span, str], ...]
 

@@ -22,8 +22,8 @@ from ...dims import SymDim
 from ...errors.binding_errors import BoundTwice
 from ...ir.graph import Graph, SharedModule
 from ...ir.graph_values import Parts, TupleSlice, Value, ValueTuple
-from ...ir.traced_ints import TracedInt, has_origin, origin_key, origin_of
 from ...ops.operator import strict_key
+from ...types.traced_ints import TracedInt, has_origin, origin_key, origin_of
 from .body_tensors import copied, with_named_sizes
 from .compile_time_values import Absent, Const, ConstExpr, Flow, OperatorRef, TensorTuple, TrailingActivation, leading, parts_of, tensors
 from .early_exits import Failure

@@ -12,9 +12,9 @@ from netc.dsl.source import Span
 from ...errors.parameter_errors import NoNorms, NormsMismatch, TieMismatch, TieTarget
 from ...errors.value_errors import NotANumber
 from ...ir.graph import CallNode, Graph, Node, OpNode, Tie
-from ...ir.types import show_shape
 from ...ir.walk import join, route
 from ...ops.constants import ParamOperator
+from ...types.tensor_types import show_shape
 from .early_exits import Failure
 
 WEIGHT = ".weight"

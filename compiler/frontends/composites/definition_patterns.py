@@ -16,8 +16,8 @@ from ...definitions import define, expand_program
 from ...dims import Facts, symbol
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.inline_calls import open_call
-from ...ir.types import FLOAT32, TensorType
 from ...ops.operator import Operator
+from ...types.tensor_types import FLOAT32, TensorType
 from .tensor_terms import Term, Terms
 
 EPS, POWER = 1.0737e-3, 1.9371

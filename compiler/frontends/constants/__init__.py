@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...dims import Facts
-from ...ir.numpy_types import dtype_of
 from ...ops.constants import TableOperator
 from ...ops.formula import Formula, ItemFormula, ListFormula, parts, stored_formula
 from ...ops.operator import OperatorError
 from ...ops.stored_tables import LIMIT, table_array
+from ...types.numpy_types import dtype_of
 from ..graph_builder import ImportRefused
 from .lists import listed_numbers
 from .search import Search
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 _NAMES = "ijklmn"
 _SHORT_LIST = 32

@@ -13,7 +13,7 @@ from ...ops.formula import CallFormula, Formula
 from .simplify_formulas import ZERO, Find, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 _SLICES = 4
 """The most parts of an axis that have a formula each."""

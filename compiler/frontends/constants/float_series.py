@@ -15,7 +15,7 @@ from ...ops.formula import BinaryFormula, Const, Formula
 from .simplify_formulas import Find, add, call, const, div, index, mul, negated, single
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 _NEAR = 3e-6
 """How far an estimate from float32 may be from the number that it is of."""

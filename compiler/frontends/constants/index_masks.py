@@ -13,7 +13,7 @@ from ...ops.formula import BinaryFormula, Formula, UnaryFormula
 from .simplify_formulas import Find, add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 
 def two_values(a: Array, find: Find) -> Iterator[Formula]:

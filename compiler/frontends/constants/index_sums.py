@@ -15,7 +15,7 @@ from ...ops.formula import CallFormula, Formula
 from .simplify_formulas import ZERO, Find, add, const, floordiv, index, mod, mul, sub, substitute
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 _MOST_TERMS = 12
 _MOST_SPLITS = 24

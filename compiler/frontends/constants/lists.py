@@ -12,7 +12,7 @@ from ...ops.formula import Const, Formula, ItemFormula, ListFormula
 from .simplify_formulas import Find, index
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 _LONGEST_PART = 64
 

@@ -20,7 +20,7 @@ from .lists import short_lists
 from .simplify_formulas import Find, const, index, substitute
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 Family = Callable[["Array", Find], Iterator[Formula]]
 

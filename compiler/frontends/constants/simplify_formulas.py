@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, operands, with_operands
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 Find = Callable[["Array"], Formula | None]
 """Finds the formula of an array that is a part of another one, in its own indices."""

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...dims import Dim, bounds
-from ...ir.numpy_types import numpy_dtype
-from ...ir.types import DTYPES
 from ...ops.formula import BinaryFormula, Const, IndexFormula
+from ...types.numpy_types import numpy_dtype
+from ...types.tensor_types import DTYPES
 from .fold import ELEMENTWISE, folded_numbers
 from .importer_site import Site, element_of
 from .onnx_values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known

@@ -14,7 +14,7 @@ import onnx
 
 from ...dims import Dim, SymDim, minimum
 from ...ir.graph_values import Value
-from ...ir.types import BOOL, INT64
+from ...types.tensor_types import BOOL, INT64
 from ..graph_builder import ImportRefused
 from .emitter import Emitter, ranged
 from .importer_site import Site

@@ -16,8 +16,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ...ir.numpy_types import Array
 from ...ir.unique import unique
+from ...types.numpy_types import Array
 from ..imported_model import ImportFailed, Obstacle
 from .float_forms import FORMS, KEEPING, NotRewritten
 from .node_order import needed_in_order

@@ -17,10 +17,10 @@ import numpy as np
 from ...dims import Dim, Facts
 from ...ir.graph import Graph, Node, OpNode, SharedModule, Tie
 from ...ir.graph_values import Value
-from ...ir.numpy_types import Array, dtype_of, numpy_dtype
-from ...ir.types import INT64, DType
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
+from ...types.numpy_types import Array, dtype_of, numpy_dtype
+from ...types.tensor_types import INT64, DType
 from ..graph_builder import GraphBuilder, ImportRefused, nowhere
 from .onnx_names import Labels, is_made_up, levels
 from .onnx_values import Filled, Known, Part, Sizes

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnx
 
-from ...ir.numpy_types import Array
+from ...types.numpy_types import Array
 from .onnx_files import attributes
 
 

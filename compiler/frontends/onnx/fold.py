@@ -15,7 +15,7 @@ import onnx
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from ...ir.numpy_types import Array
+from ...types.numpy_types import Array
 from ..graph_builder import ImportRefused
 
 LARGEST = 2**26

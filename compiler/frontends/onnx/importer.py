@@ -16,8 +16,8 @@ import onnx
 
 from ...errors.operator_errors import Unprovable, UnprovableMultiple
 from ...ir.graph_values import Value
-from ...ir.numpy_types import Array, numpy_dtype
-from ...ir.types import TensorType
+from ...types.numpy_types import Array, numpy_dtype
+from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
 from ..imported_model import Obstacle
 from .arrangement import arranged

@@ -15,8 +15,8 @@ from onnx import helper
 
 from ...dims import Dim, Facts, SymDim
 from ...ir.graph_values import Value
-from ...ir.numpy_types import Array, dtype_of
-from ...ir.types import DType
+from ...types.numpy_types import Array, dtype_of
+from ...types.tensor_types import DType
 from ..graph_builder import ImportRefused
 from .emitter import Emitter, number
 from .onnx_values import Filled, Item, Known, Sizes

@@ -14,9 +14,9 @@ import onnx
 from ...dims import Condition, Stated, SymDim, stated_symbols, symbols
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR
 from ...ir.graph import Graph, OpNode, Program
-from ...ir.types import BATCH
 from ...ir.walk import graphs, needed
 from ...ops.constants import ParamOperator
+from ...types.tensor_types import BATCH
 from ..graph_builder import ImportRefused
 from ..imported_model import Imported, ImportFailed, Obstacle
 from ..masked_attention import NOTHING_LEFT, masked_attentions

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...ir.graph import Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.numpy_types import Array
 from ...ops import Operator
+from ...types.numpy_types import Array
 from .emitter import Emitter
 
 _NORMS = {"layer_norm": True, "rms_norm": False, "group_norm": True, "instance_norm": True}

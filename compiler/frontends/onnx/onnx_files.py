@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, defs, helper, numpy_helper
 
-from ...ir.numpy_types import Array
+from ...types.numpy_types import Array
 
 LARGEST_FILE = 2**34
 _SCALED = {TensorProto.UINT4, TensorProto.INT4, TensorProto.FLOAT4E2M1}

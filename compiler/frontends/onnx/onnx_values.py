@@ -18,7 +18,7 @@ from ...dims import Dim, SymDim
 from ...ir.graph_values import Value
 
 if TYPE_CHECKING:
-    from ...ir.numpy_types import Array
+    from ...types.numpy_types import Array
 
 Objects = NDArray[Any]
 """An array of Python objects: dimensions."""

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 
 from ...ir.graph_values import Value
-from ...ir.numpy_types import numpy_dtype
+from ...types.numpy_types import numpy_dtype
 from .onnx_values import Item, Known
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...dims import Dim
 from ...ir.graph_values import Value
-from ...ir.types import INT64
+from ...types.tensor_types import INT64
 from ..graph_builder import ImportRefused
 from .attribute_numbers import plain
 from .emitter import ranged

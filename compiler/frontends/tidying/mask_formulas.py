@@ -7,9 +7,9 @@ is no such mask.
 from __future__ import annotations
 
 from ...ir.graph_values import Value
-from ...ir.types import BOOL
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from ...types.tensor_types import BOOL
 from .tensor_origins import Origins
 from .view import GraphView
 

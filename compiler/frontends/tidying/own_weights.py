@@ -11,12 +11,12 @@ from __future__ import annotations
 from ...dims import Facts
 from ...ir.graph import Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.types import TensorType
 from ...ir.walk import graphs
 from ...ops.constants import ParamOperator
 from ...ops.operand import NAMED
 from ...ops.operator import ParameterSpec
 from ...ops.parametric import Parametric
+from ...types.tensor_types import TensorType
 
 
 def give_weights(main: Graph) -> None:

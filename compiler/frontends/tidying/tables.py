@@ -14,7 +14,6 @@ from netc.dsl.record import replace
 from ...dims import SymDim
 from ...ir.graph import OpNode
 from ...ir.graph_values import Value
-from ...ir.types import BOOL, FLOAT32, INT64
 from ...ops.arithmetic import Maximum, Minimum
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
 from ...ops.comparison import LogicalAnd, LogicalOr, Where
@@ -41,6 +40,7 @@ from ...ops.joining import Concat
 from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
+from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
 from .two_values import TwoValues, computed, number_of, two_values
 from .view import GraphView

@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from netc.dsl.record import Record
 
-from ...ir.types import BOOL, FLOAT32
 from ...ops.arithmetic import Add, Div, Mul, Sub
 from ...ops.elementwise import Neg
 from ...ops.formula import COMPARISONS, CallFormula, Const, Formula, UnaryFormula
 from ...ops.operator import Operator
 from ...ops.shape import Cast
+from ...types.tensor_types import BOOL, FLOAT32
 
 Number = bool | int | float
 _ARITHMETIC: dict[type[Operator], Callable[[Number, Number], Number]] = {

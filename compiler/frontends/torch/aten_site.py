@@ -16,9 +16,9 @@ from torch.fx import Node
 from ...dims import Dim, SymDim
 from ...ir.graph import OpNode, Tie
 from ...ir.graph_values import Value
-from ...ir.numpy_types import array_of
-from ...ir.types import DType, Shape
 from ...ops.formula import Const
+from ...types.numpy_types import array_of
+from ...types.tensor_types import DType, Shape
 from ..constants import formula_of
 from ..graph_builder import ImportRefused
 from .call_scope import GraphScope

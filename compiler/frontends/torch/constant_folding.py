@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from ...ir.numpy_types import array_of
 from ...ops.constants import TableOperator
+from ...types.numpy_types import array_of
 from ..constants import formula_of, is_exact, stored_table
 from ..graph_builder import ImportRefused
 from .node_targets import is_empty

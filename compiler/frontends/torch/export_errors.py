@@ -14,7 +14,7 @@ from types import FrameType
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
-from ...ir.types import BATCH
+from ...types.tensor_types import BATCH
 from ..imported_model import Obstacle
 from .traces import OURS
 

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 from netc.dsl.record import replace
 
 from ...dims import Condition, symbols
-from ...ir.types import BATCH
+from ...types.tensor_types import BATCH
 from ..imported_model import Imported, ImportFailed, Obstacle
 from .call_arguments import call_arguments, distinct_tensors, explicit_keywords
 from .capture_output import quiet

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from ...ir.types import DTYPES, DType
+from ...types.tensor_types import DTYPES, DType
 from ..graph_builder import ImportRefused
 
 

@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
-from ...ir.types import BATCH
+from ...types.tensor_types import BATCH
 from .keys import Stored, keys_of
 from .sympy_sizes import Axis, axis_of
 

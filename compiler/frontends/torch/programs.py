@@ -22,10 +22,10 @@ from ...analysis.state_dict import parameters
 from ...dims import Condition, declare
 from ...ir.graph import Graph, Program
 from ...ir.graph_values import Value
-from ...ir.numpy_types import Array, array_of, numpy_dtype
-from ...ir.types import BATCH, TensorType
 from ...ir.verify import verify
 from ...ir.walk import graphs
+from ...types.numpy_types import Array, array_of, numpy_dtype
+from ...types.tensor_types import BATCH, TensorType
 from ..graph_builder import ImportRefused, nowhere
 from ..imported_model import Imported, ImportFailed, Obstacle
 from ..tidying.dead_code import count_operators, without_dead

@@ -15,9 +15,9 @@ from torch.fx import Node
 from ...dims import Facts
 from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value
-from ...ir.types import TensorType
 from ...ir.walk import join
 from ...ops.parameter_of import ParameterOf
+from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
 from .aten.indexing import with_part
 from .aten_site import AtenSite

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from ...dims import Dim
 from ...ir.graph_values import Value
-from ...ir.types import INT64
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitute_indices
 from ...ops.operator import Operator
 from ...ops.rotary import Rotary
+from ...types.tensor_types import INT64
 from ..causal_masks import later_in
 from ..items import Item, Piece
 from ..padded_streams import Padding

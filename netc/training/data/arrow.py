@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 
 from .data_paths import check_memory, files_of, folder, reading, regular_file
 from .data_source import Array, Column, DataError, Indices

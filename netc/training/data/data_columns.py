@@ -19,8 +19,8 @@ from netc.compiler.dims import SymDim
 from netc.compiler.errors.data_errors import CannotReadData, ColumnMissing, ColumnShape, ColumnType, SizesDiffer
 from netc.compiler.errors.problem import Problem
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.numpy_types import dtype_of, numpy_dtype
-from netc.compiler.ir.types import DType, TensorType
+from netc.compiler.types.numpy_types import dtype_of, numpy_dtype
+from netc.compiler.types.tensor_types import DType, TensorType
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 

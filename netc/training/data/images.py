@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 
 from .data_paths import folder, reading
 from .data_source import Array, Column, DataError, Indices

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 
 from .data_source import Array, Column, DataError

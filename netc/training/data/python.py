@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.ir.numpy_types import array_of
+from netc.compiler.types.numpy_types import array_of
 
 from .data_source import Array, ArraySource, Column, DataError, Indices, Source
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.ir.numpy_types import numpy_dtype
-from netc.compiler.ir.types import DTYPES
 from netc.compiler.ops.stored_tables import SAFETENSORS_TYPES
+from netc.compiler.types.numpy_types import numpy_dtype
+from netc.compiler.types.tensor_types import DTYPES
 
 from .data_paths import reading, regular_file
 from .data_source import Array, ArraySource, DataError

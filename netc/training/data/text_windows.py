@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from netc.compiler.weights.numpy_files import UnfitArrayFile, map_npy
 
 from .data_paths import reading, regular_file

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from netc.compiler.dims import SymDim
 from netc.compiler.ir.training_program import LOSS, Training
-from netc.compiler.ir.types import BATCH
+from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
 from ..objective import Objective

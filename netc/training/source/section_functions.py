@@ -16,8 +16,8 @@ from netc.compiler.backends.torch.torch_source import Parts, function, parts
 from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
-from netc.compiler.ir.types import BATCH
 from netc.compiler.ir.walk import needed
+from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
 from .batch_columns import column, dim_text, size_of

@@ -14,12 +14,12 @@ import torch
 from netc.compiler.dims import SymDim, evaluate
 from netc.compiler.ir.flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
 from netc.compiler.ir.graph import OpNode, Program
-from netc.compiler.ir.types import DType
 from netc.compiler.ir.walk import join
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
 from netc.compiler.ops.mode import ByMode
 from netc.compiler.ops.parameter_of import ParameterOf
+from netc.compiler.types.tensor_types import DType
 from tests.differential.references import REFERENCES
 from tests.differential.references.call import Call
 

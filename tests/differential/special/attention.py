@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netc.compiler.ir.types import TensorType
+from netc.compiler.types.tensor_types import TensorType
 from tests.differential.inputs import Draw, Types, tensor
 from tests.differential.special.drawing import FLOATS, Arguments, Inputs, ints, size
 

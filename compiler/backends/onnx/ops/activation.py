@@ -6,7 +6,6 @@ attributes, which are float32, would not be exact: there they are composed.
 
 from __future__ import annotations
 
-from ....ir.types import BOOL, FLOAT32
 from ....ops.activation import (
     Celu,
     Elu,
@@ -33,6 +32,7 @@ from ....ops.activation import (
 )
 from ....ops.operator import Operator
 from ....ops.scalars import cast_scalar, computed
+from ....types.tensor_types import BOOL, FLOAT32
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
-from ....ir.types import BOOL, FLOAT32, INT64, DType
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.operator import Operator
 from ....ops.promotion import result_type
 from ....ops.scalars import cast_scalar
+from ....types.tensor_types import BOOL, FLOAT32, INT64, DType
 from .. import integers
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr, wide_integer

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.types import BOOL, INT64, DType, Shape
 from ....ops.attention import Attention
 from ....ops.operator import numel
+from ....types.tensor_types import BOOL, INT64, DType, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import BOOL, DType
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseNot, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.operator import Operator
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import BOOL, DType
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr
 from .arithmetic import operands

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.types import FLOAT64, INT64
 from ....ops.classification_loss import CrossEntropy, NllLoss
+from ....types.tensor_types import FLOAT64, INT64
 from ..loss_parts import computed_in
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ....ir.types import BOOL, FLOAT32
 from ....ops.arithmetic import Pair
 from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
 from ....ops.operator import Operator
 from ....ops.scalars import cast_scalar, computed
+from ....types.tensor_types import BOOL, FLOAT32
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, INT32, TensorExpr
 from .arithmetic import operands

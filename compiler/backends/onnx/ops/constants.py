@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import ParamOperator, TableOperator
 from ....ops.formula import (
     COMPARISONS,
@@ -22,6 +20,8 @@ from ....ops.formula import (
 )
 from ....ops.formula_bounds import is_real, kind_of
 from ....ops.formula_values import fold, list_values
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ..onnx_emitters import Site, emits
 
 

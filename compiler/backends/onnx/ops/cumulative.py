@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import inf, nan
 
 from ....dims import Dim
-from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.axes import normalize_axis
 from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
+from ....types.tensor_types import BOOL, FLOAT32, INT64
 from ..onnx_emitters import Site, emits
 from ..prefixes import Parts, Triangle, doubled
 from ..tensor_expressions import INT32, TensorExpr, precise

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import inf
 
 from ....dims import Dim
-from ....ir.types import BOOL, FLOAT32, INT64
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
+from ....types.tensor_types import BOOL, FLOAT32, INT64
 from ..norms import over, p_norm
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, precise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.types import INT64
 from ....ops.diagonals import DiagEmbed, Diagonal
 from ....ops.operator import numel
+from ....types.tensor_types import INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from .shape import reordered, reshaped

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import inf, log
 
-from ....ir.types import BOOL
 from ....ops.elementwise import (
     Abs,
     Ceil,
@@ -29,6 +28,7 @@ from ....ops.elementwise import (
     Trunc,
 )
 from ....ops.operator import Operator
+from ....types.tensor_types import BOOL
 from ..nan import isnan
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, erf, expm1, log1p, precise

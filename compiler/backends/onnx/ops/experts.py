@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.types import INT64
 from ....ops.experts import GroupedLinear
+from ....types.tensor_types import INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from ..unsupported_in_onnx import UnsupportedInOnnx

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.numpy_types import Array
-from ....ir.types import FLOAT32, INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
 from ....ops.windows import Window
+from ....types.numpy_types import Array
+from ....types.tensor_types import FLOAT32, INT64, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from .shape import reordered, reshaped

@@ -6,11 +6,11 @@ from math import inf, nan
 
 import numpy as np
 
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import DTYPES, FLOAT32, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from ....ops.scalars import cast_scalar
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import DTYPES, FLOAT32, INT64, DType
 from ..nan import isnan
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 from string import ascii_letters
 
-from ....ir.types import BOOL, FLOAT32, INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.equation import Equation
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
+from ....types.tensor_types import BOOL, FLOAT32, INT64, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr, matrix_vector
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ....ir.types import BOOL, INT64
 from ....ops.margin_loss import (
     CosineEmbeddingLoss,
     HingeEmbeddingLoss,
@@ -13,6 +12,7 @@ from ....ops.margin_loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from ....types.tensor_types import BOOL, INT64
 from ..loss_parts import computed_in, hinge, logsigmoid, reduced_as
 from ..norms import over, p_norm
 from ..onnx_emitters import Site, emits

@@ -8,9 +8,9 @@ from math import sqrt
 import numpy as np
 
 from ....dims import Dim
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import BOOL, INT64
 from ....ops.multihead import MultiheadAttention
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import BOOL, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
 from .attention import added, composed, scaled, seen

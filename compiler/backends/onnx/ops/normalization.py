@@ -7,12 +7,12 @@ from typing import cast
 import numpy as np
 
 from ....dims import Dim
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import FLOAT32, INT64, Shape, TensorType
 from ....ops.axes import normalize_axis
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
 from ....ops.operator import numel
 from ....ops.windows import Window
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import FLOAT32, INT64, Shape, TensorType
 from ..norms import deviations, mean, over
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, matrix_vector

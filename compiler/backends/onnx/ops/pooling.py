@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ....ir.types import INT64
 from ....ops.operator import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
+from ....types.tensor_types import INT64
 from ..adaptive_windows import means_by_axis, spread_places
 from ..nan import reduced
 from ..onnx_emitters import Site, emits

@@ -7,8 +7,8 @@ loads the model. A layer with projections, or in float64, is a Scan: see recurre
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ir.types import FLOAT32
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
+from ....types.tensor_types import FLOAT32
 from ..onnx_emitters import Site, emits
 from ..recurrence import scan_cell
 from ..tensor_expressions import FLOAT64

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import FLOAT32
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import FLOAT32
 from ..onnx_emitters import Site, emits
 from ..recurrence import STEPS, Names
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ....dims import Dim, bounds, maximum, symbols
-from ....ir.types import BATCH, BOOL, INT64, DType
 from ....ops.axes import normalize_axis
 from ....ops.operator import Operator, numel
 from ....ops.reduction import (
@@ -29,6 +28,7 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
+from ....types.tensor_types import BATCH, BOOL, INT64, DType
 from .. import integers
 from ..nan import position, reduced
 from ..norms import deviations, over, p_norm

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import log, pi
 
-from ....ir.types import BOOL, INT64
 from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
+from ....types.tensor_types import BOOL, INT64
 from ..loss_parts import computed_in, reduced_as
 from ..norms import over
 from ..onnx_emitters import Site, emits

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....ir.numpy_types import numpy_dtype
 from ....ops.resampling import GridSample, Stretch, Upsample
+from ....types.numpy_types import numpy_dtype
 from ..adaptive_windows import means_by_axis, weighted
 from ..antialias import table
 from ..nearest_positions import is_left, is_resize, places

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.types import FLOAT32, INT64, DType, Shape
 from ....ops.operator import numel
 from ....ops.rotary import Rotary
+from ....types.tensor_types import FLOAT32, INT64, DType, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import SymDim, show
-from ....ir.types import Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ....types.tensor_types import Shape
 from ..onnx_emitters import Site, emits
 
 

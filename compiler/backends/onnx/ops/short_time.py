@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.types import FLOAT32, INT64
 from ....ops.short_time import Istft, ShortTime, Stft
+from ....types.tensor_types import FLOAT32, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
 from ..transforms import inverse_real, transform

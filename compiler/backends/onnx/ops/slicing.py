@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ....dims import Dim
-from ....ir.types import INT64, Shape
 from ....ops.axes import normalize_axis
 from ....ops.operator import numel
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
+from ....types.tensor_types import INT64, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, wide_integer
 from .shape import reshaped

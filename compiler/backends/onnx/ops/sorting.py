@@ -8,11 +8,11 @@ from math import inf
 import numpy as np
 
 from ....dims import Dim
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import BOOL, DTYPES, FLOAT32, INT64
 from ....ops.axes import normalize_axis
 from ....ops.promotion import result_type
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64
 from ..nan import isnan
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, INT32, TensorExpr

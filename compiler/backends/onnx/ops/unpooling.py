@@ -7,10 +7,10 @@ from math import prod
 import numpy as np
 
 from ....dims import Dim
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import BOOL, INT64
 from ....ops.operator import numel
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import BOOL, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from ..unsupported_in_onnx import UnsupportedInOnnx

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from netc.dsl.record import Record
 
 from ....dims import Dim
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import INT64
 from ....ops.vision import DeformConv, RoiAlign
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import INT64
 from ..norms import over
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, precise

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ....ir.types import FLOAT32
+from ....types.tensor_types import FLOAT32
 from ..tensor_expressions import INT32, TensorExpr
 from .node import AskedNode
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ....ir.types import DTYPES, DType
+from ....types.tensor_types import DTYPES, DType
 from ..messages import GraphProto
 from ..onnx_builder import BuilderNode, GraphBuilder
 from ..unsupported_in_onnx import NotInOpset

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....dims import Dim
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import DType, Shape
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import DType, Shape
 from ..onnx_builder import GraphBuilder
 from ..tensor_expressions import TensorExpr
 

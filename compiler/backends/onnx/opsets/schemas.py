@@ -12,7 +12,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from ....ir.types import DTYPES, DType
+from ....types.tensor_types import DTYPES, DType
 from ...backend import OPSETS
 
 Types = Sequence[DType | None]

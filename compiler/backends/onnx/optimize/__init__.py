@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ....ir.types import TensorType
+from ....types.tensor_types import TensorType
 from ..onnx_builder import GraphBuilder
 from .fold_affine import fold_batch_normalization, fold_normalization, fold_scales
 from .fold_constants import fold_constants

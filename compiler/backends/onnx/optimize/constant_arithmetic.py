@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.numpy_types import Array
+from ....types.numpy_types import Array
 
 Compute = Callable[[Sequence[Array], int], "Array | None"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....ir.numpy_types import Array, numpy_dtype
+from ....types.numpy_types import Array, numpy_dtype
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_builder import BuilderNode
 from .open_graph import OpenGraph

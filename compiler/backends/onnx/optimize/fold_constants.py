@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....ir.numpy_types import dtype_of
+from ....types.numpy_types import dtype_of
 from ....weights.lazy_tensors import StoredTensor, of_array
 from ..onnx_builder import BuilderNode
 from .constant_arithmetic import COMPUTED

@@ -14,8 +14,8 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ....dims import Dim
-from ....ir.types import Shape
 from ....ops.operator import numel
+from ....types.tensor_types import Shape
 from ..onnx_builder import BuilderNode
 from .open_graph import OpenGraph
 

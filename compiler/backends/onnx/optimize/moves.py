@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.numpy_types import Array, numpy_dtype
-from ....ir.types import DType
+from ....types.numpy_types import Array, numpy_dtype
+from ....types.tensor_types import DType
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_builder import BuilderNode
 

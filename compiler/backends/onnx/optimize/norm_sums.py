@@ -6,7 +6,7 @@ CPU has Sum. It would fuse Add and LayerNormalization into SkipLayerNormalizatio
 
 from __future__ import annotations
 
-from ....ir.types import FLOAT32
+from ....types.tensor_types import FLOAT32
 from .open_graph import OpenGraph
 
 

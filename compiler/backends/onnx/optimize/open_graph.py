@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ....ir.types import TensorType
+from ....types.tensor_types import TensorType
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_builder import Body, BuilderNode, GraphBuilder, pruned
 

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, numpy_helper
 
-from ....ir.numpy_types import Array
+from ....types.numpy_types import Array
 
 _BLOCK = 32
 """Weights of a column that have a scale in common, of four bits: with 128, the default, the error is about a third larger."""

@@ -16,7 +16,7 @@ from onnx import NodeProto
 
 from netc.dsl.record import Record
 
-from ....ir.numpy_types import Array
+from ....types.numpy_types import Array
 from ....weights.chunked_arrays import contiguous
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_model import GraphAndTensors

@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, substitute, symbols
 from ....dims.polynomial import Symbol, make
 from ....ir.graph import CallNode, Graph
-from ....ir.traced_ints import DIVIDES, IS, Decision, Origin, TracedInt, always, free_symbols, moved_decision, origin_of, traced_in
+from ....types.traced_ints import DIVIDES, IS, Decision, Origin, TracedInt, always, free_symbols, moved_decision, origin_of, traced_in
 from .channel_axes import ChannelAxes
 
 Known = Mapping[str, Dim]

@@ -14,7 +14,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
-from ....ir.traced_ints import has_origin
+from ....types.traced_ints import has_origin
 from ..code.class_tree import ChoiceItems, StrictLiteral, SymbolRef, ValueRef, inner_fields, parts, rewrite, shape
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.formula_code import formula_code

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ....ir.graph import CallNode, Graph, Node
-from ....ir.traced_ints import is_integer
+from ....types.traced_ints import is_integer
 from ..code.class_tree import parts
 from ..code.classes import ClassDef, ClassRef
 from ..code.framework import Framework

@@ -15,7 +15,7 @@ from ....dims import symbols
 from ....ir.graph import Graph
 from ....ir.graph_values import Value, ValueTuple
 from ....ir.traced_floats import TracedReal, has_real, named
-from ....ir.traced_ints import Origin, has_origin, origin_key, origin_of, plain
+from ....types.traced_ints import Origin, has_origin, origin_key, origin_of, plain
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import KeywordCode, Lit, Literal

@@ -10,8 +10,8 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
-from ....ir.traced_ints import has_origin, plain
 from ....ops.formula import is_same_operation
+from ....types.traced_ints import has_origin, plain
 from ..code.class_tree import StrictLiteral
 from ..code.formula_code import operation_code
 from ..code.python_expressions import Code, Lit

@@ -11,7 +11,7 @@ import re
 
 from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
 from ....ir.graph_values import Value, ValueTuple
-from ....ir.types import Shape
+from ....types.tensor_types import Shape
 from ..code.class_tree import SizeArg, SizeRef, SymbolRef
 from ..code.classes import ClassBody, SizeSymbol
 from ..code.python_expressions import Code, Lit, TupleCode

@@ -12,9 +12,9 @@ from copy import copy
 
 from ....ir.graph import Graph, OpNode
 from ....ir.parameter_stages import StageParameter
-from ....ir.traced_ints import has_origin
 from ....ir.walk import around
 from ....ops.operator import Operator
+from ....types.traced_ints import has_origin
 from ..code.class_tree import NameCode, has_symbol
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, KeywordCode, Lit, Ref, StageLit, StageValue

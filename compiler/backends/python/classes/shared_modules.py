@@ -10,8 +10,8 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from ....ir.graph import CallNode, Graph, Node, SharedModule
-from ....ir.traced_ints import moved
 from ....ir.walk import graphs
+from ....types.traced_ints import moved
 
 Use = tuple[Node, Mapping[str, Any]]
 """A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""

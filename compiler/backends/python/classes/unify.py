@@ -17,8 +17,8 @@ from netc.dsl.record import replace
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph_values import Value
 from ....ir.tests import Key
-from ....ir.traced_ints import Origin, has_origin, is_integer, names_in, plain
 from ....ir.walk import around
+from ....types.traced_ints import Origin, has_origin, is_integer, names_in, plain
 from ..code.class_tree import (
     Argument,
     ChoiceItems,

@@ -13,8 +13,8 @@ from typing import Any
 from netc.dsl.record import Record, replace
 
 from ....dims import SymDim
-from ....ir.traced_ints import has_origin, moved, plain
 from ....ops.operator import strict_key
+from ....types.traced_ints import has_origin, moved, plain
 from .python_expressions import Code, KeywordCode, Lit
 
 

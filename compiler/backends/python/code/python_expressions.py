@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from netc.dsl.record import Record
 
 from ....dims import SymDim
-from ....ir.traced_ints import origin_key
 from ....ops.operator import strict_key
+from ....types.traced_ints import origin_key
 
 
 class FrameworkValue(Record):

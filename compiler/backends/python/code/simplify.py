@@ -11,7 +11,7 @@ from math import copysign
 
 from netc.dsl.record import replace
 
-from ....ir.traced_ints import is_integer
+from ....types.traced_ints import is_integer
 from .class_tree import parts, rewrite
 from .python_expressions import CallCode, Code, Infix, Lit, Prefix, Share
 

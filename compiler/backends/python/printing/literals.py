@@ -6,7 +6,7 @@ In: the code of a member. Out: its literals, its names. Always: literals are in 
 from __future__ import annotations
 
 from ....dims import symbols
-from ....ir.traced_ints import TracedInt
+from ....types.traced_ints import TracedInt
 from ..code.class_tree import Argument, NameCode, parts
 from ..code.python_expressions import CallCode, Code, Lit
 

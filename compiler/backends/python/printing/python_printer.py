@@ -12,7 +12,7 @@ from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any
 
-from ....ir.traced_ints import TracedInt
+from ....types.traced_ints import TracedInt
 from ..code.class_tree import (
     Argument,
     ChoiceItems,

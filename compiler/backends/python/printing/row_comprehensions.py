@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import cast
 
 from ....dims import SymDim
-from ....ir.traced_ints import TracedInt, is_integer
+from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import (
     Argument,
     Formatted,

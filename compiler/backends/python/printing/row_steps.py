@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 
 from ....dims import Dim, SymDim, substitute, symbol, symbols
 from ....dims.polynomial import FloorQuotient
-from ....ir.traced_ints import TracedInt, is_integer
+from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import StrictLiteral
 from ..code.python_expressions import Lit, Literal, Probability
 from .number_literals import as_fraction

@@ -13,7 +13,7 @@ import torch
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from ....ir.numpy_types import Array
+from ....types.numpy_types import Array
 from ..torch_source import class_name, source
 from .live_module import live
 

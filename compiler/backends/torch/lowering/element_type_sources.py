@@ -12,7 +12,7 @@ from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.types import FLOAT32
+from ....types.tensor_types import FLOAT32
 from .float32_tensors import ElementTypes, Need, floats, is_float
 
 

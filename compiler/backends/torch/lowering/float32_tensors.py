@@ -13,9 +13,9 @@ from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.types import FLOAT32
 from ....ops.constants import TableOperator
 from ....ops.parameter_of import ParameterOf
+from ....types.tensor_types import FLOAT32
 
 
 class Decisions:

@@ -16,11 +16,11 @@ from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
 from ....ir.replace_values import substitute
-from ....ir.traced_ints import moved, origin_key
-from ....ir.types import DType
 from ....ops.constants import TableOperator
 from ....ops.formula import Const, parts
 from ....ops.operator import Operator
+from ....types.tensor_types import DType
+from ....types.traced_ints import moved, origin_key
 from ...python.classes.forward_sizes import ForwardSizes
 from ...python.classes.shared_modules import Sharing
 from ...python.code.classes import ClassBody

@@ -12,7 +12,6 @@ from functools import cached_property
 from ....dims import Dim, Facts
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.types import BOOL, FLOAT64, TensorType
 from ....ops.attention import Attention
 from ....ops.constants import TableOperator
 from ....ops.element_types import FLOATS, INTEGERS
@@ -21,6 +20,7 @@ from ....ops.multihead import MultiheadAttention
 from ....ops.operand import Input
 from ....ops.operator import Arg, Operator
 from ....ops.rotary import Rotary
+from ....types.tensor_types import BOOL, FLOAT64, TensorType
 from ...python.identifiers import unique
 from .graph_labels import labels
 

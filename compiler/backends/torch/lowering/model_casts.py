@@ -14,10 +14,10 @@ from netc.dsl.source import Span
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_inputs, substitute
-from ....ir.types import BOOL, INT64
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
+from ....types.tensor_types import BOOL, INT64
 from ...python.classes.shared_modules import Sharing
 from ...python.identifiers import unique
 from .element_type_sources import Sources

@@ -14,8 +14,8 @@ from typing import Any
 from ....ir.graph import CallNode, Graph
 from ....ir.substitute_symbols import Places, substitute_symbols, symbolic_numbers
 from ....ir.traced_floats import named
-from ....ir.traced_ints import names_in
 from ....ir.walk import around
+from ....types.traced_ints import names_in
 from ...python.classes.shared_modules import family
 
 _OWNER = re.compile(r"[^.\[]*")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ....ir.types import BOOL
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.operator import Operator
+from ....types.tensor_types import BOOL
 from ...python.code.python_expressions import Code, Freedom, Infix, call, lit, method
 from ..torch_emitters import TorchSite, function
 

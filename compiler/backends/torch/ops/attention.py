@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ....ir.traced_ints import has_origin
-from ....ir.types import BOOL
 from ....ops.attention import Attention
+from ....types.tensor_types import BOOL
+from ....types.traced_ints import has_origin
 from ...python.code.python_expressions import Code, Infix, call, lit, method
 from ..lowering.lowered_operators import WindowMask
 from ..torch_emitters import TorchSite, function

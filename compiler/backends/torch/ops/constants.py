@@ -15,7 +15,6 @@ from typing import Any
 from zlib import compress
 
 from ....dims import SymDim
-from ....ir.types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ....ops.constants import TableOperator
 from ....ops.formula import (
     ARITHMETIC,
@@ -37,6 +36,7 @@ from ....ops.formula import (
 from ....ops.formula_bounds import is_real, kind_of, may_be_zero
 from ....ops.formula_values import fold, list_values
 from ....ops.stored_tables import TableArray
+from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ...python.code.class_tree import StrictLiteral
 from ...python.code.python_expressions import (
     AttributeCode,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....ir.types import INT64
 from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....types.tensor_types import INT64
 from ...python.code.python_expressions import Code, call, lit, method
 from ..torch_emitters import TorchSite, function
 from .shape import cast_to

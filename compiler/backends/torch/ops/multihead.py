@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....ir.types import BOOL
 from ....ops.multihead import MultiheadAttention
+from ....types.tensor_types import BOOL
 from ...python.code.python_expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, lit, method
 from ..lowering.lowered_operators import CausalMask, CausalMultiheadAttention
 from ..torch_emitters import TorchSite, function, invocation, module

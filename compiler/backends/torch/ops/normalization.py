@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....ir.types import Shape
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
+from ....types.tensor_types import Shape
 from ...python.code.python_expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
 from ..torch_emitters import TorchSite, function, given, module
 from ..torch_framework import dtype_keyword

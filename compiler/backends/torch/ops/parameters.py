@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ....ir.traced_floats import has_real, real
-from ....ir.traced_ints import has_origin, is_integer
-from ....ir.types import DType
 from ....ops.constants import ParamOperator
 from ....ops.operator import Init
+from ....types.tensor_types import DType
+from ....types.traced_ints import has_origin, is_integer
 from ...python.code.python_expressions import Code, Infix, SelfMember, TupleCode, call, lit, method
 from ..initialisation import drawn
 from ..torch_emitters import TorchSite, function, module

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....ir.types import Shape
 from ....ops.rearrange import Group, Rearrange
+from ....types.tensor_types import Shape
 from ...python.code.python_expressions import Code, TupleCode, method
 from ..torch_emitters import TorchSite, function
 from .shape import open_sizes, reordered, reshaped

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....ir.types import FLOAT32, FLOAT64
 from ....ops.rotary import Rotary
+from ....types.tensor_types import FLOAT32, FLOAT64
 from ...python.code.class_tree import NameCode
 from ...python.code.python_expressions import (
     AttributeCode,

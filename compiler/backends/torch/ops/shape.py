@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim, SymDim, show
-from ....ir.types import DType, Shape
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ....types.tensor_types import DType, Shape
 from ...python.code.class_tree import ParameterRef, Starred
 from ...python.code.python_expressions import AttributeCode, Code, Lit, TupleCode, call, construct, lit, method
 from ..lowering.lowered_operators import ConvertedTable, ToModelType

@@ -6,8 +6,8 @@ import numpy as np
 from onnx import helper
 
 from ....ir.graph_values import Value
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import FLOAT64, DType
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import FLOAT64, DType
 from ...graph_builder import ImportRefused
 from ..importer_site import Site, element_of
 from ..importer_table import imports

@@ -6,8 +6,8 @@ from typing import Any
 
 from ....dims import Dim
 from ....ir.graph_values import Value
-from ....ir.types import BOOL
 from ....ops.formula import BinaryFormula, Const, IndexFormula
+from ....types.tensor_types import BOOL
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import plain
 from ..importer_site import Site

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....ir.graph_values import Value
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import FLOAT32
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import FLOAT32
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import plain
 from ..emitter import number

@@ -8,9 +8,9 @@ import numpy as np
 
 from ....dims import Dim
 from ....ir.graph_values import Value
-from ....ir.types import INT64
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ....ops.operator import numel
+from ....types.tensor_types import INT64
 from ...graph_builder import ImportRefused
 from ..emitter import number, ranged
 from ..importer_site import Site

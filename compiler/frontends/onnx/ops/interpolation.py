@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....ir.numpy_types import Array
+from ....types.numpy_types import Array
 from ...graph_builder import ImportRefused
 from ..importer_site import Site
 from .nearest import Resized, position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....ir.graph_values import Value
-from ....ir.types import INT64
+from ....types.tensor_types import INT64
 from ..importer_site import Site
 from ..importer_table import imports
 from ..onnx_values import Item

@@ -7,9 +7,9 @@ from typing import Any
 
 from ....dims import Dim
 from ....ir.graph_values import Value
-from ....ir.types import INT64
 from ....ops.formula import BinaryFormula, Const, IndexFormula
 from ....ops.operator import numel
+from ....types.tensor_types import INT64
 from ...graph_builder import ImportRefused
 from ..importer_site import Site
 from ..importer_table import imports

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....ir.graph_values import Value
-from ....ir.numpy_types import Array
+from ....types.numpy_types import Array
 from ...graph_builder import ImportRefused
 from ..importer_site import Site
 from ..importer_table import imports

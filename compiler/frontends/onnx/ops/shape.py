@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ....dims import Dim, SymDim
 from ....ir.graph_values import Value
-from ....ir.numpy_types import numpy_dtype
-from ....ir.types import BOOL
 from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
+from ....types.numpy_types import numpy_dtype
+from ....types.tensor_types import BOOL
 from ...graph_builder import ImportRefused
 from ..emitter import ranged
 from ..importer_site import Site, element_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....dims import Dim
 from ....ir.graph_values import Value
-from ....ir.types import BOOL, DType, Shape
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
+from ....types.tensor_types import BOOL, DType, Shape
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite, Number
 from ..aten_table import reads

@@ -11,8 +11,8 @@ from torch.fx import Node
 from ....dims import Dim, bounds
 from ....ir.graph import OpNode
 from ....ir.graph_values import Value
-from ....ir.numpy_types import array_of
 from ....ops.joining import Concat
+from ....types.numpy_types import array_of
 from ...constants import formula_of
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite

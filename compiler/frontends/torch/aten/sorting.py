@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ....ir.graph_values import Value
-from ....ir.types import INT64
 from ....ops.operator import numel
+from ....types.tensor_types import INT64
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ir.graph_values import Value
-from ....ir.types import FLOAT32
+from ....types.tensor_types import FLOAT32
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import DTYPES, DType
+from .tensor_types import DTYPES, DType
 
 if TYPE_CHECKING:
     import torch

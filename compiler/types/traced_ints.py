@@ -2,7 +2,7 @@
 
 In: the value of a parameter, or the size of an axis, with a symbol for it. Out: what arithmetic makes of it, with the same formula over the
 symbols: an `int` like any other, whose `origin` is a `Dim`. Always: the value of the origin, for the values of its symbols, is the integer.
-A float that is computed from one is a `TracedFloat` (traced_floats.py). What is no arithmetic, such as a comparison, has no origin: the
+A float that is computed from one is a `TracedFloat` (ir/traced_floats.py). What is no arithmetic, such as a comparison, has no origin: the
 elaborator records it as a `Decision`.
 """
 
