@@ -77,7 +77,7 @@ def raised_by_plugin(error: Exception) -> str | None:
 
 
 def _check(operators: Iterable[type[Operator]]) -> None:
-    from netc.compiler.backends.torch.torch_emitters import NAMES  # `netc check` needs no backend
+    from netc.compiler.backends.torch.torch_emitters import EMITTERS  # `netc check` needs no backend
 
     for operator in operators:
         what = f"the operator `{operator.name}`"
@@ -87,7 +87,7 @@ def _check(operators: Iterable[type[Operator]]) -> None:
             raise PluginError(f"{what} has no docstring, whose first line says in `netc ops` what it does")
         if not operator.operands:
             raise PluginError(f"{what} declares no input, such as `x = Input()`")
-        if operator not in NAMES and not operator.has_definition():
+        if operator not in EMITTERS.names and not operator.has_definition():
             decorated = f"a function or module decorated with `@pytorch({operator.__name__})`"
             raise PluginError(f"{what} has no `definition`, and no PyTorch form: {decorated}")
 

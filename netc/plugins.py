@@ -37,7 +37,7 @@ from netc.compiler.backends.onnx.onnx_emitters import Site, emits
 from netc.compiler.backends.onnx.tensor_expressions import TensorExpr
 from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
 from netc.compiler.backends.python.code.python_expressions import CallCode, Code, KeywordCode, lit
-from netc.compiler.backends.torch.torch_emitters import OUTSIDE, TorchSite, function, module
+from netc.compiler.backends.torch.torch_emitters import EMITTERS, TorchSite, function, module
 from netc.compiler.backends.torch.torch_framework import element_type
 from netc.compiler.definitions import infer
 from netc.compiler.definitions.definition_cost import count_operations
@@ -140,10 +140,10 @@ def pytorch(operator: type[Operator], *, sizes: Sizes | None = None) -> Callable
     def put(implementation: T) -> T:
         path = _path(implementation)
         if isinstance(implementation, type):
-            module(operator, torch=path)(lambda op, site: CallCode(path, (), _keywords(op, sizes(site.given) if sizes else {})))
+            module(operator, target=path)(lambda op, site: CallCode(path, (), _keywords(op, sizes(site.given) if sizes else {})))
         else:
-            function(operator, torch=path)(lambda op, site: _call(path, op, site))
-        OUTSIDE[operator] = implementation.__module__
+            function(operator, target=path)(lambda op, site: _call(path, op, site))
+        EMITTERS.imports[operator] = implementation.__module__
         return implementation
 
     return put

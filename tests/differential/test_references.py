@@ -13,7 +13,7 @@ import torch
 import netc
 from netc.compiler.backends.onnx.onnx_emitters import EMITTERS
 from netc.compiler.backends.torch import ops as _torch  # noqa: F401
-from netc.compiler.backends.torch.torch_emitters import FUNCTIONS
+from netc.compiler.backends.torch.torch_emitters import EMITTERS as TORCH_EMITTERS
 from netc.compiler.dims import evaluate
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops import Operator
@@ -60,7 +60,7 @@ def test_a_tensor_too_many_is_refused(name: str) -> None:
 
 def test_emitters_that_err_alike_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here both write the minimum for the maximum."""
-    for table in (FUNCTIONS, EMITTERS):
+    for table in (TORCH_EMITTERS.functions, EMITTERS):
         monkeypatch.setitem(table, Maximum, partial(_instead, table[Minimum]))
     with pytest.raises(AssertionError, match="module, output"):
         agree(netc.compile("a = input 3; b = input 3; (a, b) -> maximum"))

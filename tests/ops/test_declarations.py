@@ -131,8 +131,8 @@ def test_rules_read_declared_inputs(cls: type[Operator]) -> None:
 
 @each
 def test_emitters_read_declared_inputs(cls: type[Operator]) -> None:
-    tables = ((torch_table.MODULES, TorchSite), (torch_table.INVOCATIONS, TorchSite), (torch_table.FUNCTIONS, TorchSite))
-    emitters = [(table[cls], site) for table, site in tables if cls in table]
+    own = torch_table.EMITTERS
+    emitters = [(table[cls], TorchSite) for table in (own.modules, own.invocations, own.functions) if cls in table]
     emitters += [(onnx_table.EMITTERS[cls], OnnxSite)] if onnx_table.has_emitter(cls) else []
     assert emitters or cls.has_definition()
     for emitter, site in emitters:

@@ -10,19 +10,19 @@ import torch
 import netc
 from netc.compiler.backends.python.printing.line_layout import WIDTH
 from netc.compiler.backends.torch import library
-from netc.compiler.backends.torch.library_text import definitions
+from netc.compiler.backends.torch.torch_framework import DEFINITIONS
 
 
-@pytest.mark.parametrize("name", definitions())
+@pytest.mark.parametrize("name", DEFINITIONS)
 def test_a_definition_fits_into_a_file(name: str) -> None:
-    text = definitions()[name]
+    text = DEFINITIONS[name]
     assert max(map(len, text.splitlines())) <= WIDTH
     assert getattr(library, name).__doc__
 
 
 def test_every_definition_is_found() -> None:
     own = {name for name, value in vars(library).items() if getattr(value, "__module__", "") == library.__name__}
-    assert set(definitions()) == own
+    assert set(DEFINITIONS) == own
 
 
 def test_only_a_file_that_uses_it_has_it() -> None:

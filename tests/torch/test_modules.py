@@ -14,7 +14,7 @@ from case_ids import case_id
 
 import netc
 from netc.compiler.backends.torch import BACKEND
-from netc.compiler.backends.torch.torch_emitters import FUNCTIONS, MODULES
+from netc.compiler.backends.torch.torch_emitters import EMITTERS
 from netc.compiler.ops import Operator
 from tests.case_families import FAMILIES
 from tests.parity import inputs_for, run_module, sizes_of
@@ -25,7 +25,7 @@ TEXTS = dict.fromkeys(
         *(text for family in FAMILIES.values() for text in family.CASES),
     ]
 )
-BOTH = sorted(cls.name for cls in MODULES.keys() & FUNCTIONS.keys() if cls.operands)
+BOTH = sorted(cls.name for cls in EMITTERS.modules.keys() & EMITTERS.functions.keys() if cls.operands)
 ONE_STAGE = re.compile(r"(input [^;>]*) -> ((\w+)\b[^;>]*)")
 
 FUNCTION_ONLY = re.compile(r" (u?int\d+|bool) -> |antialias=true|size=\[H|pad \[[^]]*[A-Z]")

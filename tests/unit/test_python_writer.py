@@ -10,22 +10,26 @@ import pytest
 import netc
 from netc.compiler.backends import python
 from netc.compiler.backends.python.build_classes import classes_of
-from netc.compiler.backends.python.code.class_tree import DictCode, ListCode
+from netc.compiler.backends.python.code.class_tree import DictCode, ListCode, PassedOn
 from netc.compiler.backends.python.code.classes import ClassDef
-from netc.compiler.backends.python.code.framework import Containers, Framework, Widths
-from netc.compiler.backends.python.code.python_expressions import Code, Infix, TupleCode, call, construct, lit
+from netc.compiler.backends.python.code.framework import Containers, Framework, How, Registration, Widths
+from netc.compiler.backends.python.code.python_expressions import Code, Default, Infix, SelfMember, TupleCode, call, construct, lit
+from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.forward.method import forward
-from netc.compiler.backends.python.operator_calls import Emitters, OperatorSite
 from netc.compiler.backends.python.printing.python_printer import text
+from netc.compiler.backends.python.python_source import SourceWriter
+from netc.compiler.backends.python.unsupported_python import MissingEmitter
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ops.activation import Relu
+from netc.compiler.ops.activation import LeakyRelu, Relu
 from netc.compiler.ops.arithmetic import Add
+from netc.compiler.ops.constants import ParamOperator
 from netc.compiler.ops.dense import Dense
+from netc.compiler.ops.regularization import AlphaDropout, Dropout
 from netc.compiler.ops.shape import Reshape
 
 FOLDER = Path(python.__file__).parent
 WORDS = re.compile(
-    r"(?i:torch)|\bnn\.|\bF\.|\bTensor\b|self\.training|\.device\b|register_|Sequential|ModuleList|ModuleDict|\bDropPath\b|\bfloat32\b"
+    r"(?i:torch)|\bnn\.|\bF\.|\bTensor\b|self\.training|\.device\b|register_|Sequential|ModuleList|ModuleDict|\bDropPath\b|nn_init|requires_grad"
 )
 
 
@@ -35,7 +39,7 @@ def test_has_no_word_of_a_framework(path: Path) -> None:
     assert not found
 
 
-class Uninitialised:
+class Uninitialized:
     """Leaves the initial values to the framework."""
 
     rules = ()
@@ -44,20 +48,27 @@ class Uninitialised:
         return code
 
 
-EMITTERS = Emitters(
-    modules={Dense: lambda op, site: construct("keras.Dense", {"units": op.units})},
-    invocations={},
-    functions={
+def held(how: How, code: Code, trained: bool) -> Code:
+    return call("keras.Variable", code, trainable=Default(trained, True)) if how == "parameter" else code
+
+
+EMITTERS = Emitters(lambda order, modules: Uninitialized())
+EMITTERS.modules[Dense] = lambda op, site: construct("keras.Dense", {"units": op.units}, seeds=PassedOn("seeds"))
+EMITTERS.modules[Dropout] = lambda op, site: construct("keras.Dropout", {"rate": op.p}, seeds=PassedOn("seeds"))
+EMITTERS.modules[AlphaDropout] = lambda op, site: construct("keras.AlphaDropout", {"rate": op.p}, seeds=PassedOn("seeds"))
+EMITTERS.modules[ParamOperator] = lambda op, site: call("keras.ops.zeros", lit(op.shape))
+EMITTERS.functions.update(
+    {
+        LeakyRelu: lambda op, site: call("backdrop.leaky", site.x, op.negative_slope),
         Relu: lambda op, site: call("keras.ops.relu", site.x),
         Add: lambda op, site: Infix("+", site.x, site.other),
         Reshape: lambda op, site: call("keras.ops.reshape", site.x, TupleCode(tuple(lit(size) for size in site.results[0].shape))),
-    },
-    given={},
-    site=OperatorSite,
-    initialisation=lambda order, modules: Uninitialised(),
+        ParamOperator: lambda op, site: SelfMember(),
+    }
 )
 OTHER = Framework(
-    imported=frozenset({"keras", "Array"}),
+    imports=((r"keras\.", "import keras"), (r"\bArray\b", "from keras import Array")),
+    imported=frozenset({"keras", "Array", "seeds"}),
     attributes=frozenset({"weights"}),
     container_attributes=frozenset(),
     definitions={},
@@ -66,22 +77,29 @@ OTHER = Framework(
     module="keras.Layer",
     shape="keras.ops.shape({})",
     training="training",
+    all_modules="self.layers()",
     containers=Containers(
         row="keras.Row",
+        list_class="keras.Layers",
+        dict_class="keras.Layers",
         named=lambda members: call("keras.Row", DictCode(tuple(members))),
         listed=lambda members: ListCode(members),
         parameters=lambda members: call("Parameters", *(code for _, code in members)),
         keyed=lambda members: DictCode(tuple(members)),
     ),
+    registration=Registration(
+        held=held,
+        statement=lambda label, how, code: None,
+        calls_base=False,
+    ),
     by_path=lambda module, path: call("getattr", module, path),
-    by_label=lambda module, label: call("getattr", module, label),
     widths=Widths(re.compile("units"), "channels", "units", "channels", "units"),
-    drops=re.compile("Dropout"),
-    idle=re.compile("Dropout"),
     identity="Identity",
     unstacked=lambda tensor, axis: call("keras.ops.unstack", tensor, axis=axis),
     stacked=lambda tensors, axis: call("keras.ops.stack", tensors, axis=axis),
+    passed_on={"seeds": "keras.Seeds"},
 )
+WRITER = SourceWriter(OTHER, EMITTERS)
 SPEC = """
 block wide(times) {
     in + (in -> dense (times * in.features) as up -> relu -> dense in.features as weights)
@@ -100,16 +118,19 @@ def method(cls: ClassDef) -> list[str]:
 def test_writes_for_another_framework() -> None:
     program = netc.compile(SPEC).program
     wide, main = classes_of(program.main, program.facts, "net", OTHER, EMITTERS)
-    assert {m.label: text(m.code) for m in wide.body.members} == {"up": "keras.Dense(4 * times)", "weights": "keras.Dense(4)"}
+    assert {m.label: text(m.code) for m in wide.body.members} == {
+        "up": "keras.Dense(4 * times, seeds=seeds)",
+        "weights": "keras.Dense(4, seeds=seeds)",
+    }
     assert method(wide) == [
         "def call(self, x: Array) -> Array:",
         "y = keras.ops.relu(self['up'](x))",
         "return x + self['weights'](y)",
     ]
     assert {m.label: text(m.code) for m in main.body.members} == {
-        "wide1": "Wide(2)",
-        "wide2": "Wide(3)",
-        "head": "keras.Row(keras.Dense(5), keras.Dense(6))",
+        "wide1": "Wide(2, seeds=seeds)",
+        "wide2": "Wide(3, seeds=seeds)",
+        "head": "keras.Row(keras.Dense(5, seeds=seeds), keras.Dense(6, seeds=seeds))",
     }
     assert method(main) == [
         "def call(self, Array_: Array) -> Array:",
@@ -133,3 +154,96 @@ def test_writes_a_scan_for_another_framework() -> None:
         "outputs.append(h)",
         "return keras.ops.stack(outputs, axis=1)",
     ]
+
+
+FILE = """
+block wide(width, keep=0) {
+    scale = param [width] as scale
+    y = in -> dense width as up
+    z = y -> if keep != 0 { dense width as extra } -> relu
+    z + y + scale
+}
+
+model net {
+    input 4 -> wide 4 -> wide 4 keep=1 -> wide 4 keep=2
+}
+"""
+EXPECTED = '''
+import keras
+from keras import Array
+
+
+class Wide(keras.Layer):
+    """x: [N, 4] -> [N, width]."""
+
+    def __init__(self, width: int, keep: int = 0, *, seeds: keras.Seeds) -> None:
+        self.scale = keras.Variable(keras.ops.zeros((width,)))
+        self.up = keras.Dense(width, seeds=seeds)
+        self.extra = keras.Dense(width, seeds=seeds) if keep != 0 else None
+
+    def call(self, x: Array) -> Array:
+        y = self.up(x)
+        z = keras.ops.relu(y if self.extra is None else self.extra(y))
+        return z + y + self.scale
+
+
+class Net(keras.Layer):
+    """input: [N, 4] -> [N, 4]."""
+
+    def __init__(self, *, seeds: keras.Seeds) -> None:
+        self.wide1 = Wide(4, seeds=seeds)
+        self.wide2 = Wide(4, keep=1, seeds=seeds)
+        self.wide3 = Wide(4, keep=2, seeds=seeds)
+
+    def call(self, input: Array) -> Array:
+        x = self.wide1(input)
+        x = self.wide2(x)
+        return self.wide3(x)
+'''
+
+
+def test_writes_a_file_for_another_framework() -> None:
+    """Constructors are the writer's, and the words in them the framework's: one class with a condition, arguments that are passed on."""
+    assert WRITER.source(netc.compile(FILE).program, "net").split("\n", 1)[1] == EXPECTED
+
+
+RECURSIVE = """
+block cell(x: [N, D], width, depth) {
+    y = x -> dense width as inner -> relu
+    deep = y -> if depth > 1 { cell (2 * width) (depth - 1) as middle }
+    deep -> dense D as outer
+}
+input 4 -> cell 8 3
+"""
+
+
+def test_a_class_that_makes_itself_passes_its_arguments_on() -> None:
+    cell, _ = WRITER.parts(netc.compile(RECURSIVE).program, "net").texts
+    assert "self.middle = Cell(width, 2 * width, depth=depth - 1, seeds=seeds) if depth > 1 else None" in cell
+
+
+STAGE = """
+block cell(width, layer) { in -> dense width as first -> layer as second -> relu }
+input 4 -> cell 3 layer=(dropout 0.1) -> cell 3 layer=(alpha_dropout 0.2)
+"""
+
+
+def test_what_makes_a_module_takes_what_is_passed_on() -> None:
+    """The argument is what makes it alone, and the class calls that with the seeds: with a partial of them, all would share their state."""
+    cell, main = WRITER.parts(netc.compile(STAGE).program, "net").texts
+    assert "layer: Callable[..., keras.Layer]" in cell
+    assert "seeds=seeds" in next(line for line in cell.splitlines() if "self.second = " in line)
+    assert "keras.Dropout" in main
+
+
+def test_a_function_is_no_dropout_by_its_name() -> None:
+    """Probabilities are written without the rounding errors of what computed them, other numbers as they are."""
+    (net,) = WRITER.parts(netc.compile("input 4 -> leaky_relu (0.1 + 0.2) -> dropout (0.1 + 0.2)").program, "net").texts
+    assert "backdrop.leaky(input, 0.30000000000000004)" in net
+    assert "keras.Dropout(0.3, seeds=seeds)" in net
+
+
+@pytest.mark.parametrize("text", ["input 4 -> dense 2 trainable=false", "input 4 -> dense 2 as weights"])
+def test_what_a_framework_has_no_word_for_is_an_error(text: str) -> None:
+    with pytest.raises(MissingEmitter, match="the framework has no word for it"):
+        WRITER.source(netc.compile(text).program, "net")

@@ -27,6 +27,7 @@ from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.framework import Framework
 from .code.python_expressions import CallCode
 from .code.simplify import simplified
+from .emitters import Emitters
 from .forward.roles import Roles
 from .identifiers import camel, singular
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms, fits
@@ -34,7 +35,7 @@ from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
 from .modules.recursion import AssumedOthers, Recursion
-from .operator_calls import Emitters, OperatorForms
+from .operator_calls import OperatorForms
 from .unsupported_python import MissingEmitter
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
@@ -84,7 +85,7 @@ class _Build:
         """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
         self.order, self.layers = levels(self.main, self.stand_ins)
         self.operators = operators
-        self.operators.initialise(self.order)
+        self.operators.initialize(self.order)
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
@@ -101,8 +102,8 @@ class _Build:
             raise MissingEmitter(self.main.name, f"no input has the size {main.body.passed[0][0]}")
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = _called_first([*_used(alone, found), *(c for c in found if c is not main), main])
-        mark_probabilities(found, self.framework.drops)
-        main.body.rules = self.operators.initialisation.rules
+        mark_probabilities(found, self.operators.dropouts)
+        main.body.rules = self.operators.initialization.rules
         main.base = camel(self.main.name or name)
         main.name = classnames.main_name(self.main.name or name, self.framework)
         classnames.name(found, main, self._labels, self.framework.imported | set(used_definitions(found, self.framework)))
@@ -176,7 +177,7 @@ class _Build:
         if bodies[0].graph is self.main:
             self.lost = unifier.relations.lost
         cls.body.rewrite(simplified)
-        drop_idle(cls.body)
+        drop_idle(cls.body, self.operators.dropouts)
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)

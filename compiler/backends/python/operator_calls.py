@@ -6,9 +6,8 @@ parameters is a member of its class; one that has none and can be written as a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
 
 from netc.dsl.record import Record
 
@@ -16,15 +15,15 @@ from ...dims import Facts
 from ...ir.graph import Graph, Node, OpNode
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
+from ...ops.regularization import Dropping
 from ...types.tensor_types import TensorType
 from .classes.module_parameters import Stages, as_value, function_value, module_value
 from .code.class_tree import FrozenCode, has_symbol, parts
-from .code.classes import How, ModuleRule, StepInfo, kind_of
+from .code.classes import How, StepInfo, kind_of
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
+from .emitters import Emitter, Emitters, Initialization
 from .unsupported_python import MissingEmitter
-
-Emitter = Callable[[Any, Any], Code]
 
 
 class OperatorSite(Record):
@@ -57,34 +56,6 @@ class OperatorSite(Record):
         return tuple(Ref(index) for index in range(len(self.given)))
 
 
-class Initialisation(Protocol):
-    """How the parameters of a program are initialised where the spec says so. `rules`: what its main class does to all modules."""
-
-    rules: tuple[ModuleRule, ...]
-
-    def applied(self, node: OpNode, code: Code) -> Code:
-        """The code of a module, with what initialises those of its parameters that no rule does."""
-
-
-Modules = Callable[[OpNode], "Code | None"]
-"""The code of the module that a node is, if it is one."""
-
-
-class Emitters(Record):
-    """The tables of emitters, by the class of the operator. `modules`: the constructor's expression, in which parameters are named as
-    `Operator.parameters` names them; `invocations`: how the module is called, where that is not with all inputs: it is never a member of a
-    sequence; `functions`: the expression in the method that computes, of the site's inputs; `given`: the same where the weight is one of
-    them, of `SelfMember` too if there are buffers. `site` makes what an emitter is given;
-    `initialisation` decides for graphs, the main one last."""
-
-    modules: Mapping[type[Operator], Emitter]
-    invocations: Mapping[type[Operator], Emitter]
-    functions: Mapping[type[Operator], Emitter]
-    given: Mapping[type[Operator], Emitter]
-    site: Callable[[OpNode, OpInputs, tuple[TensorType, ...]], OperatorSite]
-    initialisation: Callable[[Sequence[Graph], Modules], Initialisation]
-
-
 class OperatorForms:
     """The forms of operator nodes. The module of each is made once."""
 
@@ -92,12 +63,14 @@ class OperatorForms:
         self.facts, self.emitters, self.framework = facts, emitters, framework
         self._modules: dict[int, Code | None] = {}
         """By the ids of the nodes."""
-        self.initialisation: Initialisation = self.emitters.initialisation((), self._constructor)
+        self.dropouts: set[str] = set()
+        """The modules that drop with the probability that is their argument, as they are written."""
+        self.initialization: Initialization = self.emitters.initialization((), self._constructor)
         self.stages = Stages((), self.is_member)
 
-    def initialise(self, order: Sequence[Graph]) -> None:
-        """Decides how the modules of these graphs are initialised, and which of them are stages that differ."""
-        self.initialisation = self.emitters.initialisation(order, self._constructor)
+    def initialize(self, order: Sequence[Graph]) -> None:
+        """Decides how the modules of these graphs are initialized, and which of them are stages that differ."""
+        self.initialization = self.emitters.initialization(order, self._constructor)
         self.stages = Stages(order, self.is_member)
 
     def is_member(self, node: OpNode) -> bool:
@@ -138,8 +111,8 @@ class OperatorForms:
         return None if code is None or _is_dynamic(code) else self._module(node, code)
 
     def _module(self, node: OpNode, code: Code) -> Code:
-        """The code of a module with its initialisation, as a value if it is a stage that differs."""
-        code = frozen(node, self.initialisation.applied(node, code))
+        """The code of a module with its initialization, as a value if it is a stage that differs."""
+        code = frozen(node, self.initialization.applied(node, code))
         if not self.stages.varies(node):
             return code
         default = self.stages.default(node)
@@ -176,11 +149,14 @@ class OperatorForms:
 
     def _made(self, node: OpNode) -> Code | None:
         emitter = self.emitters.modules.get(type(node.op))
-        return None if emitter is None else emitter(node.op, self._site(node))
+        made = None if emitter is None else emitter(node.op, self._site(node))
+        if isinstance(node.op, Dropping) and isinstance(made, CallCode) and isinstance(made.function, str):
+            self.dropouts.add(made.function)
+        return made
 
     def _site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
-        return self.emitters.site(node, given, tuple(v.type for v in node.outputs))
+        return OperatorSite(node, given, tuple(v.type for v in node.outputs))
 
 
 def _is_given_weight(node: OpNode) -> bool:

@@ -29,7 +29,7 @@ class TorchBackend(Backend):
         from . import ops, torch_emitters
 
         assert ops, "importing the package fills the tables"
-        return torch_emitters.NAMES.get(operator, "")
+        return torch_emitters.EMITTERS.names.get(operator, "")
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""

@@ -7,12 +7,28 @@ from __future__ import annotations
 
 import re
 from itertools import groupby
+from pathlib import Path
 
 from ...types.tensor_types import FLOAT32, DType
-from ..python.code.class_tree import DictCode, ListCode, TrainingFlag
-from ..python.code.framework import Containers, Framework, Pairs, Widths
-from ..python.code.python_expressions import AnyInput, AttributeCode, Code, FrameworkValue, Lit, Method, Subscript, TupleCode, call
-from .library_text import definitions
+from ..python.code.class_tree import DictCode, ListCode, NameCode, TrainingFlag
+from ..python.code.framework import Containers, Framework, How, Pairs, Registration, Widths
+from ..python.code.python_expressions import (
+    AnyInput,
+    AttributeCode,
+    Code,
+    Default,
+    FrameworkValue,
+    Lit,
+    Method,
+    Subscript,
+    TupleCode,
+    call,
+    method,
+)
+from ..python.library_text import read_definitions
+
+DEFINITIONS = read_definitions(Path(__file__).with_name("library.py"))
+"""What emitted files define for themselves."""
 
 _OF_MODULES = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float
@@ -56,34 +72,69 @@ def submodule(module: Code, path: str) -> Code:
     return module
 
 
-def _registered(module: Code, label: str) -> Code:
-    return Subscript(AttributeCode(module, "_modules"), (Lit(label),))
+_REGISTRIES: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
+
+
+def _registered(module: Code, label: str, how: How = "module") -> Code:
+    """A member under a label that is no attribute name."""
+    return Subscript(AttributeCode(module, _REGISTRIES[how]), (Lit(label),))
+
+
+def _held(how: How, code: Code, trained: bool) -> Code:
+    return call("nn.Parameter", code, requires_grad=Default(trained, True)) if how == "parameter" else code
+
+
+def _buffer(label: str, how: How, code: Code) -> Code | None:
+    if how in ("module", "parameter"):
+        return None
+    return method(NameCode("self"), "register_buffer", label, code, persistent=Default(how == "buffer", True))
+
+
+def _row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
+    return AttributeCode(parameter, "data"), call("torch.norm_except_dim", AttributeCode(source, "data"))
+
+
+_REGISTRATION = Registration(
+    held=_held,
+    statement=_buffer,
+    by_label=_registered,
+    forget=lambda module, label: method(AttributeCode(module, "_non_persistent_buffers_set"), "add", label),
+    frozen=lambda module: method(module, "requires_grad_", False),
+    norms=_row_norms,
+    started=lambda module, parameter: method(module, "start", parameter),
+)
 
 
 TORCH = Framework(
+    imports=(
+        (r"\btorch\.", "import torch"),
+        (r"\bF\.", "import torch.nn.functional as F"),
+        ("", "from torch import Tensor, nn"),
+    ),
     imported=frozenset(
-        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", *(name for name in definitions() if name.islower())}
+        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", *(name for name in DEFINITIONS if name.islower())}
     ),
     attributes=frozenset(_OF_MODULES.split()),
     container_attributes=frozenset(_OF_CONTAINERS.split()),
-    definitions=definitions(),
+    definitions=DEFINITIONS,
     method="forward",
     tensor="Tensor",
     module="nn.Module",
     shape="{}.shape",
     training="self.training",
+    all_modules="self.modules()",
+    registration=_REGISTRATION,
     containers=Containers(
         row="nn.Sequential",
+        list_class="nn.ModuleList",
+        dict_class="nn.ModuleDict",
         named=_named,
         listed=lambda members: call("nn.ModuleList", ListCode(members)),
         keyed=_keyed,
         parameters=_parameters,
     ),
     by_path=submodule,
-    by_label=_registered,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
-    drops=re.compile(r"[Dd]rop"),
-    idle=re.compile(r"DropPath|nn\..*Dropout.*"),
     identity="nn.Identity",
     # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
     unstacked=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
@@ -100,6 +151,6 @@ def element_type(dtype: DType) -> FrameworkValue:
     return FrameworkValue(f"torch.{dtype.name}", "torch.dtype")
 
 
-def dtype_keyword(dtype: DType, default: DType = FLOAT32) -> tuple[object, object]:
+def dtype_keyword(dtype: DType, default: DType = FLOAT32) -> Default:
     """The value of a `dtype=`: left out where it is PyTorch's default."""
-    return (element_type(dtype), element_type(default))
+    return Default(element_type(dtype), element_type(default))

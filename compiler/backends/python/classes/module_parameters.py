@@ -15,7 +15,7 @@ from ....ir.parameter_stages import StageParameter
 from ....ir.walk import around
 from ....ops.operator import Operator
 from ....types.traced_ints import has_origin
-from ..code.class_tree import NameCode, has_symbol
+from ..code.class_tree import NameCode, PassedOn, has_symbol
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, KeywordCode, Lit, Ref, StageLit, StageValue
 from ..printing.python_printer import text
@@ -78,10 +78,13 @@ def function_value(code: Code, framework: Framework) -> StageValue | None:
 
 
 def _value(code: Code | None, annotation: str) -> StageValue | None:
-    if type(code) is not CallCode or not isinstance(code.function, str) or not all(map(_is_fixed, code.kwargs)):
+    if type(code) is not CallCode or not isinstance(code.function, str):
         return None
-    bound = text(CallCode("partial", (NameCode(code.function),), code.kwargs))
-    return StageValue(bound if "," in bound else code.function, annotation, code.function, code.kwargs)
+    keywords = tuple(k for k in code.kwargs if not isinstance(k.value, PassedOn))
+    if not all(map(_is_fixed, keywords)):
+        return None
+    bound = text(CallCode("partial", (NameCode(code.function),), keywords))
+    return StageValue(bound if "," in bound else code.function, annotation, code.function, keywords)
 
 
 def _is_fixed(keyword: KeywordCode) -> bool:
@@ -93,4 +96,6 @@ def as_value(code: Code, name: str, value: StageValue | None, default: StageValu
     """The code with its function as a value that the class may take as an argument."""
     if value is None:
         return code
-    return CallCode(StageLit(value, name, default), code.args if isinstance(code, CallCode) else (code,))
+    if not isinstance(code, CallCode):
+        return CallCode(StageLit(value, name, default), (code,))
+    return CallCode(StageLit(value, name, default), code.args, tuple(k for k in code.kwargs if isinstance(k.value, PassedOn)))

@@ -42,6 +42,7 @@ from .constructor_arguments import Arguments
 from .float_expressions import real_code
 from .forward_sizes import axis_word
 from .optional_arguments import without_flags
+from .passed_on import passed_keywords
 from .relations import VAGUE, Relations
 from .symbol_formulas import formula_code
 
@@ -170,14 +171,14 @@ class Unifier:
     def _merge_stages(self, calls: list[CallCode]) -> Code:
         """Calls of what may differ: of an argument, if it does."""
         functions = [c.function for c in calls if isinstance(c.function, StageLit)]
-        applied = [f.value.applied(c.args) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
+        applied = [f.value.applied(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
         used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
         if len(set(map(shape, used))) == 1:
             return self._merge([used[0] if i in self.unused else code for i, code in enumerate(applied)])
         first = functions[0]
         function = self._merge_literals(list(functions), KeywordCode(first.hint, first, first.default, first.default is not None))
         args = tuple(self._merge(list(column)) for column in zip(*(c.args for c in calls), strict=True))
-        return CallCode(function, args)
+        return CallCode(function, args, calls[0].kwargs)
 
     def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
         idle = {i for i, lit in enumerate(lits) if isinstance(lit, Unneeded)}
@@ -389,7 +390,7 @@ def instance(cls: ClassDef, index: int) -> Code:
     """The call that makes the module of the class's graph number `index`."""
     positional = tuple(_value(p, index) for p in cls.parameters if not p.keyword)
     keywords = tuple(KeywordCode(p.name, _value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
-    return CallCode(ClassRef(cls), positional, keywords)
+    return CallCode(ClassRef(cls), positional, (*keywords, *passed_keywords(cls.body)))
 
 
 def _value(parameter: ConstructorArgument, index: int) -> Code:

@@ -28,6 +28,10 @@ class TrainingFlag(NameCode):
     """Whether the model is being trained, which decides on what is drawn at random: that is not computed once for several uses."""
 
 
+class PassedOn(NameCode):
+    """An argument that the constructor takes from its caller and passes on under the same name."""
+
+
 class ValueRef(Code):
     """The tensor number `index` of a body: its inputs first, then the results of its steps."""
 

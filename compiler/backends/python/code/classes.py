@@ -18,11 +18,8 @@ from ....ir.tests import Key
 from ..identifiers import numbered
 from .class_tree import FlagRef, parts, rewrite, shape
 from .framework import Framework
+from .framework import How as How
 from .python_expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
-
-How = typing.Literal["module", "parameter", "buffer", "transient"]
-"""How the constructor registers a member; a transient one is a buffer that is not part of the state dict."""
-
 
 Guards = tuple[tuple[Key, bool], ...]
 """The `if`s that something is in, the outermost first: which, and whether in the branch for which the condition holds."""

@@ -1,7 +1,7 @@
 """What the writer of Python must know of the framework that the source is for.
 
 In: nothing; a backend provides its `Framework`. Out: names that are taken, words for types and sizes, and how containers of modules are
-made. Always: plain data and code; nothing here imports a framework.
+made and members registered. Always: plain data and code; nothing here imports a framework.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
+from typing import Any, Literal, NoReturn
 
 from netc.dsl.record import Record
 
 from .. import identifiers
+from ..unsupported_python import MissingEmitter
 from .python_expressions import Code
 
 Pairs = Sequence[tuple[str, Code]]
@@ -21,13 +23,50 @@ Pairs = Sequence[tuple[str, Code]]
 
 class Containers(Record):
     """Modules that contain others. `row`: the class that calls its members one after the other; `named`: the same with a key for each
-    member; `listed` and `keyed`: those that `forward` takes them from, by number or by key; `parameters`: that of parameters by key."""
+    member; `listed` and `keyed`: those that the method takes them from, by number or by key; `parameters`: that of parameters by key.
+    `list_class` and `dict_class` are the classes of `listed` and `keyed`."""
 
     row: str
+    list_class: str
+    dict_class: str
     named: Callable[[Pairs], Code]
     listed: Callable[[tuple[Code, ...]], Code]
     keyed: Callable[[Pairs], Code]
     parameters: Callable[[Pairs], Code]
+
+
+How = Literal["module", "parameter", "buffer", "transient"]
+"""What a member of a class is; a transient one is a buffer that is not part of the state dict."""
+
+
+def _lacking(what: str) -> Callable[..., Any]:
+    """A word that a framework has not: to need it is an error, since other code would be another model."""
+
+    def refuse(*parts: Code) -> NoReturn:
+        raise MissingEmitter(what, "the framework has no word for it")
+
+    return refuse
+
+
+class Registration(Record):
+    """How a constructor registers the members of a class. What a framework leaves out cannot be written for it.
+
+    `held`: the value of the attribute, given the code of the member and whether it is trained. `statement`: the statement that registers a
+    member under its label, where that is no assignment. `by_label`: the place of a member whose label is no attribute name, given the
+    module around it. `forget`: the statement that keeps such a member out of the state dict. `frozen`: a module whose parameters are not
+    trained. `norms`: what is assigned, and to what, where a parameter starts as the norms of the rows of another one. `started`: the
+    statement that computes the buffers of a module from what a parameter starts with. `calls_base`: whether each constructor calls the
+    base class's.
+    """
+
+    held: Callable[[How, Code, bool], Code]
+    statement: Callable[[str, How, Code], Code | None]
+    by_label: Callable[[Code, str, How], Code] = _lacking("a label that is no attribute name")
+    forget: Callable[[Code, str], Code] = _lacking("a constant under a label that is no attribute name")
+    frozen: Callable[[Code], Code] = _lacking("a module whose parameters are not trained")
+    norms: Callable[[Code, Code], tuple[Code, Code]] = _lacking("a parameter that starts as the norms of another one")
+    started: Callable[[Code, Code], Code] = _lacking("a module that starts from a parameter")
+    calls_base: bool = True
 
 
 class Widths(Record):
@@ -41,18 +80,19 @@ class Widths(Record):
 
 
 class Framework(Record):
-    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes; `shape`: the text of a tensor's shape;
-    `training`: whether a module is in training.
+    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes, of which `module` is also the base of
+    classes; `shape`: the text of a tensor's shape; `training`: whether a module is in training; `all_modules`: a module and all modules
+    in it, to be iterated over.
 
-    `imported`: the names that an emitted file may import; no variable has them. `attributes`: those that every module has, and
-    `container_attributes`: those that containers have in addition; no member has them. `definitions`: what emitted files define for
-    themselves, by name. `by_path` and `by_label`: how a module reaches another, or a parameter, in it that is no attribute: one that is
-    several levels below, or has a label that is no identifier. `drops`: the functions and modules that take probabilities; `idle`: the
-    modules that do nothing if their only argument is 0, and `identity` the one
-    that never does anything. `unstacked`: what a tensor is at each position of an axis, to be iterated over;
-    `stacked`: the tensor made of a list of those.
+    `imports`: the lines that an emitted file has if its text matches the pattern, in their order. `imported`: the names that they may
+    define; no variable has them. `attributes`: the names that every module has, and `container_attributes`: those that containers have in
+    addition; no member has them. `definitions`: what emitted files define for themselves, by name. `by_path`: how a module reaches
+    another in it that is several levels below. `identity` is the module that never does anything. `unstacked`: what a tensor is at each
+    position of an axis, to be iterated over; `stacked`: the tensor made of a list of those. `passed_on`: the arguments that a constructor
+    passes on to what it makes, if any of that takes them, with their annotations.
     """
 
+    imports: tuple[tuple[str, str], ...]
     imported: frozenset[str]
     attributes: frozenset[str]
     container_attributes: frozenset[str]
@@ -62,15 +102,15 @@ class Framework(Record):
     module: str
     shape: str
     training: str
+    all_modules: str
     containers: Containers
+    registration: Registration
     by_path: Callable[[Code, str], Code]
-    by_label: Callable[[Code, str], Code]
     widths: Widths
-    drops: re.Pattern[str]
-    idle: re.Pattern[str]
     identity: str
     unstacked: Callable[[Code, int], Code]
     stacked: Callable[[Code, int], Code]
+    passed_on: Mapping[str, str] = {}
 
     def local(self, name: str) -> str:
         """`name` as a variable."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
+from typing import Any
 
 from netc.dsl.record import Record
 
@@ -94,8 +95,9 @@ class StageValue(FrameworkValue):
     function: str
     keywords: tuple[KeywordCode, ...]
 
-    def applied(self, args: tuple[Code, ...]) -> Code:
-        return CallCode(self.function, args, self.keywords) if self.function else args[0]
+    def applied(self, args: tuple[Code, ...], keywords: tuple[KeywordCode, ...]) -> Code:
+        """The call with arguments; `keywords` are further ones."""
+        return CallCode(self.function, args, (*self.keywords, *keywords)) if self.function else args[0]
 
 
 class CallCode(Code):
@@ -189,31 +191,41 @@ class NestedResults(Code):
     groups: tuple[int, ...]
 
 
+class Default(Record):
+    """The value of a keyword that calls leave out while it is the `usual` one, the function's own default."""
+
+    value: object
+    usual: Any
+
+
 def lit(value: object, hint: str = "") -> Code:
     """A value as code; code is unchanged."""
+    assert not isinstance(value, Default), "only a keyword has a default"
     return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
 
 
 def call(function: str | Code, *args: object, **kwargs: object) -> CallCode:
-    """`call("concatenate", code, axis=(1, 0))`: a keyword given as `(value, default)` is left out while it has its default."""
+    """`call("mean", code, axis=(1, 2), keepdims=Default(op.keepdim, False))`: a keyword is a value, or one with a `Default`."""
     return CallCode(function, tuple(lit(a) for a in args), keywords(kwargs))
 
 
 def construct(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
-    """`construct("Linear", {"in_features": 3, "out_features": 2}, bias=(True, True))`: positional arguments with the names that
+    """`construct("Linear", {"in_features": 3, "out_features": 2}, bias=Default(True, True))`: positional arguments with the names that
     constructor arguments for them would have."""
     return CallCode(function, tuple(lit(v, k) for k, v in positional.items()), keywords(kwargs))
 
 
 def method(target: Code, name: str, *args: object, **kwargs: object) -> Method:
+    """`method(x, "mean", axis=1)`: a call of a method, with keywords as `call` takes them."""
     return Method(target, name, tuple(lit(a) for a in args), keywords(kwargs))
 
 
 def keywords(kwargs: Mapping[str, object]) -> tuple[KeywordCode, ...]:
-    made = []
-    for name, value in kwargs.items():
-        if isinstance(value, tuple) and len(value) == 2 and not isinstance(value, Code):
-            made.append(KeywordCode(name, lit(value[0], name), value[1], True))
-        else:
-            made.append(KeywordCode(name, lit(value, name)))
-    return tuple(made)
+    """The keywords of a call, by their names."""
+    return tuple(_keyword(name, value) for name, value in kwargs.items())
+
+
+def _keyword(name: str, value: object) -> KeywordCode:
+    if isinstance(value, Default):
+        return KeywordCode(name, lit(value.value, name), value.usual, True)
+    return KeywordCode(name, lit(value, name))

@@ -7,23 +7,24 @@ stay, so a dropout between numbered members does too; and so does one within a r
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TypeVar
 
-from netc.dsl.record import replace
+from netc.dsl.record import Record, replace
 
 from ..code.class_tree import MemberRef, parts
 from ..code.classes import ClassBody
-from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, Lit, MembersCall
 
 C = TypeVar("C", bound=Code)
 
 
-def drop_idle(body: ClassBody) -> None:
-    known = body.framework
+def drop_idle(body: ClassBody, dropouts: Set[str]) -> None:
+    """Leaves them out. `dropouts`: the modules that do nothing if their only argument is 0."""
+    known = _Idle(body.framework.identity, dropouts)
     body.members = [replace(m, code=_shorter(m.code, known)) for m in body.members]
     body.chain = None if body.chain is None else _shorter(body.chain, known)
-    idle = {m.label for m in body.members if _is_idle(m.code, known)} if not body.keyed else set()
+    idle = {m.label for m in body.members if known.includes(m.code)} if not body.keyed else set()
     if not idle:
         return
 
@@ -38,18 +39,24 @@ def drop_idle(body: ClassBody) -> None:
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 
 
-def _shorter(code: C, known: Framework) -> C:
+class _Idle(Record):
+    """The modules that do nothing. `identity` never does anything."""
+
+    identity: str
+    dropouts: Set[str]
+
+    def includes(self, code: Code) -> bool:
+        match code:
+            case CallCode(str() as function, (Lit(value),)):
+                return value == 0 and function in self.dropouts
+            case CallCode(str() as function, ()):
+                return function == self.identity
+        return False
+
+
+def _shorter(code: C, known: _Idle) -> C:
     """A row of modules without idle members at its end."""
     match code:
-        case MembersCall(_, (_, *_, last) as members) if _is_idle(last, known):
+        case MembersCall(_, (_, *_, last) as members) if known.includes(last):
             return _shorter(replace(code, args=members[:-1]), known)
     return code
-
-
-def _is_idle(code: Code, known: Framework) -> bool:
-    match code:
-        case CallCode(str() as function, (Lit(value),)):
-            return value == 0 and known.idle.fullmatch(function) is not None
-        case CallCode(str() as function, ()):
-            return function == known.identity
-    return False

@@ -6,30 +6,30 @@ place of `Infix`. Always: what is not passed on unchanged is a number like other
 
 from __future__ import annotations
 
-import re
+from collections.abc import Set
 
 from ..code.class_tree import Argument
 from ..code.classes import ClassDef, ClassRef
 from ..code.python_expressions import CallCode, Code, Infix, KeywordCode, Lit, Probability, Share
 
 
-def mark_probabilities(classes: list[ClassDef], drops: re.Pattern[str]) -> None:
-    """`drops`: the functions and modules that take them."""
+def mark_probabilities(classes: list[ClassDef], dropouts: Set[str]) -> None:
+    """`dropouts`: the modules that take them."""
     found: dict[int, set[str]] = {}
     for cls in classes:
-        cls.body.rewrite(_Probabilities(found, found.setdefault(id(cls), set()), drops).change)
+        cls.body.rewrite(_Probabilities(found, found.setdefault(id(cls), set()), dropouts).change)
 
 
 class _Probabilities:
     """Those in the code of one class. `classes`: by the id of each class so far, its arguments that are probabilities; `own` are those of
     this one, which are added."""
 
-    def __init__(self, classes: dict[int, set[str]], own: set[str], drops: re.Pattern[str]) -> None:
-        self.classes, self.own, self.drops = classes, own, drops
+    def __init__(self, classes: dict[int, set[str]], own: set[str], dropouts: Set[str]) -> None:
+        self.classes, self.own, self.dropouts = classes, own, dropouts
 
     def change(self, part: Code) -> Code | None:
         match part:
-            case CallCode(str() as function, args, kwargs) if self.drops.search(function):
+            case CallCode(str() as function, args, kwargs) if function in self.dropouts:
                 return CallCode(function, tuple(map(self._probability, args)), kwargs)
             case CallCode(ClassRef(cls), args, kwargs) if wanted := self.classes.get(id(cls)):
                 names = [p.name for p in cls.parameters if not p.keyword]

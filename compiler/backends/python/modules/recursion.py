@@ -15,6 +15,7 @@ from netc.dsl.record import replace
 
 from ....ir.graph import CallNode, Graph
 from ....ir.traced_floats import named
+from ..classes.passed_on import passed_keywords
 from ..classes.shared_modules import family
 from ..classes.unify import Unifier
 from ..code.classes import ClassDef, ClassRef
@@ -75,7 +76,7 @@ class Recursion:
                     values = {k.name: k.value for k in given}
                     positional = tuple(values[keys[p.name]] for p in cls.parameters if not p.keyword)
                     keywords = tuple(KeywordCode(p.name, values[keys[p.name]], p.default, p.optional) for p in cls.parameters if p.keyword)
-                    return replace(part, function=ClassRef(cls), args=positional, kwargs=keywords)
+                    return replace(part, function=ClassRef(cls), args=positional, kwargs=(*keywords, *passed_keywords(cls.body)))
             return None
 
         cls.body.rewrite(change)

@@ -50,7 +50,7 @@ class Ways:
         if construction.kind != "class" and label.isdigit():
             index = [n.label for n in called.nodes].index(label)
             return Subscript(at, (Lit(index),))
-        return self.framework.by_label(at, label)
+        return self.framework.registration.by_label(at, label, "module")
 
 
 def tied(node: OpNode, ways: Ways) -> tuple[Code, Code]:

@@ -31,7 +31,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, call, construct
+from ...python.code.python_expressions import Code, Default, call, construct
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import dtype_keyword
 
@@ -73,10 +73,10 @@ def _module(name: str) -> str:
 
 def _options(op: Operator) -> dict[str, object]:
     """The arguments by PyTorch's names, left out while they have their defaults, which are PyTorch's too."""
-    return {"dim" if name == "axis" else name: (op.args[name], arg.default) for name, arg in op.signature.items()}
+    return {"dim" if name == "axis" else name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
 
 
-@module(*_PLAIN, torch=_PLAIN)
+@module(*_PLAIN, target=_PLAIN)
 def plain_module(op: Operator, site: TorchSite) -> Code:
     return construct(_module(_PLAIN[type(op)]), {}, **_options(op))
 
@@ -91,7 +91,7 @@ def torch_function(op: Operator, site: TorchSite) -> Code:
     return call(f"torch.{op.name}", site.x)
 
 
-@module(*_ALONG, torch=_ALONG)
+@module(*_ALONG, target=_ALONG)
 def along_module(op: Softmax, site: TorchSite) -> Code:
     return construct(_module(_ALONG[type(op)]), {}, dim=op.axis)
 
@@ -101,7 +101,7 @@ def along_function(op: Softmax, site: TorchSite) -> Code:
     return call(f"F.{op.name}", site.x, dim=op.axis)
 
 
-@module(Threshold, torch="torch.nn.Threshold")
+@module(Threshold, target="torch.nn.Threshold")
 def threshold_module(op: Threshold, site: TorchSite) -> Code:
     return construct("nn.Threshold", {"threshold": op.threshold, "value": op.value})
 
@@ -116,7 +116,7 @@ def _slope(op: Prelu) -> object:
     return op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
 
 
-@module(Prelu, torch="torch.nn.PReLU")
+@module(Prelu, target="torch.nn.PReLU")
 def prelu(op: Prelu, site: TorchSite) -> Code:
     x = site.given.x
-    return construct("nn.PReLU", {}, num_parameters=(op.count(x), 1), init=(_slope(op), 0.25), dtype=dtype_keyword(x.dtype))
+    return construct("nn.PReLU", {}, num_parameters=Default(op.count(x), 1), init=Default(_slope(op), 0.25), dtype=dtype_keyword(x.dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.operator import Operator
 from ....types.tensor_types import BOOL
-from ...python.code.python_expressions import Code, Freedom, Infix, call, lit, method
+from ...python.code.python_expressions import Code, Default, Freedom, Infix, call, lit, method
 from ..torch_emitters import TorchSite, function
 
 _BINARY: dict[type[Operator], str] = {
@@ -20,7 +20,7 @@ FLOAT_NEUTRAL = ("*", "/", "**", "-")
 """The operations whose neutral number changes no float: `x + 0` is another zero where `x` is -0.0, and `x // 1` is rounded."""
 
 
-@function(*_BINARY, torch=_BINARY)
+@function(*_BINARY, target=_BINARY)
 def binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
         return Infix(op.symbol, site.x, site.other, "none" if BOOL in (site.given.x.dtype, site.given.other.dtype) else "signs")
@@ -28,7 +28,7 @@ def binary(op: BinaryOperator, site: TorchSite) -> Code:
     return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
 
 
-@function(FloorDiv, torch="torch.floor_divide")
+@function(FloorDiv, target="torch.floor_divide")
 def floor_div(op: FloorDiv, site: TorchSite) -> Code:
     """Of floats, floor_divide has no gradient; the same function with another name has."""
     if not site.results[0].dtype.is_float:
@@ -45,11 +45,11 @@ def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
     return "neutral" if site.results[0].dtype == x and (x.is_integer or op.symbol in FLOAT_NEUTRAL) else "signs"
 
 
-@function(Maximum, Minimum, torch="torch.{}")
+@function(Maximum, Minimum, target="torch.{}")
 def pair(op: Pair, site: TorchSite) -> Code:
     return call(f"torch.{op.name}", site.x, site.other)
 
 
-@function(Clamp, torch="torch.clamp")
+@function(Clamp, target="torch.clamp")
 def clamp(op: Clamp, site: TorchSite) -> Code:
-    return method(site.x, "clamp", min=(op.min, None), max=(op.max, None))
+    return method(site.x, "clamp", min=Default(op.min, None), max=Default(op.max, None))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ....ops.attention import Attention
 from ....types.tensor_types import BOOL
 from ....types.traced_ints import has_origin
-from ...python.code.python_expressions import Code, Infix, call, lit, method
-from ..lowering.lowered_operators import WindowMask
+from ...python.code.python_expressions import Code, Default, Infix, call, lit, method
+from ...python.lowering.lowered_operators import WindowMask
 from ..torch_emitters import TorchSite, function
 from ..torch_framework import DEVICE, TRAINING, element_type
 from .parameters import as_float
 
 
-@function(Attention, torch="torch.nn.functional.scaled_dot_product_attention")
+@function(Attention, target="torch.nn.functional.scaled_dot_product_attention")
 def attention(op: Attention, site: TorchSite) -> Code:
     masks: dict[str, object] = {}
     if "mask" in site.given:
@@ -25,9 +25,9 @@ def attention(op: Attention, site: TorchSite) -> Code:
         site.k,
         site.v,
         **masks,
-        is_causal=(op.causal, False),
-        scale=(op.scale, None),
-        enable_gqa=(op.grouped(site.given), False),
+        is_causal=Default(op.causal, False),
+        scale=Default(op.scale, None),
+        enable_gqa=Default(op.grouped(site.given), False),
     )
 
 

@@ -9,16 +9,16 @@ from ..torch_emitters import TorchSite, function
 from .arithmetic import pair
 
 
-@function(Atan2, Hypot, Logaddexp, torch="torch.{}")
+@function(Atan2, Hypot, Logaddexp, target="torch.{}")
 def by_name(op: Pair, site: TorchSite) -> Code:
     return pair(op, site)
 
 
-@function(Fmod, torch="torch.fmod")
+@function(Fmod, target="torch.fmod")
 def fmod(op: Fmod, site: TorchSite) -> Code:
     return call("torch.fmod", site.x, lit(op.other, "other") if op.scalars else site.other)
 
 
-@function(Lerp, torch="torch.lerp")
+@function(Lerp, target="torch.lerp")
 def lerp(op: Lerp, site: TorchSite) -> Code:
     return call("torch.lerp", site.x, site.end, lit(op.weight, "weight") if op.scalars else site.weight)

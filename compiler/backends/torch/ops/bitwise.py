@@ -17,17 +17,17 @@ def _sides(op: BitwiseLogic, site: TorchSite) -> tuple[Code, Code]:
     return (number, site.x) if op.number_first else (site.x, number)
 
 
-@function(*_SYMBOLS, torch="torch.{}")
+@function(*_SYMBOLS, target="torch.{}")
 def logic(op: BitwiseLogic, site: TorchSite) -> Code:
     left, right = _sides(op, site)
     return Infix(_SYMBOLS[type(op)], left, right)
 
 
-@function(BitwiseNot, torch="torch.bitwise_not")
+@function(BitwiseNot, target="torch.bitwise_not")
 def bitwise_not(op: BitwiseNot, site: TorchSite) -> Code:
     return Prefix("~", site.x)
 
 
-@function(BitwiseLeftShift, BitwiseRightShift, torch="torch.{}")
+@function(BitwiseLeftShift, BitwiseRightShift, target="torch.{}")
 def shift(op: Shift, site: TorchSite) -> Code:
     return call(f"torch.{op.name}", *_sides(op, site))

@@ -8,12 +8,12 @@ from ..torch_emitters import TorchSite, function
 from .arithmetic import binary, pair
 from .elementwise import call_by_name
 
-function(Eq, Ne, Lt, Le, Gt, Ge, torch="torch.{}")(binary)
-function(LogicalAnd, LogicalOr, LogicalXor, torch="torch.{}")(pair)
-function(Isfinite, Isinf, Isnan, torch="torch.{}")(call_by_name)
+function(Eq, Ne, Lt, Le, Gt, Ge, target="torch.{}")(binary)
+function(LogicalAnd, LogicalOr, LogicalXor, target="torch.{}")(pair)
+function(Isfinite, Isinf, Isnan, target="torch.{}")(call_by_name)
 
 
-@function(Where, torch="torch.where")
+@function(Where, target="torch.where")
 def where(op: Where, site: TorchSite) -> Code:
     if not op.scalars:
         return call("torch.where", site.condition, site.x, site.other)

@@ -55,7 +55,7 @@ from ...python.code.python_expressions import (
     lit,
     method,
 )
-from ..lowering.lowered_operators import ConvertedTable, ExactTable
+from ...python.lowering.lowered_operators import ConvertedTable, ExactTable
 from ..torch_emitters import TorchSite, function, invocation, module
 from ..torch_framework import DEVICE, dtype_keyword, element_type
 from .arithmetic import FLOAT_NEUTRAL
@@ -69,7 +69,7 @@ _FEW = 64
 """Numbers of a file that are written out."""
 
 
-@module(TableOperator, torch="torch.arange and arithmetic")
+@module(TableOperator, target="torch.arange and arithmetic")
 def static_table(op: TableOperator, site: TorchSite) -> Code:
     return _Writer(op).whole()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
-from ...python.code.python_expressions import Code, call, construct, lit
+from ...python.code.python_expressions import Code, Default, call, construct, lit
 from ..torch_emitters import TorchSite, given, module
 from ..torch_framework import dtype_keyword
 from ..window_names import ranked, sizes
 
 
-@module(Conv, torch="torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d")
+@module(Conv, target="torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d")
 def conv(op: Conv, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.windows(x)
@@ -18,12 +18,12 @@ def conv(op: Conv, site: TorchSite) -> Code:
         ranked("nn.Conv", x),
         {"in_channels": x.shape[1], "out_channels": op.channels},
         kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
-        stride=(sizes(tuple(w.stride for w in windows)), 1),
-        padding=(padding, 0),
-        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
-        groups=(op.groups, 1),
-        bias=(op.bias, True),
-        padding_mode=(op.padding_mode, "zeros"),
+        stride=Default(sizes(tuple(w.stride for w in windows)), 1),
+        padding=Default(padding, 0),
+        dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
+        groups=Default(op.groups, 1),
+        bias=Default(op.bias, True),
+        padding_mode=Default(op.padding_mode, "zeros"),
         dtype=dtype_keyword(x.dtype),
     )
 
@@ -42,14 +42,14 @@ def conv_of(op: Conv, site: TorchSite) -> Code:
         padded,
         site.weight,
         *site.present("bias"),
-        stride=(sizes(tuple(w.stride for w in windows)), 1),
-        padding=(padding, 0),
-        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
-        groups=(op.groups, 1),
+        stride=Default(sizes(tuple(w.stride for w in windows)), 1),
+        padding=Default(padding, 0),
+        dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
+        groups=Default(op.groups, 1),
     )
 
 
-@module(ConvTranspose, torch="torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d")
+@module(ConvTranspose, target="torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d")
 def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.windows(x)
@@ -57,12 +57,12 @@ def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
         ranked("nn.ConvTranspose", x),
         {"in_channels": x.shape[1], "out_channels": op.channels},
         kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
-        stride=(sizes(tuple(w.stride for w in windows)), 1),
-        padding=(sizes(tuple(w.before for w in windows)), 0),
-        output_padding=(sizes(op.extra(x)), 0),
-        groups=(op.groups, 1),
-        bias=(op.bias, True),
-        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
+        stride=Default(sizes(tuple(w.stride for w in windows)), 1),
+        padding=Default(sizes(tuple(w.before for w in windows)), 0),
+        output_padding=Default(sizes(op.extra(x)), 0),
+        groups=Default(op.groups, 1),
+        bias=Default(op.bias, True),
+        dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
         dtype=dtype_keyword(x.dtype),
     )
 
@@ -76,9 +76,9 @@ def conv_transpose_of(op: ConvTranspose, site: TorchSite) -> Code:
         site.x,
         site.weight,
         *site.present("bias"),
-        stride=(sizes(tuple(w.stride for w in windows)), 1),
-        padding=(sizes(tuple(w.before for w in windows)), 0),
-        output_padding=(sizes(op.extra(x)), 0),
-        groups=(op.groups, 1),
-        dilation=(sizes(tuple(w.dilation for w in windows)), 1),
+        stride=Default(sizes(tuple(w.stride for w in windows)), 1),
+        padding=Default(sizes(tuple(w.before for w in windows)), 0),
+        output_padding=Default(sizes(op.extra(x)), 0),
+        groups=Default(op.groups, 1),
+        dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
     )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
-from ...python.code.python_expressions import Code, SelfMember, call, construct
+from ...python.code.python_expressions import Code, Default, SelfMember, call, construct
 from ..torch_emitters import TorchSite, given, invocation, module
 from ..torch_framework import dtype_keyword
 
 
-@module(Dense, torch="torch.nn.Linear")
+@module(Dense, target="torch.nn.Linear")
 def dense(op: Dense, site: TorchSite) -> Code:
     x = site.given.x
     sizes = {"in_features": x.shape[-1], "out_features": op.units}
-    return construct("nn.Linear", sizes, bias=(op.bias, True), dtype=dtype_keyword(x.dtype))
+    return construct("nn.Linear", sizes, bias=Default(op.bias, True), dtype=dtype_keyword(x.dtype))
 
 
 @given(Dense)
@@ -20,11 +20,11 @@ def dense_of(op: Dense, site: TorchSite) -> Code:
     return call("F.linear", site.x, site.weight, *site.present("bias"))
 
 
-@module(Bilinear, torch="torch.nn.Bilinear")
+@module(Bilinear, target="torch.nn.Bilinear")
 def bilinear(op: Bilinear, site: TorchSite) -> Code:
     a, b = site.given.a, site.given.b
     sizes = {"in1_features": a.shape[-1], "in2_features": b.shape[-1], "out_features": op.units}
-    return construct("nn.Bilinear", sizes, bias=(op.bias, True), dtype=dtype_keyword(a.dtype))
+    return construct("nn.Bilinear", sizes, bias=Default(op.bias, True), dtype=dtype_keyword(a.dtype))
 
 
 @given(Bilinear)
@@ -32,25 +32,25 @@ def bilinear_of(op: Bilinear, site: TorchSite) -> Code:
     return call("F.bilinear", site.a, site.b, site.weight, *site.present("bias"))
 
 
-@module(Embedding, torch="torch.nn.Embedding")
+@module(Embedding, target="torch.nn.Embedding")
 def embedding(op: Embedding, site: TorchSite) -> Code:
     return construct("nn.Embedding", _table(op), **_rows(op), dtype=dtype_keyword(op.dtype))
 
 
 @given(Embedding)
 def embedding_of(op: Embedding, site: TorchSite) -> Code:
-    return call("F.embedding", site.indices, site.weight, padding_idx=(op.padding_idx, None))
+    return call("F.embedding", site.indices, site.weight, padding_idx=Default(op.padding_idx, None))
 
 
-@module(EmbeddingBag, torch="torch.nn.EmbeddingBag")
+@module(EmbeddingBag, target="torch.nn.EmbeddingBag")
 def embedding_bag(op: EmbeddingBag, site: TorchSite) -> Code:
-    keywords = {**_rows(op), "mode": (op.mode, "mean"), "include_last_offset": (op.include_last_offset, False)}
+    keywords = {**_rows(op), "mode": Default(op.mode, "mean"), "include_last_offset": Default(op.include_last_offset, False)}
     return construct("nn.EmbeddingBag", _table(op), **keywords, dtype=dtype_keyword(op.dtype))
 
 
 @invocation(EmbeddingBag)
 def embedding_bag_invocation(op: EmbeddingBag, site: TorchSite) -> Code:
-    weights = (site.get("per_sample_weights"), None)
+    weights = Default(site.get("per_sample_weights"), None)
     return call(SelfMember(), site.indices, *site.present("offsets"), per_sample_weights=weights)
 
 
@@ -61,4 +61,4 @@ def _table(op: Embedding | EmbeddingBag) -> dict[str, object]:
 def _rows(op: Embedding | EmbeddingBag) -> dict[str, object]:
     """`norm_type` is a float in PyTorch's kernel."""
     norm_type = 2.0 if op.max_norm is None else float(op.norm_type)
-    return {"padding_idx": (op.padding_idx, None), "max_norm": (op.max_norm, None), "norm_type": (norm_type, 2.0)}
+    return {"padding_idx": Default(op.padding_idx, None), "max_norm": Default(op.max_norm, None), "norm_type": Default(norm_type, 2.0)}

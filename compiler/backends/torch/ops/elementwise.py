@@ -26,11 +26,11 @@ from ....ops.elementwise import (
     Trunc,
 )
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, Prefix, call
+from ...python.code.python_expressions import Code, Default, Prefix, call
 from ..torch_emitters import TorchSite, function
 
 
-@function(Neg, torch="torch.neg")
+@function(Neg, target="torch.neg")
 def neg(op: Neg, site: TorchSite) -> Code:
     return Prefix(op.prefix_symbol, site.x)
 
@@ -55,12 +55,12 @@ def neg(op: Neg, site: TorchSite) -> Code:
     Sqrt,
     Square,
     Trunc,
-    torch="torch.{}",
+    target="torch.{}",
 )
 def call_by_name(op: Operator, site: TorchSite) -> Code:
     return call(f"torch.{op.name}", site.x)
 
 
-@function(NanToNum, torch="torch.nan_to_num")
+@function(NanToNum, target="torch.nan_to_num")
 def nan_to_num(op: NanToNum, site: TorchSite) -> Code:
-    return call("torch.nan_to_num", site.x, nan=(op.nan, 0.0), posinf=(op.posinf, None), neginf=(op.neginf, None))
+    return call("torch.nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None))

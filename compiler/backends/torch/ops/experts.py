@@ -7,6 +7,6 @@ from ...python.code.python_expressions import Code, call
 from ..torch_emitters import TorchSite, function
 
 
-@function(GroupedLinear, torch="torch.nn.functional.linear, for each group")
+@function(GroupedLinear, target="torch.nn.functional.linear, for each group")
 def grouped_linear(op: GroupedLinear, site: TorchSite) -> Code:
     return call("grouped_linear", site.x, site.index, site.weight)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
-from ...python.code.python_expressions import Code, call, construct, lit, method
+from ...python.code.python_expressions import Code, Default, call, construct, lit, method
 from ..torch_emitters import TorchSite, function, module
 from ..window_names import sizes
 
 
-@module(PixelShuffle, torch="torch.nn.PixelShuffle")
+@module(PixelShuffle, target="torch.nn.PixelShuffle")
 def pixel_shuffle_module(op: PixelShuffle, site: TorchSite) -> Code:
     return construct("nn.PixelShuffle", {"upscale_factor": op.r})
 
@@ -19,7 +19,7 @@ def pixel_shuffle(op: PixelShuffle, site: TorchSite) -> Code:
     return call("F.pixel_shuffle", site.x, lit(op.r, "upscale_factor"))
 
 
-@module(PixelUnshuffle, torch="torch.nn.PixelUnshuffle")
+@module(PixelUnshuffle, target="torch.nn.PixelUnshuffle")
 def pixel_unshuffle_module(op: PixelUnshuffle, site: TorchSite) -> Code:
     return construct("nn.PixelUnshuffle", {"downscale_factor": op.r})
 
@@ -29,7 +29,7 @@ def pixel_unshuffle(op: PixelUnshuffle, site: TorchSite) -> Code:
     return call("F.pixel_unshuffle", site.x, lit(op.r, "downscale_factor"))
 
 
-@module(ChannelShuffle, torch="torch.nn.ChannelShuffle")
+@module(ChannelShuffle, target="torch.nn.ChannelShuffle")
 def channel_shuffle_module(op: ChannelShuffle, site: TorchSite) -> Code:
     return construct("nn.ChannelShuffle", {"groups": op.groups})
 
@@ -50,10 +50,10 @@ def _image(op: Fold) -> Code:
 
 def _options(op: Unfold | Fold) -> dict[str, object]:
     defaults = {"dilation": 1, "padding": 0, "stride": 1}
-    return {name: (sizes(op.pair(name)), default) for name, default in defaults.items()}
+    return {name: Default(sizes(op.pair(name)), default) for name, default in defaults.items()}
 
 
-@module(Unfold, torch="torch.nn.Unfold")
+@module(Unfold, target="torch.nn.Unfold")
 def unfold_module(op: Unfold, site: TorchSite) -> Code:
     return construct("nn.Unfold", {"kernel_size": _kernel(op)}, **_options(op))
 
@@ -63,7 +63,7 @@ def unfold(op: Unfold, site: TorchSite) -> Code:
     return call("F.unfold", site.x, _kernel(op), **_options(op))
 
 
-@module(Fold, torch="torch.nn.Fold")
+@module(Fold, target="torch.nn.Fold")
 def fold_module(op: Fold, site: TorchSite) -> Code:
     return construct("nn.Fold", {"output_size": _image(op), "kernel_size": _kernel(op)}, **_options(op))
 
@@ -73,6 +73,6 @@ def fold(op: Fold, site: TorchSite) -> Code:
     return call("F.fold", site.x, _image(op), _kernel(op), **_options(op))
 
 
-@function(SlidingWindow, torch="torch.Tensor.unfold")
+@function(SlidingWindow, target="torch.Tensor.unfold")
 def sliding_window(op: SlidingWindow, site: TorchSite) -> Code:
     return method(site.x, "unfold", op.axis, lit(op.size, "size"), lit(op.step, "step"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from ....types.tensor_types import INT64
-from ...python.code.python_expressions import Code, call, lit, method
+from ...python.code.python_expressions import Code, Default, call, lit, method
 from ..torch_emitters import TorchSite, function
 from .shape import cast_to
 
@@ -21,47 +21,47 @@ def _value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
     return lit(int(value) if whole else value, "value")
 
 
-@function(Gather, torch="torch.gather")
+@function(Gather, target="torch.gather")
 def gather(op: Gather, site: TorchSite) -> Code:
     return method(site.x, "gather", op.axis, _index(site))
 
 
-@function(Scatter, torch="torch.scatter, torch.scatter_add")
+@function(Scatter, target="torch.scatter, torch.scatter_add")
 def scatter(op: Scatter, site: TorchSite) -> Code:
     if op.value is not None:
-        return method(site.x, "scatter", op.axis, _index(site), _value(op, site), reduce=(op.reduce, None))
+        return method(site.x, "scatter", op.axis, _index(site), _value(op, site), reduce=Default(op.reduce, None))
     # With `src`, PyTorch has other methods in the place of `reduce`.
     names = {"add": "scatter_add", "multiply": "scatter_reduce", None: "scatter"}
     reduce = "prod" if op.reduce == "multiply" else None
-    return method(site.x, names[op.reduce], op.axis, _index(site), site.src, reduce=(reduce, None))
+    return method(site.x, names[op.reduce], op.axis, _index(site), site.src, reduce=Default(reduce, None))
 
 
-@function(ScatterReduce, torch="torch.scatter_reduce")
+@function(ScatterReduce, target="torch.scatter_reduce")
 def scatter_reduce(op: ScatterReduce, site: TorchSite) -> Code:
-    return method(site.x, "scatter_reduce", op.axis, _index(site), site.src, reduce=op.reduce, include_self=(op.include_self, True))
+    return method(site.x, "scatter_reduce", op.axis, _index(site), site.src, reduce=op.reduce, include_self=Default(op.include_self, True))
 
 
-@function(IndexSelect, torch="torch.index_select")
+@function(IndexSelect, target="torch.index_select")
 def index_select(op: IndexSelect, site: TorchSite) -> Code:
     return method(site.x, "index_select", op.axis, site.index)
 
 
-@function(IndexAdd, torch="torch.index_add")
+@function(IndexAdd, target="torch.index_add")
 def index_add(op: IndexAdd, site: TorchSite) -> Code:
-    return method(site.x, "index_add", op.axis, site.index, site.source, alpha=(op.alpha, 1))
+    return method(site.x, "index_add", op.axis, site.index, site.source, alpha=Default(op.alpha, 1))
 
 
-@function(OneHot, torch="torch.nn.functional.one_hot")
+@function(OneHot, target="torch.nn.functional.one_hot")
 def one_hot(op: OneHot, site: TorchSite) -> Code:
     code = call("F.one_hot", site.indices, lit(op.classes, "num_classes"))
     return code if op.dtype == INT64 else cast_to(code, op.dtype)
 
 
-@function(Tril, Triu, torch="torch.{}")
+@function(Tril, Triu, target="torch.{}")
 def triangle(op: Tril | Triu, site: TorchSite) -> Code:
     return method(site.x, op.name, *([] if op.diagonal == 0 else [lit(op.diagonal, "diagonal")]))
 
 
-@function(MaskedFill, torch="torch.Tensor.masked_fill")
+@function(MaskedFill, target="torch.Tensor.masked_fill")
 def masked_fill(op: MaskedFill, site: TorchSite) -> Code:
     return method(site.x, "masked_fill", site.mask, _value(op, site))

@@ -8,12 +8,12 @@ from ...python.code.python_expressions import Code, TupleCode, call, lit, method
 from ..torch_emitters import TorchSite, function
 
 
-@function(Concat, torch="torch.cat")
+@function(Concat, target="torch.cat")
 def concat(op: Concat, site: TorchSite) -> Code:
     return call("torch.cat", TupleCode(site.inputs), dim=op.axis)
 
 
-@function(Stack, torch="torch.stack")
+@function(Stack, target="torch.stack")
 def stack(op: Stack, site: TorchSite) -> Code:
     return call("torch.stack", TupleCode(site.inputs), dim=op.axis)
 
@@ -23,7 +23,7 @@ def _is_whole(op: Split | Chunk, site: TorchSite) -> bool:
     return len(op.pieces(normalize_axis(op.name, op.axis, site.given.x), site.given)) == 1
 
 
-@function(Split, torch="torch.split")
+@function(Split, target="torch.split")
 def split(op: Split, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return site.x
@@ -32,7 +32,7 @@ def split(op: Split, site: TorchSite) -> Code:
     return method(site.x, "split", code, dim=op.axis)
 
 
-@function(Chunk, torch="torch.chunk")
+@function(Chunk, target="torch.chunk")
 def chunk(op: Chunk, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return site.x

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
-from ...python.code.python_expressions import Code, Infix, call
+from ...python.code.python_expressions import Code, Default, Infix, call
 from ..torch_emitters import TorchSite, function
 
 
-@function(Matmul, torch="torch.matmul")
+@function(Matmul, target="torch.matmul")
 def matmul(op: Matmul, site: TorchSite) -> Code:
     return Infix(op.symbol, site.x, site.other)
 
 
-@function(Einsum, torch="torch.einsum")
+@function(Einsum, target="torch.einsum")
 def einsum(op: Einsum, site: TorchSite) -> Code:
     return call("torch.einsum", op.equation, *site.inputs)
 
 
-@function(Outer, torch="torch.outer")
+@function(Outer, target="torch.outer")
 def outer(op: Outer, site: TorchSite) -> Code:
     return call("torch.outer", site.x, site.other)
 
 
-@function(CosineSimilarity, torch="torch.nn.functional.cosine_similarity")
+@function(CosineSimilarity, target="torch.nn.functional.cosine_similarity")
 def cosine_similarity(op: CosineSimilarity, site: TorchSite) -> Code:
-    return call("F.cosine_similarity", site.x, site.other, dim=(op.axis, 1), eps=(op.eps, 1e-8))
+    return call("F.cosine_similarity", site.x, site.other, dim=Default(op.axis, 1), eps=Default(op.eps, 1e-8))
 
 
-@function(Cross, torch="torch.linalg.cross")
+@function(Cross, target="torch.linalg.cross")
 def cross(op: Cross, site: TorchSite) -> Code:
-    return call("torch.linalg.cross", site.x, site.other, dim=(op.axis, -1))
+    return call("torch.linalg.cross", site.x, site.other, dim=Default(op.axis, -1))
 
 
-@function(Cdist, torch="torch.cdist")
+@function(Cdist, target="torch.cdist")
 def cdist(op: Cdist, site: TorchSite) -> Code:
-    return call("torch.cdist", site.x, site.other, p=(op.p, 2))
+    return call("torch.cdist", site.x, site.other, p=Default(op.p, 2))

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from ....ops.multihead import MultiheadAttention
 from ....types.tensor_types import BOOL
-from ...python.code.python_expressions import AttributeCode, Code, Lit, SelfMember, Subscript, call, construct, lit, method
-from ..lowering.lowered_operators import CausalMask, CausalMultiheadAttention
+from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, SelfMember, Subscript, call, construct, lit, method
+from ...python.lowering.lowered_operators import CausalMask, CausalMultiheadAttention
 from ..torch_emitters import TorchSite, function, invocation, module
 from ..torch_framework import DEVICE, dtype_keyword, element_type
 
 
-@module(MultiheadAttention, CausalMultiheadAttention, torch="torch.nn.MultiheadAttention")
+@module(MultiheadAttention, CausalMultiheadAttention, target="torch.nn.MultiheadAttention")
 def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.sizes(site.given)
-    others = {} if op.joint(site.given) else {"kdim": (keys, features), "vdim": (values, features)}
+    others = {} if op.joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
     return construct(
         "nn.MultiheadAttention",
         {"embed_dim": features, "num_heads": op.heads},
-        dropout=(op.dropout, 0.0),
-        bias=(op.bias, True),
-        add_bias_kv=(op.add_bias_kv, False),
-        add_zero_attn=(op.add_zero_attn, False),
+        dropout=Default(op.dropout, 0.0),
+        bias=Default(op.bias, True),
+        add_bias_kv=Default(op.add_bias_kv, False),
+        add_zero_attn=Default(op.add_zero_attn, False),
         **others,
         batch_first=True,
         dtype=dtype_keyword(site.given.query.dtype),
@@ -43,7 +43,7 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
     tensors = (site.query, site[op.keys(site.given)], site[op.values(site.given)])
-    whole = call(SelfMember(), *tensors, **options, need_weights=(weights, True))
+    whole = call(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
     return whole if weights else Subscript(whole, (Lit(0),))
 
 

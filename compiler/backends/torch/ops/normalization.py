@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
 from ....types.tensor_types import Shape
-from ...python.code.python_expressions import CallCode, Code, Infix, SelfMember, call, construct, lit, method
+from ...python.code.python_expressions import CallCode, Code, Default, Infix, SelfMember, call, construct, lit, method
 from ..torch_emitters import TorchSite, function, given, module
 from ..torch_framework import dtype_keyword
 from ..window_names import ranked
 
 
-@module(BatchNorm, torch="torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d")
+@module(BatchNorm, target="torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d")
 def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
     x = site.given.x
     name = "nn.BatchNorm1d" if x.rank == 2 else ranked("nn.BatchNorm", x)
     return construct(
         name,
         {"num_features": x.shape[1]},
-        eps=(op.eps, 1e-5),
-        momentum=(None if op.momentum == "none" else op.momentum, 0.1),
-        affine=(op.affine and "weight" not in site.given, True),
-        track_running_stats=(op.track_running_stats, True),
-        bias=(op.bias, True),
+        eps=Default(op.eps, 1e-5),
+        momentum=Default(None if op.momentum == "none" else op.momentum, 0.1),
+        affine=Default(op.affine and "weight" not in site.given, True),
+        track_running_stats=Default(op.track_running_stats, True),
+        bias=Default(op.bias, True),
         dtype=dtype_keyword(x.dtype),
     )
 
 
-@module(InstanceNorm, torch="torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d")
+@module(InstanceNorm, target="torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d")
 def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
     x = site.given.x
     return construct(
         ranked("nn.InstanceNorm", x),
         {"num_features": x.shape[1]},
-        eps=(op.eps, 1e-5),
-        momentum=(op.momentum, 0.1),
-        affine=(op.affine and "weight" not in site.given, False),
-        track_running_stats=(op.track_running_stats, False),
-        bias=(op.bias, True),
+        eps=Default(op.eps, 1e-5),
+        momentum=Default(op.momentum, 0.1),
+        affine=Default(op.affine and "weight" not in site.given, False),
+        track_running_stats=Default(op.track_running_stats, False),
+        bias=Default(op.bias, True),
         dtype=dtype_keyword(x.dtype),
     )
 
 
-@module(GroupNorm, torch="torch.nn.GroupNorm")
+@module(GroupNorm, target="torch.nn.GroupNorm")
 def group_norm(op: GroupNorm, site: TorchSite) -> Code:
     x = site.given.x
     sizes = {"num_groups": op.groups, "num_channels": x.shape[1]}
-    keywords = {"eps": (op.eps, 1e-5), "affine": (op.affine, True), "bias": (op.bias, True)}
+    keywords = {"eps": Default(op.eps, 1e-5), "affine": Default(op.affine, True), "bias": Default(op.bias, True)}
     return construct("nn.GroupNorm", sizes, **keywords, dtype=dtype_keyword(x.dtype))
 
 
@@ -53,17 +53,17 @@ def _normalized(shape: Shape) -> dict[str, object]:
     return {"features": shape[0]} if len(shape) == 1 else {"normalized_shape": shape}
 
 
-@module(LayerNorm, torch="torch.nn.LayerNorm")
+@module(LayerNorm, target="torch.nn.LayerNorm")
 def layer_norm(op: LayerNorm, site: TorchSite) -> Code:
     x = site.given.x
-    keywords = {"eps": (op.eps, 1e-5), "elementwise_affine": (op.affine, True), "bias": (op.bias, True)}
+    keywords = {"eps": Default(op.eps, 1e-5), "elementwise_affine": Default(op.affine, True), "bias": Default(op.bias, True)}
     return construct("nn.LayerNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
-@module(RMSNorm, torch="torch.nn.RMSNorm")
+@module(RMSNorm, target="torch.nn.RMSNorm")
 def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
     x = site.given.x
-    keywords = {"eps": (op.eps, None), "elementwise_affine": (op.affine, True)}
+    keywords = {"eps": Default(op.eps, None), "elementwise_affine": Default(op.affine, True)}
     return construct("nn.RMSNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
@@ -71,14 +71,14 @@ def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
 def batch_norm_of(op: BatchNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
         return _scaled(site)
-    return call("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=(op.eps, 1e-5))
+    return call("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=Default(op.eps, 1e-5))
 
 
 @given(InstanceNorm)
 def instance_norm_of(op: InstanceNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
         return _scaled(site)
-    return call("F.instance_norm", site.x, weight=site.weight, bias=(site.get("bias"), None), eps=(op.eps, 1e-5))
+    return call("F.instance_norm", site.x, weight=site.weight, bias=Default(site.get("bias"), None), eps=Default(op.eps, 1e-5))
 
 
 def _scaled(site: TorchSite) -> Code:
@@ -94,25 +94,25 @@ def _per_channel(site: TorchSite, name: str) -> Code:
 
 @given(GroupNorm)
 def group_norm_of(op: GroupNorm, site: TorchSite) -> Code:
-    return call("F.group_norm", site.x, lit(op.groups, "num_groups"), site.weight, *site.present("bias"), eps=(op.eps, 1e-5))
+    return call("F.group_norm", site.x, lit(op.groups, "num_groups"), site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
 
 
 @given(LayerNorm)
 def layer_norm_of(op: LayerNorm, site: TorchSite) -> Code:
     shape = lit(op.normalized(site.given.x), "normalized_shape")
-    return call("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=(op.eps, 1e-5))
+    return call("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
 
 
 @given(RMSNorm)
 def rms_norm_of(op: RMSNorm, site: TorchSite) -> Code:
-    return call("F.rms_norm", site.x, lit(op.normalized(site.given.x), "normalized_shape"), site.weight, eps=(op.eps, None))
+    return call("F.rms_norm", site.x, lit(op.normalized(site.given.x), "normalized_shape"), site.weight, eps=Default(op.eps, None))
 
 
 def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
-    return {"alpha": (op.alpha, 1e-4), "beta": (op.beta, 0.75), "k": (op.k, 1.0)}
+    return {"alpha": Default(op.alpha, 1e-4), "beta": Default(op.beta, 0.75), "k": Default(op.k, 1.0)}
 
 
-@module(LocalResponseNorm, torch="torch.nn.LocalResponseNorm")
+@module(LocalResponseNorm, target="torch.nn.LocalResponseNorm")
 def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
     return construct("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
 
@@ -122,8 +122,8 @@ def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code
     return call("F.local_response_norm", site.x, op.size, **_response_keywords(op))
 
 
-@module(SpectralNormalize, torch="torch.nn.utils.parametrizations.spectral_norm")
+@module(SpectralNormalize, target="torch.nn.utils.parametrizations.spectral_norm")
 def spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
     rows, columns = op.sides(site.given.weight)
-    keywords = {"axis": (op.axis, 0), "n_power_iterations": (op.n_power_iterations, 1), "eps": (op.eps, 1e-12)}
+    keywords = {"axis": Default(op.axis, 0), "n_power_iterations": Default(op.n_power_iterations, 1), "eps": Default(op.eps, 1e-12)}
     return construct("SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype))

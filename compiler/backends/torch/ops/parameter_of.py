@@ -8,6 +8,6 @@ from ...python.code.python_expressions import AttributeCode, Code, SelfMember
 from ..torch_emitters import TorchSite, function
 
 
-@function(ParameterOf, torch="an attribute of the module")
+@function(ParameterOf, target="an attribute of the module")
 def parameter_of(op: ParameterOf, site: TorchSite) -> Code:
     return ParameterRef(op.path, op.parameter) if op.path else AttributeCode(SelfMember(), op.parameter)

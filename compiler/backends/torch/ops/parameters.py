@@ -13,12 +13,12 @@ from ....ops.operator import Init
 from ....types.tensor_types import DType
 from ....types.traced_ints import has_origin, is_integer
 from ...python.code.python_expressions import Code, Infix, SelfMember, TupleCode, call, lit, method
-from ..initialisation import drawn
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import dtype_keyword
+from ..torch_initializers import drawn
 
 
-@module(ParamOperator, torch="torch.nn.Parameter")
+@module(ParamOperator, target="torch.nn.Parameter")
 def parameter(op: ParamOperator, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ...python.code.python_expressions import Code, LetCode, Subscript, call, construct, lit, method
+from ...python.code.python_expressions import Code, Default, LetCode, Subscript, call, construct, lit, method
 from ..torch_emitters import TorchSite, function, module
 from ..window_names import ranked, sizes
 from .parameters import as_float
@@ -13,7 +13,7 @@ from .parameters import as_float
 def _window(windows: tuple[Window, ...]) -> dict[str, object]:
     """The stride is left out where it is the kernel."""
     kernel = sizes(tuple(w.taps for w in windows))
-    return {"stride": (sizes(tuple(w.stride for w in windows)), kernel)}
+    return {"stride": Default(sizes(tuple(w.stride for w in windows)), kernel)}
 
 
 def _kernel(windows: tuple[Window, ...]) -> Code:
@@ -24,10 +24,10 @@ def _max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
     windows = op.windows(site.given.x)
     return {
         **_window(windows),
-        "padding": (sizes(tuple(w.before for w in windows)), 0),
-        "dilation": (sizes(tuple(w.dilation for w in windows)), 1),
-        "return_indices": (len(site.results) == 2, False),
-        "ceil_mode": (op.ceil_mode, False),
+        "padding": Default(sizes(tuple(w.before for w in windows)), 0),
+        "dilation": Default(sizes(tuple(w.dilation for w in windows)), 1),
+        "return_indices": Default(len(site.results) == 2, False),
+        "ceil_mode": Default(op.ceil_mode, False),
     }
 
 
@@ -36,7 +36,7 @@ def _values_alone(site: TorchSite) -> bool:
     return site.given.x.rank == 3 and site.given.x.dtype.is_integer and len(site.results) == 1
 
 
-@module(MaxPool, torch="torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d")
+@module(MaxPool, target="torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d")
 def max_pool(op: MaxPool, site: TorchSite) -> Code:
     x = site.given.x
     if _values_alone(site):
@@ -58,14 +58,14 @@ def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
     windows = op.windows(site.given.x)
     return {
         **_window(windows),
-        "padding": (sizes(tuple(w.before for w in windows)), 0),
-        "ceil_mode": (op.ceil_mode, False),
-        "count_include_pad": (op.count_include_pad, True),
-        "divisor_override": (op.divisor_override, None),
+        "padding": Default(sizes(tuple(w.before for w in windows)), 0),
+        "ceil_mode": Default(op.ceil_mode, False),
+        "count_include_pad": Default(op.count_include_pad, True),
+        "divisor_override": Default(op.divisor_override, None),
     }
 
 
-@module(AvgPool, torch="torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d")
+@module(AvgPool, target="torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d")
 def avg_pool(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
     return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.windows(x))}, **_avg_keywords(op, site))
@@ -82,22 +82,24 @@ def _power(op: LpPool, site: TorchSite) -> int | float:
     return op.p if site.given.x.dtype.is_float else as_float(op.p)
 
 
-@module(LpPool, torch="torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d")
+@module(LpPool, target="torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d")
 def lp_pool(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.windows(x)
     sizes = {"norm_type": _power(op, site), "kernel_size": _kernel(windows)}
-    return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=(op.ceil_mode, False))
+    return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=Default(op.ceil_mode, False))
 
 
 @function(LpPool)
 def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.windows(x)
-    return call(ranked("F.lp_pool", x), site.x, _power(op, site), _kernel(windows), **_window(windows), ceil_mode=(op.ceil_mode, False))
+    return call(
+        ranked("F.lp_pool", x), site.x, _power(op, site), _kernel(windows), **_window(windows), ceil_mode=Default(op.ceil_mode, False)
+    )
 
 
-@module(AdaptiveAvgPool, torch="torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d")
+@module(AdaptiveAvgPool, target="torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given.x
     return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.sizes(x))})
@@ -109,16 +111,18 @@ def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     return call(ranked("F.adaptive_avg_pool", x), site.x, sizes(op.sizes(x)))
 
 
-@module(AdaptiveMaxPool, torch="torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d")
+@module(AdaptiveMaxPool, target="torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d")
 def adaptive_max_pool(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))}, return_indices=(len(site.results) == 2, False))
+    return construct(
+        ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))}, return_indices=Default(len(site.results) == 2, False)
+    )
 
 
 @function(AdaptiveMaxPool)
 def adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.sizes(x)), return_indices=(len(site.results) == 2, False))
+    return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.sizes(x)), return_indices=Default(len(site.results) == 2, False))
 
 
 def _spatial(site: TorchSite) -> int | tuple[int, ...]:
@@ -127,12 +131,12 @@ def _spatial(site: TorchSite) -> int | tuple[int, ...]:
     return (first, *others) if others else first
 
 
-@function(GlobalAvgPool, torch="torch.mean")
+@function(GlobalAvgPool, target="torch.mean")
 def global_avg_pool(op: GlobalAvgPool, site: TorchSite) -> Code:
     return method(site.x, "mean", dim=lit(_spatial(site)))
 
 
-@function(GlobalMaxPool, torch="torch.amax")
+@function(GlobalMaxPool, target="torch.amax")
 def global_max_pool(op: GlobalMaxPool, site: TorchSite) -> Code:
     return method(site.x, "amax", dim=lit(_spatial(site)))
 

@@ -11,7 +11,7 @@ from ..torch_emitters import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 
 
-@function(Rearrange, torch="reshape, permute, reshape; einops.rearrange")
+@function(Rearrange, target="reshape, permute, reshape; einops.rearrange")
 def rearrange(op: Rearrange, site: TorchSite) -> Code:
     plan = op.plan(site.given)
     code: Code = site.x

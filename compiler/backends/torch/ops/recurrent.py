@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.operator import Operator
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ...python.code.python_expressions import Code, NestedResults, SelfMember, TupleCode, call, construct
+from ...python.code.python_expressions import Code, Default, NestedResults, SelfMember, TupleCode, call, construct
 from ..torch_emitters import TorchSite, invocation, module
 from ..torch_framework import dtype_keyword
 from .parameters import as_float
@@ -12,20 +12,20 @@ from .parameters import as_float
 _MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM", Gru: "torch.nn.GRU"}
 
 
-@module(*_MODULES, torch=_MODULES)
+@module(*_MODULES, target=_MODULES)
 def recurrent(op: Recurrent, site: TorchSite) -> Code:
     x = site.given.x
-    own = {"nonlinearity": (op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
+    own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
     return construct(
         _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
-        num_layers=(op.layers, 1),
+        num_layers=Default(op.layers, 1),
         **own,
-        bias=(op.bias, True),
+        bias=Default(op.bias, True),
         batch_first=True,
-        dropout=(as_float(op.dropout), 0.0),
-        bidirectional=(op.bidirectional, False),
-        proj_size=(op.projection, 0),
+        dropout=Default(as_float(op.dropout), 0.0),
+        bidirectional=Default(op.bidirectional, False),
+        proj_size=Default(op.projection, 0),
         dtype=dtype_keyword(x.dtype),
     )
 

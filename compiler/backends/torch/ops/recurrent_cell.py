@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.operator import Operator
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ...python.code.python_expressions import Code, Lit, SelfMember, Subscript, TupleCode, call, construct
+from ...python.code.python_expressions import Code, Default, Lit, SelfMember, Subscript, TupleCode, call, construct
 from ..torch_emitters import TorchSite, invocation, module
 from ..torch_framework import dtype_keyword
 
@@ -15,14 +15,14 @@ _MODULES: dict[type[Operator], str] = {
 }
 
 
-@module(*_MODULES, torch=_MODULES)
+@module(*_MODULES, target=_MODULES)
 def cell(op: RecurrentCell, site: TorchSite) -> Code:
     x = site.given.x
-    own = {"nonlinearity": (op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
+    own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
     return construct(
         _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
-        bias=(op.bias, True),
+        bias=Default(op.bias, True),
         **own,
         dtype=dtype_keyword(x.dtype),
     )

@@ -24,25 +24,25 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ...python.code.python_expressions import AttributeCode, Code, Lit, call, lit, method
+from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, call, lit, method
 from ..torch_emitters import TorchSite, function
 
 
 def _axes(op: Reduction) -> dict[str, object]:
     """`dim=` and `keepdim=`, as far as they are needed."""
     written = op.written()
-    keepdim = {"keepdim": (op.keepdim, False)}
+    keepdim = {"keepdim": Default(op.keepdim, False)}
     if written is None:
         return {"dim": Lit(None), **keepdim} if op.keepdim else {}
     return {"dim": lit(written[0] if len(written) == 1 else written, "dim"), **keepdim}
 
 
-@function(Mean, Sum, Prod, Argmax, Argmin, All, Any, torch="torch.{}")
+@function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="torch.{}")
 def reduction(op: Reduction, site: TorchSite) -> Code:
     return method(site.x, op.name, **_axes(op))
 
 
-@function(Max, Min, torch={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
+@function(Max, Min, target={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
 def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
     if op.has_indices:
         both = method(site.x, op.name, **_axes(op))
@@ -52,29 +52,29 @@ def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
     return method(site.x, f"a{op.name}", **_axes(op))
 
 
-@function(Var, Std, torch="torch.{}")
+@function(Var, Std, target="torch.{}")
 def spread(op: Spread, site: TorchSite) -> Code:
-    return method(site.x, op.name, **_axes(op), correction=(op.correction, 1))
+    return method(site.x, op.name, **_axes(op), correction=Default(op.correction, 1))
 
 
-@function(Norm, torch="torch.linalg.vector_norm")
+@function(Norm, target="torch.linalg.vector_norm")
 def norm(op: Norm, site: TorchSite) -> Code:
-    return call("torch.linalg.vector_norm", site.x, ord=(op.p, 2), **_axes(op))
+    return call("torch.linalg.vector_norm", site.x, ord=Default(op.p, 2), **_axes(op))
 
 
-@function(Normalize, torch="torch.nn.functional.normalize")
+@function(Normalize, target="torch.nn.functional.normalize")
 def normalize(op: Normalize, site: TorchSite) -> Code:
-    return call("F.normalize", site.x, p=(op.p, 2), dim=(op.axis, 1), eps=(op.eps, 1e-12))
+    return call("F.normalize", site.x, p=Default(op.p, 2), dim=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
 
 
-@function(Logsumexp, torch="torch.logsumexp")
+@function(Logsumexp, target="torch.logsumexp")
 def logsumexp(op: Logsumexp, site: TorchSite) -> Code:
     if op.written() is not None:
         return method(site.x, "logsumexp", **_axes(op))
     every = tuple(range(site.given.x.rank)) or 0
-    return method(site.x, "logsumexp", dim=lit(every, "dim"), keepdim=(op.keepdim, False))
+    return method(site.x, "logsumexp", dim=lit(every, "dim"), keepdim=Default(op.keepdim, False))
 
 
-@function(Cumsum, Cumprod, torch="torch.{}")
+@function(Cumsum, Cumprod, target="torch.{}")
 def cumulative(op: Cumulative, site: TorchSite) -> Code:
     return method(site.x, op.name, dim=op.axis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.resampling import GridSample, Upsample
-from ...python.code.python_expressions import Code, LetCode, call, lit
+from ...python.code.python_expressions import Code, Default, LetCode, call, lit
 from ..torch_emitters import TorchSite, function, module
 
 
@@ -16,15 +16,15 @@ def _one_or_all(values: tuple[object, ...] | None) -> Code | None:
 
 def _keywords(op: Upsample) -> dict[str, object]:
     return {
-        "size": (_one_or_all(op.size), None),
-        "scale_factor": (_one_or_all(op.scale), None),
-        "mode": (op.mode, "nearest"),
-        "align_corners": (op.align_corners, None),
-        "recompute_scale_factor": (op.recompute_scale_factor or None, None),
+        "size": Default(_one_or_all(op.size), None),
+        "scale_factor": Default(_one_or_all(op.scale), None),
+        "mode": Default(op.mode, "nearest"),
+        "align_corners": Default(op.align_corners, None),
+        "recompute_scale_factor": Default(op.recompute_scale_factor or None, None),
     }
 
 
-@module(Upsample, torch="torch.nn.Upsample, torch.nn.functional.interpolate")
+@module(Upsample, target="torch.nn.Upsample, torch.nn.functional.interpolate")
 def upsample_module(op: Upsample, site: TorchSite) -> Code:
     # The module has no `antialias`; what is written as a statement is never in a sequence.
     return LetCode((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
@@ -32,11 +32,11 @@ def upsample_module(op: Upsample, site: TorchSite) -> Code:
 
 @function(Upsample)
 def upsample(op: Upsample, site: TorchSite) -> Code:
-    return call("F.interpolate", site.x, **_keywords(op), antialias=(op.antialias, False))
+    return call("F.interpolate", site.x, **_keywords(op), antialias=Default(op.antialias, False))
 
 
-@function(GridSample, torch="torch.nn.functional.grid_sample")
+@function(GridSample, target="torch.nn.functional.grid_sample")
 def grid_sample(op: GridSample, site: TorchSite) -> Code:
     # PyTorch warns where `align_corners` is left out.
-    options = {"mode": (op.mode, "bilinear"), "padding_mode": (op.padding_mode, "zeros"), "align_corners": op.align_corners}
+    options = {"mode": Default(op.mode, "bilinear"), "padding_mode": Default(op.padding_mode, "zeros"), "align_corners": op.align_corners}
     return call("F.grid_sample", site.x, site.grid, **options)

@@ -21,11 +21,11 @@ from ...python.code.python_expressions import (
     lit,
     method,
 )
-from ..lowering.lowered_operators import OpenRotaryAngles, RotaryAngles, Rotate
-from ..torch_emitters import TorchSite, expanded, function, invocation, module
+from ...python.lowering.lowered_operators import OpenRotaryAngles, RotaryAngles, Rotate
+from ..torch_emitters import EMITTERS, TorchSite, function, invocation, module
 from ..torch_framework import element_type
 
-expanded(Rotary, torch="cos and sin of torch.arange")
+EMITTERS.expanded(Rotary, target="cos and sin of torch.arange")
 
 
 @module(RotaryAngles)

@@ -8,8 +8,8 @@ from ....dims import Dim, SymDim, show
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ....types.tensor_types import DType, Shape
 from ...python.code.class_tree import ParameterRef, Starred
-from ...python.code.python_expressions import AttributeCode, Code, Lit, TupleCode, call, construct, lit, method
-from ..lowering.lowered_operators import ConvertedTable, ToModelType
+from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, TupleCode, call, construct, lit, method
+from ...python.lowering.lowered_operators import ConvertedTable, ToModelType
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import element_type
 
@@ -70,9 +70,9 @@ def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
     return count
 
 
-@module(Flatten, torch="torch.nn.Flatten, torch.flatten")
+@module(Flatten, target="torch.nn.Flatten, torch.flatten")
 def flatten_module(op: Flatten, site: TorchSite) -> Code:
-    return call("nn.Flatten", start_dim=(op.start, 1), end_dim=(op.end, -1))
+    return call("nn.Flatten", start_dim=Default(op.start, 1), end_dim=Default(op.end, -1))
 
 
 @function(Flatten)
@@ -87,7 +87,7 @@ def _range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
     return (start, *end) if start or end else ()
 
 
-@module(Unflatten, torch="torch.nn.Unflatten, torch.unflatten")
+@module(Unflatten, target="torch.nn.Unflatten, torch.unflatten")
 def unflatten_module(op: Unflatten, site: TorchSite) -> Code:
     return construct("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
 
@@ -104,7 +104,7 @@ def _unflattened(op: Unflatten, site: TorchSite) -> Code:
     return TupleCode(open_sizes(op.sizes))
 
 
-@function(Reshape, torch="torch.reshape")
+@function(Reshape, target="torch.reshape")
 def reshape(op: Reshape, site: TorchSite) -> Code:
     shape = site.results[0].shape
     if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
@@ -112,17 +112,17 @@ def reshape(op: Reshape, site: TorchSite) -> Code:
     return method(site.x, "reshape", *open_sizes(shape)) if shape else method(site.x, "reshape", TupleCode(()))
 
 
-@function(Permute, torch="torch.permute")
+@function(Permute, target="torch.permute")
 def permute(op: Permute, site: TorchSite) -> Code:
     return method(site.x, "permute", Starred(Lit(op.axes, "dims")))
 
 
-@function(Transpose, torch="torch.transpose")
+@function(Transpose, target="torch.transpose")
 def transpose(op: Transpose, site: TorchSite) -> Code:
     return method(site.x, "transpose", op.a, op.b)
 
 
-@function(Squeeze, torch="torch.squeeze")
+@function(Squeeze, target="torch.squeeze")
 def squeeze(op: Squeeze, site: TorchSite) -> Code:
     dropped = op.dropped(site.given)
     if len(dropped) == 1:
@@ -130,12 +130,12 @@ def squeeze(op: Squeeze, site: TorchSite) -> Code:
     return method(site.x, "squeeze", lit(dropped)) if dropped else site.x
 
 
-@function(Unsqueeze, torch="torch.unsqueeze")
+@function(Unsqueeze, target="torch.unsqueeze")
 def unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
     return method(site.x, "unsqueeze", op.axis)
 
 
-@function(Expand, torch="torch.Tensor.expand")
+@function(Expand, target="torch.Tensor.expand")
 def expand(op: Expand, site: TorchSite) -> Code:
     kept = op.kept(site.given)
     sizes = site.results[0].shape
@@ -144,7 +144,7 @@ def expand(op: Expand, site: TorchSite) -> Code:
     return method(site.x, "expand", *(Lit(-1) if k else lit(size, "size") for k, size in zip(kept, sizes, strict=True)))
 
 
-@function(Cast, torch="torch.Tensor.to")
+@function(Cast, target="torch.Tensor.to")
 def cast(op: Cast, site: TorchSite) -> Code:
     return cast_to(site.x, op.dtype) if site.given.x.dtype != op.dtype else site.x
 

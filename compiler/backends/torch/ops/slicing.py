@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....dims import Dim
 from ....ops.axes import normalize_axis
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ...python.code.python_expressions import Code, Subscript, TupleCode, call, construct, lit, method
+from ...python.code.python_expressions import Code, Default, Subscript, TupleCode, call, construct, lit, method
 from ...python.code.python_expressions import SliceCode as SliceCode
 from ..torch_emitters import TorchSite, function, module
 
@@ -23,7 +23,7 @@ def _one_or_all(values: Sequence[int]) -> Code:
     return lit(values[0]) if len(values) == 1 else lit(tuple(values))
 
 
-@function(Slice, torch="x[:, start:stop:step]")
+@function(Slice, target="x[:, start:stop:step]")
 def slice_(op: Slice, site: TorchSite) -> Code:
     axis = normalize_axis(op.name, op.axis, site.given.x)
     ends: list[Code | None] = [None if end is None else lit(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
@@ -31,16 +31,16 @@ def slice_(op: Slice, site: TorchSite) -> Code:
     return part(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else lit(op.step, "step")))
 
 
-@function(Select, torch="torch.select, x[:, index]")
+@function(Select, target="torch.select, x[:, index]")
 def select(op: Select, site: TorchSite) -> Code:
     return part(site.x, normalize_axis(op.name, op.axis, site.given.x), lit(op.index, "index"))
 
 
-@function(Pad, torch="torch.nn.functional.pad")
+@function(Pad, target="torch.nn.functional.pad")
 def pad(op: Pad, site: TorchSite) -> Code:
     if op.mode != "constant":
         return call("F.pad", site.x, lit(op.padding, "padding"), mode=op.mode)
-    return call("F.pad", site.x, lit(op.padding, "padding"), value=(_value(op, site), 0))
+    return call("F.pad", site.x, lit(op.padding, "padding"), value=Default(_value(op, site), 0))
 
 
 @module(Pad)
@@ -61,24 +61,24 @@ def _value(op: Pad, site: TorchSite) -> int | float:
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 
-@function(Flip, torch="torch.flip")
+@function(Flip, target="torch.flip")
 def flip(op: Flip, site: TorchSite) -> Code:
     return method(site.x, "flip", *op.axis)
 
 
-@function(Roll, torch="torch.roll")
+@function(Roll, target="torch.roll")
 def roll(op: Roll, site: TorchSite) -> Code:
     if op.axis is None:
         return call("torch.roll", site.x, lit(op.shifts[0], "shift"))
     return call("torch.roll", site.x, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
 
 
-@function(Tile, torch="torch.tile")
+@function(Tile, target="torch.tile")
 def tile(op: Tile, site: TorchSite) -> Code:
     repeats: tuple[Dim, ...] = op.repeats
     return method(site.x, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(site.x, "tile", TupleCode(()))
 
 
-@function(RepeatInterleave, torch="torch.repeat_interleave")
+@function(RepeatInterleave, target="torch.repeat_interleave")
 def repeat_interleave(op: RepeatInterleave, site: TorchSite) -> Code:
-    return method(site.x, "repeat_interleave", lit(op.repeats, "repeats"), dim=(op.axis, None))
+    return method(site.x, "repeat_interleave", lit(op.repeats, "repeats"), dim=Default(op.axis, None))

@@ -6,4 +6,4 @@ from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ..torch_emitters import function
 from .elementwise import call_by_name
 
-function(Digamma, Erfc, Erfinv, Lgamma, torch="torch.{}")(call_by_name)
+function(Digamma, Erfc, Erfinv, Lgamma, target="torch.{}")(call_by_name)

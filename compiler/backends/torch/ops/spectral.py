@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ops.short_time import Istft, ShortTime, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
-from ...python.code.python_expressions import Code, call, method
+from ...python.code.python_expressions import Code, Default, call, method
 from ..torch_emitters import TorchSite, function
 
 
@@ -19,15 +19,15 @@ def _as_real(x: Code) -> Code:
 
 def _options(op: Fourier, axis: int) -> dict[str, object]:
     n: Dim | None = op.n
-    return {"n": (n, None), "dim": (axis, -1), "norm": (op.norm, "backward")}
+    return {"n": Default(n, None), "dim": Default(axis, -1), "norm": Default(op.norm, "backward")}
 
 
-@function(Rfft, torch="torch.fft.rfft")
+@function(Rfft, target="torch.fft.rfft")
 def rfft(op: Rfft, site: TorchSite) -> Code:
     return _as_real(call("torch.fft.rfft", site.x, **_options(op, op.axis)))
 
 
-@function(Irfft, Fft, Ifft, torch="torch.fft.{}")
+@function(Irfft, Fft, Ifft, target="torch.fft.{}")
 def of_complex(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
     """The axis of two is none of PyTorch's."""
     axis = op.axis + 1 if op.axis < 0 else op.axis
@@ -37,21 +37,21 @@ def of_complex(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
 
 def _short_time(op: ShortTime, site: TorchSite) -> dict[str, object]:
     return {
-        "hop_length": (op.hop_length, None),
-        "win_length": (op.win_length, None),
-        "window": (site.get("window"), None),
-        "center": (op.center, True),
-        "normalized": (op.normalized, False),
-        "onesided": (op.onesided, True),
+        "hop_length": Default(op.hop_length, None),
+        "win_length": Default(op.win_length, None),
+        "window": Default(site.get("window"), None),
+        "center": Default(op.center, True),
+        "normalized": Default(op.normalized, False),
+        "onesided": Default(op.onesided, True),
     }
 
 
-@function(Stft, torch="torch.stft")
+@function(Stft, target="torch.stft")
 def stft(op: Stft, site: TorchSite) -> Code:
-    options = _short_time(op, site) | {"pad_mode": (op.pad_mode, "reflect")}
+    options = _short_time(op, site) | {"pad_mode": Default(op.pad_mode, "reflect")}
     return _as_real(call("torch.stft", site.x, op.n_fft, **options, return_complex=True))
 
 
-@function(Istft, torch="torch.istft")
+@function(Istft, target="torch.istft")
 def istft(op: Istft, site: TorchSite) -> Code:
-    return call("torch.istft", _as_complex(site.x), op.n_fft, **_short_time(op, site), length=(op.length, None))
+    return call("torch.istft", _as_complex(site.x), op.n_fft, **_short_time(op, site), length=Default(op.length, None))

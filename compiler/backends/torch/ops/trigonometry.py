@@ -6,4 +6,4 @@ from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cos
 from ..torch_emitters import function
 from .elementwise import call_by_name
 
-function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan, torch="torch.{}")(call_by_name)
+function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan, target="torch.{}")(call_by_name)

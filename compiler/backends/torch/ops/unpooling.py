@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
-from ...python.code.python_expressions import Code, TupleCode, call, lit
+from ...python.code.python_expressions import Code, Default, TupleCode, call, lit
 from ..torch_emitters import TorchSite, function
 from ..window_names import ranked, sizes
 
 
-@function(MaxUnpool, torch="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
+@function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
 def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
     kernels, strides, paddings = (sizes(numbers) for numbers in zip(*op.sides(site.given.x), strict=True))
     whole = None if op.output_size is None else TupleCode(tuple(lit(size, "size") for size in site.results[0].shape[2:]))
@@ -17,13 +17,13 @@ def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
         site.x,
         site.indices,
         lit(kernels, "kernel_size"),
-        stride=(strides, kernels),
-        padding=(paddings, 0),
-        output_size=(whole, None),
+        stride=Default(strides, kernels),
+        padding=Default(paddings, 0),
+        output_size=Default(whole, None),
     )
 
 
-@function(FractionalMaxPool, torch="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
+@function(FractionalMaxPool, target="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
 def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
     x = site.given.x
     kernels, counts = (sizes(numbers) for numbers in zip(*op.sides(x), strict=True))
@@ -33,6 +33,6 @@ def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
         site.x,
         lit(kernels, "kernel_size"),
         **how,
-        return_indices=(len(site.results) == 2, False),
-        _random_samples=(site.get("samples"), None),
+        return_indices=Default(len(site.results) == 2, False),
+        _random_samples=Default(site.get("samples"), None),
     )

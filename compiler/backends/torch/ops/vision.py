@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ....ops.vision import DeformConv, RoiAlign
-from ...python.code.python_expressions import Code, TupleCode, call, construct, lit
+from ...python.code.python_expressions import Code, Default, TupleCode, call, construct, lit
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import dtype_keyword
 
 
-@module(DeformConv, torch="torchvision.ops.DeformConv2d")
+@module(DeformConv, target="torchvision.ops.DeformConv2d")
 def deform_conv(op: DeformConv, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.windows(x)
@@ -27,13 +27,13 @@ def deform_conv(op: DeformConv, site: TorchSite) -> Code:
         {"in_channels": x.shape[1], "out_channels": op.channels},
         kernel_size=pair(*(w.taps for w in windows)),
         **{name: pair(*numbers) for name, numbers in rest.items() if numbers != usual[name]},
-        groups=(op.groups, 1),
-        bias=(op.bias, True),
+        groups=Default(op.groups, 1),
+        bias=Default(op.bias, True),
         dtype=dtype_keyword(x.dtype),
     )
 
 
-@function(RoiAlign, torch="torchvision.ops.roi_align")
+@function(RoiAlign, target="torchvision.ops.roi_align")
 def roi_align(op: RoiAlign, site: TorchSite) -> Code:
     size = TupleCode(tuple(lit(number, "size") for number in op.sizes(site.given.x)))
     options = {"scale": op.scale, "points": op.sampling_ratio, "aligned": op.aligned}

@@ -11,18 +11,19 @@ from itertools import groupby
 
 from netc.dsl.record import replace
 
-from ...ir.tests import Key
-from ...types.traced_ints import plain
-from ..python.code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
-from ..python.code.classes import ClassBody, ClassDef, ConstructorArgument, Member
-from ..python.code.python_expressions import AttributeCode, Code, FrameworkValue, LetCode, Local, MembersCall, Method, call
-from ..python.identifiers import RESERVED, unique
-from ..python.printing.line_layout import STEP, Doc, LayoutBracket, statement
-from ..python.printing.python_printer import doc, literal
-from .conditional import branches, built
-from .initialize_weights import Drawing, bare, rule_lines
-from .member_access import REGISTRY, Access
-from .torch_framework import TORCH
+from ....ir.tests import Key
+from ....types.traced_ints import plain
+from ..classes.passed_on import passed_on
+from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
+from ..code.classes import ClassBody, ClassDef, Member
+from ..code.framework import Framework
+from ..code.python_expressions import Code, FrameworkValue, LetCode, Local, MembersCall
+from ..identifiers import RESERVED, unique
+from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
+from ..printing.python_printer import doc, literal, text
+from .conditional_members import branches, built
+from .draw_parameters import Drawing, bare, rule_lines
+from .member_access import Access
 
 
 def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
@@ -31,18 +32,21 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str,
         named = _Formulas(cls)
         made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
         taken = {p.name for p in cls.names} | set(named.names.values())
-        lines = [*_signature(cls.parameters), *named.constants, *named.lines, *built("", made, 2, taken)]
-        return [*lines, *Drawing(taken).lines(made, "self")]
+        lines = [*_signature(cls), *named.constants, *named.lines, *built("", made, 2, taken, cls.body.framework)]
+        return [*lines, *Drawing(taken, cls.body.framework).lines(made, "self")]
     if not cls.body.members and not cls.names:
         return []
-    return [*_signature(cls.parameters), *_Constructor(cls).lines(attributes, kept)]
+    return [*_signature(cls), *_Constructor(cls).lines(attributes, kept)]
 
 
-def _signature(parameters: list[ConstructorArgument]) -> list[str]:
+def _signature(cls: ClassDef) -> list[str]:
     taken = [Doc("self")]
-    for parameter in parameters:
+    for parameter in cls.parameters:
         default = f" = {literal(parameter.default)}" if parameter.optional else ""
         taken.append(Doc(f"{parameter.name}: {_annotation(parameter.values)}{default}"))
+    if passed := passed_on(cls.body):
+        annotations = cls.body.framework.passed_on
+        taken += [Doc("*"), *(Doc(f"{argument.text}: {annotations[argument.text]}") for argument in passed)]
     return statement("def __init__", Doc(LayoutBracket("(", taken, ")"), " -> None:"), 1)
 
 
@@ -71,9 +75,10 @@ class _Formulas:
         self.names: dict[Code, str] = {}
         self.constants = [f"{STEP * 2}{constant.name} = {plain(constant.values[0])}" for constant in cls.constants]
         self.lines: list[str] = []
-        taken = {p.name for p in cls.names} | RESERVED | TORCH.imported
+        framework = cls.body.framework
+        taken = {p.name for p in cls.names} | RESERVED | framework.imported
         for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in parts(code)):
-            name = unique(TORCH.local(size.name), taken)
+            name = unique(framework.local(size.name), taken)
             taken.add(name)
             value = replace(size, sources=tuple(self.written(s) for s in size.sources))
             self.lines += statement(f"{name} = ", doc(value), 2)
@@ -88,6 +93,8 @@ class _Constructor:
         self.cls = cls
         self.formulas = _Formulas(cls)
         self.body: ClassBody = cls.body
+        self.framework: Framework = cls.body.framework
+        self.registration = self.framework.registration
         self.access = Access(cls.body)
         self.taken = {p.name for p in cls.names} | set(self.formulas.names.values())
         self.optional = cls.body.optional()
@@ -99,9 +106,8 @@ class _Constructor:
     def lines(self, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
         mapped = self.access.mapping(self.body)
         keys = {m.label for m in mapped}
-        held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
         before = [*self.formulas.constants, *self.formulas.lines] if mapped else []
-        lines = [*before, *statement("", doc(bare(held)), 2), *(() if mapped else self.formulas.constants)]
+        lines = [*before, *self._base_call(mapped), *(() if mapped else self.formulas.constants)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         lines += () if mapped else self.formulas.lines
@@ -111,15 +117,20 @@ class _Constructor:
         lines += self._members([m for m in self.body.members if m.label not in keys], 0)
         for member in mapped:
             lines += self._draws(member)
-        lines += [*self.draws, *rule_lines(self.body.rules, self.taken)]
-        for target, source in self.body.ties:
-            lines += statement(f"{doc(self._reached(target)).flat()} = ", doc(self._reached(source)), 2)
-        for parameter, source in self.body.norms:
-            norms = call("torch.norm_except_dim", AttributeCode(self._reached(source), "data"))
-            lines += statement(f"{doc(self._reached(parameter)).flat()}.data = ", doc(norms), 2)
+        lines += [*self.draws, *rule_lines(self.body.rules, self.taken, self.framework)]
+        norms = [self.registration.norms(self._reached(parameter), self._reached(source)) for parameter, source in self.body.norms]
+        for target, source in [*((self._reached(a), self._reached(b)) for a, b in self.body.ties), *norms]:
+            lines += statement(f"{text(target)} = ", doc(source), 2)
         for module, parameter in self.body.starts:
-            lines += statement("", doc(Method(self._reached(module), "start", (self._reached(parameter),))), 2)
+            lines += statement("", doc(self.registration.started(self._reached(module), self._reached(parameter))), 2)
         return lines
+
+    def _base_call(self, mapped: list[Member]) -> list[str]:
+        """The call of the base class's constructor."""
+        if not (mapped or self.body.keyed or self.registration.calls_base):
+            return []
+        held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
+        return statement("", doc(bare(held, self.framework)), 2)
 
     def _held(self, mapped: list[Member]) -> tuple[Code, ...]:
         """The items of a list or a dictionary of modules."""
@@ -150,7 +161,8 @@ class _Constructor:
 
     def _draws(self, member: Member, depth: int = 2) -> list[str]:
         """The lines that draw what the module of a member starts with."""
-        return Drawing(self.taken).lines(self.formulas.written(member.code), self.access.text(MemberRef(member.label)), depth)
+        module = self.access.text(MemberRef(member.label))
+        return Drawing(self.taken, self.framework).lines(self.formulas.written(member.code), module, depth)
 
     def _member(self, member: Member, depth: int) -> list[str]:
         lines = self._made(member, depth)
@@ -164,22 +176,17 @@ class _Constructor:
         made = member.code
         is_frozen = member.how == "parameter" and isinstance(made, FrozenCode)
         code = self._bindings(self.formulas.written(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth)
-        attribute = self.access.attribute(member.label)
-        if member.how in ("module", "parameter") or not attribute:
-            made = call("nn.Parameter", code, requires_grad=(not is_frozen, True)) if member.how == "parameter" else code
-            return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken), *self._transient(member, attribute, depth)]
-        arguments = [Doc(literal(member.label)), doc(code)]
-        if member.how == "transient":
-            arguments.append(Doc("persistent=False"))
-        return [*lines, *statement("self.register_buffer", Doc(LayoutBracket("(", arguments, ")")), depth)]
+        registered = self.registration.statement(member.label, member.how, code) if self.access.attribute(member.label) else None
+        if registered is not None:
+            return [*lines, *statement("", doc(registered), depth)]
+        made = self.registration.held(member.how, code, not is_frozen)
+        return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken, self.framework), *self._forget(member, depth)]
 
-    def _transient(self, member: Member, attribute: bool, depth: int) -> list[str]:
-        """A buffer that had to be added to the buffers explicitly, and must not be in the state dict."""
-        if member.how != "transient" or attribute:
+    def _forget(self, member: Member, depth: int) -> list[str]:
+        """Keeps a buffer out of the state dict that is not registered by a statement of its own."""
+        if member.how != "transient" or self.access.attribute(member.label):
             return []
-        assert REGISTRY[member.how] == "_buffers"
-        owner, key = self.access.owner(member.label)
-        return [f"{STEP * depth}{owner}._non_persistent_buffers_set.add({literal(key)})"]
+        return statement("", doc(self.registration.forget(*self.access.owner(member.label))), depth)
 
     def _bindings(self, code: Code, lines: list[str], depth: int) -> Code:
         """Writes what must come before the expression; returns the expression."""

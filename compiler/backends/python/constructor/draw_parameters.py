@@ -1,4 +1,4 @@
-"""The statements at the end of a constructor that draw parameters in another way than PyTorch's modules do.
+"""The statements at the end of a constructor that draw parameters in another way than the framework's modules do.
 
 In: what a constructor makes. Out: the code without its initialisers, and the lines that apply these. Always: a module in a list or sequence
 is found there by its position, whatever the number of the members before it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from ..python.code.class_tree import (
+from ..code.class_tree import (
     ChoiceItems,
     DictCode,
     FrozenCode,
@@ -22,24 +22,24 @@ from ..python.code.class_tree import (
     parts,
     rewrite,
 )
-from ..python.code.classes import ModuleRule
-from ..python.code.python_expressions import CallCode, Code, LetCode, Lit, MembersCall, Method, Prefix, TupleCode
-from ..python.identifiers import unique
-from ..python.printing.line_layout import STEP, Doc, statement
-from ..python.printing.python_printer import doc, literal, text
-from ..python.printing.repeats import unrolled
-from .torch_framework import TORCH
+from ..code.classes import ModuleRule
+from ..code.framework import Framework
+from ..code.python_expressions import CallCode, Code, LetCode, Lit, MembersCall, Prefix, TupleCode
+from ..identifiers import unique
+from ..printing.line_layout import STEP, Doc, statement
+from ..printing.python_printer import doc, literal, text
+from ..printing.repeats import unrolled
 
 
-def bare(code: Code) -> Code:
-    """The code without initialisers, and with what freezes parameters in PyTorch's words."""
+def bare(code: Code, framework: Framework) -> Code:
+    """The code without initializers, and with what freezes parameters in the framework's words."""
 
     def change(part: Code) -> Code | None:
         match part:
             case InitialisedCode(module):
-                return bare(module)
+                return bare(module, framework)
             case FrozenCode(module):
-                return Method(bare(module), "requires_grad_", (Lit(False),))
+                return framework.registration.frozen(bare(module, framework))
         return None
 
     return rewrite(code, change)
@@ -48,8 +48,8 @@ def bare(code: Code) -> Code:
 class Drawing:
     """The lines that draw the parameters of modules. `taken`: names that its variables must not have."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.taken = set(taken)
+    def __init__(self, taken: Iterable[str], framework: Framework) -> None:
+        self.taken, self.framework = set(taken), framework
 
     def lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
         """Those for the module that `code` makes and that is accessed by `module`."""
@@ -64,8 +64,8 @@ class Drawing:
             case OptionalCode(test, then):
                 inside = self.lines(then, module, indent + 1)
                 return [f"{STEP * indent}if {text(test)}:", *inside] if inside else []
-            case CallCode(str(), (CallCode("OrderedDict", (ListCode(pairs),)),)):
-                return self._named(pairs, module, indent)
+            case CallCode(str(), (CallCode(str(), (ListCode(items),)),)) if all(map(_is_pair, items)):
+                return self._named(items, module, indent)
             case CallCode(str(), (DictCode(items),)):
                 return [line for key, item in items for line in self.lines(item, f"{module}[{literal(key)}]", indent)]
             case MembersCall(_, items) if any(isinstance(item, ChoiceItems) for item in items):
@@ -81,8 +81,9 @@ class Drawing:
             assert isinstance(pair, TupleCode)
             key, item = pair.items
             assert isinstance(key, Lit)
-            member = f"{module}.{key.value}" if TORCH.plain(str(key.value)) else f"{module}.get_submodule({literal(key.value)})"
-            lines += self.lines(item, member, indent)
+            label = str(key.value)
+            at = f"{module}.{label}" if self.framework.plain(label) else text(self.framework.by_path(NameCode(module), label))
+            lines += self.lines(item, at, indent)
         return lines
 
     def last(self, items: list[Code], module: str, indent: int) -> list[str]:
@@ -131,7 +132,15 @@ class Drawing:
         return lines
 
 
-def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str]) -> list[str]:
+def _is_pair(item: Code) -> bool:
+    """Whether it is a member with its key."""
+    match item:
+        case TupleCode((Lit(str()), _)):
+            return True
+    return False
+
+
+def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framework) -> list[str]:
     """The loop over all modules that applies rules to those of their classes."""
     if not rules:
         return []
@@ -141,7 +150,7 @@ def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str]) -> list[str]:
     ordered = sorted(rules, key=lambda rule: first[rule.function])
     for own in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
         alike.setdefault(tuple(rule.statement for rule in own), []).append(own)
-    lines = [f"{STEP * 2}for {variable} in self.modules():"]
+    lines = [f"{STEP * 2}for {variable} in {framework.all_modules}:"]
     for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
         functions = [own[0].function for own in several]
         classes = functions[0] if len(functions) == 1 else f"({', '.join(functions)})"

@@ -21,7 +21,7 @@ from ....ops.operand import Input
 from ....ops.operator import Arg, Operator
 from ....ops.rotary import Rotary
 from ....types.tensor_types import BOOL, FLOAT64, TensorType
-from ...python.identifiers import unique
+from ..identifiers import unique
 from .graph_labels import labels
 
 
@@ -71,7 +71,7 @@ class WindowMask(Part):
 
 
 class CausalMask(Part):
-    """What hides later keys in PyTorch's multi-head attention: -inf of the type of `x`, or, without it, true, where a query of `length`
+    """What hides later keys in multi-head attention: -inf of the type of `x`, or, without it, true, where a query of `length`
     ones may not see one of `span` keys. The first query belongs to the key numbered `offset`."""
 
     name = "causal_mask"
@@ -157,7 +157,7 @@ class _Expander:
         return tuple(Value(made, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
 
     def _window(self, op: Attention, node: OpNode) -> list[Node]:
-        """What PyTorch has no word for: it knows of causal attention only that starts with the same position of queries and keys."""
+        """What kernels have no argument for: they know causal attention only that starts with the same position of queries and keys."""
         given = op.bind(tuple(v.type for v in node.inputs), self.facts)
         if op.window is None and not op.ends_together(given, "q", "k"):
             return [node]
@@ -171,7 +171,7 @@ class _Expander:
         ]
 
     def _causal(self, op: MultiheadAttention, node: OpNode) -> list[Node]:
-        """The mask of keys that PyTorch takes as well must be bool if this one is."""
+        """The mask of keys that attention takes as well must be bool if this one is."""
         given = op.bind(tuple(v.type for v in node.inputs), self.facts)
         query = node.inputs[0]
         length, span = query.type.shape[-2], given[op.keys(given)].shape[-2]

@@ -11,14 +11,15 @@ from itertools import groupby
 
 from netc.dsl.record import replace
 
-from ..python.code.class_tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starred
-from ..python.code.python_expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
-from ..python.identifiers import unique
-from ..python.printing.line_layout import STEP, Doc, LayoutBracket, statement
-from ..python.printing.member_loops import MemberLoop, looped
-from ..python.printing.python_printer import doc, text
-from ..python.printing.repeats import unrolled
-from .initialize_weights import Drawing, bare
+from ..code.class_tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starred
+from ..code.framework import Framework
+from ..code.python_expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
+from ..identifiers import unique
+from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
+from ..printing.member_loops import MemberLoop, looped
+from ..printing.python_printer import doc, text
+from ..printing.repeats import unrolled
+from .draw_parameters import Drawing, bare
 
 
 def branches(test: Code, then: list[str], otherwise: list[str], depth: int) -> list[str]:
@@ -29,7 +30,7 @@ def branches(test: Code, then: list[str], otherwise: list[str], depth: int) -> l
     return [*lines, f"{STEP * depth}else:", *otherwise] if otherwise else lines
 
 
-def built(head: str, code: Code, depth: int, taken: Iterable[str]) -> list[str]:
+def built(head: str, code: Code, depth: int, taken: Iterable[str], framework: Framework) -> list[str]:
     """The statement of `head` and the code. Of a sequence that is made of a list, also those that draw what its members start with."""
     names = set(taken)
     match code:
@@ -39,8 +40,8 @@ def built(head: str, code: Code, depth: int, taken: Iterable[str]) -> list[str]:
             name = unique("layers", names)
             whole: Code = replace(made, args=(Starred(NameCode(name)),))
             whole = FrozenCode(whole) if isinstance(code, FrozenCode) else whole
-            return [*_List(name, names).lines(args, depth, True), *statement(head, doc(bare(whole)), depth)]
-    return statement(head, doc(bare(code)), depth)
+            return [*_List(name, names, framework).lines(args, depth, True), *statement(head, doc(bare(whole, framework)), depth)]
+    return statement(head, doc(bare(code, framework)), depth)
 
 
 def _for(variable: str, values: Code, depth: int) -> list[str]:
@@ -51,8 +52,10 @@ def _for(variable: str, values: Code, depth: int) -> list[str]:
 class _List:
     """A list that members are added to."""
 
-    def __init__(self, name: str, taken: set[str]) -> None:
-        self.name, self.taken, self.drawing = name, {name, *taken}, Drawing({name, *taken})
+    def __init__(self, name: str, taken: set[str], framework: Framework) -> None:
+        self.name, self.taken, self.framework = name, {name, *taken}, framework
+        self.drawing = Drawing(self.taken, framework)
+        self.head = f"{name}: list[{framework.module}] = "
 
     def lines(self, args: Iterable[Code], depth: int, is_first: bool = False) -> list[str]:
         """The statements that add members."""
@@ -60,11 +63,12 @@ class _List:
         for is_statement, group in groupby(looped(unrolled(args), self.taken), key=lambda a: isinstance(a, ChoiceItems | MemberLoop)):
             items = list(group)
             if is_statement:
-                lines += [f"{STEP * depth}{self.name}: list[nn.Module] = []"] if is_first else []
+                lines += [f"{STEP * depth}{self.head}[]"] if is_first else []
                 lines += [line for item in items for line in self._statement(item, depth)]
             else:
                 for few in self.drawing.runs(items):
-                    lines += [*self._added([bare(item) for item in few], depth, is_first), *self.drawing.last(few, self.name, depth)]
+                    lines += self._added([bare(item, self.framework) for item in few], depth, is_first)
+                    lines += self.drawing.last(few, self.name, depth)
                     is_first = False
             is_first = False
         return lines
@@ -93,7 +97,7 @@ class _List:
     def _added(self, items: list[Code], depth: int, is_first: bool) -> list[str]:
         name = self.name
         if is_first:
-            return statement(f"{name}: list[nn.Module] = ", doc(ListCode(tuple(items))), depth)
+            return statement(self.head, doc(ListCode(tuple(items))), depth)
         if len(items) == 1 and isinstance(items[0], CallCode | Method):
             return statement(f"{name}.append", Doc(LayoutBracket("(", [doc(items[0])], ")")), depth)
         return statement(f"{name} += ", doc(ListCode(tuple(items))), depth)

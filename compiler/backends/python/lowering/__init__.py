@@ -1,4 +1,4 @@
-"""What PyTorch writes in another way than the spec is rewritten in the graph, before any code is made.
+"""What a module in Python says in another way than the spec is rewritten in the graph, before any code is made.
 
 In: a checked program. Out: copies of its graphs that compute the same. Always: the program itself stays as it is; the keys of the state
 dict stay; the passes depend on each other in this order only. With NETC_DEBUG set, what comes out is verified, as each program is.
@@ -14,19 +14,20 @@ from ....ir.copy_graph import copy_graphs
 from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify
 from ....ops.operator import Operator
+from ..code.framework import Framework
 from .hoisting import hoist
 from .lowered_operators import expand
 from .model_casts import convert
 from .recursion_levels import name_alike
 
 
-def lowered(program: Program, has_kernel: Callable[[type[Operator]], bool]) -> Graph:
+def lowered(program: Program, has_kernel: Callable[[type[Operator]], bool], framework: Framework) -> Graph:
     """The main graph, ready to be written. Operators without a kernel are calls of their definitions."""
     order = expand_operators(copy_graphs(program.main), program.facts, has_kernel)
     main = order[-1]
     name_alike(order)
     expand(order, program.facts)
-    hoist(order)
+    hoist(order, framework)
     convert(order)
     for graph in order:
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)

@@ -1,4 +1,4 @@
-"""The emitted module works in any floating-point type that PyTorch converts it to: what is float32 by itself, as the cast of an integer, is
+"""The emitted module works in any floating-point type that it is converted to: what is float32 by itself, as the cast of an integer, is
 converted to the type of the model where it meets its tensors.
 
 In: the graphs of a program. Out: the same with conversions. Always: in float32 nothing changes; a number keeps the precision of float32
@@ -18,8 +18,8 @@ from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
 from ....types.tensor_types import BOOL, INT64
-from ...python.classes.shared_modules import Sharing
-from ...python.identifiers import unique
+from ..classes.shared_modules import Sharing
+from ..identifiers import unique
 from .element_type_sources import Sources
 from .float32_tensors import Decisions, ElementTypes, Need, floats, is_float
 from .graph_labels import labels

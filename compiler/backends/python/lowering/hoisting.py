@@ -21,11 +21,11 @@ from ....ops.formula import Const, parts
 from ....ops.operator import Operator
 from ....types.tensor_types import DType
 from ....types.traced_ints import moved, origin_key
-from ...python.classes.forward_sizes import ForwardSizes
-from ...python.classes.shared_modules import Sharing
-from ...python.code.classes import ClassBody
-from ...python.identifiers import unique
-from ..torch_framework import TORCH
+from ..classes.forward_sizes import ForwardSizes
+from ..classes.shared_modules import Sharing
+from ..code.classes import ClassBody
+from ..code.framework import Framework
+from ..identifiers import unique
 from .graph_labels import labels
 from .lowered_operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
@@ -62,18 +62,18 @@ Kind = tuple[Operator, "DType | None", object]
 """What a constant is, whatever it is computed from."""
 
 
-def hoist(order: list[Graph]) -> None:
+def hoist(order: list[Graph], framework: Framework) -> None:
     """Moves constants to the callers, called graphs first. Not where a shared stage has several graphs: they must remain one class."""
     for graph in order:
         _merge(graph)
     if not Sharing(order).united(order):
-        while _Hoisting(order).run():  # what is computed from a constant can move after it has
+        while _Hoisting(order, framework).run():  # what is computed from a constant can move after it has
             pass
 
 
 class _Hoisting:
-    def __init__(self, order: list[Graph]) -> None:
-        self.order = order
+    def __init__(self, order: list[Graph], framework: Framework) -> None:
+        self.order, self.framework = order, framework
         self.calls: dict[int, list[tuple[Graph, CallNode]]] = {id(g): [] for g in order}
         self.kinds: dict[int, dict[Kind, None]] = {}
         """By the id of a graph, the kinds of constants in it and in the graphs that it calls."""
@@ -144,7 +144,7 @@ class _Hoisting:
         if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
             return False
         if _is_home(caller):
-            return _has_sizes(caller, outside.sizes)
+            return _has_sizes(caller, outside.sizes, self.framework)
         return outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside)
 
     def _needed(self, call: CallNode) -> list[Kind]:
@@ -213,9 +213,9 @@ def _constant(node: Node) -> Constant | None:
     return None
 
 
-def _has_sizes(graph: Graph, sizes: tuple[Dim, ...]) -> bool:
+def _has_sizes(graph: Graph, sizes: tuple[Dim, ...], framework: Framework) -> bool:
     """Whether the inputs of the graph have the sizes."""
-    body = ClassBody(graph, TORCH)
+    body = ClassBody(graph, framework)
     forward = ForwardSizes(body)
     for size in sizes:
         forward.resolve(size)

@@ -16,7 +16,7 @@ from ....ir.substitute_symbols import Places, substitute_symbols, symbolic_numbe
 from ....ir.traced_floats import named
 from ....ir.walk import around
 from ....types.traced_ints import names_in
-from ...python.classes.shared_modules import family
+from ..classes.shared_modules import family
 
 _OWNER = re.compile(r"[^.\[]*")
 """The beginning of a symbol, which its graph gives it."""

@@ -1,0 +1,21 @@
+"""The arguments that constructors pass on to what they make, such as a generator of random numbers.
+
+In: the body of a class. Out: the arguments that its constructor takes because something that it makes does. Always: a class whose members
+need none takes none; the framework has an annotation for each.
+"""
+
+from __future__ import annotations
+
+from ..code.class_tree import PassedOn, parts
+from ..code.classes import ClassBody
+from ..code.python_expressions import KeywordCode
+
+
+def passed_on(body: ClassBody) -> list[PassedOn]:
+    """The arguments, each once."""
+    return list(dict.fromkeys(part for code in body.made() for part in parts(code) if isinstance(part, PassedOn)))
+
+
+def passed_keywords(body: ClassBody) -> tuple[KeywordCode, ...]:
+    """The keywords that pass them to the constructor of the body's class."""
+    return tuple(KeywordCode(argument.text, argument) for argument in passed_on(body))

@@ -1,0 +1,1 @@
+"""The constructors of classes."""

@@ -1,0 +1,127 @@
+"""How parameters are initialized where the spec says so: by statements for one module, or for all modules of a class.
+
+In: the nodes of a program, with the initializers of their parameters, and the words of the framework. Out: the code that draws them.
+Always: a rule for all modules of a class is made only if it draws each of them as the spec says, those of modules within modules included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from netc.dsl.record import Record, replace
+
+from ....ir.graph import Graph, OpNode
+from ....ir.walk import route
+from ....ops.operator import Init, ParameterSpec
+from ....types.traced_ints import has_origin
+from ..code.class_tree import InitialisedCode, NewModule
+from ..code.classes import ModuleRule
+from ..code.python_expressions import AttributeCode, CallCode, Code, Lit, Subscript
+from ..emitters import Modules
+
+Key = tuple[str, str]
+"""What a rule is for: a class of the framework, and one of its parameters."""
+
+
+class InitializerWords(Record):
+    """How a framework draws parameters. `drawn`: the expression that draws a tensor, and is it; `zeroed`: the one that sets it to zero.
+    `key`: the class that a parameter is registered by, and its name there, given a class and a name that may lead into a module within
+    it; None if there is no such class. `padding`: the attribute of a module with the number of the row that stays zero. `argument`: the
+    argument of constructors that is the constant which a parameter starts with."""
+
+    drawn: Callable[[Init, Code], Code]
+    zeroed: Callable[[Code], Code]
+    key: Callable[[str, str], Key | None]
+    padding: str
+    argument: str
+
+
+class Rule(Record):
+    """All modules of a class draw this parameter so. `optional`: some of them do not have it. `padded`: some have a row that stays zero."""
+
+    key: Key
+    init: Init
+    optional: bool
+    padded: bool
+
+
+class StatementInitialization:
+    """Parameters that statements draw after they are made. `rules` are those for all modules of a class, in the order of the spec."""
+
+    def __init__(self, rules: Sequence[Rule], words: InitializerWords) -> None:
+        self.words = words
+        self._keys = {rule.key for rule in rules}
+        self.rules = tuple(code for rule in rules for code in self._codes(rule))
+
+    def applied(self, node: OpNode, code: Code) -> Code:
+        """The code of a module, with what draws those of its parameters that no rule draws, and no tie replaces."""
+        if not isinstance(code, CallCode) or not isinstance(code.function, str) or not any(spec.stated for spec in node.specs):
+            return code
+        own = {keyword.name for keyword in code.kwargs}
+        calls: list[Code] = []
+        for spec in node.specs:
+            native = spec.init.kind == "constant" and self.words.argument in own
+            tied = node.tie is not None and node.tie.name == spec.name
+            if spec.stated and not (native or tied or self.words.key(code.function, spec.name) in self._keys):
+                calls += self._statements(spec.init, parameter_of(NewModule(), spec.name))
+        return InitialisedCode(code, tuple(calls)) if calls else code
+
+    def _statements(self, init: Init, parameter: Code) -> Iterator[Code]:
+        """What draws a parameter of a module."""
+        yield self.words.drawn(replace(init, zero_row=None), parameter)
+        if init.zero_row is not None and init.kind != "zeros":
+            yield self.words.zeroed(Subscript(parameter, (Lit(init.zero_row, self.words.padding),)))
+
+    def _codes(self, rule: Rule) -> Iterator[ModuleRule]:
+        function, name = rule.key
+        parameter = parameter_of(NewModule(), name)
+        yield ModuleRule(function, self.words.drawn(rule.init, parameter), parameter if rule.optional else None)
+        if rule.padded:
+            index = AttributeCode(NewModule(), self.words.padding)
+            yield ModuleRule(function, self.words.zeroed(Subscript(parameter, (index,))), index)
+
+
+def parameter_of(module: Code, name: str) -> Code:
+    """The parameter `name` of a module; a name with dots leads into modules within it."""
+    for part in name.split("."):
+        module = AttributeCode(module, part)
+    return module
+
+
+def initialize_by_statements(words: InitializerWords, order: Sequence[Graph], modules: Modules) -> StatementInitialization:
+    """The initialization of a program, whose main graph is the last.
+
+    A parameter of the main graph that is tied is replaced after the rules have been applied, one further inside before.
+    """
+    uses: dict[Key, list[ParameterSpec]] = {}
+    names: dict[str, list[set[str]]] = {}
+    for graph in order:
+        for node in graph.nodes:
+            code = modules(node) if isinstance(node, OpNode) and node.specs else None
+            if not isinstance(node, OpNode) or not isinstance(code, CallCode) or not isinstance(code.function, str):
+                continue
+            names.setdefault(code.function, []).append({spec.name for spec in node.specs})
+            for spec in node.specs:
+                replaced = graph is order[-1] and node.tie is not None and node.tie.name == spec.name
+                key = words.key(code.function, spec.name)
+                if spec.trainable and not replaced and key is not None:
+                    uses.setdefault(key, []).append(_drawn_spec(node, spec, graph))
+    return StatementInitialization(list(_rules(uses, names)), words)
+
+
+def _rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, list[set[str]]]) -> Iterator[Rule]:
+    for key, specs in uses.items():
+        first = replace(specs[0].init, zero_row=None)
+        alike = all(spec.stated and replace(spec.init, zero_row=None) == first and not has_origin(spec.init) for spec in specs)
+        if len(specs) > 1 and alike:
+            padded = any(spec.init.zero_row is not None for spec in specs)
+            yield Rule(key, first, any(key[1] not in own for own in names.get(key[0], ())), padded)
+
+
+def _drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:
+    """The parameter, or the one that it is tied to."""
+    if node.tie is None or node.tie.name != spec.name:
+        return spec
+    target = route(graph, node.tie.path)[-1]
+    found = [s for s in target.specs if s.name == node.tie.target_name] if isinstance(target, OpNode) else []
+    return replace(found[0], stated=found[0].stated and found[0].init.zero_row is None) if found else spec

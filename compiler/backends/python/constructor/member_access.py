@@ -1,0 +1,80 @@
+"""How members of a class are accessed: `self.conv1`, or by key where the label is not an attribute name.
+
+In: a body. Out: code text. Always: whatever the label, its key in the state dict is the label itself.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from ..code.class_tree import MemberRef, NameCode
+from ..code.classes import ClassBody, Member
+from ..code.python_expressions import AttributeCode, Code, Lit, Subscript
+from ..printing.python_printer import text
+
+SELF = NameCode("self")
+
+
+class Access:
+    """The members of one class."""
+
+    def __init__(self, body: ClassBody) -> None:
+        self.framework = body.framework
+        self.keyed, self.listed = body.keyed, body.listed
+        self.how = {m.label: m.how for m in body.members}
+
+    def mapping(self, body: ClassBody) -> list[Member]:
+        """The members that a container with keys is made of: modules, up to one whose label it does not accept."""
+        modules = [m for m in body.members if m.how == "module"] if self.keyed else []
+        return list(takewhile(self._is_key, modules))
+
+    def attribute(self, label: str) -> bool:
+        """Whether `self.<label>` is the member."""
+        if self.keyed and (self.how[label] == "module" or label in self.framework.container_attributes):
+            return False
+        return self.framework.plain(label)
+
+    def owner(self, label: str) -> tuple[Code, str]:
+        """The module that registers the member, and the name that it has there."""
+        level, _, key = label.rpartition(".")
+        return self.framework.by_path(SELF, level) if level else SELF, key
+
+    def text(self, member: MemberRef) -> str:
+        """How methods access the member."""
+        return text(self._code(member.label))
+
+    def home(self, member: Member) -> str:
+        """The target of its assignment in the constructor."""
+        label = member.label
+        if "." in label or self.attribute(label) or (self.keyed and self._is_key(member)):
+            return self.text(MemberRef(label))
+        return text(self._by_label(label))
+
+    def _code(self, label: str) -> Code:
+        if "." in label:
+            return self._by_label(label)
+        if self.attribute(label):
+            return AttributeCode(SELF, label)
+        if self.keyed and self.how[label] == "module":
+            return Subscript(SELF, (NameCode(label) if self.listed else Lit(label),))
+        return self._by_label(label)
+
+    def _by_label(self, label: str) -> Code:
+        return self.framework.registration.by_label(*self.owner(label), self.how[label])
+
+    def _is_key(self, member: Member) -> bool:
+        """Whether a container with keys accepts its label."""
+        return member.how == "module" and self.framework.is_key(member.label)
+
+
+def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
+    """For each argument that the method uses, the attribute that keeps it."""
+    labels = {m.label for m in body.members}
+    found: dict[str, str] = {}
+    for name in stored:
+        attribute = name
+        assert not name.startswith("__"), "a name that no attribute can have"
+        while attribute in labels or not body.framework.is_key(attribute) or attribute in found.values():
+            attribute += "_"
+        found[name] = attribute
+    return found

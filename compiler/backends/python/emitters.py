@@ -1,0 +1,90 @@
+"""The tables of emitters: how a backend writes each operator.
+
+An operator has a *module* form, made once in the constructor, a *function* form, an expression in the method that computes, or both: then
+the module form is used in a row of modules and the function form elsewhere. A backend has one `Emitters`, whose methods are the decorators
+that fill it:
+
+    EMITTERS = Emitters(initialization)
+
+    @EMITTERS.module(Dense, target="keras.layers.Dense")
+    def dense(op: Dense, site: OperatorSite) -> Code:
+        return construct("keras.layers.Dense", {"units": op.units}, use_bias=Default(op.bias, True))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from ...ir.graph import Graph, OpNode
+from ...ops.operator import Operator
+from .code.classes import ModuleRule
+from .code.python_expressions import Code
+
+Emitter = Callable[[Any, Any], Code]
+E = TypeVar("E", bound=Emitter)
+Names = str | Mapping[type[Operator], str]
+"""The names of operators in the target: one name, which may have `{}` for the operator's own, or one for each."""
+
+
+class Initialization(Protocol):
+    """How the parameters of a program are initialized where the spec says so. `rules`: what its main class does to all modules."""
+
+    rules: tuple[ModuleRule, ...]
+
+    def applied(self, node: OpNode, code: Code) -> Code:
+        """The code of a module, with what initializes those of its parameters that no rule does."""
+
+
+Modules = Callable[[OpNode], "Code | None"]
+"""The code of the module that a node is, if it is one."""
+
+
+class Emitters:
+    """The tables of one backend, by the class of the operator.
+
+    `modules`: the constructor's expression, in which parameters are named as `Operator.parameters` names them. `invocations`: how the
+    module is called, where that is not with all inputs; such a module is never a member of a sequence. `functions`: the expression in the
+    method, of the site's inputs. `given`: the same where the weight is one of the inputs, of `SelfMember()` too if there are buffers.
+    `names`: the operator's name in the target, for the documentation. `imports`: the modules of plugins that the emitted source imports.
+    `initialization` decides how the modules of graphs are initialized, the main graph last.
+    """
+
+    def __init__(self, initialization: Callable[[Sequence[Graph], Modules], Initialization]) -> None:
+        self.initialization = initialization
+        self.modules: dict[type[Operator], Emitter] = {}
+        self.invocations: dict[type[Operator], Emitter] = {}
+        self.functions: dict[type[Operator], Emitter] = {}
+        self.given: dict[type[Operator], Emitter] = {}
+        self.names: dict[type[Operator], str] = {}
+        self.imports: dict[type[Operator], str] = {}
+
+    def module(self, *operators: type[Operator], target: Names = "") -> Callable[[E], E]:
+        return self._register(self.modules, operators, target)
+
+    def invocation(self, *operators: type[Operator]) -> Callable[[E], E]:
+        return self._register(self.invocations, operators, "")
+
+    def function(self, *operators: type[Operator], target: Names = "") -> Callable[[E], E]:
+        return self._register(self.functions, operators, target)
+
+    def of_given_weight(self, *operators: type[Operator]) -> Callable[[E], E]:
+        return self._register(self.given, operators, "")
+
+    def expanded(self, operator: type[Operator], target: str) -> None:
+        """Names an operator that the lowering writes in terms of others: it needs no emitter."""
+        self.names[operator] = target
+
+    def has_kernel(self, operator: type[Operator]) -> bool:
+        """Whether an operator is written as itself, rather than by its definition."""
+        return operator in self.names or operator in self.functions or operator in self.modules
+
+    def _register(self, table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
+        def put(emitter: E) -> E:
+            for operator in operators:
+                table[operator] = emitter
+                if names:
+                    self.names[operator] = names.format(operator.name) if isinstance(names, str) else names[operator]
+            return emitter
+
+        return put

@@ -1,0 +1,47 @@
+"""How PyTorch draws parameters: by functions of `nn.init`, on a parameter that is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ...ir.graph import Graph
+from ...ops.initializers import INITIALISERS
+from ...ops.operator import Init
+from ...types.traced_ints import has_origin
+from ..python.code.python_expressions import CallCode, Code, Lit, call, keywords
+from ..python.constructor.initialization_rules import InitializerWords, Key, StatementInitialization, initialize_by_statements
+from ..python.emitters import Modules
+
+
+def drawn(init: Init, tensor: Code) -> Code:
+    """The expression that draws a tensor, and is it."""
+    names = [a.name for a in INITIALISERS[init.kind].arguments]
+    defaults = {a.name: a.default for a in INITIALISERS[init.kind].arguments}
+    values: dict[str, Any] = dict(zip(names, init.values, strict=True))
+    function = f"nn.init.{init.kind}_"
+    if init.kind == "constant":
+        value = values["val"]
+        return call(function, tensor, Lit(value if has_origin(value) else float(value), "value"))
+    if init.kind == "uniform":
+        return call(function, tensor, Lit(values["a"], "low"), Lit(values["b"], "high"))
+    given = {name: value for name, value in values.items() if value != defaults[name] or has_origin(value)}
+    return CallCode(function, (tensor,), keywords(given))
+
+
+def _key(function: str, name: str) -> Key | None:
+    """The projection out of attention is a linear layer within it. The layers of a recurrent one are parameters with numbers, of which no
+    rule is made: it would be one for each."""
+    inner, _, own = name.rpartition(".")
+    if re.search(r"_l\d", own):
+        return None
+    return ("nn.Linear", own) if inner else (function, own)
+
+
+WORDS = InitializerWords(drawn, lambda part: call("nn.init.zeros_", part), _key, padding="padding_idx", argument="init")
+
+
+def initialization(order: Sequence[Graph], modules: Modules) -> StatementInitialization:
+    """The initialization of a program, whose main graph is the last."""
+    return initialize_by_statements(WORDS, order, modules)
