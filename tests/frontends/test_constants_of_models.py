@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.net.table_formulas import IndexName, Term, formula_tree
-from netc.compiler.backends.net.written_values import literal
+from netc.compiler.backends.net.array_storage import StoredNames
+from netc.compiler.backends.net.table_formulas import formula_tree
+from netc.compiler.backends.net.written_values import Values, literal
 from netc.compiler.frontends.constants import formula_of
 from netc.compiler.frontends.graph_builder import ImportRefused
 from netc.compiler.ops.formula import ItemFormula, parts
@@ -24,18 +25,8 @@ Array = np.ndarray
 def text_of(array: Array) -> str:
     """The table of the array as a spec has it."""
     table = formula_of(array)
-
-    def written(part: object) -> str:
-        match part:
-            case str():
-                return part
-            case Term(inner, _):
-                return "".join(map(written, inner))
-            case IndexName(number):
-                return str(table.indices[number])
-        return literal(part.value)  # type: ignore[attr-defined]
-
-    return f"table ({', '.join(table.indices)}) {literal(table.shape)} {table.dtype} = {written(formula_tree(table.formula))}"
+    formula = Values((), (), StoredNames()).expression(formula_tree(table.formula, table.indices))
+    return f"table ({', '.join(table.indices)}) {literal(table.shape)} {table.dtype} = {formula}"
 
 
 def check(array: Array, *, close: bool = False) -> str:

@@ -58,7 +58,7 @@ def constant_of(node: OpNode) -> Any:
             if array is not None:
                 stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
                 return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labelled else "")
-            return Table(op.indices, shape, dtype, formula_tree(op.formula), node.label if op.labelled else "")
+            return Table(op.indices, shape, dtype, formula_tree(op.formula, op.indices), node.label if op.labelled else "")
         case ParameterOf() as op:
             path = op.path if node.shared is None else node.shared.label
             return ParameterOfStage(f"{path}.{op.parameter}")

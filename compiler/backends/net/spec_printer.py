@@ -10,18 +10,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from netc.dsl.precedence import NET
+
 from ...ops import Operator
 from ...ops.constants import ParamOperator
 from .array_storage import StoredNames
 from .block_families import Family
 from .iteration_bodies import fill_templates, has_templates
-from .literal_columns import Parameter, SizeOfInput
+from .literal_columns import Parameter
 from .numbering import has_first, label_ordinals, without_labels, without_numbers
 from .operator_arguments import is_default
 from .periods import folded
 from .spec_tree import (
     Assign,
-    Binary,
     Body,
     Chain,
     Choice,
@@ -29,18 +30,15 @@ from .spec_tree import (
     Given,
     Group,
     Growing,
-    IfFirst,
     IfGiven,
     Inline,
     InMode,
     InTraining,
-    Item,
     Literal,
     Loop,
     Param,
     ParameterOfStage,
     Picked,
-    Prefix,
     Ref,
     Scanned,
     Shared,
@@ -52,17 +50,10 @@ from .spec_tree import (
     changed,
     parameters_read,
 )
-from .table_formulas import IndexName, Term
 from .tensor_names import free, identifier
 from .written_values import COUNTERS, Values
 
-_STRENGTH = {
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 1),
-    **dict.fromkeys(("+", "-"), 2),
-    **dict.fromkeys(("*", "/", "//", "%", "@"), 3),
-    "**": 5,
-}
-_PIPELINE, _SIGN, _ATOM = 0, 4, 6
+_PIPELINE = NET.loosest
 LONGEST_STAGE = 80
 """The longest stage without parentheses, in columns. The rest of the 100 columns of a line is for the indentation and the label."""
 
@@ -104,8 +95,8 @@ class Printer(Values):
             case (InMode(training, evaluation),):
                 return f"if training {{ {self._out(training)} }} else {{ {self._out(evaluation)} }}"
             case (result,):
-                return self._expression(result, _PIPELINE)
-        return f"out {', '.join(self._expression(result, _PIPELINE) for result in results)}"
+                return self.expression(result)
+        return f"out {', '.join(self.expression(result) for result in results)}"
 
     def _fresh(self, binders: Sequence[str]) -> tuple[str, ...]:
         """Names of a loop that no tensor, parameter or loop around it has."""
@@ -127,7 +118,7 @@ class Printer(Values):
         match statement:
             case Assign(numbers, value):
                 names = ["_" if number is None else self.names[number] for number in numbers]
-                written = self._expression(value, _PIPELINE)
+                written = self.expression(value)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
                 own = self._shared_name(name)
@@ -136,33 +127,18 @@ class Printer(Values):
 
     # --- tensors ------------------------------------------------------------------------------------------------------
 
-    def _expression(self, tree: Any, least: int) -> str:
-        """The text, in brackets if it is weaker than `least`."""
-        text, strength = self._written(tree)
-        return text if strength >= least else f"({text})"
-
-    def _written(self, tree: Any) -> tuple[str, int]:
+    def written(self, tree: Any) -> tuple[str, int]:
         match tree:
             case Ref(number):
-                return self.names[number], _ATOM
+                return self.names[number], NET.atom
             case Given():
-                return "in", _ATOM
-            case Literal() | Parameter() | SizeOfInput() | Item() | IfFirst():
-                text = self.value(tree)
-                return text, _strength(text)
+                return "in", NET.atom
             case Declaration(number):
                 return self.inputs[number], _PIPELINE
             case TupleOf(items):
-                return f"({', '.join(self._expression(item, _PIPELINE) for item in items)})", _ATOM
-            case Binary(symbol, left, right):
-                strength = _STRENGTH[symbol]
-                higher = strength in (1, 5)
-                first = self._expression(left, strength + higher)
-                return f"{first} {symbol} {self._expression(right, strength + (symbol != '**'))}", strength
-            case Prefix(symbol, operand):
-                return f"{symbol}{self._expression(operand, _SIGN + 1)}", _SIGN
+                return f"({', '.join(self.expression(item) for item in items)})", NET.atom
             case Chain(head, stages):
-                begin = [] if head is None else [self._expression(head, 1 + _PIPELINE if not isinstance(head, Declaration) else _PIPELINE)]
+                begin = [] if head is None else [self.expression(head, 1 + _PIPELINE if not isinstance(head, Declaration) else _PIPELINE)]
                 # A line break asks the formatter for a line for each stage, which bodies in braces do not do by themselves.
                 arrow = "\n-> " if len(stages) > 2 and any(isinstance(stage, Loop) for stage in stages) else " -> "
                 return arrow.join([*begin, *map(self._stage, stages)]), _PIPELINE
@@ -175,20 +151,20 @@ class Printer(Values):
             case StoredTable():
                 return self._stored_table(tree), _PIPELINE
             case ParameterOfStage(path):
-                return path, _ATOM
+                return path, NET.atom
             case IfGiven() | Picked():
                 return self._several(tree), _PIPELINE
-        raise TypeError(type(tree).__name__)
+        return super().written(tree)
 
     def _several(self, tree: Any) -> str:
         """What is several statements."""
         match tree:
             case IfGiven(tensor, given, otherwise):
-                return f"if given({self._expression(tensor, _ATOM)}) {{{self._steps(given)}}} else {{{self._steps(otherwise)}}}"
+                return f"if given({self.expression(tensor, NET.atom)}) {{{self._steps(given)}}} else {{{self._steps(otherwise)}}}"
             case Picked(value, number, count):
                 name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
                 names = [name if at == number else "_" for at in range(count)]
-                return f"({', '.join(names)}) = {self._expression(value, _PIPELINE)}\n{name}"
+                return f"({', '.join(names)}) = {self.expression(value)}\n{name}"
         raise TypeError(type(tree).__name__)
 
     def _steps(self, steps: Steps) -> str:
@@ -202,20 +178,8 @@ class Printer(Values):
         return " ".join(filter(None, words))
 
     def _table(self, table: Table) -> str:
-        formula = self._term(table.formula, table.indices)
-        words = ["table", f"({', '.join(table.indices)})", self.argument(table.shape), table.dtype, "=", formula]
+        words = ["table", f"({', '.join(table.indices)})", self.argument(table.shape), table.dtype, "=", self.expression(table.formula)]
         return " ".join([*filter(None, words), *(["as", table.label] if table.label else [])])
-
-    def _term(self, part: Any, indices: Sequence[str]) -> str:
-        match part:
-            case Term(parts):
-                return "".join(self._term(inner, indices) for inner in parts)
-            case IndexName(number):
-                return indices[number]
-            case str():
-                return part
-        text = self.value(part)
-        return f"({text})" if " " in text else text
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
@@ -232,7 +196,7 @@ class Printer(Values):
             case Scanned():
                 return self._scan(stage)
             case InTraining(value, negated):
-                return f"if {'not ' if negated else ''}training {{ {self._expression(value, _PIPELINE).removeprefix('in -> ')} }}"
+                return f"if {'not ' if negated else ''}training {{ {self.expression(value).removeprefix('in -> ')} }}"
             case Choice(flag, stages, others):
                 text = f"if {self.value(flag)} {{ {self._branch(stages)} }}"
                 return f"{text} else {{ {self._branch(others)} }}" if others else text
@@ -241,7 +205,7 @@ class Printer(Values):
             return " ".join([self.value(callee).removeprefix("(").removesuffix(")"), *suffix])
         name = callee.name if isinstance(callee, Family) else callee if isinstance(callee, str) else self._shared_name(callee.label)
         words = _with_arguments(name, self.arguments(stage.arguments, callee))
-        words += [f"{name if isinstance(name, str) else name.name}={self._expression(tensor, _ATOM)}" for name, tensor in stage.tensors]
+        words += [f"{name if isinstance(name, str) else name.name}={self.expression(tensor, NET.atom)}" for name, tensor in stage.tensors]
         if stage.activation is not None:
             words.append(self.value(stage.activation))
         return " ".join([*words, *suffix])
@@ -251,10 +215,10 @@ class Printer(Values):
         if not isinstance(stages[-1], Inline):
             return " -> ".join(map(self._stage, stages))
         before = Chain(Given(), tuple(stages[:-1])) if len(stages) > 1 else Given()
-        return self._expression(changed(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
+        return self.expression(changed(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
 
     def _scan(self, scan: Scanned) -> str:
-        states = ", ".join(f"{self.names[number]} = {self._expression(start, _PIPELINE)}" for number, start in scan.states)
+        states = ", ".join(f"{self.names[number]} = {self.expression(start)}" for number, start in scan.states)
         words = ["scan", *([f"({states})"] if states else []), f"axis={self.argument(scan.axes)}"]
         words += self.arguments([("reverse", scan.reverse)], scan)
         return " ".join([*words, "{", "\n".join(["", *self._lines(scan.statements, scan.results), ""]), "}"])
@@ -274,7 +238,7 @@ class Printer(Values):
         elif isinstance(body, Chain) and isinstance(body.head, Given):
             text = " -> ".join(map(self._stage, _iteration(body.stages)))
         else:
-            text = self._expression(body, _PIPELINE)
+            text = self.expression(body)
         binders = self.binders.pop()
         self.starts.pop()
         i = COUNTERS[len(self.binders)]
@@ -292,19 +256,8 @@ class Printer(Values):
         return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
 
 
-_NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
 # In parentheses, a comma ends an argument, so that `(-1)` and `(2 * n)` need no parentheses of their own.
 _FORMULA_IN_BRACKETS = re.compile(r"^(\w+=)?\(([^()]* (?:[-+*/%]|//|\*\*) [^()]*|-[\d.]+)\)$")
-_BRACKETS = re.compile(r"\([^()]*\)|\[[^][]*\]")
-_OPERATOR = re.compile(r"(?<=\w)\s*(\*\*|//|[-+*/%])")
-
-
-def _strength(text: str) -> int:
-    """That of the weakest operator in the text of a value: a size may be computed."""
-    outside = _NUMBER.sub("0", text)
-    while outside != (outside := _BRACKETS.sub("0", outside)):
-        pass
-    return min([*(_STRENGTH[symbol] for symbol in _OPERATOR.findall(outside)), _SIGN if text.startswith("-") else _ATOM])
 
 
 def _with_arguments(name: str, arguments: Sequence[str]) -> list[str]:

@@ -82,10 +82,30 @@ class Binary(Tree):
 
 
 class Prefix(Tree):
-    """`-a`."""
+    """`-a`, `not a`."""
 
     symbol: str
     operand: Any
+
+
+class FunctionCall(Tree):
+    """`sin(a)`, `where(a, b, c)`, in the formula of a table."""
+
+    function: str
+    arguments: tuple[Any, ...]
+
+
+class IndexName(Tree):
+    """The index along an axis of a table."""
+
+    name: str
+
+
+class ListItem(Tree):
+    """`[0.1, 0.2][i]`, in the formula of a table."""
+
+    values: Any
+    at: tuple[Any, ...]
 
 
 class Stage(Tree):

@@ -1,71 +1,27 @@
-"""Formulas of tables as trees of text.
-
-In: a formula. Out: a `Term`, in which each number is a literal. Always: brackets are where the language needs them, and nowhere else.
-"""
+"""Formulas of tables as trees, in which each number is a literal."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula
 from ...ops.formula_values import list_values
-from .spec_tree import Literal, Tree
+from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix, Tree
 
 
-class Term(Tree):
-    """Text with parts in between: strings, literals, indices and terms. `strength` is that of its weakest operator."""
-
-    parts: tuple[Any, ...]
-    strength: int
-
-
-class IndexName(Tree):
-    """The index along the axis with this number."""
-
-    number: int
-
-
-_STRENGTH = {
-    **dict.fromkeys(("or",), 1),
-    **dict.fromkeys(("and",), 2),
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 4),
-    **dict.fromkeys(("+", "-"), 5),
-    **dict.fromkeys(("*", "/", "//", "%"), 6),
-    "**": 8,
-}
-_NOT, _SIGN, _ATOM = 3, 7, 9
-
-
-def formula_tree(formula: Formula) -> Term:
-    """The formula as a term."""
+def formula_tree(formula: Formula, indices: Sequence[str]) -> Tree:
+    """The formula as a tree, with the names of the table's indices."""
     match formula:
         case Const(value):
-            is_negative = isinstance(value, (int, float)) and value < 0  # `-1 ** i` is `-(1 ** i)`
-            return Term((Literal(value, "value"),), _SIGN if is_negative else _ATOM)
+            return Literal(value, "value")
         case IndexFormula(number):
-            return Term((IndexName(number),), _ATOM)
+            return IndexName(indices[number])
         case UnaryFormula(op, operand):
-            strength = _NOT if op == "not" else _SIGN
-            return Term((f"{op} " if op == "not" else op, _within(operand, strength)), strength)
-        case CallFormula(function, arguments):
-            inner: list[Any] = [f"{function}("]
-            for index, argument in enumerate(arguments):
-                inner += [", "] * (index > 0) + [formula_tree(argument)]
-            return Term((*inner, ")"), _ATOM)
-        case ItemFormula(whole, at):
-            found: list[Any] = [Literal(list_values(whole), "values")]
-            for item in at:
-                found += ["[", formula_tree(item), "]"]
-            return Term(tuple(found), _ATOM)
+            return Prefix(op, formula_tree(operand, indices))
         case BinaryFormula(op, left, right):
-            strength = _STRENGTH[op]
-            comparison = strength == _STRENGTH["=="]
-            first = _within(left, strength + (comparison or op == "**"))
-            return Term((first, f" {op} ", _within(right, strength + (op != "**"))), strength)
+            return Binary(op, formula_tree(left, indices), formula_tree(right, indices))
+        case CallFormula(function, arguments):
+            return FunctionCall(function, tuple(formula_tree(argument, indices) for argument in arguments))
+        case ItemFormula(whole, at):
+            return ListItem(Literal(list_values(whole), "values"), tuple(formula_tree(index, indices) for index in at))
     raise TypeError(type(formula).__name__)
-
-
-def _within(formula: Formula, strength: int) -> Term:
-    """The formula in brackets, if it is weaker than that."""
-    term = formula_tree(formula)
-    return term if term.strength >= strength else Term(("(", term, ")"), _ATOM)

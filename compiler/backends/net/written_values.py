@@ -12,6 +12,7 @@ from math import isfinite, isqrt
 from typing import Any
 
 from netc.dsl.grammar import tables
+from netc.dsl.precedence import NET
 
 from ...dims import SymDim, show
 from ...ops import Operator
@@ -23,7 +24,7 @@ from .array_storage import StoredNames
 from .block_families import Family
 from .literal_columns import Parameter, SizeOfInput
 from .operator_arguments import is_default, is_idle
-from .spec_tree import Activation, Binary, IfFirst, Item, ListOf, Literal, StoredPath
+from .spec_tree import Activation, Binary, FunctionCall, IfFirst, IndexName, Item, ListItem, ListOf, Literal, Prefix, StoredPath
 
 _ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -71,6 +72,32 @@ class Values:
             return text
         return text if _ONE_WORD.fullmatch(text) or text[0] in '["' else f"({text})"
 
+    def expression(self, tree: Any, least: int = NET.loosest) -> str:
+        """The text of an expression, in brackets if it binds less tightly than `least`."""
+        text, strength = self.written(tree)
+        return text if strength >= least else f"({text})"
+
+    def written(self, tree: Any) -> tuple[str, int]:
+        """The text of arithmetic, and how tightly its outermost operator binds."""
+        match tree:
+            case Binary(symbol, left, right):
+                own, of_left, of_right = NET.sides(symbol)
+                return f"{self.expression(left, of_left)} {symbol} {self.expression(right, of_right)}", own
+            case Prefix("not", operand):
+                return f"not {self.expression(operand, NET.strength('not'))}", NET.strength("not")
+            case Prefix(symbol, operand):
+                return f"{symbol}{self.expression(operand, NET.strength('neg') + 1)}", NET.strength("neg")
+            case IndexName(name):
+                return name, NET.atom
+            case FunctionCall(function, arguments):
+                return f"{function}({', '.join(map(self.expression, arguments))})", NET.atom
+            case ListItem(values, at):
+                return "".join([self.expression(values, NET.atom), *(f"[{self.expression(index)}]" for index in at)]), NET.atom
+            case IfFirst():
+                return self.value(tree), NET.loosest
+        text = self.value(tree)
+        return text, NET.strength_of_text(text)
+
     def value(self, value: Any) -> str:
         match value:
             case Literal(TableArray() as array):
@@ -95,8 +122,8 @@ class Values:
             case SizeOfInput(number, axis, rank):
                 name = self.names[number]
                 return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"
-            case Binary(symbol, left, right):
-                return f"{self.value(left)} {symbol} {self.value(right)}"
+            case Binary():
+                return self.expression(value)
             case ListOf(items, joined):
                 texts = [self.value(item) for item in items]
                 if joined and len(texts) > 1 and all(text.isdecimal() for text in texts):

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from keyword import iskeyword
 from typing import Any
 
+from netc.dsl.precedence import COMPARISONS, OperatorTable
+
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import (
     Argument,
@@ -63,20 +65,21 @@ from .number_literals import number, without_rounding_errors
 from .repeats import unrolled
 from .row_comprehensions import as_comprehensions
 
-_POWER, _UNARY, _TIMES, _PLUS, _SHIFT, _AND, _XOR, _OR, _COMPARE, _NOT, _CONJUNCTION, _DISJUNCTION, _CHOICE = range(16, 3, -1)
-_ATOM = 20
-PRECEDENCE = {
-    "**": _POWER,
-    **dict.fromkeys(("*", "/", "//", "%", "@"), _TIMES),
-    **dict.fromkeys(("+", "-"), _PLUS),
-    **dict.fromkeys(("<<", ">>"), _SHIFT),
-    "&": _AND,
-    "^": _XOR,
-    "|": _OR,
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "is not"), _COMPARE),
-    "and": _CONJUNCTION,
-    "or": _DISJUNCTION,
-}
+PYTHON = OperatorTable(
+    ("if", "none"),
+    ("or", "left"),
+    ("and", "left"),
+    ("not", "prefix"),
+    (f"{COMPARISONS}, is not", "none"),
+    ("|", "left"),
+    ("^", "left"),
+    ("&", "left"),
+    ("<<, >>", "left"),
+    ("+, -", "left"),
+    ("*, /, //, %, @", "left"),
+    ("neg, ~", "prefix"),
+    ("**", "power"),
+)
 _HUGGING = re.compile(r"-?[\w.]+")
 """The operands of `**` that are written without spaces."""
 
@@ -108,39 +111,34 @@ def literal(value: object) -> str:
     return repr(value)
 
 
-def _precedence(code: Code) -> int:
+def _strength(code: Code) -> int:
     """How tightly the outermost operation binds."""
     match code:
         case Infix(op):
-            return PRECEDENCE[op]
-        case Prefix():
-            return _UNARY
-        case Argument(_, factor, offset):
-            return _PLUS if offset else _TIMES if factor != 1 else _ATOM
-        case Lit(int() | float()):
-            return _precedence_of_text(text(code))
+            return PYTHON.sides(op)[0]
+        case Prefix(op):
+            return PYTHON.strength(_prefix_name(op))
+        case Argument() | Lit(int() | float()):
+            return PYTHON.strength_of_text(text(code))
         case SizeRef("{0}", (source,)):
-            return _precedence(source)
+            return _strength(source)
         case SizeRef(words):
-            outside = re.sub(r"\(.*?\)", "", words)
-            return _PLUS if re.search(r" [+-] |[()]", outside) else _precedence_of_text(outside)
+            return PYTHON.strength_of_text(words)
         case NameCode(words) if " " in words:
-            return _PLUS
+            return PYTHON.strength("+")
         case OptionalCode() | OptionalCall() | IfElse():
-            return _CHOICE
-    return _ATOM
+            return PYTHON.strength("if")
+    return PYTHON.atom
 
 
-def _precedence_of_text(number: str) -> int:
-    if " " in number:
-        return _PLUS if " + " in number or " - " in number else _TIMES
-    return _UNARY if number.startswith("-") else _POWER if "**" in number else _ATOM
+def _prefix_name(op: str) -> str:
+    return "neg" if op == "-" else op.strip()
 
 
 def _bound(code: Code, least: int) -> Doc:
     """In brackets if it binds less tightly than `least`."""
     inner = doc(code)
-    return inner if _precedence(code) >= least else Doc(LayoutBracket("(", [inner], ")"))
+    return inner if _strength(code) >= least else Doc(LayoutBracket("(", [inner], ")"))
 
 
 # --- one printer a kind of code --------------------------------------------------------------------------------------------
@@ -160,7 +158,7 @@ def _probability(code: Probability) -> Doc:
 
 
 def _call(code: CallCode) -> Doc:
-    function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, _ATOM)
+    function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, PYTHON.atom)
     return function + Doc(_arguments(code.args, code.kwargs))
 
 
@@ -169,7 +167,7 @@ def _members_call(code: MembersCall) -> Doc:
 
 
 def _method(code: Method) -> Doc:
-    target = _bound(code.target, _ATOM)
+    target = _bound(code.target, PYTHON.atom)
     if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
         target = Doc(LayoutBracket("(", [doc(code.target)], ")"))
     return target + Doc(f".{code.name}", _arguments(code.args, code.kwargs))
@@ -217,15 +215,12 @@ def _is_default(keyword: KeywordCode) -> bool:
 
 
 def _infix(code: Infix) -> Doc:
-    own = PRECEDENCE[code.op]
+    own, of_left, of_right = PYTHON.sides(code.op)
+    left, right = _bound(code.left, of_left), _bound(code.right, of_right)
     if code.op == "**":
-        left, right = _bound(code.left, _POWER + 1), _bound(code.right, _UNARY)
         hugging = all(_HUGGING.fullmatch(side.flat()) for side in (left, right))
         return left + Doc("**" if hugging else " ** ") + right
-    comparison = own == _COMPARE
-    left = _bound(code.left, own + comparison)
-    right = _bound(code.right, own + 1)
-    if isinstance(code.left, Infix) and PRECEDENCE[code.left.op] > own:
+    if isinstance(code.left, Infix) and _strength(code.left) > own:
         left = _closed(left)
     if isinstance(code.right, Infix):
         right = _closed(right)
@@ -238,7 +233,7 @@ def _closed(inner: Doc) -> Doc:
 
 
 def _subscript(code: Subscript) -> Doc:
-    return _bound(code.target, _ATOM) + Doc(LayoutBracket("[", [doc(i) for i in code.items], "]", comma=len(code.items) > 1))
+    return _bound(code.target, PYTHON.atom) + Doc(LayoutBracket("[", [doc(i) for i in code.items], "]", comma=len(code.items) > 1))
 
 
 def _slice(code: SliceCode) -> Doc:
@@ -266,7 +261,7 @@ def _argument(code: Argument) -> Doc:
 
 def _source(source: Code, within: str) -> str:
     """A part of a formula, in brackets where it needs them."""
-    return text(source) if within == "{0}" else _bound(source, _ATOM).flat()
+    return text(source) if within == "{0}" else _bound(source, PYTHON.atom).flat()
 
 
 def _optional(code: OptionalCode) -> Doc:
@@ -275,7 +270,7 @@ def _optional(code: OptionalCode) -> Doc:
 
 
 def _if_else(code: IfElse) -> Doc:
-    return _bound(code.then, _CHOICE + 1) + Doc(Break(f"if {text(code.test)}"), Break("else ")) + doc(code.otherwise)
+    return _bound(code.then, PYTHON.strength("if") + 1) + Doc(Break(f"if {text(code.test)}"), Break("else ")) + doc(code.otherwise)
 
 
 def _choice_items(code: ChoiceItems) -> Doc:
@@ -325,7 +320,7 @@ def _share(code: Share) -> Doc:
 
 
 def _prefix(code: Prefix) -> Doc:
-    return Doc(code.op) + _bound(code.operand, _UNARY)
+    return Doc(code.op) + _bound(code.operand, PYTHON.strength("neg"))
 
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
@@ -340,7 +335,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     CallCode: _call,
     MembersCall: _members_call,
     Method: _method,
-    AttributeCode: lambda code: _bound(code.target, _ATOM) + Doc(f".{code.name}"),
+    AttributeCode: lambda code: _bound(code.target, PYTHON.atom) + Doc(f".{code.name}"),
     Infix: _infix,
     Share: _share,
     Prefix: _prefix,
@@ -348,7 +343,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Subscript: _subscript,
     ItemCode: _subscript,
     TupleCode: _tuple,
-    Starred: lambda code: Doc("*") + _bound(code.value, _OR),
+    Starred: lambda code: Doc("*") + _bound(code.value, PYTHON.strength("|")),
     RepeatStar: _spread,
     GeneratorStar: _spread,
     Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),

@@ -1,0 +1,65 @@
+"""How tightly the operators of a language bind, for printers: where an operand needs brackets.
+
+In: the operators of a language, from the loosest to the tightest. Out: for each operator the strength that its operands need to be written
+without brackets:
+
+    NET.sides("-")    is    (sum, sum, product):  `a - b - c` and `a - b * c` need none, `a - (b - c)` does
+
+Always: a tree that a printer writes by one table parses to the same tree. Tests write random trees and parse them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Associativity = Literal["left", "right", "power", "none", "prefix"]
+"""A `power` groups from the right, and its right operand may have a sign: `2 ** -i`."""
+Level = tuple[str, Associativity]
+"""Operators that bind equally, separated by commas."""
+
+_BRACKETS = re.compile(r"\([^()]*\)|\[[^][]*\]")
+_NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_OPERATOR = re.compile(r"(?<=[\w}])\s*(\*\*|//|[-+*/%])")
+
+
+class OperatorTable:
+    """The strengths of a language's operators: greater ones bind more tightly. `atom` is that of a name, a call or brackets, `loosest` that
+    of what always needs brackets. The prefix operator `-` is called `neg`, as in Python's `operator.neg`."""
+
+    def __init__(self, *levels: Level) -> None:
+        self._strengths = {op: at for at, (ops, _) in enumerate(levels, 1) for op in ops.split(", ")}
+        self._associativity = {op: associativity for ops, associativity in levels for op in ops.split(", ")}
+        self.loosest, self.atom = 0, len(levels) + 1
+
+    def strength(self, op: str) -> int:
+        return self._strengths[op]
+
+    def sides(self, op: str) -> tuple[int, int, int]:
+        """The strength of an infix operator, and the least strengths of its left and right operands."""
+        own, associativity = self._strengths[op], self._associativity[op]
+        if associativity == "power":
+            return own, own + 1, own - 1
+        return own, own + (associativity != "left"), own + (associativity != "right")
+
+    def strength_of_text(self, text: str) -> int:
+        """The strength of the loosest operator in the text of a number, outside of brackets."""
+        outside = _NUMBER.sub("0", text)
+        while outside != (outside := _BRACKETS.sub("0", outside)):
+            pass
+        sign = [self._strengths["neg"]] if text.startswith("-") else []
+        return min([*map(self.strength, _OPERATOR.findall(outside)), *sign, self.atom])
+
+
+COMPARISONS = "==, !=, <, <=, >, >="
+NET = OperatorTable(
+    ("or", "left"),
+    ("and", "left"),
+    ("not", "prefix"),
+    (COMPARISONS, "none"),
+    ("+, -", "left"),
+    ("*, /, //, %, @", "left"),
+    ("neg", "prefix"),
+    ("**", "right"),
+)
+"""The operators of the language itself. Its grammar is net.lark."""

@@ -1,0 +1,165 @@
+"""Printers write brackets where they are needed: what the parser of the language reads back is the same tree."""
+
+from __future__ import annotations
+
+import ast as python
+from typing import Any
+
+from hypothesis import given as forall
+from hypothesis import strategies as st
+
+from netc.compiler.backends.net import spec_tree
+from netc.compiler.backends.net.array_storage import StoredNames
+from netc.compiler.backends.net.spec_printer import Printer
+from netc.compiler.backends.net.table_formulas import formula_tree
+from netc.compiler.backends.python.code.class_tree import NameCode
+from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call
+from netc.compiler.backends.python.printing.python_printer import text
+from netc.compiler.dims import symbol
+from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
+from netc.dsl import ast
+from netc.dsl.parser import parse
+from netc.dsl.source import SourceFile
+
+T = symbol("T")
+NUMBERS = [0, 3, -2, 1.5, -0.5, 512**0.5, 1e-5, 1e30, 2 * T, T]
+WRITTEN = {2 * T: "(2*T)", T: "T", 512**0.5: "(512**0.5)"}
+ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+PYTHON = {
+    **dict(zip((python.Add, python.Sub, python.Mult, python.Div, python.FloorDiv, python.Mod, python.Pow), ARITHMETIC, strict=True)),
+    **dict(zip((python.Eq, python.NotEq, python.Lt, python.LtE, python.Gt, python.GtE), COMPARISONS, strict=True)),
+    python.MatMult: "@", python.BitAnd: "&", python.BitOr: "|", python.BitXor: "^", python.LShift: "<<", python.RShift: ">>",
+    python.USub: "-", python.Invert: "~", python.Not: "not", python.And: "and", python.Or: "or",
+}  # fmt: skip
+
+
+def trees(leaves: st.SearchStrategy[Any], prefixes: tuple[str, ...], infixes: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    """Trees as tuples: `("+", left, right)`, `("-", operand)`, and leaves."""
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(st.tuples(st.sampled_from(prefixes), inner), st.tuples(st.sampled_from(infixes), inner, inner)),
+        max_leaves=8,
+    )
+
+
+def bracketed(tree: Any) -> str:
+    """The tree with all brackets."""
+    match tree:
+        case (op, operand):
+            return f"({op} {bracketed(operand)})"
+        case (op, left, right):
+            return f"({bracketed(left)}{op}{bracketed(right)})"
+        case str():
+            return tree
+    return WRITTEN.get(tree) or (repr(tree) if tree >= 0 else f"(- {-tree!r})")
+
+
+# --- the language -----------------------------------------------------------------------------------------------------------
+
+
+def formula_of(tree: Any) -> Formula:
+    match tree:
+        case (op, operand):
+            return UnaryFormula(op, formula_of(operand))
+        case (op, left, right):
+            return BinaryFormula(op, formula_of(left), formula_of(right))
+        case "i" | "j":
+            return IndexFormula("ij".index(tree))
+        case "sin(i)":
+            return CallFormula("sin", (IndexFormula(0),))
+        case "[1, 2][i]":
+            return ItemFormula(ListFormula((Const(1), Const(2))), (IndexFormula(0),))
+    return Const(tree)
+
+
+def read(node: Any) -> str:
+    """What was parsed, with all brackets."""
+    match node:
+        case ast.Unary(op=op, operand=operand) | ast.TensorUnary(op=op, operand=operand):
+            return f"({op} {read(operand)})"
+        case ast.Binary(op=op, left=left, right=right) | ast.TensorBinary(op=op, left=left, right=right):
+            return f"({read(left)}{op}{read(right)})"
+        case ast.NumberLiteral(value=value) | ast.Scalar(value=value):
+            return repr(value)
+        case ast.Name(name=name) | ast.Apply(name=name):
+            return name
+        case ast.Group(members=(ast.Pipeline(head=head, stages=()),)) | ast.Pipeline(head=head, stages=()):
+            return read(head)
+    return str(node.span.text)
+
+
+def parsed(text: str) -> Any:
+    file, problems = parse(SourceFile("example", text))
+    assert not problems, text
+    return file.items[0]
+
+
+FORMULAS = trees(st.sampled_from([*NUMBERS, "i", "j", "sin(i)", "[1, 2][i]"]), ("-", "not"), (*ARITHMETIC, *COMPARISONS, "and", "or"))
+
+
+@forall(FORMULAS)
+def test_a_formula_is_read_as_it_was_written(tree: Any) -> None:
+    written = Printer((), (), (), StoredNames()).expression(formula_tree(formula_of(tree), ("i", "j")))
+    statement = parsed(f"t = table (i, j) [2, 3] = {written}")
+    assert read(statement.value.head.formula) == bracketed(tree), written
+
+
+def tensor_of(tree: Any) -> Any:
+    match tree:
+        case (op, operand):
+            return spec_tree.Prefix(op, tensor_of(operand))
+        case (op, left, right):
+            return spec_tree.Binary(op, tensor_of(left), tensor_of(right))
+        case "a" | "b":
+            return spec_tree.Ref("ab".index(tree))
+    return spec_tree.Literal(tree)
+
+
+@forall(trees(st.sampled_from(["a", "b", 3, 1.5]), ("-",), (*ARITHMETIC, "@", *COMPARISONS)))
+def test_arithmetic_with_tensors_is_read_as_it_was_written(tree: Any) -> None:
+    written = Printer(("a", "b")).expression(tensor_of(tree))
+    assert read(parsed(f"t = {written}").value) == bracketed(tree), written
+
+
+# --- Python -----------------------------------------------------------------------------------------------------------------
+
+
+def code_of(tree: Any) -> Any:
+    match tree:
+        case (op, operand):
+            return Prefix("not " if op == "not" else op, code_of(operand))
+        case (op, left, right):
+            return Infix(op, code_of(left), code_of(right))
+        case "a" | "b":
+            return NameCode(tree)
+        case "f(a)":
+            return call("f", NameCode("a"))
+    return Lit(tree)
+
+
+def read_python(node: python.expr) -> str:
+    match node:
+        case python.UnaryOp(op, operand):
+            return f"({PYTHON[type(op)]} {read_python(operand)})"
+        case python.BinOp(left, op, right) | python.Compare(left, [op], [right]):
+            return f"({read_python(left)}{PYTHON[type(op)]}{read_python(right)})"
+        case python.BoolOp(op, [*values]):
+            made = read_python(values[0])
+            for value in values[1:]:
+                made = f"({made}{PYTHON[type(op)]}{read_python(value)})"
+            return made
+    return python.unparse(node)
+
+
+CODE = trees(
+    st.sampled_from(["a", "b", "f(a)", 3, -2, 1.5, 512**0.5]),
+    ("-", "~", "not"),
+    (*ARITHMETIC, *COMPARISONS, "@", "&", "|", "^", "<<", ">>", "and", "or"),
+)
+
+
+@forall(CODE)
+def test_code_is_read_as_it_was_written(tree: Any) -> None:
+    written = text(code_of(tree))
+    assert read_python(python.parse(written, mode="eval").body) == bracketed(tree), written
