@@ -28,9 +28,11 @@ Names = str | Mapping[type[Operator], str]
 
 
 class Initialization(Protocol):
-    """How the parameters of a program are initialized where the spec says so. `rules`: what its main class does to all modules."""
+    """How the parameters of a program are initialized where the spec says so."""
 
-    rules: tuple[ModuleRule, ...]
+    @property
+    def rules(self) -> tuple[ModuleRule, ...]:
+        """What its main class does to all modules: nothing, where initial values are arguments of the modules."""
 
     def applied(self, node: OpNode, code: Code) -> Code:
         """The code of a module, with what initializes those of its parameters that no rule does."""

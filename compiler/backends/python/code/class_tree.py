@@ -89,10 +89,10 @@ class Argument(Code):
 
 
 class NewModule(Code):
-    """The module of the `InitialisedCode` around it."""
+    """The module of the `InitializedCode` around it."""
 
 
-class InitialisedCode(Code):
+class InitializedCode(Code):
     """A module that is made, and the statements after it that draw its parameters, in terms of `NewModule`."""
 
     module: Code

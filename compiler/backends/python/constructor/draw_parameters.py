@@ -1,6 +1,6 @@
 """The statements at the end of a constructor that draw parameters in another way than the framework's modules do.
 
-In: what a constructor makes. Out: the code without its initialisers, and the lines that apply these. Always: a module in a list or sequence
+In: what a constructor makes. Out: the code without its initializers, and the lines that apply these. Always: a module in a list or sequence
 is found there by its position, whatever the number of the members before it.
 """
 
@@ -13,7 +13,7 @@ from ..code.class_tree import (
     ChoiceItems,
     DictCode,
     FrozenCode,
-    InitialisedCode,
+    InitializedCode,
     ListCode,
     NameCode,
     NewModule,
@@ -36,7 +36,7 @@ def bare(code: Code, framework: Framework) -> Code:
 
     def change(part: Code) -> Code | None:
         match part:
-            case InitialisedCode(module):
+            case InitializedCode(module):
                 return bare(module, framework)
             case FrozenCode(module):
                 return framework.registration.frozen(bare(module, framework))
@@ -54,7 +54,7 @@ class Drawing:
     def lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
         """Those for the module that `code` makes and that is accessed by `module`."""
         match code:
-            case InitialisedCode(inner, calls):
+            case InitializedCode(inner, calls):
                 made = [line for c in calls for line in statement("", _applied(c, module), indent)]
                 return made + self.lines(inner, module, indent)
             case FrozenCode(inner):
@@ -94,7 +94,7 @@ class Drawing:
 
     def runs(self, items: list[Code]) -> list[list[Code]]:
         """The members in pieces that `last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
-        if not any(isinstance(part, InitialisedCode) for item in items for part in parts(item)):
+        if not any(isinstance(part, InitializedCode) for item in items for part in parts(item)):
             return [items]
         found: list[list[Code]] = []
         for alone, group in groupby(unrolled(items), key=lambda item: isinstance(item, RepeatStar)):

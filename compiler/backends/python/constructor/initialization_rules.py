@@ -14,7 +14,7 @@ from ....ir.graph import Graph, OpNode
 from ....ir.walk import route
 from ....ops.operator import Init, ParameterSpec
 from ....types.traced_ints import has_origin
-from ..code.class_tree import InitialisedCode, NewModule
+from ..code.class_tree import InitializedCode, NewModule
 from ..code.classes import ModuleRule
 from ..code.python_expressions import AttributeCode, CallCode, Code, Lit, Subscript
 from ..emitters import Modules
@@ -64,7 +64,7 @@ class StatementInitialization:
             tied = node.tie is not None and node.tie.name == spec.name
             if spec.stated and not (native or tied or self.words.key(code.function, spec.name) in self._keys):
                 calls += self._statements(spec.init, parameter_of(NewModule(), spec.name))
-        return InitialisedCode(code, tuple(calls)) if calls else code
+        return InitializedCode(code, tuple(calls)) if calls else code
 
     def _statements(self, init: Init, parameter: Code) -> Iterator[Code]:
         """What draws a parameter of a module."""

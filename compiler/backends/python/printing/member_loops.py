@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from ..code.class_tree import GeneratorStar, InitialisedCode, RepeatStar, parts, shape
+from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar, parts, shape
 from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
 from .literals import names
 from .row_comprehensions import Differences
@@ -81,7 +81,7 @@ def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
 
 def _is_apart(item: Code) -> bool:
     """Whether it is no single member, or something is written after it is made."""
-    return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitialisedCode, NestedResults)) for p in parts(item))
+    return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in parts(item))
 
 
 def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[_Run]:

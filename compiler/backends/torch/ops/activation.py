@@ -112,7 +112,7 @@ def threshold_function(op: Threshold, site: TorchSite) -> Code:
 
 
 def _slope(op: Prelu) -> object:
-    """The constant that the module starts with; another initialiser is applied to it afterwards."""
+    """The constant that the module starts with; another initializer is applied to it afterwards."""
     return op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
 
 
