@@ -182,7 +182,7 @@ class Families:
             for way in possible_ways(first, donor):
                 if pair_twins(first, donor, way, key) is None:
                     continue
-                taken = Taken(way.inputs, tuple(range(len(donor.outputs))))
+                taken = Taken(way.inputs, way.results)
                 firsts, donors = [first, *_different(without)], [donor, *_different(given)]
                 found: list[Entry] = []
                 # Graphs that differ in more, such as a shortcut, have other twins.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from copy import copy
+from itertools import combinations
 
 from netc.dsl.record import Record
 
@@ -36,30 +37,37 @@ class Alternative(CallNode):
 
 class Way(Record):
     """A way in which graphs may be twins. `inputs` has for each input the number that it has in the graph with one more, of which the last
-    is the optional one. `several`: a region ends where a node is like the other graph's own one."""
+    is the optional one, and `results` for each result of that graph its number in the one without the optional tensor. That one may also
+    return the tensor that it computes instead. `several`: a region ends where a node is like the other graph's own one."""
 
     inputs: tuple[int, ...]
+    results: tuple[int, ...]
     several: bool
 
 
 def possible_ways(graph: Graph, other: Graph) -> list[Way]:
     """The ways in which the other graph may be the first one with an optional input, the best first."""
     last = len(graph.inputs)
-    if not last or len(other.inputs) != last + 1 or len(other.outputs) != len(graph.outputs):
+    if not last or len(other.inputs) != last + 1 or len(graph.outputs) - len(other.outputs) not in (0, 1):
         return []
     names = [value.name for value in graph.inputs]
     orders = [(*(at for at in range(last + 1) if at != extra), extra) for extra in (*range(1, last + 1), 0)]
     # Of `x - skip` either may be the optional one. It is not the one that has the name of an input of the graph without it.
     orders.sort(key=lambda order: [other.inputs[at].name for at in order[:-1]] != names)
-    return [Way(order, several) for order in orders for several in (True, False)]
+    results = list(combinations(range(len(graph.outputs)), len(other.outputs)))
+    return [Way(order, own, several) for own in results for order in orders for several in (True, False)]
 
 
 def pair_twins(graph: Graph, other: Graph, way: Way, key: Key) -> tuple[Graph, Graph] | None:
     """Both graphs with the optional input last, and with alternatives; None if they differ in more than that."""
-    if not (_is_plain(graph) and _is_plain(other)) or len(other.outputs) != len(graph.outputs):
+    if (
+        not (_is_plain(graph) and _is_plain(other))
+        or len(other.outputs) != len(way.results)
+        or max(way.results, default=0) >= len(graph.outputs)
+    ):
         return None
     try:
-        return _Pairing(graph, other, [other.inputs[at] for at in way.inputs], key, way.several).rewrite()
+        return _Pairing(graph, other, way, key).rewrite()
     except _Unlike:
         return None
 
@@ -87,12 +95,12 @@ class _Region:
 
 class _Pairing:
     """The nodes of two graphs that are alike, from the inputs on and from the results back, and the regions between them. `values` and
-    `nodes` have the graph's own for those of the other graph, by id. `several`: a region ends where a node is like the own one."""
+    `nodes` have the graph's own for those of the other graph, by id."""
 
-    def __init__(self, graph: Graph, other: Graph, inputs: Sequence[Value], key: Key, several: bool) -> None:
-        self.graph, self.other, self.inputs, self.key = graph, other, inputs, key
+    def __init__(self, graph: Graph, other: Graph, way: Way, key: Key) -> None:
+        self.graph, self.other, self.way, self.key = graph, other, way, key
+        self.inputs = inputs = [other.inputs[at] for at in way.inputs]
         self.extra = inputs[-1]
-        self.several = several
         self.values: dict[int, Value] = {}
         self.origins: dict[int, Value] = {}
         self.nodes: dict[int, Node] = {}
@@ -107,6 +115,9 @@ class _Pairing:
             (_Region(_reaching(value, only_other), value), _Region(_reaching(own, only_own), own)) for value, own in self.ends.values()
         ]
         self._check(only_other, only_own)
+        alone = (own for region, own in self.regions if not region.nodes)
+        self.instead = next((own.output if own.nodes else Value(self.extra.type, self.extra.span) for own in alone), self.extra)
+        """What nodes use in place of the optional tensor, if some of them use it as it is."""
 
     def _pair_values(self, value: Value, own: Value) -> None:
         self.values[id(value)] = own
@@ -134,7 +145,7 @@ class _Pairing:
         makers = {id(value): (node, at) for graph in (self.graph, self.other) for node in graph.nodes for at, value in _outputs(node)}
         taken = set(map(id, self.nodes.values()))
         ends: dict[int, tuple[Value, Value]] = {}
-        todo = list(zip(self.other.outputs, self.graph.outputs, strict=True))
+        todo = list(zip(self.other.outputs, (self.graph.outputs[at] for at in self.way.results), strict=True))
         while todo:
             value, own = todo.pop()
             if self.values.get(id(value)) is own:
@@ -151,7 +162,7 @@ class _Pairing:
                 continue
             if ends.setdefault(id(value), (value, own))[1] is not own:
                 raise _Unlike
-            like = self._find_like(its, value, makers) if its is not None and self.several else None
+            like = self._find_like(its, value, makers) if its is not None and self.way.several else None
             if like is not None:
                 todo.append((like, own))
         return ends
@@ -189,16 +200,25 @@ class _Pairing:
     def rewrite(self) -> tuple[Graph, Graph]:
         """Both graphs with alternatives. Raises `_Unlike` if a region's tensors are used elsewhere."""
         places: dict[int, tuple[Alternative, Alternative]] = {}
+        nodes: list[Node] = []
+        others: list[Node] = []
         for region, otherwise in self.regions:
             free = [value for value in region.inputs if value is not self.extra]
             given = region.as_graph(self.other, [self.extra, *free])
             absent = otherwise.as_graph(self.graph, otherwise.inputs)
             theirs = (self.extra, *free, *map(self._its, otherwise.inputs))
             own = (self.extra, *map(self._own, theirs[1:]))
-            places[id(region.nodes[-1])] = Alternative(given, absent, own, False), Alternative(given, absent, theirs, True)
+            pair = Alternative(given, absent, own, False), Alternative(given, absent, theirs, True)
+            if region.nodes:
+                places[id(region.nodes[-1])] = pair
+                continue
+            # The optional tensor itself, `source = if given(states) { states } else { x }`, which is known from the start on.
+            if not all(value in self.graph.inputs for value in otherwise.inputs):
+                raise _Unlike
+            for one, made in zip(pair, (nodes, others), strict=True):
+                one.outputs = (self.instead,)
+                made.append(one)
         inside = {id(node) for region, _ in self.regions for node in region.nodes}
-        nodes: list[Node] = []
-        others: list[Node] = []
         for node in self.other.nodes:
             if id(node) in places:
                 nodes.append(places[id(node)][0])
@@ -206,12 +226,21 @@ class _Pairing:
             elif id(node) not in inside:
                 its = self.nodes[id(node)]
                 nodes.append(_with_inputs(its, self._own_uses(node.inputs, its.inputs)))
-                others.append(node)
-        outputs = self._own_uses(self.other.outputs, self.graph.outputs)
+                others.append(_with_inputs(node, self._uses(node.inputs)))
+        results = self._results()
         return (
-            _with_nodes(self.graph, [*self.graph.inputs, self.extra], nodes, outputs),
-            _with_nodes(self.other, self.inputs, others, self.other.outputs),
+            _with_nodes(self.graph, [*self.graph.inputs, self.extra], nodes, self._own_uses(results, self.graph.outputs)),
+            _with_nodes(self.other, self.inputs, others, self._uses(results)),
         )
+
+    def _results(self) -> list[Value]:
+        """The other graph's tensors for all results of the graph. What only the graph returns is computed, or given, in both."""
+        its = dict(zip(self.way.results, self.other.outputs, strict=True))
+        return [its[at] if at in its else self._its(own) for at, own in enumerate(self.graph.outputs)]
+
+    def _uses(self, values: Sequence[Value]) -> tuple[Value, ...]:
+        """The tensors that a node of the other graph uses now."""
+        return tuple(self.instead if value is self.extra else value for value in values)
 
     def _own_uses(self, values: Sequence[Value], own: Sequence[Value]) -> tuple[Value, ...]:
         """The tensors that a node of the graph uses now, with those of its twin and its own."""
@@ -224,7 +253,7 @@ class _Pairing:
     def _own(self, value: Value) -> Value:
         """The own tensor that stands for one of the other graph: for the result of an alternative that result."""
         if id(value) in self.ends:
-            return value
+            return self._uses((value,))[0]
         if id(value) not in self.values:
             raise _Unlike
         return self.values[id(value)]
