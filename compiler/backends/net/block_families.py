@@ -6,7 +6,7 @@ block are alike but for literals, and for stages that only some have if the grap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -15,6 +15,8 @@ from ...ir.graph_values import Value
 from ...ir.walk import graphs
 from ...ops import Operator
 from ...ops.operator import strict_key
+from ...structure.block_levels import levels_of
+from ...structure.trees import children_of, contains, literals, rewrite, shape
 from .block_grouping import Block, Entry, best_blocks
 from .body_trees import GraphBody
 from .body_variants import Slot, literal_of_slot
@@ -34,11 +36,6 @@ from .spec_tree import (
     Scanned,
     Stage,
     Taken,
-    Tree,
-    changed,
-    is_within,
-    literals,
-    without_literals,
 )
 from .tensor_names import identifier, snake_case
 from .twins import pair_twins, possible_ways
@@ -72,7 +69,7 @@ class Family:
         slots = list(_slots(block.body))
         columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
         parts = iter(Columns(columns, parameters, [stage for _, _, stage in slots]).parts())
-        self.body = changed(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
+        self.body = rewrite(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
         self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
         searched = self.members if self.optional else ()
@@ -96,13 +93,10 @@ def _slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[Slot, s
             yield from _slots(flag, name_, stage)
             yield from _slots((stages, others), "", stage)
         case Stage() | Group() | Loop():
-            for part in tree.children():
+            for part in children_of(tree):
                 yield from _slots(part, "", _word(tree) or stage)
-        case tuple():
-            for item in tree:
-                yield from _slots(item, "", stage)
-        case Tree():
-            for part in tree.children():
+        case _:
+            for part in children_of(tree):
                 yield from _slots(part, "", stage)
 
 
@@ -130,7 +124,7 @@ class Families:
         main = opened(main)
         self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
         self.places = _places(main)
-        for level in _levels(main):
+        for level in levels_of(graphs(main), _together_as):
             self._level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
         self.main = GraphBody(main, self)
         self.body = self.main.make()
@@ -144,7 +138,7 @@ class Families:
             if chain is None:
                 entries.append(entry)
             else:
-                chains.setdefault(without_literals(chain), []).append((entry, chain))
+                chains.setdefault(shape(chain), []).append((entry, chain))
         for alike in chains.values():
             if self._is_block(alike):
                 entries += [entry for entry, _ in alike]
@@ -205,7 +199,7 @@ class Families:
             stage = constant_of(node) or stage_of(node)
             words = (node.op.name, *named_operands(node.op))  # an activation is a literal of its stage
         values = tuple(strict_key(literal.value) for literal in literals(stage))
-        return (without_literals(stage), *words, len(node.inputs), len(node.outputs)), values
+        return (shape(stage), *words, len(node.inputs), len(node.outputs)), values
 
     def _is_block(self, alike: Sequence[tuple[Entry, tuple[Any, ...]]]) -> bool:
         """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
@@ -230,7 +224,7 @@ class Families:
 
 def _different(entries: Sequence[Entry]) -> list[Graph]:
     """One graph for each body."""
-    return list({without_literals(entry.body): entry.graph for entry in entries}.values())
+    return list({shape(entry.body): entry.graph for entry in entries}.values())
 
 
 def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
@@ -256,39 +250,9 @@ def _chain(body: Body) -> tuple[Any, ...] | None:
     name a tensor of the body around it. The statements of a `scan` are numbered too.
     """
     match body:
-        case Body(1, (), (Chain(Ref(0), stages),)) if not is_within(stages, lambda part: isinstance(part, (Ref, Scanned))):
+        case Body(1, (), (Chain(Ref(0), stages),)) if not contains(stages, lambda part: isinstance(part, (Ref, Scanned))):
             return stages
     return None
-
-
-def _levels(main: Graph) -> Iterator[list[Graph]]:
-    """All graphs, those first that call none, then those that call these, and so on; graphs of one name together, so that they can be one
-    block, unless a name is inside itself."""
-    every = graphs(main)
-    together: Callable[[Graph], object] = _together_as
-    heights = _heights(every, together)
-    if heights is None:
-        together = id
-        heights = _heights(every, together) or {}
-    found: dict[int, list[Graph]] = {}
-    for graph in every:
-        found.setdefault(heights[together(graph)], []).append(graph)
-    for level in sorted(found):
-        yield found[level]
-
-
-def _heights(every: Sequence[Graph], together: Callable[[Graph], object]) -> dict[object, int] | None:
-    """For graphs that are together a number above those of the graphs that they call; None if that has no end."""
-    called: dict[object, set[object]] = {}
-    for graph in every:
-        called.setdefault(together(graph), set()).update(together(node.graph) for node in graph.nodes if isinstance(node, CallNode))
-    found: dict[object, int] = {}
-    while len(found) < len(called):
-        ready = {one: max((found[inner] for inner in below), default=-1) + 1 for one, below in called.items() if below <= found.keys()}
-        if ready.keys() <= found.keys():
-            return None
-        found |= ready
-    return found
 
 
 def _together_as(graph: Graph) -> object:
@@ -311,8 +275,4 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
             return uses_input_inside(tree.states, inside) or uses_input_inside((tree.statements, tree.results), True)
         case Loop():
             return uses_input_inside(tree.over, inside) or uses_input_inside(tree.body, True)
-        case tuple():
-            return any(uses_input_inside(item, inside) for item in tree)
-        case Tree():
-            return any(uses_input_inside(part, inside) for part in tree.children())
-    return False
+    return any(uses_input_inside(part, inside) for part in children_of(tree))

@@ -14,9 +14,10 @@ from netc.dsl.record import Record, replace
 
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
-from .body_variants import Different, merged, with_slots
+from ...structure.trees import Different, literals, shape
+from .body_variants import merged, with_slots
 from .optional_inputs import optionals, tensors
-from .spec_tree import Assign, Binary, Body, Chain, Literal, Ref, Taken, literals, without_literals
+from .spec_tree import Assign, Binary, Body, Chain, Literal, Ref, Taken
 from .variadic import with_one_tuple
 
 
@@ -159,9 +160,8 @@ def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Vari
         graph, values = entry.graph, entry.values
         one = with_one_tuple(entry.body) if graph.name in names else None
         body = entry.body if one is None else one
-        skeleton = without_literals(body)
         kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
-        variant = alike.setdefault((skeleton, entry.taken), Variant(skeleton, entry.taken))
+        variant = alike.setdefault((shape(body), entry.taken), Variant(body, entry.taken))
         variant.members.append((graph, kept, list(literals(body))))
     return alike.values()
 

@@ -8,17 +8,15 @@ that variant's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
+from ...structure.trees import Different, Tree, children_of, contains, parts, same, with_literals, zip_values, zipped
 from .numbering import without_numbers
-from .spec_tree import Binary, Body, Chain, Choice, Given, Group, Hole, IfGiven, Inline, Loop, Ref, Stage, Tree, changed, is_within
+from .spec_tree import Binary, Body, Chain, Choice, Given, Group, IfGiven, Inline, Loop, Ref, Stage
 
 MOST_FLAGS = 3
 """The greatest number of choices that a block may have."""
-
-
-class Different(Exception):
-    """The bodies are better two blocks."""
 
 
 class Slot(Tree):
@@ -29,7 +27,7 @@ class Slot(Tree):
 
 def with_slots(body: Body, variant: int) -> Body:
     """The body of one variant."""
-    return changed(body, lambda part: Slot(((variant, part.number),)) if isinstance(part, Hole) else None)
+    return with_literals(body, (Slot(((variant, number),)) for number in count()))
 
 
 def merged(body: Body, other: Body, variant: int) -> Body:
@@ -37,26 +35,15 @@ def merged(body: Body, other: Body, variant: int) -> Body:
     if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
         raise Different
     aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
-    made: Body = aligner.records(body, other)
+    made: Body = zipped((body, other), aligner.merge)
     common, differing = aligner.counted(made)
-    flags = set(_flags(made))
+    flags = {part.flag for part in parts(made) if isinstance(part, Choice)}
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
     # A flag would put the stage next to others in some uses of the block.
-    if flags and is_within(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
+    if flags and contains(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
         raise Different
     return made
-
-
-def _flags(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, Choice):
-        yield tree.flag
-    if isinstance(tree, tuple):
-        for item in tree:
-            yield from _flags(item)
-    elif isinstance(tree, Tree):
-        for part in tree.children():
-            yield from _flags(part)
 
 
 class _Aligner:
@@ -65,29 +52,16 @@ class _Aligner:
     def __init__(self, first: frozenset[int], second: frozenset[int]) -> None:
         self.first, self.second = first, second
 
-    def any(self, a: Any, b: Any) -> Any:
+    def merge(self, column: Sequence[Any]) -> Any:
         """Both as one."""
-        if isinstance(a, Chain) or isinstance(b, Chain):
-            return self._chains(_as_chain(a), _as_chain(b))
-        if isinstance(a, Slot) and isinstance(b, Slot):
-            return Slot(a.numbers + b.numbers)
-        if isinstance(a, tuple) and isinstance(b, tuple):
-            if len(a) != len(b):
-                raise Different
-            return tuple(self.any(x, y) for x, y in zip(a, b, strict=True))
-        if isinstance(a, Tree) and type(a) is type(b):
-            return self.records(a, b)
-        if a != b:
-            raise Different
-        return a
-
-    def records(self, a: Any, b: Any) -> Any:
-        """Two records of one type, field by field; of a group, stage by stage."""
-        if isinstance(a, Group):
-            if a.label != b.label:
-                raise Different
-            return Group(self._members(a.stages, b.stages), a.label)
-        return type(a)(*map(self.any, a.children(), b.children()))
+        match column:
+            case (Chain() as a, b) | (a, Chain() as b):
+                return self._chains(_as_chain(a), _as_chain(b))
+            case Slot(own), Slot(other):
+                return Slot(own + other)
+            case Group(stages, label), Group(others, str() as its):
+                return Group(self._members(stages, others), same((label, its)))
+        return zipped(column, self.merge)
 
     def _members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
         """The stages of two groups. If both are in one choice, the group counts no stages, and a stage alone keeps its number."""
@@ -100,7 +74,7 @@ class _Aligner:
 
     def _chains(self, a: Chain, b: Chain) -> Any:
         stages = self._stages(a.stages, b.stages)
-        head = self.any(a.head, b.head)
+        head = zip_values((a.head, b.head), self.merge)
         return Chain(head, stages) if stages else head
 
     def _stages(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
@@ -150,20 +124,15 @@ class _Aligner:
             flag, size = a[i].flag, len(a[i].stages)
             yield Choice(self._flag(flag, False), a[i].stages, (), a[i].name), 0
             try:
-                stages = self._exact(a[i].stages, b[j : j + size])
+                stages = zip_values((a[i].stages, tuple(b[j : j + size])), self.merge)
             except Different:
                 return
             yield Choice(self._flag(flag, True), stages, (), a[i].name), size
         elif j < len(b):
             try:
-                yield self.any(a[i], b[j]), 1
+                yield self.merge((a[i], b[j])), 1
             except Different:
                 return
-
-    def _exact(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
-        if len(a) != len(b):
-            raise Different
-        return tuple(self.any(x, y) for x, y in zip(a, b, strict=True))
 
     def _flag(self, flag: Slot, value: bool) -> Slot:
         return Slot((*flag.numbers, *((variant, value) for variant in sorted(self.second))))
@@ -189,13 +158,8 @@ class _Aligner:
                 return 1, 0
             case IfGiven():
                 return 0, 0
-            case tuple():
-                parts = [_Aligner.counted(item) for item in tree]
-            case Tree():
-                parts = [_Aligner.counted(part) for part in tree.children()]
-            case _:
-                return 0, 0
-        return sum(common for common, _ in parts), sum(differing for _, differing in parts)
+        inside = [_Aligner.counted(part) for part in children_of(tree)]
+        return sum(common for common, _ in inside), sum(differing for _, differing in inside)
 
 
 def _as_chain(tree: Any) -> Chain:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 
 from ...ir.graph import Iteration
-from .spec_tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps, Tree, changed, is_within
+from ...structure.trees import children_of, contains, rewrite, rewrite_upward
+from .spec_tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps
 
 T = TypeVar("T")
 PLACE = "{}"
@@ -27,12 +28,12 @@ def with_templates(body: T, iteration: Iteration) -> T:
             return None
         return replace(part, label=_label_template(part.label, iteration))
 
-    return changed(body, change)
+    return rewrite_upward(body, change)
 
 
 def has_templates(tree: Any) -> bool:
     """Whether a label in the tree is a template."""
-    return is_within(tree, lambda part: PLACE in (getattr(part, "label", None) or ""))
+    return contains(tree, lambda part: PLACE in (getattr(part, "label", None) or ""))
 
 
 def fill_templates(tree: T, counter: str) -> T:
@@ -42,7 +43,7 @@ def fill_templates(tree: T, counter: str) -> T:
         label = getattr(part, "label", None) or ""
         return replace(part, label=label.replace(PLACE, f"{{{counter}}}")) if PLACE in label else None
 
-    return changed(tree, change)
+    return rewrite_upward(tree, change)
 
 
 def _label_template(label: str, iteration: Iteration) -> str:
@@ -60,12 +61,12 @@ def steps_of(body: Body, carried: int, fresh: int) -> Chain | Steps:
 
     def count(tree: Any, is_inside: bool) -> None:
         uses[is_inside] += tree == Ref(carried)
-        for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+        for part in children_of(tree):
             count(part, is_inside or not isinstance(tree, tuple | Body | Chain | Assign))
 
     count(body, False)
     instead = Given() if uses == [1, 0] else Ref(fresh)
-    made = changed(body, lambda part: instead if part == Ref(carried) else None)
+    made = rewrite(body, lambda part: instead if part == Ref(carried) else None)
     (result,) = made.results
     if instead == Given() and not made.statements and isinstance(result, Chain) and result.head == Given():
         return result

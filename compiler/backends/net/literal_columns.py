@@ -16,8 +16,9 @@ from ...ir.graph import Graph
 from ...ir.graph_values import Value
 from ...ops.argument import REQUIRED
 from ...ops.operator import strict_key
+from ...structure.trees import Tree
 from ...types.tensor_types import BATCH
-from .spec_tree import Binary, Literal, Tree
+from .spec_tree import Binary, Literal
 from .tensor_names import free, identifier
 
 SIZES = ("channels", "units", "groups", "dim", "shape")

@@ -12,6 +12,7 @@ from typing import Any
 
 from netc.dsl.record import replace
 
+from ...structure.trees import children_of, parts, rewrite_upward
 from .spec_tree import (
     Activation,
     Body,
@@ -25,9 +26,6 @@ from .spec_tree import (
     Literal,
     Loop,
     Stage,
-    Tree,
-    changed,
-    parts_of,
 )
 from .tensor_names import free
 
@@ -144,7 +142,7 @@ def label_ordinals(body: Body) -> Body:
 
     They have no parameters, so any label will do.
     """
-    labels = {label for part in parts_of(body) if (label := getattr(part, "label", None))}
+    labels = {label for part in parts(body) if (label := getattr(part, "label", None))}
     if not any(_ORDINAL.fullmatch(label) for label in labels):
         return body
     counts = Counter[str]()
@@ -161,7 +159,7 @@ def label_ordinals(body: Body) -> Body:
         labels.add(own)
         return replace(stage, label=own)
 
-    return changed(body, lambda part: replace(part, stages=tuple(map(with_label, part.stages))) if isinstance(part, Chain) else None)
+    return rewrite_upward(body, lambda part: replace(part, stages=tuple(map(with_label, part.stages))) if isinstance(part, Chain) else None)
 
 
 def _word(stage: Any) -> str:
@@ -185,8 +183,4 @@ def has_first(tree: Any, up: int = 0) -> bool:
             return bool(tree.up == up)
         case Loop():
             return has_first(tree.over, up) or has_first(tree.body, up + 1)
-        case tuple():
-            return any(has_first(item, up) for item in tree)
-        case Tree():
-            return any(has_first(part, up) for part in tree.children())
-    return False
+    return any(has_first(part, up) for part in children_of(tree))

@@ -12,7 +12,8 @@ from typing import Any
 
 from ...ops import Operator
 from ...ops.parametric import Parametric
-from .spec_tree import Assign, Body, OptionalInput, Ref, Stage, Taken, Tree, renumber_tensors
+from ...structure.trees import Tree
+from .spec_tree import Assign, Body, OptionalInput, Ref, Stage, Taken, renumber_tensors
 
 
 def optionals(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:

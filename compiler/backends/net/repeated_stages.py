@@ -15,9 +15,10 @@ from ...ir.graph import Node
 from ...ir.graph_values import Value
 from ...ops.operator import strict_key
 from ...ops.stored_tables import TableArray
+from ...structure.trees import Tree, literals, shape
 from .counted_labels import counted, counts_on, unlabelled
 from .node_stages import label_of
-from .spec_tree import Body, Hole, IfFirst, Item, ListOf, Literal, Loop, StoredPath, Tree, literals, without_literals
+from .spec_tree import Body, IfFirst, Item, ListOf, Literal, Loop, StoredPath
 from .variadic import growing
 
 _COUNTABLE = (int, float, str, TableArray, StoredPath)
@@ -85,7 +86,7 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
             break
         stages = stages or [unlabelled(stage(node))]
         found = unlabelled(stage(other))
-        if without_literals(found) != without_literals(stages[0]) or not _countable(stages[0], found):
+        if shape(found) != shape(stages[0]) or not _countable(stages[0], found):
             break
         carried = at[0]
         run.append(other)
@@ -130,7 +131,7 @@ def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[st
                 lists.append(column)
                 known.append(keys)
             made.append(Item(known.index(keys)))
-    stage = _filled(without_literals(stages[0]), made, 0)
+    stage = _filled(stages[0], iter(made), 0)
     if not lists:
         return Literal(len(stages), "depth"), (), stage
     binders = tuple(column[0].name or "item" for column in lists)
@@ -139,11 +140,11 @@ def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[st
     return ListOf(tuple(ListOf(tuple(row)) for row in zip(*lists, strict=True))), binders, stage
 
 
-def _filled(tree: Any, made: Sequence[Any], up: int) -> Any:
+def _filled(tree: Any, made: Iterator[Any], up: int) -> Any:
     """The tree with what is made of each literal, inside of this number of further loops."""
     match tree:
-        case Hole(number):
-            found = made[number]
+        case Literal():
+            found = next(made)
             return replace(found, up=up) if isinstance(found, (Item, IfFirst)) else found
         case Loop():
             over, body = _filled(tree.over, made, up), _filled(tree.body, made, up + 1)

@@ -14,6 +14,7 @@ from netc.dsl.precedence import NET
 
 from ...ops import Operator
 from ...ops.constants import ParamOperator
+from ...structure.trees import parts, rewrite
 from .array_storage import StoredNames
 from .block_families import Family
 from .iteration_bodies import fill_templates, has_templates
@@ -47,8 +48,6 @@ from .spec_tree import (
     StoredTable,
     Table,
     TupleOf,
-    changed,
-    parameters_read,
 )
 from .tensor_names import free, identifier
 from .written_values import COUNTERS, Values
@@ -80,7 +79,7 @@ class Printer(Values):
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
         body = label_ordinals(body)
-        self.read = list(parameters_read((body.statements, body.results)))
+        self.read = [part.path for part in parts(body) if isinstance(part, ParameterOfStage)]
         return self._lines(body.statements, body.results)
 
     def _lines(self, statements: Sequence[Any], results: Sequence[Any]) -> list[str]:
@@ -215,7 +214,7 @@ class Printer(Values):
         if not isinstance(stages[-1], Inline):
             return " -> ".join(map(self._stage, stages))
         before = Chain(Given(), tuple(stages[:-1])) if len(stages) > 1 else Given()
-        return self.expression(changed(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
+        return self.expression(rewrite(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
 
     def _scan(self, scan: Scanned) -> str:
         states = ", ".join(f"{self.names[number]} = {self.expression(start)}" for number, start in scan.states)

@@ -13,8 +13,9 @@ from typing import Any, Protocol, Self
 from ...errors.spec_errors import SpecUnsupported
 from ...ir.graph import CallNode, Graph, Node, SharedModule
 from ...ir.graph_values import Value
+from ...structure.trees import contains, rewrite, rewrite_upward
 from ..backend import UnsupportedByTarget
-from .spec_tree import Assign, Given, ListOf, Literal, Ref, Scanned, Tree, changed
+from .spec_tree import Assign, Given, ListOf, Literal, Ref, Scanned
 
 Trees = tuple[Any, ...]
 
@@ -121,7 +122,7 @@ def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], n
             if value != state:
                 last.append(Assign((state,), Ref(value)))
         else:
-            whole = changed(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
+            whole = rewrite(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
     return whole[0], whole[1], tuple(last)
 
 
@@ -131,10 +132,8 @@ def _assigned(whole: Any, value: int, state: int) -> Any:
             return Assign(tuple(state if n == value else n for n in part.numbers), part.value)
         return None
 
-    return changed(whole, change)
+    return rewrite_upward(whole, change)
 
 
 def _reads(tree: Any, number: int) -> bool:
-    if isinstance(tree, tuple):
-        return any(_reads(item, number) for item in tree)
-    return tree == Ref(number) or (isinstance(tree, Tree) and any(_reads(part, number) for part in tree.children()))
+    return contains(tree, lambda part: part == Ref(number))

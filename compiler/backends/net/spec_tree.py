@@ -6,22 +6,13 @@ order in which a body makes them, not named; each literal is a leaf of its own, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from netc.dsl.record import Record, replace
 
 from ...ops.argument import REQUIRED
-
-T = TypeVar("T")
-
-
-class Tree(Record):
-    """The base of all parts of a body."""
-
-    def children(self) -> tuple[Any, ...]:
-        """The values of the fields, in order."""
-        return self._values()
+from ...structure.trees import Tree, parts, rewrite_upward
 
 
 class Literal(Tree):
@@ -30,6 +21,8 @@ class Literal(Tree):
     `name` is the argument that it is, from which a parameter takes its name, and `default` what the argument would be without it. `axes`:
     it is the same for all of a number of axes, `3x3`.
     """
+
+    is_literal: ClassVar[bool] = True
 
     value: Any
     name: str = ""
@@ -42,12 +35,6 @@ class Activation(Record):
 
     operator: str
     arguments: tuple[tuple[str, Any], ...] = ()
-
-
-class Hole(Tree):
-    """The literal with this number of a body, where it may differ from use to use."""
-
-    number: int
 
 
 class ListOf(Tree):
@@ -328,20 +315,6 @@ class Body(Tree):
     results: tuple[Any, ...]
 
 
-def changed(tree: T, change: Callable[[Any], Any]) -> T:
-    """The tree with each record replaced by what `change` makes of it, from the leaves up; None leaves a record as it is."""
-    made: Any
-    if isinstance(tree, tuple):
-        made = tuple([changed(item, change) for item in tree])
-    elif isinstance(tree, Tree):
-        made = type(tree)(*(changed(part, change) for part in tree.children()))
-        new = change(made)
-        made = made if new is None else new
-    else:
-        return tree
-    return made  # type: ignore[no-any-return]
-
-
 def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
     """The tree with other numbers for these tensors."""
 
@@ -355,60 +328,16 @@ def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
                 return replace(part, states=tuple((numbers.get(number, number), start) for number, start in states))
         return None
 
-    return changed(tree, change)
-
-
-def is_within(tree: Any, found: Callable[[Any], bool]) -> bool:
-    """Whether some part of the tree is so."""
-    if isinstance(tree, tuple):
-        return any(is_within(item, found) for item in tree)
-    return isinstance(tree, Tree) and (found(tree) or is_within(tree.children(), found))
-
-
-def parts_of(tree: Any) -> Iterator[Tree]:
-    """The tree and all records in it."""
-    if isinstance(tree, Tree):
-        yield tree
-    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
-        yield from parts_of(part)
-
-
-def literals(tree: Any) -> Iterator[Literal]:
-    """Every literal, in the order of the text."""
-    if isinstance(tree, Literal):
-        yield tree
-    elif isinstance(tree, tuple):
-        for item in tree:
-            yield from literals(item)
-    elif isinstance(tree, Tree):
-        for part in tree.children():
-            yield from literals(part)
-
-
-def parameters_read(tree: Any) -> Iterator[str]:
-    """The path of every parameter of a stage that is read."""
-    if isinstance(tree, ParameterOfStage):
-        yield tree.path
-    elif isinstance(tree, (tuple, Tree)):
-        for part in tree if isinstance(tree, tuple) else tree.children():
-            yield from parameters_read(part)
+    return rewrite_upward(tree, change)
 
 
 def tensors_in(tree: Any) -> Iterator[int]:
     """The numbers of all tensors that have a name in the text."""
-    match tree:
-        case Ref(number):
-            yield number
-        case Assign(numbers):
-            yield from (number for number in numbers if number is not None)
-        case Scanned(states):
-            yield from (number for number, _ in states)
-    if isinstance(tree, (tuple, Tree)):
-        for part in tree if isinstance(tree, tuple) else tree.children():
-            yield from tensors_in(part)
-
-
-def without_literals(tree: T) -> T:
-    """The tree with a `Hole` for each literal, numbered in order."""
-    count = iter(range(10**9))
-    return changed(tree, lambda part: Hole(next(count)) if isinstance(part, Literal) else None)
+    for part in parts(tree):
+        match part:
+            case Ref(number):
+                yield number
+            case Assign(numbers):
+                yield from (number for number in numbers if number is not None)
+            case Scanned(states):
+                yield from (number for number, _ in states)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula
 from ...ops.formula_values import list_values
-from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix, Tree
+from ...structure.trees import Tree
+from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix
 
 
 def formula_tree(formula: Formula, indices: Sequence[str]) -> Tree:

@@ -14,6 +14,7 @@ from ...ir.graph_values import Value
 from ...ir.walk import graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
+from ...structure.trees import children_of
 from .block_families import Family
 from .node_stages import label_of
 from .spec_tree import (
@@ -32,7 +33,6 @@ from .spec_tree import (
     Ref,
     Stage,
     Steps,
-    Tree,
     TupleOf,
 )
 
@@ -63,7 +63,7 @@ def operators_by_name(tree: Any) -> Iterator[str]:
     These are the beginning of a branch, a group or an iteration, and an argument: `block 8 relu`.
     """
     firsts: tuple[Any, ...] = ()
-    parts = tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ()
+    parts = children_of(tree)
     match tree:
         case Chain(Given(), (first, *_)) | Loop(body=first) | InTraining(first):
             firsts = (first,)
@@ -95,7 +95,7 @@ def _hints(tree: Any) -> Iterator[tuple[int, str]]:
             items = head.items if isinstance(head, TupleOf) else (head,)
             words = zip(items, family.words, strict=False)
             yield from ((item.number, word) for item, word in words if isinstance(item, Ref))
-    for part in tree if isinstance(tree, tuple) else tree.children() if isinstance(tree, Tree) else ():
+    for part in children_of(tree):
         yield from _hints(part)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...ir.graph import Node
+from ...structure.trees import parts, rewrite, rewrite_upward, shape
 from .counted_labels import counts_on, unlabelled
-from .spec_tree import Assign, Body, Chain, Ref, Tree, TupleOf, changed, without_literals
+from .spec_tree import Assign, Body, Chain, Ref, TupleOf
 
 
 def with_one_tuple(body: Body) -> Body | None:
@@ -30,13 +31,13 @@ def with_one_tuple(body: Body) -> Body | None:
                 return Ref(number - count + 1) if number >= count else Ref(number - count)
         return None
 
-    made: Body = changed(body, shifted)
+    made: Body = rewrite_upward(body, shifted)
     return Body(1, _assigned(made.statements, count), made.results)
 
 
 def _shifted(whole: Any, count: int) -> Any:
     """The tuple of inputs after their numbers were made negative, so that they are not taken for others."""
-    return changed(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
+    return rewrite(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
 
 
 def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
@@ -47,25 +48,12 @@ def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
 
 def _uses(tree: Any, count: int) -> int:
     """The number of times that inputs are used."""
-    match tree:
-        case Ref(number):
-            return int(number < count)
-        case tuple():
-            return sum(_uses(item, count) for item in tree)
-        case Tree():
-            return sum(_uses(part, count) for part in tree.children())
-    return 0
+    return sum(isinstance(part, Ref) and part.number < count for part in parts(tree))
 
 
 def _heads(tree: Any, whole: Any) -> int:
     """The number of pipelines that begin with all inputs."""
-    match tree:
-        case tuple():
-            return sum(_heads(item, whole) for item in tree)
-        case Tree():
-            own = int(isinstance(tree, Chain) and tree.head == whole)
-            return own + sum(_heads(part, whole) for part in tree.children())
-    return 0
+    return sum(isinstance(part, Chain) and part.head == whole for part in parts(tree))
 
 
 def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
@@ -73,11 +61,11 @@ def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], use
     run = [node]
     if node.shared is not None or len(node.outputs) != 1 or not node.inputs:
         return run
-    wanted = without_literals(unlabelled(stage(node)))
+    wanted = shape(unlabelled(stage(node)))
     for other in nodes[nodes.index(node) + 1 :]:
         if other.inputs != (*run[-1].inputs, *run[-1].outputs) or len(other.outputs) != 1 or not counts_on(run[-1], other):
             continue
-        if other.shared is not None or without_literals(unlabelled(stage(other))) != wanted:
+        if other.shared is not None or shape(unlabelled(stage(other))) != wanted:
             break
         run.append(other)
     whole = (*run[-1].inputs, *run[-1].outputs)

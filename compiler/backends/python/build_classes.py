@@ -16,11 +16,12 @@ from typing import Literal
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.walk import graphs
+from ...structure.block_levels import levels_of
 from .class_bodies import Context, body_of
 from .classes import classnames
 from .classes.class_symbols import Symbols
 from .classes.class_variants import merge_variants
-from .classes.shared_modules import Sharing, family, levels
+from .classes.shared_modules import Sharing, family
 from .classes.unify import Unifier, instance
 from .code.class_tree import parts
 from .code.classes import ClassBody, ClassDef, ClassRef
@@ -83,7 +84,8 @@ class _Build:
         self.recursion = recursion
         self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(graphs(main))}
         """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
-        self.order, self.layers = levels(self.main, self.stand_ins)
+        self.order = graphs(self.main)
+        self.layers = levels_of(self.order, family, self.stand_ins)
         self.operators = operators
         self.operators.initialize(self.order)
         self.sharing = Sharing(self.order)

@@ -6,19 +6,14 @@ share its parameters because they are one shared stage used on several types of 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ....ir.graph import CallNode, Graph, Node, SharedModule
-from ....ir.walk import graphs
 from ....types.traced_ints import moved
 
 Use = tuple[Node, Mapping[str, Any]]
 """A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""
-
-
-ALIGNMENTS = 20
-"""How often graphs of one block are brought to the same height: more often only where blocks are within themselves."""
 
 
 class Sharing:
@@ -81,36 +76,6 @@ class Sharing:
         while at in self._parent:
             at = self._parent[at]
         return at
-
-
-def levels(main: Graph, recursive: Container[object]) -> tuple[list[Graph], list[list[Graph]]]:
-    """All graphs, called ones first; and the same by height: what a graph calls is lower than itself. Graphs of one block are at the same
-    height, unless one of them is within another and the block is not one of the `recursive` ones."""
-    order = graphs(main)
-    least: dict[object, int] = {}
-    for _ in range(ALIGNMENTS):
-        heights = _heights(order, least, recursive)
-        highest: dict[object, int] = {}
-        for graph in order:
-            key = family(graph)
-            highest[key] = max(highest.get(key, 0), heights[id(graph)])
-        if highest == least:
-            break
-        least = highest
-    layers: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
-    for graph in order:
-        layers[heights[id(graph)]].append(graph)
-    return order, layers
-
-
-def _heights(order: list[Graph], least: Mapping[object, int], recursive: Container[object]) -> dict[int, int]:
-    heights: dict[int, int] = {}
-    for graph in order:
-        own = family(graph)
-        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (own in recursive and family(n.graph) == own)}
-        heights[id(graph)] = max((heights[c] + 1 for c in called), default=0)
-        heights[id(graph)] = max(heights[id(graph)], least.get(family(graph), 0))
-    return heights
 
 
 def family(graph: Graph) -> object:

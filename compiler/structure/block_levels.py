@@ -1,0 +1,45 @@
+"""The order in which the bodies of a program are written.
+
+In: graphs, called ones before their callers. Out: the same in levels. Always: what a graph calls is in a lower level; graphs that may be
+one block are in one level, unless some block is within itself. A writer that finishes a level knows all blocks that the next one calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
+
+from ..ir.graph import CallNode, Graph
+
+ALIGNMENTS = 20
+"""How often graphs that may be one block are brought to the same height. Where that never ends, a block is within itself."""
+Together = Callable[[Graph], Hashable]
+"""Equal for graphs that may be one block."""
+
+
+def levels_of(order: Sequence[Graph], together: Together, recursive: Container[object] = ()) -> list[list[Graph]]:
+    """The levels, the lowest first. `recursive`: the blocks whose own calls of themselves make no level."""
+    least: dict[Hashable, int] = {}
+    for _ in range(ALIGNMENTS):
+        heights = _heights(order, least, together, recursive)
+        highest: dict[Hashable, int] = {}
+        for graph in order:
+            key = together(graph)
+            highest[key] = max(highest.get(key, 0), heights[id(graph)])
+        if highest == least:
+            break
+        least = highest
+    else:
+        heights = _heights(order, {}, together, recursive)
+    found: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
+    for graph in order:
+        found[heights[id(graph)]].append(graph)
+    return found
+
+
+def _heights(order: Sequence[Graph], least: Mapping[Hashable, int], together: Together, recursive: Container[object]) -> dict[int, int]:
+    heights: dict[int, int] = {}
+    for graph in order:
+        own = together(graph)
+        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (own in recursive and together(n.graph) == own)}
+        heights[id(graph)] = max((*(heights[one] + 1 for one in called), least.get(own, 0)), default=0)
+    return heights
