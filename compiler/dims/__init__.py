@@ -7,13 +7,14 @@ what is answered True or False holds for every allowed value of the symbols, and
 
 from __future__ import annotations
 
+from .comparisons import COMPARISONS, Condition, OneOf
 from .dim_algebra import fold
 from .dim_text import invert, show, to_python
 from .division import maximum, minimum, ratio, substitute
 from .effort import Effort, EffortSpent, limit_effort
 from .evaluation import evaluate
 from .exact_quotients import exact_products
-from .facts import Condition, Facts, OneOf
+from .facts import Facts
 from .intervals import bounds
 from .polynomial import Dim, SymDim, size, symbol, symbols
 from .where import Declared, declare
@@ -21,6 +22,7 @@ from .where_advice import advice, advice_divides
 from .where_conditions import Stated, is_met, stated_symbols
 
 __all__ = [
+    "COMPARISONS",
     "Condition",
     "Declared",
     "Dim",

@@ -12,7 +12,6 @@ from math import gcd, prod
 
 from netc.dsl.record import Record
 
-from .dim_text import show
 from .division import cofactor, floordiv, polynomial_divmod, replace_atoms, substitute
 from .effort import spend_effort
 from .intervals import bounds, ceil_div, relaxations
@@ -23,27 +22,6 @@ _TOGETHER = 3
 _BRANCHES = 16
 _LONGEST = 64
 _CASES = 64
-
-
-class Condition(Record):
-    """`left op right`, with `op` one of `==`, `!=`, `<`, `<=`, `>`, `>=`. Over raw symbols: `symbol(name)`."""
-
-    op: str
-    left: Dim
-    right: Dim
-
-    def __str__(self) -> str:
-        return f"{show(self.left)} {self.op} {show(self.right)}"
-
-
-class OneOf(Record):
-    """`left in values`: a dimension is one of some integers. Over raw symbols."""
-
-    left: Dim
-    values: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"{show(self.left)} in [{', '.join(map(str, self.values))}]"
 
 
 class Facts(Record):
@@ -93,6 +71,17 @@ class Facts(Record):
         if self._provably_at_least(d):
             return True
         return False if self._provably_at_least(-d - 1) else self._in_each_case(Facts.at_least, a, b)
+
+    def compare(self, op: str, a: Dim, b: Dim) -> bool | None:
+        """Whether the comparison holds for all allowed values (True), or for none (False)."""
+        match op:
+            case "==" | "!=":
+                answer = self.equal(a, b)
+            case ">=" | "<":
+                answer = self.at_least(a, b)
+            case _:
+                answer = self.at_least(b, a)
+        return None if answer is None else answer is (op in ("==", ">=", "<="))
 
     def divides(self, k: Dim, a: Dim) -> bool | None:
         """Whether k divides a for all allowed values (True), or for none (False)."""

@@ -12,8 +12,9 @@ from math import gcd
 
 from netc.dsl.record import Record, replace
 
+from .comparisons import Condition, OneOf
 from .division import substitute
-from .facts import Condition, Facts, OneOf
+from .facts import Facts
 from .intervals import bounds, ceil_div
 from .polynomial import Dim, Monomial, Quotient, Symbol, make, quotient, symbol, symbols, terms_of
 from .where_conditions import (

@@ -11,9 +11,10 @@ from math import gcd
 
 from netc.dsl.record import replace
 
+from .comparisons import COMPARISONS, Condition, OneOf
 from .division import cofactor, substitute
 from .evaluation import evaluate
-from .facts import Condition, Facts, OneOf
+from .facts import Facts
 from .intervals import bounds, ceil_div
 from .polynomial import Dim, FloorQuotient, Symbol, constant_of, of_atom, symbols, terms_of
 
@@ -72,8 +73,8 @@ def _least(c: Stated) -> tuple[str, int]:
     """The raw symbol that a condition gives a least value, and that value; otherwise no name."""
     if isinstance(c, OneOf):
         return plain_name(c.left) or "", min(c.values)
-    d = {"<": c.right - c.left - 1, "<=": c.right - c.left, ">": c.left - c.right - 1, ">=": c.left - c.right}.get(c.op, 0)
-    linear = as_linear(d)
+    room = c.room
+    linear = as_linear(room) if room is not None else None
     return (linear[0], ceil_div(-linear[2], linear[1])) if linear is not None and linear[1] > 0 else ("", 0)
 
 
@@ -99,16 +100,17 @@ def with_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None
         if found is not None:
             return replace(facts, multiples=(*multiples, (found[1], found[0] - found[2])))
         return replace(facts, zeros=(*zeros, d))
-    d = {"<": -d - 1, "<=": -d, ">": d - 1, ">=": d}[op]
-    known = facts.at_least(d, 0)
+    room = Condition(op, left, right).room
+    assert room is not None
+    known = facts.at_least(room, 0)
     if known is not None:
         return facts if known else None
-    return replace(facts, nonnegatives=(*positives, d))
+    return replace(facts, nonnegatives=(*positives, room))
 
 
 def holds(op: str, d: int) -> bool:
     """Whether a comparison of two sides holds, by their difference."""
-    return {"==": d == 0, "!=": d != 0, "<": d < 0, "<=": d <= 0, ">": d > 0, ">=": d >= 0}[op]
+    return COMPARISONS[op](d, 0)
 
 
 def plain_name(d: Dim) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from typing import Any
 
 from netc.dsl import ast
@@ -16,6 +14,7 @@ from ..errors.problem import Problem
 from ..errors.value_errors import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph_values import Value as Tensor
 from ..ir.traced_floats import real
+from ..ops.formula import ARITHMETIC, COMPARISONS
 from ..ops.operator import strict_key
 from ..types.traced_ints import DIVIDES, TracedInt
 from .elaboration_session import ElaborationSession
@@ -24,20 +23,7 @@ from .scopes.early_exits import Failure
 from .scopes.scope import Scope
 from .scopes.value_text import show_value
 
-_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
-}
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+_ORDER = ("<", "<=", ">", ">=")
 MAX_BITS = 4096
 """The longest integer at compile time."""
 _SHORT = 60
@@ -119,24 +105,13 @@ def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, ses
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         if _is_dim(left) and _is_dim(right):
             session.decisions.pin((left, right))
-            return _decide(_compare_dims(op, left, right, session), left, op, right, node, scope)
+            return _decide(session.facts.compare(op, left, right), left, op, right, node, scope)
         raise Failure(_bad(op, left, right), symbol_span(node))
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
         raise Failure(_bad(op, left, right), symbol_span(node))
-    answer = _ORDER[op](left, right)
+    answer = bool(COMPARISONS[op](left, right))
     session.decisions.ordered(op, left, right, answer)
     return answer
-
-
-def _compare_dims(op: str, left: Dim, right: Dim, session: ElaborationSession) -> bool | None:
-    facts = session.facts
-    if op in (">=", "<"):
-        answer = facts.at_least(left, right)
-        wanted = op == ">="
-    else:
-        answer = facts.at_least(right, left)
-        wanted = op == "<="
-    return None if answer is None else answer == wanted
 
 
 def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
@@ -184,14 +159,14 @@ def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str],
 def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
     if op in ("+", "*") and _concatenable(op, left, right):
         return _join(op, left, right, node, session)
-    if (op not in _PLAIN and op != "/") or not (_is_number(left) and _is_number(right)):
+    if op not in ARITHMETIC or not (_is_number(left) and _is_number(right)):
         raise Failure(_bad(op, left, right), symbol_span(node))
     if isinstance(left, SymDim) or isinstance(right, SymDim):
         return _symbolic(op, left, right, node)
     if op == "**":
         _check_power(left, right, node)
     try:
-        value = operator.truediv(left, right) if op == "/" else _PLAIN[op](left, right)
+        value = ARITHMETIC[op](left, right)
     except ZeroDivisionError:
         raise Failure(NoValue(op, "the divisor is 0"), node.right.span) from None
     except (OverflowError, ValueError):
@@ -218,7 +193,7 @@ def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
         raise Failure(NoValue(op, "the divisor is 0"), node.right.span)
     if op != "+" and op != "-":
         check_product(left, right, node.span)
-    value = _PLAIN[op](left, right)
+    value = ARITHMETIC[op](left, right)
     check_dimension(value, node.span)
     return value
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from netc.dsl.record import Record
 
+from ..dims import COMPARISONS as COMPARISONS
 from ..dims import Dim, SymDim
 from ..types.tensor_types import Shape
 from ..types.traced_ints import moved, plain
@@ -127,14 +128,6 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "//": operator.floordiv,
     "%": operator.mod,
     "**": operator.pow,
-}
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
 }
 LOGIC = ("and", "or")
 

@@ -194,7 +194,9 @@ class _Analysis:
             return truth_interval(_join(op, a.interval.truth, b.interval.truth))
         if op in COMPARISONS:
             answer = compare(op, a.interval, b.interval)
-            return truth_interval(self._compare(op, a.form, b.form) if answer is None else answer)
+            if answer is None and a.form is not None and b.form is not None:
+                answer = self._facts().compare(op, a.form, b.form)
+            return truth_interval(answer)
         integers = op != "/" and "float" not in (self.kind(left), self.kind(right))
         return apply_binary(op, a.interval, b.interval, integers=integers)
 
@@ -225,19 +227,6 @@ class _Analysis:
             low, high = (int(end) if math.isfinite(end) else None for end in (found.low, found.high))
             self._symbols[formula] = symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
         return self._symbols[formula]
-
-    def _compare(self, op: str, a: Dim | None, b: Dim | None) -> bool | None:
-        """A comparison of integers, which depends on their difference alone."""
-        if a is None or b is None:
-            return None
-        facts = self._facts()
-        if op in ("==", "!="):
-            answer, wanted = facts.equal(a, b), op == "=="
-        elif op in (">=", "<"):
-            answer, wanted = facts.at_least(a, b), op == ">="
-        else:
-            answer, wanted = facts.at_least(b, a), op == "<="
-        return None if answer is None else answer is wanted
 
     def _facts(self) -> Facts:
         """That an index is below the size of its axis, where that is a symbol."""

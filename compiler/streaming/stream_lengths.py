@@ -109,8 +109,8 @@ def facts_of(program: Program, length: Length) -> Facts:
         kept[field] = tuple(d for d in getattr(program.facts, field) if not length.has(d))
     kept["multiples"] = tuple((k, p) for k, p in program.facts.multiples if not length.has(k) and not length.has(p))
     kept["choices"] = tuple((name, values) for name, values in program.facts.choices if name != length.name)
-    limits = tuple(_room(condition) for condition, _ in conditions_of(program, length) if length.past_name in stated_symbols(condition))
-    return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(d for d in limits if d is not None))})
+    past = (c for c, _ in conditions_of(program, length) if isinstance(c, Condition) and length.past_name in stated_symbols(c))
+    return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(c.room for c in past if c.room is not None))})
 
 
 def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str], ...]:
@@ -136,16 +136,8 @@ def _is_multiple(condition: Stated, length: Length) -> bool:
 
 def _is_limit(condition: Condition, name: str) -> bool:
     """Whether it is broken by lengths that are too large."""
-    room = _room(condition)
+    room = condition.room
     if room is None:
         return False
     others = dict.fromkeys(symbols(room), 1000)
     return evaluate(room, others | {name: 10**9}) < evaluate(room, others | {name: 1})
-
-
-def _room(condition: Stated) -> Dim | None:
-    """What is at least 0 where it holds."""
-    if isinstance(condition, OneOf):
-        return None
-    left, right = condition.left, condition.right
-    return {"<=": right - left, "<": right - left - 1, ">=": left - right, ">": left - right - 1}.get(condition.op)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
-from netc.compiler.dims import Condition, evaluate, symbols
+from netc.compiler.dims import Condition, is_met, symbols
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.record import Record
 
@@ -220,14 +220,11 @@ def _context(program: Program, dimension: str) -> int:
 
 def _longest(condition: Condition, dimension: str) -> int:
     """The greatest length that a condition allows, found by halves."""
-    compare: Mapping[str, Any] = {"<=": lambda a, b: a <= b, "<": lambda a, b: a < b, ">=": lambda a, b: a >= b, ">": lambda a, b: a > b}
-    if condition.op not in compare:
-        return UNBOUNDED
 
     def holds(size: int) -> bool:
-        return bool(compare[condition.op](evaluate(condition.left, {dimension: size}), evaluate(condition.right, {dimension: size})))
+        return is_met(condition, {dimension: size})
 
-    if holds(UNBOUNDED):
+    if condition.op in ("==", "!=") or holds(UNBOUNDED):
         return UNBOUNDED
     low, high = 1, UNBOUNDED
     while high - low > 1:

@@ -1,0 +1,52 @@
+"""Comparisons of dimensions, as a `where` states them: `T <= 255`, `H in [128, 256]`."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from netc.dsl.record import Record
+
+from .dim_text import show
+from .polynomial import Dim
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Condition(Record):
+    """`left op right`, with `op` one of `==`, `!=`, `<`, `<=`, `>`, `>=`. Over raw symbols: `symbol(name)`."""
+
+    op: str
+    left: Dim
+    right: Dim
+
+    @property
+    def room(self) -> Dim | None:
+        """The dimension that is at least 0 where it holds; None for `==` and `!=`."""
+        match self.op:
+            case "<" | "<=":
+                return self.right - self.left - (self.op == "<")
+            case ">" | ">=":
+                return self.left - self.right - (self.op == ">")
+        return None
+
+    def __str__(self) -> str:
+        return f"{show(self.left)} {self.op} {show(self.right)}"
+
+
+class OneOf(Record):
+    """`left in values`: a dimension is one of some integers. Over raw symbols."""
+
+    left: Dim
+    values: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{show(self.left)} in [{', '.join(map(str, self.values))}]"
