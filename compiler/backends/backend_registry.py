@@ -41,7 +41,7 @@ def backends() -> list[Backend]:
 
 
 def backend_of(path: str) -> Backend | None:
-    """The one that the ending of a path asks for."""
+    """The one that the ending of a path asks for; of several with this ending, the first."""
     return next((backend for backend in backends() if has_suffix(backend, path)), None)
 
 

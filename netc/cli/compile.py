@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.backend_registry import NAMES, backend_of, backends, get_or_raise
 
 from ..emit_stages import OF_TEXT, STAGES
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from ..model import Model
 
 BACKENDS = backends()
-SUFFIXED = " or ".join(f"NAME{backend.suffix}" for backend in BACKENDS)
+SUFFIXED = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in BACKENDS))
 SECTION = "train"
 """The target that is made of a train section rather than of a model: `netc.training.source`."""
 TARGET_HELP = f"What to make; by default, what the ending of OUT asks for. `{SECTION}`: the train section as a Python file."
@@ -186,7 +187,7 @@ def _refuse_for_stage(
     if words and stage in OF_TEXT:
         raise click.UsageError(f"--emit {stage} shows the text before there is a model: it goes without {' and '.join(words)}")
     meant = backend_of(output) if output else None
-    if meant is not None and (meant.is_binary or meant.name != stage):
+    if meant is not None and (meant.is_binary or stage not in NAMES or not has_suffix(get_or_raise(stage), output or "")):
         raise click.UsageError(f"the name of `{output}` asks for {meant.artefact}, and --emit {stage} writes another text")
 
 
@@ -283,7 +284,7 @@ def _backend(target: str | None, output: str | None) -> Backend:
             return backend_for(output)
     backend = get_or_raise(target)
     meant = backend_of(output) if output else None
-    if meant is not None and meant is not backend:
+    if meant is not None and not has_suffix(backend, output or ""):
         raise click.UsageError(f"the name of `{output}` asks for the target {meant.name}, and --target says {target}")
     if backend.is_binary and (output is None or (output == "-" and sys.stdout.isatty())):
         raise click.UsageError(f"{backend.artefact} is not text: give -o NAME{backend.suffix}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import pytest
 
 import netc
+from netc.cli import compile as compile_command
 from netc.cli.compile import SECTION, command
 from netc.compiler import backends as package
+from netc.compiler.backends import backend_registry
 from netc.compiler.backends.backend import Executable
 from netc.compiler.backends.backend_registry import NAMES, UnknownTarget, backend_of, backends, get_or_raise
 from netc.compiler.ops import Operator
@@ -21,10 +26,22 @@ def test_every_folder_is_registered() -> None:
     assert [backend.name for backend in backends()] == list(NAMES)
 
 
-def test_each_ending_asks_for_one_backend() -> None:
+def test_each_ending_asks_for_the_first_backend_that_has_it() -> None:
+    firsts = {backend.suffix: backend for backend in reversed(backends())}
     for backend in backends():
-        assert backend_of(f"folder.x/m{backend.suffix.upper()}") is backend
+        assert backend_of(f"folder.x/m{backend.suffix.upper()}") is firsts[backend.suffix]
     assert backend_of("m.txt") is None
+
+
+def test_backends_may_share_an_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As several that write Python do: `--target` says which is meant."""
+    other = SimpleNamespace(name="other", suffix=".py", is_binary=False)
+    monkeypatch.setitem(sys.modules, f"{package.__name__}.other", SimpleNamespace(BACKEND=other))
+    monkeypatch.setattr(backend_registry, "NAMES", (*NAMES, "other"))
+    assert compile_command._backend("other", "m.py") is other
+    assert compile_command._backend("torch", "m.py") is compile_command._backend(None, "m.py") is get_or_raise("torch")
+    with pytest.raises(click.UsageError, match="asks for the target onnx, and --target says other"):
+        compile_command._backend("other", "m.onnx")
 
 
 @pytest.mark.parametrize(
