@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Unpack
 
 from netc.compiler.backends.backend_registry import NAMES
 
+from .analysis import analyse
+from .api import model_of
+from .display.graph_text import show_program
+from .display.tree_text import show_tokens, show_tree
+from .files.source_files import Unreadable
+
 if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
     from netc.dsl.source import SourceFile
@@ -23,10 +29,6 @@ if TYPE_CHECKING:
 
 def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, **graph: Unpack[GraphKeywords]) -> Shown:
     """The text of one stage, None if there are errors before it, and the diagnostics. `graph`: how a graph of ONNX is written."""
-    from .analysis import analyse
-    from .api import model_of
-    from .files.source_files import Unreadable
-
     try:
         source, path = read()
     except Unreadable as error:
@@ -42,20 +44,14 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
 
 
 def _tokens(source: SourceFile) -> Shown:
-    from .display.tree_text import show_tokens
-
     return show_tokens(source)
 
 
 def _ast(source: SourceFile) -> Shown:
-    from .display.tree_text import show_tree
-
     return show_tree(source)
 
 
 def _graph(model: Model) -> str:
-    from .display.graph_text import show_program
-
     return show_program(model.program)
 
 

@@ -6,6 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from netc.compiler.backends.backend import UnsupportedByTarget
+from netc.dsl.diagnostics.render import render_text
+
+from .files.file_problems import diagnostic
+
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
     from netc.dsl.diagnostics import Diagnostic
@@ -19,24 +24,16 @@ class CompileError(ValueError):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
-        from netc.dsl.diagnostics.render import render_text
-
         return render_text(self.diagnostics)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: what is wrong with the spec, in colours."""
-        from netc.dsl.diagnostics.render import render_text
-
         return [render_text(self.diagnostics, color=True)]
 
 
 @contextmanager
 def unsupported_is_compile_error(program: Program) -> Iterator[None]:
     """What a target cannot express becomes a `CompileError` at the stage concerned."""
-    from netc.compiler.backends.backend import UnsupportedByTarget
-
-    from .files.file_problems import diagnostic
-
     try:
         yield
     except UnsupportedByTarget as error:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pygments.lexer import Lexer
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace, _TokenType
 
-from netc.dsl.lexer import Token
+from netc.dsl.grammar import tables
+from netc.dsl.lexer import Token, lex
 
 __all__ = ["NetLexer"]
 CONSTANTS = ("true", "false")
@@ -34,9 +35,6 @@ class NetLexer(Lexer):  # type: ignore[misc]
 
     def get_tokens_unprocessed(self, text: str) -> Iterator[Colour]:
         """The tokens with their offsets."""
-        from netc.dsl.grammar import tables
-        from netc.dsl.lexer import lex
-
         tokens, comments = lex(text, tables())
         at, before = 0, ""
         for token in sorted([*tokens, *comments], key=lambda token: token.start):

@@ -11,12 +11,20 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
+from netc.compiler.analysis.input_shapes import check_sizes
+from netc.compiler.analysis.state_dict import parameters
 from netc.compiler.backends.backend import USUAL, GraphOptions
+from netc.compiler.backends.backend_registry import get_or_raise
+from netc.compiler.backends.onnx import BACKEND as ONNX
+from netc.compiler.backends.onnx import held_types
+from netc.compiler.backends.torch import BACKEND as PYTORCH
 
 from .errors import CompileError, unsupported_is_compile_error
+from .files.atomic_writing import write_bytes
+from .files.save_artifacts import backend_for, refuse_options, refuse_weights, save
 from .inputs.argument_checks import checked_name, checked_options, checked_path, checked_precision
 from .inputs.argument_types import checks_methods
-from .inputs.backend_input import Weights, reported
+from .inputs.backend_input import Weights, backend_input, reported
 
 if TYPE_CHECKING:
     import onnx
@@ -82,8 +90,6 @@ class Model:
     @cached_property
     def parameters(self) -> ParameterTable:
         """The parameters and buffers by state-dict name."""
-        from netc.compiler.analysis.state_dict import parameters
-
         return ParameterTable(parameters(self.program))
 
     def __call__(self, *tensors: object, **named: object) -> NoReturn:
@@ -116,10 +122,6 @@ class Model:
         For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph, which `opset` and such
         are for, as for `onnx`. Raises `ValueError` for a target that is not registered, `CompileError` for what the target cannot express.
         """
-        from netc.compiler.backends.backend_registry import get_or_raise
-
-        from .files.save_artifacts import refuse_options
-
         backend = get_or_raise(target)
         refuse_options(backend, options)
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
@@ -139,10 +141,8 @@ class Model:
 
         Raises `WeightsError` for weights that cannot be read or do not fit.
         """
-        from netc.compiler.backends.torch import BACKEND
-
         with reported(self.in_type(dtype, keep_io).backend_input(weights, seed)) as given:
-            return BACKEND.module(given)
+            return PYTORCH.module(given)
 
     def onnx(
         self,
@@ -161,11 +161,9 @@ class Model:
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
-        from netc.compiler.backends.onnx import BACKEND
-
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
-            return BACKEND.proto(given)
+            return ONNX.proto(given)
 
     def save(
         self,
@@ -188,8 +186,6 @@ class Model:
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
         none, and for what cannot be quantised.
         """
-        from .files.save_artifacts import backend_for, refuse_options, refuse_weights, save
-
         checked = checked_path(path)
         backend = backend_for(checked)
         if weights is not None or seed is not None:
@@ -221,14 +217,12 @@ class Model:
         """
         from functools import partial
 
-        from netc.compiler.analysis.input_shapes import check_sizes
-        from netc.compiler.backends.onnx import BACKEND, held_types
         from netc.compiler.backends.onnx.runtime_failures import load_failure, of_runtime
 
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
             try:
-                return BACKEND.session(given, device, partial(check_sizes, made.program))
+                return ONNX.session(given, device, partial(check_sizes, made.program))
             except Exception as error:
                 if not of_runtime(error):
                     raise
@@ -244,8 +238,6 @@ class Model:
 
     def backend_input(self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = USUAL) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
-        from .inputs.backend_input import backend_input
-
         if weights is None and seed is None:
             weights = self.weights
         return backend_input(self.program, weights, seed, self._hash, options)
@@ -282,7 +274,6 @@ class Model:
         PNG without resvg-py, `OSError` if the file cannot be written.
         """
         from .drawing.picture_files import picture_bytes
-        from .files.atomic_writing import write_bytes
 
         checked = checked_path(path)
         if depth is not None and depth < 0:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from netc.dsl.record import Record
 
+from ..analysis.state_dict import parameters
+
 if TYPE_CHECKING:
     from netc.dsl.source import Span
 
@@ -74,7 +76,6 @@ class BackendInput(Record):
         """The parameters and buffers; without `weights`, those that seed 0 draws."""
         if self.weights is not None:
             return self.weights()
-        from ..analysis.state_dict import parameters
         from ..weights.initial import Drawn
 
         return Drawn(parameters(self.program), 0)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from netc.dsl.diagnostics.suggest import near
+
 from .backend import Backend, has_suffix
 
 NAMES = (
@@ -28,8 +30,6 @@ class UnknownTarget(ValueError):
 def get_or_raise(name: str) -> Backend:
     """The backend called `name`; an `UnknownTarget` that suggests the near name if there is none."""
     if name not in NAMES:
-        from netc.dsl.diagnostics.suggest import near
-
         meant, known = near(name, NAMES), ", ".join(f"`{n}`" for n in NAMES)
         raise UnknownTarget(f"there is no target `{name}`: " + (f"did you mean `{meant[0]}`?" if meant else f"the targets are {known}"))
     return _load(name)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .measure_contenders import export
+
 if TYPE_CHECKING:
     from .contenders import Settings, Subject
     from .job import Job
@@ -29,7 +31,6 @@ def _compiled(subject: Subject, settings: Settings) -> Job:
 
 def _exported(subject: Subject, settings: Settings) -> Job:
     from .contenders import exported
-    from .measure_contenders import export
 
     _module(subject, "torch.onnx.export")
     writes, contender = exported(subject, settings)

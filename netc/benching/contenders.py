@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.backends.torch.torch_source import class_name
+from netc.compiler.dims import SymDim
 from netc.dsl.record import Record
 
 from .job import Declared, Job
@@ -57,8 +59,6 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     """The same model, with the same weights, as a file of PyTorch source."""
     from safetensors.numpy import save_file
 
-    from netc.compiler.backends.torch.torch_source import class_name
-
     given = model.backend_input(weights, None if weights is not None or model.weights is not None else settings.seed)
     path, kept = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
     with open(path, "w", encoding="utf-8") as file:
@@ -73,8 +73,6 @@ def job(what: str, kind: str, path: str, inputs: tuple[Declared, ...], settings:
 
 def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
     """The job that exports the module by torch.onnx.export, and the contender that it becomes. Raises `NoSizes`."""
-    from netc.compiler.dims import SymDim
-
     from ..inputs.random_inputs import several_shapes
 
     assert subject.module is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netc.compiler.types.tensor_types import DTYPES
+
 from .job import Declared
 
 
@@ -14,7 +16,6 @@ def examples(path: str) -> tuple[Declared, ...]:
     import torch
 
     from netc.compiler.frontends.torch.capture_output import quiet
-    from netc.compiler.types.tensor_types import DTYPES
 
     try:
         with quiet():

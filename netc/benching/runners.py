@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netc.compiler.types.numpy_types import array_of
 from netc.compiler.types.tensor_types import DTYPES
 
+from ..importing.first_difference import tensors_in
+from ..importing.module_origin import named_module
 from ..inputs.random_inputs import random_array
 from .job import Job
 
@@ -86,8 +89,6 @@ class TorchRunner(Runner):
         from netc.compiler.backends.torch.live.module import tensor
         from netc.compiler.frontends.torch.capture_output import quiet
 
-        from ..importing.module_origin import named_module
-
         torch.set_num_threads(job.threads)
         if job.device == "cuda" and not torch.cuda.is_available():
             raise WrongModel("this PyTorch finds no CUDA device")
@@ -107,10 +108,6 @@ class TorchRunner(Runner):
         return module.eval().to(self.job.device)
 
     def results(self) -> list[Array]:
-        from netc.compiler.types.numpy_types import array_of
-
-        from ..importing.first_difference import tensors_in
-
         given, named = self._given()
         with self.torch.inference_mode(), self._quiet():
             made = tensors_in(self.run(*given, **named))

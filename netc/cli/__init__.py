@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, NoReturn
 
 import click
@@ -19,28 +20,29 @@ from netc import __version__
 
 from .python_warnings import warnings_shown
 
-COMMANDS = (
-    "new",
-    "check",
-    "compile",
-    "import",
-    "train",
-    "plan",
-    "plot",
-    "run",
-    "bench",
-    "summary",
-    "diff",
-    "sweep",
-    "draw",
-    "play",
-    "zoo",
-    "ops",
-    "explain",
-    "format",
-    "lsp",
-)
-"""Names of the modules here that hold a command of that name, in the order of `netc --help`."""
+COMMANDS = {
+    "new": "Start a project: a folder with a spec, data, a train section and a README.",
+    "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
+    "compile": "Compile a spec to PyTorch source or an ONNX model or a spec.",
+    "import": "Write a spec for a model that exists, and prove that it is the same.",
+    "train": "Train a network as the `train` section of a spec says.",
+    "plan": "Plan a training: memory, the largest batch, and the time of a step at best.",
+    "plot": "Draw the losses and metrics of training runs.",
+    "run": "Run a spec or an ONNX model, and show the results.",
+    "bench": "Measure latency, throughput, memory and load time of a model.",
+    "summary": "Show stages, shapes, parameters, FLOPs and memory.",
+    "diff": "Compare two models: stages added, removed and changed, and the totals.",
+    "sweep": "Compile a model with every combination of values, and show what each costs.",
+    "draw": "Draw a model: stages as boxes, blocks to be opened, shapes on the wires.",
+    "play": "Show the playground in a browser: text on one side, what netc knows of it on the other.",
+    "zoo": "List the specs that are part of netc, or print one.",
+    "ops": "List the operators, or show the page of one.",
+    "explain": "Explain an error or warning by its code. Without CODE, list all codes with what they mean.",
+    "format": "Format specs in place: files, or all `*.net` files in a folder. `-` formats standard input to standard output.",
+    "lsp": "Serve an editor: the Language Server Protocol on standard input and output.",
+}
+"""The commands and the first paragraph of their help, in the order of `netc --help`, which imports none of them. A command is in the module
+here of that name."""
 
 _RUNS = "`netc run FILE.net --weights RUN --input NAME=X.npy` computes the outputs of a model"
 _WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
@@ -70,7 +72,16 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __name__).command
+        summary, more = COMMANDS[cmd_name], command.help or ""
+        if not more.startswith(summary):
+            command.help = "\n\n".join((summary, cleandoc(more)))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands as click does, but without importing them."""
+        limit = formatter.width - 6 - max(map(len, COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, click.Command(name, help=text).get_short_help_str(limit)) for name, text in COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):

@@ -13,7 +13,7 @@ from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.numpy_files import read_npy
 
 from ..files.array_files import UnreadableArrays, read_arrays
-from .exit_codes import Failed
+from .command_failure import Failed
 
 _LONGEST_NAME = 10_000
 """Bytes of the name of an array; the format has two bytes for this number."""

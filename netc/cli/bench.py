@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from netc.compiler.backends.onnx.runtime_failures import kernel_hints
+
 from ..benching.contender_names import AGAINST
+from ..benching.measure_contenders import ContenderFailed, measure
+from ..benching.result_report import data, lines, rows
+from .command_failure import Failed
 from .completion import FileName, models
-from .exit_codes import Failed, wrong_usage
+from .program import wrong_usage
 from .records import as_csv, as_json, form_options
 from .run import DEVICES
 from .shared_options import choose, named_words, one_source, precision_options, source_options, spec_options, weight_options
@@ -59,18 +64,14 @@ def command(
     weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
-    """Measure latency, throughput, memory and load time of a model.
-
-    FILE is a spec, which runs in ONNX Runtime, an ONNX file, an exported program (.pt2), or a PyTorch module such as
+    """FILE is a spec, which runs in ONNX Runtime, an ONNX file, an exported program (.pt2), or a PyTorch module such as
     `torchvision.models:resnet50`, whose inputs --input says. Each contender is a process of its own, and they take turns. Naming a module
     runs its code, and PyTorch unpickles a .pt2, which may: name only what you trust.
     """
     path = one_source(file, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
-    from netc.compiler.backends.onnx.runtime_failures import kernel_hints
 
     from ..benching.contenders import Settings
-    from ..benching.measure_contenders import ContenderFailed, measure
     from . import bench_jobs
 
     with TemporaryDirectory(prefix="netc-bench-") as folder:
@@ -86,8 +87,6 @@ def command(
 
 
 def _shown(found: list[Measured], jobs: list[Job], form: str | None) -> str:
-    from ..benching.result_report import data, lines, rows
-
     match form:
         case "json":
             return as_json(data(found, jobs))

@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
 
+from ..analysis import Choice
 from ..benching import contenders
 from ..benching.contender_names import AGAINST
 from ..benching.contenders import Settings, Subject
+from ..benching.examples import NoExamples, examples
 from ..benching.job import Declared, Job
+from ..importing.input_declarations import WrongInput, declared_inputs
 from ..importing.onnx_texts import suffix
 from ..inputs.random_inputs import NoSizes, shapes_of
-from .exit_codes import Failed, no_file
+from .command_failure import Failed, no_file
 from .importing import value_of
 from .program import compiled
 from .spec_sources import reader
 
 if TYPE_CHECKING:
-    from ..analysis import Choice
     from ..inputs.checkpoint import Checkpoint
     from ..model import Model
 
@@ -116,7 +118,6 @@ def _program(asked: Asked, settings: Settings) -> Subject:
     assert path is not None
     if not os.path.isfile(path):
         raise no_file(path)
-    from ..benching.examples import NoExamples, examples
 
     try:
         inputs = examples(path)
@@ -126,8 +127,6 @@ def _program(asked: Asked, settings: Settings) -> Subject:
 
 
 def _module(asked: Asked, settings: Settings) -> Subject:
-    from ..importing.input_declarations import WrongInput, declared_inputs
-
     _refuse_choice(asked, "a PyTorch module is what its code makes")
     if not asked.inputs:
         raise ValueError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
@@ -147,8 +146,6 @@ def _module(asked: Asked, settings: Settings) -> Subject:
 
 
 def _refuse_choice(asked: Asked, why: str) -> None:
-    from ..analysis import Choice
-
     choice = asked.choice
     if (
         choice.model is not None
@@ -162,8 +159,6 @@ def _refuse_choice(asked: Asked, why: str) -> None:
 
 def _other_spec(word: str, asked: Asked, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
     """With the same sizes and element type."""
-    from ..analysis import Choice
-
     choice = asked.choice
     model = compiled(
         reader(word, None), Choice(asked.other_model, dims=choice.dims, allow_paths=choice.allow_paths, precision=choice.precision)

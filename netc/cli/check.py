@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..analysis import analyse_models
 from .completion import FileName
 from .report import report
 from .shared_options import checkpoint_options, choose, precision_options, spec_options
 from .spec_sources import reader, spec_files
-from .terminal import expect_no_garbage, note, write
+from .terminal import expect_no_garbage, note, table, width_of, write
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -53,17 +54,13 @@ def command(
     keep_io: bool,
     weights: Checkpoint | None,
 ) -> None:
-    """Check specs: files, or all `*.net` files in a folder. `-` reads standard input.
-
-    A file with several models is checked model by model.
-    """
+    """A file with several models is checked model by model."""
     if bool(files) == (text is not None):
         raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
     if shapes and form in ("json", "sarif"):
         raise click.UsageError(f"--shapes is a table, and --format {form} writes none; `netc summary --json` has the shapes")
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
-    from ..analysis import analyse_models
 
     files = spec_files(files)
     expect_no_garbage()
@@ -93,7 +90,6 @@ _ROUNDS = 10
 
 
 def _fix(files: tuple[str, ...], choice: Choice) -> None:
-    from ..analysis import analyse_models
     from ..files.atomic_writing import write_bytes
     from .safe_edits import fixed
 
@@ -127,7 +123,6 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -
 
 def _show_shapes(found: list[Analysis]) -> None:
     from ..display.model_summary import summarise
-    from .terminal import table, width_of
 
     tables = [table(summarise(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
     if tables:

@@ -9,13 +9,17 @@ import click
 
 from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.backend_registry import NAMES, backend_of, backends, get_or_raise
+from netc.dsl.record import replace
 
+from ..analysis import read_and_analyse_training
 from ..emit_stages import OF_TEXT, STAGES
-from ..files.atomic_writing import check_place
+from ..errors import CompileError
+from ..files.atomic_writing import check_place, write_bytes
+from ..files.save_artifacts import backend_for, refuse_all, refuse_options, refuse_weights, save
 from ..inputs.argument_checks import METHODS, RUNTIMES, checked_options
 from .completion import FileName
-from .exit_codes import wrong_usage
-from .program import compiled, note_drawn
+from .program import compiled, note_drawn, wrong_usage
+from .report import give_up_on, report
 from .shared_options import (
     choose,
     graph_options,
@@ -29,6 +33,7 @@ from .shared_options import (
 )
 from .spec_sources import reader
 from .terminal import expect_no_garbage, expect_no_products, note
+from .written import writing_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -46,9 +51,7 @@ SECTION = "train"
 """The target that is made of a train section rather than of a model: `netc.training.source`."""
 TARGET_HELP = f"What to make; by default, what the ending of OUT asks for. `{SECTION}`: the train section as a Python file."
 TEXTS = " or ".join(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
-HELP = f"""Compile a spec to {" or ".join(backend.artefact for backend in BACKENDS)}.
-
-Without -o, {TEXTS} and --emit write to standard output.
+HELP = f"""Without -o, {TEXTS} and --emit write to standard output.
 """
 
 
@@ -127,11 +130,6 @@ def command(
 
 def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | None, calibration: str | None, verbose: bool) -> None:
     """Writes the model, and says what users should know of it."""
-    from netc.dsl.record import replace
-
-    from ..files.save_artifacts import save
-    from .written import writing_shown
-
     with writing_shown() as progress:
         given = replace(given, progress=progress)
         if quantize is not None:
@@ -146,7 +144,6 @@ def _refuse_for_target(
     backend: Backend, output: str | None, weighted: bool, quantize: str | None, calibration: str | None, graph: dict[str, Any]
 ) -> None:
     """Everything that the target does not take, at once. `weighted`: weights or a seed are given."""
-    from ..files.save_artifacts import refuse_all, refuse_options, refuse_weights
     from ..quantizing import check_target
 
     checks = [lambda: refuse_options(backend, _as_given(graph))]
@@ -220,9 +217,6 @@ def _decoder(
     options: GraphOptions,
 ) -> None:
     """Writes the folder of a runtime that generates texts."""
-    from ..errors import CompileError
-    from .program import give_up_on
-
     try:
         notes = made.stream(dimension).save_for(runtime, folder, weights, seed, options)
     except CompileError as error:
@@ -259,9 +253,7 @@ def _stream(
     verbose: bool,
 ) -> None:
     """Writes a step, and a second file of what is computed before it."""
-    from ..errors import CompileError
     from ..streaming.model_stream import start_path
-    from .program import give_up_on
 
     try:
         found = made.stream(dimension)
@@ -275,8 +267,6 @@ def _stream(
 
 
 def _backend(target: str | None, output: str | None) -> Backend:
-    from ..files.save_artifacts import backend_for
-
     if target is None:
         if output in (None, "-"):
             raise click.UsageError(f"give -o {SUFFIXED}, or say {TEXTS}")
@@ -294,12 +284,8 @@ def _backend(target: str | None, output: str | None) -> Backend:
 def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None, output: str | None) -> None:
     if output not in (None, "-") and not (output or "").endswith(".py"):
         raise click.UsageError(f"--target {SECTION} makes a Python file: give -o NAME.py")
-    from ..analysis import read_and_analyse_training
-    from ..files.atomic_writing import write_bytes
     from ..training.source import train_source
     from ..training.training_session import check_section
-    from .program import give_up_on
-    from .report import report
 
     analysis = read_and_analyse_training(read, choice, section)
     problems = check_section(analysis.training) if analysis.training is not None else []
@@ -312,8 +298,6 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
 
 def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None, graph: dict[str, Any]) -> None:
     from ..emit_stages import emit
-    from ..files.atomic_writing import write_bytes
-    from .program import give_up_on
 
     shown, diagnostics = emit(stage, read, choice, **graph)
     if shown is None:

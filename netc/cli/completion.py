@@ -1,12 +1,17 @@
-"""What the shell completes: files, operators and words, codes, models.
+"""What the shell completes: files and folders by itself, and names that `completion_names` finds when the shell asks for them.
 
-In: the words that are typed so far. Out: those that may follow. Always: nothing is printed, and a file that cannot be read has no models.
+In: the words that are typed so far. Out: those that may follow. Always: declaring an option imports nothing of the compiler.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+
 import click
 from click.shell_completion import CompletionItem
+
+Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 class FileName(click.ParamType):  # type: ignore[type-arg]
@@ -27,47 +32,17 @@ class FolderName(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(incomplete, type="dir")]
 
 
-def operators(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The names that `netc ops` takes."""
-    from netc.compiler.ops import Operator
+def _names_of(finder: str) -> Completer:
+    """Completes the names that the function `finder` of `completion_names` finds."""
 
-    from ..reference.word_pages import STD, library_files, words
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        names = getattr(import_module(".completion_names", __package__), finder)(ctx)
+        return sorted(name for name in set(names) if name.startswith(incomplete))
 
-    names = [op.name for op in Operator.registry.values() if op.operands]
-    return _beginning(incomplete, [*names, *words(), STD, *library_files()])
-
-
-def published(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The names that `netc zoo` takes."""
-    from ..files.published_specs import published
-
-    return _beginning(incomplete, [name for entry in published() for name in (entry.path, *entry.complete)])
+    return complete
 
 
-def codes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The codes that `netc explain` takes."""
-    from ..reference.error_pages import codes
-
-    return _beginning(incomplete, codes())
-
-
-def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The models of the file that is typed, or of the text after `-e`."""
-    from netc.compiler.elaborate import complete_models
-    from netc.dsl.parser import parse
-    from netc.dsl.source import SourceFile
-
-    from ..files.file_access import open_regular
-    from ..files.source_files import Unreadable, read_file
-
-    text = ctx.params.get("text")
-    files = [*(ctx.params.get("files") or ()), ctx.params.get("file"), *ctx.args, ""]  # in args: what is before an option without its value
-    try:
-        source = SourceFile("text", text) if text is not None else read_file(next(f for f in files if f is not None), opener=open_regular)
-    except Unreadable:
-        return []
-    return _beginning(incomplete, complete_models(parse(source)[0]))
-
-
-def _beginning(incomplete: str, names: list[str]) -> list[str]:
-    return sorted(name for name in set(names) if name.startswith(incomplete))
+operators = _names_of("find_operators")
+published = _names_of("find_published")
+codes = _names_of("find_codes")
+models = _names_of("find_models")

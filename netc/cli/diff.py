@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..display.model_comparison import compare
+from ..display.model_summary import Quotients
 from .completion import FileName, models
 from .program import compiled
 from .records import as_json
@@ -18,7 +20,6 @@ from .terminal import coloured, columns, expect_no_garbage, visible, write
 
 if TYPE_CHECKING:
     from ..display.model_comparison import Change, Comparison, Difference
-    from ..display.model_summary import Quotients
 
 SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 
@@ -39,14 +40,9 @@ def command(
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """Compare two models: stages added, removed and changed, and the totals.
-
-    Stages are the same if the state dict calls them the same.
-    """
+    """Stages are the same if the state dict calls them the same."""
     if before == after == "-":
         raise click.UsageError("only one of the two can be standard input")
-    from ..display.model_comparison import compare
-    from ..display.model_summary import Quotients
 
     expect_no_garbage()
     one = compiled(reader(before, None), choose(model, params, dims, allow_paths))

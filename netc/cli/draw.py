@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from ..drawing.picture_files import format_of, picture_bytes
+from ..drawing.png import CannotDraw
 from ..drawing.style import THEMES
+from ..files.atomic_writing import check_place, write_bytes
+from .command_failure import Failed
 from .completion import FileName
-from .exit_codes import Failed, wrong_usage
-from .program import compiled
+from .program import compiled, wrong_usage
 from .shared_options import choose, one_source, refuse_overwriting, source_options, spec_options
 from .spec_sources import reader
 from .terminal import expect_no_garbage, note
@@ -34,17 +37,12 @@ def command(
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """Draw a model: stages as boxes, blocks to be opened, shapes on the wires.
-
-    With two files, the second is drawn, and what differs from the first is marked.
+    """With two files, the second is drawn, and what differs from the first is marked.
 
     In HTML, a click opens a block; the file needs no network. A PNG needs the extra netc[draw].
     """
     path = one_source(file, text)
     refuse_overwriting(output, path, after)
-    from ..drawing.picture_files import format_of, picture_bytes
-    from ..drawing.png import CannotDraw
-    from ..files.atomic_writing import check_place, write_bytes
 
     with wrong_usage():
         format_of(output)

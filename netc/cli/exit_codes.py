@@ -7,49 +7,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import click
 
+from netc import __version__
+from netc.compiler.backends.backend import WrongOutput
+from netc.compiler.errors.problem import Problem
+
+from ..errors import CompileError
+from ..files.source_files import reason
 from ..interrupts import noticed
+from ..plugin_loading import PluginError, raised_by_plugin
+from .command_failure import FAILED
+from .report import report
 from .terminal import complain
 
-FAILED = 1
 INTERNAL = 70
 INTERRUPTED = 130
 NOBODY_READS = 141
-
-
-class Failed(click.ClickException):
-    """Something that the user can mend outside of the spec: a file, an array, a device."""
-
-    exit_code = FAILED
-
-    def __init__(self, message: str, *help: str) -> None:
-        super().__init__(message)
-        self.help = help
-
-    def show(self, file: object = None) -> None:
-        complain(self.message, *self.help)
-
-
-def no_file(path: str) -> Failed:
-    """The failure of a path that is no file, as people need to know of it."""
-    return Failed(f"`{path}` is a directory, not a file" if os.path.isdir(path) else f"there is no file `{path}`")
-
-
-@contextmanager
-def wrong_usage() -> Iterator[None]:
-    """Options that exclude each other, which a ValueError reports, are wrong usage. An error of the spec is not."""
-    from ..errors import CompileError
-
-    try:
-        yield
-    except CompileError:
-        raise
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def exit_code(error: BaseException) -> int:
@@ -80,8 +56,6 @@ def _is_interrupted(error: BaseException | None) -> bool:
 
 
 def _cannot_write(error: OSError) -> None:
-    from ..files.source_files import reason
-
     if error.filename is None:
         _forget_output()
         complain(f"cannot write the output: {reason(error)}")
@@ -93,13 +67,6 @@ def _cannot_write(error: OSError) -> None:
 
 def _reported(error: Exception) -> int:
     """Errors that carry diagnostics or a `Problem`, such as weights that do not fit, or an internal error."""
-    from netc.compiler.backends.backend import WrongOutput
-    from netc.compiler.errors.problem import Problem
-
-    from ..errors import CompileError
-    from ..plugin_loading import PluginError
-    from .report import report
-
     if isinstance(error, CompileError):
         report(error.diagnostics, "text", sys.stderr)
         return FAILED
@@ -117,9 +84,6 @@ def _reported(error: Exception) -> int:
 def _internal(error: Exception) -> int:
     if os.environ.get("NETC_DEBUG"):
         raise error
-    from netc import __version__
-
-    from ..plugin_loading import raised_by_plugin
 
     what, place = f"{type(error).__name__}: {error}", raised_by_plugin(error)
     if place is not None:

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from ..display.text_table import wrapped
+from ..reference.error_pages import page, titles
 from .completion import codes
 from .terminal import coloured, write
 
@@ -13,10 +15,7 @@ from .terminal import coloured, write
 @click.command("explain")
 @click.argument("code", required=False, metavar="CODE", shell_complete=codes)
 def command(code: str | None) -> None:
-    """Explain an error or warning by its code. Without CODE, list all codes with what they mean."""
-    from ..display.text_table import wrapped
     from ..reference.error_pages import codes as known
-    from ..reference.error_pages import page, titles
 
     if code is None:
         write("\n".join(wrapped(titles())))

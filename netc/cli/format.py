@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from netc.dsl.formatter import format_source
+
+from ..files.source_files import Unreadable
 from .completion import FileName
-from .program import give_up_on
+from .report import give_up_on
 from .spec_sources import reader, spec_files
 from .terminal import note, write
 
@@ -20,14 +23,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Change nothing; list the files that would change, and exit with 1 if there are any.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
-    """Format specs in place: files, or all `*.net` files in a folder. `-` formats standard input to standard output.
-
-    A file with syntax errors is left unchanged.
-    """
-    from netc.dsl.formatter import format_source
-
-    from ..files.source_files import Unreadable
-
+    """A file with syntax errors is left unchanged."""
     files = spec_files(files)
     wrong: list[Diagnostic] = []
     changed: list[str] = []

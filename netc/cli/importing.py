@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netc.compiler.frontends.imported_model import ImportFailed
+
+from ..files.atomic_writing import check_place, is_stream, write_bytes, write_files
+from ..importing.input_declarations import WrongInput, declared_inputs
+from ..importing.onnx_texts import suffix
+from .command_failure import Failed, no_file
 from .completion import FileName
-from .exit_codes import Failed, no_file
+from .set_values import NotAValue, parse_constant
 from .shared_options import named_words, refuse_overwriting
 from .terminal import note
 
@@ -54,18 +60,13 @@ def command(
     no_verify: bool,
     force: bool,
 ) -> None:
-    """Write a spec for a model that exists, and prove that it is the same.
-
-    SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a module
-    runs its code, and PyTorch unpickles an exported program, which may: name only what you trust.
+    """SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a
+    module runs its code, and PyTorch unpickles an exported program, which may: name only what you trust.
     """
-    from ..files.atomic_writing import check_place, is_stream, write_bytes
-
     onnx = source.lower().endswith(".onnx")
     kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
     _check_output(output, kept, force)
     refuse_overwriting(kept, source, output)
-    from netc.compiler.frontends.imported_model import ImportFailed
 
     from ..importing.proof import NotProved
     from ..importing.run_import import spec_of
@@ -113,7 +114,6 @@ def _origin(
 ) -> Origin:
     """What SOURCE is."""
     from ..importing.exported_program import exported_origin
-    from ..importing.onnx_texts import suffix
 
     match suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
@@ -136,7 +136,6 @@ def _onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantiz
 def _module(
     source: str, inputs: tuple[str, ...], examples: str | None, arguments: dict[str, str], fixed: dict[str, str], train: bool
 ) -> Origin:
-    from ..importing.input_declarations import WrongInput, declared_inputs
     from ..importing.module_origin import NoModule, declared_origin, named_module
 
     if ":" not in source:
@@ -169,8 +168,6 @@ def _parse_sizes(text: str, names: Sequence[str]) -> dict[str, int]:
 
 def value_of(text: str) -> Any:
     """A value as a spec writes it; a list of the API is a list here."""
-    from .set_values import NotAValue, parse_constant
-
     if text in ("none", "None", "null"):
         return None
     try:
@@ -182,8 +179,6 @@ def value_of(text: str) -> Any:
 
 def _keep(origin: Origin, path: str) -> None:
     from safetensors.numpy import save_file
-
-    from ..files.atomic_writing import write_files
 
     arrays = {key: array.copy() for key, array in origin.imported.weights.items()}
     write_files(path, lambda temporary: save_file(arrays, temporary))

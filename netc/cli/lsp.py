@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import click
 
-from .exit_codes import FAILED, Failed
+from .command_failure import FAILED, Failed
 
 
 @click.command("lsp")
 @click.option("--stdio", is_flag=True, help="Speak on standard input and output. There is no other way; editors pass this.")
 def command(stdio: bool) -> None:
-    """Serve an editor: the Language Server Protocol on standard input and output.
-
-    Needs `pip install netc[lsp]`. docs/editors.md says how editors are set up.
-    """
+    """Needs `pip install netc[lsp]`. docs/editors.md says how editors are set up."""
     try:
         from ..lsp.serve import NotTheProtocol, serve
     except ModuleNotFoundError as error:

@@ -6,17 +6,15 @@ import os
 
 import click
 
+from .command_failure import Failed
 from .completion import FolderName
-from .exit_codes import Failed
+from .new_project import CannotStart, start
 from .terminal import write
 
 
 @click.command("new")
 @click.argument("name", metavar="NAME", type=FolderName())
 def command(name: str) -> None:
-    """Start a project: a folder with a spec, data, a train section and a README."""
-    from .new_project import CannotStart, start
-
     try:
         files = start(name)
     except CannotStart as error:

@@ -6,6 +6,9 @@ import sys
 
 import click
 
+from netc.compiler.ops import Operator
+from netc.dsl.diagnostics.suggest import near
+
 from .completion import operators
 from .shared_options import plugin_option
 from .terminal import coloured, write
@@ -16,10 +19,7 @@ from .terminal import coloured, write
 @click.option("--markdown", is_flag=True, help="All pages, as docs/operators.md has them.")
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
-    """List the operators, or show the page of one.
-
-    NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has.
-    """
+    """NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has."""
     from ..plugin_loading import load_installed
     from ..reference import operator_reference
 
@@ -57,7 +57,6 @@ def _page(name: str) -> str:
 def _by_target(name: str) -> list[str]:
     """The operators that a target calls so, such as `nn.Linear` or `Gemm`."""
     from netc.compiler.backends.backend_registry import backends
-    from netc.compiler.ops import Operator
 
     wanted = name.rpartition(".")[2].lower()
     found = (op.name for backend in backends() for op in Operator.registry.values() if wanted in _words(backend.operator_target(op)))
@@ -69,8 +68,6 @@ def _words(target: str | None) -> list[str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    from netc.dsl.diagnostics.suggest import near
-
     from ..reference.foreign_names import stage
 
     names = _by_target(name) or near(name, known)

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .exit_codes import Failed, wrong_usage
-from .program import give_up_on
-from .report import report
+from netc.dsl.diagnostics.suggest import near
+from netc.dsl.record import replace
+
+from ..analysis import read_and_analyse_training
+from ..display.figures import size
+from ..display.text_table import align
+from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
+from ..training.shardable_layers import checked_splits, split_share
+from .command_failure import Failed
+from .program import wrong_usage
+from .report import give_up_on, report
 from .shared_options import choose, one_source, source_options, spec_options
 from .spec_sources import reader
 from .terminal import write
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
 
     from ..analysis import Choice
     from ..training.planning.device_plan import Plan
-    from ..training.planning.device_specs import Device
     from ..training.planning.measure import Measured
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -66,13 +73,9 @@ def command(
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """Plan a training: memory, the largest batch, and the time of a step at best.
-
-    Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds.
-    """
+    """Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds."""
     path = one_source(file, text)
     from ..training.planning.device_plan import Layout, check_groups, make_plan
-    from ..training.shardable_layers import checked_splits, split_share
 
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
     if strategy == "ddp" and tensor > 1:
@@ -92,11 +95,6 @@ def command(
 
 def _device(name: str | None, memory: float | None, flops: float | None, bandwidth: float | None, link: float | None, dtype: str) -> Device:
     """A device of the table, with what is given in numbers instead."""
-    from netc.dsl.diagnostics.suggest import near
-    from netc.dsl.record import replace
-
-    from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
-
     if name is not None and name.lower() not in DEVICES:
         meant = near(name.lower(), list(DEVICES))
         known = (
@@ -114,7 +112,6 @@ def _device(name: str | None, memory: float | None, flops: float | None, bandwid
 
 def _training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None) -> Training:
     """The section, if nothing is wrong with it."""
-    from ..analysis import read_and_analyse_training
     from ..training.training_session import check_section
 
     analysis = read_and_analyse_training(read, choice, section)
@@ -144,16 +141,11 @@ _WHY_NONE = {"gradients": _AT_PEAK, "activations": _AT_PEAK, "optimizer state": 
 
 
 def _memory_row(name: str, value: float) -> tuple[str, str, str]:
-    from ..display.figures import size
-
     return (name, size(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
 
 
 def lines(plan: Plan, split: str = "") -> list[str]:
     """The plan as text; `split` says which layers are shared."""
-    from ..display.figures import size
-    from ..display.text_table import align
-
     layout, device, memory = plan.layout, plan.device, plan.memory
     shown = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
     parts = [

@@ -6,8 +6,8 @@ import sys
 
 import click
 
+from .command_failure import Failed
 from .completion import FolderName
-from .exit_codes import Failed
 from .playground_server import HOST, NotBuilt, built, server
 from .terminal import write
 
@@ -18,10 +18,7 @@ from .terminal import write
 )
 @click.option("--folder", type=FolderName(), metavar="DIR", help="Where `make playground` has built it, if not in this checkout.")
 def command(port: int, folder: str | None) -> None:
-    """Show the playground in a browser: text on one side, what netc knows of it on the other.
-
-    The page runs netc itself; this only hands out its files, to this machine alone. Ctrl-C ends it.
-    """
+    """The page runs netc itself; this only hands out its files, to this machine alone. Ctrl-C ends it."""
     try:
         serving = server(folder or built(), port)
     except NotBuilt as error:

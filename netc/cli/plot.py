@@ -6,7 +6,10 @@ import os
 
 import click
 
-from .exit_codes import Failed
+from ..files.atomic_writing import write_bytes
+from ..training.curves import curves_svg
+from ..training.run_files import read_metrics
+from .command_failure import Failed
 from .terminal import note
 
 
@@ -14,15 +17,9 @@ from .terminal import note
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("-o", "--output", default="curves.svg", show_default=True, metavar="FILE.svg", help="Where to draw; `-` is standard output.")
 def command(runs: tuple[str, ...], output: str) -> None:
-    """Draw the losses and metrics of training runs.
-
-    A run is the folder that `netc train` made. Several are drawn into one picture, to be compared.
-    """
+    """A run is the folder that `netc train` made. Several are drawn into one picture, to be compared."""
     if output != "-" and not output.lower().endswith(".svg"):
         raise click.UsageError(f"`{output}` is not a name for a picture, which is an SVG: FILE.svg, or `-`")
-    from ..files.atomic_writing import write_bytes
-    from ..training.curves import curves_svg
-    from ..training.run_files import read_metrics
 
     found = {}
     for run in runs:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from .exit_codes import FAILED
-from .report import report
+from netc.compiler.analysis.state_dict import learns
+
+from ..analysis import read_and_analyse
+from ..api import model_of
+from ..errors import CompileError
+from .report import give_up_on, report
 from .terminal import note
 
 if TYPE_CHECKING:
-    from netc.dsl.diagnostics import Diagnostic
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
@@ -25,9 +29,6 @@ DRAWN = "note: the parameters are random numbers, drawn with seed 0; --weights g
 
 def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
     """The model of a spec. Warnings are reported, and are no obstacle."""
-    from ..analysis import read_and_analyse
-    from ..api import model_of
-
     analysis = read_and_analyse(read, choice).with_model()
     if analysis.program is None:
         give_up_on(analysis.diagnostics)
@@ -39,8 +40,6 @@ def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) 
 
 def is_drawn(model: Model, known: bool) -> bool:
     """Whether its parameters are random numbers that nobody asked for. `known`: weights or a seed are given, or it holds none."""
-    from netc.compiler.analysis.state_dict import learns
-
     return not known and model.weights is None and learns(model.program)
 
 
@@ -50,7 +49,12 @@ def note_drawn(model: Model, known: bool) -> None:
         note(DRAWN)
 
 
-def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:
-    """Reports what is wrong with the spec, and ends the command."""
-    report(diagnostics, "text", sys.stderr)
-    raise click.exceptions.Exit(FAILED)
+@contextmanager
+def wrong_usage() -> Iterator[None]:
+    """Options that exclude each other, which a ValueError reports, are wrong usage. An error of the spec is not."""
+    try:
+        yield
+    except CompileError:
+        raise
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None

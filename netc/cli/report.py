@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
+import click
+
+from .command_failure import FAILED
 from .terminal import coloured, width_of
 
 if TYPE_CHECKING:
@@ -35,3 +39,9 @@ def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None
         stream.write(render_short(ordered))
     else:
         stream.write(render_text(ordered, color=coloured(stream), width=width_of(stream)))
+
+
+def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:
+    """Reports what is wrong with the spec, and ends the command."""
+    report(diagnostics, "text", sys.stderr)
+    raise click.exceptions.Exit(FAILED)

@@ -10,8 +10,9 @@ import click
 from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.onnx import BACKEND
 
+from ..files.atomic_writing import check_place, write_bytes
+from .command_failure import Failed
 from .completion import FileName
-from .exit_codes import Failed
 from .program import DRAWN
 from .shared_options import (
     choose,
@@ -61,11 +62,7 @@ def command(
     weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
-    """Run a spec or an ONNX model, and show the results.
-
-    Without --weights the parameters are drawn with --seed, 0 unless given.
-    """
-    from ..files.atomic_writing import check_place, write_bytes
+    """Without --weights the parameters are drawn with --seed, 0 unless given."""
     from . import runnable
 
     path = one_source(file, text)

@@ -13,7 +13,7 @@ from netc.compiler.backends.onnx.runtime_failures import kernel_hints, of_runtim
 from netc.dsl.record import Record
 
 from ..inputs.random_inputs import BATCH, USUAL, NoSizes, shapes_of
-from .exit_codes import Failed, no_file
+from .command_failure import Failed, no_file
 from .program import compiled, is_drawn
 from .spec_sources import reader
 

@@ -209,7 +209,7 @@ def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) 
     if not values or ctx.resilient_parsing:
         return
     from ..plugin_loading import PluginError, load
-    from .exit_codes import Failed
+    from .command_failure import Failed
 
     for name in values:
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from netc.dsl.source import SourceFile
+from netc.dsl.source import SourceFile
+
+from ..files.source_files import read_file, read_stdin
 
 Reader = "Callable[[], tuple[SourceFile, str | None]]"
 
@@ -30,10 +30,6 @@ def spec_files(paths: Sequence[str]) -> tuple[str, ...]:
 
 def reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile, str | None]]:
     """Gives, when called, the source and the path it was read from, or raises `Unreadable`."""
-    from netc.dsl.source import SourceFile
-
-    from ..files.source_files import read_file, read_stdin
-
     if path is None:
         return lambda: (SourceFile("<text>", text or ""), None)
     if path == "-":

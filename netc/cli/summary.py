@@ -33,10 +33,7 @@ def command(
     dtype: str | None,
     keep_io: bool,
 ) -> None:
-    """Show stages, shapes, parameters, FLOPs and memory.
-
-    In the columns of the terminal, or 80 where there is none.
-    """
+    """In the columns of the terminal, or 80 where there is none."""
     if wide and form is not None:
         raise click.UsageError(f"--wide is about the table, and --{form} prints none")
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)

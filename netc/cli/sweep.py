@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exit_codes import FAILED
-from .program import give_up_on
+from netc.compiler.dims import show
+
+from ..analysis import analyse
+from ..display.model_summary import summarise
+from ..display.text_table import align, fitted
+from ..files.source_files import Unreadable
+from .command_failure import FAILED
 from .records import as_csv, as_json, form_options
+from .report import give_up_on
 from .shared_options import choose, one_source, source_options, sweep_options
 from .spec_sources import reader
-from .sweep_training import ERROR, Row
+from .sweep_training import ERROR, Row, trained
 from .terminal import columns, note, table, write
 from .train import OPTIONS
 from .training_options import training_options
@@ -51,16 +57,13 @@ def command(
     allow_paths: tuple[str, ...],
     **wishes: Any,
 ) -> None:
-    """Compile a model with every combination of values, and show what each costs.
-
-    `netc sweep x.net --set width=8,16,32 --set act=relu,gelu`. A combination that is wrong has its error in the table.
+    """`netc sweep x.net --set width=8,16,32 --set act=relu,gelu`. A combination that is wrong has its error in the table.
 
     With --train each is trained as the `train` section says, one after the other, and the table shows what they reached. Values of --set
     may be those of the section too. The same command again continues a sweep that was stopped.
     """
     path = one_source(file, text)
     _check_usage(params, train, output, {"section": section, **wishes})
-    from ..files.source_files import Unreadable
 
     try:
         source, where = reader(path, text)()
@@ -70,8 +73,6 @@ def command(
     values = ({name: value for name, (_, value) in given.items()} for given in _combinations(params))
     choices = [choose(model, one, dims, allow_paths) for one in values]
     if train:
-        from .sweep_training import trained
-
         is_file = path not in (None, "-")  # what is read from elsewhere is read once
         spec = (path, None) if is_file else (None, source.text)
         rows = trained(spec, output or "", zip(shown, choices, strict=True), section, **wishes)
@@ -107,8 +108,6 @@ def _combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> list[di
 
 def _costs_of(source: SourceFile, where: str | None, shown: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
     """The rows: what each combination costs. Where all are wrong, the first is as good as any."""
-    from ..analysis import analyse
-
     analyses = [analyse(source, choice, where).with_model() for choice in choices]
     if all(one.program is None for one in analyses):
         give_up_on(analyses[0].diagnostics)
@@ -116,10 +115,6 @@ def _costs_of(source: SourceFile, where: str | None, shown: list[dict[str, str]]
 
 
 def _costs(analysis: Analysis) -> dict[str, object]:
-    from netc.compiler.dims import show
-
-    from ..display.model_summary import summarise
-
     if analysis.program is None:
         code = next(d.code for d in analysis.diagnostics if d.severity == "error")
         return {**dict.fromkeys(COSTS), ERROR: code}
@@ -129,8 +124,6 @@ def _costs(analysis: Analysis) -> dict[str, object]:
 
 
 def _show(rows: list[Row], form: str | None) -> None:
-    from ..display.text_table import align, fitted
-
     match form:
         case "json":
             write(as_json(rows))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import CompileError
+from ..training.stop_signals import Interrupted
 from .exit_codes import exit_code
 from .report import report
 from .terminal import note
@@ -53,7 +55,6 @@ def trained(spec: Spec, folder: str, choices: Iterable[tuple[Mapping[str, str], 
 def _one(spec: Spec, own: str, choice: Choice, section: str | None, **wishes: Any) -> tuple[Result | None, str | None]:
     """How the training of one combination ended, or the code of what is wrong with it."""
     from ..training.run_training import train_or_continue
-    from ..training.stop_signals import Interrupted
 
     try:
         found = train_or_continue(*spec, choice, section, own, lambda _: None, note=lambda words: note(f"note: {words}"), **wishes)
@@ -69,8 +70,6 @@ def _one(spec: Spec, own: str, choice: Choice, section: str | None, **wishes: An
 
 def _code(error: Exception) -> str:
     """What the table says of an error."""
-    from ..errors import CompileError
-
     if isinstance(error, CompileError):
         return next(one.code for one in error.diagnostics if one.severity == "error")
     if isinstance(error, OSError):

@@ -13,7 +13,9 @@ import click
 
 from netc.compiler.types.tensor_types import BATCH
 
-from .exit_codes import FAILED, Failed
+from ..training.stop_signals import Interrupted
+from ..training.tensorboard import Board
+from .command_failure import FAILED, Failed
 from .progress import Progress
 from .report import report
 from .shared_options import choose, one_source, source_options, spec_options
@@ -22,7 +24,6 @@ from .training_options import training_options
 
 if TYPE_CHECKING:
     from ..training.loop import Report
-    from ..training.tensorboard import Board
 
 STRATEGIES = ("ddp", "fsdp")
 OF_THE_RUN = ("columns", "data_options", "epochs", "steps", "batch", "seed", "weights", "section", "model", "params", "dims", "allow_paths")
@@ -64,10 +65,8 @@ def command(
     tensorboard: bool,
     **wishes: Any,
 ) -> None:
-    """Train a network as the `train` section of a spec says.
-
-    The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors. `netc train --resume RUN`
-    continues a run that was stopped. On several processes: `torchrun --nproc-per-node 2 -m netc train ...`.
+    """The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors. `netc train
+    --resume RUN` continues a run that was stopped. On several processes: `torchrun --nproc-per-node 2 -m netc train ...`.
     """
     wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
     own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
@@ -121,7 +120,6 @@ def _ending() -> Iterator[None]:
     """A run that is stopped, or cannot go on: the first of several processes says why, unless only the data of another one are the
     reason, and all end with the exit code."""
     from ..training.ranks import is_first, world_size
-    from ..training.stop_signals import Interrupted
 
     try:
         yield
@@ -149,7 +147,6 @@ def _board(folder: str, wanted: bool) -> Iterator[Board | None]:
     if not wanted:
         yield None
         return
-    from ..training.tensorboard import Board
 
     try:
         board = Board(folder)

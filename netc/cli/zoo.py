@@ -6,8 +6,10 @@ import sys
 
 import click
 
+from ..display.text_table import wrapped
+from ..files.published_specs import FOLDER, NoSuchModel, find, real
+from .command_failure import Failed
 from .completion import published
-from .exit_codes import Failed
 from .terminal import columns, table, write
 
 
@@ -15,12 +17,9 @@ from .terminal import columns, table, write
 @click.argument("name", required=False, metavar="NAME", shell_complete=published)
 @click.option("--path", "where", is_flag=True, help="Print where the file is, for other commands.")
 def command(name: str | None, where: bool) -> None:
-    """List the specs that are part of netc, or print one.
-
-    NAME is that of a model, such as resnet50, or of a file, such as vision/resnet.net. A spec uses one as `use "zoo/vision/resnet.net"`.
+    """NAME is that of a model, such as resnet50, or of a file, such as vision/resnet.net. A spec uses one as
+    `use "zoo/vision/resnet.net"`.
     """
-    from ..files.published_specs import FOLDER, NoSuchModel, find, real
-
     if name is None:
         write(FOLDER if where else table(_listed()))
         return
@@ -36,7 +35,6 @@ def command(name: str | None, where: bool) -> None:
 
 
 def _listed() -> str:
-    from ..display.text_table import wrapped
     from ..files.published_specs import published
 
     rows = [("file", "models")]

@@ -10,8 +10,11 @@ import os
 import re
 from functools import cache
 
+from netc.compiler.elaborate import complete_models
 from netc.dsl.diagnostics.suggest import near
+from netc.dsl.parser import parse
 from netc.dsl.record import Record
+from netc.dsl.source import SourceFile
 
 from .file_access import SUFFIX
 from .package_data import folder
@@ -51,10 +54,6 @@ def published() -> tuple[Published, ...]:
 
 @cache
 def _complete(path: str) -> tuple[str, ...]:
-    from netc.compiler.elaborate import complete_models
-    from netc.dsl.parser import parse
-    from netc.dsl.source import SourceFile
-
     return tuple(complete_models(parse(SourceFile(path, _text(path)))[0]))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..inputs.argument_checks import checked_path, checked_seed
 from ..inputs.argument_types import checks_arguments
+from .onnx_origin import onnx_origin
 from .run_import import spec_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,5 @@ def from_onnx(
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
-    from .onnx_origin import onnx_origin
-
     origin = onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
     return spec_of(origin, verify=verify, seed=checked_seed(seed)).model

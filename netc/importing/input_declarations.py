@@ -10,10 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from netc.compiler.dims import Condition, SymDim, evaluate, is_met, symbol, symbols
 from netc.dsl.record import Record
+from netc.dsl.source import SourceFile
+
+from ..analysis import Choice, analyse
 
 if TYPE_CHECKING:
-    from netc.compiler.dims import Condition, Dim
+    from netc.compiler.dims import Dim
     from netc.compiler.ir.graph import Program
     from netc.compiler.types.numpy_types import Array
     from netc.compiler.types.tensor_types import TensorType
@@ -41,8 +45,6 @@ class DeclaredInputs(Record):
     @property
     def conditions(self) -> list[Condition]:
         """The comparisons of every `where`. Raises `WrongInput` for a list of sizes."""
-        from netc.compiler.dims import Condition
-
         found = [condition for condition, _ in self.program.conditions]
         if not all(isinstance(condition, Condition) for condition in found):
             raise WrongInput("the `where` of an input to import cannot list sizes: write comparisons")
@@ -51,8 +53,6 @@ class DeclaredInputs(Record):
     @property
     def symbols(self) -> tuple[str, ...]:
         """The names of the symbolic sizes, without the batch."""
-        from netc.compiler.dims import symbols
-
         from ..inputs.random_inputs import BATCH
 
         used = {name: None for type_ in self.types for size in type_.shape for name in sorted(symbols(size))}
@@ -72,8 +72,6 @@ class DeclaredInputs(Record):
     def _ladder(self, name: str) -> list[int]:
         """Usual sizes of a dimension, in ascending order. Different dimensions get different sizes, so that torch.export does not take them
         for one. Networks for images halve their sizes five times or more, and windows of sound have hundreds of samples."""
-        from netc.compiler.dims import SymDim, symbols
-
         at = self.symbols.index(name)
         for type_ in self.types:
             own, named = type_.shape[1:], [size for size in type_.shape[1:] if isinstance(size, SymDim)]
@@ -86,8 +84,6 @@ class DeclaredInputs(Record):
         return [first + at * first // 8 for first in SEQUENCES]
 
     def _allows(self, sizes: Mapping[str, int]) -> bool:
-        from netc.compiler.dims import evaluate, is_met, symbols
-
         known = dict(sizes)
         known |= {name: evaluate(dim, sizes) for name, dim in self.program.dims.items() if name not in sizes and symbols(dim) <= set(sizes)}
         return all(is_met(condition, known) for condition, _ in self.program.conditions)
@@ -95,8 +91,6 @@ class DeclaredInputs(Record):
     def examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
         """A random array for each input, with these symbolic sizes."""
         import numpy as np
-
-        from netc.compiler.dims import evaluate
 
         from ..inputs.random_inputs import random_array
 
@@ -106,15 +100,11 @@ class DeclaredInputs(Record):
 
     def _raw_shapes(self) -> list[tuple[Dim, ...]]:
         """The shapes with the declared names. A `where` may have replaced a name by a formula of another one."""
-        from netc.compiler.dims import SymDim, symbol
-
         named = {dim: symbol(name) for name, dim in self.program.dims.items() if isinstance(dim, SymDim) and not str(dim).isidentifier()}
         return [tuple(named.get(size, size) if isinstance(size, SymDim) else size for size in type_.shape) for type_ in self.types]
 
     def dims(self) -> list[Mapping[int, str]]:
         """The names of the symbolic axes of each. Raises `WrongInput` for a size that is computed."""
-        from netc.compiler.dims import SymDim
-
         found: list[Mapping[int, str]] = []
         for shape in self._raw_shapes():
             symbolic = {axis: str(size) for axis, size in enumerate(shape) if isinstance(size, SymDim)}
@@ -127,10 +117,6 @@ class DeclaredInputs(Record):
 
 def declared_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -> DeclaredInputs:
     """What the texts declare, with `sizes` of symbolic dimensions. Raises `WrongInput`."""
-    from netc.dsl.source import SourceFile
-
-    from ..analysis import Choice, analyse
-
     named = [(found[1], found[2]) if (found := _NAMED.fullmatch(text)) else (None, text) for text in texts]
     lines: list[str] = []
     for at, (_, text) in enumerate(named):

@@ -20,10 +20,12 @@ import numpy as np
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
+from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 
 from ..inputs.random_inputs import BATCH
 from .first_difference import Call, calls_of, tensors_in
+from .loop_lengths import read_at_lengths
 from .origin import Origin
 
 if TYPE_CHECKING:
@@ -100,8 +102,6 @@ def _file(path: str) -> Any:
 
 
 def _near(found: object, name: str) -> str:
-    from netc.dsl.diagnostics.suggest import near
-
     names = near(name, dir(found))
     return f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
 
@@ -191,8 +191,6 @@ def module_origin(
     With `train` it is also what the module does in training. `stated` and `implied_batch`: see `from_module`. Raises `ImportFailed`."""
     from netc.compiler.frontends.torch import from_module
     from netc.compiler.frontends.torch.exporting import FixedSize
-
-    from .loop_lengths import read_at_lengths
 
     begun = time.monotonic()
     try:
@@ -306,7 +304,6 @@ class _Run:
 def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
     """A module with these weights, which is as it was afterwards. Parameters change places with the arrays that they are given, so that
     large models are in memory twice and not four times. Buffers are copied, since the module may change them while it runs."""
-
     from netc.compiler.backends.torch.live.module import tensor
 
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}

@@ -20,6 +20,7 @@ from netc.dsl.record import Record
 from ..inputs.random_inputs import several_shapes
 from .array_difference import LIMIT, difference
 from .drawn_inputs import draw_and_run
+from .first_difference import calls_of, first_difference
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
 
@@ -214,8 +215,6 @@ def _apart(quantised: list[Array], expected: list[Array]) -> float:
 
 def _with_stage(error: NotProved, model: Model, origin: Origin, inputs: list[Array], weights: Mapping[str, Array]) -> NotProved:
     """The error, with the first stage that differs if the origin can say what its modules compute."""
-    from .first_difference import calls_of, first_difference
-
     if origin.calls is None:
         return error
     module = model.module(weights).eval()

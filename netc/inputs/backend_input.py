@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from netc.compiler.backends.backend import USUAL
+from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.backends.backend import USUAL, BackendInput
+from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
 from netc.dsl.record import replace
 
 from ..version import __version__
@@ -19,7 +21,7 @@ from .argument_checks import checked_seed
 from .checkpoint import Checkpoint, Source, checked_weights
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.backend import BackendInput, GraphOptions
+    from netc.compiler.backends.backend import GraphOptions
     from netc.compiler.ir.graph import Program
     from netc.compiler.weights.match_weights import Matched
 
@@ -30,8 +32,6 @@ def backend_input(
     program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = USUAL
 ) -> BackendInput:
     """The input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of another kind."""
-    from netc.compiler.backends.backend import BackendInput
-
     checked, number = checked_weights(weights), checked_seed(seed)
 
     arrays = None if weights is None and seed is None else _Arrays(program, checked, number)
@@ -56,7 +56,6 @@ class _Arrays:
         return self._drawn if self.matched is None else self.matched  # type: ignore[return-value]
 
     def _open(self) -> None:
-        from netc.compiler.analysis.state_dict import parameters
         from netc.compiler.weights.initial import Drawn
 
         infos = parameters(self._program)
@@ -68,8 +67,6 @@ class _Arrays:
 
 def part_of(program: Program, whole: BackendInput, names: Mapping[str, str]) -> BackendInput:
     """The input of a backend for a program that has parameters of another one: `names` are those that they have there."""
-    from netc.compiler.backends.backend import BackendInput
-
     return BackendInput(program, program.main.name, "", _Part(whole, names), options=whole.options)
 
 
@@ -102,8 +99,6 @@ def reported(given: BackendInput, level: int = 4) -> Iterator[BackendInput]:
 
 
 def _warnings(matched: Matched) -> Iterator[Warning]:
-    from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
-
     if matched.prefix:
         yield WeightsNote(f"the prefix `{matched.prefix}` was removed from the names of the weights")
     if matched.ignored:

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.backend import Backend, BackendInput
 from netc.compiler.backends.backend_registry import get_or_raise
+from netc.compiler.backends.onnx import BACKEND
+from netc.compiler.backends.onnx.quantizing.products import products
 from netc.compiler.backends.onnx.runtime_failures import of_runtime, runtime_message
+from netc.compiler.weights.free_space import check_disk, check_memory
 from netc.dsl.record import replace
 
 from ..errors import unsupported_is_compile_error
@@ -65,8 +68,6 @@ def check_target(backend: Backend, path: str, method: str, calibrated: bool, fun
 
 def save_quantised(given: BackendInput, path: str, method: str, calibration: str | Mapping[str, Any] | None) -> Quantised:
     """Writes the model, quantised. `calibration` is the path of an .npz file, or arrays by the names of inputs; with it, int8 is static."""
-    from netc.compiler.backends.onnx import BACKEND
-
     with reported(given), unsupported_is_compile_error(given.program):
         artefact = BACKEND.build(given)
     arrays = None if calibration is None else columns(calibration)
@@ -78,8 +79,6 @@ def save_quantised(given: BackendInput, path: str, method: str, calibration: str
 
 def check_room(artefact: OnnxArtefact) -> None:
     """Raises `MemoryError` for a model that is too large to be quantised here."""
-    from netc.compiler.weights.free_space import check_memory
-
     check_memory(_MEMORY * _weights(artefact), "ONNX Runtime's quantiser has the model in memory several times, and takes")
 
 
@@ -90,10 +89,8 @@ def _weights(artefact: OnnxArtefact) -> int:
 def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, arrays: Mapping[str, Array] | None) -> Quantised:
     """The file at `path`, in a folder that has nothing else."""
     from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantised
-    from netc.compiler.backends.onnx.quantizing.products import products
     from netc.compiler.backends.onnx.quantizing.separation import separated
     from netc.compiler.backends.onnx.save import save_proto
-    from netc.compiler.weights.free_space import check_disk
 
     what = "drawn inputs" if arrays is None else "the calibration"
     _check_products(artefact.products(), method)

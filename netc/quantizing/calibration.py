@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.analysis.input_shapes import check_sizes
+
 from ..files.array_files import UnreadableArrays, read_arrays
 from ..inputs.argument_checks import checked_path
 from .refusal import CannotQuantise
@@ -44,7 +46,6 @@ def columns(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
 
 def batches(program: Program, session: OnnxSession, arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """The samples of the calibration, some at a time. Inputs that have no batch axis are the same for all."""
-    from netc.compiler.analysis.input_shapes import check_sizes
     from netc.compiler.backends.onnx.feeds import feed
 
     names = list(session.inputs)

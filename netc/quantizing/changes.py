@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from netc.compiler.weights.free_space import shown
 from netc.dsl.record import Record
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ class Quantised(Record):
 
     def lines(self) -> tuple[str, ...]:
         """For people, without a full stop."""
-        from netc.compiler.weights.free_space import shown
-
         few = ", ".join(f"`{name}`" for name in self.left[:5]) + (", ..." if len(self.left) > 5 else "")
         others = f"; not {few}" if self.left else ""
         smaller = self.bytes_before / self.bytes_after

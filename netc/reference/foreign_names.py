@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.errors.problem import Advice, Replacement
+from netc.compiler.ops import Operator
 from netc.files.package_data import folder
-
-if TYPE_CHECKING:
-    from netc.compiler.ops import Operator
 
 STAGES = {
     "PyTorch": {
@@ -324,7 +321,6 @@ def _targets() -> dict[str, str]:
     """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`, and `dropout2d` is not `dropout`.
     A module goes before a function, of which other operators may be made."""
     from netc.compiler.backends.backend_registry import get_or_raise
-    from netc.compiler.ops import Operator
 
     own = {plain(name): name for name in Operator.registry}
     functions: dict[str, str] = {}

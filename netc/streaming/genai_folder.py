@@ -13,16 +13,21 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from netc.compiler.analysis.state_dict import parameters
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.dims import Condition, is_met, symbols
+from netc.compiler.ir.graph import OpNode
+from netc.compiler.ops.attention import Attention
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.record import Record
 
 from ..errors import CompileError
+from ..files.atomic_writing import write_bytes
 from ..files.file_problems import diagnostic
+from ..files.save_artifacts import save
 from ..inputs.argument_checks import RUNTIMES
-from ..inputs.backend_input import reported
+from ..inputs.backend_input import part_of, reported
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
@@ -101,9 +106,6 @@ class Decoder:
 def save_decoder(given: BackendInput, dimension: str, folder: str, special: Mapping[str, Tokens]) -> tuple[str, ...]:
     """Writes the folder of a whole model. The configuration comes last, so that a folder that has one is whole.
     Returns what users should know of it: texts without a full stop."""
-    from ..files.atomic_writing import write_bytes
-    from ..files.save_artifacts import save
-
     decoder = Decoder(given.program, dimension)
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(20, "it is a file, and a folder is needed", folder)
@@ -154,10 +156,6 @@ def _are_tokens(value: object) -> bool:
 
 
 def _of_step(stream: Stream, whole: BackendInput) -> BackendInput:
-    from netc.compiler.analysis.state_dict import parameters
-
-    from ..inputs.backend_input import part_of
-
     return part_of(stream.step, whole, {name: stream.moved.get(name, name) for name in parameters(stream.step)})
 
 
@@ -184,9 +182,6 @@ def _sizes(state: State) -> tuple[int, int]:
 
 def _heads(stream: Stream) -> int:
     """Of the queries of the first layer."""
-    from netc.compiler.ir.graph import OpNode
-    from netc.compiler.ops.attention import Attention
-
     nodes = (node for node in stream.step.main.nodes if isinstance(node, OpNode) and isinstance(node.op, Attention))
     heads = next(nodes).inputs[0].type.shape[1]
     if not isinstance(heads, int):

@@ -11,7 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.backend import USUAL, Backend, GraphOptions
+from netc.compiler.analysis.input_shapes import check_sizes
+from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.backends.backend import USUAL, Backend, GraphOptions, WrongOutput
+from netc.compiler.backends.backend_registry import get_or_raise
+from netc.compiler.backends.onnx import BACKEND as ONNX
+from netc.compiler.backends.torch import BACKEND as PYTORCH
 from netc.compiler.dims import Dim, evaluate, invert, show, symbol, symbols
 from netc.compiler.ops.operator import numel
 from netc.compiler.streaming import Refused, State, Stream, derive
@@ -20,10 +25,14 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
 from ..errors import CompileError, unsupported_is_compile_error
+from ..files.atomic_writing import is_stream
 from ..files.file_problems import diagnostic
-from ..inputs.argument_checks import checked_name, checked_path
+from ..files.save_artifacts import backend_for, refuse_weights, save
+from ..inputs.argument_checks import RUNTIMES, checked_name, checked_path
 from ..inputs.argument_types import checks_methods
 from ..inputs.backend_input import Weights, backend_input, part_of, reported
+from ..inputs.checkpoint import checked_weights
+from .genai_folder import save_decoder, special_tokens
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
@@ -169,8 +178,6 @@ class ModelStream:
 
     def source(self, target: str = "torch") -> str:
         """The text that the backend of a target writes for a step."""
-        from netc.compiler.backends.backend_registry import get_or_raise
-
         with unsupported_is_compile_error(self.step):
             return get_or_raise(target).text(self._part(self.step, self._whole(None, None)))
 
@@ -178,10 +185,8 @@ class ModelStream:
         """The stream in PyTorch, in evaluation. Weights are those of the whole model; without them, `seed` draws the parameters."""
         import torch
 
-        from netc.compiler.backends.torch import BACKEND
-
         def runs(program: Program) -> Run:
-            module = BACKEND.module(self._part(program, whole)).eval()
+            module = PYTORCH.module(self._part(program, whole)).eval()
             return partial(_of_module, module, _names(program), program.main.output_names)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
@@ -197,12 +202,9 @@ class ModelStream:
         """
         import numpy as np
 
-        from netc.compiler.analysis.input_shapes import check_sizes
-        from netc.compiler.backends.onnx import BACKEND
-
         def runs(program: Program) -> Run:
             with unsupported_is_compile_error(program):
-                session = BACKEND.session(self._part(program, whole), device, partial(check_sizes, program))
+                session = ONNX.session(self._part(program, whole), device, partial(check_sizes, program))
             kept = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
             return partial(session.keeping, kept=kept)
 
@@ -242,11 +244,6 @@ class ModelStream:
         The ending of the path asks for a target, unless one is given. Raises `ValueError` for another ending, for weights with a target
         that holds none, and for standard output, `-`, where there are two files.
         """
-        from netc.compiler.backends.backend import WrongOutput
-
-        from ..files.atomic_writing import is_stream
-        from ..files.save_artifacts import backend_for, refuse_weights, save
-
         checked = checked_path(path)
         backend = target or backend_for(checked)
         if self.start is not None and is_stream(checked):
@@ -275,10 +272,6 @@ class ModelStream:
         Its step has a mask, so that a batch has prompts of different lengths, padded on the right. Raises `ValueError` for another runtime
         and for a model that it has no place for, `CompileError` for what cannot be streamed with padding.
         """
-        from ..inputs.argument_checks import RUNTIMES
-        from ..inputs.checkpoint import checked_weights
-        from .genai_folder import save_decoder, special_tokens
-
         if runtime not in RUNTIMES:
             raise ValueError(f"the runtime must be {' or '.join(RUNTIMES)}, not {runtime!r}")
         checkpoint = checked_weights(weights)
@@ -291,8 +284,6 @@ class ModelStream:
 
     def _part(self, program: Program, whole: BackendInput) -> BackendInput:
         """What backends take, with the parameters of the whole model that this program has."""
-        from netc.compiler.analysis.state_dict import parameters
-
         return part_of(program, whole, {name: self.stream.moved.get(name, name) for name in parameters(program)})
 
 

@@ -28,8 +28,10 @@ from ..errors import CompileError
 from ..files.file_problems import diagnostic
 from .mixed_precision import Precision
 from .objective import Objective
+from .parallel import computing, synchronize
 from .ranks import Ranks
 from .tally import numbers
+from .tensor_parallel import clip_norm
 
 
 class NotFinite(Exception):
@@ -52,7 +54,6 @@ class Run:
         computed = self.precision.computed(totals)
         if self.ranks.tensor == 1:
             return computed
-        from .parallel import computing
 
         def in_context(*arguments: Any) -> Any:
             with computing(self.ranks):
@@ -82,8 +83,6 @@ class Run:
     def begin(self, last: bool) -> None:
         """Begins a part of the batch; gradients travel between processes with the last one."""
         if self.ranks.world > 1:
-            from .parallel import synchronize
-
             synchronize(self.objective.module, last)
 
     def backward(self, loss: Tensor) -> None:
@@ -95,7 +94,6 @@ class Run:
         if self.ranks.tensor == 1:
             self.precision.backward(loss, float(self.ranks.replicas))
             return
-        from .parallel import computing
 
         with computing(self.ranks):
             self.precision.backward(loss, float(self.ranks.replicas))
@@ -120,6 +118,4 @@ class Run:
 
     def clip_grad_norm_(self, parameters: Any, limit: float) -> None:
         """`torch.nn.utils.clip_grad_norm_` where several processes share layers."""
-        from .tensor_parallel import clip_norm
-
         clip_norm(list(parameters), limit)

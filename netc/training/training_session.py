@@ -24,9 +24,12 @@ from netc.dsl.record import Record, replace
 
 from ..errors import CompileError
 from ..files.file_problems import diagnostic
+from ..version import __version__
 from .cautions import cut_schedule
 from .open_data import Asked, Part, open_data
+from .optimizer_options import check_options
 from .recipe import Pattern, Recipe, read_recipe
+from .trained_parameters import check_making, nothing_trained
 
 
 class Wishes(Record):
@@ -71,9 +74,6 @@ def prepare(training: Training, wishes: Wishes) -> Prepared:
 
 def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
     """What is wrong with the optimizer, the schedule, and the loss of a batch in parts. `steps`: of the run, if it is known."""
-    from .optimizer_options import check_options
-    from .trained_parameters import check_making, nothing_trained
-
     found = [*check_options(recipe), *_without_match(training, recipe)]
     nothing = nothing_trained(training, recipe)
     if nothing is not None:
@@ -128,7 +128,5 @@ def _too_many_parts(training: Training, recipe: Recipe, wishes: Wishes) -> Itera
 def versions() -> dict[str, str]:
     """What a run depends on in addition to spec and data."""
     import torch
-
-    from ..version import __version__
 
     return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
-from ...dims import stated_symbols, symbols
+from ...dims import stated_symbols, symbol, symbols
 from ...errors.spec_errors import SpecUnsupported
 from ...ir.graph import Program
 from ...ir.graph_values import Value
@@ -134,6 +134,4 @@ def _declared(type_: TensorType) -> str:
 
 
 def _batch(type_: TensorType) -> object:
-    from ...dims import symbol
-
     return symbol(BATCH) if BATCH in symbols(type_.shape[0]) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...ops import Operator
 from .node_stages import as_activation
 from .spec_tree import Binary, Chain, Declaration, Given, Group, Literal, Loop, Prefix, Ref, Scanned, SharedStage, Stage, TupleOf
 
@@ -32,8 +33,6 @@ def apply_stage(items: Sequence[Any], stage: Any) -> Chain:
 
 def has_main_result(tree: Any) -> bool:
     """Whether only the first result is passed on, unless all are unpacked."""
-    from ...ops import Operator
-
     if isinstance(tree, Chain) and isinstance(tree.stages[-1], Scanned):
         return len(tree.stages[-1].results) == 1
     if not isinstance(tree, Chain) or not isinstance(tree.stages[-1], Stage):

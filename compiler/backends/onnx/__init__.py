@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.walk import graphs
 from ..backend import Backend, BackendInput
 
 if TYPE_CHECKING:
@@ -79,8 +80,6 @@ def _difference(about: str, names: tuple[str, ...]) -> str:
 
 def held_types(program: Program) -> frozenset[str]:
     """The element types of the tensors in a program."""
-    from ...ir.walk import graphs
-
     values = (v for g in graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
     return frozenset(v.type.dtype.name for v in values)
 

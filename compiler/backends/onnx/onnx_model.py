@@ -25,6 +25,7 @@ from ...types.tensor_types import TensorType
 from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import OPSET, USUAL, GraphOptions
+from .block_functions import DOMAIN, FunctionWriter
 from .emitter_site import OnnxSite
 from .fusion_barriers import keep_apart
 from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
@@ -128,8 +129,6 @@ class _Writer:
         keep_apart(self.builder)
         used = self.builder.prune(produced)
         if self.options.functions:
-            from .block_functions import DOMAIN, FunctionWriter
-
             model.functions.extend(FunctionWriter(self.builder, self.options.opset).write(produced))
             used = self.builder.prune(produced)
         if model.functions:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...analysis.state_dict import parameters
+from ...weights.free_space import check_memory
 from ..backend import Backend, BackendInput
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ class TorchBackend(Backend):
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
-        from ...analysis.state_dict import parameters
-        from ...weights.free_space import check_memory
         from .live.module import filled, fresh
 
         own = [info for info in parameters(given.program).values() if info.tied_to is None]

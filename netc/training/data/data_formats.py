@@ -15,7 +15,14 @@ from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
+from .csv import open_csv
 from .data_source import DataError, Source
+from .images import open_images
+from .npz import open_npz
+from .python import open_python
+from .safetensors import open_safetensors
+from .sklearn import open_sklearn
+from .text_windows import open_text
 
 Types = Mapping[str, TensorType]
 """What the inputs declare, by the name of their column."""
@@ -56,20 +63,14 @@ class Place(Record):
 
 
 def _npz(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .npz import open_npz
-
     return open_npz(path)
 
 
 def _safetensors(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .safetensors import open_safetensors
-
     return open_safetensors(path)
 
 
 def _csv(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .csv import open_csv
-
     return open_csv(path, **options)
 
 
@@ -86,26 +87,18 @@ def _hf(path: str, types: Types, options: dict[str, Any]) -> Source:
 
 
 def _images(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .images import open_images
-
     return open_images(path, types, **options)
 
 
 def _text(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .text_windows import open_text
-
     return open_text(path, types, **options)
 
 
 def _sklearn(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .sklearn import open_sklearn
-
     return open_sklearn(path)
 
 
 def _python(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .python import open_python
-
     return open_python(path)
 
 

@@ -1,0 +1,28 @@
+"""The table of commands, from which `netc --help` is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+from netc.cli import COMMANDS, cli
+from netc.compiler.backends.backend_registry import backends
+
+
+def test_the_help_of_a_command_begins_with_its_summary() -> None:
+    for name, summary in COMMANDS.items():
+        shown = CliRunner().invoke(cli, [name, "--help"], prog_name="netc", terminal_width=200).output
+        assert " ".join(summary.split()) in " ".join(shown.split())
+
+
+def test_the_list_of_commands_imports_none() -> None:
+    code = "import sys; from netc.cli import cli; cli(['--help'], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+    assert not {f"netc.cli.{name}" for name in COMMANDS} & {*done.stderr.split()}
+
+
+def test_the_summary_of_compile_names_all_targets() -> None:
+    assert COMMANDS["compile"] == f"Compile a spec to {' or '.join(backend.artefact for backend in backends())}."
