@@ -78,9 +78,10 @@ class _Expander:
             if not isinstance(node, OpNode) or self.is_primitive(type(node.op)) or not is_defined(node.op, node.inputs, self.facts):
                 continue
             definition = self.definitions.of(node)
-            if id(definition) not in self.done:
-                self.done.add(id(definition))
-                made += [*self.expand(definition), definition]
+            for inner in graphs(definition):  # the graphs that it calls, such as the step of a scan, and itself
+                if id(inner) not in self.done:
+                    self.done.add(id(inner))
+                    made += [*self.expand(inner), inner]
             graph.nodes[index] = _call(node, definition)
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
         return made

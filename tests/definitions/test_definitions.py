@@ -11,6 +11,10 @@ import torch
 from case_ids import case_id
 
 import netc
+from netc.compiler.backends.python.emitters import Emitters
+from netc.compiler.backends.python.python_source import SourceWriter
+from netc.compiler.backends.torch.torch_emitters import EMITTERS
+from netc.compiler.backends.torch.torch_framework import TORCH
 from netc.compiler.backends.torch.torch_source import emitted
 from netc.compiler.definitions import expand_program
 from netc.compiler.ops import Operator
@@ -63,3 +67,27 @@ def test_definition_computes_what_the_kernel_does(text: str) -> None:
 def test_composite_operators_have_definitions() -> None:
     names = {operator.name for operator in DEFINED}
     assert names >= {"attention", "cosine_similarity", "cross_entropy", "gelu", "glu", "group_norm", "lstm", "rms_norm", "rotary"}
+
+
+def _without_kernels() -> SourceWriter:
+    """A backend that has no emitter for an operator with a definition."""
+    emitters = Emitters(EMITTERS.initialization)
+    for table in ("modules", "invocations", "functions", "given", "names"):
+        getattr(emitters, table).update((op, value) for op, value in getattr(EMITTERS, table).items() if op not in DEFINED)
+    return SourceWriter(TORCH, emitters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input [T, 5] -> lstm 4",  # a `scan`, whose step is a graph of its own
+        "input [T, 5] -> gru 4 bidirectional=true layers=2",
+        "x = input [2, T, 8]; p = input [T] int64; x -> rotary positions=p",
+        "input [T, 8] -> multihead_attention 2 causal=true -> layer_norm -> silu",
+    ],
+)
+def test_a_backend_without_the_operator_writes_its_definition(text: str) -> None:
+    """The same as the program whose operators were replaced before."""
+    program = netc.compile(text).program
+    expanded = expand_program(program, lambda operator: operator not in DEFINED)
+    assert _without_kernels().source(program, "net") == emitted(expanded, "net")[0]
