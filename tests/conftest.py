@@ -1,7 +1,7 @@
 """Options of all tests.
 
 `--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test, and none that is
-marked `slow`.
+marked `slow`. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,10 +46,21 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+COLLECTED = pytest.StashKey[Counter[str]]()
+"""How many cases of each test have been collected."""
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """`-k NAME` finds a case by all of its text, of which a long one's id has the beginning only."""
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         item.extra_keyword_matches |= {value for value in item.callspec.params.values() if isinstance(value, str)}
+    sample = item.get_closest_marker("sample")
+    if sample is not None:
+        collected = item.config.stash.setdefault(COLLECTED, Counter())
+        test = item.nodeid.partition("[")[0]
+        collected[test] += 1
+        if collected[test] > sample.args[0]:
+            item.add_marker("long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

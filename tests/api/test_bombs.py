@@ -60,6 +60,7 @@ def lower_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("lower_limits")
 @pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.sample(3)
 def test_a_bomb_ends_with_its_limit(name: str) -> None:
     text, limit = BOMBS[name]
     with pytest.raises(netc.CompileError) as caught:

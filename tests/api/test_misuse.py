@@ -142,6 +142,7 @@ def misuse(function: Callable[..., Any], values: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.sample(2)
 def test_functions(name: str, places: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(places["folder"])
     assert misuse(getattr(netc, name), places["values"]) == []

@@ -70,6 +70,7 @@ def test_names_of_files(netc: Netc, form: str, monkeypatch: pytest.MonkeyPatch, 
         ("run",),
     ],
 )
+@pytest.mark.sample(2)
 def test_models(netc: Netc, evil_model: str, words: tuple[str, ...]) -> None:
     done = netc(words[0], evil_model, *words[1:])
     assert has_controls(done.output) == []

@@ -356,6 +356,7 @@ def test_a_name_that_is_too_long_is_not_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["ops"], ["ops", "dense"], BAD, ["summary", "-e", "input 3 -> relu"]])
 @pytest.mark.slow
+@pytest.mark.sample(1)
 def test_closed_streams(words: list[str]) -> None:
     done = subprocess.run([*NETC, *words], stderr=subprocess.PIPE, text=True, check=False, preexec_fn=lambda: os.close(1))
     assert done.returncode == 1

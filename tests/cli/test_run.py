@@ -70,6 +70,7 @@ def test_random_sizes_heed_every_where(netc: Netc) -> None:
 @pytest.mark.parametrize(
     "condition", ["S > T", "S >= T + 3", "T * S == 60", "T != S", "(T + S) % 5 == 0", "S % T == 2", "T * T + S == 13", "S > 3 * T", "T < 3"]
 )
+@pytest.mark.sample(3)
 def test_random_sizes_hold(netc: Netc, condition: str) -> None:
     done = netc("run", "-e", f"input [T, S] where {condition} -> relu", "--random")
     sizes = re.match(r"output: float32 \[1, (\d+), (\d+)\]", done.stdout)

@@ -13,7 +13,8 @@ from netc.compiler.ops import Operator
 from tests.case_families import FAMILIES
 from tests.differential import hard_numbers
 from tests.differential.values import TORCH_ALONE, torch_alone
-from tests.parity import agree
+from tests.parity import Targets, agree
+from tests.torch.assumed import defaults_said
 
 EXAMPLES = [(f"example of {name}", text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
@@ -22,9 +23,18 @@ REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text,
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
 def test_agrees(text: str) -> None:
-    """With numbers of mean 0 and deviation 1, and with others: see hard_numbers.py."""
+    """With numbers of mean 0 and deviation 1 and with some of hard_numbers.py; and the source says nothing that PyTorch assumes."""
     model = netc.compile(text)
-    hard_numbers.check(agree(model, export=not torch_alone(model)))
+    targets = agree(model, export=not torch_alone(model))
+    assert defaults_said(targets.text) == []
+    hard_numbers.check(targets, hard_numbers.some_kinds(text))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
+def test_agrees_with_hard_numbers(text: str) -> None:
+    model = netc.compile(text)
+    hard_numbers.check(Targets(model, export=not torch_alone(model)))
 
 
 @pytest.mark.parametrize("name", sorted(TORCH_ALONE))

@@ -37,6 +37,7 @@ def written(folder: Path, nodes: Sequence[onnx.NodeProto], outputs: Mapping[str,
 
 @pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC"])
 @pytest.mark.parametrize("labels", [[0, 1, 2], [3, -7, 9]], ids=str)
+@pytest.mark.sample(3)
 def test_a_classifier_with_scaled_and_normalized_features(tmp_path: Path, transform: str, labels: list[int]) -> None:
     nodes = [
         classical("Scaler", ["x"], ["s"], offset=[1.0, 2.0, 3.0, 4.0], scale=[0.5, 0.25, 0.5, 2.0]),

@@ -96,6 +96,7 @@ TRANSPOSED = {
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("name", TRANSPOSED)
+@pytest.mark.sample(3)
 def test_transposed_convolutions_whose_ends_differ(name: str, bias: bool, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     constants = {"w": generator.normal(size=(3, 2, 2, 1 if "shorter" in name else 2)), "b": np.array([3.0, -4.0])}

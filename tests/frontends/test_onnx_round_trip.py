@@ -62,6 +62,7 @@ def test_gpt() -> None:
         "x = input 4; where(x > 0, x, nan)", "x = input 4; x + (table (i) [4] = nan if i == 2 else i)",
     ],
 )  # fmt: skip
+@pytest.mark.sample(3)
 def test_operators_that_pass_nan_on(text: str, tmp_path: Path) -> None:
     """ONNX has NaN as a constant for them; the text that comes back names it, and gives it where the module does."""
     model = netc.compile(text)
@@ -107,6 +108,7 @@ def test_the_least_integer_comes_back(tmp_path: Path) -> None:
         "x = input 4x6x7; at = input 16x3x4; m = input 8x3x4; (x, at * 3, m) -> deform_conv 6 2 stride=2 padding=[0, 1] groups=2 relu",
     ],
 )  # fmt: skip
+@pytest.mark.sample(3)
 def test_operators_of_symbolic_sizes_and_least_numbers(text: str, tmp_path: Path) -> None:
     """The import is proved: ONNX Runtime gives for the file what PyTorch gives for the text."""
     model = netc.compile(text)
@@ -138,6 +140,7 @@ def _with_conditions(conditions: str) -> netc.Model:
 
 
 @pytest.mark.parametrize("conditions", CONDITIONS)
+@pytest.mark.sample(1)
 def test_conditions_on_sizes_come_back(conditions: str, tmp_path: Path) -> None:
     """ONNX has no place for them but the metadata. The sizes that both texts take are the same."""
     model = _with_conditions(conditions)

@@ -50,6 +50,7 @@ SLICES += ((100, -4, -2), (1, -100, -1))
 
 
 @pytest.mark.parametrize(("start", "end", "step"), SLICES)
+@pytest.mark.sample(3)
 def test_slice_of_a_shape(tmp_path: Path, start: int, end: int, step: int) -> None:
     """`Slice` clamps its ends as Python does: one in front of the first item lets a negative step take the first item too."""
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)

@@ -84,6 +84,7 @@ NOT_CAUSAL: dict[str, Mask] = {
 
 @pytest.mark.parametrize("projected", [False, True])
 @pytest.mark.parametrize("name", ADDED)
+@pytest.mark.sample(2)
 def test_minus_infinity_above_the_diagonal_is_causal(name: str, projected: bool) -> None:
     (attention,) = tidied(Attending(ADDED[name], projected=projected))[1]
     assert attention.op.args["causal"]
@@ -92,6 +93,7 @@ def test_minus_infinity_above_the_diagonal_is_causal(name: str, projected: bool)
 
 @pytest.mark.parametrize("projected", [False, True])
 @pytest.mark.parametrize("name", NOT_CAUSAL)
+@pytest.mark.sample(2)
 def test_another_mask_stays_one(name: str, projected: bool) -> None:
     (attention,) = tidied(Attending(NOT_CAUSAL[name], projected=projected))[1]
     assert not attention.op.args["causal"]
@@ -152,6 +154,7 @@ FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("scaled_first", [False, True])
+@pytest.mark.sample(1)
 def test_written_out_causal_attention_is_the_operator(form: str, scaled_first: bool) -> None:
     _, nodes = tidied(WrittenOut(FORMS[form], scaled_first=scaled_first))
     (node,) = (node for node in nodes if node.op.name == "attention")
@@ -169,6 +172,7 @@ def test_written_out_causal_attention_is_the_operator(form: str, scaled_first: b
         lambda scores, seen: scores + seen,
     ],
 )
+@pytest.mark.sample(1)
 def test_other_masks_are_not_causal(hide: Callable[[Tensor, Tensor], Tensor]) -> None:
     _, nodes = tidied(WrittenOut(hide))
     assert not any(node.op.args["causal"] for node in nodes if node.op.name == "attention")

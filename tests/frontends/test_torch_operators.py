@@ -111,6 +111,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("function", VECTORS.values(), ids=VECTORS.keys())
+@pytest.mark.sample(3)
 def test_of_vectors(function: Any) -> None:
     torch.manual_seed(0)
     agree(Function(function), *[torch.randn(n, 6) * 2 + 1 for n in (2, 3)])
@@ -139,6 +140,7 @@ IMAGES = {
 
 
 @pytest.mark.parametrize("module", IMAGES.values(), ids=IMAGES.keys())
+@pytest.mark.sample(3)
 def test_of_images(module: nn.Module) -> None:
     torch.manual_seed(0)
     for buffer in module.buffers():
@@ -162,6 +164,7 @@ BAGS = [{"mode": "mean"}, {"mode": "sum"}, {"mode": "max"}, {"mode": "sum", "pad
 
 
 @pytest.mark.parametrize("options", BAGS, ids=str)
+@pytest.mark.sample(2)
 def test_bags_of_embeddings(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     bag = nn.EmbeddingBag(9, 4, **options)

@@ -37,6 +37,7 @@ INDICES: list[Callable[[Any, Tensor], Tensor]] = [
 
 @pytest.mark.parametrize("dims", [None, SIZES], ids=["static", "symbolic"])
 @pytest.mark.parametrize("function", INDICES)
+@pytest.mark.sample(3)
 def test_lists_of_indices(function: Callable[[Any, Tensor], Tensor], dims: Any) -> None:
     given = cases() if dims else [torch.randn(n, 6, 8) for n in (2, 3)]
     agree(Of(function, fc=nn.Linear(8, 8)), *given, dims=dims)
@@ -75,6 +76,7 @@ WRITTEN: list[Callable[[Any, Tensor], Tensor]] = [
 
 @pytest.mark.parametrize("dims", [None, SIZES], ids=["static", "symbolic"])
 @pytest.mark.parametrize("function", WRITTEN)
+@pytest.mark.sample(3)
 def test_parts_that_are_written(function: Callable[[Any, Tensor], Tensor], dims: Any) -> None:
     given = cases() if dims else [torch.randn(n, 6, 8) for n in (2, 3)]
     agree(Of(function, fc=nn.Linear(8, 8)), *given, dims=dims)
@@ -109,6 +111,7 @@ EMPTY: list[Callable[[Any, Tensor], Tensor]] = [
 
 @pytest.mark.parametrize("dims", [None, SIZES], ids=["static", "symbolic"])
 @pytest.mark.parametrize("function", EMPTY)
+@pytest.mark.sample(3)
 def test_parts_without_elements_are_left_out(function: Callable[[Any, Tensor], Tensor], dims: Any) -> None:
     given = cases() if dims else [torch.randn(n, 6, 8) for n in (2, 3)]
     agree(Of(function, fc=nn.Linear(8, 8)), *given, dims=dims)

@@ -101,6 +101,7 @@ class LosesDigits(nn.Module):
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.sample(2)
 def test_digits_that_an_operator_loses_inside_are_rounding(seed: int) -> None:
     found = spec_of(origin_of(LosesDigits(seed), torch.randn(2, 6))).proof
     assert found is not None
@@ -152,6 +153,7 @@ def growth(request: pytest.FixtureRequest) -> tuple[Origin, str]:
     return origin, spec_of(origin, verify=False).text
 
 
+@pytest.mark.sample(1)
 def test_an_unsteady_model_is_proved_with_weights_near_its_own(growth: tuple[Origin, str], monkeypatch: pytest.MonkeyPatch) -> None:
     origin, text = growth
     found = prove(netc.compile(text), origin)
@@ -163,6 +165,7 @@ def test_an_unsteady_model_is_proved_with_weights_near_its_own(growth: tuple[Ori
 
 
 @pytest.mark.parametrize("wrong", ["* second + first", "* first * 1.0001 + second", "* (first + 1e-4) + second"])
+@pytest.mark.sample(1)
 def test_a_wrong_text_of_an_unsteady_model_is_refused(growth: tuple[Origin, str], wrong: str) -> None:
     """Two vectors that begin with the same numbers do not pass for each other, and a difference is found that is smaller than the rounding
     errors of the model with other weights."""

@@ -43,6 +43,7 @@ class Several(nn.Module):
         lambda m, x, b: m.outer(x) * m.outer(b) + m.a(x, more=True),
     ],
 )
+@pytest.mark.sample(2)
 def test_calls_of_one_module_that_compute_differently(calls: Any) -> None:
     a = Several()
     module = Of(calls, a=a, outer=Of(lambda m, x: m.fc(m.a(x, x)) * 2, a=a, fc=nn.Linear(8, 8)))
@@ -55,6 +56,7 @@ ACTIVATIONS = [nn.ReLU(), nn.GELU(approximate="tanh"), nn.Dropout(0.1), nn.Seque
 
 
 @pytest.mark.parametrize("act", ACTIVATIONS, ids=lambda act: type(act).__name__)
+@pytest.mark.sample(1)
 def test_members_of_a_sequential_that_are_one_module(act: nn.Module) -> None:
     net = nn.Sequential(nn.Linear(8, 8), act, nn.Linear(8, 8), act)
     for module in (net, Of(lambda m, x: m.net(x), net=net), Of(lambda m, x: m.a(m.net(x)) * 2, net=net, a=act)):
@@ -121,6 +123,7 @@ MORE = [
 
 
 @pytest.mark.parametrize("more", MORE)
+@pytest.mark.sample(2)
 def test_a_norm_by_hand_next_to_other_operators(more: Any) -> None:
     for module in (Root(more), Of(lambda m, x: m.norm(x).relu(), norm=Root(more)), Of(lambda m, x: m.norm(m.norm(x)), norm=Root(MORE[0]))):
         model = netc.from_torch(module.eval(), torch.randn(2, 8))

@@ -111,6 +111,7 @@ def convolutions(*widths: int, norm: bool = False) -> nn.Sequential:
 @pytest.mark.parametrize(
     ("widths", "loops"), [((4, 4, 0, 8, 8, 0, 16, 16, 16, 0), 2), ((4, 0, 8, 0, 8, 8, 0), 2), ((4, 0, 8, 0, 16, 0), 1)]
 )
+@pytest.mark.sample(2)
 def test_members_that_come_again_are_loops(widths: tuple[int, ...], loops: int, norm: bool) -> None:
     module = Of(lambda m, x: m.features(x), features=convolutions(*widths, norm=norm))
     model = netc.from_torch(module, torch.randn(2, 3, 16, 16))
@@ -170,6 +171,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 @pytest.mark.parametrize("function", NUMBERS.values(), ids=NUMBERS)
+@pytest.mark.sample(3)
 def test_numbers_that_are_not_finite(function: Callable[[Tensor, float], Tensor], value: float) -> None:
     agree(Of(lambda m, x: function(x, value)), *batches(4, 5))
 

@@ -71,6 +71,7 @@ def serve(sent: bytes) -> tuple[int, list[dict[str, object]], str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.sample(1)
 def test_the_next_request_is_answered(mistake: str) -> None:
     code, answers, log = serve(BEGIN + OPEN + MISTAKES[mistake] + HOVER + END)
     assert code == 0
@@ -84,6 +85,7 @@ def test_the_next_request_is_answered(mistake: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("length", [b"9" * 14, b"9" * 5000])
+@pytest.mark.sample(1)
 def test_a_message_that_is_larger_than_the_memory(length: bytes) -> None:
     code, _, log = serve(BEGIN + b"Content-Length: " + length + b"\r\n\r\n{}")
     assert code == 1
@@ -102,6 +104,7 @@ def test_requests_before_the_first_and_after_the_last() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("can", [True, False])
+@pytest.mark.sample(1)
 def test_files_are_watched_where_the_editor_can(can: bool) -> None:
     """`Servers are allowed to run their own file system watching mechanism`, but `it is recommended` that the client does it."""
     capabilities = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": can}}}

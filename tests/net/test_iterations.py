@@ -145,6 +145,7 @@ class Tied(Pairs):
 
 
 @pytest.mark.parametrize("module", [TwoStates(), Kept(), Uneven(), Backwards(), Tied()], ids=lambda module: type(module).__name__)
+@pytest.mark.sample(2)
 def test_others_are_proved_too(module: nn.Module) -> None:
     assert spec(module, torch.randn(2, WIDTH))
 

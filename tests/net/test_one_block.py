@@ -152,6 +152,7 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("members", ["cnnn", "nnn", "nnnc", "crrr", "rrr", "csss", "cpcpcp", "ncncnc", "rprprp", "nnnrrr", "ccc", "pccc"])
+@pytest.mark.sample(2)
 def test_sequences_in_a_sequence(members: str) -> None:
     """Each has a number, whether it is written in a loop or not: the keys are compared."""
     inner = nn.Sequential(*(MEMBERS[member]() for member in members))

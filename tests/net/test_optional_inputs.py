@@ -172,6 +172,7 @@ UNITS = [Added, AddedLast, AddedFirst, AddedTwice, Projected, Scaled, Joined, An
 
 @pytest.mark.parametrize("given", ["01", "1001"])
 @pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.sample(3)
 def test_what_an_optional_tensor_does_is_in_an_if(unit: type[nn.Module], given: str) -> None:
     names, text = import_text(Uses(unit, given), torch.rand(2, 4, 6, 6), torch.rand(2, 4, 6, 6))
     assert len(names) == 1, text
@@ -205,6 +206,7 @@ class Layer(nn.Module):
 
 @pytest.mark.parametrize("made", [SelfAttention, Layer])
 @pytest.mark.parametrize("given", ["01", "0110"])
+@pytest.mark.sample(1)
 def test_attention_with_a_mask_and_without_one(made: type[nn.Module], given: str) -> None:
     names, text = import_text(Uses(made, given), torch.randn(2, 5, 8), torch.rand(2, 1, 5, 5) > 0.5)
     assert names == ["self_attention", "layer"][: 1 + (made is Layer)], text

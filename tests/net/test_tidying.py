@@ -178,6 +178,7 @@ def test_rotary(base: float, stage: str) -> None:
         (Angles(8, 100.0), lambda x: turned(x, swapped=True)),
     ],
 )
+@pytest.mark.sample(2)
 def test_no_rotary(angles: Angles, turn: Callable[[Tensor], Tensor]) -> None:
     assert "rotary" not in rotating(angles, turn)
 
@@ -290,6 +291,7 @@ def test_a_mask_that_hides_nothing_is_left_out(mask: Callable[[int, Tensor], Ten
         (lambda t, x: 4 - positions(t)[None, :] <= torch.minimum(positions(t)[:, None], positions(t)[None, :]), "4 - j <= min(i, j)"),
     ],
 )
+@pytest.mark.sample(2)
 def test_another_mask_is_one_table(mask: Callable[[int, Tensor], Tensor], formula: str) -> None:
     text = spec_of_attention(lambda t, x: mask(t, x) | (positions(t)[None, :] == positions(t)[:, None]))
     assert formula in text
@@ -354,5 +356,6 @@ def test_differences_of_indices_are_numbers() -> None:
         lambda at: at[1:] - at[:-1] + at[:1],
     ],
 )
+@pytest.mark.sample(3)
 def test_integers_that_are_made_of_positions(made: Callable[[Tensor], Tensor]) -> None:
     netc.from_torch(Of(lambda _, x: x.sum() + made(torch.arange(x.shape[1]))), torch.randn(2, 7), {0: [None, "T"]})

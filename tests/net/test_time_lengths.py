@@ -41,6 +41,7 @@ def imported(module: nn.Module) -> netc.Model:
 
 
 @pytest.mark.parametrize(("ahead", "declared"), [(False, "x = input [T, 6]\n"), (True, "x = input [T, 6] where T >= 2\n")])
+@pytest.mark.sample(1)
 def test_a_loop_over_time_of_every_length(ahead: bool, declared: str) -> None:
     module = Loop(ahead=ahead)
     model = imported(module)
@@ -59,6 +60,7 @@ def test_a_first_position_that_is_treated_in_another_way_is_before_the_loop() ->
 
 
 @pytest.mark.parametrize("special", [3, 20])
+@pytest.mark.sample(1)
 def test_a_position_that_is_treated_in_another_way_is_refused(special: int) -> None:
     with pytest.raises(ImportFailed, match="T can only be 9"):
         imported(Loop(special))

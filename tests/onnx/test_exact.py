@@ -74,6 +74,7 @@ def test_integers_of_two_tensors(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ENDS)
+@pytest.mark.sample(1)
 def test_integers_by_numbers(dtype: str) -> None:
     x = torch.tensor([ENDS[dtype]], dtype=getattr(torch, dtype))
     for number in [n for n in ENDS[dtype] if abs(n) < 2**63 - 1]:

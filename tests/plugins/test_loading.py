@@ -30,6 +30,7 @@ BAD = {
 
 @pytest.mark.parametrize("code", BAD, ids=[message[-24:] for message in BAD.values()])
 @pytest.mark.slow
+@pytest.mark.sample(2)
 def test_refused(code: str, folder: Path, netc: Run) -> None:
     (folder / "bad.py").write_text(code, encoding="utf-8")
     done = netc("check", "--plugin", "bad", "-e", "input 3 -> dense 2")
@@ -71,6 +72,7 @@ def entry_point(folder: Path) -> None:
 
 @pytest.mark.parametrize("stage", ["snake", "dense 2 snake", "dense 2 bias=false snake", "dense 2 (snake a=2)"])
 @pytest.mark.slow
+@pytest.mark.sample(1)
 def test_installed(stage: str, python: Run, entry_point: None) -> None:
     """An entry point is loaded when a name is unknown, and not before."""
     code = """

@@ -70,6 +70,7 @@ def assert_near(found: list[Any], wanted: list[Tensor], dtype: str) -> None:
 
 @halves
 @small
+@pytest.mark.sample(3)
 def test_module(name: str, dtype: str) -> None:
     module, inputs, wanted = original(name)
     model = SMALL[name].compiled(dtype)
@@ -86,6 +87,7 @@ def test_module(name: str, dtype: str) -> None:
 
 @halves
 @small
+@pytest.mark.sample(3)
 def test_onnx(name: str, dtype: str) -> None:
     module, inputs, wanted = original(name)
     model = SMALL[name].compiled(dtype)

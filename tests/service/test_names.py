@@ -47,6 +47,7 @@ def test_definitions_are_those_of_the_compiler() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.sample(3)
 def test_definitions_in_pages_are_those_of_the_compiler(page: Path) -> None:
     workspace, different = Workspace(), set()
     for number, match in enumerate(re.finditer(r"```net[^\n]*\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):

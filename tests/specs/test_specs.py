@@ -29,6 +29,7 @@ def test_no_warnings(model: netc.Model) -> None:
     assert model.diagnostics == ()
 
 
+@pytest.mark.sample(3)
 def test_targets_agree(model: netc.Model) -> None:
     agree(model, limits=LIMITS.get(model.name))
 
@@ -45,6 +46,7 @@ def _loss(out: Any, targets: list[torch.Tensor]) -> torch.Tensor:
 
 
 @pytest.mark.slow
+@pytest.mark.sample(2)
 def test_trains(model: netc.Model) -> None:
     module = model.module(seed=3)
     inputs = _sample(model)

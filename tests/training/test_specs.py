@@ -90,6 +90,7 @@ def section_body(text: str) -> str:
 
 @pytest.mark.parametrize("spec", CASES)
 @pytest.mark.slow
+@pytest.mark.sample(2)
 def test_trains(spec: str, tmp_path: Path) -> None:
     make, settings = CASES[spec]
     np.savez(tmp_path / "data.npz", **make())
