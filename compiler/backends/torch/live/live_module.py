@@ -12,6 +12,7 @@ from __future__ import annotations
 import copyreg
 import linecache
 import sys
+from collections import defaultdict
 from hashlib import sha256
 from types import ModuleType
 from typing import Any
@@ -83,10 +84,11 @@ def blank(emitted: Emitted, class_name: str) -> nn.Module:
 
 
 def _filename(name: str, text: str) -> str:
-    """A name under which no other text is known."""
-    wanted, count = f"<netc {name}.py>", 1
-    lines = text.splitlines(keepends=True)
-    while wanted in linecache.cache and linecache.getlines(wanted) != lines:
-        count += 1
-        wanted = f"<netc {name}-{count}.py>"
-    return wanted
+    """A name under which no other text is known: `<netc mlp.py>`, `<netc mlp-2.py>`, ..."""
+    filenames = _FILENAMES[name]
+    number = len(filenames) + 1
+    return filenames.setdefault(sha256(text.encode()).digest(), f"<netc {name}-{number}.py>" if number > 1 else f"<netc {name}.py>")
+
+
+_FILENAMES: defaultdict[str, dict[bytes, str]] = defaultdict(dict)
+"""Names of files by the name of the model and the digest of the text. A search in `linecache` would take longer with every model."""
