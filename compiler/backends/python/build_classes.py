@@ -17,13 +17,13 @@ from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.walk import graphs
 from ...structure.block_levels import levels_of
+from ...structure.trees import parts
 from .class_bodies import Context, body_of
 from .classes import classnames
 from .classes.class_symbols import Symbols
 from .classes.class_variants import merge_variants
 from .classes.shared_modules import Sharing, family
 from .classes.unify import Unifier, instance
-from .code.class_tree import parts
 from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.framework import Framework
 from .code.python_expressions import CallCode

@@ -15,6 +15,7 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
 from ...ir.graph_values import Parts, Value, ValueTuple, flat
 from ...ir.tests import every, joined_tuples
 from ...ops.mode import ByMode
+from ...structure.trees import parts, rewrite
 from .classes.forward_sizes import ForwardSizes
 from .classes.shared_modules import Sharing
 from .code.class_tree import (
@@ -26,8 +27,6 @@ from .code.class_tree import (
     Starred,
     ValueRef,
     localised,
-    parts,
-    rewrite,
     without_origins,
 )
 from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo

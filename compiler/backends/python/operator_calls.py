@@ -16,9 +16,10 @@ from ...ir.graph import Graph, Node, OpNode
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
 from ...ops.regularization import Dropping
+from ...structure.trees import parts
 from ...types.tensor_types import TensorType
 from .classes.module_parameters import Stages, as_value, function_value, module_value
-from .code.class_tree import FrozenCode, has_symbol, parts
+from .code.class_tree import FrozenCode, has_symbol
 from .code.classes import How, StepInfo, kind_of
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember

@@ -14,9 +14,10 @@ from itertools import groupby, takewhile
 from ....dims import Dim, SymDim, show, symbol, symbols
 from ....ir.graph import Graph
 from ....ir.graph_values import Value, ValueTuple, flat
+from ....structure.trees import parts
 from ....types.tensor_types import FLOAT32
 from ....types.traced_ints import is_integer
-from ..code.class_tree import StrictLiteral, parts
+from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassDef
 from ..code.python_expressions import Lit
 from ..identifiers import unique

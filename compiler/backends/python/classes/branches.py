@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
-from ..code.class_tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef, parts, rewrite
+from ....structure.trees import parts, rewrite
+from ..code.class_tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef
 from ..code.classes import Guards, Step, StepInfo
-from ..code.python_expressions import CallCode, Code, LetCode, Lit, NestedResults
+from ..code.python_expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults
 
 EITHER = StepInfo("either", kind="return", either=True)
 LONGEST = 2
@@ -74,7 +75,7 @@ def _expression(node: Condition, then: list[Step], otherwise: list[Step], option
         return None
     ((one, other), phi), *_ = node.phis.items()
     first, second = _nested(then, one), _nested(otherwise, other)
-    if first is None or second is None or sum(1 for code in (first, second) for _ in parts(code)) > LARGEST:
+    if first is None or second is None or sum(not isinstance(part, KeywordCode) for part in parts((first, second))) > LARGEST:
         return None
     traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
     if first == second and not any(isinstance(p, Lit) for p in parts(first)):

@@ -8,25 +8,22 @@ result of the one that ran.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
+from ....structure.trees import Different, parts, rewrite, same, shape
 from ....types.traced_ints import has_origin
-from ..code.class_tree import ChoiceItems, StrictLiteral, SymbolRef, ValueRef, inner_fields, parts, rewrite, shape
+from ..code.class_tree import ChoiceItems, NameCode, StrictLiteral, SymbolRef, ValueRef
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.formula_code import formula_code
-from ..code.python_expressions import Code, KeywordCode, Lit
+from ..code.python_expressions import Code, Lit, TupleCode
 from .branches import Aligned, Column, Condition, Node, flat, own
 from .choices import Branch, arranged, implied
 from .class_symbols import Symbols
 from .relations import Relations
-
-
-class Different(Exception):
-    """The bodies are no branches of one class."""
 
 
 def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list[ClassBody]]:
@@ -73,15 +70,15 @@ class _Alignment:
     def run(self) -> list[ClassBody]:
         if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
             raise Different
-        _equal((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
-        _equal((*b.ties, *b.starts, *b.norms) for b in self.bodies)
+        same((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
+        same((*b.ties, *b.starts, *b.norms) for b in self.bodies)
         chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
         nodes: list[Node] = []
         self._steps({i: _arranged_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
-        _equal(tuple(o[i] for o in outputs) for i in self.all)
+        same(tuple(o[i] for o in outputs) for i in self.all)
         made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
         if made[0].keyed and any(m.guards for m in made[0].members):
             raise Different
@@ -103,13 +100,13 @@ class _Alignment:
 
     def _columns(self, trees: Column) -> Iterable[tuple[Column, bool]]:
         """The trees side by side; whether the column is an `if`."""
-        _equal(len(tree) for tree in trees.values())
+        same(len(tree) for tree in trees.values())
         for position in range(len(next(iter(trees.values()), ()))):
             column = {i: tree[position] for i, tree in trees.items()}
-            yield column, _equal(isinstance(one, Branch) for one in column.values())
+            yield column, same(isinstance(one, Branch) for one in column.values())
 
     def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
-        key: Key = _equal(one.choice.key for one in column.values())
+        key: Key = same(one.choice.key for one in column.values())
         self.asked[key] = {i: formula_code(one.choice.test) for i, one in column.items()}
         return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
 
@@ -120,7 +117,7 @@ class _Alignment:
 
     def _check(self, tests: Column) -> None:
         """The condition can be said by the constructor's arguments."""
-        _equal(shape(test) for test in tests.values())
+        same(shape(test) for test in tests.values())
         for several in zip(*([p for p in parts(own(tests, i)) if isinstance(p, Lit)] for i in self.all), strict=True):
             values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
             if isinstance(values[0], bool) and several[0].hint:
@@ -135,7 +132,7 @@ class _Alignment:
     def _members(self, trees: Column, guards: Guards, found: list[tuple[Column, Guards]]) -> None:
         for column, is_branch in self._columns(trees):
             if not is_branch:
-                _equal((m.label, m.how) for m in column.values())
+                same((m.label, m.how) for m in column.values())
                 codes = self._codes({i: m.code for i, m in column.items()})
                 found.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
                 continue
@@ -152,39 +149,26 @@ class _Alignment:
         """Code of one shape, sequences with the members of all branches."""
         if len({shape(code) for code in codes.values()}) < 2:
             return dict(codes)
-        kind = _equal(type(code) for code in codes.values())
-        if kind is ChoiceItems:
-            return self._choices(codes)
-        made: dict[int, dict[str, Any]] = {i: {} for i in codes}
-        for name in kind.__match_args__:
-            values = {i: getattr(code, name) for i, code in codes.items()}
-            for i, value in (self._field(values) if name in inner_fields(kind) else _same(values)).items():
-                made[i][name] = value
-        return {i: kind(**fields) for i, fields in made.items()} if kind is not Lit else dict(codes)
+        found: dict[int, list[ChoiceItems]] = {i: [] for i in codes}
 
-    def _field(self, values: Column) -> Column:
-        first = next(iter(values.values()))
-        _equal(isinstance(value, Code) for value in values.values())  # a call's function is a dotted name or code
-        if isinstance(first, Code):
-            return self._codes(values)
-        if isinstance(first, KeywordCode):
-            _equal((k.name, k.has_default) for k in values.values())
-            inner = self._codes({i: k.value for i, k in values.items()})
-            return {i: replace(k, value=inner[i]) for i, k in values.items()}
-        if isinstance(first, tuple):
-            count = _equal(len(v) for v in values.values())
-            columns = [self._field({i: v[at] for i, v in values.items()}) for at in range(count)]
-            return {i: tuple(c[i] for c in columns) for i in values}
-        return _same(values)
+        def cut(part: Code, i: int) -> Code | None:
+            if not isinstance(part, ChoiceItems):
+                return None
+            found[i].append(part)
+            return NameCode("")
+
+        same(shape(rewrite(code, lambda part, i=i: cut(part, i))) for i, code in codes.items())  # type: ignore[misc]
+        columns = [self._choices(dict(zip(found, several, strict=True))) for several in zip(*found.values(), strict=True)]
+        return {i: _with_choices(code, (column[i] for column in columns)) for i, code in codes.items()}
 
     def _choices(self, codes: Column) -> dict[int, Any]:
-        _equal(code.key for code in codes.values())
+        same(code.key for code in codes.values())
         made = {i: {"test": code.test} for i, code in codes.items()}
         for name, branch in (("then", True), ("otherwise", False)):
-            inside = {i: getattr(code, name) for i, code in codes.items() if code.taken is branch}
-            found = self._field(inside) if inside else {}
+            inside = {i: TupleCode(getattr(code, name)) for i, code in codes.items() if code.taken is branch}
+            found = self._codes(inside) if inside else {}
             for i in codes:
-                made[i][name] = own(found, i) if found else ()
+                made[i][name] = own(found, i).items if found else ()
         if len({code.taken for code in codes.values()}) > 1:
             self._check({i: code.test for i, code in codes.items()})
         return {i: replace(code, **made[i]) for i, code in codes.items()}
@@ -214,14 +198,14 @@ class _Alignment:
         """The tensors that an `if` takes, or gives."""
         if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
             raise Different
-        count = _equal(len(codes) for codes in several.values())
+        count = same(len(codes) for codes in several.values())
         return [self._resolved({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
 
     def _join(self, condition: Condition, results: Column, taken: Column, given: list[int]) -> None:
         """The results of an `if`: what one branch gives or the other."""
         if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
             raise Different
-        for at in range(_equal(len(codes) for codes in results.values())):
+        for at in range(same(len(codes) for codes in results.values())):
             sides: list[int] = []
             for branch in (True, False):
                 column = {i: codes[at].index for i, codes in results.items() if condition.taken[i] is branch}
@@ -232,14 +216,14 @@ class _Alignment:
                 self._either(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
 
     def _step(self, column: Column, scope: Guards) -> Aligned:
-        _equal((len(s.outputs), s.traits, s.loop is None) for s in column.values())
+        same((len(s.outputs), s.traits, s.loop is None) for s in column.values())
         codes = self._bound({i: s.code for i, s in column.items()}, scope)
-        _equal(shape(code) for code in codes.values())
+        same(shape(code) for code in codes.values())
         loops = {i: s.loop for i, s in column.items()}
         first = next(iter(column.values()))
         if first.loop is not None:
             states = tuple(self._resolved({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states)))
-            _equal((replace(loop, states=()), len(loop.states)) for loop in loops.values())
+            same((replace(loop, states=()), len(loop.states)) for loop in loops.values())
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
         outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
@@ -258,7 +242,7 @@ class _Alignment:
     def _bound(self, codes: Column, scope: Guards = ()) -> dict[int, Code]:
         """Code with the tensors and sizes of the class."""
         references = {i: [p.index for p in parts(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
-        count = _equal(len(r) for r in references.values())
+        count = same(len(r) for r in references.values())
         found = [self._resolved({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
         return {i: self._with(code, i, iter(found)) for i, code in codes.items()}
 
@@ -329,14 +313,5 @@ def _arranged_steps(body: ClassBody) -> list[Step | Branch[Step]]:
     return arranged(body.graph, [(s.node, s) for s in body.steps if s.end is None], ends)
 
 
-def _same(values: Column) -> Column:
-    _equal(values.values())
-    return values
-
-
-def _equal(values: Iterable[Any]) -> Any:
-    """The one value; `Different` if there are several."""
-    several = list(values)
-    if any(v != several[0] for v in several):
-        raise Different
-    return several[0] if several else None
+def _with_choices(code: Code, choices: Iterator[ChoiceItems]) -> Code:
+    return rewrite(code, lambda part: next(choices) if isinstance(part, ChoiceItems) else None)

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ....ir.graph import CallNode, Graph, Node
+from ....structure.trees import parts
 from ....types.traced_ints import is_integer
-from ..code.class_tree import parts
 from ..code.classes import ClassDef, ClassRef
 from ..code.framework import Framework
 from ..identifiers import RESERVED, camel, unique

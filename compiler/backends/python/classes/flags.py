@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ....ir.tests import Key
-from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef, parts
+from ....structure.trees import parts
+from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef
 from ..code.classes import ClassBody
 from ..code.python_expressions import Code
 from ..identifiers import unique

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ..code.class_tree import Argument, ChoiceItems, parts
+from ....structure.trees import parts
+from ..code.class_tree import Argument, ChoiceItems
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import Code, Infix, Lit
 from .constructor_arguments import Arguments

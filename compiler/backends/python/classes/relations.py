@@ -17,8 +17,9 @@ from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
 from ....ir.graph_values import JoinedTuple, Value, ValueTuple
 from ....ir.traced_floats import RealSymbol
+from ....structure.trees import parts
 from ....types.traced_ints import Origin, is_integer, is_lost, names_in, origin_of, plain
-from ..code.class_tree import StrictLiteral, parts
+from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody
 from ..code.python_expressions import Lit
 from ..identifiers import singular

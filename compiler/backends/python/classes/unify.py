@@ -18,6 +18,7 @@ from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph_values import Value
 from ....ir.tests import Key
 from ....ir.walk import around
+from ....structure.trees import parts, shape, zipped
 from ....types.traced_ints import Origin, has_origin, is_integer, names_in, plain
 from ..code.class_tree import (
     Argument,
@@ -29,9 +30,6 @@ from ..code.class_tree import (
     StrictLiteral,
     SymbolRef,
     has_symbol,
-    parts,
-    shape,
-    zipped,
 )
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.python_expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
@@ -147,7 +145,7 @@ class Unifier:
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
-    def _merge(self, codes: list[Code], keyword: KeywordCode | None = None) -> Code:
+    def _merge(self, codes: Sequence[Code], keyword: KeywordCode | None = None) -> Code:
         first = codes[0]
         if isinstance(first, Lit):
             return self._merge_literals([c for c in codes if isinstance(c, Lit)], keyword)
@@ -156,6 +154,8 @@ class Unifier:
         if isinstance(first, RepeatStar):
             return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
         match first:
+            case KeywordCode():
+                return replace(first, value=self._merge([c.value for c in codes if isinstance(c, KeywordCode)], first))
             case CallCode(StageLit()):
                 return self._merge_stages([c for c in codes if isinstance(c, CallCode)])
             case CallCode(ClassRef(cls), args):

@@ -7,15 +7,16 @@ data; equal code is equal as Python objects, and stays a tree whose depth is bou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from netc.dsl.record import Record, replace
+from netc.dsl.record import Record
 
 from ....dims import SymDim
 from ....ops.operator import strict_key
+from ....structure.trees import Tree, parts, rewrite
 from ....types.traced_ints import has_origin, moved, plain
-from .python_expressions import Code, KeywordCode, Lit
+from .python_expressions import Code, Lit
 
 
 class NameCode(Code):
@@ -199,57 +200,7 @@ class DictCode(Code):
     items: tuple[tuple[str, Code], ...]
 
 
-def _fields(record: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = record.__match_args__
-    return names
-
-
-_INNER: dict[object, tuple[str, ...]] = {}
-
-
-_HOLDING = ("Code", "Keyword", "Step")
-"""What the annotations of such fields contain."""
-
-
-def inner_fields(cls: Any) -> tuple[str, ...]:
-    """The fields of a kind of code that hold code. Annotations are text in this package."""
-    if cls not in _INNER:
-        found = {name: str(a) for base in reversed(cls.__mro__) for name, a in getattr(base, "__annotations__", {}).items()}
-        _INNER[cls] = tuple(f for f in _fields(cls) if any(word in found[f] for word in _HOLDING))
-    return _INNER[cls]
-
-
-def rewrite(code: Code, change: Callable[[Code], Code | None]) -> Code:
-    """`code` with `change` applied to every part from the outside in; where it gives None, to the parts of the part.
-
-    What does not change stays the same object.
-    """
-    changed = change(code)
-    if changed is not None:
-        return changed
-    fields = inner_fields(type(code))
-    new = {}
-    for name in fields:
-        old = getattr(code, name)
-        made = _field(old, change)
-        if made is not old:
-            new[name] = made
-    return replace(code, **new) if new else code
-
-
-def _field(value: Any, change: Callable[[Code], Code | None]) -> Any:
-    if isinstance(value, Code):
-        return rewrite(value, change)
-    if isinstance(value, tuple) and value:
-        items = tuple(_field(v, change) for v in value)
-        return value if all(a is b for a, b in zip(value, items, strict=True)) else items
-    if isinstance(value, KeywordCode):
-        inner = rewrite(value.value, change)
-        return value if inner is value.value else KeywordCode(value.name, inner, value.default, value.has_default)
-    return value
-
-
-def named_several_times(codes: Iterable[Code]) -> list[SizeRef]:
+def named_several_times(codes: Iterable[Tree]) -> list[SizeRef]:
     """The formulas with names that occur more than once among the codes; one that is part of another is before it."""
     counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
     found = [c for c, count in counts.items() if count > 1]
@@ -268,64 +219,6 @@ def localised(code: Code, arguments: Mapping[str, Any]) -> Code:
 def without_origins(code: Code) -> Code:
     """The code with plain numbers."""
     return rewrite(code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None)
-
-
-def parts(code: Code) -> Iterator[Code]:
-    """Every part, from the outside in, in the order of writing."""
-    stack: list[Any] = [code]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, Code):
-            yield part
-        elif isinstance(part, tuple):
-            stack.extend(reversed(part))
-            continue
-        elif not isinstance(part, KeywordCode):
-            continue
-        stack.extend([getattr(part, f) for f in reversed(inner_fields(type(part)))])
-
-
-def zipped(codes: list[Code], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Code:
-    """Code of one shape as one: `merge` makes one of the parts at each position (and gets the keyword whose value it is)."""
-    fields = _fields(codes[0])
-    return type(codes[0])(*(_zip_field([getattr(c, f) for c in codes], merge) for f in fields))
-
-
-def _zip_field(values: list[Any], merge: Callable[[list[Code], KeywordCode | None], Code]) -> Any:
-    first = values[0]
-    if isinstance(first, Code):
-        return merge(values, None)
-    if isinstance(first, KeywordCode):
-        return KeywordCode(first.name, merge([v.value for v in values], first), first.default, first.has_default)
-    if isinstance(first, tuple):
-        return tuple(_zip_field(list(items), merge) for items in zip(*values, strict=True))
-    return first
-
-
-def with_literals(code: Code, literals: Iterator[Code]) -> Code:
-    """The code with its literals replaced in the order of writing."""
-
-    def change(codes: list[Code], _: KeywordCode | None = None) -> Code:
-        return next(literals) if isinstance(codes[0], Lit) else zipped(codes, change)
-
-    return change([code])
-
-
-def shape(code: Code) -> object:
-    """Equal for code that differs in nothing but its literals."""
-    if isinstance(code, Lit):
-        return Lit
-    return (type(code), *(_field_shape(getattr(code, f)) for f in _fields(code)))
-
-
-def _field_shape(value: Any) -> object:
-    if isinstance(value, Code):
-        return shape(value)
-    if isinstance(value, KeywordCode):
-        return (value.name, shape(value.value))
-    if isinstance(value, tuple):
-        return tuple(_field_shape(v) for v in value)
-    return value
 
 
 class StrictLiteral(Record):

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph
 from ....ir.tests import Key
+from ....structure.trees import parts, rewrite, shape
 from ..identifiers import numbered
-from .class_tree import FlagRef, parts, rewrite, shape
+from .class_tree import FlagRef
 from .framework import Framework
 from .framework import How as How
 from .python_expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
@@ -201,7 +201,7 @@ class ClassBody:
         self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
         self.tests = {key: rewrite(test, change) for key, test in self.tests.items()}
         if self.chain is not None:
-            self.chain = cast("CallCode", rewrite(self.chain, change))
+            self.chain = rewrite(self.chain, change)
 
     def decided(self) -> list[Key]:
         """The conditions that `forward` depends on."""

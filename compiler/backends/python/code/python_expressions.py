@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from netc.dsl.record import Record
 
 from ....dims import SymDim
 from ....ops.operator import strict_key
+from ....structure.trees import Tree
 from ....types.traced_ints import origin_key
 
 
@@ -26,8 +27,8 @@ class FrameworkValue(Record):
 Literal = int | float | bool | str | None | SymDim | FrameworkValue | tuple["Literal", ...]
 
 
-class Code(Record):
-    pass
+class Code(Tree):
+    """A part of Python code."""
 
 
 class Lit(Code):
@@ -36,6 +37,7 @@ class Lit(Code):
     value: Literal
     hint: str = ""
     """The name that a constructor argument for it would have."""
+    is_literal: ClassVar[bool] = True
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lit) or (strict_key(self.value), self.hint) != (strict_key(other.value), other.hint):
@@ -80,13 +82,14 @@ class AnyInput(Code):
     """One of the tensors among the body's inputs, of which is read what they have in common. Never in a constructor."""
 
 
-class KeywordCode(Record):
-    """`name=value`, left out while the value is the literal `default`."""
+class KeywordCode(Code):
+    """`name=value`, left out while the value is the literal `default`. Code that differs in defaults alone has one shape."""
 
     name: str
     value: Code
     default: Literal = None
     has_default: bool = False
+    not_compared: ClassVar[tuple[str, ...]] = ("default", "has_default")
 
 
 class StageValue(FrameworkValue):

@@ -11,8 +11,8 @@ from math import copysign
 
 from netc.dsl.record import replace
 
+from ....structure.trees import parts, rewrite
 from ....types.traced_ints import is_integer
-from .class_tree import parts, rewrite
 from .python_expressions import CallCode, Code, Infix, Lit, Prefix, Share
 
 NEUTRAL = {"*": 1, "/": 1, "//": 1, "**": 1, "+": 0, "-": 0}
@@ -107,7 +107,7 @@ def _powers(code: Code) -> Code:
     return rewrite(code, change)
 
 
-def _divisor(part: Code) -> int:
+def _divisor(part: object) -> int:
     match part:
         case Infix("//" | "%", _, Lit(int() as number)):
             return number

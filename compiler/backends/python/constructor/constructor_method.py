@@ -12,9 +12,10 @@ from itertools import groupby
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
+from ....structure.trees import parts, rewrite
 from ....types.traced_ints import plain
 from ..classes.passed_on import passed_on
-from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times, parts, rewrite
+from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times
 from ..code.classes import ClassBody, ClassDef, Member
 from ..code.framework import Framework
 from ..code.python_expressions import Code, FrameworkValue, LetCode, Local, MembersCall

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
+from ....structure.trees import parts, rewrite
 from ..code.class_tree import (
     ChoiceItems,
     DictCode,
@@ -19,8 +20,6 @@ from ..code.class_tree import (
     NewModule,
     OptionalCode,
     RepeatStar,
-    parts,
-    rewrite,
 )
 from ..code.classes import ModuleRule
 from ..code.framework import Framework

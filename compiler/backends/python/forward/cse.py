@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ..code.class_tree import ListComp, TrainingFlag, ValueRef, parts, rewrite
+from ....structure.trees import parts, rewrite
+from ..code.class_tree import ListComp, TrainingFlag, ValueRef
 from ..code.classes import Step, StepInfo, kind_of
 from ..code.python_expressions import CallCode, Code, LetCode, Local, Method, NestedResults
 from ..printing.python_printer import width
@@ -99,7 +100,7 @@ def _is_pure(step: Step) -> bool:
     return not any(_runs(part) for part in parts(step.code))
 
 
-def _runs(part: Code) -> bool:
+def _runs(part: object) -> bool:
     """Whether some code runs a module, draws at random in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)

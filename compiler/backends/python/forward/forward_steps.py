@@ -13,7 +13,8 @@ from itertools import chain
 
 from netc.dsl.record import replace
 
-from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef, parts, rewrite
+from ....structure.trees import parts, rewrite
+from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef
 from ..code.classes import ClassBody, ScanCode, Step, StepInfo
 from ..code.python_expressions import AttributeCode, CallCode, Code, Method, NestedResults, TupleCode
 from .cse import LetExpander, merged

@@ -12,6 +12,7 @@ from copy import copy
 from netc.dsl.record import replace
 
 from ....ir.tests import Key
+from ....structure.trees import rewrite
 from ..code.class_tree import (
     Argument,
     ElementCode,
@@ -24,7 +25,6 @@ from ..code.class_tree import (
     SizeRef,
     SymbolRef,
     ValueRef,
-    rewrite,
 )
 from ..code.classes import ClassBody, Guards, Loop, ScanCode, Step
 from ..code.python_expressions import AnyInput, CallCode, Code, NestedResults, TupleCode

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ....ir.graph_values import Value, ValueTuple
-from ..code.class_tree import SizeRef, SymbolRef, named_several_times, parts
+from ....structure.trees import parts
+from ..code.class_tree import SizeRef, SymbolRef, named_several_times
 from ..code.classes import ClassBody, SizeSymbol, Step
 from ..code.python_expressions import AnyInput, Code
 from ..identifiers import RESERVED, unique

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from netc.dsl.record import Record, replace
 
-from ..code.class_tree import MemberRef, parts
+from ....structure.trees import parts
+from ..code.class_tree import MemberRef
 from ..code.classes import ClassBody
 from ..code.python_expressions import CallCode, Code, Lit, MembersCall
 

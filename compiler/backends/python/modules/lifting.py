@@ -12,7 +12,8 @@ from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ..code.class_tree import ParameterRef, has_symbol, parts
+from ....structure.trees import parts
+from ..code.class_tree import ParameterRef, has_symbol
 from ..code.classes import kind_of
 from ..code.python_expressions import AnyInput, Code, LetCode, Lit
 from ..operator_calls import OperatorForms

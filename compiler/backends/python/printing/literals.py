@@ -6,8 +6,9 @@ In: the code of a member. Out: its literals, its names. Always: literals are in 
 from __future__ import annotations
 
 from ....dims import symbols
+from ....structure.trees import parts
 from ....types.traced_ints import TracedInt
-from ..code.class_tree import Argument, NameCode, parts
+from ..code.class_tree import Argument, NameCode
 from ..code.python_expressions import CallCode, Code, Lit
 
 INDICES = "ijk"

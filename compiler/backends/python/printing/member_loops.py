@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
 
-from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar, parts, shape
+from ....structure.trees import parts, shape
+from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar
 from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
 from .literals import names
 from .row_comprehensions import Differences

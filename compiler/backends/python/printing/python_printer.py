@@ -14,6 +14,7 @@ from typing import Any
 
 from netc.dsl.precedence import COMPARISONS, OperatorTable
 
+from ....structure.trees import parts
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import (
     Argument,
@@ -34,7 +35,6 @@ from ..code.class_tree import (
     Starred,
     StrictLiteral,
     TrainingFlag,
-    parts,
 )
 from ..code.classes import ClassRef
 from ..code.python_expressions import (
@@ -369,7 +369,7 @@ def width(code: Code) -> int:
     return sum(_own_width(part) for part in parts(code))
 
 
-def _own_width(part: Code) -> int:
+def _own_width(part: object) -> int:
     match part:
         case MemberRef(label):
             return len(label) + 5
@@ -385,4 +385,6 @@ def _own_width(part: Code) -> int:
             return len(name) + 3
         case NameCode(words):
             return len(words)
+        case KeywordCode():
+            return 0
     return 2

@@ -7,26 +7,17 @@ number is written as a formula of the index only if the same step leads from eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
 from typing import cast
 
+from netc.dsl.record import replace
+
 from ....dims import SymDim
+from ....structure.trees import parts, rewrite, shape, with_literals, zipped
 from ....types.traced_ints import TracedInt, is_integer
-from ..code.class_tree import (
-    Argument,
-    Formatted,
-    GeneratorStar,
-    IfElse,
-    NameCode,
-    RepeatStar,
-    StrictLiteral,
-    parts,
-    rewrite,
-    shape,
-    with_literals,
-    zipped,
-)
+from ..code.class_tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
 from ..identifiers import local, singular, unique
 from .constructor_formulas import with_traced_numbers
@@ -240,16 +231,18 @@ class Differences:
         self.taken = taken
         self.found: dict[str, tuple[StrictLiteral, ...]] = {}
 
-    def merge(self, codes: list[Code], keyword: KeywordCode | None = None) -> Code:
+    def merge(self, codes: Sequence[Code], keyword: str = "") -> Code:
         first = codes[0]
         if all(c is first for c in codes):
             return first
+        if isinstance(first, KeywordCode):
+            return replace(first, value=self.merge([c.value for c in cast("list[KeywordCode]", codes)], first.name))
         if not isinstance(first, Lit):
             return zipped(codes, self.merge)
         values = tuple(StrictLiteral(c.value) for c in cast("list[Lit]", codes))
         if len(set(values)) == 1:
             return first
-        hint = first.hint or (keyword.name if keyword is not None else "")
+        hint = first.hint or keyword
         name = next((n for n, v in self.found.items() if v == values), None) or self._name(local(hint or "value"))
         self.found[name] = values
         return NameCode(name)
