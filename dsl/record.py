@@ -100,7 +100,7 @@ class Record(metaclass=RecordMeta):
 
     def _values(self) -> tuple[Any, ...]:
         read = type(self)._read
-        return read(self) if read is not None else tuple(getattr(self, f) for f in self.__match_args__)
+        return read(self) if read is not None else tuple([getattr(self, f) for f in self.__match_args__])
 
     def __eq__(self, other: object) -> bool:
         if self is other:

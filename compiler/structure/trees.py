@@ -27,29 +27,39 @@ class Tree(Record):
     not_compared: ClassVar[tuple[str, ...]] = ()
     """The fields that are no part of the shape."""
 
+    _is_searched: ClassVar[bool] = True
+    """Whether there may be trees in its fields. References and names, which are most of the parts, have none."""
+
+    def __init_subclass__(cls) -> None:
+        kinds = {kind for base in cls.__mro__ for kind in vars(base).get("__annotations__", {}).values() if "ClassVar" not in kind}
+        cls._is_searched = not cls.is_literal and not kinds <= {"int", "str", "bool"}
+
     def children(self) -> tuple[Any, ...]:
         """The values of the fields, in order."""
         return self._values()
+
+
+Node = TypeVar("Node", bound=Tree)
+_INNER = (Tree, tuple)
 
 
 def children_of(value: Any) -> tuple[Any, ...]:
     """What is directly inside a tree or a tuple."""
     if isinstance(value, tuple):
         return value
-    return value.children() if isinstance(value, Tree) and not value.is_literal else ()
+    return value._values() if isinstance(value, Tree) and value._is_searched else ()
 
 
 def parts(tree: Any) -> Iterator[Tree]:
     """The tree and every tree in it, from the outside in, in the order of writing."""
-    stack: list[Any] = [tree]
+    stack: list[Any] = [tree] if isinstance(tree, _INNER) else []
     while stack:
         part = stack.pop()
+        values = part
         if isinstance(part, Tree):
             yield part
-            if not part.is_literal:
-                stack.extend(part._values()[::-1])
-        elif isinstance(part, tuple):
-            stack.extend(part[::-1])
+            values = part._values() if part._is_searched else ()
+        stack += [value for value in reversed(values) if isinstance(value, _INNER)]
 
 
 def contains(tree: Any, test: Callable[[Any], bool]) -> bool:
@@ -64,21 +74,24 @@ def rewrite(tree: T, change: Callable[[Any], Any]) -> T:
         made: T | None = change(tree)
         if made is not None:
             return made
-    return _with_children(tree, [rewrite(value, change) for value in children_of(tree)])
+    inside = children_of(tree)
+    return _with_children(tree, inside, [rewrite(value, change) if isinstance(value, _INNER) else value for value in inside])
 
 
 def rewrite_upward(tree: T, change: Callable[[Any], Any]) -> T:
     """The tree with what `change` makes of each part, from the leaves up: it gets a part with its parts changed, and None leaves that."""
-    made = _with_children(tree, [rewrite_upward(value, change) for value in children_of(tree)])
+    inside = children_of(tree)
+    made = _with_children(tree, inside, [rewrite_upward(value, change) if isinstance(value, _INNER) else value for value in inside])
     changed: T | None = change(made) if isinstance(made, Tree) else None
     return made if changed is None else changed
 
 
-def _with_children(tree: T, values: Sequence[Any]) -> T:
-    made: Any = tree
-    if any(new is not old for new, old in zip(values, children_of(tree), strict=True)):
-        made = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)
-    return made  # type: ignore[no-any-return]
+def _with_children(tree: T, before: Sequence[Any], values: Sequence[Any]) -> T:
+    for new, old in zip(values, before, strict=True):
+        if new is not old:
+            made: Any = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)
+            return made  # type: ignore[no-any-return]
+    return tree
 
 
 # --- comparison --------------------------------------------------------------------------------------------------------------
@@ -97,27 +110,27 @@ def with_literals(tree: T, values: Iterator[Any]) -> T:
 def shape(tree: Any) -> object:
     """Equal for trees that differ in nothing but their literals."""
     if isinstance(tree, tuple):
-        return tuple([shape(item) for item in tree])
+        return tuple([shape(item) if isinstance(item, _INNER) else item for item in tree])
     if not isinstance(tree, Tree):
         return tree
     if tree.is_literal:
         return Tree
     fields: tuple[str, ...] = tree.__match_args__ if tree.not_compared else ()
     compared = [getattr(tree, name) for name in fields if name not in tree.not_compared] if fields else tree.children()
-    return (type(tree), *[shape(value) for value in compared])
+    return (type(tree), *[shape(value) if isinstance(value, _INNER) else value for value in compared])
 
 
-def zipped(trees: Sequence[T], merge: Callable[[Sequence[Any]], Any]) -> T:
+def zipped(trees: Sequence[Node], merge: Callable[[Sequence[Any]], Any]) -> Node:
     """Trees of one kind as one: what `merge` makes of the trees at each place. Raises `Different` if the kinds or plain values differ."""
     kind = same(map(type, trees))
-    fields = zip(kind.__match_args__, *map(children_of, trees), strict=True)
-    made: T = kind(*(column[0] if name in kind.not_compared else zip_values(column, merge) for name, *column in fields))
+    fields = zip(kind.__match_args__, *(tree.children() for tree in trees), strict=True)
+    made: Node = kind(*(column[0] if name in kind.not_compared else zip_values(column, merge) for name, *column in fields))
     return made
 
 
 def zip_values(column: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> Any:
     """What is at one place of several trees as one: trees as `merge` says, tuples item by item, and plain values if they are equal."""
-    if any(isinstance(value, Tree) for value in column):
+    if isinstance(column[0], Tree) or any(isinstance(value, Tree) for value in column):
         return merge(column)
     if isinstance(column[0], tuple):
         same(len(value) if isinstance(value, tuple) else None for value in column)

@@ -8,8 +8,9 @@ variable, next to one that has what the other had before (`in_channels`); linear
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
+from ....structure.repeated_runs import Run, find_run
 from ....structure.trees import parts, shape
 from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar
 from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
@@ -44,25 +45,13 @@ _Tried = dict[tuple[int, int], tuple[int, int]]
 """By period and tail, where the last run ends that was tried, and how often one that ends there was."""
 
 
-class _Run(NamedTuple):
-    """From `start`, pieces of several units of `period` members each and a tail."""
-
-    start: int
-    period: int
-    tail: int
-    counts: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return sum(self.counts) * self.period + len(self.counts) * self.tail
-
-    def units(self, items: Sequence[Code]) -> Iterator[TupleCode]:
-        at = self.start
-        for count in self.counts:
-            for _ in range(count):
-                yield TupleCode(tuple(items[at : at + self.period]))
-                at += self.period
-            at += self.tail
+def _units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
+    at = run.start
+    for count in run.counts:
+        for _ in range(count):
+            yield TupleCode(tuple(items[at : at + run.unit]))
+            at += run.unit
+        at += run.rest
 
 
 def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
@@ -73,10 +62,10 @@ def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
     tried: _Tried = {}
     at = 0
     while at < len(items):
-        runs = sorted(_runs(items, keys, at, tried), key=lambda run: (-run.size, run.period + run.tail))
+        runs = sorted(_runs(items, keys, at, tried), key=lambda run: (-run.length, run.unit + run.rest))
         found = next(((run, loop) for run in runs if (loop := _loop(run, items, set(taken))) is not None), None)
         made.append(items[at] if found is None else found[1])
-        at += 1 if found is None else found[0].size
+        at += 1 if found is None else found[0].length
     return made
 
 
@@ -85,7 +74,7 @@ def _is_apart(item: Code) -> bool:
     return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in parts(item))
 
 
-def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[_Run]:
+def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:
     """Those that begin at a member and are long enough. `tried` is changed."""
     for period in range(1, min(LONGEST, len(items) - at) + 1):
         unit = keys[at : at + period]
@@ -96,36 +85,17 @@ def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) ->
             times = times if at < end else 0
             if times == TRIES:
                 continue
-            run = _run(items, keys, at, period, tail)
-            tried[period, tail] = at + run.size, times + 1
+            run = find_run(keys, keys, items, at, period, tail)
+            tried[period, tail] = at + run.length, times + 1
             written = period + tail
             if tail and (len(run.counts) < 2 or max(run.counts) < 2):
                 continue  # the tail is part of the unit, or comes after the loop
-            if written > 1 and sum(run.counts) >= TIMES and run.size - written >= SAVED:
+            if written > 1 and sum(run.counts) >= TIMES and run.length - written >= SAVED:
                 yield run
 
 
-def _run(items: Sequence[Code], keys: Sequence[int], at: int, period: int, tail: int) -> _Run:
-    unit = keys[at : at + period]
-    counts: list[int] = []
-    last: Sequence[Code] = ()
-    end = at
-    while keys[end : end + period] == unit:
-        count = 0
-        while keys[end + count * period : end + (count + 1) * period] == unit:
-            count += 1
-        after = items[end + count * period : end + count * period + tail]
-        if tail and (len(after) < tail or (counts and after != last)):
-            break
-        counts.append(count)
-        last, end = after, end + count * period + tail
-        if not tail:
-            break
-    return _Run(at, period, tail, tuple(counts))
-
-
-def _loop(run: _Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | None:
-    units = list(run.units(items))
+def _loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | None:
+    units = list(_units(run, items))
     differences = Differences(taken | set[str]().union(*map(names, units)))
     unit = differences.merge(cast("list[Code]", units))
     assert isinstance(unit, TupleCode)
@@ -146,5 +116,5 @@ def _loop(run: _Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | Non
     for count in run.counts:
         groups.append(tuple(Lit(cast("Literal", v.value)) for v in values[at : at + count]))
         at += count
-    end = run.start + run.size
-    return MemberLoop(unit.items, tuple(items[end - run.tail : end]), tuple(groups), variable, before, Lit(cast("Literal", start.value)))
+    end = run.start + run.length
+    return MemberLoop(unit.items, tuple(items[end - run.rest : end]), tuple(groups), variable, before, Lit(cast("Literal", start.value)))
