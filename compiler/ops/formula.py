@@ -11,25 +11,29 @@ from __future__ import annotations
 import math
 import operator
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from netc.dsl.record import Record
 
 from ..dims import COMPARISONS as COMPARISONS
 from ..dims import Dim, SymDim
+from ..structure import trees
+from ..structure.trees import Tree
 from ..types.tensor_types import Shape
 from ..types.traced_ints import moved, plain
 from .operator import strict_key
 from .stored_tables import TableArray
 
 
-class Formula(Record):
+class Formula(Tree):
     """The base of all parts of a formula."""
 
 
 class Const(Formula):
     """A number, a boolean or a dimension, and its name in the text. `1`, `1.0` and `true` are three different ones."""
+
+    is_literal: ClassVar[bool] = True
 
     value: Dim | float | bool
     name: str = ""
@@ -133,12 +137,8 @@ LOGIC = ("and", "or")
 
 
 def parts(formula: Formula) -> Iterator[Formula]:
-    """The formula and everything in it."""
-    stack = [formula]
-    while stack:
-        part = stack.pop()
-        yield part
-        stack += operands(part)
+    """The formula and everything in it, in the order of writing."""
+    return (part for part in trees.parts(formula) if isinstance(part, Formula))
 
 
 def depth(formula: Formula) -> int:
@@ -151,61 +151,24 @@ def depth(formula: Formula) -> int:
 
 
 def operands(formula: Formula) -> tuple[Formula, ...]:
-    match formula:
-        case UnaryFormula(_, operand):
-            return (operand,)
-        case BinaryFormula(_, left, right):
-            return (left, right)
-        case CallFormula(_, arguments) | ListFormula(arguments):
-            return arguments
-        case ItemFormula(whole, at):
-            return (whole, *at)
-    return ()
-
-
-def with_operands(formula: Formula, made: Sequence[Formula]) -> Formula:
-    """The same with other operands."""
-    match formula:
-        case UnaryFormula(op, _):
-            return UnaryFormula(op, made[0])
-        case BinaryFormula(op, _, _):
-            return BinaryFormula(op, made[0], made[1])
-        case CallFormula(function, _):
-            return CallFormula(function, tuple(made))
-        case StoredList():
-            return formula
-        case ListFormula():
-            return ListFormula(tuple(made))
-        case ItemFormula() if isinstance(made[0], ListFormula):
-            return ItemFormula(made[0], tuple(made[1:]))
-    return formula
-
-
-def is_same_operation(formula: Formula, other: Formula) -> bool:
-    """Whether two formulas differ in their operands at most."""
-    inside = operands(other)
-    return len(operands(formula)) == len(inside) and with_operands(formula, inside) == other
+    """What is directly inside."""
+    inside = [part for child in trees.children_of(formula) for part in (child if isinstance(child, tuple) else (child,))]
+    return tuple([part for part in inside if isinstance(part, Formula)])
 
 
 def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     """The formula as it is seen where the symbols of its integers have the given values."""
-    if isinstance(formula, Const):
-        return Const(moved(formula.value, places), formula.name)
-    return with_operands(formula, [moved_formula(o, places) for o in operands(formula)])
-
-
-def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula:
-    """The formula with other formulas in place of some indices."""
-    if isinstance(formula, IndexFormula):
-        return axes.get(formula.number, formula)
-    return with_operands(formula, [substitute_indices(o, axes) for o in operands(formula)])
+    return trees.rewrite(formula, lambda part: Const(moved(part.value, places), part.name) if isinstance(part, Const) else None)
 
 
 def plain_formula(formula: Formula) -> Formula:
     """The formula, whose integers are numbers without formulas of the graph that it was in."""
-    if isinstance(formula, Const):
-        return Const(plain(formula.value), formula.name)
-    return with_operands(formula, [plain_formula(o) for o in operands(formula)])
+    return trees.rewrite(formula, lambda part: Const(plain(part.value), part.name) if isinstance(part, Const) else None)
+
+
+def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula:
+    """The formula with other formulas in place of some indices."""
+    return trees.rewrite(formula, lambda part: axes.get(part.number) if isinstance(part, IndexFormula) else None)
 
 
 def stored_formula(array: TableArray) -> ItemFormula:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..dims import SymDim
+from ..structure.trees import rewrite_upward
 from ..types.traced_ints import has_origin, is_integer, plain
 from .formula import (
     ARITHMETIC,
@@ -37,36 +38,28 @@ if TYPE_CHECKING:
 def fold(formula: Formula, *, traced: bool = False) -> Formula:
     """The same with parts that are plain numbers computed. With `traced`, integers keep their origins, and a number that would lose that of
     one it is computed from stays a formula."""
-    match formula:
-        case Const(value, name) if not traced:
-            return Const(plain(value), name)
-        case UnaryFormula(op, operand):
-            inner = fold(operand, traced=traced)
-            return _computed(UnaryFormula(op, inner), lambda v: {"-": -v, "+": +v, "not": not v}[op], inner)
-        case BinaryFormula("and" | "or" as op, left, right):
-            a, b = fold(left, traced=traced), fold(right, traced=traced)
-            return _computed(BinaryFormula(op, a, b), lambda x, y: bool(x and y) if op == "and" else bool(x or y), a, b)
-        case BinaryFormula(op, left, right):
-            a, b = fold(left, traced=traced), fold(right, traced=traced)
-            return _computed(BinaryFormula(op, a, b), _power if op == "**" else (ARITHMETIC | COMPARISONS)[op], a, b)
-        case CallFormula(function, arguments):
-            inner_arguments = tuple(fold(a, traced=traced) for a in arguments)
-            return _computed(CallFormula(function, inner_arguments), FUNCTIONS[function].python, *inner_arguments)
-        case ItemFormula(whole, at):
-            return ItemFormula(_folded_list(whole, traced), tuple(fold(part, traced=traced) for part in at))
-    return formula
+
+    def change(part: Formula) -> Formula | None:
+        match part:
+            case Const(value, name):
+                return None if traced else Const(plain(value), name)
+            case UnaryFormula(op):
+                return _computed(part, lambda v: {"-": -v, "+": +v, "not": not v}[op])
+            case BinaryFormula("and" | "or" as op):
+                return _computed(part, lambda x, y: bool(x and y) if op == "and" else bool(x or y))
+            case BinaryFormula(op):
+                return _computed(part, _power if op == "**" else (ARITHMETIC | COMPARISONS)[op])
+            case CallFormula(function):
+                return _computed(part, FUNCTIONS[function].python)
+        return None
+
+    return rewrite_upward(formula, change)
 
 
-def _folded_list(whole: ListFormula, traced: bool) -> ListFormula:
-    if isinstance(whole, StoredList):
-        return whole
-    items = (_folded_list(item, traced) if isinstance(item, ListFormula) else fold(item, traced=traced) for item in whole.items)
-    return ListFormula(tuple(items))
-
-
-def _computed(whole: Formula, function: Callable[..., Any], *operands: Formula) -> Formula:
-    numbers = [o.value for o in operands if isinstance(o, Const) and not isinstance(o.value, SymDim)]
-    if len(numbers) < len(operands):
+def _computed(whole: Formula, function: Callable[..., Any]) -> Formula:
+    inside = operands(whole)
+    numbers = [o.value for o in inside if isinstance(o, Const) and not isinstance(o.value, SymDim)]
+    if len(numbers) < len(inside):
         return whole
     try:
         value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, operands, with_operands
+from ...ops.formula import BinaryFormula, CallFormula, Const, Formula
 from ...ops.formula_values import evaluate
+from ...structure.trees import rewrite_upward
 from .array_structure import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
 from .float_series import logarithms, powers, scaled, spaced, waves
 from .index_masks import bands, factors, positions, ranges, two_values, windows
@@ -147,14 +148,13 @@ def _nudged(formula: Formula) -> tuple[Formula, ...]:
 
 
 def _with_factor(formula: Formula, factor: float) -> Formula:
-    inner = operands(formula)
-    if not inner:
-        return formula
-    made = with_operands(formula, [_with_factor(part, factor) for part in inner])
-    match formula:
-        case CallFormula("sin" | "cos" | "exp" | "log", _) | BinaryFormula("**", _, BinaryFormula("/", _, _)):
-            return BinaryFormula("*", made, Const(factor))
-    return made
+    def change(part: Formula) -> Formula | None:
+        match part:
+            case CallFormula("sin" | "cos" | "exp" | "log") | BinaryFormula("**", _, BinaryFormula("/")):
+                return BinaryFormula("*", part, Const(factor))
+        return None
+
+    return rewrite_upward(formula, change)
 
 
 def _axes(array: Array) -> list[int]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, operands, with_operands
+from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from ...structure.trees import rewrite_upward
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -115,17 +116,20 @@ def index(axis: int) -> Formula:
 
 def substitute(formula: Formula, at: Sequence[Formula]) -> Formula:
     """The formula with others in place of its indices."""
-    if isinstance(formula, IndexFormula):
-        return at[formula.number]
-    inner = [substitute(part, at) for part in operands(formula)]
-    match formula:
-        case BinaryFormula("//", _, Const(int() as number)):
-            return floordiv(inner[0], number)
-        case BinaryFormula("-" | "+" as op, _, Const(int() as number)):
-            return _moved(inner[0], number if op == "+" else -number)
-        case BinaryFormula("<" | "==" as op, _, Const(int() as number)):
-            return _compared(op, inner[0], number)
-    return with_operands(formula, inner) if inner else formula
+
+    def change(part: Formula) -> Formula | None:
+        match part:
+            case IndexFormula(number):
+                return at[number]
+            case BinaryFormula("//", left, Const(int() as number)):
+                return floordiv(left, number)
+            case BinaryFormula("-" | "+" as op, left, Const(int() as number)):
+                return _moved(left, number if op == "+" else -number)
+            case BinaryFormula("<" | "==" as op, left, Const(int() as number)):
+                return _compared(op, left, number)
+        return None
+
+    return rewrite_upward(formula, change)
 
 
 def _moved(formula: Formula, by: int) -> Formula:

@@ -11,11 +11,12 @@ from typing import Any
 
 from ...ir.graph import OpNode
 from ...ops.cumulative import Diff
-from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, operands, parts, substitute_indices, with_operands
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, parts, substitute_indices
 from ...ops.joining import Concat
 from ...ops.reduction import Cumsum
 from ...ops.shape import Expand, Reshape, Unsqueeze
 from ...ops.slicing import Slice
+from ...structure.trees import rewrite_upward
 
 LOOKED_THROUGH = (Expand, Reshape, Slice, Concat, Diff, Cumsum)
 """Operators that stay as they are, where what follows is no table."""
@@ -78,7 +79,10 @@ def _reshaped(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> 
 
 def simple(formula: Formula) -> Formula:
     """The same with as few sums and differences as possible."""
-    made = with_operands(formula, [simple(one) for one in operands(formula)])
+    return rewrite_upward(formula, _shorten)
+
+
+def _shorten(made: Formula) -> Formula:
     terms, number = _linear(made)
     short: Formula | None = None
     for term, factor in sorted(terms.items(), key=lambda item: item[1] < 0):

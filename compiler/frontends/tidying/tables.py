@@ -29,10 +29,8 @@ from ...ops.formula import (
     IndexFormula,
     UnaryFormula,
     indices,
-    operands,
     parts,
     stored_in,
-    with_operands,
 )
 from ...ops.formula_bounds import decide, kind_of
 from ...ops.indexing import MaskedFill, Tril, Triu
@@ -40,6 +38,7 @@ from ...ops.joining import Concat
 from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
+from ...structure.trees import rewrite_upward
 from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
 from .two_values import TwoValues, computed, number_of, two_values
@@ -238,13 +237,16 @@ def _binary(op: Operator, given: list[Formula], symbol: str = "") -> Formula | N
 
 def _decided(formula: Formula, shape: Sequence[Any]) -> Formula:
     """The formula with the comparisons that have one answer as that."""
-    made = with_operands(formula, [_decided(one, shape) for one in operands(formula)])
-    match made:
-        case BinaryFormula("and", Const(True), other) | BinaryFormula("and", other, Const(True)):
-            return other
-        case BinaryFormula("or", Const(False), other) | BinaryFormula("or", other, Const(False)):
-            return other
-        case BinaryFormula(op, _, _) if op in COMPARISONS:
-            answer = decide(made, tuple(shape))
-            return made if answer is None else Const(answer)
-    return made
+
+    def change(part: Formula) -> Formula | None:
+        match part:
+            case BinaryFormula("and", Const(True), other) | BinaryFormula("and", other, Const(True)):
+                return other
+            case BinaryFormula("or", Const(False), other) | BinaryFormula("or", other, Const(False)):
+                return other
+            case BinaryFormula(op) if op in COMPARISONS:
+                answer = decide(part, tuple(shape))
+                return None if answer is None else Const(answer)
+        return None
+
+    return rewrite_upward(formula, change)

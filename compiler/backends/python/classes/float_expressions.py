@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
-from ....ops.formula import is_same_operation
+from ....structure.trees import shape
 from ....types.traced_ints import has_origin, plain
 from ..code.class_tree import StrictLiteral
 from ..code.formula_code import operation_code
@@ -45,7 +45,7 @@ def _code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code 
 def _formula(first: RealFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
     if is_lost_real(first.formula):
         return None
-    if not all(isinstance(v, RealFormula) and is_same_operation(v.formula, first.formula) for v in column):
+    if not all(isinstance(v, RealFormula) and shape(v.formula) == shape(first.formula) for v in column):
         return None
     inside = [_code(list(several), integers, symbol) for several in zip(*(v.numbers for v in column), strict=True)]
     known = [code for code in inside if code is not None]
