@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from netc.compiler.dims import symbol
+from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 
 OPS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.Eq: "==", ast.NotEq: "!=",
@@ -13,7 +14,7 @@ OPS = {
 
 
 def formula(text: str) -> Formula:
-    """The formula of Python's notation, with the indices `i` and `j`."""
+    """The formula of Python's notation, with the indices `i` and `j`, and the size `T`."""
     return convert(ast.parse(text, mode="eval").body)
 
 
@@ -21,6 +22,8 @@ def convert(node: ast.expr) -> Formula:
     match node:
         case ast.Constant(value):
             return Const(value)  # type: ignore[arg-type]
+        case ast.Name("T"):
+            return Const(symbol("T"))
         case ast.Name(name):
             return IndexFormula("ij".index(name))
         case ast.UnaryOp(op, operand):
@@ -29,6 +32,8 @@ def convert(node: ast.expr) -> Formula:
             return BinaryFormula(OPS[type(op)], convert(left), convert(right))
         case ast.BoolOp(op, [left, right]):
             return BinaryFormula(OPS[type(op)], convert(left), convert(right))
+        case ast.Subscript(ast.List(items), index):
+            return ItemFormula(ListFormula(tuple(map(convert, items))), (convert(index),))
         case ast.Call(ast.Name(name), arguments):
             return CallFormula(name, tuple(convert(a) for a in arguments))
     raise TypeError(ast.dump(node))

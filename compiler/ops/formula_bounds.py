@@ -173,7 +173,7 @@ class _Analysis:
                 inner = self.known(operand).interval
                 return -inner if op == "-" else inner
             case BinaryFormula(op, left, right):
-                return self._interval_of_binary(op, left, right)
+                return self._interval_of_binary(formula, op, left, right)
             case ItemFormula(whole, _):
                 return self.known(whole).interval
             case StoredList(_, array):
@@ -183,12 +183,22 @@ class _Analysis:
             case CallFormula("where", (test, then, otherwise)):
                 answer = self.known(test).interval.truth
                 branches = (then, otherwise) if answer is None else (then,) if answer else (otherwise,)
-                return union([self.known(branch).interval for branch in branches])
+                return union(self._operands(formula, *branches))
             case CallFormula(function, arguments):
-                return apply_function(function, [self.known(a).interval for a in arguments])
+                return apply_function(function, self._operands(formula, *arguments))
         return ANYTHING
 
-    def _interval_of_binary(self, op: str, left: Formula, right: Formula) -> Interval:
+    def _operands(self, whole: Formula, *inside: Formula) -> list[Interval]:
+        """The intervals of operands. In real arithmetic, integers without a known bound have that of int64."""
+        intervals = [self.known(part).interval for part in inside]
+        if self.kind(whole) != "float":
+            return intervals
+        return [
+            x if x.infinite or self.kind(part) == "float" else replace(x, low=max(x.low, -_INT64), high=min(x.high, _INT64))
+            for part, x in zip(inside, intervals, strict=True)
+        ]
+
+    def _interval_of_binary(self, formula: Formula, op: str, left: Formula, right: Formula) -> Interval:
         a, b = self.known(left), self.known(right)
         if op in LOGIC:
             return truth_interval(_join(op, a.interval.truth, b.interval.truth))
@@ -197,8 +207,7 @@ class _Analysis:
             if answer is None and a.form is not None and b.form is not None:
                 answer = self._facts().compare(op, a.form, b.form)
             return truth_interval(answer)
-        integers = op != "/" and "float" not in (self.kind(left), self.kind(right))
-        return apply_binary(op, a.interval, b.interval, integers=integers)
+        return apply_binary(op, *self._operands(formula, left, right), integers=self.kind(formula) != "float")
 
     def _form(self, formula: Formula) -> Dim | None:
         """An integer as arithmetic of sizes and of symbols; None for what is no such arithmetic."""
@@ -210,7 +219,7 @@ class _Analysis:
                 return inner if inner is None or op == "+" else -inner
             case BinaryFormula("+" | "-" | "*" | "//" | "%" as op, left, right):
                 a, b = self.known(left).form, self.known(right).form
-                if a is None or b is None or (op in ("//", "%") and (bounds(b)[0] or 0) <= 0):
+                if a is None or b is None:
                     return None
                 result: Dim = ARITHMETIC[op](a, b)
                 return result

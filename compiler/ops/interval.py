@@ -210,17 +210,19 @@ def _power(a: Interval, b: Interval, integers: bool) -> Interval:
 
 def _raise(x: float, y: float) -> float:
     """`x ** y` where that is real; infinity where it is too large, or where x is 0 and y below it."""
+    infinity = -INF if x < 0 and y % 2 else INF
     if isinstance(x, int) and isinstance(y, int) and y >= 0:
-        if abs(x) <= 1 or x.bit_length() * y <= _MOST_BITS:
-            return int(x**y) if abs(x) > 1 or y < 2 else x ** (2 - y % 2)
-        return -INF if x < 0 and y % 2 else INF
-    return _saturate(lambda: float(x) ** y)()
+        if abs(x) <= 1:
+            return int(x ** min(y, 2 - y % 2))
+        return int(x**y) if x.bit_length() * y <= _MOST_BITS else infinity
+    try:
+        power: float = float(x) ** y
+        return power
+    except (OverflowError, ZeroDivisionError):
+        return infinity
 
 
 def _round(to_integer: Callable[[float], int], x: Interval) -> Interval:
-    """The conversion of infinities and NaN to an integer gives any number."""
-    if not x.is_finite:
-        return ANYTHING
     return _ends(lambda end: to_integer(end) if math.isfinite(end) else end, x)
 
 
@@ -238,8 +240,6 @@ def _saturate(function: Callable[..., float]) -> Callable[..., float]:
     def limited(*numbers: float) -> float:
         try:
             return function(*numbers)
-        except ZeroDivisionError:
-            return INF
         except OverflowError:
             return -INF if numbers and numbers[0] < 0 else INF
 
