@@ -14,12 +14,12 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
+from netc.dsl import trees
 from netc.dsl.record import Record
+from netc.dsl.trees import Tree
 
 from ..dims import COMPARISONS as COMPARISONS
 from ..dims import Dim, SymDim
-from ..structure import trees
-from ..structure.trees import Tree
 from ..types.tensor_types import Shape
 from ..types.traced_ints import moved, plain
 from .operator import strict_key

@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from netc.dsl.trees import rewrite_upward
+
 from ..dims import SymDim
-from ..structure.trees import rewrite_upward
 from ..types.traced_ints import has_origin, is_integer, plain
 from .formula import (
     ARITHMETIC,

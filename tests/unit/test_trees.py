@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from netc.compiler.structure.repeated_runs import Run, find_run
-from netc.compiler.structure.trees import (
+from netc.dsl.trees import (
     Different,
     Tree,
     contains,

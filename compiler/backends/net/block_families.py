@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import Any
 
+from netc.dsl.trees import children_of, contains, literals, rewrite, shape
+
 from ...ir.graph import CallNode, Graph, Node
 from ...ir.graph_values import Value
 from ...ir.walk import graphs
 from ...ops import Operator
 from ...ops.operator import strict_key
 from ...structure.block_levels import levels_of
-from ...structure.trees import children_of, contains, literals, rewrite, shape
 from .block_grouping import Block, Entry, best_blocks
 from .body_trees import GraphBody
 from .body_variants import Slot, literal_of_slot

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from netc.dsl.record import Record, replace
+from netc.dsl.trees import Different, literals, shape
 
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
-from ...structure.trees import Different, literals, shape
 from .body_variants import merged, with_slots
 from .optional_inputs import optionals, tensors
 from .spec_tree import Assign, Binary, Body, Chain, Literal, Ref, Taken

@@ -11,12 +11,12 @@ from math import isfinite
 from typing import Any, Self
 
 from netc.dsl.record import replace
+from netc.dsl.trees import contains, rewrite
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
-from ...structure.trees import contains, rewrite
 from .body_variants import Slot
 from .counted_labels import unlabelled
 from .iteration_bodies import steps_of, with_templates

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from ...structure.trees import Different, Tree, children_of, contains, parts, same, with_literals, zip_values, zipped
+from netc.dsl.trees import Different, Tree, children_of, contains, parts, same, with_literals, zip_values, zipped
+
 from .numbering import without_numbers
 from .spec_tree import Binary, Body, Chain, Choice, Given, Group, IfGiven, Inline, Loop, Ref, Stage
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from netc.dsl.record import replace
+from netc.dsl.trees import children_of, contains, rewrite, rewrite_upward
 
 from ...ir.graph import Iteration
-from ...structure.trees import children_of, contains, rewrite, rewrite_upward
 from .spec_tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps
 
 T = TypeVar("T")

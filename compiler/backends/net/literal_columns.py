@@ -11,12 +11,13 @@ from collections.abc import Collection, Sequence
 from itertools import combinations_with_replacement, product
 from typing import Any
 
+from netc.dsl.trees import Tree
+
 from ...dims import Dim, SymDim, symbol
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
 from ...ops.argument import REQUIRED
 from ...ops.operator import strict_key
-from ...structure.trees import Tree
 from ...types.tensor_types import BATCH
 from .spec_tree import Binary, Literal
 from .tensor_names import free, identifier

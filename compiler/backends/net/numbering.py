@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl.record import replace
+from netc.dsl.trees import children_of, parts, rewrite_upward
 
-from ...structure.trees import children_of, parts, rewrite_upward
 from .spec_tree import (
     Activation,
     Body,

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netc.dsl.trees import Tree
+
 from ...ops import Operator
 from ...ops.parametric import Parametric
-from ...structure.trees import Tree
 from .spec_tree import Assign, Body, OptionalInput, Ref, Stage, Taken, renumber_tensors
 
 

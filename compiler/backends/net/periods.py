@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
+from netc.dsl.trees import shape
+
 from ...structure.repeated_runs import Run, find_run
-from ...structure.trees import shape
 from .repeated_stages import is_worth_it, unified
 from .spec_tree import Chain, Choice, Given, Group, Literal, Loop
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netc.dsl.record import replace
+from netc.dsl.trees import Tree, literals, shape
 
 from ...ir.graph import Node
 from ...ir.graph_values import Value
 from ...ops.operator import strict_key
 from ...ops.stored_tables import TableArray
-from ...structure.trees import Tree, literals, shape
 from .counted_labels import counted, counts_on, unlabelled
 from .node_stages import label_of
 from .spec_tree import Body, IfFirst, Item, ListOf, Literal, Loop, StoredPath

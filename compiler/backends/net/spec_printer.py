@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl.precedence import NET
+from netc.dsl.trees import parts, rewrite
 
 from ...ops import Operator
 from ...ops.constants import ParamOperator
-from ...structure.trees import parts, rewrite
 from .array_storage import StoredNames
 from .block_families import Family
 from .iteration_bodies import fill_templates, has_templates

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
+from netc.dsl.trees import contains, rewrite, rewrite_upward
+
 from ...errors.spec_errors import SpecUnsupported
 from ...ir.graph import CallNode, Graph, Node, SharedModule
 from ...ir.graph_values import Value
-from ...structure.trees import contains, rewrite, rewrite_upward
 from ..backend import UnsupportedByTarget
 from .spec_tree import Assign, Given, ListOf, Literal, Ref, Scanned
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from netc.dsl.record import Record, replace
+from netc.dsl.trees import Tree, parts, rewrite_upward
 
 from ...ops.argument import REQUIRED
-from ...structure.trees import Tree, parts, rewrite_upward
 
 
 class Literal(Tree):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netc.dsl.trees import Tree
+
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula
 from ...ops.formula_values import list_values
-from ...structure.trees import Tree
 from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from netc.dsl.trees import children_of
+
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.graph_values import Value
 from ...ir.walk import graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
-from ...structure.trees import children_of
 from .block_families import Family
 from .node_stages import label_of
 from .spec_tree import (

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from netc.dsl.trees import parts, rewrite, rewrite_upward, shape
+
 from ...ir.graph import Node
-from ...structure.trees import parts, rewrite, rewrite_upward, shape
 from .counted_labels import counts_on, unlabelled
 from .spec_tree import Assign, Body, Chain, Ref, TupleOf
 

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
+from netc.dsl.trees import parts
+
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.walk import graphs
 from ...structure.block_levels import levels_of
-from ...structure.trees import parts
 from .class_bodies import Context, body_of
 from .classes import classnames
 from .classes.class_symbols import Symbols

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
+from netc.dsl.trees import parts, rewrite
 
 from ...analysis.dependent_parameters import Followed, followed
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
 from ...ir.graph_values import Parts, Value, ValueTuple, flat
 from ...ir.tests import every, joined_tuples
 from ...ops.mode import ByMode
-from ...structure.trees import parts, rewrite
 from .classes.forward_sizes import ForwardSizes
 from .classes.shared_modules import Sharing
 from .code.class_tree import (

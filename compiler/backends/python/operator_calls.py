@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from netc.dsl.record import Record
+from netc.dsl.trees import parts
 
 from ...dims import Facts
 from ...ir.graph import Graph, Node, OpNode
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
 from ...ops.regularization import Dropping
-from ...structure.trees import parts
 from ...types.tensor_types import TensorType
 from .classes.module_parameters import Stages, as_value, function_value, module_value
 from .code.class_tree import FrozenCode, has_symbol

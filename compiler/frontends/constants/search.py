@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from netc.dsl.trees import rewrite_upward
+
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula
 from ...ops.formula_values import evaluate
-from ...structure.trees import rewrite_upward
 from .array_structure import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
 from .float_series import logarithms, powers, scaled, spaced, waves
 from .index_masks import bands, factors, positions, ranges, two_values, windows

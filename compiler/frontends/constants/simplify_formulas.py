@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from netc.dsl.trees import rewrite_upward
+
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
-from ...structure.trees import rewrite_upward
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array

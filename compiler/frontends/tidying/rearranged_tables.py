@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netc.dsl.trees import rewrite_upward
+
 from ...ir.graph import OpNode
 from ...ops.cumulative import Diff
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, parts, substitute_indices
@@ -16,7 +18,6 @@ from ...ops.joining import Concat
 from ...ops.reduction import Cumsum
 from ...ops.shape import Expand, Reshape, Unsqueeze
 from ...ops.slicing import Slice
-from ...structure.trees import rewrite_upward
 
 LOOKED_THROUGH = (Expand, Reshape, Slice, Concat, Diff, Cumsum)
 """Operators that stay as they are, where what follows is no table."""

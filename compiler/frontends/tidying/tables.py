@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl.record import replace
+from netc.dsl.trees import rewrite_upward
 
 from ...dims import SymDim
 from ...ir.graph import OpNode
@@ -38,7 +39,6 @@ from ...ops.joining import Concat
 from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
-from ...structure.trees import rewrite_upward
 from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
 from .two_values import TwoValues, computed, number_of, two_values

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
+from netc.dsl.trees import parts
+
 from ....dims import Dim, SymDim, show, symbol, symbols
 from ....ir.graph import Graph
 from ....ir.graph_values import Value, ValueTuple, flat
-from ....structure.trees import parts
 from ....types.tensor_types import FLOAT32
 from ....types.traced_ints import is_integer
 from ..code.class_tree import StrictLiteral

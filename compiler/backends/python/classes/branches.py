@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, rewrite
 
 from ....ir.tests import Key
-from ....structure.trees import parts, rewrite
 from ..code.class_tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef
 from ..code.classes import Guards, Step, StepInfo
 from ..code.python_expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults

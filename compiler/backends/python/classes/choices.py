@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from netc.dsl.record import replace
+from netc.dsl.trees import rewrite
 
 from ....ir.graph import Graph
 from ....ir.tests import Choice, Key
-from ....structure.trees import rewrite
 from ..code.class_tree import ChoiceItems
 from ..code.formula_code import formula_code
 from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix

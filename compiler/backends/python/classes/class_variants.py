@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl.record import replace
+from netc.dsl.trees import Different, parts, rewrite, same, shape
 
 from ....ir.tests import Key
-from ....structure.trees import Different, parts, rewrite, same, shape
 from ....types.traced_ints import has_origin
 from ..code.class_tree import ChoiceItems, NameCode, StrictLiteral, SymbolRef, ValueRef
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step

@@ -12,8 +12,9 @@ import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from netc.dsl.trees import parts
+
 from ....ir.graph import CallNode, Graph, Node
-from ....structure.trees import parts
 from ....types.traced_ints import is_integer
 from ..code.classes import ClassDef, ClassRef
 from ..code.framework import Framework

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from netc.dsl.trees import parts
+
 from ....ir.tests import Key
-from ....structure.trees import parts
 from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef
 from ..code.classes import ClassBody
 from ..code.python_expressions import Code

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
+from netc.dsl.trees import shape
+
 from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
-from ....structure.trees import shape
 from ....types.traced_ints import has_origin, plain
 from ..code.class_tree import StrictLiteral
 from ..code.formula_code import operation_code

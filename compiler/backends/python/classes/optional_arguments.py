@@ -8,8 +8,8 @@ needed exactly where it is set.
 from __future__ import annotations
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts
 
-from ....structure.trees import parts
 from ..code.class_tree import Argument, ChoiceItems
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import Code, Infix, Lit

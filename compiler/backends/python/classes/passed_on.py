@@ -6,7 +6,8 @@ need none takes none; the framework has an annotation for each.
 
 from __future__ import annotations
 
-from ....structure.trees import parts
+from netc.dsl.trees import parts
+
 from ..code.class_tree import PassedOn
 from ..code.classes import ClassBody
 from ..code.python_expressions import KeywordCode

@@ -12,12 +12,13 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from netc.dsl.trees import parts
+
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
 from ....ir.graph_values import JoinedTuple, Value, ValueTuple
 from ....ir.traced_floats import RealSymbol
-from ....structure.trees import parts
 from ....types.traced_ints import Origin, is_integer, is_lost, names_in, origin_of, plain
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody

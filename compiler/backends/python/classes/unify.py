@@ -13,12 +13,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, shape, zipped
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph_values import Value
 from ....ir.tests import Key
 from ....ir.walk import around
-from ....structure.trees import parts, shape, zipped
 from ....types.traced_ints import Origin, has_origin, is_integer, names_in, plain
 from ..code.class_tree import (
     Argument,

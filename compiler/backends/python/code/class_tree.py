@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netc.dsl.record import Record
+from netc.dsl.trees import Tree, parts, rewrite
 
 from ....dims import SymDim
 from ....ops.operator import strict_key
-from ....structure.trees import Tree, parts, rewrite
 from ....types.traced_ints import has_origin, moved, plain
 from .python_expressions import Code, Lit
 

@@ -11,10 +11,10 @@ import typing
 from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
+from netc.dsl.trees import parts, rewrite, shape
 
 from ....ir.graph import Graph
 from ....ir.tests import Key
-from ....structure.trees import parts, rewrite, shape
 from ..identifiers import numbered
 from .class_tree import FlagRef
 from .framework import Framework

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from netc.dsl.record import Record
+from netc.dsl.trees import Tree
 
 from ....dims import SymDim
 from ....ops.operator import strict_key
-from ....structure.trees import Tree
 from ....types.traced_ints import origin_key
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import copysign
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, rewrite
 
-from ....structure.trees import parts, rewrite
 from ....types.traced_ints import is_integer
 from .python_expressions import CallCode, Code, Infix, Lit, Prefix, Share
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, rewrite
 
 from ....ir.tests import Key
-from ....structure.trees import parts, rewrite
 from ....types.traced_ints import plain
 from ..classes.passed_on import passed_on
 from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from ....structure.trees import parts, rewrite
+from netc.dsl.trees import parts, rewrite
+
 from ..code.class_tree import (
     ChoiceItems,
     DictCode,

@@ -8,8 +8,8 @@ spec does; the order of the steps stays; linear in the code of the steps.
 from __future__ import annotations
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, rewrite
 
-from ....structure.trees import parts, rewrite
 from ..code.class_tree import ListComp, TrainingFlag, ValueRef
 from ..code.classes import Step, StepInfo, kind_of
 from ..code.python_expressions import CallCode, Code, LetCode, Local, Method, NestedResults

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, rewrite
 
-from ....structure.trees import parts, rewrite
 from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef
 from ..code.classes import ClassBody, ScanCode, Step, StepInfo
 from ..code.python_expressions import AttributeCode, CallCode, Code, Method, NestedResults, TupleCode

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....structure.trees import parts
+from netc.dsl.trees import parts
+
 from ..code.class_tree import OptionalCall, ValueRef
 from ..code.classes import Step, StepInfo
 from ..code.python_expressions import NestedResults

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 
 from netc.dsl.record import replace
+from netc.dsl.trees import rewrite
 
 from ....ir.tests import Key
-from ....structure.trees import rewrite
 from ..code.class_tree import (
     Argument,
     ElementCode,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from netc.dsl.trees import parts
+
 from ....ir.graph_values import Value, ValueTuple
-from ....structure.trees import parts
 from ..code.class_tree import SizeRef, SymbolRef, named_several_times
 from ..code.classes import ClassBody, SizeSymbol, Step
 from ..code.python_expressions import AnyInput, Code

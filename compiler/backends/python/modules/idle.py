@@ -11,8 +11,8 @@ from collections.abc import Set
 from typing import TypeVar
 
 from netc.dsl.record import Record, replace
+from netc.dsl.trees import parts
 
-from ....structure.trees import parts
 from ..code.class_tree import MemberRef
 from ..code.classes import ClassBody
 from ..code.python_expressions import CallCode, Code, Lit, MembersCall

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netc.dsl.source import Span
+from netc.dsl.trees import parts
 
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....structure.trees import parts
 from ..code.class_tree import ParameterRef, has_symbol
 from ..code.classes import kind_of
 from ..code.python_expressions import AnyInput, Code, LetCode, Lit

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from netc.dsl.trees import rewrite
+
 from ....dims import Dim, SymDim, evaluate, symbol, symbols
-from ....structure.trees import rewrite
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import Argument, SizeRef
 from ..code.factored_formulas import factored

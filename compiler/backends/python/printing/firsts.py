@@ -6,7 +6,8 @@ else differs.
 
 from __future__ import annotations
 
-from ....structure.trees import shape, with_literals
+from netc.dsl.trees import shape, with_literals
+
 from ..code.class_tree import GeneratorStar, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, Lit
 from .literals import INDICES, literals, names

@@ -5,8 +5,9 @@ In: the code of a member. Out: its literals, its names. Always: literals are in 
 
 from __future__ import annotations
 
+from netc.dsl.trees import parts
+
 from ....dims import symbols
-from ....structure.trees import parts
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import Argument, NameCode
 from ..code.python_expressions import CallCode, Code, Lit

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
+from netc.dsl.trees import parts, shape
+
 from ....structure.repeated_runs import Run, find_run
-from ....structure.trees import parts, shape
 from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar
 from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
 from .literals import names

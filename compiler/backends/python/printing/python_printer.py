@@ -13,8 +13,8 @@ from keyword import iskeyword
 from typing import Any
 
 from netc.dsl.precedence import COMPARISONS, OperatorTable
+from netc.dsl.trees import parts
 
-from ....structure.trees import parts
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import (
     Argument,

@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import cast
 
 from netc.dsl.record import replace
+from netc.dsl.trees import parts, rewrite, shape, with_literals, zipped
 
 from ....dims import SymDim
-from ....structure.trees import parts, rewrite, shape, with_literals, zipped
 from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode

@@ -1,4 +1,4 @@
-"""Bodies as trees: what the writers of `.net` and of Python take apart, compare and change before it is text.
+"""Frozen trees, and walks over them: formulas of numbers, and the bodies that become `.net` or Python.
 
 In: `Tree`s, and tuples of them. Out: their parts, changed trees, several trees as one. Always: trees are frozen, and trees of one `shape`
 differ in literals alone. `conv 64 3x3` and `conv 128 3x3` have one shape: `zipped` makes one tree of them, in which the first argument is
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from netc.dsl.record import Record
+from .record import Record
 
 T = TypeVar("T")
 
