@@ -23,6 +23,13 @@ _NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
 _OPERATOR = re.compile(r"(?<=[\w}])\s*(\*\*|//|[-+*/%])")
 
 
+def outside_brackets(text: str) -> str:
+    """The text with `0` for each pair of brackets and what is in it."""
+    while text != (text := _BRACKETS.sub("0", text)):
+        pass
+    return text
+
+
 class OperatorTable:
     """The strengths of a language's operators: greater ones bind more tightly. `atom` is that of a name, a call or brackets, `loosest` that
     of what always needs brackets. The prefix operator `-` is called `neg`, as in Python's `operator.neg`."""
@@ -44,9 +51,7 @@ class OperatorTable:
 
     def strength_of_text(self, text: str) -> int:
         """The strength of the loosest operator in the text of a number, outside of brackets."""
-        outside = _NUMBER.sub("0", text)
-        while outside != (outside := _BRACKETS.sub("0", outside)):
-            pass
+        outside = outside_brackets(_NUMBER.sub("0", text))
         sign = [self._strengths["neg"]] if text.startswith("-") else []
         return min([*map(self.strength, _OPERATOR.findall(outside)), *sign, self.atom])
 

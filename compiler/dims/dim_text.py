@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import gcd
 
+from netc.dsl.precedence import outside_brackets
+
 from .dim_algebra import Folder
 from .dim_terms import Factor, SumOfTerms, SumTerm
 from .polynomial import Atom, Dim, MinMax, Quotient, Symbol, SymDim, size, terms_of
@@ -103,19 +105,7 @@ def _is_plain(text: str) -> bool:
 
 def _in_quotient(text: str) -> str:
     """As what is divided: sums in brackets, products as they are."""
-    return f"({text})" if " " in _outside(text) else text
-
-
-def _outside(text: str) -> str:
-    """The text without what is in brackets."""
-    kept: list[str] = []
-    depth = 0
-    for char in text:
-        depth += char in "(["
-        if not depth:
-            kept.append(char)
-        depth -= char in ")]"
-    return "".join(kept)
+    return f"({text})" if " " in outside_brackets(text) else text
 
 
 def show(d: Dim) -> str:
