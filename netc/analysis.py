@@ -21,7 +21,8 @@ from netc.dsl.source import Span
 
 from .errors import CompileError
 from .files.file_problems import NoModel, diagnostic
-from .files.source_files import Loader, Unreadable
+from .files.source_files import Unreadable
+from .files.spec_loader import Loader
 from .plugin_loading import load_unknown
 from .reference import foreign_names
 

@@ -14,6 +14,7 @@ from netc.compiler.backends.torch.torch_source import class_name
 from netc.compiler.dims import SymDim
 from netc.dsl.record import Record
 
+from ..inputs.random_inputs import several_shapes
 from .job import Declared, Job
 
 if TYPE_CHECKING:
@@ -73,8 +74,6 @@ def job(what: str, kind: str, path: str, inputs: tuple[Declared, ...], settings:
 
 def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
     """The job that exports the module by torch.onnx.export, and the contender that it becomes. Raises `NoSizes`."""
-    from ..inputs.random_inputs import several_shapes
-
     assert subject.module is not None
     assert subject.program is not None
     program, module = subject.program(), subject.module()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netc.compiler.frontends.torch.capture_output import quiet
 from netc.compiler.types.tensor_types import DTYPES
 
 from .job import Declared
@@ -14,8 +15,6 @@ class NoExamples(ValueError):
 def examples(path: str) -> tuple[Declared, ...]:
     """Name, element type and shape of each. PyTorch unpickles parts of the file, which may execute code. Raises `NoExamples`."""
     import torch
-
-    from netc.compiler.frontends.torch.capture_output import quiet
 
     try:
         with quiet():

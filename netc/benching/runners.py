@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netc.compiler.backends.onnx import runtime
+from netc.compiler.frontends.torch.capture_output import quiet
 from netc.compiler.types.numpy_types import array_of
 from netc.compiler.types.tensor_types import DTYPES
 
@@ -54,7 +56,6 @@ class OnnxRunner(Runner):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        from netc.compiler.backends.onnx import runtime
 
         self._open = runtime.OnnxSession
 
@@ -87,7 +88,6 @@ class TorchRunner(Runner):
         from safetensors.torch import load_file
 
         from netc.compiler.backends.torch.live.module import tensor
-        from netc.compiler.frontends.torch.capture_output import quiet
 
         torch.set_num_threads(job.threads)
         if job.device == "cuda" and not torch.cuda.is_available():

@@ -20,12 +20,12 @@ from ..benching.contenders import Settings, Subject
 from ..benching.examples import NoExamples, examples
 from ..benching.job import Declared, Job
 from ..importing.input_declarations import WrongInput, declared_inputs
-from ..importing.onnx_texts import suffix
 from ..inputs.random_inputs import NoSizes, shapes_of
 from .command_failure import Failed, no_file
 from .importing import value_of
 from .program import compiled
-from .spec_sources import reader
+from .runnable import of_onnx
+from .spec_sources import reader, suffix
 
 if TYPE_CHECKING:
     from ..inputs.checkpoint import Checkpoint
@@ -92,8 +92,6 @@ def _own_weights(model: Model, asked: Asked) -> Checkpoint | None:
 
 def _onnx(asked: Asked, settings: Settings) -> Subject:
     """As it is; netc's PyTorch module of it only if it is asked for."""
-    from .runnable import of_onnx
-
     _refuse_choice(asked, "an ONNX model is already compiled")
     path = asked.path
     assert path is not None

@@ -8,6 +8,7 @@ import click
 
 from netc.dsl.formatter import format_source
 
+from ..files.atomic_writing import write_bytes
 from ..files.source_files import Unreadable
 from .completion import FileName
 from .report import give_up_on
@@ -47,8 +48,6 @@ def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
 
 
 def _put(path: str, text: str, differs: bool) -> None:
-    from ..files.atomic_writing import write_bytes
-
     if path == "-" or differs:
         write_bytes(path, text.encode())
 

@@ -12,11 +12,11 @@ from netc.compiler.frontends.imported_model import ImportFailed
 
 from ..files.atomic_writing import check_place, is_stream, write_bytes, write_files
 from ..importing.input_declarations import WrongInput, declared_inputs
-from ..importing.onnx_texts import suffix
 from .command_failure import Failed, no_file
 from .completion import FileName
 from .set_values import NotAValue, parse_constant
 from .shared_options import named_words, refuse_overwriting
+from .spec_sources import suffix
 from .terminal import note
 
 if TYPE_CHECKING:

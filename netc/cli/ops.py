@@ -6,9 +6,14 @@ import sys
 
 import click
 
+from netc.compiler.backends.backend_registry import backends
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics.suggest import near
 
+from ..plugin_loading import load_installed
+from ..reference import operator_reference
+from ..reference.foreign_names import stage
+from ..reference.word_pages import STD, library, words
 from .completion import operators
 from .shared_options import plugin_option
 from .terminal import coloured, write
@@ -20,9 +25,6 @@ from .terminal import coloured, write
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
     """NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has."""
-    from ..plugin_loading import load_installed
-    from ..reference import operator_reference
-
     load_installed()
     if markdown:
         write(operator_reference.reference().rstrip("\n"))
@@ -42,9 +44,6 @@ def command(name: str | None, markdown: bool) -> None:
 
 def _page(name: str) -> str:
     """The pages that a name has, an operator's first."""
-    from ..reference import operator_reference
-    from ..reference.word_pages import STD, library, words
-
     known = {op.name: op for family in operator_reference.families().values() for op in family}
     found = [operator_reference.page(known[name])] if name in known else []
     found += [words()[name]] if name in words() else []
@@ -56,8 +55,6 @@ def _page(name: str) -> str:
 
 def _by_target(name: str) -> list[str]:
     """The operators that a target calls so, such as `nn.Linear` or `Gemm`."""
-    from netc.compiler.backends.backend_registry import backends
-
     wanted = name.rpartition(".")[2].lower()
     found = (op.name for backend in backends() for op in Operator.registry.values() if wanted in _words(backend.operator_target(op)))
     return list(dict.fromkeys(found))[:2]
@@ -68,8 +65,6 @@ def _words(target: str | None) -> list[str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    from ..reference.foreign_names import stage
-
     names = _by_target(name) or near(name, known)
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else stage(name).help or "`netc ops` lists all"
     return f"there is no operator or word `{name}`; {hint}"

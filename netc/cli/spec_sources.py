@@ -12,6 +12,10 @@ from ..files.source_files import read_file, read_stdin
 Reader = "Callable[[], tuple[SourceFile, str | None]]"
 
 
+ONNX = ".onnx"
+"""The ending of models that commands read in place of a spec. PyTorch unpickles a `.pt2`, so only `netc import` reads those."""
+
+
 def spec_files(paths: Sequence[str]) -> tuple[str, ...]:
     """The files of these paths. A folder stands for all specs in it and in its subfolders, except hidden ones."""
     found: list[str] = []
@@ -34,8 +38,13 @@ def reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile,
         return lambda: (SourceFile("<text>", text or ""), None)
     if path == "-":
         return lambda: (read_stdin(), None)
-    from ..importing.onnx_texts import is_model_file, read_model_file
+    if suffix(path) == ONNX:
+        from ..importing.onnx_texts import read_model_file  # and the onnx package
 
-    if is_model_file(path):
         return lambda: (read_model_file(path), path)
     return lambda: (read_file(path), path)
+
+
+def suffix(path: str) -> str:
+    """The ending of a file name, which says what the file is."""
+    return os.path.splitext(path)[1].lower()

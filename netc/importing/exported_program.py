@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
+from netc.compiler.frontends.torch import from_exported
+from netc.compiler.frontends.torch.capture_output import quiet
 from netc.compiler.types.numpy_types import array_of, tensor_of
 
 from .archives import check_archive
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 def exported_origin(path: str) -> Origin:
     """The program as an origin. Raises `ImportFailed`, also for a file of which PyTorch would execute more than operators."""
     import torch
-
-    from netc.compiler.frontends.torch import from_exported
-    from netc.compiler.frontends.torch.capture_output import quiet
 
     begun = time.monotonic()
     check_archive(path)

@@ -96,7 +96,7 @@ def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int
 
 
 def _run_rounded(run: Callable[..., tuple[Any, ...]], generator: np.random.Generator, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-    from .rounding import round_at_random
+    from .rounding import round_at_random  # and PyTorch
 
     results = run(*args, **kwargs)
     return tuple(round_at_random(r, generator) if isinstance(r, np.ndarray) and r.dtype == np.float64 else r for r in results)

@@ -18,6 +18,8 @@ from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.frontends.tidying.time_loops import write_scans
+from netc.compiler.frontends.torch import from_module
+from netc.compiler.frontends.torch.user_code import foreign_code
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyse
@@ -45,8 +47,6 @@ def read_at_lengths(
     implied_batch: bool | None,
 ) -> Imported:
     """The model for every size of the name that torch.export fixes. Raises `fixed` if there is none."""
-    from netc.compiler.frontends.torch import from_module
-
     found: list[tuple[Imported, str]] = []
     others = [one for one in stated if fixed.name not in str(one)]
     for length in LENGTHS:
@@ -82,8 +82,6 @@ def read_at_lengths(
 def _runs(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> bool:
     """Whether the module takes these arguments."""
     import torch
-
-    from netc.compiler.frontends.torch.user_code import foreign_code
 
     modes = {inner: inner.training for inner in module.modules()}
     try:

@@ -18,15 +18,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from netc.compiler.backends.torch.live.module import tensor as torch_tensor
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
+from netc.compiler.frontends.torch import from_module
+from netc.compiler.frontends.torch.exporting import FixedSize
+from netc.compiler.frontends.torch.user_code import foreign_code
 from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 
 from ..inputs.random_inputs import BATCH
 from .first_difference import Call, calls_of, tensors_in
+from .float64_reference import NotEvaluated, Numbers
 from .loop_lengths import read_at_lengths
 from .origin import Origin
+from .rounding import RandomRounding
+from .training_mode import step_of
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +66,6 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
         return found
     if not callable(found) or isinstance(found, nn.Module):
         raise NoModule(f"`{name}` is no class or function that makes a module")
-    from netc.compiler.frontends.torch.user_code import foreign_code
 
     try:
         with foreign_code():
@@ -72,8 +78,6 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
 
 
 def _imported(place: str, name: str) -> Any:
-    from netc.compiler.frontends.torch.user_code import foreign_code
-
     try:
         with foreign_code():
             return _file(place) if place.endswith(".py") else _import_module(place)
@@ -139,8 +143,6 @@ def declared_origin(
 def _fail_alike(failures: Sequence[ImportFailed]) -> bool:
     """Whether the last two examples fail for one reason, which others will not change. A loop over time is written out for each length, so
     that every example finds its own size to be the only one, and takes longer than the one before."""
-    from netc.compiler.frontends.torch.exporting import FixedSize
-
     if len(failures) < 2:
         return False
     before, last = failures[-2:]
@@ -189,9 +191,6 @@ def module_origin(
 ) -> Origin:
     """The module as an origin: its arguments are example tensors, and values that stay as they are. `dims` are the names of symbolic axes.
     With `train` it is also what the module does in training. `stated` and `implied_batch`: see `from_module`. Raises `ImportFailed`."""
-    from netc.compiler.frontends.torch import from_module
-    from netc.compiler.frontends.torch.exporting import FixedSize
-
     begun = time.monotonic()
     try:
         imported = from_module(module, (tuple(positional), dict(named)), dims, train=train, stated=stated, implied_batch=implied_batch)
@@ -233,8 +232,6 @@ class _Run:
         """What the module gives in float64, as are the tensors that its code makes. Raises `NotEvaluated`."""
         import torch
 
-        from .float64_reference import NotEvaluated
-
         usual = torch.get_default_dtype()
         wide = [array.astype(np.float64) if is_float(array) else array for array in inputs]
         try:
@@ -254,9 +251,6 @@ class _Run:
     def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
         """The same with all numbers of the inputs and weights half a digit of float32 off, and all results rounded to float32 at random.
         Raises `NotEvaluated`."""
-        from .float64_reference import Numbers
-        from .rounding import RandomRounding
-
         off = Numbers(seed).array
         with RandomRounding(seed):
             return self.exact([off(array) for array in inputs], _Moved(weights, seed))
@@ -267,15 +261,11 @@ class _Run:
 
     def step(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Step:
         """A step of training."""
-        from .training_mode import step_of
-
         return self._with(inputs, weights, lambda run: step_of(self.module, run))
 
     def _with(self, inputs: Sequence[Array], weights: Mapping[str, Array], use: Callable[[Callable[[], Any]], T]) -> T:
         """What `use` makes of a function that runs the module."""
         import torch
-
-        from netc.compiler.frontends.torch.user_code import foreign_code
 
         module = self.module
         modes = {inner: inner.training for inner in module.modules()}
@@ -304,8 +294,6 @@ class _Run:
 def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
     """A module with these weights, which is as it was afterwards. Parameters change places with the arrays that they are given, so that
     large models are in memory twice and not four times. Buffers are copied, since the module may change them while it runs."""
-    from netc.compiler.backends.torch.live.module import tensor
-
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     places: list[tuple[torch.Tensor, torch.Tensor]] = []
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -321,7 +309,7 @@ def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> I
             if key not in weights:
                 continue
             array = weights[key]
-            given = tensor(array)
+            given = torch_tensor(array)
             is_own = array.flags.writeable and array.flags.c_contiguous and given.dtype == target.dtype
             alone = target.numel() and target.data_ptr() not in seen and given.data_ptr() not in seen
             if key in names and is_own and alone and given.data_ptr() != target.data_ptr():
@@ -341,19 +329,15 @@ def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> I
 
 def fill_weights(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
     """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints; one after the other, as each is converted."""
-    from netc.compiler.backends.torch.live.module import tensor
-
     for key, target in module.state_dict().items():
         if key in values:
-            target.copy_(tensor(values[key]))
+            target.copy_(torch_tensor(values[key]))
 
 
 class _Moved(Mapping[str, "Array"]):
     """Weights of which all numbers are half a digit of float32 off, each made when it is read: float64 takes twice the memory."""
 
     def __init__(self, weights: Mapping[str, Array], seed: int) -> None:
-        from .float64_reference import Numbers
-
         self.weights, self.numbers = weights, Numbers(seed)
 
     def __getitem__(self, key: str) -> Array:

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
+from netc.compiler.frontends.onnx import choose_outputs, float_model, from_file
 
 from .first_difference import Call
+from .float64_reference import NotEvaluated, evaluated, find_defect, run_reference
 from .onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess, RuntimeFailure
 from .origin import Calls, Origin
 
@@ -26,8 +28,6 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
     """The file as an origin. `fixed` are values of inputs and sizes of axes, `outputs` are the tensors to output in place of its own
     outputs. With `dequantize`, the origin is the float model that the file represents, and it is compared with the file. Raises
     `ImportFailed`."""
-    from netc.compiler.frontends.onnx import float_model, from_file
-
     begun = time.monotonic()
     imported = from_file(path, fixed=fixed, dequantize=dequantize, outputs=outputs)
     seconds = time.monotonic() - begun
@@ -42,8 +42,6 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
 def _with_outputs(path: str, outputs: Sequence[str]) -> bytes:
     """The bytes of the file with other outputs."""
     import onnx
-
-    from netc.compiler.frontends.onnx import choose_outputs
 
     model = onnx.load(path)
     choose_outputs(model, outputs)
@@ -85,15 +83,11 @@ class _Run:
 
     def _refuse_invalid(self, error: RuntimeFailure) -> None:
         """Raises `ImportFailed` for a file that ONNX's own checker refuses too, since its results are not defined."""
-        from .float64_reference import find_defect
-
         why = find_defect(self._model)
         if why:
             raise ImportFailed((Obstacle("the file", f"is not valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
 
     def _run_reference(self, feeds: Mapping[str, Array]) -> list[Array]:
-        from .float64_reference import NotEvaluated, run_reference
-
         try:
             return run_reference(self._model, feeds)
         except NotEvaluated as error:
@@ -102,14 +96,10 @@ class _Run:
 
     def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         """What the file says, in float64. Raises `NotEvaluated`."""
-        from .float64_reference import evaluated
-
         return evaluated(self._model, self._feeds(inputs))
 
     def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
         """The same with all numbers half a digit off, and all results rounded. Raises `NotEvaluated`."""
-        from .float64_reference import evaluated
-
         return evaluated(self._model, self._feeds(inputs), seed)
 
     def calls(self, tensors: Mapping[str, tuple[str, str]]) -> Calls:

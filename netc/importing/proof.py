@@ -21,6 +21,7 @@ from ..inputs.random_inputs import several_shapes
 from .array_difference import LIMIT, difference
 from .drawn_inputs import draw_and_run
 from .first_difference import calls_of, first_difference
+from .float64_reference import NotEvaluated
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
 
@@ -191,7 +192,7 @@ def _made(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[A
 
 def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
     """The largest difference in a step of training. Raises `NotProved`."""
-    from .training_mode import step_of
+    from .training_mode import step_of  # and PyTorch, which the ONNX files that commands read do without
 
     module = model.module(weights)
     found = step_of(module, lambda: _called(module, inputs))
@@ -326,8 +327,6 @@ class _Judge:
         return [outputs for outputs in runs if outputs is not None]
 
     def _evaluated(self, run: Callable[..., list[Array]] | None, *seed: int) -> list[Array] | None:
-        from .float64_reference import NotEvaluated
-
         if run is None:
             return None
         try:

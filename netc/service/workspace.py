@@ -18,7 +18,8 @@ from netc.dsl.source import SourceFile
 
 from ..files.file_access import open_regular, within
 from ..files.package_data import folder
-from ..files.source_files import Loader, Unreadable, read_file
+from ..files.source_files import Unreadable, read_file
+from ..files.spec_loader import Loader
 from .checked_text import Checked, Parsed, Past, Stamp
 
 _STD = os.path.realpath(folder("std", "specs/std"))

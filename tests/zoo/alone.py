@@ -26,7 +26,7 @@ from netc.compiler.types.traced_ints import IS, Decision, TracedInt, free_symbol
 from netc.dsl.parser import parse
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.files.source_files import Loader
+from netc.files.spec_loader import Loader
 
 Sizes = Mapping[str, int]
 """Integers by their symbols in a graph."""
