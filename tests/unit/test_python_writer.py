@@ -247,3 +247,9 @@ def test_a_function_is_no_dropout_by_its_name() -> None:
 def test_what_a_framework_has_no_word_for_is_an_error(text: str) -> None:
     with pytest.raises(MissingEmitter, match="the framework has no word for it"):
         WRITER.source(netc.compile(text).program, "net")
+
+
+def test_a_weight_that_is_an_input_needs_an_emitter() -> None:
+    """The emitter of the module would call it with the weight as a further tensor."""
+    with pytest.raises(MissingEmitter, match="there is no emitter for a weight that is an input"):
+        WRITER.source(netc.compile("x = input 3; w = input [4, 3] batch=false; x -> dense 4 weight=w").program, "net")

@@ -77,6 +77,8 @@ class OperatorForms:
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
         kind, functions = type(node.op), self._functions(node)
+        if _is_given_weight(node) and kind not in functions:
+            raise MissingEmitter(node.op, "there is no emitter for a weight that is an input")
         if kind not in self.emitters.modules and (node.specs or kind not in functions):
             raise MissingEmitter(node.op, "there is no emitter for it")
         return bool(node.specs) or kind not in functions
