@@ -34,6 +34,7 @@ from .formula import (
     StoredList,
     UnaryFormula,
     parts,
+    substitute_indices,
 )
 from .interval import ANYTHING, UNKNOWN, Interval, apply_binary, apply_function, between, compare, truth_interval, union
 
@@ -61,6 +62,14 @@ def is_real(formula: Formula, shape: Shape) -> bool:
 def interval(formula: Formula, shape: Shape) -> Interval:
     """The interval of all values in a table of this shape."""
     return _Analysis(shape).known(formula).interval
+
+
+def interval_of_pairs(formula: Formula, shape: Shape, query: int, key: int, *, later: bool) -> Interval:
+    """The interval of the values where the index `key` is greater than the index `query`; without `later`, where it is not."""
+    first, second = (query, key) if later else (key, query)
+    distance = IndexFormula(second) if not later else BinaryFormula("+", Const(1), IndexFormula(second))
+    pairs = (*shape[:second], shape[second] - later, *shape[second + 1 :])  # the second index counts from the first one
+    return interval(substitute_indices(formula, {second: BinaryFormula("+", IndexFormula(first), distance)}), pairs)
 
 
 def may_be_zero(formula: Formula, shape: Shape) -> bool:

@@ -82,6 +82,14 @@ def _power(base: float, exponent: float) -> Any:
     return base**exponent
 
 
+def number_of(formula: Formula) -> float | bool | None:
+    """The number that it is at every place; None if it depends on an index or a size."""
+    match fold(formula):
+        case Const(value) if not isinstance(value, SymDim):
+            return value
+    return None
+
+
 def valueless(formula: Formula) -> str:
     """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
     for part in parts(fold(formula)):

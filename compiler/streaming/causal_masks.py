@@ -6,8 +6,8 @@ after its query. Always: what is said is proved; a score of -1e4 or less counts 
 
 from __future__ import annotations
 
-from ..ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitute_indices
-from ..ops.formula_bounds import interval
+from ..ops.formula import Formula
+from ..ops.formula_bounds import interval, interval_of_pairs
 from ..ops.formula_values import fold
 from ..types.tensor_types import BOOL, DType, Shape
 
@@ -18,9 +18,7 @@ HIDDEN = -1e4
 def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
     """What a table of that shape has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are
     the numbers of their indices."""
-    after = BinaryFormula("+", BinaryFormula("+", IndexFormula(query), Const(1)), IndexFormula(key))
-    pairs = (*shape[:key], shape[key] - 1, *shape[key + 1 :])  # the index is the number of positions between them
-    found = interval(substitute_indices(fold(formula), {key: after}), pairs)
+    found = interval_of_pairs(fold(formula), shape, query, key, later=True)
     if element == BOOL:
         return found.truth
     if found.high <= HIDDEN and not found.nan:

@@ -13,22 +13,22 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ..definitions import expand_program
-from ..dims import Dim, SymDim, symbol, symbols
+from ..dims import Dim, symbol, symbols
 from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
 from ..ir.graph_values import Value
 from ..ir.walk import join, needed
 from ..ops.constants import ParamOperator, TableOperator
-from ..ops.formula import Const, Formula
-from ..ops.formula_values import fold
+from ..ops.formula import Const
+from ..ops.formula_values import number_of
 from ..ops.joining import Concat
 from ..ops.mode import ByMode
 from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import BATCH, BOOL, INT64, TensorType
 from . import rules as rules
 from .causal_masks import least_in
-from .items import Fixed, Item, Number, Piece, Refused, Withheld
+from .items import Fixed, Item, Piece, Refused, Withheld
 from .loop_body import plain_operator, plain_type
 from .padded_streams import KEY, VALUE, Padding, refuse_rows
 from .rule_table import has_rule, rule_of, takes_pairs
@@ -189,7 +189,7 @@ class _Derivation:
 
     def _note_table(self, table: TableOperator, step: int) -> None:
         """What is known of the numbers of a table that is the same in each step."""
-        number, least = _number(table.formula), least_in(table.formula, table.shape)
+        number, least = number_of(table.formula), least_in(table.formula, table.shape)
         if number is not None:
             self.memory.numbers[step] = number
         if least is not None:
@@ -283,14 +283,6 @@ def _symbols(condition: Any) -> frozenset[str]:
 
 def _vector(size: Dim) -> TensorType:
     return TensorType(BOOL, (size,))
-
-
-def _number(formula: Formula) -> Number | None:
-    """The number that all elements of a table are."""
-    match fold(formula):
-        case Const(value) if not isinstance(value, SymDim):
-            return value
-    return None
 
 
 def _plain(node: OpNode, path: str) -> OpNode:

@@ -259,6 +259,8 @@ def spec_of_attention(mask: Callable[[int, Tensor], Tensor]) -> str:
         lambda t, x: (positions(t)[:, None] >= positions(t)[None, :])[None, None].expand(x.shape[0], 1, t, t),
         lambda t, x: (positions(t) >= 0)[None, :] & (positions(t)[None, :] <= positions(t)[:, None]),
         lambda t, x: packed(t, x),
+        lambda t, x: positions(t)[:, None] - positions(t)[None, :] > -1,
+        lambda t, x: torch.maximum(positions(t)[:, None], positions(t)[None, :]) == positions(t)[:, None],
     ],
 )
 def test_a_causal_mask_is_an_argument(mask: Callable[[int, Tensor], Tensor]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
-from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula
+from ...ops.formula_bounds import interval, interval_of_pairs
+from ...ops.interval import Interval
 from ...types.tensor_types import BOOL
 from .tensor_origins import Origins
 from .view import GraphView
@@ -24,41 +25,26 @@ def aligned(view: GraphView, queries: Value, keys: Value) -> str | None:
 
 def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
     """Whether it is the same for all keys: true everywhere, or false if a mask `hides` where it is true; or zeros, which are added."""
-    formula = _formula(mask, origins)
-    if mask.type.dtype == BOOL:
-        return formula == Const(not hides)
-    return formula is not None and _number(formula) == 0
+    made = _table_of(mask, origins)
+    return made is not None and _is_visible(interval(made.formula, made.shape), mask, hides)
 
 
 def is_causal(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
     """Whether a query sees the positions up to its own, both counted from 0: by a mask that is true there, or elsewhere if it `hides`; or
     by one that is added, of 0 there and minus infinity or as good as that elsewhere.
     """
-    made = origins.of(mask)
-    formula = _formula(mask, origins)
-    if made is None or formula is None or mask.type.rank < 2 or made.op.args["shape"][-2:] != mask.type.shape[-2:]:
+    made = _table_of(mask, origins)
+    if made is None or mask.type.rank < 2 or made.shape[-2:] != mask.type.shape[-2:]:
         return False
-    if mask.type.dtype != BOOL:
-        added = _added(formula)
-        if added is None:
-            return False
-        formula, hides = added
-    while isinstance(formula, UnaryFormula) and formula.op == "not":
-        formula, hides = formula.operand, not hides
-    rank = len(made.op.args["shape"])
-    query, key = IndexFormula(rank - 2), IndexFormula(rank - 1)
-    wanted = {(">", key, query), ("<", query, key)} if hides else {("<=", key, query), (">=", query, key)}
-    return isinstance(formula, BinaryFormula) and (formula.op, formula.left, formula.right) in wanted
+    query, key = len(made.shape) - 2, len(made.shape) - 1
+    later, others = (interval_of_pairs(made.formula, made.shape, query, key, later=is_later) for is_later in (True, False))
+    is_hidden = later.truth is hides if mask.type.dtype == BOOL else later.high <= HIDDEN and not later.nan
+    return is_hidden and _is_visible(others, mask, hides)
 
 
-def _added(formula: Formula) -> tuple[Formula, bool] | None:
-    """The condition of a mask that is added, and whether keys are hidden where it is true; None if it is not 0 and minus infinity."""
-    match formula:
-        case CallFormula("where", (condition, then, otherwise)):
-            numbers = (_number(then), _number(otherwise))
-            hidden = [is_hiding(number) for number in numbers]
-            return (condition, hidden[0]) if set(hidden) == {True, False} and 0 in numbers else None
-    return None
+def _is_visible(found: Interval, mask: Value, hides: bool) -> bool:
+    """Whether all elements of the interval let a key be seen."""
+    return found.truth is (mask.type.dtype == BOOL and not hides)
 
 
 def is_hiding(number: object) -> bool:
@@ -67,16 +53,6 @@ def is_hiding(number: object) -> bool:
     return isinstance(number, int | float) and number <= HIDDEN
 
 
-def _number(formula: Formula) -> object:
-    """The number that it is, None for one that depends on anything."""
-    match formula:
-        case Const(int() | float() as number):
-            return number
-        case UnaryFormula("-", Const(int() | float() as number)):
-            return -number
-    return None
-
-
-def _formula(mask: Value, origins: Origins) -> Formula | None:
+def _table_of(mask: Value, origins: Origins) -> TableOperator | None:
     made = origins.of(mask)
-    return made.op.formula if made is not None and isinstance(made.op, TableOperator) and made.op.element == mask.type.dtype else None
+    return made.op if made is not None and isinstance(made.op, TableOperator) and made.op.element == mask.type.dtype else None

@@ -34,6 +34,7 @@ from ...ops.formula import (
     stored_in,
 )
 from ...ops.formula_bounds import decide, kind_of
+from ...ops.formula_values import number_of
 from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.joining import Concat
 from ...ops.operator import Operator
@@ -41,7 +42,7 @@ from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
 from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
-from .two_values import TwoValues, computed, number_of, two_values
+from .two_values import TwoValues, computed, two_values
 from .view import GraphView
 
 _NAMES = "ijklmn"

@@ -14,6 +14,7 @@ from netc.dsl.record import Record
 from ...ops.arithmetic import Add, Div, Mul, Sub
 from ...ops.elementwise import Neg
 from ...ops.formula import COMPARISONS, CallFormula, Const, Formula, UnaryFormula
+from ...ops.formula_values import number_of
 from ...ops.operator import Operator
 from ...ops.shape import Cast
 from ...types.tensor_types import BOOL, FLOAT32
@@ -73,13 +74,3 @@ def computed(op: Operator, given: TwoValues) -> TwoValues | None:
         return None
     pair = [function(number, one) if op.number_first else function(one, number) for one in (given.then, given.otherwise)]
     return TwoValues(given.condition, *(one if isinstance(one, bool) else one + 0.0 for one in pair))
-
-
-def number_of(formula: Formula) -> Number | None:
-    """The number that a formula is; None for one that depends on anything."""
-    match formula:
-        case Const(bool() | int() | float() as number):
-            return number
-        case UnaryFormula("-", Const(int() | float() as number)):
-            return -number
-    return None
