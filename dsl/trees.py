@@ -97,9 +97,9 @@ def _with_children(tree: T, before: Sequence[Any], values: Sequence[Any]) -> T:
 # --- comparison --------------------------------------------------------------------------------------------------------------
 
 
-def literals(tree: Any) -> Iterator[Any]:
+def literals(tree: Any) -> list[Any]:
     """Every literal, in the order of writing."""
-    return (part for part in parts(tree) if part.is_literal)
+    return [part for part in parts(tree) if part.is_literal]
 
 
 def with_literals(tree: T, values: Iterator[Any]) -> T:

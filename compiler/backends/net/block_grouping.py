@@ -162,7 +162,7 @@ def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Vari
         body = entry.body if one is None else one
         kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
         variant = alike.setdefault((shape(body), entry.taken), Variant(body, entry.taken))
-        variant.members.append((graph, kept, list(literals(body))))
+        variant.members.append((graph, kept, literals(body)))
     return alike.values()
 
 

@@ -97,7 +97,7 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
 def is_worth_it(stages: Sequence[Any]) -> bool:
     """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ, and fewer
     in the first alone than there are members."""
-    columns = zip(*(list(literals(stage)) for stage in stages), strict=True)
+    columns = zip(*map(literals, stages), strict=True)
     differing = {key for column in columns if len(set(key := tuple(strict_key(literal.value) for literal in column))) > 1}
     first = sum(len(set(key[1:])) == 1 for key in differing)
     return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS and first < len(stages))
@@ -116,7 +116,7 @@ def _countable(first: Any, other: Any) -> bool:
 def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[str, ...], Any]:
     """What is iterated over, the names of its items, and the stage that all of them are. `first`: what is different in the first iteration
     alone is no list."""
-    columns = [list(column) for column in zip(*(list(literals(s)) for s in stages), strict=True)]
+    columns = [list(column) for column in zip(*map(literals, stages), strict=True)]
     lists: list[list[Literal]] = []
     made: list[Any] = []
     for column in columns:

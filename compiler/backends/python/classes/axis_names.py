@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import literals
 
 from ....dims import Dim, SymDim, show, symbol, symbols
 from ....ir.graph import Graph
@@ -20,7 +20,6 @@ from ....types.tensor_types import FLOAT32
 from ....types.traced_ints import is_integer
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassDef
-from ..code.python_expressions import Lit
 from ..identifiers import unique
 from .channel_axes import ChannelAxes, Channels
 
@@ -243,7 +242,7 @@ def _numbers(cls: ClassDef) -> set[object] | None:
     body = cls.body
     if body.members or body.chain is not None or cls.parameters or cls.graphs[0].kind == "model":
         return None
-    lits = [p.value for step in body.steps for p in parts(step.code) if isinstance(p, Lit)]
+    lits = [lit.value for step in body.steps for lit in literals(step.code)]
     return {n for value in lits for n in (value if isinstance(value, tuple) else (value,)) if is_integer(n)}
 
 

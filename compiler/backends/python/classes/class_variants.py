@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl.record import replace
-from netc.dsl.trees import Different, parts, rewrite, same, shape
+from netc.dsl.trees import Different, literals, parts, rewrite, same, shape
 
 from ....ir.tests import Key
 from ....types.traced_ints import has_origin
 from ..code.class_tree import ChoiceItems, NameCode, StrictLiteral, SymbolRef, ValueRef
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.formula_code import formula_code
-from ..code.python_expressions import Code, Lit, TupleCode
+from ..code.python_expressions import Code, TupleCode
 from .branches import Aligned, Column, Condition, Node, flat, own
 from .choices import Branch, arranged, implied
 from .class_symbols import Symbols
@@ -118,7 +118,7 @@ class _Alignment:
     def _check(self, tests: Column) -> None:
         """The condition can be said by the constructor's arguments."""
         same(shape(test) for test in tests.values())
-        for several in zip(*([p for p in parts(own(tests, i)) if isinstance(p, Lit)] for i in self.all), strict=True):
+        for several in zip(*(literals(own(tests, i)) for i in self.all), strict=True):
             values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
             if isinstance(values[0], bool) and several[0].hint:
                 continue

@@ -6,11 +6,11 @@ else differs.
 
 from __future__ import annotations
 
-from netc.dsl.trees import shape, with_literals
+from netc.dsl.trees import literals, shape, with_literals
 
 from ..code.class_tree import GeneratorStar, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, Lit
-from .literals import INDICES, literals, names
+from .member_names import INDICES, names
 from .repeats import plus_one
 
 FLAG = (StrictLiteral(True), StrictLiteral(False))

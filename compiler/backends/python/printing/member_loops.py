@@ -15,7 +15,7 @@ from netc.dsl.trees import parts, shape
 from ....structure.repeated_runs import Run, find_run
 from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar
 from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
-from .literals import names
+from .member_names import names
 from .row_comprehensions import Differences
 
 LONGEST = 8

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import cast
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, rewrite, shape, with_literals, zipped
+from netc.dsl.trees import literals, parts, rewrite, shape, with_literals, zipped
 
 from ....dims import SymDim
 from ....types.traced_ints import TracedInt, is_integer
@@ -22,7 +22,7 @@ from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCo
 from ..identifiers import local, singular, unique
 from .constructor_formulas import with_traced_numbers
 from .firsts import with_firsts
-from .literals import INDICES, literals, names
+from .member_names import INDICES, names
 from .number_literals import as_fraction
 from .row_steps import (
     ALTERNATING,

@@ -1,6 +1,6 @@
-"""What members of a sequence differ in, and which names they take.
+"""Which names the code of a member of a sequence uses: a comprehension's variable must be none of them.
 
-In: the code of a member. Out: its literals, its names. Always: literals are in the order of writing.
+In: the code of a member, `Layer(width, kernel=k)`. Out: its names, `Layer`, `width` and `k`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ from ..code.python_expressions import CallCode, Code, Lit
 
 INDICES = "ijk"
 """The variables of comprehensions, the outermost first."""
-
-
-def literals(item: Code) -> list[Lit]:
-    return [p for p in parts(item) if isinstance(p, Lit)]
 
 
 def names(item: Code) -> set[str]:
