@@ -55,7 +55,7 @@ zoo: $(READY) ## the models of the zoo against their references, all sizes; writ
 	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo" --numprocesses 0 --update
 
 fuzz: N ?= 1000
-FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py sizes.py integer_ends.py)
+FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py sizes.py integer_ends.py) tests/ops/test_formula_bounds.py tests/unit/test_precedence.py
 
 fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1000 (for each), other ones every time
 	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "long or not long" $(FUZZED)

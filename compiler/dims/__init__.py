@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from .comparisons import COMPARISONS, Condition, OneOf
 from .dim_algebra import fold
+from .dim_bounds import bounds
 from .dim_text import invert, show, to_python
 from .division import maximum, minimum, ratio, substitute
 from .effort import Effort, EffortSpent, limit_effort
 from .evaluation import evaluate
 from .exact_quotients import exact_products
 from .facts import Facts
-from .intervals import bounds
 from .polynomial import Dim, SymDim, size, symbol, symbols
 from .where import Declared, declare
 from .where_advice import advice, advice_divides

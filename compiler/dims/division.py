@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import gcd
 
+from .dim_bounds import bounds, floor_bounds, min_max_bounds
 from .effort import spend_effort
-from .intervals import bounds, floor_bounds, min_max_bounds
 from .polynomial import (
     Atom,
     Dim,

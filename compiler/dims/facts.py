@@ -12,9 +12,9 @@ from math import gcd, prod
 
 from netc.dsl.record import Record
 
+from .dim_bounds import bounds, ceil_div, relaxations
 from .division import cofactor, floordiv, polynomial_divmod, replace_atoms, substitute
 from .effort import spend_effort
-from .intervals import bounds, ceil_div, relaxations
 from .polynomial import Atom, Dim, FloorQuotient, MinMax, Monomial, Terms, constant_of, make, of_atom, symbols, terms_of
 
 _CANDIDATES = 12

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from .effort import spend_effort
 
-Interval = tuple[int | None, int | None]
+Bounds = tuple[int | None, int | None]
 Monomial = tuple["Atom", ...]
 Terms = dict[Monomial, int]
 
@@ -39,7 +39,7 @@ class Atom:
         """The dimensions inside."""
         return ()
 
-    def _settle(self, key: str, bounds: Interval, own: frozenset[str] = frozenset()) -> None:
+    def _settle(self, key: str, bounds: Bounds, own: frozenset[str] = frozenset()) -> None:
         Atom.serial += 1
         inside = self.parts()
         self.size = 1 + sum(size(p) for p in inside)
@@ -166,7 +166,7 @@ class SymDim:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self._hash: int | None = None
-        self._bounds: Interval | None = None
+        self._bounds: Bounds | None = None
         self._size: int | None = None
         self._symbols: frozenset[str] | None = None
 

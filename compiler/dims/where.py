@@ -13,9 +13,9 @@ from math import gcd
 from netc.dsl.record import Record, replace
 
 from .comparisons import Condition, OneOf
+from .dim_bounds import bounds, ceil_div
 from .division import substitute
 from .facts import Facts
-from .intervals import bounds, ceil_div
 from .polynomial import Dim, Monomial, Quotient, Symbol, make, quotient, symbol, symbols, terms_of
 from .where_conditions import (
     Stated,

@@ -12,10 +12,10 @@ from math import gcd
 from netc.dsl.record import replace
 
 from .comparisons import COMPARISONS, Condition, OneOf
+from .dim_bounds import bounds, ceil_div
 from .division import cofactor, substitute
 from .evaluation import evaluate
 from .facts import Facts
-from .intervals import bounds, ceil_div
 from .polynomial import Dim, FloorQuotient, Symbol, constant_of, of_atom, symbols, terms_of
 
 Stated = Condition | OneOf

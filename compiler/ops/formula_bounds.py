@@ -36,7 +36,7 @@ from .formula import (
     parts,
     substitute_indices,
 )
-from .interval import ANYTHING, UNKNOWN, Interval, apply_binary, apply_function, between, compare, truth_interval, union
+from .interval_arithmetic import ANYTHING, UNKNOWN, Interval, apply_binary, apply_function, between, compare, truth_interval, union
 
 NumberKind = Literal["bool", "int", "float"]
 _KINDS: tuple[NumberKind, ...] = ("bool", "int", "float")

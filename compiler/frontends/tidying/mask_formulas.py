@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula_bounds import interval, interval_of_pairs
-from ...ops.interval import Interval
+from ...ops.interval_arithmetic import Interval
 from ...types.tensor_types import BOOL
 from .tensor_origins import Origins
 from .view import GraphView

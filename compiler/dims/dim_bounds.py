@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
-from .polynomial import Dim, FloorQuotient, Interval, Monomial, Terms, add_terms, multiply_terms, terms_of
+from .polynomial import Bounds, Dim, FloorQuotient, Monomial, Terms, add_terms, multiply_terms, terms_of
 
 _RELAXATIONS = 16
 _LONGEST = 32
@@ -17,7 +17,7 @@ _SHIFTED = 1024
 """The most terms that writing each symbol as its least value plus something may make: 2 ** n of a product of n."""
 
 
-def bounds(d: Dim) -> Interval:
+def bounds(d: Dim) -> Bounds:
     """The least and the greatest value that `d` can be shown to have; None: no bound known."""
     if isinstance(d, int):
         return d, d
@@ -145,7 +145,7 @@ def _lower(terms: Terms) -> int | None:
     return best
 
 
-def floor_bounds(top: Interval, bottom: Interval) -> Interval:
+def floor_bounds(top: Bounds, bottom: Bounds) -> Bounds:
     low, high = bottom
     if low is None or low <= 0:
         return None, None
@@ -157,7 +157,7 @@ def floor_bounds(top: Interval, bottom: Interval) -> Interval:
     return lo, hi
 
 
-def min_max_bounds(spans: list[Interval], greatest: bool) -> Interval:
+def min_max_bounds(spans: list[Bounds], greatest: bool) -> Bounds:
     if not greatest:
         lo, hi = min_max_bounds([(_negated(b), _negated(a)) for a, b in spans], True)
         return _negated(hi), _negated(lo)
