@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.backends.onnx.runtime_failures import of_runtime, runtime_message
 
 from .job import job_of
-from .process_memory import peak_memory, used_memory
 from .runners import RUNNERS, Runner, WrongModel
 
 if TYPE_CHECKING:
@@ -98,3 +97,33 @@ def _keep(results: list[Array], path: str) -> None:
 
 
 COMMANDS: dict[str, Callable[[Commands, str], dict[str, Any]]] = {"load": Commands.load, "first": Commands.first, "turn": Commands.turn}
+
+
+# The memory of this process, in bytes; None where the system does not say.
+
+
+def used_memory() -> int | None:
+    """What it has now."""
+    return _of_linux("VmRSS")
+
+
+def peak_memory() -> int | None:
+    """The most that it has had."""
+    found = _of_linux("VmHWM")
+    if found is not None:
+        return found
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _of_linux(name: str) -> int | None:
+    """A line of the process's status: a child begins with the peak of its parent in `getrusage`, and not here."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            found = next(line for line in status if line.startswith(f"{name}:"))
+    except (OSError, StopIteration):
+        return None
+    return int(found.split()[1]) * 1024

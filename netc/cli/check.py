@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
+
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.source import SourceFile
 
 from ..analysis import analyse_models
 from .completion import FileName
@@ -91,7 +95,6 @@ _ROUNDS = 10
 
 def _fix(files: tuple[str, ...], choice: Choice) -> None:
     from ..files.atomic_writing import write_bytes
-    from .safe_edits import fixed
 
     for path in files:
         total = 0
@@ -127,3 +130,18 @@ def _show_shapes(found: list[Analysis]) -> None:
     tables = [table(summarise(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
     if tables:
         write("\n\n".join(tables))
+
+
+# Safe edits of diagnostics applied to the text of a spec. In: a source and its diagnostics. Out: the new text. Always: only edits of that
+# source that are safe, and no two that overlap.
+
+
+def fixed(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> tuple[str, int]:
+    """The text after the safe edits, and their number."""
+    edits = {(e.span.start, e.span.end, e.text) for d in diagnostics for e in d.edits if e.safe and e.span.file.name == source.name}
+    parts, at, count = [], 0, 0
+    for start, end, new in sorted(edits):  # of two that overlap, the first: an edit of a whole stage makes those within it needless
+        if start >= at:
+            parts += [source.text[at:start], new]
+            at, count = end, count + 1
+    return "".join([*parts, source.text[at:]]), count

@@ -84,16 +84,14 @@ def command(
     if made.drawn and files:  # where all is random, nobody takes it for a prediction
         note(DRAWN)
     if output is not None:
-        from .array_options import npz
-
-        write_bytes(output, npz(results))
+        write_bytes(output, runnable.npz(results))
 
 
 def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
     import numpy as np
 
     from ..inputs.random_inputs import random_array
-    from .array_options import load_array
+    from .runnable import load_array
 
     ports = made.session.inputs
     arrays = {name: load_array(path) for name, path in files.items()}

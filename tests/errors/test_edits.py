@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Analysis, Choice, analyse
-from netc.cli.safe_edits import fixed
+from netc.cli.check import fixed
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
 from tests.dsl.test_syntax_errors import CASES as SYNTAX

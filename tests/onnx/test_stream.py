@@ -23,9 +23,8 @@ from safetensors.numpy import save_file
 import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx import save
-from netc.compiler.backends.onnx.background_threads import MOST_AT_ONCE, ahead
 from netc.compiler.backends.onnx.byte_stream import Message, contents, inside
-from netc.compiler.backends.onnx.save import of_proto
+from netc.compiler.backends.onnx.save import MOST_AT_ONCE, ahead, of_proto
 from netc.compiler.weights import free_space
 from netc.compiler.weights.chunked_arrays import all_finite, converted
 from netc.compiler.weights.initial import initial

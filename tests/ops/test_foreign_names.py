@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import netc
-from netc.cli.safe_edits import fixed
+from netc.cli.check import fixed
 from netc.compiler.elaborate.names.name_errors import plain
 from netc.compiler.ops import Operator
 from netc.dsl.record import replace

@@ -8,12 +8,13 @@ of another model, whenever writing ends; what the disk has no room for is refuse
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from hashlib import blake2b
 from heapq import nlargest
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from zlib import crc32
 
 from netc.dsl.record import Record
@@ -24,13 +25,15 @@ from ...weights.chunked_arrays import Empty, contiguous
 from ...weights.free_space import check_disk, check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import WrongOutput
-from .background_threads import MOST_AT_ONCE, ahead
 from .byte_stream import Chunk, Message, Piece, contents, inside, outside
 from .direct_io import DirectFile
 from .messages import ModelProto, TensorProto
 from .onnx_model import GraphAndTensors
 from .onnx_types import element_code, element_name
 from .quantizing.products import Product, products
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 LARGEST = 2_000_000_000
 """Bytes of initialisers that fit into one file, with room for the nodes."""
@@ -184,3 +187,29 @@ def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
     for array in ahead(partial(_laid_out, stored, rooms.empty) for stored in tensors):
         yield from contents(array)
         yield bytes(_padding(array.nbytes))
+
+
+# Work that other threads do while its results are used. In: functions. Out: their results, in order. Always: two results at most are made
+# before they are asked for; what a function raises is raised where its result is asked for; when the results are no longer asked for,
+# nothing runs any more.
+
+
+T = TypeVar("T")
+_AHEAD = 2
+"""Threads, and results that wait. Drawing a tensor takes longer than writing it."""
+MOST_AT_ONCE = 1 + 2 * _AHEAD
+"""Tensors that are in memory: the one that is used, and in each thread one and its copy."""
+
+
+def ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """See the module's docstring."""
+    from concurrent.futures import ThreadPoolExecutor  # most models are written without
+
+    with ThreadPoolExecutor(_AHEAD) as threads:
+        waiting: deque[Future[T]] = deque()
+        for function in functions:
+            waiting.append(threads.submit(function))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

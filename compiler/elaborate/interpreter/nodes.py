@@ -12,7 +12,7 @@ from ...dims import SymDim, symbols
 from ...errors.argument_errors import WrongTensors
 from ...errors.parameter_errors import SymbolicParameter
 from ...errors.problem import STAGE, Location, Problem
-from ...ir.graph import OpNode, SharedModule
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
@@ -24,7 +24,6 @@ from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame
 from .habits_of_shapes import explained, warnings
-from .input_sources import source_of
 from .model_element_types import makes_weak, seen_types
 from .shared_stages import check_shared
 
@@ -170,3 +169,42 @@ def _format_arity(least: int, most: int | None, names: list[str]) -> str:
     if most is None:
         return f"{least} {'tensor' if least == 1 else 'tensors'} or more"
     return f"{least} {'or' if most == least + 1 else 'to'} {most} tensors"
+
+
+# The operators that made the inputs of a stage, for warnings. In: values of a graph. Out: the operator of each, past those that only move
+# its elements or convert them, and into blocks and groups. Always: what is an input of the network, or comes out of a loop at run time, has
+# none. A tensor that a graph captures is looked for in the graph around it, where the stage is checked first.
+
+
+def source_of(value: Value, frame: GraphFrame) -> Operator | None:
+    """The operator that computed the numbers of the value."""
+    from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+
+    moves = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
+    graph = frame.graph
+    while True:
+        node = _maker(value, graph)
+        if node is None and graph is frame.graph and id(value) in frame.outer and frame.parent is not None:
+            value, frame = frame.outer[id(value)], frame.parent
+            graph = frame.graph
+        elif isinstance(node, CallNode):
+            if node.scan is not None:
+                return None
+            value, graph = node.graph.outputs[_position(value, node)], node.graph
+        elif isinstance(node, OpNode) and isinstance(node.op, moves):
+            value = node.inputs[0]
+        else:
+            return node.op if isinstance(node, OpNode) else None
+
+
+def _maker(value: Value, graph: Graph) -> Node | None:
+    """The node that made a value. The graph keeps an index, to which the nodes that were added since are added first."""
+    known, count = graph.makers
+    for node in graph.nodes[count:]:
+        known.update((id(made), node) for made in node.outputs)
+    graph.makers = (known, len(graph.nodes))
+    return known.get(id(value))
+
+
+def _position(value: Value, node: CallNode) -> int:
+    return next(index for index, made in enumerate(node.outputs) if made is value)

@@ -19,7 +19,6 @@ from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ..composites import recognize
-from .redundant_expand import broadcast
 from .view import GraphView, pairs
 from .written_dense import dense
 
@@ -148,6 +147,19 @@ def _repeated_heads(view: GraphView, value: Value) -> Value | None:
     if x.type.rank != 4 or len(wide) != 5 or (*wide[:2], *wide[3:]) != x.type.shape:
         return None
     return x if value.type.shape == (wide[0], wide[1] * wide[2], *wide[3:]) else None
+
+
+def broadcast(view: GraphView, node: Node) -> None:
+    """An operator on two tensors, one of which was expanded to the shape of the other."""
+    if isinstance(node, OpNode) and node.op.symbol and len(node.inputs) == 2:
+        given = tuple(_unexpanded(view, value) for value in node.inputs)
+        if given != node.inputs:
+            view.put(node, node.op, given, node.label)
+
+
+def _unexpanded(view: GraphView, value: Value) -> Value:
+    expand = view.made_by(value, Expand)
+    return value if expand is None else expand.inputs[0]
 
 
 PATTERNS: tuple[Pattern, ...] = (identity, composite, rms_norm, split_heads, merge_heads, grouped_heads, broadcast, dense)
