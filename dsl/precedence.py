@@ -20,7 +20,7 @@ Level = tuple[str, Associativity]
 
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^][]*\]")
 _NUMBER = re.compile(r"\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?")
-_OPERATOR = re.compile(r"(?<=[\w}])\s*(\*\*|//|[-+*/%])")
+_OPERATOR = re.compile(r"(?<=[\w}.])\s*(\*\*|//|[-+*/%])")
 
 
 def outside_brackets(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import gcd
 
-from netc.dsl.precedence import outside_brackets
+from netc.dsl.precedence import NET, outside_brackets
 
 from .dim_algebra import Folder
 from .dim_terms import Factor, SumOfTerms, SumTerm
@@ -22,14 +22,14 @@ LONGEST = 2000
 
 
 class _Text(Folder[str]):
-    """Python's syntax; `exact` is the operator symbol of divisions that have no remainder."""
+    """Close together for people, where `/` has no remainder; with `names`, as code of Python with spaces."""
 
-    def __init__(self, names: Mapping[str, str] | None, exact: str) -> None:
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
         self.names = names
-        self.exact = exact
+        self.times, self.exact, self.by = ("*", "/", "//") if names is None else (" * ", " // ", " // ")
 
     def floor(self, top: str, bottom: str) -> str:
-        return f"{_in_quotient(top)}//{bottom if _is_plain(bottom) else f'({bottom})'}"
+        return f"{_in_quotient(top)}{self.by}{bottom if _is_plain(bottom) else f'({bottom})'}"
 
     def whole(self, d: Dim) -> str:
         d = with_remainders(d)
@@ -74,7 +74,7 @@ class _Text(Folder[str]):
 
     def _product(self, number: int, factors: list[Factor]) -> str:
         parts = [self.number(number)] if number != 1 or not factors else []
-        return "*".join([*parts, *(self._factor(f) for f in factors)])
+        return self.times.join([*parts, *(self._factor(f) for f in factors)])
 
     def _factor(self, factor: Factor) -> str:
         if isinstance(factor, str):
@@ -96,7 +96,7 @@ class _Text(Folder[str]):
         return code if _SIMPLE.fullmatch(code) else f"({code})"
 
 
-_SIMPLE = re.compile(r"[A-Za-z_][\w.]*((\[[^\[\]]*\])|(\([^()]*\)))*|\d+|\.\.\.")
+_SIMPLE = re.compile(r"[A-Za-z_]\w*(\.\w+|\[[^\[\]]*\]|\([^()]*\))*|\{?\d+\}?|\.\.\.")
 
 
 def _is_plain(text: str) -> bool:
@@ -105,27 +105,28 @@ def _is_plain(text: str) -> bool:
 
 def _in_quotient(text: str) -> str:
     """As what is divided: sums in brackets, products as they are."""
-    return f"({text})" if " " in outside_brackets(text) else text
+    outside = outside_brackets(text)
+    return f"({text})" if NET.strength_of_text(outside) < NET.strength("*") or " % " in outside else text
 
 
 def show(d: Dim) -> str:
     """As a person writes it, in the language's own syntax: `2*T + 1`, `(H + 1)//2`, `max(T, 5)`, `S/32`."""
-    return _Text(None, "/").number(d) if isinstance(d, int) else _shown(d)
+    return _Text().number(d) if isinstance(d, int) else _shown(d)
 
 
 @lru_cache(maxsize=4096)
 def _shown(d: SymDim) -> str:
     """An editor shows the same sizes after each change."""
-    return _Text(None, "/").run(d)
+    return _Text().run(d)
 
 
 def to_python(d: Dim, names: Mapping[str, str]) -> str:
     """A Python expression of integers, with code substituted for the symbols. An OverflowError if it would be too long."""
     if isinstance(d, int):
-        return _Text(names, "//").number(d)
+        return _Text(names).number(d)
     if size(d) > 50 * LONGEST:
         raise OverflowError("the dimension is too long to be written out")
-    return _Text(names, "//").run(d)
+    return _Text(names).run(d)
 
 
 def invert(d: Dim) -> tuple[str, int, int, int] | None:

@@ -80,8 +80,3 @@ def unique(wanted: str, taken: Container[str]) -> str:
         name = f"{wanted}{joint}{count}"
         count += 1
     return name
-
-
-def spaced(text: str) -> str:
-    """With spaces around `*` and `//`, as a formatter writes them."""
-    return re.sub(r"(?<=[\w)}\]])(//|\*)(?=[\w({])", r" \1 ", text)

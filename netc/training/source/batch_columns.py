@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from netc.compiler.backends.python.unsupported_python import MissingEmitter
@@ -31,6 +30,4 @@ def dim_text(inputs: Sequence[Value], size: Dim) -> str:
     if isinstance(size, int):
         return str(size)
     symbols = {str(s) for v in inputs for s in v.type.shape if isinstance(s, SymDim) and str(s).isidentifier()}
-    text = to_python(size, {symbol: size_of(inputs, symbol) for symbol in symbols})
-    text = re.sub(r"\((batch\[\"\w+\"\]\.shape\[\d+\])\)", r"\1", text)
-    return re.sub(r"(?<!\*)\*(?!\*)", " * ", text)
+    return to_python(size, {symbol: size_of(inputs, symbol) for symbol in symbols})

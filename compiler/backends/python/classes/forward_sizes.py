@@ -15,7 +15,6 @@ from ....types.tensor_types import Shape
 from ..code.class_tree import SizeArg, SizeRef, SymbolRef
 from ..code.classes import ClassBody, SizeSymbol
 from ..code.python_expressions import Code, Lit, TupleCode
-from ..identifiers import spaced
 
 
 class ForwardSizes:
@@ -72,8 +71,8 @@ class ForwardSizes:
         sources = tuple(self._symbol(s) for s in found if s is not None)
         if len(sources) < len(names):
             return SizeRef("{0}", (self._pass(d),))
-        text = to_python(d, {name: f"S{i}" for i, name in enumerate(names)})
-        return SizeRef(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text)), sources, self.named.get(d, ""))
+        text = to_python(d, {name: f"{{{i}}}" for i, name in enumerate(names)})
+        return SizeRef(text, sources, self.named.get(d, ""))
 
     def _share(self, d: SymDim) -> Code | None:
         """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""

@@ -18,7 +18,6 @@ from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of,
 from ..code.class_tree import Argument, SizeRef
 from ..code.factored_formulas import factored, is_product
 from ..code.python_expressions import Code, Lit, Subscript
-from ..identifiers import spaced
 
 _NAMED = "@"
 """The beginning of the symbol for a named formula."""
@@ -52,11 +51,11 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
     if len(formula.terms) > 1 and is_product(whole_formula):
         formula, used = whole_formula, set()
     names = sorted(symbols(formula))
-    text = factored(formula, {name: f"S{i}" for i, name in enumerate(names)})
+    text = factored(formula, {name: f"{{{i}}}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
     texts = {n: _argument_text(code_of(n)) for n in symbols(whole_formula)}
     shown = substitute(whole_formula, {n: symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
-    return SizeRef(_with_powers(spaced(re.sub(r"\bS(\d+)\b", r"{\1}", text))), sources, formula=shown)
+    return SizeRef(_with_powers(text), sources, formula=shown)
 
 
 def _argument_text(code: Code) -> str:

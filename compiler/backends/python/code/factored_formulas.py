@@ -26,7 +26,7 @@ def _product(formula: SymDim, names: Mapping[str, str]) -> str:
         return ""
     shared = shared_factor(list(formula.terms))
     common = gcd(*formula.terms.values())
-    return f"{to_python(make({shared: common}), names)}*({factored(divided(formula, shared, common), names)})"
+    return f"{to_python(make({shared: common}), names)} * ({factored(divided(formula, shared, common), names)})"
 
 
 def is_product(formula: SymDim) -> bool:
@@ -62,5 +62,5 @@ def _floor(formula: SymDim, names: Mapping[str, str]) -> str:
             before = top.terms.get((), 0)
             after = before + offset * bottom
             if abs(after) <= abs(before):
-                return f"({to_python(top + offset * bottom, names)})//{bottom}"
+                return f"({to_python(top + offset * bottom, names)}) // {bottom}"
     return ""

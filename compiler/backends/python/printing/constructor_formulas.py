@@ -16,7 +16,6 @@ from ....types.traced_ints import TracedInt
 from ..code.class_tree import Argument, SizeRef
 from ..code.factored_formulas import factored
 from ..code.python_expressions import Code, ItemCode, Lit
-from ..identifiers import spaced
 
 _LEAST = 1_000_003
 
@@ -44,4 +43,4 @@ def _number(formula: Dim) -> Code:
 
 def traced_text(number: TracedInt) -> str:
     """The formula as it is written."""
-    return spaced(factored(number.origin, {name: name for name in symbols(number.origin)}))
+    return factored(number.origin, {name: name for name in symbols(number.origin)})
