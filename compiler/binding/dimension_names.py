@@ -50,14 +50,14 @@ def names_in_shape(shape: Any) -> Iterator[ast.Name]:
     """Every name in an expression that the expression does not bind itself."""
     stack = [shape]
     while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Comprehension):
-            bound = {n.name for clause in node.clauses if isinstance(clause, ast.ForClause) for n in clause.binders.names}
-            parts = (node.item, *(c.over if isinstance(c, ast.ForClause) else c for c in node.clauses))
-            yield from (name for part in parts for name in names_in_shape(part) if name.name not in bound)
-        elif isinstance(node, ast.Name):
-            yield node
-        elif isinstance(node, ast.Node):
-            stack += reversed([getattr(node, f) for f in node.__match_args__])
-        elif isinstance(node, tuple):
-            stack += reversed(node)
+        match stack.pop():
+            case ast.Comprehension(item=item, clauses=clauses):
+                bound = {name.name for clause in clauses if isinstance(clause, ast.ForClause) for name in clause.binders.names}
+                parts = (item, *(clause.over if isinstance(clause, ast.ForClause) else clause for clause in clauses))
+                yield from (name for part in parts for name in names_in_shape(part) if name.name not in bound)
+            case ast.Name() as name:
+                yield name
+            case ast.Node() as node:
+                stack += reversed([getattr(node, f) for f in node.__match_args__])
+            case tuple() as nodes:
+                stack += reversed(nodes)

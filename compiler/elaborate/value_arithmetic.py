@@ -85,10 +85,8 @@ def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
 
 
 def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
-    if isinstance(left, SymDim) or isinstance(right, SymDim):
-        if not (_is_number(left) and _is_number(right)):
-            return False
-        if isinstance(left, float) or isinstance(right, float):
+    if _has_symbol(left, right):
+        if not (_is_dim(left) and _is_dim(right)):
             return False
         session.decisions.pin((left, right))
         return _decide(session.facts.equal(left, right), left, op, right, node, scope)
@@ -102,7 +100,7 @@ def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, sessi
 
 
 def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
-    if isinstance(left, SymDim) or isinstance(right, SymDim):
+    if _has_symbol(left, right):
         if _is_dim(left) and _is_dim(right):
             session.decisions.pin((left, right))
             return _decide(session.facts.compare(op, left, right), left, op, right, node, scope)
@@ -119,7 +117,7 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
         raise Failure(_bad("/", left, right), symbol_span(node))
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
-    if isinstance(left, float) or isinstance(right, float):
+    if _has_float(left, right):
         return real("/", (left, right), _compute("/", left, right, node, session))
     quotient = session.facts.exact_div(left, right)
     if isinstance(quotient, SymDim):
@@ -161,7 +159,7 @@ def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: Elaborat
         return _join(op, left, right, node, session)
     if op not in ARITHMETIC or not (_is_number(left) and _is_number(right)):
         raise Failure(_bad(op, left, right), symbol_span(node))
-    if isinstance(left, SymDim) or isinstance(right, SymDim):
+    if _has_symbol(left, right):
         return _symbolic(op, left, right, node)
     if op == "**":
         _check_power(left, right, node)
@@ -179,7 +177,7 @@ def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: Elaborat
 
 
 def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
-    if isinstance(left, float) or isinstance(right, float):
+    if _has_float(left, right):
         raise Failure(NoValue(op, "a symbolic dimension and a float cannot be combined at compile time"), node.span)
     if op == "**":
         if not isinstance(right, int) or not 0 <= right <= 8:
@@ -204,9 +202,13 @@ def _check_power(left: Any, right: Any, node: ast.Binary) -> None:
 
 
 def _concatenable(op: str, left: Any, right: Any) -> bool:
-    if op == "+":
-        return (isinstance(left, tuple) and isinstance(right, tuple)) or (isinstance(left, str) and isinstance(right, str))
-    return isinstance(left, tuple) and isinstance(right, int) and not isinstance(right, bool)
+    match op, left, right:
+        case ("+", tuple(), tuple()) | ("+", str(), str()):
+            return True
+        case ("*", tuple(), int()):
+            return not isinstance(right, bool)
+        case _:
+            return False
 
 
 def _join(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
@@ -223,6 +225,15 @@ def _join(op: str, left: Any, right: Any, node: ast.Binary, session: Elaboration
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, SymDim)) and not isinstance(value, bool)
+
+
+def _has_symbol(left: Any, right: Any) -> bool:
+    """Whether an operand depends on a symbolic dimension."""
+    return isinstance(left, SymDim) or isinstance(right, SymDim)
+
+
+def _has_float(left: Any, right: Any) -> bool:
+    return isinstance(left, float) or isinstance(right, float)
 
 
 def _is_dim(value: Any) -> bool:

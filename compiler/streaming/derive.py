@@ -151,19 +151,21 @@ class _Derivation:
         for item in items:
             if isinstance(item, Withheld):
                 raise self._refuse_withheld(item)
-        if all(isinstance(item, Fixed) for item in items) and not any(self.length.axes(v.type) for v in node.outputs):
+        fixed = [item for item in items if isinstance(item, Fixed)]
+        if len(fixed) == len(items) and not any(self.length.axes(v.type) for v in node.outputs):
             if self.length.in_arguments(node.op):
                 raise Refused(NotStreamed(node.op.name, self.length.name, "it depends on the length of the whole"), node.span)
-            return self._fixed(node, [item for item in items if isinstance(item, Fixed)], home)
+            return self._fixed(node, fixed, home)
         found = rule_of(node.op)
         if found is None:
             raise Refused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
-        if any(isinstance(x, Piece) and x.history is not None for x in items) and not takes_pairs(node.op):
+        pieces = [item for item in items if isinstance(item, Piece)]
+        if any(piece.history is not None for piece in pieces) and not takes_pairs(node.op):
             raise Refused(NotStreamed(node.op.name, self.length.name, "two axes of its input are positions"), node.span)
         why = refuse_rows(node, items) if self.memory.padding is not None else ""
         if why:
             raise Refused(NotStreamed(node.op.name, self.length.name, why), node.span)
-        before = max((x.tail for x in items if isinstance(x, Piece)), key=lambda tail: sum(one.count for one in tail), default=())
+        before = max((piece.tail for piece in pieces), key=lambda tail: sum(one.count for one in tail), default=())
         site = Site(node, items, home, self.memory)
         made = found(site)
         return [x.blamed(before, node.op.name, node.span, site.late) if isinstance(x, Piece) else x for x in made]

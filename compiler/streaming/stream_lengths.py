@@ -83,13 +83,14 @@ def multiple(whole: Dim, name: str) -> int | None:
 
 def sizes_in(value: Any) -> Iterator[Dim]:
     """The symbolic sizes in an argument, and in the formula of a table."""
-    if isinstance(value, SymDim):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from sizes_in(item)
-    elif isinstance(value, Formula):
-        yield from (p.value for p in parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
+    match value:
+        case SymDim():
+            yield value
+        case tuple():
+            for item in value:
+                yield from sizes_in(item)
+        case Formula():
+            yield from (p.value for p in parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
 
 
 def mapped(value: Any, change: Mapping[Dim, Dim]) -> Any:

@@ -32,20 +32,22 @@ def exit_code(error: BaseException) -> int:
     """Reports the exception; an unknown one is an error of netc itself."""
     if noticed() or _is_interrupted(error):
         return INTERRUPTED
-    if isinstance(error, click.ClickException):
-        raise error
-    if isinstance(error, BrokenPipeError):
-        _forget_output()
-        return NOBODY_READS
-    if isinstance(error, OSError):
-        _cannot_write(error)
-        return FAILED
-    if isinstance(error, MemoryError):
-        complain(f"there is not enough memory for this{': ' if str(error) else ''}{error}")
-        return FAILED
-    if not isinstance(error, Exception):
-        raise error
-    return _reported(error)
+    match error:
+        case click.ClickException():
+            raise error
+        case BrokenPipeError():
+            _forget_output()
+            return NOBODY_READS
+        case OSError():
+            _cannot_write(error)
+            return FAILED
+        case MemoryError():
+            complain(f"there is not enough memory for this{': ' if str(error) else ''}{error}")
+            return FAILED
+        case Exception():
+            return _reported(error)
+        case _:
+            raise error
 
 
 def _is_interrupted(error: BaseException | None) -> bool:

@@ -167,13 +167,15 @@ def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope)
             return Hint(f"a stage has one activation, and the next is a stage of its own: `{cls.name} {written} -> ...`")
         return Hint(f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`")
     found = scope.find(expr.name)
-    if cls.takes_activation and found is not None and isinstance(found[0].value, OperatorRef):
-        return Hint(_no_activation(expr.name, found[0].value.operator))
-    if cls.takes_activation and found is not None and isinstance(found[0].value, BlockDef):
-        return Hint(_no_activation(expr.name, found[0].value.node.name.name))
-    if found is not None and isinstance(found[0].value, (Value, TensorTuple)) and cls.arity()[1] != 1:
-        return Hint(f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`")
-    return Hint()
+    match found[0].value if found is not None else None:
+        case OperatorRef(operator=stage) if cls.takes_activation:
+            return Hint(_no_activation(expr.name, stage))
+        case BlockDef(node=block) if cls.takes_activation:
+            return Hint(_no_activation(expr.name, block.name.name))
+        case Value() | TensorTuple() if cls.arity()[1] != 1:
+            return Hint(f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`")
+        case _:
+            return Hint()
 
 
 def _no_activation(name: str, stage: str) -> str:
@@ -188,14 +190,16 @@ def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
         return Hint(f"write it without quotes: `{value}`", rewritten(span, span, value))
     if _is_of(kind, (value,)) and not isinstance(value, tuple):
         return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
-    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], tuple) and _is_of(kind, value[0]):
-        text = show_value(value[0])
-        return Hint(f"write `{text}`", rewritten(span, span, text))
     share = isinstance(kind, NumberKind) and 1 in (kind.high, kind.below)
-    if share and isinstance(value, (int, float)) and value >= 2 and _is_of(kind, value / 100):
-        text = f"{value / 100:g}"
-        return Hint(f"for {value:g} %, write `{text}`", rewritten(span, span, text, safe=False))
-    return Hint()
+    match value:
+        case (tuple() as inner,) if _is_of(kind, inner):
+            text = show_value(inner)
+            return Hint(f"write `{text}`", rewritten(span, span, text))
+        case int() | float() if share and value >= 2 and _is_of(kind, value / 100):
+            text = f"{value / 100:g}"
+            return Hint(f"for {value:g} %, write `{text}`", rewritten(span, span, text, safe=False))
+        case _:
+            return Hint()
 
 
 def _is_of(kind: Kind[Any], value: object) -> bool:

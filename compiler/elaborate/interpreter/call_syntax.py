@@ -100,11 +100,13 @@ def makes_tensors(name: str, scope: Scope) -> bool:
     found = scope.find(name)
     if found is None:
         return False
-    value = found[0].value
-    if isinstance(value, SharedDef):
-        return isinstance(value.stage, ast.Apply) and makes_tensors(value.stage.name, value.scope)
-    block = value.stage if isinstance(value, StageClosure) else value
-    return isinstance(block, BlockDef) and isinstance(block.node, ast.Block) and block.node.takes_none
+    match found[0].value:
+        case SharedDef(stage=ast.Apply(name=shared), scope=where):
+            return makes_tensors(shared, where)
+        case BlockDef(node=ast.Block() as block) | StageClosure(stage=BlockDef(node=ast.Block() as block)):
+            return block.takes_none
+        case _:
+            return False
 
 
 def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:

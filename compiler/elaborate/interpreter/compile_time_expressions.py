@@ -183,13 +183,16 @@ class Expressions(Part):
         value = self._functions.value_of(binding)
         if isinstance(value, CONST_TYPES):
             return value
-        if isinstance(value, Unknown):
-            raise AlreadyReported
-        if isinstance(value, (Value, TensorTuple)):
-            raise Failure(TensorAsValue(name), span, ((binding.span, "defined here"),) if binding.span else ())
-        if isinstance(value, (OperatorRef, StageClosure)) or (isinstance(value, BlockDef) and isinstance(value.node, ast.Block)):
-            return value
-        raise Failure(NotAConstant(name, describe(value)), span, ((binding.span, "defined here"),) if binding.span else ())
+        marks = ((binding.span, "defined here"),) if binding.span else ()
+        match value:
+            case Unknown():
+                raise AlreadyReported
+            case Value() | TensorTuple():
+                raise Failure(TensorAsValue(name), span, marks)
+            case OperatorRef() | StageClosure() | BlockDef(node=ast.Block()):
+                return value
+            case _:
+                raise Failure(NotAConstant(name, describe(value)), span, marks)
 
     def _attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
         name = expr.value

@@ -89,8 +89,8 @@ def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, s
     if not isinstance(default, (ast.Name, ast.StageExpr)):
         return value
     usual = elaborator.evaluate(default, scope)
-    what = "an element type" if isinstance(usual, DType) else "a stage" if isinstance(usual, _STAGES) else ""
-    if not what:
+    kinds, what = (DType, "an element type") if isinstance(usual, DType) else (_STAGES, "a stage")
+    if not isinstance(usual, kinds):
         return value
     made, span = value, option_span("--set", name, value if isinstance(value, str) else show_value(value))
     if isinstance(value, str):
@@ -99,7 +99,7 @@ def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, s
             elaborator.session.diagnostics += problems
             return UNKNOWN
         made, span = elaborator.evaluate(text, files), text.span
-    if isinstance(made, DType if isinstance(usual, DType) else _STAGES):
+    if isinstance(made, kinds):
         return made
     raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), span)
 

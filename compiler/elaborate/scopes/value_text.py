@@ -15,28 +15,30 @@ _DEEPEST = 3
 
 def show_value(value: object, depth: int = 0) -> str:
     """A compile-time value as it is written in a spec; of a long one the beginning."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, SymDim):
-        return show(value)
-    if isinstance(value, str):
-        return f'"{value}"' if len(value) <= _LONGEST else f'"{value[: _LONGEST - 3]}..."'
-    if isinstance(value, tuple):
-        if depth == _DEEPEST:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case SymDim():
+            return show(value)
+        case str():
+            return f'"{value}"' if len(value) <= _LONGEST else f'"{value[: _LONGEST - 3]}..."'
+        case tuple() if depth == _DEEPEST:
             return "[...]"
-        items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
-        return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
-    if isinstance(value, Value):
-        return f"a tensor {value.type}"
-    if isinstance(value, OperatorRef):
-        return f"`{value.operator}`"
-    if isinstance(value, BlockDef):
-        return f"`{value.node.name.name}`"
-    if isinstance(value, StageClosure):
-        return f"`{value.span.text}`"
-    if isinstance(value, Init):
-        return f"{value.kind}({', '.join(map(str, value.values))})" if value.values else value.kind
-    return str(value)
+        case tuple():
+            items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
+            return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
+        case Value():
+            return f"a tensor {value.type}"
+        case OperatorRef():
+            return f"`{value.operator}`"
+        case BlockDef():
+            return f"`{value.node.name.name}`"
+        case StageClosure():
+            return f"`{value.span.text}`"
+        case Init():
+            return f"{value.kind}({', '.join(map(str, value.values))})" if value.values else value.kind
+        case _:
+            return str(value)
 
 
 def describe(value: object) -> str:

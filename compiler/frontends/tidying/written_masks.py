@@ -25,13 +25,15 @@ def masks(program: Program) -> None:
     for graph in graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
-            if isinstance(node, OpNode) and isinstance(node.op, Matmul):
-                written_out(view, node, origins)
+            match node:
+                case OpNode(op=Matmul()):
+                    written_out(view, node, origins)
         for node in list(graph.nodes):
-            if isinstance(node, OpNode) and isinstance(node.op, Attention):
-                _simplify(view, node, origins)
-            elif isinstance(node, OpNode) and isinstance(node.op, MultiheadAttention):
-                _simplify_multihead(view, node, origins)
+            match node:
+                case OpNode(op=Attention()):
+                    _simplify(view, node, origins)
+                case OpNode(op=MultiheadAttention()):
+                    _simplify_multihead(view, node, origins)
 
 
 def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:

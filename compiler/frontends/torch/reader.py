@@ -181,15 +181,16 @@ class CallReader(GraphScope):
         """Whether the operators are better in the graph around: of a module that is one operator, or whose only parameters are directly
         below its own name."""
         nodes = self.builder.graph.nodes
-        if self.call in self.model.keys.shared and any(isinstance(node, OpNode) and node.label for node in nodes):
+        operators = [node for node in nodes if isinstance(node, OpNode)]
+        if self.call in self.model.keys.shared and any(node.label for node in operators):
             return False  # what is shared is the module, and the operator has a name below that
-        if len(nodes) == 1 and isinstance(nodes[0], OpNode):
+        if len(operators) < len(nodes):
+            return False
+        if len(operators) == 1:
             return True
-        if not all(isinstance(node, OpNode) for node in nodes):
+        if any(node.label or isinstance(node.op, ParameterOf) for node in operators):
             return False
-        if any(node.label or isinstance(node.op, ParameterOf) for node in nodes if isinstance(node, OpNode)):
-            return False
-        return len([node for node in nodes if isinstance(node, OpNode) and _holds(node)]) == 1
+        return len([node for node in operators if _holds(node)]) == 1
 
     def _dissolve(
         self, parent: CallReader, given: list[Value], outputs: list[Value], label: str, shared: SharedModule | None

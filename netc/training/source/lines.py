@@ -42,18 +42,20 @@ class Reciprocal(float):
 
 def literal(value: Any) -> str:
     """A value of a setting as Python: `0.02`, `1 / 300`, `True`, `"min"`, `(0.9, 0.95)`."""
-    if isinstance(value, (Expression, Reciprocal)):
-        return value.text
-    if isinstance(value, CosineTo):
-        return value.to_python(literal(value.length))
-    if isinstance(value, (tuple, list)):
-        inside = ", ".join(map(literal, value))
-        return f"({inside},)" if len(value) == 1 else f"({inside})"
-    if isinstance(value, str):
-        return quoted(str(value))
-    if isinstance(value, float) and 0 < value < 1 and len(repr(value)) > 8 and 1 / round(1 / value) == value:
-        return f"1 / {round(1 / value)}"
-    return repr(value)
+    match value:
+        case Expression() | Reciprocal():
+            return value.text
+        case CosineTo():
+            return value.to_python(literal(value.length))
+        case tuple() | list():
+            inside = ", ".join(map(literal, value))
+            return f"({inside},)" if len(value) == 1 else f"({inside})"
+        case str():
+            return quoted(str(value))
+        case float() if 0 < value < 1 and len(repr(value)) > 8 and 1 / round(1 / value) == value:
+            return f"1 / {round(1 / value)}"
+        case _:
+            return repr(value)
 
 
 def quoted(text: str) -> str:
