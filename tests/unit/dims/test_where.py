@@ -33,7 +33,7 @@ def test_multiples_are_shown_as_fractions() -> None:
     assert h % 16 == 0
     assert symbols(h // 2) == {"H"}
     assert evaluate(h // 2, {"H": 64}) == 32
-    assert to_python(h // 2, {"H": "h"}) == "h//2"
+    assert to_python(h // 2, {"H": "h"}) == "h // 2"
     assert to_python(h // 32 * 32, {"H": "h"}) == "h"
     assert invert(h // 2 + 1) == ("H", 1, 2, 1)
     assert invert(3 * h // 4) == ("H", 3, 4, 0)
