@@ -131,3 +131,18 @@ def test_frozen() -> None:
     assert totals.trainable == sum(model.parameters[name].numel for name in trained) < totals.parameters
     assert "self.tail = Tail(4).requires_grad_(False)" in model.source() or "self.tail = Tail().requires_grad_(False)" in model.source()
     assert "self.p = nn.Parameter(torch.ones(4), requires_grad=False)" in model.source()
+
+
+def test_nothing_is_drawn_that_the_module_draws_itself() -> None:
+    assert "nn.init" not in netc.compile("input 3 -> prelu init=0.3").source()
+
+
+def test_a_row_of_zeros_among_zeros_is_no_statement_of_its_own() -> None:
+    assert netc.compile("input [T] int64 -> embedding 5 4 init=zeros padding_idx=0").source().count("nn.init.zeros_") == 1
+
+
+def test_layers_of_a_recurrent_module_have_no_rule() -> None:
+    """It would be one for each of the numbered parameters, of modules that may have fewer."""
+    model = netc.compile("input [T, 5] -> lstm 4 layers=2 init=normal(0.1) -> lstm 4 init=normal(0.1)")
+    assert "isinstance" not in model.source()
+    assert all(0.02 < p.std() < 0.5 for n, p in model.module().named_parameters() if "weight" in n)

@@ -147,3 +147,9 @@ def test_an_input_has_one_name(text: str) -> None:
         results if isinstance(results, tuple) else (results,), judge if isinstance(judge, tuple) else (judge,), strict=True
     ):
         np.testing.assert_allclose(result.detach().numpy(), expected, atol=1e-5)
+
+
+def test_an_argument_that_is_kept_overwrites_no_attribute_of_modules() -> None:
+    model = netc.compile("block b(half) { in -> dense (2 * half) as up -> reshape [N, 2, half] }\ninput 4 -> b 3 as b")
+    module = model.module()
+    assert module.half().b.half_ == 3

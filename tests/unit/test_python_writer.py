@@ -13,19 +13,31 @@ from netc.compiler.backends.python.build_classes import classes_of
 from netc.compiler.backends.python.code.class_tree import DictCode, ListCode, PassedOn
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.framework import Containers, Framework, How, Registration, Widths
-from netc.compiler.backends.python.code.python_expressions import Code, Default, Infix, SelfMember, TupleCode, call, construct, lit
+from netc.compiler.backends.python.code.python_expressions import (
+    Code,
+    Default,
+    Infix,
+    Lit,
+    SelfMember,
+    Subscript,
+    TupleCode,
+    call,
+    construct,
+    lit,
+)
 from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.forward.method import forward
 from netc.compiler.backends.python.printing.python_printer import text
 from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.backends.python.unsupported_python import MissingEmitter
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ops.activation import LeakyRelu, Relu
+from netc.compiler.ops.activation import Elu, LeakyRelu, Relu
 from netc.compiler.ops.arithmetic import Add
 from netc.compiler.ops.constants import ParamOperator
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.regularization import AlphaDropout, Dropout
 from netc.compiler.ops.shape import Reshape
+from netc.dsl.record import replace
 
 FOLDER = Path(python.__file__).parent
 WORDS = re.compile(
@@ -54,12 +66,14 @@ def held(how: How, code: Code, trained: bool) -> Code:
 
 EMITTERS = Emitters(lambda order, modules: Uninitialized())
 EMITTERS.modules[Dense] = lambda op, site: construct("keras.Dense", {"units": op.units}, seeds=PassedOn("seeds"))
+EMITTERS.modules[Elu] = lambda op, site: construct("keras.Elu", {"alpha": op.alpha})
+EMITTERS.imports[LeakyRelu] = "backdrop.functions"
 EMITTERS.modules[Dropout] = lambda op, site: construct("keras.Dropout", {"rate": op.p}, seeds=PassedOn("seeds"))
 EMITTERS.modules[AlphaDropout] = lambda op, site: construct("keras.AlphaDropout", {"rate": op.p}, seeds=PassedOn("seeds"))
 EMITTERS.modules[ParamOperator] = lambda op, site: call("keras.ops.zeros", lit(op.shape))
 EMITTERS.functions.update(
     {
-        LeakyRelu: lambda op, site: call("backdrop.leaky", site.x, op.negative_slope),
+        LeakyRelu: lambda op, site: call("backdrop.functions.leaky", site.x, op.negative_slope),
         Relu: lambda op, site: call("keras.ops.relu", site.x),
         Add: lambda op, site: Infix("+", site.x, site.other),
         Reshape: lambda op, site: call("keras.ops.reshape", site.x, TupleCode(tuple(lit(size) for size in site.results[0].shape))),
@@ -239,7 +253,7 @@ def test_what_makes_a_module_takes_what_is_passed_on() -> None:
 def test_a_function_is_no_dropout_by_its_name() -> None:
     """Probabilities are written without the rounding errors of what computed them, other numbers as they are."""
     (net,) = WRITER.parts(netc.compile("input 4 -> leaky_relu (0.1 + 0.2) -> dropout (0.1 + 0.2)").program, "net").texts
-    assert "backdrop.leaky(input, 0.30000000000000004)" in net
+    assert "backdrop.functions.leaky(input, 0.30000000000000004)" in net
     assert "keras.Dropout(0.3, seeds=seeds)" in net
 
 
@@ -253,3 +267,24 @@ def test_a_weight_that_is_an_input_needs_an_emitter() -> None:
     """The emitter of the module would call it with the weight as a further tensor."""
     with pytest.raises(MissingEmitter, match="there is no emitter for a weight that is an input"):
         WRITER.source(netc.compile("x = input 3; w = input [4, 3] batch=false; x -> dense 4 weight=w").program, "net")
+
+
+def test_only_a_dropout_does_nothing_at_zero() -> None:
+    (net,) = WRITER.parts(netc.compile("input 4 -> elu 0.0 as own -> dropout 0.0 as dropped -> relu").program, "net").texts
+    assert "self.own = keras.Elu(0.0)" in net
+    assert "dropped" not in net
+
+
+def test_what_a_plugin_imports_is_no_variable() -> None:
+    source = WRITER.source(netc.compile("backdrop = input 4 -> dense 4\nbackdrop + (backdrop -> leaky_relu)").program, "net")
+    assert "import backdrop.functions\n" in source
+    assert "return backdrop_ + backdrop.functions.leaky(backdrop_, 0.01)" in source
+
+
+def test_a_container_calls_its_base_class_although_other_classes_do_not() -> None:
+    registration = replace(OTHER.registration, by_label=lambda module, label, how: Subscript(call("vars", module), (Lit(label),)))
+    program = netc.compile("x = input 4; x + (x -> dense 4 as weights -> dense 4 as 0)").program
+    source = SourceWriter(replace(OTHER, registration=registration), EMITTERS).source(program, "net")
+    assert "class Net(keras.Layers):" in source
+    assert "super().__init__()" in source
+    assert 'vars(self)["weights"] = keras.Dense(4, seeds=seeds)' in source
