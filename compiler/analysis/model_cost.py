@@ -13,7 +13,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..dims import Dim, show, substitute
-from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, applies
 from ..ir.node_modes import BOTH, modes
 from ..ir.walk import graphs
 from ..ops.mode import ByMode
@@ -105,7 +105,7 @@ def _count(program: Program) -> dict[int, _Counted]:
 
 def _by_mode(node: Node) -> bool:
     """Whether the node only chooses between what training and evaluation compute."""
-    return isinstance(node, OpNode) and isinstance(node.op, ByMode)
+    return applies(node, ByMode)
 
 
 def costs_at(program: Program, span: Span) -> list[StageCost]:

@@ -5,7 +5,7 @@ In: a graph, before and after patterns are replaced. Out: the number of attentio
 
 from __future__ import annotations
 
-from ..ir.graph import Graph, OpNode
+from ..ir.graph import Graph, applies
 from ..ir.walk import graphs
 from ..ops.attention import Attention
 
@@ -15,4 +15,4 @@ NOTHING_LEFT = "Where a mask leaves a query no key, `attention` gives 0, and the
 def masked_attentions(main: Graph) -> int:
     """The number of attentions that take a mask, in all graphs."""
     nodes = [node for graph in graphs(main) for node in graph.nodes]
-    return sum(isinstance(node, OpNode) and isinstance(node.op, Attention) and len(node.inputs) > 3 for node in nodes)
+    return sum(applies(node, Attention) and len(node.inputs) > 3 for node in nodes)

@@ -12,7 +12,8 @@ types of the called graph's inputs, its outputs those of its outputs; labels wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, TypeGuard
 
 from netc.dsl.record import Record
 from netc.dsl.source import Span
@@ -196,6 +197,13 @@ class Iteration(Record):
 
 
 Node = OpNode | CallNode
+
+
+def applies(node: Node | None, operators: type[Operator] | tuple[type[Operator], ...] | UnionType) -> TypeGuard[OpNode]:
+    """Whether a node applies one of these operators."""
+    return isinstance(node, OpNode) and isinstance(node.op, operators)
+
+
 Kind = Literal["model", "block", "sequence", "branches", "scan"]
 
 

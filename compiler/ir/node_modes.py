@@ -7,7 +7,7 @@ needed in both, so are those of a graph without `if training`; linear in the num
 from __future__ import annotations
 
 from ..ops.mode import ByMode
-from .graph import Graph, OpNode
+from .graph import Graph, applies
 
 Modes = frozenset[bool]
 """True: training, False: evaluation."""
@@ -29,7 +29,7 @@ def modes(graph: Graph) -> list[Modes]:
     found: list[Modes] = []
     for node in reversed(graph.nodes):
         when = frozenset[bool]().union(*(needed.get(id(v), frozenset()) for v in node.outputs))
-        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+        if applies(node, ByMode):
             training, evaluation = node.inputs
             need((training,), when & {True})
             need((evaluation,), when & {False})

@@ -14,11 +14,21 @@ from ..benching.contender_names import AGAINST
 from ..benching.measure_contenders import ContenderFailed, measure
 from ..benching.result_report import data, lines, rows
 from .command_failure import Failed
-from .completion import FileName, models
+from .completion import FileName
 from .program import wrong_usage
 from .records import as_csv, as_json, form_options
-from .run import DEVICES
-from .shared_options import choose, named_words, one_source, precision_options, source_options, spec_options, weight_options
+from .shared_options import (
+    choose,
+    device_option,
+    module_argument_option,
+    module_input_option,
+    one_source,
+    other_model_option,
+    precision_options,
+    source_options,
+    spec_options,
+    weight_options,
+)
 from .terminal import table, write
 
 if TYPE_CHECKING:
@@ -32,14 +42,12 @@ _AGAINST_HELP = f"What to compare with: {', '.join(AGAINST)}, or a model as FILE
 @click.command("bench")
 @source_options
 @click.option("--against", multiple=True, metavar="WHAT", type=FileName(), help=_AGAINST_HELP)
-@click.option("--other-model", metavar="NAME", shell_complete=models, help="Which model of a spec that --against names.")
+@other_model_option("Which model of a spec that --against names.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads on the CPU; as many as there are cores unless given.")
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
+@device_option("Where to run.")
 @click.option("--rounds", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="Turns of each contender.")
-@click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help="An input of a PyTorch module: `3x224x224`, `[T] int64`.")
-@click.option(
-    "--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the module's class or function."
-)
+@module_input_option("An input of a PyTorch module: `3x224x224`, `[T] int64`.")
+@module_argument_option("An argument of the module's class or function.")
 @form_options
 @precision_options
 @spec_options

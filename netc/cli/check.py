@@ -14,7 +14,7 @@ from netc.dsl.source import SourceFile
 from ..analysis import analyse_models
 from .completion import FileName
 from .report import report
-from .shared_options import checkpoint_options, choose, precision_options, spec_options
+from .shared_options import checkpoint_options, choose, expression_option, precision_options, spec_options
 from .spec_sources import reader, spec_files
 from .terminal import expect_no_garbage, note, table, width_of, write
 
@@ -31,7 +31,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 
 @click.command("check")
 @click.argument("files", nargs=-1, metavar="FILE...", type=FileName())
-@click.option("-e", "--expression", "text", metavar="TEXT", help="A spec itself, instead of files.")
+@expression_option("A spec itself, instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
 @click.option("--strict", is_flag=True, help="Warnings are failures too.")

@@ -27,6 +27,7 @@ from .shared_options import (
     precision_options,
     read_by,
     refuse_overwriting,
+    section_option,
     source_options,
     spec_options,
     weight_options,
@@ -59,7 +60,7 @@ HELP = f"""Without -o, {TEXTS} and --emit write to standard output.
 @source_options
 @click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Where to: {SUFFIXED}, or `-` for standard output.")
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
-@click.option("--section", metavar="NAME", help=f"Which train section of the file, for --target {SECTION}.")
+@section_option(f"Which train section of the file, for --target {SECTION}.")
 @click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
 @click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: a folder that this runtime generates texts from.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")

@@ -11,10 +11,10 @@ import click
 
 from ..display.model_comparison import compare
 from ..display.model_summary import Quotients
-from .completion import FileName, models
+from .completion import FileName
 from .program import compiled
 from .records import as_json
-from .shared_options import choose, spec_options
+from .shared_options import choose, other_model_option, spec_options
 from .spec_sources import reader
 from .terminal import coloured, columns, expect_no_garbage, visible, write
 
@@ -27,7 +27,7 @@ SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yel
 @click.command("diff")
 @click.argument("before", metavar="BEFORE", type=FileName())
 @click.argument("after", metavar="AFTER", type=FileName())
-@click.option("--other-model", metavar="NAME", shell_complete=models, help="The model of AFTER, if it is another one than --model.")
+@other_model_option("The model of AFTER, if it is another one than --model.")
 @click.option("--json", "as_data", is_flag=True, help="Print JSON.")
 @spec_options
 def command(

@@ -15,7 +15,7 @@ from ..importing.input_declarations import WrongInput, declared_inputs
 from .command_failure import Failed, no_file
 from .completion import FileName
 from .set_values import NotAValue, parse_constant
-from .shared_options import named_words, refuse_overwriting
+from .shared_options import module_argument_option, module_input_option, named_words, refuse_overwriting
 from .spec_sources import suffix
 from .terminal import note
 
@@ -28,9 +28,9 @@ WEIGHTS = ".safetensors"
 @click.command("import")
 @click.argument("source", metavar="SOURCE")
 @click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="The spec, or `-` for standard output.")
-@click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help="An input, as a spec declares it: `3x224x224`, `[T] int64`.")
+@module_input_option("An input, as a spec declares it: `3x224x224`, `[T] int64`.")
 @click.option("--example", "examples", metavar="H=224,W=320", help="Sizes of the symbolic axes to trace the module with.")
-@click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help="An argument of the class or function.")
+@module_argument_option("An argument of the class or function.")
 @click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
 @click.option(

@@ -18,7 +18,7 @@ from ..training.shardable_layers import checked_splits, split_share
 from .command_failure import Failed
 from .program import wrong_usage
 from .report import give_up_on, report
-from .shared_options import choose, one_source, source_options, spec_options
+from .shared_options import batch_option, choose, one_source, section_option, source_options, spec_options
 from .spec_sources import reader
 from .terminal import write
 
@@ -49,9 +49,9 @@ DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 )
 @click.option("--tp", "tensor", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Devices that share each layer.")
 @click.option("--dtype", type=click.Choice(tuple(DTYPES)), default="float32", show_default=True, help="The type of activations.")
-@click.option("--batch", type=click.IntRange(1), metavar="N", help="Samples of a step, on all devices; by default as many as fit.")
+@batch_option("Samples of a step, on all devices; by default as many as fit.")
 @click.option("--checkpoint-activations", "recompute", is_flag=True, help="Compute the activations of blocks that repeat again, backward.")
-@click.option("--section", metavar="NAME", help="Which train section of the file.")
+@section_option()
 @spec_options
 def command(
     file: str | None,

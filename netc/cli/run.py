@@ -15,7 +15,9 @@ from .command_failure import Failed
 from .completion import FileName
 from .program import DRAWN
 from .shared_options import (
+    DEVICES,
     choose,
+    device_option,
     named_words,
     one_source,
     precision_options,
@@ -34,14 +36,12 @@ if TYPE_CHECKING:
     from ..inputs.checkpoint import Checkpoint
     from .runnable import Runnable
 
-DEVICES = ("cpu", "cuda")
-
 
 @click.command("run")
 @source_options
 @click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=named_words, help="The array for an input.")
 @click.option("--random", is_flag=True, help="Random numbers for the other inputs, drawn with --seed; integers are 0 or 1.")
-@click.option("--device", type=click.Choice(DEVICES), default="cpu", help="Where to run.")
+@device_option("Where to run.")
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Keep the results.")
 @precision_options
 @spec_options

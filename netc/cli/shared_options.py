@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..inputs.checkpoint import Checkpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
+DEVICES = ("cpu", "cuda")
+"""Where a model can run, the usual place first."""
 _OUTER_COMMA = re.compile(r",(?![^\[(]*[\])])")
 """A comma outside of brackets that are not nested."""
 
@@ -117,13 +119,52 @@ def precision_options(function: F) -> F:
 def source_options(function: F) -> F:
     """One spec: a file, `-` or `-e TEXT`."""
     function = click.argument("file", required=False, metavar="FILE", type=FileName())(function)
-    return click.option("-e", "--expression", "text", metavar="TEXT", help="The spec itself, instead of a file.")(function)
+    return expression_option("The spec itself, instead of a file.")(function)
+
+
+def expression_option(help: str) -> Callable[[F], F]:
+    """`-e`: a spec as a word of the command line; as `text`."""
+    return click.option("-e", "--expression", "text", metavar="TEXT", help=help)
+
+
+def seed_option(help: str) -> Callable[[F], F]:
+    """`--seed`: an integer that PyTorch takes as one too."""
+    return click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help=help)
+
+
+def section_option(help: str = "Which train section of the file.") -> Callable[[F], F]:
+    """`--section`."""
+    return click.option("--section", metavar="NAME", help=help)
+
+
+def batch_option(help: str) -> Callable[[F], F]:
+    """`--batch`."""
+    return click.option("--batch", type=click.IntRange(1), metavar="N", help=help)
+
+
+def device_option(help: str, default: str | None = DEVICES[0]) -> Callable[[F], F]:
+    """`--device`: where a model runs or is trained, on this machine."""
+    return click.option("--device", type=click.Choice(DEVICES), default=default, help=help)
+
+
+def other_model_option(help: str) -> Callable[[F], F]:
+    """`--other-model`: the model of a second spec."""
+    return click.option("--other-model", metavar="NAME", shell_complete=models, help=help)
+
+
+def module_input_option(help: str) -> Callable[[F], F]:
+    """`--input` of a PyTorch module, as a spec declares it; as `inputs`."""
+    return click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help=help)
+
+
+def module_argument_option(help: str) -> Callable[[F], F]:
+    """`--args`: an argument of the class or function that makes a PyTorch module; as `arguments`."""
+    return click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help=help)
 
 
 def weight_options(function: F) -> F:
     """`--weights` and what goes with it, as a `Checkpoint` or None; `--seed`."""
-    seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Draw the parameters with this seed.")
-    return checkpoint_options(seed(function))
+    return checkpoint_options(seed_option("Draw the parameters with this seed.")(function))
 
 
 def checkpoint_options(function: F) -> F:

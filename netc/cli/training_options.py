@@ -7,10 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from .shared_options import checkpoint_options, named_words
+from .shared_options import batch_option, checkpoint_options, device_option, named_words, section_option, seed_option
 
 F = TypeVar("F", bound=Callable[..., Any])
-DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -36,12 +35,12 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         callback=named_words,
         help="An option of the data's format, such as size=224 for images.",
     ),
-    click.option("--section", metavar="NAME", help="Which train section of the file."),
+    section_option(),
     click.option("--epochs", type=click.IntRange(1), metavar="N", help="Instead of the section's `epochs`."),
     click.option("--steps", type=click.IntRange(1), metavar="N", help="Instead of the section's `steps`."),
-    click.option("--batch", type=click.IntRange(1), metavar="N", help="Instead of the section's `batch`."),
-    click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="For the parameters, the order of samples, and dropout."),
-    click.option("--device", type=click.Choice(DEVICES), help="Where to train; the CPU unless given."),
+    batch_option("Instead of the section's `batch`."),
+    seed_option("For the parameters, the order of samples, and dropout."),
+    device_option("Where to train; the CPU unless given.", default=None),
     click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given."),
     click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile."),
     click.option(

@@ -17,7 +17,7 @@ from netc.compiler.analysis.state_dict import parameters
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.dims import Condition, is_met, symbols
-from netc.compiler.ir.graph import OpNode
+from netc.compiler.ir.graph import applies
 from netc.compiler.ops.attention import Attention
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.record import Record
@@ -182,7 +182,7 @@ def _sizes(state: State) -> tuple[int, int]:
 
 def _heads(stream: Stream) -> int:
     """Of the queries of the first layer."""
-    nodes = (node for node in stream.step.main.nodes if isinstance(node, OpNode) and isinstance(node.op, Attention))
+    nodes = (node for node in stream.step.main.nodes if applies(node, Attention))
     heads = next(nodes).inputs[0].type.shape[1]
     if not isinstance(heads, int):
         raise NoDecoder("the number of heads is not fixed")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections import defaultdict
+from pathlib import Path
 
 from click.testing import CliRunner
 
+import netc.cli
 from netc.cli import COMMANDS, cli
 from netc.compiler.backends.backend_registry import backends
 
@@ -26,3 +30,15 @@ def test_the_list_of_commands_imports_none() -> None:
 
 def test_the_summary_of_compile_names_all_targets() -> None:
     assert COMMANDS["compile"] == f"Compile a spec to {' or '.join(backend.artefact for backend in backends())}."
+
+
+def test_an_option_of_several_commands_is_declared_once() -> None:
+    """Declarations that differ in their help at most; shared_options.py has a function for each such option."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(Path(netc.cli.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "click.option":
+                node.keywords = [keyword for keyword in node.keywords if keyword.arg != "help"]
+                if [keyword.arg for keyword in node.keywords] != ["is_flag"]:  # a flag has nothing but its name to share
+                    homes[ast.unparse(node)].append(path.name)
+    assert {declaration: names for declaration, names in homes.items() if len(names) > 1} == {}

@@ -12,7 +12,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.trees import parts, rewrite
 
 from ...analysis.dependent_parameters import Followed, followed
-from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule
+from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule, applies
 from ...ir.graph_values import Parts, Value, ValueTuple, flat
 from ...ir.tests import every, joined_tuples
 from ...ops.mode import ByMode
@@ -254,7 +254,7 @@ class _Builder:
     # --- steps -----------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
-        if isinstance(node, OpNode) and isinstance(node.op, ByMode):
+        if applies(node, ByMode):
             self._either(node)
             return
         if isinstance(node, CallNode) and node.scan is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...ir.graph import Graph, Node, OpNode
+from ...ir.graph import Graph, Node, applies
 from ...ir.node_modes import Modes, modes
 from ...ops.mode import ByMode
 
@@ -25,7 +25,7 @@ def in_order(graph: Graph) -> Iterator[Ordered]:
     every = modes(graph)
     early = _early(graph, every)
     for node, when in zip(graph.nodes, every, strict=True):
-        either = isinstance(node, OpNode) and isinstance(node.op, ByMode)
+        either = applies(node, ByMode)
         if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes(node, made_later)):
             later.append(node)
             made_later.update(id(v) for v in node.outputs)
@@ -39,7 +39,7 @@ def in_order(graph: Graph) -> Iterator[Ordered]:
     if graph.training_outputs is not None:
         yield None, True
         for node in later:
-            yield node, False if isinstance(node, OpNode) and isinstance(node.op, ByMode) else None
+            yield node, False if applies(node, ByMode) else None
 
 
 def _takes(node: Node, values: set[int]) -> bool:
@@ -51,7 +51,7 @@ def _early(graph: Graph, every: list[Modes]) -> set[int]:
     needed: set[int] = set()
     found: set[int] = set()
     for node, when in zip(reversed(graph.nodes), reversed(every), strict=True):
-        if True in when and isinstance(node, OpNode) and isinstance(node.op, ByMode):
+        if True in when and applies(node, ByMode):
             needed.add(id(node.inputs[1]))
         elif when == {False} and any(id(v) in needed for v in node.outputs):
             found.add(id(node))

@@ -12,7 +12,7 @@ from ...dims import SymDim, symbols
 from ...errors.argument_errors import WrongTensors
 from ...errors.parameter_errors import SymbolicParameter
 from ...errors.problem import STAGE, Location, Problem
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, applies
 from ...ir.graph_values import Value
 from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
@@ -191,7 +191,7 @@ def source_of(value: Value, frame: GraphFrame) -> Operator | None:
             if node.scan is not None:
                 return None
             value, graph = node.graph.outputs[_position(value, node)], node.graph
-        elif isinstance(node, OpNode) and isinstance(node.op, moves):
+        elif applies(node, moves):
             value = node.inputs[0]
         else:
             return node.op if isinstance(node, OpNode) else None

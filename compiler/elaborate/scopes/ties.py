@@ -11,7 +11,7 @@ from netc.dsl.source import Span
 
 from ...errors.parameter_errors import NoNorms, NormsMismatch, TieMismatch, TieTarget
 from ...errors.value_errors import NotANumber
-from ...ir.graph import CallNode, Graph, Node, OpNode, Tie
+from ...ir.graph import CallNode, Graph, Node, OpNode, Tie, applies
 from ...ir.walk import join, route
 from ...ops.constants import ParamOperator
 from ...types.tensor_types import show_shape
@@ -49,7 +49,7 @@ class PendingNorms(Record):
     def resolve(self, graph: Graph) -> None:
         """Checks that the other one is in the same graph, and has a row for each of the norms."""
         (own,) = self.node.outputs
-        params = [n for n in graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
+        params = [n for n in graph.nodes if applies(n, ParamOperator)]
         labelled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
         other = labelled.get(self.path)
         if other is None:

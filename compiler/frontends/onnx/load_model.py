@@ -13,7 +13,7 @@ import onnx
 
 from ...dims import Condition, Stated, SymDim, stated_symbols, symbols
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR
-from ...ir.graph import Graph, OpNode, Program
+from ...ir.graph import Graph, OpNode, Program, applies
 from ...ir.walk import graphs, needed
 from ...ops.constants import ParamOperator
 from ...types.tensor_types import BATCH
@@ -221,7 +221,7 @@ def _keys(graph: Graph) -> set[str]:
 def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
     notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
     notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
-    buffers = [n for n in importer.emit.builder.graph.nodes if isinstance(n, OpNode) and isinstance(n.op, ParamOperator)]
+    buffers = [n for n in importer.emit.builder.graph.nodes if applies(n, ParamOperator)]
     frozen = [n for n in buffers if not n.op.args["trainable"]]
     if frozen:
         notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")

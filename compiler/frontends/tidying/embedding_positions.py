@@ -7,7 +7,7 @@ embedding is asked for, unless it is known to be small enough. Always: what is s
 from __future__ import annotations
 
 from ...dims import Condition, Dim, symbol
-from ...ir.graph import OpNode, Program
+from ...ir.graph import OpNode, Program, applies
 from ...ir.walk import graphs
 from ...ops.constants import TableOperator
 from ...ops.dense import Embedding
@@ -21,7 +21,7 @@ def positions(program: Program) -> None:
     most: dict[str, int] = {}
     for graph in graphs(program.main):
         for node in graph.nodes:
-            bound = _bound(node, origins) if isinstance(node, OpNode) and isinstance(node.op, Embedding) else None
+            bound = _bound(node, origins) if applies(node, Embedding) else None
             if bound is None or program.facts.at_least(bound[1], bound[0]):
                 continue
             name = next((name for name, form in program.dims.items() if form == bound[0]), None)
