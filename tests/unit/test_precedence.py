@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast as python
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hypothesis import given as forall
@@ -12,18 +13,18 @@ from netc.compiler.backends.net import spec_tree
 from netc.compiler.backends.net.array_storage import StoredNames
 from netc.compiler.backends.net.spec_printer import Printer
 from netc.compiler.backends.net.table_formulas import formula_tree
-from netc.compiler.backends.python.code.class_tree import NameCode
+from netc.compiler.backends.python.code.class_tree import Argument, NameCode, SizeRef
 from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call
 from netc.compiler.backends.python.printing.python_printer import text
-from netc.compiler.dims import symbol
+from netc.compiler.dims import maximum, symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 from netc.dsl import ast
 from netc.dsl.parser import parse
 from netc.dsl.source import SourceFile
 
 T = symbol("T")
-NUMBERS = [0, 3, -2, 1.5, -0.5, 512**0.5, 1e-5, 1e30, 2 * T, T]
-WRITTEN = {2 * T: "(2*T)", T: "T", 512**0.5: "(512**0.5)"}
+NUMBERS = [0, 3, -2, 1.5, -0.5, 512**0.5, 1e-5, 1e30, 2 * T, T, T + 1, maximum(T, 5)]
+WRITTEN = {2 * T: "(2*T)", T: "T", T + 1: "(T+1)", maximum(T, 5): "max(T, 5)", 512**0.5: "(512**0.5)", 0.4 / 11: "(0.4/11)"}
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 PYTHON = {
@@ -34,13 +35,23 @@ PYTHON = {
 }  # fmt: skip
 
 
-def trees(leaves: st.SearchStrategy[Any], prefixes: tuple[str, ...], infixes: tuple[str, ...]) -> st.SearchStrategy[Any]:
+def trees(leaves: Sequence[Any], prefixes: Sequence[str], infixes: Sequence[str]) -> st.SearchStrategy[Any]:
     """Trees as tuples: `("+", left, right)`, `("-", operand)`, and leaves."""
     return st.recursive(
-        leaves,
+        st.sampled_from(leaves),
         lambda inner: st.one_of(st.tuples(st.sampled_from(prefixes), inner), st.tuples(st.sampled_from(infixes), inner, inner)),
         max_leaves=8,
     )
+
+
+def nested(leaves: Sequence[Any], prefixes: Sequence[str], infixes: Sequence[str]) -> Iterator[Any]:
+    """Every operator within every other one, on each side, and every leaf."""
+    first, *_ = leaves
+    inner = [*leaves, *((op, first) for op in prefixes), *((op, first, first) for op in infixes)]
+    yield from ((op, operand) for op in prefixes for operand in inner)
+    for op in infixes:
+        yield from ((op, operand, first) for operand in inner)
+        yield from ((op, first, operand) for operand in inner)
 
 
 def bracketed(tree: Any) -> str:
@@ -95,11 +106,20 @@ def parsed(text: str) -> Any:
     return file.items[0]
 
 
-FORMULAS = trees(st.sampled_from([*NUMBERS, "i", "j", "sin(i)", "[1, 2][i]"]), ("-", "not"), (*ARITHMETIC, *COMPARISONS, "and", "or"))
+FORMULAS = ["i", "j", "sin(i)", "[1, 2][i]", *NUMBERS], ("-", "not"), (*ARITHMETIC, *COMPARISONS, "and", "or")
 
 
-@forall(FORMULAS)
+def test_formulas_within_formulas_are_read_as_they_were_written() -> None:
+    for tree in nested(*FORMULAS):
+        check_formula(tree)
+
+
+@forall(trees(*FORMULAS))
 def test_a_formula_is_read_as_it_was_written(tree: Any) -> None:
+    check_formula(tree)
+
+
+def check_formula(tree: Any) -> None:
     written = Printer((), (), (), StoredNames()).expression(formula_tree(formula_of(tree), ("i", "j")))
     statement = parsed(f"t = table (i, j) [2, 3] = {written}")
     assert read(statement.value.head.formula) == bracketed(tree), written
@@ -116,8 +136,20 @@ def tensor_of(tree: Any) -> Any:
     return spec_tree.Literal(tree)
 
 
-@forall(trees(st.sampled_from(["a", "b", 3, 1.5]), ("-",), (*ARITHMETIC, "@", *COMPARISONS)))
+TENSORS = ["a", "b", 3, 1.5], ("-",), (*ARITHMETIC, "@", *COMPARISONS)
+
+
+def test_arithmetic_within_arithmetic_is_read_as_it_was_written() -> None:
+    for tree in nested(*TENSORS):
+        check_arithmetic(tree)
+
+
+@forall(trees(*TENSORS))
 def test_arithmetic_with_tensors_is_read_as_it_was_written(tree: Any) -> None:
+    check_arithmetic(tree)
+
+
+def check_arithmetic(tree: Any) -> None:
     written = Printer(("a", "b")).expression(tensor_of(tree))
     assert read(parsed(f"t = {written}").value) == bracketed(tree), written
 
@@ -135,6 +167,12 @@ def code_of(tree: Any) -> Any:
             return NameCode(tree)
         case "f(a)":
             return call("f", NameCode("a"))
+        case "(a+1)":
+            return Argument("a", 1, 1)
+        case "((2*a)//b)":
+            return SizeRef("2 * {0} // {1}", (NameCode("a"), NameCode("b")))
+        case "((a-1)//2)":
+            return SizeRef("({0} - 1) // 2", (NameCode("a"),))
     return Lit(tree)
 
 
@@ -152,14 +190,23 @@ def read_python(node: python.expr) -> str:
     return python.unparse(node)
 
 
-CODE = trees(
-    st.sampled_from(["a", "b", "f(a)", 3, -2, 1.5, 512**0.5]),
+CODE = (
+    ["a", "b", "f(a)", "(a+1)", "((2*a)//b)", "((a-1)//2)", 3, -2, 1.5, 512**0.5, 0.4 / 11, 1e-30],
     ("-", "~", "not"),
     (*ARITHMETIC, *COMPARISONS, "@", "&", "|", "^", "<<", ">>", "and", "or"),
 )
 
 
-@forall(CODE)
+def test_code_within_code_is_read_as_it_was_written() -> None:
+    for tree in nested(*CODE):
+        check_code(tree)
+
+
+@forall(trees(*CODE))
 def test_code_is_read_as_it_was_written(tree: Any) -> None:
+    check_code(tree)
+
+
+def check_code(tree: Any) -> None:
     written = text(code_of(tree))
     assert read_python(python.parse(written, mode="eval").body) == bracketed(tree), written
