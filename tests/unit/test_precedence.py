@@ -6,11 +6,12 @@ import ast as python
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
+from formula_texts import formula
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from netc.compiler.backends.net import spec_tree
-from netc.compiler.backends.net.array_storage import StoredNames
 from netc.compiler.backends.net.spec_printer import Printer
 from netc.compiler.backends.net.table_formulas import formula_tree
 from netc.compiler.backends.python.code.class_tree import Argument, NameCode, SizeRef
@@ -20,6 +21,7 @@ from netc.compiler.dims import maximum, symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 from netc.dsl import ast
 from netc.dsl.parser import parse
+from netc.dsl.precedence import NET
 from netc.dsl.source import SourceFile
 
 T = symbol("T")
@@ -120,9 +122,45 @@ def test_a_formula_is_read_as_it_was_written(tree: Any) -> None:
 
 
 def check_formula(tree: Any) -> None:
-    written = Printer((), (), (), StoredNames()).expression(formula_tree(formula_of(tree), ("i", "j")))
+    written = Printer(()).expression(formula_tree(formula_of(tree), ("i", "j")))
     statement = parsed(f"t = table (i, j) [2, 3] = {written}")
     assert read(statement.value.head.formula) == bracketed(tree), written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "i ** 2 * 3 - j // 2",
+            "1e-5 * i",
+            "not i < 3 and j == 2 or i",
+            "-i ** 2",
+            "(-2) ** i",
+            "(i + j) * 2",
+            "i - (j - 1)",
+            "2 ** i ** j",
+        ),
+        *("max(i + 1, 5) ** 2", "[1, 2][i - 1] * 3", "i * -3", "(i < j) == (j < i)", "(not i) + 1", "max(T, 5) // i", "i // T % 2"),
+    ],
+)
+def test_no_bracket_is_written_that_is_not_needed(text: str) -> None:
+    assert Printer(()).expression(formula_tree(formula(text), ("i", "j"))) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "op"),
+    [
+        ("max(T + 1, 5)", ""),
+        ("(T + 1)//2", "//"),
+        ("x.shape[i - 1]", ""),
+        ("-2*T", "*"),
+        ("1e-5", ""),
+        ("-1e-5", "neg"),
+        ("2**0.5 + 1", "+"),
+    ],
+)
+def test_the_strength_of_a_text_is_that_of_its_loosest_operator(text: str, op: str) -> None:
+    assert NET.strength_of_text(text) == (NET.strength(op) if op else NET.atom)
 
 
 def tensor_of(tree: Any) -> Any:

@@ -93,8 +93,6 @@ class Values:
                 return f"{function}({', '.join(map(self.expression, arguments))})", NET.atom
             case ListItem(values, at):
                 return "".join([self.expression(values, NET.atom), *(f"[{self.expression(index)}]" for index in at)]), NET.atom
-            case IfFirst():
-                return self.value(tree), NET.loosest
         text = self.value(tree)
         return text, NET.strength_of_text(text)
 
