@@ -35,7 +35,7 @@ class Initialization(Protocol):
         """What its main class does to all modules: nothing, where initial values are arguments of the modules."""
 
     def applied(self, node: OpNode, code: Code) -> Code:
-        """The code of a module, with what initializes those of its parameters that no rule does."""
+        """The code of a module, and the code that initializes its parameters, unless a rule does."""
 
 
 Modules = Callable[[OpNode], "Code | None"]

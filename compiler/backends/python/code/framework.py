@@ -22,9 +22,12 @@ Pairs = Sequence[tuple[str, Code]]
 
 
 class Containers(Record):
-    """Modules that contain others. `row`: the class that calls its members one after the other; `named`: the same with a key for each
-    member; `listed` and `keyed`: those that the method takes them from, by number or by key; `parameters`: that of parameters by key.
-    `list_class` and `dict_class` are the classes of `listed` and `keyed`."""
+    """Modules that contain others.
+
+    `row` is the class that calls its members one after the other, and `named` makes such a row with a key for each member. `listed` and
+    `keyed` make containers from which the method takes members by number or by key, `parameters` a container of parameters by key.
+    `list_class` and `dict_class` are the classes of `listed` and `keyed`.
+    """
 
     row: str
     list_class: str
@@ -40,7 +43,7 @@ How = Literal["module", "parameter", "buffer", "transient"]
 
 
 def _lacking(what: str) -> Callable[..., Any]:
-    """A word that a framework has not: to need it is an error, since other code would be another model."""
+    """A word that a framework lacks. A model that needs it is refused: other code would compute something else."""
 
     def refuse(*parts: Code) -> NoReturn:
         raise MissingEmitter(what, "the framework has no word for it")
@@ -49,14 +52,17 @@ def _lacking(what: str) -> Callable[..., Any]:
 
 
 class Registration(Record):
-    """How a constructor registers the members of a class. What a framework leaves out cannot be written for it.
+    """How a constructor registers the members of a class. A framework may leave out the words with a default.
 
-    `held`: the value of the attribute, given the code of the member and whether it is trained. `statement`: the statement that registers a
-    member under its label, where that is no assignment. `by_label`: the place of a member whose label is no attribute name, given the
-    module around it. `forget`: the statement that keeps such a member out of the state dict. `frozen`: a module whose parameters are not
-    trained. `norms`: what is assigned, and to what, where a parameter starts as the norms of the rows of another one. `started`: the
-    statement that computes the buffers of a module from what a parameter starts with. `calls_base`: whether each constructor calls the
-    base class's.
+    `held(how, code, trained)` is the value of an attribute: `keras.Variable(zeros)` for a parameter.
+    `statement(label, how, code)` is the statement that registers a member, or None where an assignment does.
+    `by_label(module, label, how)` is the place of a member whose label is no attribute name, such as `0`.
+    `forget(module, label)` is the statement that keeps a constant under such a label out of the state dict.
+    `frozen(module)` is a module whose parameters are not trained.
+    `norms(parameter, source)` are the target and the value of the assignment by which a parameter starts as the norms of the rows of
+    another one.
+    `started(module, parameter)` is the statement that computes the buffers of a module from the first value of a parameter.
+    `calls_base` says whether each constructor calls the constructor of its base class.
     """
 
     held: Callable[[How, Code, bool], Code]

@@ -24,10 +24,14 @@ Key = tuple[str, str]
 
 
 class InitializerWords(Record):
-    """How a framework draws parameters. `drawn`: the expression that draws a tensor, and is it; `zeroed`: the one that sets it to zero.
-    `key`: the class that a parameter is registered by, and its name there, given a class and a name that may lead into a module within
-    it; None if there is no such class. `padding`: the attribute of a module with the number of the row that stays zero. `argument`: the
-    argument of constructors that is the constant which a parameter starts with."""
+    """How a framework draws parameters.
+
+    `drawn(init, tensor)` is the expression that draws a tensor, and whose value the tensor is. `zeroed(tensor)` sets it to zero.
+    `key(function, name)` is the class that registers a parameter, and the parameter's name there. The name may lead into a module within
+    the one that `function` makes. None: no rule is made of such parameters.
+    `padding` is the attribute of a module with the number of the row that stays zero.
+    `argument` is the argument of a constructor that sets the constant with which a parameter starts.
+    """
 
     drawn: Callable[[Init, Code], Code]
     zeroed: Callable[[Code], Code]
@@ -54,7 +58,7 @@ class StatementInitialization:
         self.rules = tuple(code for rule in rules for code in self._codes(rule))
 
     def applied(self, node: OpNode, code: Code) -> Code:
-        """The code of a module, with what draws those of its parameters that no rule draws, and no tie replaces."""
+        """The code of a module, and the code that draws its parameters, unless a rule draws them or a tie replaces them."""
         if not isinstance(code, CallCode) or not isinstance(code.function, str) or not any(spec.stated for spec in node.specs):
             return code
         own = {keyword.name for keyword in code.kwargs}
