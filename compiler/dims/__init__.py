@@ -7,7 +7,7 @@ what is answered True or False holds for every allowed value of the symbols, and
 
 from __future__ import annotations
 
-from .comparisons import COMPARISONS, Condition, OneOf
+from .comparisons import COMPARISONS, OPPOSITE, Condition, OneOf
 from .dim_algebra import fold
 from .dim_bounds import bounds
 from .dim_text import invert, show, to_python
@@ -23,6 +23,7 @@ from .where_conditions import Stated, is_met, stated_symbols
 
 __all__ = [
     "COMPARISONS",
+    "OPPOSITE",
     "Condition",
     "Declared",
     "Dim",

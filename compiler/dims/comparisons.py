@@ -21,6 +21,10 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+"""The comparison that holds where another one does not."""
+
+
 class Condition(Record):
     """`left op right`, with `op` one of `==`, `!=`, `<`, `<=`, `>`, `>=`. Over raw symbols: `symbol(name)`."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from ..dims import Dim, Facts
+from ..dims import OPPOSITE, Dim, Facts
 from ..types.traced_ints import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, names_in, pinned, traced_in
 
 P = ParamSpec("P")
@@ -33,11 +33,10 @@ class Decisions:
         if not (isinstance(left, TracedInt) or isinstance(right, TracedInt)) or isinstance(left, float) or isinstance(right, float):
             self.pin((left, right))
             return
+        if not holds:
+            op = OPPOSITE[op]
         if op in (">", ">="):
             op, left, right = {">": "<", ">=": "<="}[op], right, left
-        if not holds:
-            op = {"==": "!=", "!=": "==", "<": "<=", "<=": "<"}[op]
-            left, right = (left, right) if op in ("==", "!=") else (right, left)
         self.note(op, left, right)
 
     def pin(self, value: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from netc.dsl.record import replace
 from netc.dsl.trees import rewrite
 
+from ....dims import OPPOSITE
 from ....ir.graph import Graph
 from ....ir.tests import Choice, Key
 from ..code.class_tree import ChoiceItems
@@ -29,15 +30,12 @@ class Branch(Generic[T]):
         self.choice, self.made = choice, made
 
 
-_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-
-
 def implied(known: Code, asked: Code) -> bool | None:
     """Whether `asked` holds where `known` does: only of conditions on the same numbers, or the same flag, is it said."""
     if known == asked:
         return True
     match known, asked:
-        case Infix(one, left, right), Infix(other, a, b) if (left, right) == (a, b) and _OPPOSITE.get(one) == other:
+        case Infix(one, left, right), Infix(other, a, b) if (left, right) == (a, b) and OPPOSITE.get(one) == other:
             return False
         case (Prefix("not ", inner), other) | (other, Prefix("not ", inner)) if inner == other:
             return False
