@@ -12,6 +12,7 @@ from copy import copy
 from itertools import combinations
 
 from netc.dsl.record import Record
+from netc.dsl.trees import Different
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
@@ -68,12 +69,8 @@ def pair_twins(graph: Graph, other: Graph, way: Way, key: Key) -> tuple[Graph, G
         return None
     try:
         return _Pairing(graph, other, way, key).rewrite()
-    except _Unlike:
+    except Different:
         return None
-
-
-class _Unlike(Exception):
-    """The graphs differ in more than an optional input."""
 
 
 class _Region:
@@ -161,7 +158,7 @@ class _Pairing:
                 todo += zip(node.inputs, its.inputs, strict=True)
                 continue
             if ends.setdefault(id(value), (value, own))[1] is not own:
-                raise _Unlike
+                raise Different
             like = self._find_like(its, value, makers) if its is not None and self.way.several else None
             if like is not None:
                 todo.append((like, own))
@@ -185,20 +182,20 @@ class _Pairing:
         return None
 
     def _check(self, only_other: Sequence[Node], only_own: Sequence[Node]) -> None:
-        """Raises `_Unlike` unless the regions are all that differs, and less than what is alike."""
+        """Raises `Different` unless the regions are all that differs, and less than what is alike."""
         for nodes, regions in ((only_other, [r for r, _ in self.regions]), (only_own, [r for _, r in self.regions])):
             if sorted(id(node) for region in regions for node in region.nodes) != sorted(map(id, nodes)):
-                raise _Unlike
+                raise Different
         labels = [label for node in (*only_other, *only_own) for label in _labels(node)]
         if "_" in labels or len(set(labels)) < len(labels) or not all(map(_is_movable, (*only_other, *only_own))):
-            raise _Unlike
+            raise Different
         if not self.regions or any(self.extra not in region.inputs for region, _ in self.regions):
-            raise _Unlike
+            raise Different
         if not self.nodes or (only_own and len(only_other) + len(only_own) > len(self.nodes)):
-            raise _Unlike
+            raise Different
 
     def rewrite(self) -> tuple[Graph, Graph]:
-        """Both graphs with alternatives. Raises `_Unlike` if a region's tensors are used elsewhere."""
+        """Both graphs with alternatives. Raises `Different` if a region's tensors are used elsewhere."""
         places: dict[int, tuple[Alternative, Alternative]] = {}
         nodes: list[Node] = []
         others: list[Node] = []
@@ -214,7 +211,7 @@ class _Pairing:
                 continue
             # The optional tensor itself, `source = if given(states) { states } else { x }`, which is known from the start on.
             if not all(value in self.graph.inputs for value in otherwise.inputs):
-                raise _Unlike
+                raise Different
             for one, made in zip(pair, (nodes, others), strict=True):
                 one.outputs = (self.instead,)
                 made.append(one)
@@ -247,7 +244,7 @@ class _Pairing:
         for value, its in zip(values, own, strict=True):
             end = self.ends.get(id(value))
             if (end[1] if end is not None else self.values.get(id(value))) is not its:
-                raise _Unlike
+                raise Different
         return tuple(map(self._own, values))
 
     def _own(self, value: Value) -> Value:
@@ -255,14 +252,14 @@ class _Pairing:
         if id(value) in self.ends:
             return self._uses((value,))[0]
         if id(value) not in self.values:
-            raise _Unlike
+            raise Different
         return self.values[id(value)]
 
     def _its(self, own: Value) -> Value:
         """The other graph's tensor for an own one."""
         made = next((value for value, end in self.ends.values() if end is own and id(own) not in self.origins), None)
         if made is None and id(own) not in self.origins:
-            raise _Unlike
+            raise Different
         return self.origins[id(own)] if made is None else made
 
 
