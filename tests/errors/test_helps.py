@@ -53,26 +53,23 @@ def with_edits(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_edits_lead_to_no_error(name: str) -> None:
+def test_helps(name: str) -> None:
     path, text = TEXTS[name]
     before = list(analysed(path, text).diagnostics)
     for one in with_edits(before):
         left = caused(path, text, one, before)
         wrong = [d for d in left if name not in SYNTAX or d.code in SYNTAX_CODES]
         assert [(d.code, d.message) for d in wrong] == [], one.help
+    for one in before:
+        assert replacements_without_edit(one, text) == []
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_replacements_are_edits(name: str) -> None:
-    """A help "write `...`" that has only words of the text, or of the language, is an edit too, unless it has two alternatives."""
-    path, text = TEXTS[name]
-    for one in analysed(path, text).diagnostics:
-        for help in () if one.edits or one.span.file.name != "a.net" else one.help:
-            shown = WRITE.findall(help)
-            if len(shown) != 1 or "..." in shown[0] or " or " in help or not shown[0].strip():
-                continue
-            words = set(WORD.findall(shown[0]))
-            assert not words or not words <= set(WORD.findall(text)), help
+def replacements_without_edit(one: Diagnostic, text: str) -> list[str]:
+    """The helps "write `...`" that have only words of the text and no two alternatives, so that they should be edits."""
+    helps = () if one.edits or one.span.file.name != "a.net" else one.help
+    shown = [WRITE.findall(help) for help in helps if " or " not in help]
+    replaced = [found[0] for found in shown if len(found) == 1 and "..." not in found[0] and found[0].strip()]
+    return [written for written in replaced if (words := set(WORD.findall(written))) and words <= set(WORD.findall(text))]
 
 
 def test_random_texts() -> None:

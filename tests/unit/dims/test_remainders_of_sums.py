@@ -43,7 +43,7 @@ def declared(base: Callable[[Dim, Dim], Dim], k: int, rest: int) -> Declared:
     return declare(("T", "S"), [Condition("==", base(T, S) % k, rest)], {})
 
 
-@pytest.mark.parametrize(("name", "k", "rest"), cases())
+@pytest.mark.parametrize(("name", "k", "rest"), [*cases()])
 def test_what_divides_a_sum_with_a_remainder(name: str, k: int, rest: int) -> None:
     base = BASES[name]
     known, pairs = declared(base, k, rest), sizes(base, k, rest)
@@ -63,7 +63,7 @@ def test_what_divides_a_sum_with_a_remainder(name: str, k: int, rest: int) -> No
                 assert evaluate(quotient, {"T": a, "S": b}) * k == int(base(a, b)) + offset  # type: ignore[arg-type, call-overload]
 
 
-@pytest.mark.parametrize(("name", "k", "rest"), cases())
+@pytest.mark.parametrize(("name", "k", "rest"), [*cases()])
 def test_what_is_equal_to_a_sum_with_a_remainder(name: str, k: int, rest: int) -> None:
     base = BASES[name]
     known, pairs = declared(base, k, rest), sizes(base, k, rest)
