@@ -8,6 +8,7 @@ what its `merge` makes of `64` and `128`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import is_not
 from typing import Any, ClassVar, TypeVar
 
 from .record import Record
@@ -87,11 +88,10 @@ def rewrite_upward(tree: T, change: Callable[[Any], Any]) -> T:
 
 
 def _with_children(tree: T, before: Sequence[Any], values: Sequence[Any]) -> T:
-    for new, old in zip(values, before, strict=True):
-        if new is not old:
-            made: Any = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)
-            return made  # type: ignore[no-any-return]
-    return tree
+    if not any(map(is_not, values, before)):
+        return tree
+    made: Any = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)
+    return made  # type: ignore[no-any-return]
 
 
 # --- comparison --------------------------------------------------------------------------------------------------------------
