@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
@@ -118,7 +118,7 @@ def timed(run: Callable[[], None]) -> float:
 
 
 def objective_of(text: str, x: np.ndarray, y: np.ndarray) -> tuple[Objective, Callable[[str], Trainer]]:
-    analysis = analyse_training(SourceFile("spec.net", text), Choice())
+    analysis = analyze_training(SourceFile("spec.net", text), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     prepared = prepare(analysis.training, Wishes(Asked(ArraySource({"x": x, "target": y}))))
     objective = Objective(prepared.training, prepared.means, seed=0, recipe=prepared.recipe)

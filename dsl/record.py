@@ -56,13 +56,13 @@ def _late_initializer(made: Any, fields: tuple[str, ...], defaults: dict[str, An
         raise TypeError(f"{made.__name__}: a field without a default follows one that has one")
 
     def initialize_first(self: Any, *args: Any, **kwargs: Any) -> None:
-        made.__init__ = _initialiser(made, fields, usual)
+        made.__init__ = _initializer(made, fields, usual)
         made.__init__(self, *args, **kwargs)
 
     return initialize_first
 
 
-def _initialiser(made: Any, fields: tuple[str, ...], usual: tuple[Any, ...]) -> FunctionType:
+def _initializer(made: Any, fields: tuple[str, ...], usual: tuple[Any, ...]) -> FunctionType:
     """`__init__` with the fields as its arguments: the code for their number, with their names in it. `usual` are the last defaults."""
     code = _code(len(fields)).replace(co_varnames=("self", *fields))
     found = FunctionType(code, {}, "__init__", usual, tuple(map(CellType, made._setters)) or None)

@@ -80,7 +80,7 @@ class Spec(Record):
 
     def training(self, section: str | None) -> Training:
         """A train section, elaborated. Raises `CompileError`."""
-        found = analyse_training(self.source, self.choice, self.path, section)
+        found = analyze_training(self.source, self.choice, self.path, section)
         if found.training is None:
             raise CompileError(found.diagnostics)
         return found.training
@@ -88,7 +88,7 @@ class Spec(Record):
     def in_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
         """The same text, analysed in another element type."""
         spec = replace(self, choice=replace(self.choice, precision=precision))
-        return analyse(self.source, spec.choice, self.path), spec
+        return analyze(self.source, spec.choice, self.path), spec
 
 
 class WholeFile:
@@ -135,24 +135,24 @@ def parse_spec(source: SourceFile, choice: Choice, path: str | None = None) -> P
     return ParsedSpec(file, source, problems, choice, path)
 
 
-def analyse_training(source: SourceFile, choice: Choice, path: str | None = None, section: str | None = None) -> TrainingAnalysis:
+def analyze_training(source: SourceFile, choice: Choice, path: str | None = None, section: str | None = None) -> TrainingAnalysis:
     """Parses, and elaborates one train section with its model: `section`, the only one, or that for the model of the choice."""
     return elaborate_section(parse_spec(source, choice, path), section)
 
 
-def read_and_analyse_training(
+def read_and_analyze_training(
     read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None = None
 ) -> TrainingAnalysis:
-    """`analyse_training` of the text that `read` gives."""
+    """`analyze_training` of the text that `read` gives."""
     try:
         source, path = read()
     except Unreadable as error:
         return TrainingAnalysis(None, (error.diagnostic,), (error.span.file,))
-    return analyse_training(source, choice, path, section)
+    return analyze_training(source, choice, path, section)
 
 
 def elaborate_section(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
-    """The second half of `analyse_training`."""
+    """The second half of `analyze_training`."""
     found = _elaborate_section_once(parsed, section)
     return _elaborate_section_once(parsed, section) if load_unknown(found.diagnostics) else found
 
@@ -179,23 +179,23 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
     return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
 
 
-def read_and_analyse(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
+def read_and_analyze(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
     """Analyses the text that `read` gives, with the path it was read from if it has one."""
     try:
         source, path = read()
     except Unreadable as error:
         return Analysis(None, (error.diagnostic,), (error.span.file,))
-    return analyse(source, choice, path)
+    return analyze(source, choice, path)
 
 
-def analyse(source: SourceFile, choice: Choice, path: str | None = None, *, index: bool = False) -> Analysis:
+def analyze(source: SourceFile, choice: Choice, path: str | None = None, *, index: bool = False) -> Analysis:
     """Parses and elaborates. `path` is where the text was read from: files that it uses are found relative to it. `index` asks for the
     index of names and stages."""
     return elaborate_model(parse_spec(source, choice, path), index=index)
 
 
 def elaborate_model(parsed: ParsedSpec, *, index: bool = False) -> Analysis:
-    """The second half of `analyse`. Only a name that is unknown makes netc look for the plugins of installed packages."""
+    """The second half of `analyze`. Only a name that is unknown makes netc look for the plugins of installed packages."""
     found = _elaborate_model_once(parsed, index)
     return _elaborate_model_once(parsed, index) if load_unknown(found.diagnostics) else found
 
@@ -233,7 +233,7 @@ def _verify(program: Program) -> None:
         verify(program)
 
 
-def analyse_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
+def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
     """The same for each model of the file, unless one is chosen: what `netc check` does."""
     try:
         source, path = read()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from netc.dsl.source import SourceFile
 
-from .analysis import Analysis, Choice, Spec, analyse
+from .analysis import Analysis, Choice, Spec, analyze
 from .errors import CompileError
 from .files.source_files import Unreadable, read_file
 from .files.spec_hash import spec_hash
@@ -66,7 +66,7 @@ def compile(
     """
     choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
     source = SourceFile(TEXT, checked_text(text))
-    return model_of(analyse(source, choice), choice)
+    return model_of(analyze(source, choice), choice)
 
 
 @checks_arguments
@@ -87,7 +87,7 @@ def compile_file(
         source = read_file(where)
     except Unreadable as error:
         raise CompileError((error.diagnostic,)) from None
-    return model_of(analyse(source, choice, where), choice, where)
+    return model_of(analyze(source, choice, where), choice, where)
 
 
 @checks_arguments

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from netc.compiler.backends.backend_registry import NAMES
 
-from .analysis import analyse
+from .analysis import analyze
 from .api import model_of
 from .display.graph_text import show_program
 from .display.tree_text import show_tokens, show_tree
@@ -35,7 +35,7 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
         return None, (error.diagnostic,)
     if stage in OF_TEXT:
         return OF_TEXT[stage](source)
-    analysis = analyse(source, choice, path).with_model()
+    analysis = analyze(source, choice, path).with_model()
     if analysis.program is None:
         return None, analysis.diagnostics
     model = model_of(analysis, choice)

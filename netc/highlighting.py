@@ -41,13 +41,13 @@ class NetLexer(Lexer):  # type: ignore[misc]
             if token.start > at:
                 yield at, Whitespace, text[at : token.start]
             if token.end > token.start:
-                yield from _coloured(token, before, text[token.end : token.end + 2])
+                yield from _colored(token, before, text[token.end : token.end + 2])
             at, before = token.end, token.text
         if at < len(text):
             yield at, Whitespace, text[at:]
 
 
-def _coloured(token: Token, before: str, after: str) -> Iterator[Colour]:
+def _colored(token: Token, before: str, after: str) -> Iterator[Colour]:
     """A token as Pygments has it. `before` is the token before, `after` the characters that follow."""
     if token.type != "LABEL":
         yield token.start, _kind(token, before, after), token.text

@@ -195,11 +195,11 @@ class Model:
         if quantize is None and calibration is None:
             save(given, backend, checked)
             return None
-        from .quantizing import check_target, checked_calibration, checked_method, save_quantised
+        from .quantizing import check_target, checked_calibration, checked_method, save_quantized
 
         method, samples = checked_method(quantize), checked_calibration(calibration)
         check_target(backend, checked, method, samples is not None, given.options.functions)
-        return save_quantised(given, checked, method, samples)
+        return save_quantized(given, checked, method, samples)
 
     def session(
         self,
@@ -262,9 +262,9 @@ class Model:
 
     def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
-        from .display.model_summary import summarise
+        from .display.model_summary import summarize
 
-        return summarise(self.in_type(dtype, keep_io).program)
+        return summarize(self.in_type(dtype, keep_io).program)
 
     def draw(self, path: str | os.PathLike[str], *, depth: int | None = None, at: str = "", theme: str = "auto") -> None:
         """Draws the graph to a file: `.svg`, `.html`, `.png`, `.mmd` or `.dot`, as `netc draw` does.

@@ -3,7 +3,7 @@ them `bias_init=`, `recurrent_init=` or `out_init=`.
 
 In: the parameters as PyTorch's module has them. Out: those that are learned, with the initialisers that the arguments give. Always: with
 a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
-initialiser of what this use does not have, as `bias_init` with `bias=false`, is one of the `idle_initialisers`.
+initialiser of what this use does not have, as `bias_init` with `bias=false`, is one of the `idle_initializers`.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Parametric(Operator):
         raise NotImplementedError
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        return tuple(self._initialised(spec) for spec in self.learned(given) if not (WEIGHT in given and spec.trainable))
+        return tuple(self._initialized(spec) for spec in self.learned(given) if not (WEIGHT in given and spec.trainable))
 
-    def idle_initialisers(self, given: OpInputs) -> dict[str, Idle]:
+    def idle_initializers(self, given: OpInputs) -> dict[str, Idle]:
         """The initialisers of what there is not to initialise."""
         used = {self._argument(spec) for spec in self.parameters(given)}
         flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
@@ -98,7 +98,7 @@ class Parametric(Operator):
         found = ARGUMENTS.get(spec.role, "")
         return "init" if spec.role in FOLLOWING and self.args.get(found) is None else found
 
-    def _initialised(self, spec: ParameterSpec) -> ParameterSpec:
+    def _initialized(self, spec: ParameterSpec) -> ParameterSpec:
         init = self.args.get(self._argument(spec))
         if init is None:
             return spec

@@ -91,7 +91,7 @@ class Rearrange(Layout):
         if order == tuple(range(len(order))):
             same = all(len(group) == 1 for group in opened.left + opened.right)
             return Plan(None, None, None if same or merge == x.shape else merge, opened.left, opened.right)
-        if _joins_neighbours(opened):
+        if _joins_neighbors(opened):
             return _joined_first(opened, sizes)
         if all(len(group) == 1 for group in opened.left):
             split = None
@@ -217,7 +217,7 @@ def _opened(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def _joins_neighbours(pattern: Pattern) -> bool:
+def _joins_neighbors(pattern: Pattern) -> bool:
     """Whether what it joins is neighbours already, so that it can join first, and reorder fewer axes."""
     before = [name for group in pattern.left for name in group]
     apart = any(len(group) != 1 for group in pattern.left)

@@ -30,7 +30,7 @@ _HEADS: tuple[tuple[bytes, Known], ...] = (
 )
 
 
-def recognised(path: Path) -> Known | None:
+def recognized(path: Path) -> Known | None:
     """What the file is, by its content."""
     try:
         with path.open("rb") as file:

@@ -27,7 +27,7 @@ from ..types.numpy_types import Array, NumpyType, array_of, numpy_dtype
 from ..types.tensor_types import DTYPES
 from .lazy_tensors import StoredTensor
 from .numpy_files import StoredArray, UnfitArrayFile, open_npz
-from .recognition import recognised
+from .recognition import recognized
 
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""
@@ -76,7 +76,7 @@ def guarded(read: Callable[[], T], source: str, path: Path | None = None) -> Cal
 def _broken(source: str, error: Exception, path: Path | None) -> WeightsError:
     if isinstance(error, PermissionError):
         return WeightsError(WeightsUnreadable(source, "permission denied"))
-    known = recognised(path) if path is not None else None
+    known = recognized(path) if path is not None else None
     if known is not None:
         return WeightsError(WeightsUnreadable(source, *known))
     said = _said(error)
@@ -166,7 +166,7 @@ def _clauses(read: Callable[[], T], source: str, path: Path | None = None) -> Ca
         try:
             return read()
         except UnfitArrayFile as error:
-            known = recognised(path) if path is not None else None
+            known = recognized(path) if path is not None else None
             raise WeightsError(WeightsUnreadable(source, *(known or (str(error), "")))) from error
 
     return call
@@ -241,7 +241,7 @@ class _TorchFile:
                 return torch.load(str(self.path), map_location="cpu", weights_only=True, mmap=_is_archive(self.path))
         except UnpicklingError as error:
             if _NEEDS_CODE.search(str(error)) is None:
-                known = recognised(self.path) or ("the file is corrupt or has another format", "")
+                known = recognized(self.path) or ("the file is corrupt or has another format", "")
                 raise WeightsError(WeightsUnreadable(self.source, *known)) from error
             why = "it contains more than tensors, and reading it could run code"
             remedy = "save the model's `state_dict()`, or convert it to `.safetensors`"

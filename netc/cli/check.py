@@ -11,7 +11,7 @@ import click
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
 
-from ..analysis import analyse_models
+from ..analysis import analyze_models
 from .completion import FileName
 from .report import report
 from .shared_options import checkpoint_options, choose, expression_option, precision_options, spec_options
@@ -71,7 +71,7 @@ def command(
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix(files, choice)
-    found = [a for path in files or (None,) for a in analyse_models(reader(path, text), choice)]
+    found = [a for path in files or (None,) for a in analyze_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
     proofs: list[Proof] = []
     if causal is not None:
@@ -99,7 +99,7 @@ def _fix(files: tuple[str, ...], choice: Choice) -> None:
     for path in files:
         total = 0
         for _ in range(_ROUNDS):
-            found = analyse_models(reader(path, None), choice)
+            found = analyze_models(reader(path, None), choice)
             text, count = fixed(found[0].sources[0], [d for a in found for d in a.diagnostics])
             if not count:
                 break
@@ -125,9 +125,9 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -
 
 
 def _show_shapes(found: list[Analysis]) -> None:
-    from ..display.model_summary import summarise
+    from ..display.model_summary import summarize
 
-    tables = [table(summarise(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
+    tables = [table(summarize(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
     if tables:
         write("\n\n".join(tables))
 

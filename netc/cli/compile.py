@@ -11,7 +11,7 @@ from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.backend_registry import NAMES, backend_of, backends, get_or_raise
 from netc.dsl.record import replace
 
-from ..analysis import read_and_analyse_training
+from ..analysis import read_and_analyze_training
 from ..emit_stages import OF_TEXT, STAGES
 from ..errors import CompileError
 from ..files.atomic_writing import check_place, write_bytes
@@ -102,7 +102,7 @@ def command(
     weighted = weights is not None or seed is not None
     _refuse_contradictions(target, section, stream, emit, weighted)
     _refuse_graph_options(graph, emit, target)
-    _refuse_quantising(quantize, calibration, target == SECTION or emit is not None or stream is not None)
+    _refuse_quantizing(quantize, calibration, target == SECTION or emit is not None or stream is not None)
     _refuse_runtime(runtime, stream, target, output)
     if output is not None and runtime is None:
         check_place(output)
@@ -134,7 +134,7 @@ def _whole(given: BackendInput, backend: Backend, output: str, quantize: str | N
     with writing_shown() as progress:
         given = replace(given, progress=progress)
         if quantize is not None:
-            _quantised(given, output, quantize, calibration)
+            _quantized(given, output, quantize, calibration)
         else:
             save(given, backend, output)
     for one in backend.notes(given.program, verbose=verbose):
@@ -189,7 +189,7 @@ def _refuse_for_stage(
         raise click.UsageError(f"the name of `{output}` asks for {meant.artefact}, and --emit {stage} writes another text")
 
 
-def _refuse_quantising(method: str | None, calibration: str | None, other: bool) -> None:
+def _refuse_quantizing(method: str | None, calibration: str | None, other: bool) -> None:
     """`other`: something else than a model is written."""
     if method is not None and other:
         raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
@@ -226,10 +226,10 @@ def _decoder(
         note(f"note: {one}")
 
 
-def _quantised(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
-    from ..quantizing import save_quantised
+def _quantized(given: BackendInput, output: str, method: str, calibration: str | None) -> None:
+    from ..quantizing import save_quantized
 
-    for line in save_quantised(given, output, method, calibration).lines():
+    for line in save_quantized(given, output, method, calibration).lines():
         note(f"note: {line}")
 
 
@@ -288,7 +288,7 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     from ..training.source import train_source
     from ..training.training_session import check_section
 
-    analysis = read_and_analyse_training(read, choice, section)
+    analysis = read_and_analyze_training(read, choice, section)
     problems = check_section(analysis.training) if analysis.training is not None else []
     diagnostics = (*analysis.diagnostics, *problems)
     if analysis.training is None or any(d.severity == "error" for d in problems):

@@ -16,7 +16,7 @@ from .program import compiled
 from .records import as_json
 from .shared_options import choose, other_model_option, spec_options
 from .spec_sources import reader
-from .terminal import coloured, columns, expect_no_garbage, visible, write
+from .terminal import colored, columns, expect_no_garbage, visible, write
 
 if TYPE_CHECKING:
     from ..display.model_comparison import Change, Comparison, Difference
@@ -72,9 +72,9 @@ def _lines(found: Comparison, width: int, quotients: Quotients) -> Iterator[str]
     if found.is_same:
         yield "no stage differs"
     for change in (*found.ends, *found.changes):
-        sign, colour = SIGNS[change.kind]
+        sign, color = SIGNS[change.kind]
         text = f"{change.path}  {short(change.words)}" if change.kind != "changed" else change.path
-        yield from _wrapped(f"{sign} ", "    ", visible(text), width, colour if coloured(sys.stdout) else "")
+        yield from _wrapped(f"{sign} ", "    ", visible(text), width, color if colored(sys.stdout) else "")
         names = max((len(what) for what, _, _ in change.differences), default=0)
         for what, old, new in change.differences:
             yield from _wrapped(f"    {what.ljust(names)}  ", " " * (names + 6), visible(short(f"{old} -> {new}")), width)
@@ -86,6 +86,6 @@ def _lines(found: Comparison, width: int, quotients: Quotients) -> Iterator[str]
         yield from _wrapped("where".ljust(15), " " * 15, legend, width)
 
 
-def _wrapped(first: str, others: str, text: str, width: int, colour: str = "") -> Iterator[str]:
+def _wrapped(first: str, others: str, text: str, width: int, color: str = "") -> Iterator[str]:
     lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False) or [first.rstrip()]
-    yield from (click.style(line, fg=colour) if colour else line for line in lines)
+    yield from (click.style(line, fg=color) if color else line for line in lines)

@@ -9,7 +9,7 @@ import click
 from ..display.text_table import wrapped
 from ..reference.error_pages import page, titles
 from .completion import codes
-from .terminal import coloured, write
+from .terminal import colored, write
 
 
 @click.command("explain")
@@ -23,7 +23,7 @@ def command(code: str | None) -> None:
     text = page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:
         raise click.UsageError(_unknown(code, known()))
-    if coloured(sys.stdout):
+    if colored(sys.stdout):
         _render(text)
     else:
         write(text)

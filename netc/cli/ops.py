@@ -16,7 +16,7 @@ from ..reference.foreign_names import stage
 from ..reference.word_pages import STD, library, words
 from .completion import operators
 from .shared_options import plugin_option
-from .terminal import coloured, write
+from .terminal import colored, write
 
 
 @click.command("ops")
@@ -33,7 +33,7 @@ def command(name: str | None, markdown: bool) -> None:
         write(operator_reference.table())
         return
     text = _page(name)
-    if coloured(sys.stdout):
+    if colored(sys.stdout):
         from rich.console import Console
         from rich.markdown import Markdown
 

@@ -10,7 +10,7 @@ import click
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import replace
 
-from ..analysis import read_and_analyse_training
+from ..analysis import read_and_analyze_training
 from ..display.figures import size
 from ..display.text_table import align
 from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
@@ -114,7 +114,7 @@ def _training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice,
     """The section, if nothing is wrong with it."""
     from ..training.training_session import check_section
 
-    analysis = read_and_analyse_training(read, choice, section)
+    analysis = read_and_analyze_training(read, choice, section)
     problems = check_section(analysis.training) if analysis.training is not None else []
     if analysis.training is None or any(d.severity == "error" for d in problems):
         give_up_on((*analysis.diagnostics, *problems))

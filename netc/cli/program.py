@@ -11,7 +11,7 @@ import click
 
 from netc.compiler.analysis.state_dict import learns
 
-from ..analysis import read_and_analyse
+from ..analysis import read_and_analyze
 from ..api import model_of
 from ..errors import CompileError
 from .report import give_up_on, report
@@ -29,7 +29,7 @@ DRAWN = "note: the parameters are random numbers, drawn with seed 0; --weights g
 
 def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
     """The model of a spec. Warnings are reported, and are no obstacle."""
-    analysis = read_and_analyse(read, choice).with_model()
+    analysis = read_and_analyze(read, choice).with_model()
     if analysis.program is None:
         give_up_on(analysis.diagnostics)
     report(analysis.diagnostics, "text", sys.stderr)

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from .terminal import coloured, visible, write
+from .terminal import colored, visible, write
 
 if TYPE_CHECKING:
     from ..training.loop import Report
@@ -92,7 +92,7 @@ class Progress:
         from rich.progress import Progress as Bar
 
         columns = ("{task.completed}/{task.total}", "{task.fields[words]}", "{task.fields[speed]}")
-        console = Console(no_color=not coloured(sys.stdout), highlight=False)
+        console = Console(no_color=not colored(sys.stdout), highlight=False)
         texts = [TextColumn(c, markup=False) for c in columns]
         self._bar = Bar(BarColumn(24), *texts, TimeRemainingColumn(compact=True), console=console, transient=True)
         self._task = self._bar.add_task("", total=report.steps, words="", speed="")

@@ -16,7 +16,7 @@ from netc.dsl.escapes import escape_controls
 from netc.dsl.source import Span
 
 from .command_failure import FAILED
-from .terminal import coloured, width_of
+from .terminal import colored, width_of
 
 
 def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None:
@@ -33,7 +33,7 @@ def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None
     elif form == "short":
         stream.write(render_short(ordered))
     else:
-        stream.write(render_text(ordered, color=coloured(stream), width=width_of(stream)))
+        stream.write(render_text(ordered, color=colored(stream), width=width_of(stream)))
 
 
 def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:

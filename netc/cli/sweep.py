@@ -12,8 +12,8 @@ import click
 
 from netc.compiler.dims import show
 
-from ..analysis import analyse
-from ..display.model_summary import summarise
+from ..analysis import analyze
+from ..display.model_summary import summarize
 from ..display.text_table import align, fitted
 from ..files.source_files import Unreadable
 from .command_failure import FAILED
@@ -108,7 +108,7 @@ def _combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> list[di
 
 def _costs_of(source: SourceFile, where: str | None, shown: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
     """The rows: what each combination costs. Where all are wrong, the first is as good as any."""
-    analyses = [analyse(source, choice, where).with_model() for choice in choices]
+    analyses = [analyze(source, choice, where).with_model() for choice in choices]
     if all(one.program is None for one in analyses):
         give_up_on(analyses[0].diagnostics)
     return [{**words, **_costs(one)} for words, one in zip(shown, analyses, strict=True)]
@@ -118,7 +118,7 @@ def _costs(analysis: Analysis) -> dict[str, object]:
     if analysis.program is None:
         code = next(d.code for d in analysis.diagnostics if d.severity == "error")
         return {**dict.fromkeys(COSTS), ERROR: code}
-    totals = summarise(analysis.program).totals
+    totals = summarize(analysis.program).totals
     found = {name: getattr(totals, name) for name in COSTS}
     return {**{name: value if isinstance(value, int) else show(value) for name, value in found.items()}, ERROR: None}
 

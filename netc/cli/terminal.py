@@ -17,7 +17,7 @@ import click
 from netc.dsl.escapes import escape_controls
 
 
-def coloured(stream: TextIO) -> bool:
+def colored(stream: TextIO) -> bool:
     """Whether the stream shows colours. `FORCE_COLOR` asks for them where there is no terminal; `NO_COLOR` goes first."""
     if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
         return True
@@ -41,13 +41,13 @@ def columns(stream: TextIO) -> int:
 
 def write(text: str) -> None:
     """Writes to standard output, with a newline at the end. Control characters in names and strings are escaped."""
-    text = without_controls(text, coloured(sys.stdout))
+    text = without_controls(text, colored(sys.stdout))
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def note(text: str) -> None:
     """Writes a note about the output to standard error. Control characters in names and strings are escaped."""
-    text = without_controls(text, coloured(sys.stderr))
+    text = without_controls(text, colored(sys.stderr))
     sys.stdout.flush()
     sys.stderr.write(text if text.endswith("\n") else text + "\n")
     sys.stderr.flush()
@@ -82,7 +82,7 @@ def complain(message: str, *help: str, notes: Sequence[str] = (), code: str = ""
 
 def styled(word: str, paint: str) -> str:
     """A word of a message on standard error."""
-    return click.style(word, fg=paint, bold=True) if coloured(sys.stderr) else word
+    return click.style(word, fg=paint, bold=True) if colored(sys.stderr) else word
 
 
 def expect_no_garbage() -> None:
@@ -100,7 +100,7 @@ def expect_no_products() -> None:
 
 def table(text: str) -> str:
     """A table with its header in bold where there are colours."""
-    if not coloured(sys.stdout):
+    if not colored(sys.stdout):
         return text
     header, newline, rest = text.partition("\n")
     return click.style(header, bold=True) + newline + rest

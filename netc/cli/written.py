@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .terminal import coloured
+from .terminal import colored
 
 LEAST = 200_000_000
 """Bytes of a file that is worth a bar."""
@@ -50,7 +50,7 @@ class _Bar:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-        console = Console(file=sys.stderr, no_color=not coloured(sys.stderr), highlight=False)
+        console = Console(file=sys.stderr, no_color=not colored(sys.stderr), highlight=False)
         columns = (BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True))
         self._bar = Progress(*columns, console=console, transient=True)
         self._task = self._bar.add_task("", total=total)

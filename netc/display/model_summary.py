@@ -193,7 +193,7 @@ def _first_terms(text: str, longest: int | None) -> str:
     return text[: end if end >= 0 else text.index(" + ")] + " + ..."
 
 
-def summarise(program: Program) -> SpecSummary:
+def summarize(program: Program) -> SpecSummary:
     """The summary of a program."""
     cost = cost_of(program)
     inputs = tuple((value.name, str(value.type)) for value in program.main.inputs)

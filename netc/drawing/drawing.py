@@ -32,14 +32,14 @@ PORT = 8.0
 
 
 class Text(Record):
-    """`x` is its middle, or its left edge if it is not `centred`; `y` its baseline."""
+    """`x` is its middle, or its left edge if it is not `centered`; `y` its baseline."""
 
     text: str
     x: float
     y: float
     size: float
     style: str
-    centred: bool = True
+    centered: bool = True
 
     @property
     def bold(self) -> bool:
@@ -164,10 +164,10 @@ class _Sized:
 
     def _head(self, left: float, y: float) -> tuple[Text, ...]:
         at = left + FRAME_PAD - 4
-        texts = [Text(self.title, at, y + 19.5, TITLE, "title", centred=False)]
+        texts = [Text(self.title, at, y + 19.5, TITLE, "title", centered=False)]
         at += texts[0].width + 14
         for line in self.lines:
-            texts.append(Text(line, at, y + 19.5, LINE, "line", centred=False))
+            texts.append(Text(line, at, y + 19.5, LINE, "line", centered=False))
             at += width(line, LINE) + 14
         return tuple(texts)
 

@@ -60,8 +60,8 @@ def _address(number: int) -> str:
 
 
 def _style(theme: str) -> str:
-    colours = {"auto": LIGHT, "light": LIGHT, "dark": DARK}[theme]
-    night = f"@media (prefers-color-scheme:dark){{{_page_colours(DARK)}}}" if theme == "auto" else ""
+    colors = {"auto": LIGHT, "light": LIGHT, "dark": DARK}[theme]
+    night = f"@media (prefers-color-scheme:dark){{{_page_colors(DARK)}}}" if theme == "auto" else ""
     return (
         f"body{{margin:0;font:15px/1.5 {FONT}}}main{{padding:16px 20px}}nav{{font-size:13px}}h1{{font-size:20px;margin:4px 0 8px}}"
         ".kind{font-weight:400;font-size:15px}section{display:none}section:target{display:block}"
@@ -69,9 +69,9 @@ def _style(theme: str) -> str:
         # a picture that is wider than the screen shrinks as far as it can be read; the rest is scrolled
         ".sheet{display:flex;overflow-x:auto}svg{margin:0 auto;flex:none;max-width:100%;min-width:calc(var(--wide)*.7);height:auto}"
         "svg a{cursor:pointer}svg a:hover rect,svg a:focus rect{stroke-width:3}"
-        f"{_page_colours(colours)}{night}{style_sheet(theme)}"
+        f"{_page_colors(colors)}{night}{style_sheet(theme)}"
     )
 
 
-def _page_colours(colours: dict[str, str]) -> str:
-    return f"body{{background:{colours['paper']};color:{colours['ink']}}}nav a,.kind{{color:{colours['faint']}}}"
+def _page_colors(colors: dict[str, str]) -> str:
+    return f"body{{background:{colors['paper']};color:{colors['ink']}}}nav a,.kind{{color:{colors['faint']}}}"

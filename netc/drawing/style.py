@@ -39,23 +39,23 @@ def kind_of(family: str) -> str:
 def style_sheet(theme: str) -> str:
     """CSS. `theme` is `light`, `dark`, or `auto`: as the reader's system is."""
     if theme == "auto":
-        return _rules(LIGHT, 1) + "@media (prefers-color-scheme:dark){" + _colours(DARK, 2) + "}"
+        return _rules(LIGHT, 1) + "@media (prefers-color-scheme:dark){" + _colors(DARK, 2) + "}"
     return _rules(LIGHT, 1) if theme == "light" else _rules(DARK, 2)
 
 
-def _rules(colours: dict[str, str], column: int) -> str:
+def _rules(colors: dict[str, str], column: int) -> str:
     return (
         f"text{{font-family:{FONT}}}.title{{font-weight:700}}.box,.frame{{stroke-width:1.2}}.curve{{fill:none;stroke-width:1.4}}"
-        ".block{stroke-width:1.8}.end{stroke-dasharray:none}" + _colours(colours, column)
+        ".block{stroke-width:1.8}.end{stroke-dasharray:none}" + _colors(colors, column)
     )
 
 
-def _colours(colours: dict[str, str], column: int) -> str:
+def _colors(colors: dict[str, str], column: int) -> str:
     fills = "".join(f".{kind}{{fill:{entry[column]}}}" for kind, entry in KINDS.items())
-    changes = "".join(f".{c}{{stroke:{colours[c]};stroke-width:3}}" for c in ("added", "removed", "changed"))
+    changes = "".join(f".{c}{{stroke:{colors[c]};stroke-width:3}}" for c in ("added", "removed", "changed"))
     return (
-        f".paper{{fill:{colours['paper']}}}.title{{fill:{colours['ink']}}}.line,.tag{{fill:{colours['faint']}}}"
-        f".box,.frame{{stroke:{colours['edge']}}}.frame{{fill:{colours['frame']}}}.other{{fill:{colours[OTHER]}}}"
-        f".block{{fill:{colours['block']};stroke:{colours['line']}}}.end{{fill:{colours['end']}}}"
-        f".curve{{stroke:{colours['line']}}}.head{{fill:{colours['line']}}}{fills}{changes}"
+        f".paper{{fill:{colors['paper']}}}.title{{fill:{colors['ink']}}}.line,.tag{{fill:{colors['faint']}}}"
+        f".box,.frame{{stroke:{colors['edge']}}}.frame{{fill:{colors['frame']}}}.other{{fill:{colors[OTHER]}}}"
+        f".block{{fill:{colors['block']};stroke:{colors['line']}}}.end{{fill:{colors['end']}}}"
+        f".curve{{stroke:{colors['line']}}}.head{{fill:{colors['line']}}}{fills}{changes}"
     )

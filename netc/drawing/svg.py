@@ -39,13 +39,13 @@ def svg(page: Page, theme: str = "auto", link: Link | None = None, heading: bool
         f'<rect class="paper" width="{_n(wide)}" height="{_n(high)}"/>',
     ]
     if heading:
-        parts.append(_text(Text(fitted(title, HEADING, whole, bold=True), MARGIN, MARGIN + 10, HEADING, "title", centred=False)))
+        parts.append(_text(Text(fitted(title, HEADING, whole, bold=True), MARGIN, MARGIN + 10, HEADING, "title", centered=False)))
     parts.append(f'<g transform="translate({_n(left)} {_n(top)})">')
     parts += _drawing(drawing, link)
     parts.append("</g>")
     at = top + drawing.height + 24
     for number, line in enumerate(legend):
-        parts.append(_text(Text(line, MARGIN, at + 16 * number, LEGEND, "tag", centred=False)))
+        parts.append(_text(Text(line, MARGIN, at + 16 * number, LEGEND, "tag", centered=False)))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -108,7 +108,7 @@ def _outline(placed: Placed) -> str:
 
 
 def _text(text: Text) -> str:
-    anchor = ' text-anchor="middle"' if text.centred else ""
+    anchor = ' text-anchor="middle"' if text.centered else ""
     return f'<text class="{text.style}" x="{_n(text.x)}" y="{_n(text.y)}" font-size="{_n(text.size)}"{anchor}>{escape(text.text)}</text>'
 
 

@@ -14,7 +14,7 @@ from netc.compiler.dims import Condition, SymDim, evaluate, is_met, symbol, symb
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
-from ..analysis import Choice, analyse
+from ..analysis import Choice, analyze
 
 if TYPE_CHECKING:
     from netc.compiler.dims import Dim
@@ -126,7 +126,7 @@ def declared_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None
             raise WrongInput(f"`{text}` is no shape and element type, such as `3x224x224` or `[T] int64`")
         lines.append(f"input_{at} = input {words}")
     lines.append("out " + ", ".join(f"input_{at}" for at in range(len(named))))
-    analysis = analyse(SourceFile("<input>", "\n".join(lines)), Choice(dims=dict(sizes or {})))
+    analysis = analyze(SourceFile("<input>", "\n".join(lines)), Choice(dims=dict(sizes or {})))
     if analysis.program is None:
         error = next((d for d in analysis.diagnostics if d.severity == "error"), None)
         said = "it does not parse" if error is None else "; ".join((error.message, *error.help))

@@ -22,7 +22,7 @@ from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.user_code import foreign_code
 from netc.dsl.source import SourceFile
 
-from ..analysis import Choice, analyse
+from ..analysis import Choice, analyze
 
 if TYPE_CHECKING:
     import torch
@@ -153,7 +153,7 @@ def _general_program(texts: Sequence[str], name: str, stated: Sequence[str]) -> 
             return None
         where = f" where {', '.join(conditions)}" if conditions else ""
         *_, last = _INPUTS.finditer(text)
-        analysis = analyse(SourceFile("lengths.net", text[: last.end()] + where + text[last.end() :]), Choice())
+        analysis = analyze(SourceFile("lengths.net", text[: last.end()] + where + text[last.end() :]), Choice())
         if analysis.program is not None and not any(one.severity == "error" for one in analysis.diagnostics):
             return analysis.program
     return None

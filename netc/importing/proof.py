@@ -208,9 +208,9 @@ def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Map
     return max(differences.values(), default=0.0)
 
 
-def _apart(quantised: list[Array], expected: list[Array]) -> float:
+def _apart(quantized: list[Array], expected: list[Array]) -> float:
     """How far the outputs of a quantised model are from the floats that it represents; those that are no floats are left out."""
-    pairs = [(q, e) for q, e in zip(quantised, expected, strict=True) if q.dtype == e.dtype and q.shape == e.shape]
+    pairs = [(q, e) for q, e in zip(quantized, expected, strict=True) if q.dtype == e.dtype and q.shape == e.shape]
     return max((difference(q, e) for q, e in pairs), default=0.0)
 
 

@@ -25,7 +25,7 @@ from netc.compiler.ops.stored_tables import LIMIT, TableArray
 from netc.dsl.escapes import escape_controls
 from netc.dsl.record import Record, replace
 
-from ..analysis import Choice, analyse
+from ..analysis import Choice, analyze
 from ..api import model_of
 from ..files.atomic_writing import write_files
 from ..files.safetensors_arrays import SUFFIX, TextWithArrays
@@ -184,7 +184,7 @@ class _Writer:
         comments = [f"Imported by netc from {_in_one_line(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
         text = text_of(program, [*comments, *map(_in_one_line, known)], self.stored)
         arrays = {self.stored.file: {array.name: array for array in self.stored.arrays}}
-        analysis = analyse(TextWithArrays(self.name, text, arrays), Choice())
+        analysis = analyze(TextWithArrays(self.name, text, arrays), Choice())
         errors = [d for d in analysis.diagnostics if d.severity == "error"]
         if errors:
             raise NotProved(f"the text that was made does not compile: {errors[0].message}: `{errors[0].span.text[:80]}`")

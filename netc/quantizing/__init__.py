@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
     from netc.compiler.types.numpy_types import Array
 
-__all__ = ["CannotQuantise", "OutputChange", "Quantised", "check_target", "checked_calibration", "checked_method", "save_quantised"]
+__all__ = ["CannotQuantise", "OutputChange", "Quantised", "check_target", "checked_calibration", "checked_method", "save_quantized"]
 
 _COMPARED = 64
 """Samples on which the quantised model is compared with the one that it was made of."""
@@ -66,7 +66,7 @@ def check_target(backend: Backend, path: str, method: str, calibrated: bool, fun
         raise CannotQuantise(f"{method} quantises weights alone, which takes no calibration")
 
 
-def save_quantised(given: BackendInput, path: str, method: str, calibration: str | Mapping[str, Any] | None) -> Quantised:
+def save_quantized(given: BackendInput, path: str, method: str, calibration: str | Mapping[str, Any] | None) -> Quantised:
     """Writes the model, quantised. `calibration` is the path of an .npz file, or arrays by the names of inputs; with it, int8 is static."""
     with reported(given), unsupported_is_compile_error(given.program):
         artefact = BACKEND.build(given)
@@ -88,7 +88,7 @@ def _weights(artefact: OnnxArtefact) -> int:
 
 def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, arrays: Mapping[str, Array] | None) -> Quantised:
     """The file at `path`, in a folder that has nothing else."""
-    from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantised
+    from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantized
     from netc.compiler.backends.onnx.quantizing.separation import separated
     from netc.compiler.backends.onnx.save import save_proto
 
@@ -106,7 +106,7 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
         try:
             results = _results(session, samples)
             del session
-            proto = quantised(source, folder, method, None if arrays is None else samples, artefact.is_large)
+            proto = quantized(source, folder, method, None if arrays is None else samples, artefact.is_large)
         except NotInstalled as error:
             raise CannotQuantise(f"{method} needs the package `{error}`, which is not installed: pip install netc[quantize]") from None
         except NotFiniteScale:
@@ -116,7 +116,7 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
                 raise
             raise CannotQuantise(f"the model fails on {what}: {runtime_message(error)}") from None
     made = products(proto)
-    left = tuple(product.name for product in made if not product.quantised)
+    left = tuple(product.name for product in made if not product.quantized)
     if len(left) == len(made):
         raise CannotQuantise("nothing was quantised: ONNX Runtime has none of its products with weights for integers")
     save_proto(proto, path)

@@ -39,7 +39,7 @@ class Quantised(Record):
     """What quantising did: the number of products with weights and of those that are quantised, the names of the others, sizes of the files
     in bytes, the changes of the outputs on the calibration or on `inputs` that were drawn, and the `method`."""
 
-    quantised: int
+    quantized: int
     products: int
     left: tuple[str, ...]
     bytes_before: int
@@ -58,7 +58,7 @@ class Quantised(Record):
         is_idle = self.method == "int4" and self.left and smaller < _LITTLE
         advice = ("most weights are left as they are: `--quantize int8` quantizes convolutions too",) if is_idle else ()
         return (
-            f"{self.quantised} of {self.products} products with weights are quantised{others}",
+            f"{self.quantized} of {self.products} products with weights are quantised{others}",
             f"{shown(self.bytes_after)} instead of {shown(self.bytes_before)}, {size}",
             *advice,
             *(f"on {self.inputs}, {change}" for change in self.changes),

@@ -21,7 +21,7 @@ from netc.compiler.ops.parametric import Parametric
 from netc.compiler.types.tensor_types import DType
 from netc.dsl.source import SourceFile
 
-from ..analysis import Choice, analyse
+from ..analysis import Choice, analyze
 from ..display.text_table import wrapped
 
 
@@ -94,7 +94,7 @@ def _definition(operator: type[Operator]) -> list[str]:
     """What it is in terms of other operators. A definition that depends on the inputs is shown for the first example."""
     if operator.define is Operator.define:
         return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
-    program = analyse(SourceFile("example", operator.examples[0]), Choice()).program
+    program = analyze(SourceFile("example", operator.examples[0]), Choice()).program
     assert program is not None, operator.examples[0]
     node = next(node for node in FlatGraph(program.main).operators() if isinstance(node.node.op, operator)).node
     given = node.op.bind(tuple(value.type for value in node.inputs), program.facts)
@@ -137,7 +137,7 @@ def _arguments(operator: type[Operator]) -> str:
 
 def example(text: str) -> str:
     """An example, with the types that netc infers for it."""
-    main = analyse(SourceFile("example", text), Choice()).program
+    main = analyze(SourceFile("example", text), Choice()).program
     assert main is not None, text
     types = ", ".join(f"`{name}`: {value.type}" for name, value in zip(main.main.output_names, main.main.outputs, strict=True))
     lines = "\n".join(part.strip() for part in text.split(";"))

@@ -30,12 +30,12 @@ NOT_RESULTS = ("step", "epoch", "lr", "validation")
 class Look(Record):
     """The colour of a run, and the dashes of its lines."""
 
-    colour: str
+    color: str
     dashes: str
 
     def __str__(self) -> str:
         """As attributes of a line."""
-        return f'stroke="{self.colour}"' + (f' stroke-dasharray="{self.dashes}"' if self.dashes else "")
+        return f'stroke="{self.color}"' + (f' stroke-dasharray="{self.dashes}"' if self.dashes else "")
 
 
 class Curve(Record):
@@ -136,7 +136,7 @@ def _lines(curve: Curve, x: Any, y: Any) -> list[str]:
     if curve.validation:
         for point in (point for piece in pieces for point in piece):
             px, py = point.split(",")
-            made.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.look.colour}"/>')
+            made.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.look.color}"/>')
     return made
 
 

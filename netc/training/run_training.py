@@ -19,7 +19,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
-from ..analysis import Choice, analyse_training
+from ..analysis import Choice, analyze_training
 from ..errors import CompileError
 from ..files.file_problems import diagnostic
 from ..files.source_files import Unreadable, read_file
@@ -183,7 +183,7 @@ class _Ready(Record):
 
 def _ready(arguments: Arguments, before: Mapping[str, Any] | None, folder: str) -> _Ready:
     """Checks spec and data; `before` is the `config.json` of a run that goes on, with which they must agree."""
-    analysis = analyse_training(arguments.source, arguments.choice, arguments.path, arguments.section)
+    analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
     spec = spec_hash(analysis, arguments.choice)

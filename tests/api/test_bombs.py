@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.analysis import Choice, analyse
+from netc.analysis import Choice, analyze
 from netc.compiler.elaborate import resource_limits
 from netc.dsl.source import SourceFile
 
@@ -84,7 +84,7 @@ def test_norms_of_nothing() -> None:
 
 def test_as_many_iterations_as_operators() -> None:
     """60,000 written stages compile, and so do 60,000 iterations."""
-    found = analyse(SourceFile("a.net", "input 4 -> repeat 60_000 { relu }"), Choice())
+    found = analyze(SourceFile("a.net", "input 4 -> repeat 60_000 { relu }"), Choice())
     assert found.program is not None
     assert found.program.main.size == 60_000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Choice, analyse_models
+from netc.analysis import Choice, analyze_models
 from netc.dsl.source import SourceFile
 
 MOST = 5.5
@@ -29,7 +29,7 @@ def calls(action: Callable[[], object]) -> int:
 
 
 def check(text: str) -> Callable[[], object]:
-    return lambda: analyse_models(lambda: (SourceFile("a.net", text), None), Choice())
+    return lambda: analyze_models(lambda: (SourceFile("a.net", text), None), Choice())
 
 
 def models(n: int) -> str:
@@ -90,5 +90,5 @@ def test_files_that_use_all_of_another_are_limited(tmp_path: Path) -> None:
         (tmp_path / f"f{i}.net").write_text(f'use "f{i + 1}.net"\nblock b{i} {{ dense 4 }}')
     (tmp_path / "f150.net").write_text("block last { dense 4 }")
     (tmp_path / "main.net").write_text('use "f0.net"\ninput 4 -> b0')
-    found = analyse_models(lambda: (SourceFile("main.net", (tmp_path / "main.net").read_text()), str(tmp_path / "main.net")), Choice())
+    found = analyze_models(lambda: (SourceFile("main.net", (tmp_path / "main.net").read_text()), str(tmp_path / "main.net")), Choice())
     assert [d.code for d in found[0].diagnostics if d.severity == "error"] == ["too-much-nesting"]

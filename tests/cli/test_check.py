@@ -147,7 +147,7 @@ def test_wrong_usage(netc: Netc, write: Write) -> None:
         assert done.output.startswith("Usage: netc check")
 
 
-def test_colours_without_a_terminal(netc: Netc) -> None:
+def test_colors_without_a_terminal(netc: Netc) -> None:
     assert "\x1b[" not in netc("check", "-e", "input 3 -> dens 2").stdout
     assert "\x1b[" in netc("check", "-e", "input 3 -> dens 2", env={"FORCE_COLOR": "1", "NO_COLOR": ""}).stdout
     assert "\x1b[" not in netc("check", "-e", "input 3 -> dens 2", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout

@@ -41,7 +41,7 @@ def in_terminal(words: list[str], **environment: str) -> str:
 
 
 @pytest.mark.slow
-def test_colours_only_in_a_terminal() -> None:
+def test_colors_only_in_a_terminal() -> None:
     plain = {"NO_COLOR": ""}
     assert "\x1b[" in in_terminal(BAD, **plain)
     assert "\x1b[" not in in_terminal(BAD, NO_COLOR="1")
@@ -50,7 +50,7 @@ def test_colours_only_in_a_terminal() -> None:
 
 
 @pytest.mark.slow
-def test_the_page_of_an_operator_has_colours_in_a_terminal() -> None:
+def test_the_page_of_an_operator_has_colors_in_a_terminal() -> None:
     assert "\x1b[" in in_terminal(["ops", "dense"], NO_COLOR="")
 
 
@@ -196,7 +196,7 @@ def test_without_permission(tmp_path: Path) -> None:
 
 
 def test_an_error_of_netc_itself(tmp_path: Path) -> None:
-    broken = "import netc.analysis, netc.cli; netc.analysis.analyse_models = None; netc.cli.main()"
+    broken = "import netc.analysis, netc.cli; netc.analysis.analyze_models = None; netc.cli.main()"
     command = [sys.executable, "-c", broken, *BAD]
     usual = {name: value for name, value in os.environ.items() if name != "NETC_DEBUG"}
     done = subprocess.run(command, capture_output=True, text=True, env=usual, check=False)

@@ -33,7 +33,7 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(cli, list(words))
 
 
-def initialisers(path: str = "m.onnx") -> dict[str, Array]:
+def initializers(path: str = "m.onnx") -> dict[str, Array]:
     return {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
 
 
@@ -47,7 +47,7 @@ def test_several_files_and_a_folder(own: dict[str, Array]) -> None:
     save_file({n: a for n, a in own.items() if n.startswith("backbone")}, "w/backbone.safetensors")
     for words in (["--weights", "w"], ["--weights", "w/fc.safetensors", "--weights", "w/backbone.safetensors"]):
         assert run("compile", "m.net", *words, "-o", "m.onnx").output == ""
-        assert same(initialisers(), own)
+        assert same(initializers(), own)
         os.unlink("m.onnx")
         assert run("check", "m.net", *words).exit_code == 0
         assert run("run", "m.net", "--random", *words).exit_code == 0
@@ -66,14 +66,14 @@ def test_a_part_of_them(own: dict[str, Array]) -> None:
     assert sorted(ignored.removeprefix("note: left out of the weights: ").split(", ")) == ["`module.aux.0`", "`module.fc.weight`"]
     assert drawn == "note: newly drawn, since they are not in the weights: `fc.weight`, `fc.bias`"
     new = initial(MODEL.parameters, 2)
-    assert same(initialisers(), {n: a if n.startswith("backbone") else new[n] for n, a in own.items()})
+    assert same(initializers(), {n: a if n.startswith("backbone") else new[n] for n, a in own.items()})
     assert run("check", "m.net", *words).exit_code == 0
 
 
 def test_a_named_prefix(own: dict[str, Array]) -> None:
     save_file({f"net.{n}": a for n, a in own.items()}, "w.safetensors")
     assert run("compile", "m.net", "--weights", "w.safetensors", "--strip-prefix", "net.", "-o", "m.onnx").output == ""
-    assert same(initialisers(), own)
+    assert same(initializers(), own)
     done = run("compile", "m.net", "--weights", "w.safetensors", "--strip-prefix", "", "-o", "m.onnx")
     assert "remove the prefix `net.`, which every name in the weights has: `--strip-prefix net.`" in done.output
 

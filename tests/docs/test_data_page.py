@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.cli import cli
 from netc.dsl.source import SourceFile
 from netc.training.data.data_formats import FORMATS
@@ -53,7 +53,7 @@ def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def opened(text: str) -> list[str]:
     """What is wrong with the data of a spec in the working directory."""
-    analysis = analyse_training(SourceFile("spec.net", text), Choice())
+    analysis = analyze_training(SourceFile("spec.net", text), Choice())
     assert analysis.diagnostics == ()
     assert analysis.training is not None
     recipe, problems = read_recipe(analysis.training)

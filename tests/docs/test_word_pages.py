@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from netc.analysis import Choice, analyse
+from netc.analysis import Choice, analyze
 from netc.cli import cli
 from netc.dsl.grammar import tables
 from netc.dsl.source import SourceFile
@@ -25,7 +25,7 @@ def test_every_word_has_a_page() -> None:
 def test_page(page: str) -> None:
     (example,) = re.findall(r"^```net\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     last = re.findall(r"^model (\w+)", example, re.MULTILINE)[-1:]
-    found = analyse(SourceFile("word.net", example), Choice(model=last[0] if last else None)).with_model()
+    found = analyze(SourceFile("word.net", example), Choice(model=last[0] if last else None)).with_model()
     assert [d.message for d in found.diagnostics] == []
     assert all(len(line) <= 150 for line in page.splitlines())
     section = re.findall(r'docs/language.md, "(.*)"', page)

@@ -61,7 +61,7 @@ def _texts(placed: Placed) -> Iterator[str]:
 
 def _text(text: Text) -> Box:
     wide = width(text.text, text.size, text.style == "title")
-    left = text.x - wide / 2 if text.centred else text.x
+    left = text.x - wide / 2 if text.centered else text.x
     return left, text.y - 0.8 * text.size, left + wide, text.y + 0.2 * text.size
 
 

@@ -154,7 +154,7 @@ def test_widths_are_those_of_the_font() -> None:
             assert width(chr(code), 1000, bold) == pytest.approx(font.getlength(chr(code)), abs=1)
 
 
-def test_families_of_colours_exist() -> None:
+def test_families_of_colors_exist() -> None:
     named = [family for members, _, _ in KINDS.values() for family in members]
     assert len(named) == len(set(named))
     assert set(named) <= set(families())

@@ -111,12 +111,12 @@ def test_long_chains_are_cut() -> None:
     assert "frame 19" in shown
 
 
-def test_colours_change_nothing_but_colours() -> None:
+def test_colors_change_nothing_but_colors() -> None:
     import re
 
-    coloured = render_text([WHOLE], color=True)
-    assert "\x1b[1;31merror[shape-mismatch]\x1b[0m" in coloured
-    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == render_text([WHOLE])
+    colored = render_text([WHOLE], color=True)
+    assert "\x1b[1;31merror[shape-mismatch]\x1b[0m" in colored
+    assert re.sub("\x1b\\[[0-9;]*m", "", colored) == render_text([WHOLE])
 
 
 def test_short_json_summary() -> None:

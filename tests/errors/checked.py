@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netc.analysis import Analysis, analyse_training, check_sections, parse_spec, read_and_analyse
+from netc.analysis import Analysis, analyze_training, check_sections, parse_spec, read_and_analyze
 from netc.cli.spec_sources import reader
 from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
@@ -28,9 +28,9 @@ def checked(path: Path) -> Analysis:
     text = path.read_text(encoding="utf-8")
     choice = chosen(text)
     read = reader(str(path), None)
-    model = read_and_analyse(read, choice)
+    model = read_and_analyze(read, choice)
     sections = [d for one in check_sections(parse_spec(model.sources[0], choice, str(path))) for d in one.diagnostics]
-    sections += _of_data(analyse_training(model.sources[0], choice, str(path)).training, path)
+    sections += _of_data(analyze_training(model.sources[0], choice, str(path)).training, path)
     if model.program is not None:
         causal = [value for option, value in words_of(text) if option == "--causal"]
         sections += [d for dimension in causal for d in prove_causal(model.program, dimension).diagnostics]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Analysis, Choice, analyse
+from netc.analysis import Analysis, Choice, analyze
 from netc.cli.check import fixed
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
@@ -18,12 +18,12 @@ TEXTS = {f"{case.parent.name}/{case.stem}": (case, case.read_text(encoding="utf-
 TEXTS |= {case: (Path("a.net"), case.replace("\\n", "\n")) for case in SYNTAX}
 
 
-def analysed(path: Path, text: str) -> Analysis:
-    return analyse(SourceFile("a.net", text), chosen(text), str(path))
+def analyzed(path: Path, text: str) -> Analysis:
+    return analyze(SourceFile("a.net", text), chosen(text), str(path))
 
 
 def with_edits(path: Path, text: str) -> list[Diagnostic]:
-    return [d for d in analysed(path, text).diagnostics if d.edits and d.span.file.name == "a.net"]
+    return [d for d in analyzed(path, text).diagnostics if d.edits and d.span.file.name == "a.net"]
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -32,7 +32,7 @@ def test_edits_mend(name: str) -> None:
     for one in with_edits(path, text):
         for edit in one.edits:
             changed = text[: edit.span.start] + edit.text + text[edit.span.end :]
-            left = [(d.code, d.message, d.span.start) for d in analysed(path, changed).diagnostics]
+            left = [(d.code, d.message, d.span.start) for d in analyzed(path, changed).diagnostics]
             assert (one.code, one.message, one.span.start) not in left
 
 
@@ -49,7 +49,7 @@ def mended(text: str) -> str:
     count = 1
     while count:
         source = SourceFile("a.net", text)
-        text, count = fixed(source, list(analyse(source, Choice()).diagnostics))
+        text, count = fixed(source, list(analyze(source, Choice()).diagnostics))
     return text
 
 
@@ -83,7 +83,7 @@ MENDED = {
 @pytest.mark.parametrize("text", MENDED)
 def test_safe_edits(text: str) -> None:
     assert mended(text) == MENDED[text]
-    assert not any(d.severity == "error" for d in analysed(Path("a.net"), MENDED[text]).diagnostics)
+    assert not any(d.severity == "error" for d in analyzed(Path("a.net"), MENDED[text]).diagnostics)
 
 
 @pytest.mark.parametrize(

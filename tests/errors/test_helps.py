@@ -14,7 +14,7 @@ import pytest
 
 from netc.dsl.diagnostics import Diagnostic, Edit
 from tests.dsl.test_syntax_errors import CASES as SYNTAX
-from tests.errors.test_edits import TEXTS, analysed
+from tests.errors.test_edits import TEXTS, analyzed
 from tests.fuzz.texts import mangled
 
 SYNTAX_CODES = frozenset(("syntax", "stray-character", "bad-number", "missing-bracket", "unexpected-bracket"))
@@ -42,7 +42,7 @@ def caused(path: Path, text: str, one: Diagnostic, before: list[Diagnostic]) -> 
     known = {(d.code, d.message) for d in before if d is not one}
     return [
         d
-        for d in analysed(path, changed).diagnostics
+        for d in analyzed(path, changed).diagnostics
         if d.severity == "error" and d.span.file.name == "a.net" and (d.code, d.message) not in known
         if any(d.span.start < end and d.span.end > start for start, end in places)
     ]
@@ -55,7 +55,7 @@ def with_edits(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 @pytest.mark.parametrize("name", TEXTS)
 def test_helps(name: str) -> None:
     path, text = TEXTS[name]
-    before = list(analysed(path, text).diagnostics)
+    before = list(analyzed(path, text).diagnostics)
     for one in with_edits(before):
         left = caused(path, text, one, before)
         wrong = [d for d in left if name not in SYNTAX or d.code in SYNTAX_CODES]
@@ -86,7 +86,7 @@ def _check_random(numbers: range) -> None:
     for number in numbers:
         text = mangled(Random(f"helps {number}"))
         text = re.sub(r"^# netc .*", "", text)  # options, which are no part of the text
-        before = list(analysed(Path("a.net"), text).diagnostics)
+        before = list(analyzed(Path("a.net"), text).diagnostics)
         for one in with_edits(before):
             wrong = [d for d in caused(Path("a.net"), text, one, before) if d.code in SYNTAX_CODES and not _is_own_mistake(d, text)]
             if one.code == "stray-character":  # a digit of another script is meant, and stands where no digit may stand

@@ -51,7 +51,7 @@ def fences(code: str) -> list[tuple[str, str]]:
     return FENCE.findall(page(code) or "")
 
 
-def analysed(text: str, folder: Path) -> Analysis:
+def analyzed(text: str, folder: Path) -> Analysis:
     path = folder / "model.net"
     path.write_text(text, encoding="utf-8")
     return checked(path)
@@ -67,8 +67,8 @@ def test_page(code: str, tmp_path: Path) -> None:
     for name, content in FILE.findall(page(code) or ""):
         (tmp_path / name).write_text(content, encoding="utf-8")
     (_, wrong), (_, right) = fences(code)
-    assert code in {d.code for d in analysed(wrong, tmp_path).diagnostics}
-    assert [d.message for d in analysed(right, tmp_path).diagnostics] == []
+    assert code in {d.code for d in analyzed(wrong, tmp_path).diagnostics}
+    assert [d.message for d in analyzed(right, tmp_path).diagnostics] == []
 
 
 @pytest.mark.parametrize("code", page_codes())

@@ -185,7 +185,7 @@ def test_arrays_of_a_process_are_those_of_a_session() -> None:
 
 
 @pytest.mark.parametrize("axis", [None, 1], ids=["one scale", "a scale for each column"])
-def test_a_product_with_quantised_weights(tmp_path: Path, axis: int | None) -> None:
+def test_a_product_with_quantized_weights(tmp_path: Path, axis: int | None) -> None:
     """ONNX Runtime makes a product of integers of it, unless it must not, and rounds what is multiplied."""
     generator = np.random.default_rng(0)
     weight = generator.integers(-128, 128, (64, 8)).astype(np.int8)

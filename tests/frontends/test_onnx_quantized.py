@@ -76,9 +76,9 @@ def words(tmp_path: Path) -> str:
     return exported(Words(), torch.randint(0, 50, (2, 5)), tmp_path, {0: "N", 1: "T"})
 
 
-def is_the_float_model(quantised: str, original: str, tolerance: float) -> ImportedSpec:
+def is_the_float_model(quantized: str, original: str, tolerance: float) -> ImportedSpec:
     """It has the same operators and keys as the model that was quantised, and its weights as far as they were kept."""
-    made, wanted = spec_of(onnx_origin(quantised, {}, dequantize=True)), spec_of(onnx_origin(original, {}))
+    made, wanted = spec_of(onnx_origin(quantized, {}, dequantize=True)), spec_of(onnx_origin(original, {}))
     lines = [[line for line in spec.text.splitlines() if line and not line.startswith("#")] for spec in (made, wanted)]
     assert lines[0] == lines[1]
     assert set(made.model.weights) == set(wanted.model.weights)

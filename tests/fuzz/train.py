@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import netc
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
@@ -34,7 +34,7 @@ Computed = tuple[dict[str, Tensor], list[Tensor]]
 
 def objective(made: Section) -> Objective:
     """The objective of the section `t`."""
-    found = analyse_training(SourceFile("<text>", made.text), Choice(None, made.params), None, "t")
+    found = analyze_training(SourceFile("<text>", made.text), Choice(None, made.params), None, "t")
     assert found.training is not None, [d.message for d in found.diagnostics]
     return objective_of(found.training, None, SEED)
 

@@ -29,7 +29,7 @@ import torch
 from case_ids import case_id, digest
 
 import netc
-from netc.analysis import Analysis, Choice, analyse, check_sections, parse_spec
+from netc.analysis import Analysis, Choice, analyze, check_sections, parse_spec
 from netc.api import model_of
 from netc.cli.set_values import parse_constant
 from netc.compiler.analysis.state_dict import count, parameters
@@ -129,7 +129,7 @@ def claimed_facts(text: str) -> dict[str, list[str]]:
 
 def with_sections(source: SourceFile, choice: Choice, path: str) -> Analysis:
     """The analysis of the model, with the diagnostics of train sections too."""
-    model = analyse(source, choice, path)
+    model = analyze(source, choice, path)
     found = [d for one in check_sections(parse_spec(source, choice, path)) for d in one.diagnostics]
     return replace(model, diagnostics=(*model.diagnostics, *(d for d in found if d not in model.diagnostics)))
 

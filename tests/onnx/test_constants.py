@@ -45,7 +45,7 @@ def test_a_weight_that_is_stored_transposed_says_so() -> None:
     assert torch.equal(torch.from_numpy(found["a.weight/Transpose"].copy()), weight.T)
 
 
-def test_without_optimization_initialisers_are_the_parameters() -> None:
+def test_without_optimization_initializers_are_the_parameters() -> None:
     model = netc.compile("input [T, 8] -> dense 16 as a")
     assert stored(model.onnx(optimize=False)).keys() == {"a.weight", "a.bias"}
 

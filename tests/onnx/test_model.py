@@ -39,7 +39,7 @@ def axes(value: onnx.ValueInfoProto) -> list[int | str]:
     return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
 
 
-def initialisers(proto: ModelProto) -> list[str]:
+def initializers(proto: ModelProto) -> list[str]:
     return [t.name for t in proto.graph.initializer]
 
 
@@ -102,7 +102,7 @@ def test_weights_are_the_initialisers() -> None:
 
 def test_what_is_not_used_is_not_there() -> None:
     proto = written("x = input 4; unused = x -> dense 9; x -> batch_norm as bn")
-    assert sorted(initialisers(proto)) == ["bn.bias", "bn.running_mean", "bn.running_var", "bn.weight"]
+    assert sorted(initializers(proto)) == ["bn.bias", "bn.running_mean", "bn.running_var", "bn.weight"]
 
 
 def test_missing_and_misshaped_arrays_are_refused() -> None:
@@ -150,15 +150,15 @@ def test_names_that_meet_are_told_apart() -> None:
 # --- sharing and ties -------------------------------------------------------------------------------------------------------
 
 
-def test_a_shared_stage_has_its_initialisers_once() -> None:
+def test_a_shared_stage_has_its_initializers_once() -> None:
     proto = written("shared e = (dense 4 -> relu); a = input 3; b = input 3; (a -> e, b -> e) -> concat axis=1")
-    assert initialisers(proto) == ["e.0.weight", "e.0.bias"]
+    assert initializers(proto) == ["e.0.weight", "e.0.bias"]
     assert [n[0] for n in nodes(proto)] == ["e.0", "e.1", "e.0_2", "e.1_2", "concat1"]
 
 
 def test_a_tied_parameter_is_its_target() -> None:
     proto = written("tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head")
-    assert initialisers(proto) == ["wte.weight"]
+    assert initializers(proto) == ["wte.weight"]
 
 
 # --- sizes at run time --------------------------------------------------------------------------------------------------------

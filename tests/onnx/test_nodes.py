@@ -7,7 +7,7 @@ import pytest
 import netc
 
 
-def test_initialisers_of_recurrent_layers_keep_their_names_and_layout() -> None:
+def test_initializers_of_recurrent_layers_keep_their_names_and_layout() -> None:
     """PyTorch's weights are stored as they are; the graph puts them into ONNX's order."""
     model = netc.compile("input [T, 5] -> lstm 4 layers=2 bidirectional=true as encoder")
     proto = model.onnx(seed=0, optimize=False)

@@ -150,7 +150,7 @@ def test_integers_are_not_divided_by_zero(text: str, fine: bool) -> None:
     assert caught.value.problem.code == "zero-divisor"
 
 
-def test_initialisers() -> None:
+def test_initializers() -> None:
     assert INIT.convert("zeros") == Init("zeros")
     assert INIT.convert(0.5) == Init("constant", (0.5,))
     assert INIT.convert("normal") == with_values("normal", {}) == Init("normal", (1.0, 0.0))

@@ -52,7 +52,7 @@ def test_no_needless_steps() -> None:
     assert planned("n t (h d) -> n h t d", N, T, 12, h=3).merge is None
 
 
-def test_neighbours_are_joined_before_fewer_axes_move() -> None:
+def test_neighbors_are_joined_before_fewer_axes_move() -> None:
     plan = planned("n c h w -> n (h w) c", N, 3, T, 5)
     assert (plan.split, plan.order, plan.merge) == ((N, 3, 5 * T), (0, 2, 1), None)
     x = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)

@@ -90,9 +90,9 @@ def test_installed_in_a_train_section(python: Run, entry_point: None) -> None:
     code = """
 import netc
 text = "input 3 -> dense 1\\ntrain { target = input 1; loss = (output, target) -> mse_loss -> snake -> mean }"
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
-found = analyse_training(SourceFile("x", text), Choice())
+found = analyze_training(SourceFile("x", text), Choice())
 print(found.diagnostics)
 """
     done = python("-c", code)

@@ -50,11 +50,11 @@ def test_objective(dtype: str, keep_io: bool) -> None:
 
 
 def test_the_python_file() -> None:
-    from netc.analysis import Choice, analyse_training
+    from netc.analysis import Choice, analyze_training
     from netc.dsl.source import SourceFile
     from netc.inputs.argument_checks import checked_precision
     from netc.training.source import train_source
 
-    found = analyse_training(SourceFile("a.net", TEXT), Choice(precision=checked_precision("bfloat16")))
+    found = analyze_training(SourceFile("a.net", TEXT), Choice(precision=checked_precision("bfloat16")))
     assert found.training is not None
     assert "dtype=torch.bfloat16" in train_source(found.training)

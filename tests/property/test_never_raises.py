@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from netc.analysis import Analysis, Choice, analyse
+from netc.analysis import Analysis, Choice, analyze
 from netc.compiler.ops.operator import Operator
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import render_short, render_text, to_json
@@ -71,20 +71,20 @@ def check_analysis(analysis: Analysis) -> None:
     to_json(analysis.diagnostics)
 
 
-def analysed(text: str) -> Analysis:
-    return analyse(SourceFile("a.net", text), Choice()).with_model()
+def analyzed(text: str) -> Analysis:
+    return analyze(SourceFile("a.net", text), Choice()).with_model()
 
 
 @QUIET
 @given(mutated())
 def test_mutated_specs(text: str) -> None:
-    check_analysis(analysed(text))
+    check_analysis(analyzed(text))
 
 
 @QUIET
 @given(st.randoms(use_true_random=False))
 def test_random_programs(random: Random) -> None:
-    check_analysis(analysed(Writer(random).program()))
+    check_analysis(analyzed(Writer(random).program()))
 
 
 STATED = ("[N, 0]", "[2, 3]", "[N, 3, 4]", "[7]", "[N, _, 5]", "[0]", "[N, 2 * 8 + 1]")
@@ -106,7 +106,7 @@ def wrongly_stated(draw: st.DrawFn) -> str:
 @example("block halve { in -> if in.features % 2 == 0 { chunk 2 axis=1 -> add } }\ninput [T] -> is [N, 0] -> halve")
 def test_stages_after_a_wrong_shape(text: str) -> None:
     """They are checked with the stated one."""
-    check_analysis(analysed(text))
+    check_analysis(analyzed(text))
 
 
 FOREIGN = (
@@ -130,4 +130,4 @@ OWN = ("x = input 3", "x -> relu", "repeat 2 {", "block b(x) {", "}", "x -> dens
 @given(st.lists(st.tuples(st.sampled_from(["", "  ", "    "]), st.sampled_from(FOREIGN + OWN)), min_size=1, max_size=9))
 def test_foreign_forms_among_braces(lines: list[tuple[str, str]]) -> None:
     """What is left out with a body of Python or a comment of C may open and close braces as it likes."""
-    check_analysis(analysed("\n".join(map("".join, lines))))
+    check_analysis(analyzed("\n".join(map("".join, lines))))

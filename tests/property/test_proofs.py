@@ -16,7 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from netc.analysis import Choice, analyse
+from netc.analysis import Choice, analyze
 from netc.dsl.source import SourceFile
 
 LARGEST = 7
@@ -109,7 +109,7 @@ def answers_of(lines: list[str]) -> tuple[dict[int, bool], str]:
     """The answers by the line's index, without the refused questions, and the text of the first line's error."""
     text = "\n".join([*lines, f"x -> if 1 == 1 {{ is [N, {TRUE}] }} else {{ relu }}"])
     errors: dict[int, str] = {}
-    for one in analyse(SourceFile("a.net", text), Choice()).diagnostics:
+    for one in analyze(SourceFile("a.net", text), Choice()).diagnostics:
         if one.severity == "error":
             errors.setdefault(text.count("\n", 0, one.span.start), f"{one.code}: {one.message}")
     answers: dict[int, bool] = {}

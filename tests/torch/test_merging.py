@@ -55,7 +55,7 @@ def test_equal_stages_with_parameters_are_two() -> None:
     assert not torch.equal(a, b)
 
 
-def test_a_normalisation_counts_each_batch_of_its_own() -> None:
+def test_a_normalization_counts_each_batch_of_its_own() -> None:
     """Two of the same input are two modules, each of which has seen one batch."""
     module = netc.compile("x = input 8; a = x -> batch_norm; b = x -> batch_norm; out a, b").module(seed=0)
     module(torch.randn(4, 8))

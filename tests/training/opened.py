@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
 from netc.training.open_data import Asked, Opened, open_data
 from netc.training.recipe import read_recipe
@@ -27,7 +27,7 @@ def spec(
 def opened(text: str, data: Any = None, path: Path | None = None, **asked: Any) -> Opened:
     """The data of the section; what is wrong with the text itself is a failure of the test."""
     source = SourceFile("model.net", text)
-    analysis = analyse_training(source, Choice(), None if path is None else str(path))
+    analysis = analyze_training(source, Choice(), None if path is None else str(path))
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     recipe, problems = read_recipe(analysis.training)
     assert not problems, [(d.code, d.message) for d in problems]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
@@ -41,7 +41,7 @@ train {{
   epochs 1
 }}
 """
-    analysis = analyse_training(SourceFile("spec.net", text), Choice())
+    analysis = analyze_training(SourceFile("spec.net", text), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     generator = np.random.default_rng(0)
     data = {

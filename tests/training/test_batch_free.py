@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import netc
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
@@ -82,7 +82,7 @@ def text(lines: str, batch: int, accumulate: int) -> str:
 
 
 def trainer(lines: str, samples: int, batch: int, accumulate: int, folder: Path, settings: str = "") -> Trainer:
-    analysis = analyse_training(SourceFile("spec.net", text(f"{lines}\n{settings}", batch, accumulate)), Choice())
+    analysis = analyze_training(SourceFile("spec.net", text(f"{lines}\n{settings}", batch, accumulate)), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     prepared = prepare(analysis.training, Wishes(Asked(ArraySource(data(samples)))))
     objective = Objective(prepared.training, prepared.means, seed=1)

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 import netc
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
 from netc.training.batches import as_tensors
 from netc.training.cautions import shared_columns
@@ -207,7 +207,7 @@ def test_small_batches_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPa
 
 
 def problems(settings: str) -> list[tuple[str, tuple[str, ...]]]:
-    analysis = analyse_training(SourceFile("m.net", spec(settings)), Choice())
+    analysis = analyze_training(SourceFile("m.net", spec(settings)), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     return [(d.message, d.help) for d in read_recipe(analysis.training)[1]]
 

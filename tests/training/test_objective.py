@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 import netc
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.compiler.analysis.means import means_of
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.verify import verify
@@ -25,7 +25,7 @@ GENERATOR = torch.Generator().manual_seed(0)
 
 
 def section(text: str, name: str | None = None, **params: object) -> Training:
-    found = analyse_training(SourceFile("<text>", text), Choice(None, params), None, name)
+    found = analyze_training(SourceFile("<text>", text), Choice(None, params), None, name)
     assert found.training is not None, [d.message for d in found.diagnostics]
     verify(found.training.program)
     return found.training

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.compiler.ir.training_program import Word
 from netc.dsl.source import SourceFile
 from netc.reference.foreign_names import UNUSABLE
@@ -285,7 +285,7 @@ train t(width=2) for clf width=(3 * width) { target = input []; loss = (guess, t
 
 @pytest.mark.parametrize(("params", "batch", "width"), [({}, 2, 6), ({"width": 5}, 5, 15)])
 def test_a_parameter_that_sets_that_of_the_model(params: dict[str, object], batch: int, width: int) -> None:
-    found = analyse_training(SourceFile("t.net", PASSED), Choice(params=params), None, "t")
+    found = analyze_training(SourceFile("t.net", PASSED), Choice(params=params), None, "t")
     assert found.training is not None, found.diagnostics
     assert read_recipe(found.training)[0].batch == batch
     assert found.training.params == {"width": width}
@@ -317,7 +317,7 @@ train twice(rate=1) = clf rate=(2 * rate)
     [("longer", {}, 3e-3), ("longer", {"rate": 1e-2}, 1e-2), ("clf", {"rate": 5}, 5), ("twice", {}, 2), ("twice", {"rate": 3}, 6)],
 )
 def test_parameters_of_derived_sections(name: str, params: dict[str, object], rate: float) -> None:
-    found = analyse_training(SourceFile("t.net", DERIVED), Choice(params=params), None, name)
+    found = analyze_training(SourceFile("t.net", DERIVED), Choice(params=params), None, name)
     assert found.training is not None, found.diagnostics
     made, problems = read_recipe(found.training)
     assert problems == []
@@ -326,7 +326,7 @@ def test_parameters_of_derived_sections(name: str, params: dict[str, object], ra
 
 
 def test_unknown_parameters_of_a_section() -> None:
-    (problem,) = analyse_training(SourceFile("t.net", DERIVED), Choice(params={"rat": 1}), None, "longer").diagnostics
+    (problem,) = analyze_training(SourceFile("t.net", DERIVED), Choice(params={"rat": 1}), None, "longer").diagnostics
     assert (problem.code, problem.notes, problem.help) == (
         "unknown-parameter", ("the parameters are `width`, `rate`",), ("did you mean `rate`?",),
     )  # fmt: skip

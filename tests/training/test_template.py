@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import netc
-from netc.analysis import Choice, analyse_training
+from netc.analysis import Choice, analyze_training
 from netc.compiler.analysis.means import means_of
 from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
@@ -29,7 +29,7 @@ train { t = input [2]; loss = (y, t) -> mse_loss; ema 0.9; batch 8 accumulate=2 
 
 
 def section() -> Section:
-    found = analyse_training(SourceFile("<text>", SPEC), Choice())
+    found = analyze_training(SourceFile("<text>", SPEC), Choice())
     training = found.training
     assert isinstance(training, Training)
     means = means_of(training)

@@ -136,7 +136,7 @@ def test_both_parsers_find_the_same_errors(language: Any) -> None:
 
 
 @pytest.mark.long
-def test_colours(language: Any) -> None:
+def test_colors(language: Any) -> None:
     import tree_sitter
 
     text = "block b(n) { in -> conv n 3x3 padding=1 as first.{n} }  # why\nx = input [T, 8] int64\nx -> b 3 -> dense 2"
@@ -152,7 +152,7 @@ def test_colours(language: Any) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("nvim") is None, reason="Neovim is not installed")
-def test_neovim_colours_with_it(library: Path, tmp_path: Path) -> None:
+def test_neovim_colors_with_it(library: Path, tmp_path: Path) -> None:
     script, spec = tmp_path / "test.lua", tmp_path / "a.net"
     script.write_text(NEOVIM.format(library=library, queries=FOLDER / "queries" / "highlights.scm"))
     spec.write_text("input 3 -> dense 2\n")

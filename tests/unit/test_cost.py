@@ -33,7 +33,7 @@ def test_numbers_of_a_row_are_those_of_one() -> None:
     assert found.totals.activation_bytes == 12 * 16 + 8
 
 
-def test_unequal_neighbours_stay_apart() -> None:
+def test_unequal_neighbors_stay_apart() -> None:
     found = cost("input 4 -> dense 4 -> dense 4 -> dense 5 -> dense 5")
     assert [(row.label, row.times) for row in found.rows] == [("dense1", 2), ("dense3", 1), ("dense4", 1)]
 

@@ -84,7 +84,7 @@ def test_xavier_is_that_of_pytorch(shape: tuple[int, ...]) -> None:
     assert array.std() == pytest.approx(float(theirs.std()), rel=2e-2)
 
 
-def test_initialisers_of_param() -> None:
+def test_initializers_of_param() -> None:
     text = """
     x = input 4
     a = param [4] init=uniform(-2, 3) as a

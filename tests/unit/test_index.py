@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from netc.analysis import Choice, analyse
+from netc.analysis import Choice, analyze
 from netc.compiler.elaborate.index import Index, Reference
 from netc.dsl.source import SourceFile
 
@@ -37,7 +37,7 @@ LANGUAGE = {"in", "relu", "gelu", "dense", "layer_norm", "dropout", "concat", "e
 
 
 def index_of(text: str) -> Index:
-    analysis = analyse(SourceFile("test.net", text), Choice(), index=True)
+    analysis = analyze(SourceFile("test.net", text), Choice(), index=True)
     assert not analysis.failed, analysis.diagnostics
     assert analysis.index is not None
     return analysis.index
@@ -48,7 +48,7 @@ def named(index: Index, name: str) -> list[Reference]:
 
 
 def test_there_is_no_index_unless_it_is_asked_for() -> None:
-    assert analyse(SourceFile("test.net", "input 3 -> dense 2"), Choice()).index is None
+    assert analyze(SourceFile("test.net", "input 3 -> dense 2"), Choice()).index is None
 
 
 def test_every_identifier_has_an_entry() -> None:
@@ -138,7 +138,7 @@ def test_a_parameter_is_found_from_the_argument() -> None:
 
 def test_a_name_can_be_found_in_a_text_with_errors() -> None:
     source = SourceFile("test.net", "x = input 3\ny = x -> dens 2\ny -> dense 4")
-    index = analyse(source, Choice(), index=True).index
+    index = analyze(source, Choice(), index=True).index
     assert index is not None
     use = index.at(source, source.text.rindex("y"))
     assert use is not None

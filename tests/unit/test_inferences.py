@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netc.analysis import Choice, analyse
+from netc.analysis import Choice, analyze
 from netc.compiler.ir.graph import CallNode, OpNode, Program
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.learned_tensors import ParameterSpec
@@ -15,11 +15,11 @@ from netc.dsl.source import SourceFile
 
 def diagnostics(text: str) -> list[tuple[str, int]]:
     """The code and the position of each."""
-    return [(d.code, d.span.start) for d in analyse(SourceFile("net", text), Choice()).diagnostics]
+    return [(d.code, d.span.start) for d in analyze(SourceFile("net", text), Choice()).diagnostics]
 
 
 def program(text: str) -> Program:
-    found = analyse(SourceFile("net", text), Choice())
+    found = analyze(SourceFile("net", text), Choice())
     assert found.program is not None
     return found.program
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from netc.analysis import Choice, analyse
+from netc.analysis import Choice, analyze
 from netc.compiler.elaborate.scopes import scope as scopes
 from netc.dsl.source import SourceFile
 
@@ -24,7 +24,7 @@ def test_statements_are_read_once(unknown: str, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(scopes, "declared_names", counted)
     lines = ["x = input 8", *(f"y{i} = {unknown}" for i in range(200))]
-    found = analyse(SourceFile("a.net", "\n".join(lines)), Choice()).diagnostics
+    found = analyze(SourceFile("a.net", "\n".join(lines)), Choice()).diagnostics
     assert sum(one.severity == "error" for one in found) == 200
     assert read <= 2 * len(lines)
 
@@ -32,6 +32,6 @@ def test_statements_are_read_once(unknown: str, monkeypatch: pytest.MonkeyPatch)
 def test_a_name_that_a_later_statement_binds() -> None:
     """The nearest statement below the use, not one above it."""
     text = "x = input 8\nfirst = x + late\nlate = x -> dense 8\nsecond = first + missing\nmissing = second"
-    found = [one for one in analyse(SourceFile("a.net", text), Choice()).diagnostics if one.severity == "error"]
+    found = [one for one in analyze(SourceFile("a.net", text), Choice()).diagnostics if one.severity == "error"]
     places = [(one.span.start, [mark.span.start for mark in one.marks]) for one in found]
     assert places == [(text.index("late"), [text.index("late = ")]), (text.index("missing"), [text.index("missing = ")])]

@@ -223,8 +223,8 @@ class NeRF(nn.Module):
             h = F.relu(linear(h))
             if i in self.skips:
                 h = torch.cat((encoded, h), dim=-1)
-        colour = F.relu(self.views_linears[0](torch.cat((self.feature_linear(h), viewed), dim=-1)))
-        return self.rgb_linear(colour), self.alpha_linear(h)
+        color = F.relu(self.views_linears[0](torch.cat((self.feature_linear(h), viewed), dim=-1)))
+        return self.rgb_linear(color), self.alpha_linear(h)
 
     @staticmethod
     def encode(x: Tensor, octaves: int) -> Tensor:

@@ -157,13 +157,13 @@ def literal(value: Any) -> str:
         case tuple():
             return f"[{', '.join(map(literal, value))}]"
         case Init():
-            return _initialiser(value)
+            return _initializer(value)
         case int() | str() | DType():
             return str(value)
     raise TypeError(type(value).__name__)
 
 
-def _initialiser(init: Init) -> str:
+def _initializer(init: Init) -> str:
     """An initialiser with those of its arguments that it would not have anyway."""
     declared = INITIALISERS[init.kind]
     words: list[str] = []

@@ -103,10 +103,10 @@ def _split(message: Any, number: int) -> tuple[bytes, bytes]:
     """The fields before one and those after it, without itself."""
     fields = [field for field, _ in message.ListFields()]
     before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
-    return _serialised(message, before), _serialised(message, after)
+    return _serialized(message, before), _serialized(message, after)
 
 
-def _serialised(message: Any, fields: Iterable[Any]) -> bytes:
+def _serialized(message: Any, fields: Iterable[Any]) -> bytes:
     kept = type(message)()
     for field in fields:
         value, target = getattr(message, field.name), getattr(kept, field.name)

@@ -28,7 +28,7 @@ from .tensor_expressions import TensorExpr
 class OnnxSite:
     """See the module's docstring."""
 
-    __slots__ = ("_builder", "_initialisers", "_nodes", "_flat_node", "_sizes", "given", "inputs", "node", "results")
+    __slots__ = ("_builder", "_initializers", "_nodes", "_flat_node", "_sizes", "given", "inputs", "node", "results")
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class OnnxSite:
         inputs: tuple[str, ...],
         builder: GraphBuilder,
         sizes: OnnxSizes,
-        initialisers: Initialisers,
+        initializers: Initialisers,
     ) -> None:
         self.node: OpNode = flat_node.node
         self.given = given
@@ -46,7 +46,7 @@ class OnnxSite:
         self._flat_node = flat_node
         self._builder = builder
         self._sizes = sizes
-        self._initialisers = initialisers
+        self._initializers = initializers
         self._nodes: list[BuilderNode] = []
 
     def __getattr__(self, name: str) -> TensorExpr:
@@ -73,7 +73,7 @@ class OnnxSite:
     def parameter(self, name: str) -> str:
         if name in self.given:
             return self.inputs[self.given.position(name)]
-        return self._initialisers.of(join(self._flat_node.path, name))
+        return self._initializers.of(join(self._flat_node.path, name))
 
     def learned(self, name: str) -> TensorExpr:
         dtype = next(spec.dtype for spec in self.node.specs if spec.name == name)
@@ -81,7 +81,7 @@ class OnnxSite:
 
     def parameter_of(self, path: str, name: str) -> str:
         whole = join(self._flat_node.owner, path) if path else self._flat_node.path
-        return self._initialisers.of(join(whole, name))
+        return self._initializers.of(join(whole, name))
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
         return self._builder.constant(array)

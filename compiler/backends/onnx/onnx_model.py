@@ -104,7 +104,7 @@ class _Writer:
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
         self.builder.declare(self.inputs, [v.type for v in main.inputs])
-        self.initialisers = Initialisers(self.builder, arrays, parameters(program, transient=True))
+        self.initializers = Initialisers(self.builder, arrays, parameters(program, transient=True))
         wanted = NameAllocator()
         self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
         self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
@@ -173,7 +173,7 @@ class _Writer:
         if given is None:
             given = self.given[id(node)] = node.op.bind(tuple(v.type for v in node.inputs), self.program.facts)
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
-        site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initialisers)
+        site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initializers)
         try:
             made = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
             if made is None:

@@ -26,7 +26,7 @@ from .code.class_tree import (
     SharedModuleArg,
     Starred,
     ValueRef,
-    localised,
+    localized,
     without_origins,
 )
 from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
@@ -221,7 +221,7 @@ class _Builder:
         for node, places in self.sharing.uses(graph, module):
             member = self._member(node, module.label)
             if member is not None:
-                made.append(replace(member, code=localised(member.code, places)))
+                made.append(replace(member, code=localized(member.code, places)))
         if len({without_origins(m.code) for m in made}) > 1:
             raise MissingEmitter(module.label, "it is used in ways that need different modules")
         self.body.members += made[:1]
@@ -348,7 +348,7 @@ class _Builder:
 
 def _here(code: Code, node: Node) -> Code:
     """Code of what a node calls, as it is written in the graph of the node."""
-    return localised(code, node.arguments) if isinstance(node, CallNode) else code
+    return localized(code, node.arguments) if isinstance(node, CallNode) else code
 
 
 def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:

@@ -26,7 +26,7 @@ from ..scopes.scope import GIVEN, Binding, FnDef, LazyLet, Scope
 from ..scopes.value_text import describe
 from .block_arguments import function_arguments
 from .evaluator_protocol import Part
-from .initializer_calls import initialiser
+from .initializer_calls import initializer
 
 _HABITS = {"str": 'a number becomes text in a string: `"{n}"`'}
 """Functions of Python, and what is written for them."""
@@ -43,7 +43,7 @@ class Functions(Part):
         if binding is not None and isinstance(binding.value, FnDef):
             return self._call_fn(expr, binding.value, scope)
         if binding is None and name in INITIALISERS:
-            return initialiser(expr, scope, self.interpreter)
+            return initializer(expr, scope, self.interpreter)
         if binding is None and name == IS_GIVEN:
             return self._is_given(expr, scope)
         if binding is None and name in OF_LAYERS:

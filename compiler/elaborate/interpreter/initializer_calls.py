@@ -23,7 +23,7 @@ from .block_arguments import did_you_mean
 from .evaluator_protocol import Interpreter
 
 
-def initialiser(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
+def initializer(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
     name = call.function.name
     declared = {a.name: a for a in INITIALISERS[name].arguments}
     given: dict[str, Any] = {}

@@ -161,7 +161,7 @@ def check_idle(op: Operator, given: OpInputs, stage: ast.Apply, tied: bool) -> N
     if not written:
         return
     varying = {arg.name for arg, keyword in written.items() if not _is_literal(keyword.value, arg)}
-    idle = op.idle() | (op.idle_initialisers(given) if isinstance(op, Parametric) else {}) | ({"init": _TIED} if tied else {})
+    idle = op.idle() | (op.idle_initializers(given) if isinstance(op, Parametric) else {}) | ({"init": _TIED} if tied else {})
     for arg, keyword in written.items():
         found = idle.get(arg.name)
         is_own = keyword.span != stage.name_span

@@ -50,7 +50,7 @@ class GraphImporter(Protocol):
     @property
     def version(self) -> int: ...
 
-    def initialisers(self, graph: onnx.GraphProto, names: Names) -> None: ...
+    def initializers(self, graph: onnx.GraphProto, names: Names) -> None: ...
 
     def nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None: ...
 
@@ -84,7 +84,7 @@ class Control:
         inner = Names(self.names)
         for info, item in zip(graph.input, given, strict=False):
             inner[info.name] = item
-        self.importer.initialisers(graph, inner)
+        self.importer.initializers(graph, inner)
         wanted = [o.name for o in graph.output][outputs]
         self.importer.nodes(graph.node, wanted, inner, self.depth + 1)
         return [inner[name] for name in wanted]
@@ -199,7 +199,7 @@ class Control:
         for info in body.input:
             inner[info.name] = states.get(info.name, BROKEN)
         inner[body.input[0].name] = number
-        self.importer.initialisers(body, inner)
+        self.importer.initializers(body, inner)
         before = self.importer.remembered()
         self.importer.nodes(body.node, wanted, inner, self.depth + 1)
         before.take_back()

@@ -26,7 +26,7 @@ TRANSPOSED = "/Transpose"
 """What netc adds to the name of a matrix that it has written with its axes swapped."""
 
 
-def initialiser(array: Any, name: str) -> Known:
+def initializer(array: Any, name: str) -> Known:
     """The numbers of a file under their name."""
     if array.ndim == 2 and name.endswith(TRANSPOSED) and not is_made_up(name):
         return transposed(Known(array.T, name.removesuffix(TRANSPOSED)))

@@ -23,12 +23,12 @@ from ..imported_model import Obstacle
 from .arrangement import arranged
 from .control import AlreadyAnObstacle, Control, sizes_to_fix
 from .defaults import is_default
-from .derived_weights import derived, initialiser, is_of_weights
+from .derived_weights import derived, initializer, is_of_weights
 from .emitter import Emitter
 from .float_forms import FORMS
 from .fold import folded
 from .function_nodes import fill_attributes
-from .importer_site import Attributes, Site, element_of, materialised
+from .importer_site import Attributes, Site, element_of, materialized
 from .importer_table import REASONS, STANDARD, TABLE, key
 from .input_dimensions import Dimensions, guesses
 from .module_paths import Modules
@@ -86,7 +86,7 @@ class Importer:
         """Imports the graph; results are in `emit` and `obstacles`."""
         graph = self.model.graph
         names = Names()
-        self.initialisers(graph, names)
+        self.initializers(graph, names)
         self._inputs(graph, names)
         self.uses.add_graph(graph)
         self.nodes(graph.node, [o.name for o in graph.output], names, 0)
@@ -94,12 +94,12 @@ class Importer:
 
     # --- what the graph begins with ------------------------------------------------------------------------------------------
 
-    def initialisers(self, graph: onnx.GraphProto, names: Names) -> None:
+    def initializers(self, graph: onnx.GraphProto, names: Names) -> None:
         for tensor in graph.initializer:
             try:
                 numbers = array(tensor, self.folder)
                 self.stored += numbers.nbytes
-                names[tensor.name] = initialiser(numbers, tensor.name)
+                names[tensor.name] = initializer(numbers, tensor.name)
             except Unreadable as error:
                 self._obstacle("the file", str(error), tensor.name)
                 names[tensor.name] = BROKEN
@@ -260,7 +260,7 @@ class Importer:
         return taker.op_type, names.own.get(other)
 
     def _computed(self, node: onnx.NodeProto, domain: str, inputs: list[Item], follows: tuple[str, Item]) -> Sequence[Item]:
-        given = [materialised(item) if isinstance(item, Filled) else item for item in inputs]
+        given = [materialized(item) if isinstance(item, Filled) else item for item in inputs]
         if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given) and not is_of_weights(node, given):
             arrays = [item.array if isinstance(item, Known) else None for item in given]
             made = folded(node, arrays, self.version)

@@ -125,7 +125,7 @@ class Site:
     def known(self, index: int, what: str) -> Known:
         item = self.item(index)
         if isinstance(item, Filled):
-            item = materialised(item)
+            item = materialized(item)
         if not isinstance(item, Known):
             raise ImportRefused(f"{what} is computed, and must be known")
         return item
@@ -182,7 +182,7 @@ class Site:
         return len(a) == len(b) and all(self.facts.equal(d, e) is True for d, e in zip(a, b, strict=True))
 
 
-def materialised(filled: Filled) -> Item:
+def materialized(filled: Filled) -> Item:
     """The array of one number, if its shape is known and small."""
     sizes = [d for d in filled.shape if isinstance(d, int)]
     if len(sizes) != len(filled.shape) or int(np.prod(sizes, dtype=object)) > 2**20:

@@ -24,8 +24,8 @@ def layer_norm(view: View, node: OpNode) -> Found | None:
     mean, spread = view.maker(apart.inputs[1], "mean"), view.maker(square, "mean")
     if mean is None or spread is None or mean.inputs[0] is not x:
         return None
-    centred = _squared(view, spread.inputs[0])
-    if centred is None or not (centred is apart.outputs[0] or _is_same_difference(view, centred, apart)):
+    centered = _squared(view, spread.inputs[0])
+    if centered is None or not (centered is apart.outputs[0] or _is_same_difference(view, centered, apart)):
         return None
     axes = _last(mean)
     if axes is None or axes != _last(spread):

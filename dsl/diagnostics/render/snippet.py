@@ -88,7 +88,7 @@ def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -
     # The rightmost label is on the line of the marks if nothing is marked after it
     if spoken and max(piece.end for piece in placed) == spoken[-1].end:
         last = spoken.pop()
-        rows.append(SnippetRow(None, f"{underline} {last.text}", underline + (" " + _colour(last) * len(last.text))))
+        rows.append(SnippetRow(None, f"{underline} {last.text}", underline + (" " + _color(last) * len(last.text))))
     else:
         rows.append(SnippetRow(None, underline, underline))
     return rows + _hanging(spoken)
@@ -111,15 +111,15 @@ def _ropes(pieces: list[Piece], text: str, owner: Piece | None = None) -> Snippe
     line, marks = [" "] * size, [" "] * size
     for piece in pieces:
         line[piece.start] = "|"
-        marks[piece.start] = _colour(piece)
+        marks[piece.start] = _color(piece)
     if owner:
         return SnippetRow(
-            None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _colour(owner) * len(text)
+            None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _color(owner) * len(text)
         )
     return SnippetRow(None, "".join(line), "".join(marks))
 
 
-def _colour(piece: Piece) -> str:
+def _color(piece: Piece) -> str:
     return "^" if piece.primary else "-"
 
 

@@ -48,9 +48,9 @@ def batch_norm(op: BatchNorm, site: Site) -> str:
 
 def _in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
     """By the mean and deviation over the axes. PyTorch gives 0 where the deviation is 0, even without `eps`."""
-    centred = deviations(site.x, axes)
-    variance = mean(centred * centred, axes)
-    y = centred / (variance + float(op.eps)).op("Sqrt")
+    centered = deviations(site.x, axes)
+    variance = mean(centered * centered, axes)
+    y = centered / (variance + float(op.eps)).op("Sqrt")
     return _scaled(op, site, y if op.eps else variance.equal(0.0).choose(y.like(0.0), y)).name
 
 

@@ -37,7 +37,7 @@ class NotFiniteScale(Exception):
 Batches = Iterable[Mapping[str, Array]]
 
 
-def quantised(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
+def quantized(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
     """The model at `source`, quantised by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
     protobuf message. Raises `NotFiniteScale`."""
     target = folder / "quantised.onnx"

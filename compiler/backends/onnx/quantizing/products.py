@@ -27,7 +27,7 @@ class Product(Record):
 
     name: str
     operator: str
-    quantised: bool
+    quantized: bool
     dtype: int | None = None
 
 

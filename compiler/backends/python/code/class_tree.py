@@ -207,7 +207,7 @@ def named_several_times(codes: Iterable[Tree]) -> list[SizeRef]:
     return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in parts(c)))
 
 
-def localised(code: Code, arguments: Mapping[str, Any]) -> Code:
+def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
     """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
 
     def change(part: Code) -> Code | None:

@@ -15,7 +15,7 @@ from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import TupleSlice
 from ....ops.regularization import Identity
 from ..classes import choices
-from ..code.class_tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localised
+from ..code.class_tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localized
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, Lit, MembersCall, Ref
 from ..identifiers import numbered, unique
@@ -123,7 +123,7 @@ class ContainerForms:
         if isinstance(node, OpNode):
             return self.operators.standalone(node) if node.tie is None else None
         construction = self.constructions[id(node.graph)]
-        return frozen(node, localised(construction.code, node.arguments)) if construction.kind != "list" else None
+        return frozen(node, localized(construction.code, node.arguments)) if construction.kind != "list" else None
 
     def _extent(self, graph: Graph) -> tuple[int, int]:
         """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""
@@ -170,7 +170,7 @@ class ContainerForms:
         if isinstance(node, CallNode):
             order = {id(m): i for i, m in enumerate(graph.modules)}
             args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-            args += [localised(code, node.arguments) for code in self.constructions[id(node.graph)].passed]
+            args += [localized(code, node.arguments) for code in self.constructions[id(node.graph)].passed]
         return CallCode(NameCode(ELEMENT), tuple(args))
 
 

@@ -29,14 +29,14 @@ def fresh(program: Program, name: str) -> torch.nn.Module:
 def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
     """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
     text = source(program, name)
-    with torch.random.fork_rng(devices=[]), _Uninitialised(redrawing="nn.init.trunc_normal_" in text):
+    with torch.random.fork_rng(devices=[]), _Uninitialized(redrawing="nn.init.trunc_normal_" in text):
         module = live(text, class_name(program, name), name, program)
     for name, target in module.state_dict().items():  # one after the other, so that nothing is in memory three times
         target.copy_(tensor(arrays[name]))
     return module
 
 
-class _Uninitialised(TorchFunctionMode):
+class _Uninitialized(TorchFunctionMode):
     """New parameters stay uninitialised: drawing them takes longer than loading the values that replace them. One that is drawn by another
     function than these only costs that time. `redrawing`: some are drawn until they are within bounds, so methods of tensors must draw."""
 

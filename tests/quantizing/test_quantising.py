@@ -60,7 +60,7 @@ def test_what_is_said_is_true(tmp_path: Path) -> None:
     assert change.largest == pytest.approx(np.abs(a - b).max())
     assert change.relative == pytest.approx(np.sqrt(np.mean((a - b) ** 2) / np.mean(a**2)))
     assert 0 < change.relative < 0.05
-    assert (found.quantised, found.products, found.left) == (2, 2, ())
+    assert (found.quantized, found.products, found.left) == (2, 2, ())
     assert (found.bytes_before, found.bytes_after) == (exact.stat().st_size, path.stat().st_size)
 
 
@@ -219,7 +219,7 @@ def test_an_infinite_mask_is_no_mistake(run: Run) -> None:
         ("input [T, 4] -> gru 3", "int8", "nothing was quantised"),
     ],
 )
-def test_nothing_to_quantise(run: Run, text: str, method: str, said: str) -> None:
+def test_nothing_to_quantize(run: Run, text: str, method: str, said: str) -> None:
     done = run("-e", text, "--quantize", method, "-o", "m.onnx")
     assert (done.exit_code, said in done.stderr) == (1, True)
     assert not list(Path().iterdir())

@@ -83,8 +83,8 @@ def test_onnx_runtime_alone(name: str, kind: str, tmp_path: Path) -> None:
         quantize_static(source, target, Reader(inputs))
     before, after = products(onnx.load(source)), products(onnx.load(target))
     count = NETWORKS[name][3]
-    assert (len(before), len(after), sum(p.quantised for p in before)) == (count, count, 0)
-    assert sum(not p.quantised for p in after) == TIED.get((name, kind), 0), [p.name for p in after if not p.quantised]
+    assert (len(before), len(after), sum(p.quantized for p in before)) == (count, count, 0)
+    assert sum(not p.quantized for p in after) == TIED.get((name, kind), 0), [p.name for p in after if not p.quantized]
     assert 0 < change(source, target, inputs) < 0.2
 
 
@@ -100,7 +100,7 @@ def test_by_netc(name: str, kind: str, tmp_path: Path) -> None:
     )
     assert found is not None
     convolutions = {"vit": 1, "resnet18": 20}.get(name, 0) if kind == "int4" else 0
-    assert (found.products, found.quantised) == (NETWORKS[name][3], NETWORKS[name][3] - convolutions)
+    assert (found.products, found.quantized) == (NETWORKS[name][3], NETWORKS[name][3] - convolutions)
     assert found.bytes_before == pytest.approx(source.stat().st_size, rel=1e-3)
     assert 0 < change(source, target, inputs) < (0.25 if kind == "int4" else 0.05)
 
@@ -113,7 +113,7 @@ def test_other_opsets(method: str, opset: int, tmp_path: Path) -> None:
     model.save(source, weights(model), opset=opset)
     found = model.save(target, weights(model), opset=opset, quantize=method)
     assert found is not None
-    assert (found.products, found.quantised) == (9, 9)
+    assert (found.products, found.quantized) == (9, 9)
     assert next(used.version for used in onnx.load(target).opset_import if used.domain == "") >= opset
     assert 0 < change(source, target, inputs_of(model)) < (0.2 if method == "int4" else 0.05)
 
@@ -127,5 +127,5 @@ def test_a_weight_that_products_share(text: str, tmp_path: Path) -> None:
         model.save(tmp_path / "float.onnx", seed=1)
         found = model.save(tmp_path / "m.onnx", seed=1, quantize=method)
         assert found is not None
-        assert (found.quantised, found.products) == (2, 2)
+        assert (found.quantized, found.products) == (2, 2)
         assert change(tmp_path / "float.onnx", tmp_path / "m.onnx", {"x": x}) < (0.02 if method == "int8" else 0.2)
