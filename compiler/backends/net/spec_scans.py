@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 from netc.dsl.trees import contains, rewrite, rewrite_upward
 
-from ...errors.spec_errors import SpecUnsupported
+from ...errors.target_errors import SpecUnsupported
 from ...ir.graph import CallNode, Graph, Node, SharedModule
 from ...ir.graph_values import Value
 from ..backend import UnsupportedByTarget

@@ -13,7 +13,7 @@ from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
 from ...dims import stated_symbols, symbol, symbols
-from ...errors.spec_errors import SpecUnsupported
+from ...errors.target_errors import SpecUnsupported
 from ...ir.graph import Program
 from ...ir.graph_values import Value
 from ...ops import Operator

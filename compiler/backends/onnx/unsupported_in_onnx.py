@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors.onnx_errors import OnnxUnsupported
+from ...errors.target_errors import OnnxUnsupported
 from ..backend import UnsupportedByTarget
 
 

@@ -34,10 +34,10 @@ Operation = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
 
 def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`left op right`."""
-    if isinstance(left, CONST_TYPES) and isinstance(right, CONST_TYPES):
+    if all(isinstance(side, CONST_TYPES) for side in (left, right)):
         plain = ast.Binary(node.span, node.op, _as_name(node.left), _as_name(node.right))
         return binary(plain, left, right, scope, session)  # type: ignore[no-any-return]
-    if isinstance(left, Unknown) or isinstance(right, Unknown):
+    if any(isinstance(side, Unknown) for side in (left, right)):
         return UNKNOWN
     assert scope.frame is not None
     cls = Operator.registry[SYMBOLS[node.op]]

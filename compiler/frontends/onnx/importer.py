@@ -27,7 +27,6 @@ from .derived_weights import derived, initializer, is_of_weights
 from .emitter import Emitter
 from .float_forms import FORMS
 from .fold import folded
-from .function_nodes import fill_attributes
 from .importer_site import Attributes, Site, element_of, materialized
 from .importer_table import REASONS, STANDARD, TABLE, key
 from .input_dimensions import Dimensions, guesses
@@ -35,11 +34,11 @@ from .module_paths import Modules
 from .name_uses import NameUses
 from .node_order import needed_in_order
 from .onnx_files import Unreadable, array, attributes
+from .onnx_functions import definition, fill_attributes
 from .onnx_names import Identifiers
 from .onnx_values import BROKEN, Broken, Filled, Item, Known, objects, sizes_or_known
 from .quantized_graphs import WHY as QUANTIZED
 from .scopes import Names
-from .standard_functions import definition
 
 DEEPEST = 24
 """How deep branches and functions may be in each other."""

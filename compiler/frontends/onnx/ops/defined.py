@@ -1,4 +1,4 @@
-"""Operators that are imported as those that the standard defines them by; see standard_functions.py."""
+"""Operators that are imported as those that the standard defines them by; see onnx_functions.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators that the standard defines by others.
+"""Functions of ONNX: operators that the standard defines by others, and the nodes of one call.
 
 In: a node of the standard set, and what its inputs are. Out: the function that says what it computes, with the attributes that the node
 leaves to their defaults; None if the standard has none, or not for this version.
@@ -6,7 +6,7 @@ leaves to their defaults; None if the standard has none, or not for this version
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -54,3 +54,21 @@ def _type(item: Item) -> onnx.TypeProto:
         case Known():
             return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(item.array.dtype), item.array.shape)
     return onnx.TypeProto()
+
+
+def fill_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
+    """A node of a function, with the attributes of a call in place of references to them: `alpha: @slope` becomes `alpha: 0.1` for
+    `Activation(slope=0.1)`. Attributes that the call leaves out are left out."""
+    if not any(a.ref_attr_name for a in node.attribute):
+        return node
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for attribute in node.attribute:
+        if not attribute.ref_attr_name:
+            copy.attribute.append(attribute)
+        elif attribute.ref_attr_name in given:
+            made = copy.attribute.add()
+            made.CopyFrom(given[attribute.ref_attr_name])
+            made.name = attribute.name
+    return copy
