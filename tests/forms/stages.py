@@ -49,7 +49,7 @@ def _is_stage(place: Place) -> bool:
 
 def called(source: ParsedText, random: Random) -> Form | None:
     """`x -> f 4 k=2` is `f((x), 4, k=2)`."""
-    pipelines = [place.node for place in source.all_of(ast.Pipeline) if _is_callable(place)]
+    pipelines = [place.node for place in source.all_of(ast.Pipeline) if _is_callable(place, _stage_names(source))]
     if not pipelines:
         return None
     pipeline = random.choice(pipelines)
@@ -61,7 +61,13 @@ def called(source: ParsedText, random: Random) -> Form | None:
     return Form(f"`{text}`", source.edited(edits), Same.KEYS)
 
 
-def _is_callable(place: Place) -> bool:
+def _stage_names(source: ParsedText) -> frozenset[str]:
+    """The names that are stages without an arrow too: `(relu -> dense 4)` is a stage that begins with `relu`."""
+    named = {place.node.name.name for place in source.all_of(ast.Block, ast.Shared)}
+    return frozenset(named | (Operator.registry.keys() - bound_names(source.file)))
+
+
+def _is_callable(place: Place, stages: frozenset[str]) -> bool:
     pipeline = place.node
     if not pipeline.stages or not isinstance(pipeline.stages[0], ast.Apply) or place.nearest(ast.Setting):
         return False
@@ -72,7 +78,7 @@ def _is_callable(place: Place) -> bool:
         return False  # it may be an activation
     if isinstance(pipeline.head, ast.Apply) and pipeline.head.name in _words(stage.name):
         return False  # `gelu(tanh)` has the word `tanh` for an argument
-    return _is_argument(pipeline.head)
+    return _is_argument(pipeline.head, stages)
 
 
 def _words(operator: str) -> set[str]:
@@ -81,15 +87,17 @@ def _words(operator: str) -> set[str]:
     return {word for arg in known for word in getattr(arg.kind, "words", ())}
 
 
-def _is_argument(head: Any) -> bool:
-    """A name, arithmetic of such, or a pipeline or a tuple of such."""
+def _is_argument(head: Any, stages: frozenset[str]) -> bool:
+    """A name, arithmetic of such, or a pipeline or a tuple of such. `stages` are names of other things than tensors."""
     match head:
-        case ast.Apply(positional=(), keywords=(), called=False) | ast.Scalar() | ast.ValueOperand():
+        case ast.Apply(name=name, positional=(), keywords=(), called=False):
+            return name not in stages
+        case ast.Scalar() | ast.ValueOperand():
             return True
         case ast.TensorBinary(left=left, right=right):
-            return _is_argument(left) and _is_argument(right)
+            return _is_argument(left, stages) and _is_argument(right, stages)
         case ast.Group(members=members, label=None):
-            return all(_is_argument(member.head) and not (len(members) == 1 and not member.stages) for member in members)
+            return all(_is_argument(member.head, stages) and not (len(members) == 1 and not member.stages) for member in members)
         case _:
             return False
 
