@@ -1,7 +1,7 @@
 """The output of each stage of the compiler, as text: `netc compile --emit STAGE`.
 
-In: the name of a stage and a spec. Out: what that stage hands to the next, or the diagnostics that prevent it. Always: importing this is
-quick, since the help of the command line needs it; the stages are the compiler's own and one for each backend.
+In: the name of a stage and a spec. Out: what that stage hands to the next, or the diagnostics that prevent it. Always: the stages are
+the compiler's own and one for each backend.
 """
 
 from __future__ import annotations
@@ -43,21 +43,9 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
     return shown, analysis.diagnostics
 
 
-def _tokens(source: SourceFile) -> Shown:
-    return show_tokens(source)
-
-
-def _ast(source: SourceFile) -> Shown:
-    return show_tree(source)
-
-
-def _graph(model: Model) -> str:
-    return show_program(model.program)
-
-
-OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": _tokens, "ast": _ast}
+OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": show_tokens, "ast": show_tree}
 """The stages before there is a model."""
-_OF_MODEL: dict[str, Callable[[Model], str]] = {"graph": _graph}
+_OF_MODEL: dict[str, Callable[[Model], str]] = {"graph": lambda model: show_program(model.program)}
 
 STAGES = (*OF_TEXT, *_OF_MODEL, *NAMES)
 """What can be shown, in the order of the stages."""

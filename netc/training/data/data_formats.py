@@ -1,7 +1,7 @@
 """The formats of data: which one a path is in, what options it has, and the source that reads it.
 
 In: a `Place`, from the command line or a spec. Out: a source, or a `DataError`. Always: opening reads headers, not data, where the format
-has any; a format's module and the libraries it needs are imported when it is used; only `python` runs code, and no spec can name it.
+has any; the libraries that a format needs are imported when it is used; only `python` runs code, and no spec can name it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.diagnostics.suggest import near
 from netc.dsl.record import Record
 
+from .arrow import open_hf, open_parquet
 from .csv import open_csv
 from .data_source import DataError, Source
 from .images import open_images
@@ -62,46 +63,6 @@ class Place(Record):
         return f"{self.format}:{self.path}"
 
 
-def _npz(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_npz(path)
-
-
-def _safetensors(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_safetensors(path)
-
-
-def _csv(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_csv(path, **options)
-
-
-def _parquet(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .arrow import open_parquet
-
-    return open_parquet(path, types)
-
-
-def _hf(path: str, types: Types, options: dict[str, Any]) -> Source:
-    from .arrow import open_hf
-
-    return open_hf(path, types, **options)
-
-
-def _images(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_images(path, types, **options)
-
-
-def _text(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_text(path, types, **options)
-
-
-def _sklearn(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_sklearn(path)
-
-
-def _python(path: str, types: Types, options: dict[str, Any]) -> Source:
-    return open_python(path)
-
-
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -131,15 +92,15 @@ _SEPARATOR = Option(
 _HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _boolean)
 
 FORMATS: dict[str, Format] = {
-    "npz": Format(_npz, endings=(".npz",)),
-    "safetensors": Format(_safetensors, endings=(".safetensors",)),
-    "csv": Format(_csv, (_SEPARATOR, _HEADER), (".csv", ".tsv")),
-    "parquet": Format(_parquet, endings=(".parquet",)),
-    "hf": Format(_hf, (_SPLIT,), (".arrow",)),
-    "images": Format(_images, (_SIZE,)),
-    "text": Format(_text, (_count("length"), _count("stride")), (".txt",)),
-    "sklearn": Format(_sklearn, is_path=False),
-    "python": Format(_python, is_path=False, runs_code=True),
+    "npz": Format(lambda path, types, options: open_npz(path), endings=(".npz",)),
+    "safetensors": Format(lambda path, types, options: open_safetensors(path), endings=(".safetensors",)),
+    "csv": Format(lambda path, types, options: open_csv(path, **options), (_SEPARATOR, _HEADER), (".csv", ".tsv")),
+    "parquet": Format(lambda path, types, options: open_parquet(path, types), endings=(".parquet",)),
+    "hf": Format(lambda path, types, options: open_hf(path, types, **options), (_SPLIT,), (".arrow",)),
+    "images": Format(lambda path, types, options: open_images(path, types, **options), (_SIZE,)),
+    "text": Format(lambda path, types, options: open_text(path, types, **options), (_count("length"), _count("stride")), (".txt",)),
+    "sklearn": Format(lambda path, types, options: open_sklearn(path), is_path=False),
+    "python": Format(lambda path, types, options: open_python(path), is_path=False, runs_code=True),
 }
 
 
