@@ -262,10 +262,10 @@ def _join(op: str, a: bool | None, b: bool | None) -> bool | None:
 
 
 def _limit(found: Interval) -> Interval:
-    """The interval of an integer: one that is too large for int64 wraps in int64, and grows on in float64."""
+    """The interval of an integer: one that is too large for int64 wraps in int64, and grows on in float64, where NaN may follow."""
     ends = [end for end in (found.low, found.high) if math.isfinite(end)]
-    if found.infinite or any(not -_INT64 <= end < _INT64 for end in ends):
-        return Interval(-math.inf, math.inf, infinite=True, nan=found.nan)
+    if found.nan or any(not -_INT64 <= end < _INT64 for end in ends):
+        return ANYTHING
     return found if _is_exact(found) else replace(found, low=_round_out(found.low, -1), high=_round_out(found.high, 1))
 
 

@@ -43,7 +43,7 @@ class Interval(Record):
     @property
     def is_finite(self) -> bool:
         """Whether it holds neither infinities nor NaN."""
-        return not (self.infinite or self.nan)
+        return not self.nan and (not self.infinite or (math.isfinite(self.low) and math.isfinite(self.high)))
 
     @property
     def truth(self) -> bool | None:
@@ -204,8 +204,9 @@ def _power(a: Interval, b: Interval, integers: bool) -> Interval:
         found = Interval(-most, most)
     else:
         return ANYTHING
-    found = found if integers else _widen(found)
-    return replace(found, infinite=math.isinf(found.low) or math.isinf(found.high))
+    if math.isfinite(found.low) and math.isfinite(found.high):
+        return found if integers else _widen(found)
+    return ANYTHING if integers else replace(_widen(found), infinite=True)
 
 
 def _raise(x: float, y: float) -> float:

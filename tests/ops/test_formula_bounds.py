@@ -179,7 +179,7 @@ def test_an_index_is_below_an_unknown_size(text: str, truth: bool | None) -> Non
         ("(-1) ** i", -1, 1), ("(i - 3) // 2", -2, 0), ("(i - 3) % 2", 0, 1), ("i % 9", 0, 4), ("i % -3", -2, 0), ("abs(i - 3)", 0, 3),
         ("i / 2 - 1", -1, 1), ("1 / (i + 1)", 0.2, 1), ("min(i, j - 1)", -1, 4), ("floor(i * 0.75)", 0, 3), ("i - i", 0, 0),
         ("where(i < 5, i, 100)", 0, 4), ("(i + j) - i", 0, 6), ("i < 5 and j >= 0", 1, 1), ("sqrt(i + 5)", 5**0.5, 3),
-        ("max(i - j, 0) % 5", 0, 4), ("[3, 5, 4][i % 3]", 3, 5),
+        ("max(min(floor(log(i)), 3), 0)", 0, 1), ("max(i - j, 0) % 5", 0, 4), ("[3, 5, 4][i % 3]", 3, 5),
     ],
 )  # fmt: skip
 def test_bounds_are_as_narrow_as_that(text: str, low: float, high: float) -> None:
