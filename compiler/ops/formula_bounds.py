@@ -192,20 +192,10 @@ class _Analysis:
             case CallFormula("where", (test, then, otherwise)):
                 answer = self.known(test).interval.truth
                 branches = (then, otherwise) if answer is None else (then,) if answer else (otherwise,)
-                return union(self._operands(formula, *branches))
+                return union([self.known(branch).interval for branch in branches])
             case CallFormula(function, arguments):
-                return apply_function(function, self._operands(formula, *arguments))
+                return apply_function(function, [self.known(a).interval for a in arguments])
         return ANYTHING
-
-    def _operands(self, whole: Formula, *inside: Formula) -> list[Interval]:
-        """The intervals of operands. In real arithmetic, integers without a known bound have that of int64."""
-        intervals = [self.known(part).interval for part in inside]
-        if self.kind(whole) != "float":
-            return intervals
-        return [
-            x if x.infinite or self.kind(part) == "float" else replace(x, low=max(x.low, -_INT64), high=min(x.high, _INT64))
-            for part, x in zip(inside, intervals, strict=True)
-        ]
 
     def _interval_of_binary(self, formula: Formula, op: str, left: Formula, right: Formula) -> Interval:
         a, b = self.known(left), self.known(right)
@@ -216,7 +206,7 @@ class _Analysis:
             if answer is None and a.form is not None and b.form is not None:
                 answer = self._facts().compare(op, a.form, b.form)
             return truth_interval(answer)
-        return apply_binary(op, *self._operands(formula, left, right), integers=self.kind(formula) != "float")
+        return apply_binary(op, a.interval, b.interval, integers=self.kind(formula) != "float")
 
     def _form(self, formula: Formula) -> Dim | None:
         """An integer as arithmetic of sizes and of symbols; None for what is no such arithmetic."""

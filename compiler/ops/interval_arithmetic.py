@@ -23,6 +23,7 @@ from .formula import COMPARISONS, rounded
 INF = math.inf
 _LAST_PLACES = 4
 """The units in the last place by which functions of different libraries may differ."""
+_INT64 = 2.0**63
 _FLOAT_INTEGERS = 2.0**53
 _MOST_BITS = 200
 """A power of integers with more bits than this is no number of any element type."""
@@ -139,8 +140,8 @@ def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
         case "floor" | "round" | "int":
             return _round(_TO_INTEGER[name], x)
         case "float32":
-            found = _ends(_saturate(rounded), x)
-            return replace(found, infinite=x.infinite or _overflows(found, x))
+            far = [_saturate(rounded)(_farthest(end)) for end in (x.low, x.high)]
+            return _mark(_ends(_saturate(rounded), x), any(map(math.isinf, far)), x.nan)
         case "exp":
             found = _widen(_ends(_saturate(math.exp), x))
             return replace(found, low=max(found.low, 0.0), infinite=found.high == INF)
@@ -165,11 +166,14 @@ def _mark(found: Interval, infinite: bool, either: bool, *, nan: bool = False) -
 def _corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) -> Interval:
     """Of a function that is monotone in each of its arguments: one that grows or shrinks."""
     pairs = [(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
-    values = [(function(x, y), math.isfinite(x) and math.isfinite(y)) for x, y in pairs]
-    known = [value for value, _ in values if not math.isnan(value)]
-    if not known:
-        return UNKNOWN
-    return Interval(min(known), max(known), infinite=any(finite and math.isinf(value) for value, finite in values))
+    far = [function(_farthest(x), _farthest(y)) for x, y in pairs]
+    values = [value if not math.isnan(value := function(*pair)) else instead for pair, instead in zip(pairs, far, strict=True)]
+    return Interval(min(values), max(values), infinite=any(map(math.isinf, far)))
+
+
+def _farthest(end: float) -> float:
+    """A number that is as far as an end without a bound may be: every one is an integer of int64."""
+    return math.copysign(_INT64, end) if math.isinf(end) else end
 
 
 def _multiply(x: float, y: float) -> float:
@@ -198,15 +202,16 @@ def _power(a: Interval, b: Interval, integers: bool) -> Interval:
     elif a.low >= 0:
         found = _corners(_raise, a, b)
         if a.low == 0:
-            found = replace(found, low=0, high=INF if b.low < 0 else found.high)
+            found = replace(found, low=0)
     elif integers and b.low >= 0:
-        most = _raise(max(-a.low, a.high, 1), b.high)
-        found = Interval(-most, most)
+        largest = _corners(_raise, Interval(1, max(-a.low, a.high, 1)), b)
+        found = replace(largest, low=-largest.high)
     else:
         return ANYTHING
-    if math.isfinite(found.low) and math.isfinite(found.high):
-        return found if integers else _widen(found)
-    return ANYTHING if integers else replace(_widen(found), infinite=True)
+    if integers:  # which grow with a size without a bound, but do not overflow because of it
+        has_bounds = not any(map(math.isinf, (a.low, a.high, b.low, b.high)))
+        return ANYTHING if found.infinite and has_bounds else replace(found, infinite=False)
+    return _widen(found)
 
 
 def _raise(x: float, y: float) -> float:
@@ -245,10 +250,6 @@ def _saturate(function: Callable[..., float]) -> Callable[..., float]:
             return -INF if numbers and numbers[0] < 0 else INF
 
     return limited
-
-
-def _overflows(found: Interval, of: Interval) -> bool:
-    return any(math.isinf(new) and math.isfinite(old) for new, old in ((found.low, of.low), (found.high, of.high)))
 
 
 def _widen(x: Interval, beyond: float = 0.0) -> Interval:

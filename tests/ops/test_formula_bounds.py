@@ -25,6 +25,8 @@ from netc.compiler.ops.formula import (
     ItemFormula,
     ListFormula,
     UnaryFormula,
+    is_static,
+    parts,
 )
 from netc.compiler.ops.formula_bounds import decide, interval, is_real, kind_of, may_be_zero
 from netc.compiler.ops.formula_values import fold
@@ -100,12 +102,21 @@ def value_at(f: Formula, at: tuple[int, ...], size: int, element: Any) -> Any:
     raise TypeError(f)
 
 
+def overflows(f: Formula, at: tuple[int, ...], size: int) -> bool:
+    """Whether a part is too large for int64, which is not assumed of what depends on an unknown size."""
+    values = (value_at(part, at, size, np.float64) for part in parts(f) if not isinstance(part, ListFormula))
+    return any(abs(float(value)) >= 2.0**62 for value in values)
+
+
 def check(f: Formula, sizes: tuple[Dim, ...], size: int) -> None:
     """That the interval holds the values at the corners of the table, and in it."""
     found, decided, real = interval(f, sizes), decide(f, sizes), is_real(f, sizes)
+    is_known = is_static(f) and not any(isinstance(d, SymDim) for d in sizes)
     extents = [evaluate_size(d, {"T": size}) for d in sizes]
     for at in product(*(sorted({n for n in (0, 1, extent - 1) if n in range(extent)}) for extent in extents)):
         with np.errstate(all="ignore"):
+            if not is_known and overflows(f, at, size):
+                continue
             value = np.asarray(value_at(f, at, size, np.float64 if real else np.int64)).item()
         if math.isnan(value):
             assert found.nan, (at, value)
@@ -127,7 +138,10 @@ def test_an_interval_holds_all_values(f: Formula, sizes: tuple[Dim, ...], size: 
     check(fold(f), sizes, size)
 
 
-@forall(formulas(st.sampled_from([*NUMBERS, *EXTREMES])), st.sampled_from([(5, 7), (1, 4), (2**40, 3)]))
+@forall(
+    formulas(st.sampled_from([*(n for n in NUMBERS if not isinstance(n, SymDim)), *EXTREMES])),
+    st.sampled_from([(5, 7), (1, 4), (2**40, 3)]),
+)
 def test_an_interval_holds_extreme_values(f: Formula, sizes: tuple[Dim, ...]) -> None:
     check(f, sizes, 1)
 
@@ -165,6 +179,7 @@ def test_a_function_on_all_kinds_of_operands(name: str) -> None:
         ("T - j >= 1", True),
         ("i + j <= 2 * T - 2", True),
         ("i == T", False),
+        ("2 ** i >= 1", True),
         ("0 * (i - T) == 0", True),
     ],
 )
