@@ -111,7 +111,7 @@ def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interv
             return apply_binary("+", a, -b, integers=integers)
         case "*":
             zero = (a.infinite and b.has_zero) or (b.infinite and a.has_zero)
-            return _mark(_corners(_multiply, a, b), *flags, nan=zero)
+            return _mark(_corners(operator.mul, a, b), *flags, nan=zero)
         case "**":
             return _mark(_power(a, b, integers), *flags)
     if b.has_zero:
@@ -174,10 +174,6 @@ def _corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) ->
 def _farthest(end: float) -> float:
     """A number that is as far as an end without a bound may be: every one is an integer of int64."""
     return math.copysign(_INT64, end) if math.isinf(end) else end
-
-
-def _multiply(x: float, y: float) -> float:
-    return x * y if x and y else 0
 
 
 def _floor_divide(x: float, y: float) -> float:
