@@ -56,6 +56,8 @@ class Operator:
     """Works on `[N, C, ...]` with one to three spatial axes."""
     pointwise: ClassVar[bool] = False
     """Where the result has the shape of an input, its axes mean the same: channels stay channels."""
+    draws: ClassVar[bool] = False
+    """Whether PyTorch draws numbers for it in training. An operator with an argument `dropout` does if that is not 0: see `may_draw`."""
     symbol: ClassVar[str] = ""
     """How it is written between two tensors, such as `+`; empty: only as a stage."""
     prefix_symbol: ClassVar[str] = ""
@@ -168,6 +170,11 @@ class Operator:
         """The types of the results, or an `OperatorError`. The declared inputs are checked before the operator's own rule is asked."""
         check(self.name, self.operands, given, self.args)
         return self.rule(given)
+
+    @property
+    def may_draw(self) -> bool:
+        """Whether PyTorch may draw numbers for this use in training: a plugin's operator may, whatever it computes."""
+        return self.draws or bool(self.args.get("dropout")) or not type(self).__module__.startswith("netc.")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         """The types of the results, of inputs that are as declared, or an `OperatorError`."""

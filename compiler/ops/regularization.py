@@ -41,6 +41,7 @@ class Dropping(Operator):
     """Something is zero with probability `p`, in training."""
 
     pointwise = True
+    draws = True
     x = Input(FLOATS)
     p = Arg(FRACTION, default=0.5, positional=True)
 
@@ -88,6 +89,7 @@ class Rrelu(Operator):
     name = "rrelu"
     is_activation = True
     pointwise = True
+    draws = True
     x = Input(FLOATS)
     lower = Arg(NUMBER, default=1 / 8, positional=True)
     upper = Arg(NUMBER, default=1 / 3, positional=True)

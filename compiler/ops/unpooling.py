@@ -91,6 +91,7 @@ class FractionalMaxPool(Operator):
 
     name = "fractional_max_pool"
     spatial = True
+    draws = True
     extras = True
     x = Input(FLOATS, axes("N C ... h w", "[N, C, height, width] or [N, C, depth, height, width]", least=4, most=5))
     samples = Input(FLOATS, axes("N C axes", "[N, C, axes]"), like="x", optional=True)

@@ -24,7 +24,7 @@ from ..inputs.backend_input import Weights, backend_input, reported
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
-from .source import Section, model_program, run_source, settings_source, train_source
+from .source import Section, draws_numbers, model_program, run_source, settings_source, train_source
 from .source.clauses import Machine
 from .source.section_functions import functions
 from .training_session import check_section
@@ -55,7 +55,7 @@ class Objective(nn.Module):
         self.model: nn.Module = BACKEND.module(_model_input(training, weights, seed))
         self._replicated: list[nn.Module] = []
         """The module that computes the model's outputs on several processes. In a list, since its parameters are those of `model`."""
-        self._section = Section(training, self.recipe, self.means, functions(training, self.means))
+        self._section = Section(training, self.recipe, self.means, functions(training, self.means), draws_numbers(training.program))
         self.execute(None)
 
     def execute(self, machine: Machine | None) -> None:

@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 from netc.compiler.analysis.means import Means, means_of
 from netc.compiler.backends.torch.torch_source import file_of, parts
-from netc.compiler.ir.graph import Program
+from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
+from netc.compiler.ir.walk import graphs
 
 from ..optimizers import kernel
 from ..recipe import Recipe, read_recipe
@@ -51,8 +52,6 @@ ABSTRACT = ("Iterable", "Iterator")
 TAKEN = frozenset({"Any", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT})
 """Names that the file uses, which no class has."""
 MARKER = "# --- the file "
-RANDOM = re.compile(r"[Dd]rop|rrelu|RReLU|[Ff]ractional_?[Mm]ax")
-"""What shows that a model draws in training."""
 OF_SETTINGS = frozenset({"make_optimizer", "make_schedule", "shuffled", "split"})
 """The functions that depend on the settings alone."""
 OF_RUNS = OF_SETTINGS | {"drawn", "clip", "seed_step", "train_step", "evaluate", "end_epoch"}
@@ -60,14 +59,14 @@ OF_RUNS = OF_SETTINGS | {"drawn", "clip", "seed_step", "train_step", "evaluate",
 
 
 class Section(NamedTuple):
-    """All that the texts of a section depend on. `cls` is the name of the model's class in the file."""
+    """All that the texts of a section depend on. `cls` is the name of the model's class in the file; `is_random`: a step draws numbers."""
 
     training: Training
     recipe: Recipe
     means: Means
     computed: Functions
+    is_random: bool
     cls: str = "Model"
-    is_random: bool = True
 
 
 def train_source(training: Training) -> str:
@@ -76,11 +75,15 @@ def train_source(training: Training) -> str:
     name = training.model or training.name
     model, computed = parts(model_program(training), name, TAKEN), functions(training, means)
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
-    is_random = bool(outside or RANDOM.search("\n".join((*model.texts, *computed.texts))))
-    section = Section(training, recipe, means, computed, model.main, is_random)
+    section = Section(training, recipe, means, computed, draws_numbers(training.program), model.main)
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))
     texts = [*definitions, constants(recipe), *model.texts, *computed.texts, *_of_template(section, None, {""})]
     return _file(training, texts, outside)
+
+
+def draws_numbers(program: Program) -> bool:
+    """Whether PyTorch may draw numbers when it computes a program in training."""
+    return any(node.op.may_draw for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
 
 
 def run_source(section: Section, machine: Machine | None) -> str:
