@@ -38,9 +38,13 @@ DRAWN = ["input 5 -> dense 3 init=normal(2)", "input 700 -> dense 400"]
 """A normal distribution, and values for which memory is kept."""
 QUESTIONS = """
 import json, sys, netc_page
-assert "numpy" not in sys.modules
-print(json.dumps([netc_page.ask(question, json.dumps(arguments)) for question, arguments in json.load(sys.stdin)]))
+answers = []
+for question, arguments in json.load(sys.stdin):
+    assert "numpy" not in sys.modules, f"loaded before {question}"
+    answers.append(netc_page.ask(question, json.dumps(arguments)))
+print(json.dumps(answers))
 """
+"""Nothing but the last question, a hover over an operator, may load NumPy or its stand-in: that would delay the first answer."""
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +125,12 @@ def test_questions_of_the_page(stand_ins: str) -> None:
         ("check", {"text": several, "model": "b"}),
         ("check", {"text": ""}),
         ("complete", {"text": "input 3 -> den", "offset": 14}),
-        ("hover", {"text": fine, "offset": fine.index("dense") + 1}),
         ("check", {"text": train}),
         ("check", {"text": train.replace("-> mse_loss", "-> mse_loss reduction=none")}),
         ("words", {}),
+        ("hover", {"text": fine, "offset": fine.index("dense") + 1}),
     ]
-    failed, checked, summary, picture, source, chosen, empty, completed, hovered, trained, untrained, words = map(
+    failed, checked, summary, picture, source, chosen, empty, completed, trained, untrained, words, hovered = map(
         json.loads, run(stand_ins, ["-c", QUESTIONS], questions)
     )
     (problem,) = failed["diagnostics"]
