@@ -30,7 +30,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from netc.compiler.errors.run_errors import RunError, RunUnreadable
 
@@ -38,6 +38,7 @@ from ..files.atomic_writing import write_files
 from ..files.source_files import reason
 from .ranks import Ranks
 from .read_checkpoint import Planner, Reader, read_metadata
+from .tensor_parallel import place_tensor
 
 FILE = "checkpoint.pt"
 PROGRESS = "progress.pt"
@@ -183,7 +184,7 @@ class Checkpoints:
         others = list(_stand_ins(state, shapes))
         state_dict_loader.load(state, storage_reader=Reader(path), planner=Planner(), no_dist=self.ranks.world == 1)
         for container, key, own in others:
-            own.copy_(_placed(_shaped(container[key], own), own))
+            own.copy_(place_tensor(_shaped(container[key], own), own))
             container[key] = own
         trained.load_named(state)
         return progress
@@ -224,13 +225,6 @@ def _shaped(value: Any, like: Tensor) -> Any:
     """A tensor in the shape of another one, if it has as many elements."""
     fits = isinstance(value, Tensor) and value.shape != like.shape and value.numel() == like.numel()
     return value.reshape(like.shape) if fits else value
-
-
-def _placed(whole: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor, spread over processes as another one is."""
-    if not isinstance(like, DTensor):
-        return whole
-    return distribute_tensor(whole, like.device_mesh, like.placements, src_data_rank=None)
 
 
 def _in_order(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:

@@ -129,6 +129,13 @@ def _distribute(module: nn.Module, name: str, shape: tuple[int, ...], mesh: Devi
     module.register_parameter(name, nn.Parameter(made, own.requires_grad))
 
 
+def place_tensor(full: Tensor, like: Tensor) -> Tensor:
+    """A tensor that each process has in full, spread over the processes as `like` is."""
+    if not isinstance(like, DTensor):
+        return full
+    return distribute_tensor(full, like.device_mesh, like.placements, src_data_rank=None)
+
+
 def _attend(
     module: nn.MultiheadAttention,
     mesh: DeviceMesh,

@@ -1,15 +1,27 @@
-"""The example of CONTRIBUTING.md is an operator: its code, added to the modules that it names, compiles, and its cases hold."""
+"""The examples of CONTRIBUTING.md work.
+
+The operator's and the backend's code, added to the modules that it names, runs, and their cases hold. The clause's change, made in a copy of
+netc, trains to the same weights in one process and in several.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tests.training.test_ranks import start
 
 ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 APPLIED = """
 from importlib import import_module
 import netc
@@ -35,12 +47,68 @@ print(*cases.REFERENCES)
 """
 
 
+def example(language: str, content: str) -> str:
+    """The code block of the guide that has this content."""
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+    return next(block for block in blocks if content in block)
+
+
 @pytest.mark.long
 def test_the_example_is_an_operator() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL)
-    block = next(block for block in blocks if "class Heaviside" in block)
+    block = example("python", "class Heaviside")
     parts = re.findall(r"# ([\w/]+\.py)\b[^\n]*\n(.*?)(?=\n# [\w/]+\.py|\Z)", block, re.DOTALL)
     assert [path.split("/")[0] for path, _ in parts] == ["compiler", "compiler", "compiler", "tests"]
     done = subprocess.run([sys.executable, "-c", f"PARTS = {parts!r}\n{APPLIED}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["heaviside"]
+
+
+NOISY = """
+x = input 4
+scores = x -> dense 8 relu -> dense 3
+train {
+  target = input [] int64
+  loss = (scores, target) -> cross_entropy
+  optimizer sgd lr=0.1
+  steps 6
+  batch 8
+  GRAD_NOISE
+}
+"""
+
+
+@pytest.mark.long
+def test_the_example_is_a_clause(tmp_path: Path) -> None:
+    """Noise changes the weights, equally in one process, and in two of either strategy."""
+    apply_change(example("diff", "grad_noise"), tmp_path)
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "train.npz", x=generator.normal(size=(24, 4)).astype(np.float32), target=generator.integers(0, 3, 24))
+    (tmp_path / "noisy.net").write_text(NOISY.replace("GRAD_NOISE", "grad_noise 0.5"))
+    (tmp_path / "plain.net").write_text(NOISY.replace("GRAD_NOISE", ""))
+
+    def trained(ranks: int, *words: str) -> dict[str, Tensor]:
+        for process in start(tmp_path, ranks, *words, "--data", "train.npz", "-o", "run"):
+            said, _ = process.communicate(timeout=600)
+            assert process.returncode == 0, said.decode()
+        weights = {name: value.clone() for name, value in load_file(tmp_path / "run" / "last.safetensors").items()}
+        shutil.rmtree(tmp_path / "run")
+        return weights
+
+    one = trained(1, "noisy.net")
+    for name, value in trained(1, "plain.net").items():
+        assert (value - one[name]).abs().max() > 0.01
+    for strategy in ("ddp", "fsdp"):
+        torch.testing.assert_close(trained(2, "noisy.net", "--strategy", strategy), one, rtol=0, atol=1e-6)
+
+
+def apply_change(change: str, folder: Path) -> None:
+    """Copies netc into a folder, and makes a change of the guide: `# PATH` begins a file, `@@` another place of it."""
+    for name in ("netc", "compiler", "dsl"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    for path, hunks in re.findall(r"^# (\S+\.py)\n(.*?)(?=^# |\Z)", change, re.MULTILINE | re.DOTALL):
+        text = (folder / path).read_text(encoding="utf-8")
+        for hunk in hunks.split("@@\n"):
+            old, new = ("".join(line[1:] or "\n" for line in hunk.splitlines(True) if line[0] != other) for other in "+-")
+            assert text.count(old) == 1, (path, old)
+            text = text.replace(old, new)
+        (folder / path).write_text(text, encoding="utf-8")

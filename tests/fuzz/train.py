@@ -19,6 +19,7 @@ from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.objective import Objective, objective_of
+from netc.training.recipe import read_recipe
 from netc.training.run_training import train_file
 from netc.training.section_file import SectionFile
 from netc.training.source import Section as SourceSection
@@ -85,7 +86,8 @@ def check_parts(made: Objective, fed: Tensors, count: int) -> None:
     if made.means.whole:
         return
     named = {name: fed[name].to(getattr(torch, t.dtype.name)) for name, t in made.inputs.items()}
-    recipe = replace(made.recipe, accumulate=count, schedule=(), ema=None, clip_norm=None, clip_value=None, draws=())
+    plain, _ = read_recipe(replace(made.training_section, settings=()))  # no clause, present or future, that changes gradients
+    recipe = replace(plain, accumulate=count)
     computed_by = functions(made.training_section, made.means)
     file = SectionFile(run_source(SourceSection(made.training_section, recipe, made.means, computed_by, is_random=False), None))
     optimizer = torch.optim.SGD(made.model.parameters(), lr=0.0)

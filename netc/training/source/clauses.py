@@ -17,12 +17,10 @@ from ..recipe import Recipe
 
 
 class Constant(Record):
-    """A constant of the file, whose name in lower case is a tag. It is absent where its value is None. `draws`: its lines draw random
-    numbers, so each step is seeded."""
+    """A constant of the file, whose name in lower case is a tag. It is absent where its value is None."""
 
     name: str
     value: Callable[[Recipe], Any]
-    draws: bool = False
 
 
 CONSTANTS = (
@@ -60,7 +58,7 @@ def tags_of(recipe: Recipe, means: Means, is_random: bool, machine: Machine | No
     others = {
         "run": machine is not None,
         "processes": machine is not None and machine.replicas * machine.tensor > 1,
-        "random": is_random or any(constant.draws for constant in CONSTANTS if constant.name in constants),
+        "random": is_random,
         "parts": recipe.accumulate > 1,
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
