@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from netc.dsl.record import Record
 
 from ..analysis.state_dict import parameters
+from .backend_names import ARTEFACTS
 
 if TYPE_CHECKING:
     from netc.dsl.source import Span
@@ -114,8 +115,6 @@ class Backend(Protocol):
     """As `--target` and `--emit` write it; also the name of its folder."""
     title: str
     """As documentation writes it: `PyTorch`."""
-    artefact: str
-    """What it makes, as messages call it: `PyTorch source`."""
     suffix: str
     """The ending of its files' names: `.py`."""
     parts: str | None = None
@@ -126,6 +125,11 @@ class Backend(Protocol):
     """The artefact contains the values of parameters."""
     takes_options: bool = False
     """The artefact is a graph, which `GraphOptions` are for."""
+
+    @property
+    def artefact(self) -> str:
+        """What it makes, as messages call it: `PyTorch source`."""
+        return ARTEFACTS[self.name]
 
     def text(self, given: BackendInput) -> str:
         """What `--emit` shows. Raises `UnsupportedByTarget`."""

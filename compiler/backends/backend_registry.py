@@ -3,7 +3,7 @@
 In: the name of a target, or the path of an output. Out: its backend. Always: nothing is imported before it is asked for; the order is that
 of help and documentation.
 
-A backend is a folder here, whose package has a `BACKEND`, and its line in `NAMES`.
+A backend is a folder here, whose package has a `BACKEND`, and its line in backend_names.py.
 """
 
 from __future__ import annotations
@@ -14,13 +14,9 @@ from importlib import import_module
 from netc.dsl.diagnostics.suggest import near
 
 from .backend import Backend, has_suffix
+from .backend_names import ARTEFACTS
 
-NAMES = (
-    "torch",
-    "onnx",
-    "net",
-)
-"""The registered backends. Each is a folder of this name."""
+NAMES = tuple(ARTEFACTS)
 
 
 class UnknownTarget(ValueError):

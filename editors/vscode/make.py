@@ -65,12 +65,12 @@ def text() -> str:
     return json.dumps(grammar(), indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
-    if "--check" in sys.argv[1:]:
+def main(words: list[str]) -> None:
+    if "--check" in words:
         sys.exit(0 if TARGET.read_text(encoding="utf-8") == text() else f"{TARGET} is out of date: python {__file__}")
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(text(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -17,13 +17,14 @@ from typing import Any, NoReturn
 import click
 
 from netc import __version__
+from netc.compiler.backends.backend_names import ARTEFACTS
 
 from .python_warnings import warnings_shown
 
 COMMANDS = {
     "new": "Start a project: a folder with a spec, data, a train section and a README.",
     "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
-    "compile": "Compile a spec to PyTorch source or an ONNX model or a spec.",
+    "compile": f"Compile a spec to {' or '.join(ARTEFACTS.values())}.",
     "import": "Write a spec for a model that exists, and prove that it is the same.",
     "train": "Train a network as the `train` section of a spec says.",
     "plan": "Plan a training: memory, the largest batch, and the time of a step at best.",

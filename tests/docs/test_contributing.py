@@ -1,16 +1,18 @@
 """The examples of CONTRIBUTING.md work.
 
-The operator's and the backend's code, added to the modules that it names, runs, and their cases hold. The clause's change, made in a copy of
-netc, trains to the same weights in one process and in several.
+The code of the operator and of the backend, added to the modules that it names, runs, and its cases hold. The clause's change, made in a
+copy of netc, trains to the same weights in one process and in several.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,6 +20,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+import netc
+from netc.compiler import backends
+from netc.compiler.backends import backend, backend_names, backend_registry
 from tests.training.test_ranks import start
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +66,35 @@ def test_the_example_is_an_operator() -> None:
     done = subprocess.run([sys.executable, "-c", f"PARTS = {parts!r}\n{APPLIED}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["heaviside"]
+
+
+BLOCKS = """
+block half(width) { in -> dense width relu -> dropout 0.5 }
+x = input 6
+x -> half 4 as first -> dense 2
+"""
+
+
+def test_the_example_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = example("python", "StagesBackend")
+    (folder,) = re.findall(r"# compiler/backends/(\w+)/__init__\.py", code)
+    (line,) = re.findall(r"a line in `backend_names.py`: `([^`]*)`", GUIDE)
+    module = ModuleType(f"{backends.__name__}.{folder}")
+    module.__package__ = module.__name__
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    names = ast.literal_eval(f"{{{line}}}")
+    monkeypatch.setattr(backend_names, "ARTEFACTS", backend_names.ARTEFACTS | names)
+    monkeypatch.setattr(backend, "ARTEFACTS", backend_names.ARTEFACTS)
+    monkeypatch.setattr(backend_registry, "NAMES", tuple(backend_names.ARTEFACTS))
+    exec(compile(code, folder, "exec"), vars(module))
+    assert netc.compile(BLOCKS).source(folder).splitlines() == [
+        "first: half [N, 4]",
+        "first.dense1: dense [N, 4]",
+        "first.relu1: relu [N, 4]",
+        "first.dropout1: dropout [N, 4]",
+        "dense1: dense [N, 2]",
+    ]
+    assert backend_registry.get_or_raise(folder).artefact == names[folder]
 
 
 NOISY = """

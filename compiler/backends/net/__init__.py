@@ -10,7 +10,6 @@ class NetBackend(Backend):
 
     name = "net"
     title = "a spec"
-    artefact = "a spec"
     suffix = ".net"
     parts = r"\.safetensors"
 

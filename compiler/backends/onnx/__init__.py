@@ -23,7 +23,6 @@ class OnnxBackend(Backend):
 
     name = "onnx"
     title = "ONNX"
-    artefact = "an ONNX model"
     suffix = ".onnx"
     parts = r"(\.[0-9a-f]{16})?\.data"  # without the hash as PyTorch's exporter calls it
     is_binary = True

@@ -19,7 +19,6 @@ class TorchBackend(Backend):
 
     name = "torch"
     title = "PyTorch"
-    artefact = "PyTorch source"
     suffix = ".py"
 
     def text(self, given: BackendInput) -> str:
