@@ -39,8 +39,6 @@ from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
 from netc.compiler.backends.python.code.python_expressions import CallCode, Code, KeywordCode, lit
 from netc.compiler.backends.torch.torch_emitters import EMITTERS, TorchSite, function, module
 from netc.compiler.backends.torch.torch_framework import element_type
-from netc.compiler.definitions import infer
-from netc.compiler.definitions.definition_cost import count_operations
 from netc.compiler.dims import Dim
 from netc.compiler.errors.plugin_errors import RefusedByPlugin
 from netc.compiler.errors.problem import STAGE, Location, argument
@@ -48,8 +46,7 @@ from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.element_types import ANY, BOOLS, FLOATS, INDICES, INTEGERS, NUMBERS
 from netc.compiler.ops.kinds import AXIS, COUNT, DIM, DTYPE, FLAG, FRACTION, INT, NUMBER, SHAPE, SIZE, SIZES, STRING
 from netc.compiler.ops.operand import REVERSE, SPATIAL, Input, Inputs, OperatorError, axes
-from netc.compiler.ops.operator import Arg, Init, OpInputs, ParameterSpec, numel
-from netc.compiler.ops.operator import Operator as BaseOperator
+from netc.compiler.ops.operator import Arg, Init, Operator, OpInputs, ParameterSpec, numel
 from netc.compiler.types.tensor_types import BOOL, DTYPES, FLOAT32, DType, TensorType
 
 __all__ = [
@@ -100,21 +97,6 @@ __all__ = [
 
 T = TypeVar("T", bound=Callable[..., Any])
 Sizes = Callable[[OpInputs], Mapping[str, Dim]]
-
-
-class Operator(BaseOperator):
-    """The base of a plugin's operators. The default rule and cost of an operator come from its definition."""
-
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if not self.has_definition():
-            raise NotImplementedError(f"`{self.name}` has neither a rule nor a definition")
-        return infer(self, given)
-
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return count_operations(self, given, results).flops if self.has_definition() else super().flops(given, results)
-
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return count_operations(self, given, results).multiply_adds if self.has_definition() else 0
 
 
 class Refused(OperatorError):

@@ -19,7 +19,6 @@ a backend has no kernel for.
 from .definition_graphs import Undefined as Undefined
 from .definition_graphs import WrongDefinition as WrongDefinition
 from .definition_graphs import define as define
-from .definition_graphs import infer as infer
 from .expand_definitions import Definitions as Definitions
 from .expand_definitions import expand_operators as expand_operators
 from .expand_definitions import expand_program as expand_program

@@ -25,17 +25,14 @@ from ..elaborate.scopes.compile_time_values import Absent, TensorTuple, tensors
 from ..elaborate.scopes.early_exits import LimitExceeded
 from ..elaborate.scopes.label_scope import LabelAllocator
 from ..elaborate.scopes.scope import GIVEN, GraphFrame, Scope
-from ..errors.plugin_errors import RefusedByPlugin
-from ..errors.problem import STAGE
 from ..ir.graph import Graph, OpNode
 from ..ir.graph_values import Value
 from ..ir.walk import graphs
 from ..ops.constants import ParamOperator
 from ..ops.operand import Inputs
-from ..ops.operator import Operator, OperatorError, OpInputs, ParameterSpec
+from ..ops.operator import Operator, OpInputs, ParameterSpec
 from ..ops.shape import Cast
 from ..types.tensor_types import FLOAT32, DType, TensorType, show_shape
-from ..types.traced_ints import plain
 
 
 class Undefined(LookupError):
@@ -48,19 +45,6 @@ class WrongDefinition(ValueError):
     def __init__(self, name: str, why: str, cause: str = "") -> None:
         super().__init__(f"the definition of `{name}` {why}{': ' if cause else ''}{cause}")
         self.cause = cause or why
-
-
-def infer(op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
-    """The types of the results of an operator that has a definition and no rule.
-
-    Raises:
-        OperatorError: The definition does not take these inputs.
-    """
-    try:
-        graph = define(op, given.types, None, given.facts)
-    except WrongDefinition as error:
-        raise OperatorError(RefusedByPlugin(f"`{op.name}` does not take these inputs: {error.cause}"), STAGE) from None
-    return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
 
 
 def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts, text: str = "") -> Graph:

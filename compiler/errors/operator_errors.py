@@ -122,6 +122,22 @@ class ShapeMismatch(Problem):
         return (self.suggestion,) if self.suggestion else ()
 
 
+class DefinitionRefuses(Problem):
+    """Inputs that the definition of an operator without a rule does not take. `cause` is the error in it; `inputs` are all of its inputs,
+    by name, with their shapes."""
+
+    code: ClassVar[str] = "refused-by-definition"
+    operator: str
+    cause: str
+    inputs: tuple[tuple[str, Shape], ...]
+
+    def message(self) -> str:
+        return f"`{self.operator}` does not take these inputs: {self.cause}"
+
+    def marks(self) -> tuple[tuple[Location, str], ...]:
+        return tuple((input_(index), f"this is the input `{name}`, {show_shape(shape)}") for index, (name, shape) in enumerate(self.inputs))
+
+
 class WrongRank(Problem):
     """A tensor with too few or too many axes. `needed` completes "needs ...": `[N, C, length], [N, C, height, width] or ...`."""
 

@@ -5,13 +5,14 @@ In: two tensors that broadcast; for some, a number in place of one. Out: one ten
 
 from __future__ import annotations
 
+from ..dims import Dim
 from ..errors.operator_errors import NeedsFloat
 from ..types.tensor_types import FLOAT32, DType, TensorType
 from .arithmetic import NumberOrTensor, Pair, refuse_bool, refuse_zero
 from .broadcast import broadcast_all
 from .element_types import FLOATS
 from .operand import Input
-from .operator import Operator, OperatorError, OpInputs
+from .operator import Operator, OperatorError, OpInputs, numel
 from .promotion import result_type
 from .scalars import require_exact_scalar
 
@@ -80,3 +81,6 @@ class Lerp(Operator):
         computed = given.x.with_dtype(FLOAT32) if given.x.dtype.size == 2 else given.x
         require_exact_scalar(self.name, computed, self.weight, "weight")
         return (given.x.with_shape(broadcast_all([t.shape for t in given], given.facts, self.name, "interpolate between")),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape)

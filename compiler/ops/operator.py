@@ -16,8 +16,9 @@
         def multiply_adds(self, given, results): ...
 
 An instance is an operator with its arguments checked and normalised: `op.units` is a dimension, `op.bias` a bool. Its inputs are declared
-in the class (operand.py); a rule finds their types by name, `given.a`. How an operator is written in PyTorch or ONNX is said by emitters,
-in tables keyed by the class (netc.compiler.backends); nothing here knows of backends.
+in the class (operand.py); a rule finds their types by name, `given.a`. An operator that has a `definition` may leave out `rule` and the
+costs: they then follow from the definition. How an operator is written in PyTorch or ONNX is said by emitters, in tables keyed by the class
+(netc.compiler.backends); nothing here knows of backends.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, cached_property
 from math import copysign
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from ..dims import Dim, Facts
 from ..errors.problem import Location, Problem
@@ -42,6 +43,16 @@ from .operator_registry import Registry
 from .promotion import Scalar
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
+
+
+class Derivation(Protocol):
+    """The types and the costs of an operator, derived from its definition."""
+
+    def infer_types(self, op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
+        """The types of the results, or an `OperatorError`."""
+
+    def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
+        """The floating-point operations, and the multiply-adds among them."""
 
 
 class Operator:
@@ -85,6 +96,9 @@ class Operator:
     aliases: ClassVar[dict[str, Arg[Any]]] = {}
     """The arguments by all names that they may be written with."""
     registry: ClassVar[Registry[Operator]] = Registry(FAMILIES)
+    derivation: ClassVar[staticmethod[[], Derivation]]
+    """Gives what derives types and costs from definitions. Definitions are elaborated in a layer above this one, so `netc.compiler` sets
+    this hook."""
 
     def __init_subclass__(cls) -> None:
         declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
@@ -94,6 +108,8 @@ class Operator:
         cls.required = tuple([arg for arg in arguments if isinstance(arg.default, Required)])
         cls.aliases = {name: arg for arg in arguments for name in (arg.name, arg.alias) if name}
         if "name" in vars(cls) and cls.name:
+            if cls.rule is Operator.rule and not cls.has_definition():
+                raise TypeError(f"the operator `{cls.name}` needs a `definition`, or a `rule` that gives the types of its results")
             Operator.registry.add(cls.name, cls)
 
     def __init__(self, **args: Any) -> None:
@@ -177,8 +193,9 @@ class Operator:
         return self.draws or bool(self.args.get("dropout")) or not type(self).__module__.startswith("netc.")
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        """The types of the results, of inputs that are as declared, or an `OperatorError`."""
-        raise NotImplementedError
+        """The types of the results, of inputs that are as declared, or an `OperatorError`. The default: the types that the definition
+        gives."""
+        return self.derivation().infer_types(self, given)
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         """The learned tensors and buffers. Called after `infer` has accepted the inputs."""
@@ -199,12 +216,15 @@ class Operator:
         return bool(cls.definition) or cls.define is not Operator.define
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Floating-point operations for one run; a multiply-add counts two. The default: one for each element of the first result."""
-        return numel(results[0].shape)
+        """Floating-point operations for one run; a multiply-add counts two. The default: the operations of the definition, or one for each
+        element of the first result if there is no definition."""
+        return self.derivation().count_operations(self, given, results)[0] if self.define(given) else numel(results[0].shape)
 
     def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Those of its matrix products and convolutions, as papers count; each is two of the `flops`. The default: there are none."""
-        return 0
+        """Those of its matrix products and convolutions, as papers count; each is two of the `flops`. The default: there are none, or those
+        of the definition if it also gives the `flops`."""
+        derived = type(self).flops is Operator.flops and self.define(given)
+        return self.derivation().count_operations(self, given, results)[1] if derived else 0
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         """What is allowed but almost always a mistake."""

@@ -1,17 +1,19 @@
 """Operators that compute each element of the result from one element of the input: the base of activations and of unary arithmetic.
 
 In: a tensor of any shape, `x`, whose element types a subclass declares anew where they are not floats. Out: a tensor of the same shape.
-Always: the element type stays, or integers become float32 where `promotes` is set, as in PyTorch.
+Always: the element type stays, or integers become float32 where `promotes` is set, as in PyTorch. An element counts as one operation, as
+papers count activations, whatever the definition has.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from ..dims import Dim
 from ..types.tensor_types import FLOAT32, TensorType
 from .element_types import FLOATS
 from .operand import Input
-from .operator import Operator, OpInputs
+from .operator import Operator, OpInputs, numel
 
 
 class Pointwise(Operator):
@@ -24,3 +26,6 @@ class Pointwise(Operator):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         return (x if x.dtype.is_float or not self.promotes else x.with_dtype(FLOAT32),)
+
+    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape)

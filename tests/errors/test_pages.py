@@ -31,6 +31,7 @@ SHOWN = {
     "not-a-file": "it is of the command line",
     "not-utf8": "a page is UTF-8",
     "onnx-unsupported": "the spec is right, one target is not",
+    "refused-by-definition": "the operator is one of a plugin",
     "refused-by-plugin": "the operator is one of a plugin",
     "run-differs": "it is of a run of training",
     "run-exists": "it is of a run of training",

@@ -58,11 +58,17 @@ Names = str | Mapping[type[Operator], str]
 
 
 class _Emitters(dict[type[Operator], Emitter]):
-    """Those of a family are in the module of `ops/` that is called as the family is, and imported when one of them is asked for."""
+    """The emitters of a family are in the module of `ops/` that has the family's name, which is imported when one of them is asked for. A
+    family whose operators all have definitions needs no such module."""
 
     def __missing__(self, operator: type[Operator]) -> Emitter:
         if not operator.is_plugin():
-            import_module(f"{__package__}.ops.{operator.__module__.rpartition('.')[2]}")
+            home = f"{__package__}.ops.{operator.__module__.rpartition('.')[2]}"
+            try:
+                import_module(home)
+            except ModuleNotFoundError as error:
+                if error.name != home:
+                    raise
         if operator not in self:
             raise KeyError(operator)
         return super().__getitem__(operator)

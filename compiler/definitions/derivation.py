@@ -1,0 +1,40 @@
+"""The types and the costs of an operator, derived from its definition.
+
+In: an operator that has a definition, and the types of its inputs. Out: the types of its results, the number of its operations. Always: the
+results have the types that the definition gives, and inputs that a stage of the definition refuses are refused.
+"""
+
+from __future__ import annotations
+
+from ..analysis.model_cost import summary
+from ..dims import Dim
+from ..errors.operator_errors import DefinitionRefuses
+from ..errors.problem import STAGE
+from ..ir.graph import Program
+from ..ops.operator import Derivation, Operator, OperatorError, OpInputs
+from ..types.tensor_types import TensorType
+from ..types.traced_ints import plain
+from .definition_graphs import Undefined, WrongDefinition, define
+
+
+class _FromDefinition:
+    """Implements `Derivation`."""
+
+    def infer_types(self, op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
+        """The types of the results. Raises `OperatorError` if the definition does not take these inputs."""
+        inputs = tuple((name, type_.shape) for name, type_ in zip(given.names, given.types, strict=True))
+        try:
+            graph = define(op, given.types, None, given.facts)
+        except WrongDefinition as error:
+            raise OperatorError(DefinitionRefuses(op.name, error.cause, inputs), STAGE) from None
+        except Undefined:
+            raise OperatorError(DefinitionRefuses(op.name, "it has no definition for them", inputs), STAGE) from None
+        return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
+
+    def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
+        """The operations for one use, and the multiply-adds among them."""
+        totals = summary(Program(define(op, given.types, results, given.facts), given.facts, ())).totals
+        return totals.flops, totals.multiply_adds
+
+
+DERIVATION: Derivation = _FromDefinition()
