@@ -8,7 +8,7 @@ from netc.dsl.diagnostics import Severity
 
 from ..types.tensor_types import show_shape
 from .operator_errors import NeedsInteger
-from .problem import Location, Problem, input_
+from .problem import Location, Problem, source_
 
 
 class LabelType(NeedsInteger):
@@ -23,7 +23,7 @@ class LabelType(NeedsInteger):
 
 
 class SourceWarning(Problem):
-    """A warning about what made the input `index` of a loss: the operator `source`."""
+    """A warning about the operator `source`, which computed the input `index` of a loss."""
 
     severity: ClassVar[Severity] = "warning"
     operator: str
@@ -36,7 +36,7 @@ class SourceWarning(Problem):
         return f"`{self.operator}` takes {self.takes}, found the result of `{self.source}`"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(self.index), f"this is the result of `{self.source}`"),)
+        return ((source_(self.index), f"this is the result of `{self.source}`"),)
 
 
 class SoftmaxTwice(SourceWarning):

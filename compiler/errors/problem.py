@@ -16,10 +16,10 @@ class Location(Record):
     """A location within one stage.
 
     `stage`: the operator's name; `argument`: the argument called `name` (the stage if it was not written); `input`: the definition of input
-    tensor `index`.
+    tensor `index`; `source`: the stage that computed the numbers of input `index`, in `source_warnings` only.
     """
 
-    kind: Literal["stage", "argument", "input"]
+    kind: Literal["stage", "argument", "input", "source"]
     name: str = ""
     index: int = 0
 
@@ -33,6 +33,10 @@ def argument(name: str) -> Location:
 
 def input_(index: int) -> Location:
     return Location("input", index=index)
+
+
+def source_(index: int) -> Location:
+    return Location("source", index=index)
 
 
 class Replacement(Record):

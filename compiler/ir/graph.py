@@ -256,7 +256,7 @@ class Graph:
         """The characters of the labels that lead to them."""
         self.makers: tuple[dict[int, Node], int] = ({}, 0)
         """The nodes that made each value, by the id of the value, and the number of nodes in this index: a cache of
-        elaborate/interpreter/sources.py."""
+        elaborate/interpreter/input_sources.py."""
         self.seen_from: object = None
         """Its only stage as the last caller sees it: a cache of elaborate/interpreter/calls.py."""
 

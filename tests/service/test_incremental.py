@@ -78,6 +78,25 @@ def compare(count: int, seed: int) -> None:
         assert answers(found) == answers(expected), f"edit {number} of seed {seed}, of {path} {model}:\n{text}"
 
 
+SCORED = """block head { in -> dense 3 -> softmax -> unsqueeze 1 -> squeeze 1 }
+block judged(y: [N, _], t: [N]) { (y -> head, t) -> cross_entropy }
+x = input 8
+label = input [] int64
+(x, label) -> judged
+"""
+
+
+def test_a_mark_in_another_definition_moves_with_it() -> None:
+    """The warning of a body that has not changed marks `softmax`, wherever that is now."""
+    workspace = Workspace()
+    for text in (SCORED, "# more\n" + SCORED, "# more\n" + SCORED.replace("input 8", "input 9"), SCORED.replace("softmax", "relu"), SCORED):
+        workspace.open("scored.net", text)
+        checked = workspace.checked("scored.net")
+        assert checked is not None
+        marks = [text[mark.span.start : mark.span.end] for one in checked.diagnostics() for mark in one.marks]
+        assert marks == (["softmax"] if "softmax" in text else [])
+
+
 @pytest.mark.long
 def test_nothing_depends_on_earlier_texts() -> None:
     compare(120, seed=3)

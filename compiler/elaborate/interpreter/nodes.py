@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
@@ -12,7 +12,7 @@ from ...dims import SymDim, symbols
 from ...errors.argument_errors import WrongTensors
 from ...errors.parameter_errors import SymbolicParameter
 from ...errors.problem import STAGE, Location, Problem
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, applies
+from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
@@ -24,6 +24,7 @@ from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame
 from .habits_of_shapes import explained, warnings
+from .input_sources import source_of
 from .model_element_types import makes_weak, seen_types
 from .shared_stages import check_shared
 
@@ -49,8 +50,9 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     types = seen_types(op, inputs, session)
     known = session.inferences.find(op, types)
     made = known or _infer(op, types, inputs, frame, session, text)
-    for problem, place in (*made.warnings, *_of_sources(made, inputs, frame, session)):
+    for problem, place in made.warnings:
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
+    _warn_of_sources(made, inputs, frame, session, text)
     for problem, place in warnings(op, inputs, made.results[0], frame):
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report(problem, text.locate(place), marks, frame.trace)
@@ -85,14 +87,19 @@ def _infer(
         raise failure from None
 
 
-def _of_sources(made: Inferred, inputs: list[Value], frame: GraphFrame, session: ElaborationSession) -> Iterable[tuple[Problem, Location]]:
-    """Warnings about what made the inputs. To look for it takes time, which is spent on operators that ask only."""
+def _warn_of_sources(made: Inferred, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> None:
+    """Reports warnings about the operators that made the inputs. Only operators that have such warnings look for them, as it takes time."""
     op = made.op
     if type(op).source_warnings is Operator.source_warnings:
-        return ()
+        return
     given = op.bind(made.types, session.deciding)
-    sources = {name: source_of(value, frame) for name, value in zip(given.names, inputs, strict=True)}
-    return op.source_warnings(given, {name: source for name, source in sources.items() if source is not None})
+    sources = {name: node for name, value in zip(given.names, inputs, strict=True) if (node := source_of(value, frame)) is not None}
+
+    def locate(place: Location) -> Span:
+        return sources[given.names[place.index]].span if place.kind == "source" else text.locate(place)
+
+    for problem, place in op.source_warnings(given, {name: node.op for name, node in sources.items()}):
+        session.report_failure(locate_problem(problem, place, inputs, locate), frame.trace)
 
 
 def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
@@ -169,42 +176,3 @@ def _format_arity(least: int, most: int | None, names: list[str]) -> str:
     if most is None:
         return f"{least} {'tensor' if least == 1 else 'tensors'} or more"
     return f"{least} {'or' if most == least + 1 else 'to'} {most} tensors"
-
-
-# The operators that made the inputs of a stage, for warnings. In: values of a graph. Out: the operator of each, past those that only move
-# its elements or convert them, and into blocks and groups. Always: what is an input of the network, or comes out of a loop at run time, has
-# none. A tensor that a graph captures is looked for in the graph around it, where the stage is checked first.
-
-
-def source_of(value: Value, frame: GraphFrame) -> Operator | None:
-    """The operator that computed the numbers of the value."""
-    from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-
-    moves = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
-    graph = frame.graph
-    while True:
-        node = _maker(value, graph)
-        if node is None and graph is frame.graph and id(value) in frame.outer and frame.parent is not None:
-            value, frame = frame.outer[id(value)], frame.parent
-            graph = frame.graph
-        elif isinstance(node, CallNode):
-            if node.scan is not None:
-                return None
-            value, graph = node.graph.outputs[_position(value, node)], node.graph
-        elif applies(node, moves):
-            value = node.inputs[0]
-        else:
-            return node.op if isinstance(node, OpNode) else None
-
-
-def _maker(value: Value, graph: Graph) -> Node | None:
-    """The node that made a value. The graph keeps an index, to which the nodes that were added since are added first."""
-    known, count = graph.makers
-    for node in graph.nodes[count:]:
-        known.update((id(made), node) for made in node.outputs)
-    graph.makers = (known, len(graph.nodes))
-    return known.get(id(value))
-
-
-def _position(value: Value, node: CallNode) -> int:
-    return next(index for index, made in enumerate(node.outputs) if made is value)

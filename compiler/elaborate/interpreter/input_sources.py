@@ -1,0 +1,47 @@
+"""The operators that computed the inputs of a stage, for warnings such as "found the result of `softmax`".
+
+In: a value, and the frame of the graph that it is in. Out: the node that computed its numbers, past operators that only move elements or
+convert them, and into blocks and groups: for `x -> softmax -> squeeze 1`, the node of `softmax`. Always: an input of the network, and the
+result of a loop at run time, has none. A tensor that a graph captures is looked for in the graph around it, where the stage is checked
+first.
+"""
+
+from __future__ import annotations
+
+from ...ir.graph import CallNode, Graph, Node, OpNode, applies
+from ...ir.graph_values import Value
+from ..scopes.scope import GraphFrame
+
+
+def source_of(value: Value, frame: GraphFrame) -> OpNode | None:
+    """The node that computed the numbers of the value."""
+    from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+
+    moves = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
+    graph = frame.graph
+    while True:
+        node = _maker(value, graph)
+        if node is None and graph is frame.graph and id(value) in frame.outer and frame.parent is not None:
+            value, frame = frame.outer[id(value)], frame.parent
+            graph = frame.graph
+        elif isinstance(node, CallNode):
+            if node.scan is not None:
+                return None
+            value, graph = node.graph.outputs[_position(value, node)], node.graph
+        elif applies(node, moves):
+            value = node.inputs[0]
+        else:
+            return node
+
+
+def _maker(value: Value, graph: Graph) -> Node | None:
+    """The node that made a value. The graph keeps an index, to which the nodes that were added since are added first."""
+    known, count = graph.makers
+    for node in graph.nodes[count:]:
+        known.update((id(made), node) for made in node.outputs)
+    graph.makers = (known, len(graph.nodes))
+    return known.get(id(value))
+
+
+def _position(value: Value, node: CallNode) -> int:
+    return next(index for index, made in enumerate(node.outputs) if made is value)
