@@ -1,4 +1,4 @@
-"""Initialisers: how parameters start, with the names, arguments and meanings of torch.nn.init.
+"""Initializers: how parameters start, with the names, arguments and meanings of torch.nn.init.
 
 In: what `init=` is given, and the shape and element type of the parameter. Out: an `Init` with all its values, or an `OperatorError`
 where it cannot be drawn. Always: the values are in the order of the declaration below.
@@ -48,7 +48,7 @@ _KAIMING = Initialiser(
     axes=2,
 )
 _ORTHOGONAL = "orthogonal"
-INITIALISERS: Mapping[str, Initialiser] = {
+INITIALIZERS: Mapping[str, Initialiser] = {
     "zeros": Initialiser(()),
     "ones": Initialiser(()),
     "constant": Initialiser((InitArgument("val", NUMBER),), 1),
@@ -72,7 +72,7 @@ ALIASES = {
     "truncated_normal": "trunc_normal",
     "random_normal": "normal",
     "random_uniform": "uniform",
-    **{f"{name}_": name for name in INITIALISERS},
+    **{f"{name}_": name for name in INITIALIZERS},
 }
 """What Keras and PyTorch call them: for suggestions."""
 _FREE = ("a", "b")
@@ -83,14 +83,14 @@ class InitKind(Kind[Init]):
     """An initialiser with or without its arguments, or a number."""
 
     varies = True
-    words = tuple(name for name, one in INITIALISERS.items() if all(a.default is not None for a in one.arguments))
+    words = tuple(name for name, one in INITIALIZERS.items() if all(a.default is not None for a in one.arguments))
 
     def describe(self) -> str:
         return _EXAMPLES
 
     def convert(self, value: object) -> Init:
         match value:
-            case Init(kind) if kind in INITIALISERS:
+            case Init(kind) if kind in INITIALIZERS:
                 return value
             case str() if value in self.words:
                 return with_values(value, {})
@@ -106,7 +106,7 @@ INIT = InitKind()
 
 def with_values(name: str, given: Mapping[str, float | str]) -> Init:
     """The initialiser with these arguments, and the defaults of the others; `InvalidArgument` where they make no distribution."""
-    values = tuple(given.get(a.name, a.default) for a in INITIALISERS[name].arguments)
+    values = tuple(given.get(a.name, a.default) for a in INITIALIZERS[name].arguments)
     made = Init(name, values)  # type: ignore[arg-type]
     if name in ("uniform", "trunc_normal"):
         low, high = (value_of(made, end) for end in _FREE)
@@ -117,7 +117,7 @@ def with_values(name: str, given: Mapping[str, float | str]) -> Init:
 
 def value_of(init: Init, name: str) -> Any:
     """The value of one argument."""
-    return init.values[[a.name for a in INITIALISERS[init.kind].arguments].index(name)]
+    return init.values[[a.name for a in INITIALIZERS[init.kind].arguments].index(name)]
 
 
 def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
@@ -130,7 +130,7 @@ def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
     for value in init.values:
         if isinstance(value, (int, float)) and dtype.is_float and abs(value) > dtype.limits[1]:
             raise OperatorError(InitUnfit(value, dtype), at)
-    if len(shape) < INITIALISERS[init.kind].axes:
+    if len(shape) < INITIALIZERS[init.kind].axes:
         raise OperatorError(InitNeedsMatrix(init.kind, shape), at)
 
 

@@ -12,7 +12,7 @@ from netc.compiler.binding.name_scopes import Definition, NameScope
 from netc.compiler.elaborate.builtins import BUILTINS, CONSTANTS
 from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.ops import Operator
-from netc.compiler.ops.initializers import INITIALISERS
+from netc.compiler.ops.initializers import INITIALIZERS
 from netc.compiler.ops.operator import Required
 from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl import ast
@@ -212,8 +212,8 @@ def _arguments(checked: Checked, context: Context, scope: NameScope, stage: Stag
     elif found is not None:
         yield from _parameters(found, stage, start)
     yield from _named(scope, start, ("let", "parameter", "variable", "dimension", "function", *(("tensor",) * stage.called)))
-    if stage.called and operator is None and found is None and stage.name.text in INITIALISERS:
-        arguments = INITIALISERS[stage.name.text].arguments
+    if stage.called and operator is None and found is None and stage.name.text in INITIALIZERS:
+        arguments = INITIALIZERS[stage.name.text].arguments
         yield from (Suggestion(f"{a.name}=", "argument", start, a.kind.describe()) for a in arguments)
 
 
@@ -259,7 +259,7 @@ def _values(checked: Checked, context: Context, scope: NameScope, stage: StageAt
     elif name in ("trainable", "batch", "reverse"):
         yield from _kind_words(("true", "false"), start)
     elif name.endswith("init"):
-        yield from _kind_words(INITIALISERS, start)
+        yield from _kind_words(INITIALIZERS, start)
     else:
         yield from _stages(scope, start)
     yield from _named(scope, start)

@@ -29,7 +29,7 @@ def attribute(node: NodeProto, name: str) -> object:
 
 
 def test_weights_are_outside() -> None:
-    """Initialisers of the model, under their own names; and the body has nodes for what changes from step to step only."""
+    """Initializers of the model, under their own names; and the body has nodes for what changes from step to step only."""
     step = "h = (in -> dense 4 as a) + (h -> dense 4 as b) + exp(z) -> tanh"
     proto = written(f"x = input [T, 4]\n{Z}x -> scan (h = z) axis=1 {{ {step} }}")
     (node,) = scans(proto.graph)

@@ -1,4 +1,4 @@
-"""Initialisers: what is drawn against torch.nn.init, and every operator that has parameters."""
+"""Initializers: what is drawn against torch.nn.init, and every operator that has parameters."""
 
 from __future__ import annotations
 

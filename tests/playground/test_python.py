@@ -67,7 +67,7 @@ def run(path: str, code: list[str], given: object) -> Any:
 
 
 ROUNDED = ("normal", "trunc_normal", "xavier_normal", "kaiming_normal")
-"""Initialisers that take logarithms and sines, whose last bits may differ."""
+"""Initializers that take logarithms and sines, whose last bits may differ."""
 
 
 def without(found: str, names: set[str]) -> tuple[onnx.ModelProto, dict[str, Any]]:

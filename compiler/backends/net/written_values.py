@@ -16,7 +16,7 @@ from netc.dsl.precedence import NET
 
 from ...dims import SymDim, show
 from ...ops import Operator
-from ...ops.initializers import INITIALISERS
+from ...ops.initializers import INITIALIZERS
 from ...ops.operator import Init
 from ...ops.stored_tables import TableArray
 from ...types.tensor_types import DType
@@ -165,7 +165,7 @@ def literal(value: Any) -> str:
 
 def _initializer(init: Init) -> str:
     """An initialiser with those of its arguments that it would not have anyway."""
-    declared = INITIALISERS[init.kind]
+    declared = INITIALIZERS[init.kind]
     words: list[str] = []
     for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
         if value != argument.default:

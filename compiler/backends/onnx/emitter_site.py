@@ -20,7 +20,7 @@ from ...ops.operator import OpInputs
 from ...types.numpy_types import numpy_dtype
 from ...types.tensor_types import BATCH, DType, Shape, TensorType
 from .onnx_builder import BuilderNode, GraphBuilder
-from .onnx_initializers import Initialisers
+from .onnx_initializers import Initializers
 from .runtime_sizes import OnnxSizes
 from .tensor_expressions import TensorExpr
 
@@ -37,7 +37,7 @@ class OnnxSite:
         inputs: tuple[str, ...],
         builder: GraphBuilder,
         sizes: OnnxSizes,
-        initializers: Initialisers,
+        initializers: Initializers,
     ) -> None:
         self.node: OpNode = flat_node.node
         self.given = given

@@ -15,7 +15,7 @@ from ...weights.lazy_tensors import StoredTensor
 from .onnx_builder import GraphBuilder
 
 
-class Initialisers:
+class Initializers:
     """Looks parameters up, each once."""
 
     def __init__(self, builder: GraphBuilder, arrays: Mapping[str, Array], infos: Mapping[str, ParameterInfo]) -> None:

@@ -31,7 +31,7 @@ from .fusion_barriers import keep_apart
 from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .onnx_builder import GraphBuilder, NameAllocator
 from .onnx_emitters import EMITTERS, has_emitter
-from .onnx_initializers import Initialisers
+from .onnx_initializers import Initializers
 from .onnx_types import fill_tensor, fill_type
 from .runtime_sizes import OnnxSizes, UnresolvedSymbol
 from .unsupported_in_onnx import NotInOpset, UnsupportedInOnnx
@@ -104,7 +104,7 @@ class _Writer:
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
         self.builder.declare(self.inputs, [v.type for v in main.inputs])
-        self.initializers = Initialisers(self.builder, arrays, parameters(program, transient=True))
+        self.initializers = Initializers(self.builder, arrays, parameters(program, transient=True))
         wanted = NameAllocator()
         self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
         self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ir.graph import Graph
-from ...ops.initializers import INITIALISERS
+from ...ops.initializers import INITIALIZERS
 from ...ops.operator import Init
 from ...types.traced_ints import has_origin
 from ..python.code.python_expressions import CallCode, Code, Lit, call, keywords
@@ -17,8 +17,8 @@ from ..python.emitters import Modules
 
 def drawn(init: Init, tensor: Code) -> Code:
     """The expression that draws a tensor, and is it."""
-    names = [a.name for a in INITIALISERS[init.kind].arguments]
-    defaults = {a.name: a.default for a in INITIALISERS[init.kind].arguments}
+    names = [a.name for a in INITIALIZERS[init.kind].arguments]
+    defaults = {a.name: a.default for a in INITIALIZERS[init.kind].arguments}
     values: dict[str, Any] = dict(zip(names, init.values, strict=True))
     function = f"nn.init.{init.kind}_"
     if init.kind == "constant":

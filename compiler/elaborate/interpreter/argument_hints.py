@@ -12,7 +12,7 @@ from netc.dsl.source import Span
 
 from ...dims import show
 from ...ir.graph_values import Value
-from ...ops.initializers import ALIASES, INIT, INITIALISERS
+from ...ops.initializers import ALIASES, INIT, INITIALIZERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
 from ...ops.operator import Arg, Operator
 from ...types.tensor_types import TYPE_ALIASES
@@ -216,4 +216,4 @@ def near_word(kind: Kind[Any], name: str) -> list[str]:
     meant = names.get(name, names.get(name.lower()))
     if meant is not None:
         return [meant]
-    return near(name, INITIALISERS if kind is INIT else kind.words)
+    return near(name, INITIALIZERS if kind is INIT else kind.words)

@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 from ...errors.binding_errors import NotOptional, UnknownName
 from ...errors.limit_errors import EndlessRecursion, Recursion, TooManyCalls, TooMuchNesting
 from ...errors.value_errors import NotAFunction
-from ...ops.initializers import INITIALISERS
+from ...ops.initializers import INITIALIZERS
 from ...ops.operator import Operator
 from ..builtins import BUILTINS, IS_GIVEN, OF_LAYERS, call_builtin, check_count
 from ..elaboration_session import ElaborationSession
@@ -42,7 +42,7 @@ class Functions(Part):
         self.session.index.name(expr.function.span, name, binding, kind="function" if binding is None else "")
         if binding is not None and isinstance(binding.value, FnDef):
             return self._call_fn(expr, binding.value, scope)
-        if binding is None and name in INITIALISERS:
+        if binding is None and name in INITIALIZERS:
             return initializer(expr, scope, self.interpreter)
         if binding is None and name == IS_GIVEN:
             return self._is_given(expr, scope)
@@ -58,7 +58,7 @@ class Functions(Part):
             raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
         own = name.rpartition(".")[2]  # of `np.sqrt`
-        known = [*BUILTINS, *OF_LAYERS, *INITIALISERS, *functions]
+        known = [*BUILTINS, *OF_LAYERS, *INITIALIZERS, *functions]
         candidates = (own,) if own != name and own in known else self.session.near(name, known)
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else _HABITS.get(name, "")
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)

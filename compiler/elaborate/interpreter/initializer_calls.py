@@ -12,7 +12,7 @@ from netc.dsl.diagnostics.suggest import near
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...errors.constants import BadInitialiser
-from ...ops.initializers import INITIALISERS, InitArgument, with_values
+from ...ops.initializers import INITIALIZERS, InitArgument, with_values
 from ...ops.kinds import InvalidArgument
 from ...ops.operator import Init
 from ..resource_limits import check_number
@@ -25,7 +25,7 @@ from .evaluator_protocol import Interpreter
 
 def initializer(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
     name = call.function.name
-    declared = {a.name: a for a in INITIALISERS[name].arguments}
+    declared = {a.name: a for a in INITIALIZERS[name].arguments}
     given: dict[str, Any] = {}
     for argument, expr in _written(call, declared).items():
         given[argument] = _value(name, declared[argument], expr, scope, interpreter)
@@ -40,7 +40,7 @@ def initializer(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
 
 def _written(call: ast.Call, declared: dict[str, InitArgument]) -> dict[str, ast.Expr]:
     """The expression of each argument."""
-    name, positional = call.function.name, INITIALISERS[call.function.name].positional
+    name, positional = call.function.name, INITIALIZERS[call.function.name].positional
     names = list(declared)
     if len(call.arguments) > positional:
         hint = f"write their names: `{name}({', '.join(f'{n}=...' for n in names)})`" if len(names) > positional else ""

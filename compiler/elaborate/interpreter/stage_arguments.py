@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
 from ...ir.traced_floats import has_real
-from ...ops.initializers import INIT, INITIALISERS
+from ...ops.initializers import INIT, INITIALIZERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ...ops.operator import Init, Operator
 from ...types.traced_ints import plain
@@ -218,7 +218,7 @@ class Arguments(Part):
             case ast.Name(name=name) if (kind.words or kind is FLAG) and self._is_unbound(name, scope):
                 return name
             case ast.Call(function=ast.Name(name=name)) if kind is INIT and self._is_unbound(name, scope):
-                return "" if name in (*BUILTINS, *OF_LAYERS, *INITIALISERS) else name
+                return "" if name in (*BUILTINS, *OF_LAYERS, *INITIALIZERS) else name
         return ""
 
     def _is_unbound(self, name: str, scope: Scope) -> bool:
