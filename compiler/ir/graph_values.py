@@ -19,7 +19,7 @@ class Value:
     `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
     names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none. `borrowed`: an input
     whose name is that of a tensor outside, since the body gives it none. `weak`: in a model of another element type, it is float32 only
-    until it meets a tensor of the model (elaborate/interpreter/element_types.py).
+    until it meets a tensor of the model (elaborate/interpreter/model_element_types.py).
     """
 
     __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type", "weak")

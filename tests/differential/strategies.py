@@ -1,7 +1,7 @@
 """Uses of operators, drawn from what the operators declare of themselves.
 
 In: a class of `Operator.registry`. Out: a hypothesis strategy of `Use`s, nearly all of them valid. Always: tensors are tiny; inputs come
-from the declared operands (inputs.py), the values of an argument from its kind, or from special.py for a few operators. What netc refuses
+from the declared operands (inputs.py), the values of an argument from its kind, or from special/ for a few operators. What netc refuses
 is drawn again, but not always: then PyTorch is asked whether it refuses too.
 """
 

@@ -5,7 +5,7 @@ integers, booleans, sizes and indices alone, as a mask or a position, and what a
 the precision of float32 until it meets a tensor of the model, or a layer, which convert it. Losses take float32 whatever the model has.
 
 In: an operator and its inputs. Out: the types that its rule is to see. Always: nothing differs in a model of float32; the graph is
-converted when it is complete (program/conversions.py).
+converted when it is complete (program/float_conversions.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Code of whole classes: what `code.py` has, and what only the structure around operators needs.
+"""Code of whole classes: what python_expressions.py has, and what only the structure around operators needs.
 
 In: the Code of emitters. Out: the same with its inputs, modules and sizes resolved within its class. Always: plain frozen
 data; equal code is equal as Python objects, and stays a tree whose depth is bounded by the nesting of blocks.
