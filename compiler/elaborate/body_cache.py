@@ -1,12 +1,28 @@
-"""What an elaboration leaves for the next one of nearly the same text: the finished bodies of blocks that have not changed.
+"""The finished bodies of blocks that the next elaboration of nearly the same text reuses.
 
-In: which files of spans are the same as before, and what each of them depends on (`Memory.begin`). Out: a memo that several elaborations
-share. Always: an elaboration with a memory gives what it gives without one; only bodies of blocks are kept, since everything that they
-depend on is in their key: their node, the definitions that they can reach (the closure), the dimensions with their facts and the
-`default`s (the context), their inputs, and what they read from around them.
+An editor checks a text at every key. If you change the last line of
 
-What an elaboration notes in addition to its graph, in the index and as diagnostics, is kept with each body as a `Recording` and repeated
-at its first use in a later elaboration. Bodies inside it have recordings of their own.
+    block layer(width) { in -> dense width relu }
+    x = input 8 -> layer 16
+    x -> layer 32
+
+to `x -> layer 64`, the body of `layer 16` is found in the memo, and only the body of `layer 64` is elaborated.
+
+In: which files of spans last, and the closure of each (`Memory.begin`). Out: a memo that several elaborations share, and for each body in
+it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics, and counts. The
+first use of the body in a later elaboration repeats these notes. Bodies inside it have recordings of their own. Always: an elaboration
+with a memory gives the same result as one without.
+
+- A file is *lasting* if it stays the same object from one text to the next, with the positions in it. Such files are the definitions that
+  the service parses one by one (netc/service/stable_trees.py) and files that others use. Only bodies that are written in these are kept.
+- The *closure* of a file is all that its definitions can reach by name: other definitions, and the names that are imported. If one of
+  these changes, the closure is another one, and so is the key of each body.
+- The *context* is what all bodies of an elaboration depend on: facts, dimensions and `default`s.
+
+The key of a body has its closure and its context as numbers, its node, its inputs, and what it read from the graph around it. Keys use
+the identity of nodes and other objects. An object that is freed could pass its identity on to a new one, so the memory *holds* these
+objects for as long as the keys exist. It never drops single bodies: past MOST names, `begin` forgets all of them, and the next
+elaboration starts anew.
 """
 
 from __future__ import annotations
@@ -28,7 +44,8 @@ Trace = tuple[CallSite, ...]
 
 class Recording:
     """What the elaboration of one body noted: parts of the index, diagnostics, counts; and the bodies inside it, with their uses. `holds`
-    keeps alive what keys have the identity of. `lasting`: nothing in it refers to text that may change."""
+    keeps the objects alive whose identity is in the body's key. `lasting`: all positions in it are in lasting files, so a later elaboration
+    may repeat it."""
 
     __slots__ = ("counts", "diagnostics", "holds", "inside", "lasting", "names", "stages")
 
@@ -47,6 +64,9 @@ class Memory:
     """The bodies of earlier elaborations."""
 
     def __init__(self) -> None:
+        self._forget_all()
+
+    def _forget_all(self) -> None:
         self.memo = Memo()
         self.owners: dict[tuple[int, int], tuple[str, object]] = {}
         """The beginnings of the symbols of bodies, and what keeps the identity of their nodes."""
@@ -60,7 +80,7 @@ class Memory:
         """Before an elaboration: `closures` has what the definitions in each lasting file depend on. `holds` are objects whose identity
         is part of that."""
         if max(len(self.owners), len(self._numbers), len(self.names)) > MOST:
-            self.__init__()  # type: ignore[misc]
+            self._forget_all()
         self._closures = {}
         for file, closure in closures.items():
             self._closures[id(file)] = self._number(closure)
