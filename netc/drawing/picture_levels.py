@@ -1,26 +1,28 @@
 """From a checked program to a picture: which boxes there are, what they say, and what is connected.
 
+    picture(netc.compile("input 3 -> dense 2 relu").program)     # one page: the boxes input, dense1, relu, output, and three wires
+
 A page shows a body with as much of what is inside its boxes as leaves it readable: all boxes of the same depth are open, or none is.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from netc.compiler.analysis.model_cost import StageCost, node_costs
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.graph import CallNode, Graph, Node, Program
 from netc.compiler.ir.walk import route
-from netc.compiler.ops.mode import ByMode
 from netc.dsl.record import replace
 
 from ..display.model_comparison import Comparison, compare
 from ..display.model_summary import Quotients
-from ..reference.operator_reference import family_of
-from .box_text import Sizes, operator_words
+from .box_text import Sizes
 from .drawn_units import Bodies, Body, Item, Unit
 from .metrics import label_text
 from .picture import Box, Level, Page, Picture, Wire
+from .unit_names import find_family, name_unit
 
 READABLE = 30
 """The most stages that a page shows without being asked for more."""
@@ -50,7 +52,27 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
     return _Painter(program, depth, None if before is None else compare(before, program)).paint(graph, title, pages)
 
 
+class _LevelBuilder:
+    """The boxes of a level, in the order of computation, and the wires between them."""
+
+    def __init__(self) -> None:
+        self.boxes: list[Box] = []
+        self.wires: dict[Wire, None] = {}
+        self._sources: dict[int, tuple[int, int]] = {}
+        """The box that makes a tensor and the tag where it goes out, by the identity of the value."""
+
+    def add_box(self, box: Box, entries: Iterable[tuple[int, int]], results: Sequence[Item]) -> None:
+        """Adds a box. `entries`: the tensors that go into it, each with its port; `results`: what goes out, one a tag."""
+        number = len(self.boxes)
+        self.wires |= dict.fromkeys(Wire(*self._sources[i], number, port) for i, port in entries if i in self._sources)
+        for tag, item in enumerate(results):
+            self._sources |= dict.fromkeys(item.ids, (number, tag))
+        self.boxes.append(box)
+
+
 class _Painter:
+    """Makes the pages of one picture, breadth first: a page for the model, then one for each different body that a page shows closed."""
+
     def __init__(self, program: Program, depth: int | None, found: Comparison | None) -> None:
         changes, ends = ((), ()) if found is None else (found.changes, found.ends)
         self.marks = {change.path: change.kind for change in changes if change.kind != "removed"}
@@ -97,7 +119,7 @@ class _Painter:
     def _page(self, body: Body, path: str, parent: int | None) -> Page:
         self.sizes = Sizes(Quotients(set(self.words)))
         depth = self._readable(body) if self.depth is None else self.depth
-        level = self._level(body, path if self.numbers[body.key] else "", depth, "input")
+        level = self._level(body, path if self.numbers[body.key] else "", depth, is_page=True)
         if body.graph is self.main:
             level = self._marked(level, body)
         name = body.graph.name if body.graph.kind == "block" else ""
@@ -131,37 +153,29 @@ class _Painter:
     def _inside(self, unit: Unit, graph: Graph) -> Body | None:
         return self.bodies.inside(self.bodies.merged(unit)[0], graph)
 
-    def _level(self, body: Body, path: str, depth: int, ends: str) -> Level:
-        """`ends`: what inputs are drawn as."""
-        boxes: list[Box] = []
-        wires: dict[Wire, None] = {}
-        origin: dict[int, tuple[int, int]] = {}
-        taken = {id(v) for unit in body.units for v in unit.takes} | {i for _, item in body.outputs for i in item.ids}
+    def _level(self, body: Body, path: str, depth: int, is_page: bool) -> Level:
+        """The level of a body, whose frames are open to a depth. `is_page`: it is a page, not the inside of an open frame."""
+        level = _LevelBuilder()
         for item in body.inputs:
-            origin |= dict.fromkeys(item.ids, (len(boxes), 0))
-            name = item.name or "in"
-            if ends == "port" and len(body.inputs) == 1:
-                name = ""
-            type = self._type(item)
-            shown = Box("input", label_text(name), tags=(type,), about=type)
-            boxes.append(shown if ends == "input" else replace(shown, shape="port", tags=("",)))
+            level.add_box(self._input_box(item, is_page, len(body.inputs) == 1), (), (item,))
+        used = {id(v) for unit in body.units for v in unit.takes} | {i for _, item in body.outputs for i in item.ids}
         for unit in body.units:
             entries = self.bodies.entries(unit, body.graph)
-            framed = depth > 0
-            wires |= dict.fromkeys(Wire(*origin[i], len(boxes), port if framed else 0) for i, port in entries if i in origin)
-            made = list(enumerate(self.bodies.results(unit, body.graph)))
-            made = [(exit, item) for exit, item in made if any(i in taken for i in item.ids)]
-            for number, (_, item) in enumerate(made):
-                origin |= dict.fromkeys(item.ids, (len(boxes), number))
-            tags = tuple(self._type(item) for _, item in made)
-            boxes.append(replace(self._box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in made)))
+            results = [(exit, item) for exit, item in enumerate(self.bodies.results(unit, body.graph)) if any(i in used for i in item.ids)]
+            tags = tuple(self._type(item) for _, item in results)
+            box = replace(self._box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in results))
+            level.add_box(box, [(i, port if depth > 0 else 0) for i, port in entries], [item for _, item in results])
         for name, item in body.outputs:
-            found = dict.fromkeys(origin[i] for i in item.ids if i in origin)
-            wires |= dict.fromkeys(Wire(*source, len(boxes)) for source in found)
-            boxes.append(
-                Box("output" if ends == "input" else "port", label_text(name or ("out" if ends == "input" else "")), about=self._type(item))
-            )
-        return Level(tuple(boxes), tuple(wires))
+            title = name or ("out" if is_page else "")
+            box = Box("output" if is_page else "port", label_text(title), about=self._type(item))
+            level.add_box(box, [(i, 0) for i in item.ids], ())
+        return Level(tuple(level.boxes), tuple(level.wires))
+
+    def _input_box(self, item: Item, is_page: bool, is_only: bool) -> Box:
+        type = self._type(item)
+        if is_page:
+            return Box("input", label_text(item.name or "in"), tags=(type,), about=type)
+        return Box("port", label_text("" if is_only else item.name or "in"), tags=("",), about=type)
 
     def _type(self, item: Item) -> str:
         if item.type is None:
@@ -178,20 +192,22 @@ class _Painter:
             node = unit.nodes[0]
             inner, times, labels = self.bodies.merged(unit)
             place = f"{path}.{node.label}" if path else node.label
-            title, words = _name(unit, inner, place)
+            title, words = name_unit(unit, inner, place)
             words = f"{words} (shared)".strip() if node.shared is not None else words
             words = f"{words} side by side".strip() if unit.parallel else words
             row = self._cost(graph, node)
             cost = self.sizes.costs(row, unit.times) if row is not None else ""
         inside = self.bodies.inside(inner, graph)
         lines = tuple(label_text(line) for line in (words, cost) if line)
-        box = Box("stage", label_text(title), lines, _family(inner), times=times, about=label_text(place), change=self._change(unit, place))
+        box = Box(
+            "stage", label_text(title), lines, find_family(inner), times=times, about=label_text(place), change=self._change(unit, place)
+        )
         if inside is None:
             return box
         place = ".".join([place, *labels]) if place else ".".join(labels)
         if depth:
             own = self.marks.get(place, box.change if box.about in self.marks else "")
-            return replace(box, shape="block", frame=self._level(inside, place, depth - 1, "port"), change=own)
+            return replace(box, shape="block", frame=self._level(inside, place, depth - 1, is_page=False), change=own)
         return replace(box, shape="block", opens=self._page_of(inside, place or title, self.here))
 
     def _change(self, unit: Unit, place: str) -> str:
@@ -202,46 +218,3 @@ class _Painter:
 
     def _cost(self, graph: Graph, node: Node) -> StageCost | None:
         return self.costs[id(graph)].get(id(node))
-
-
-def _name(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
-    """The title of a unit, and what it is. A number that is its label says little, so does a label that netc has made of the operator's
-    name: they are left out where no parameter is named after them."""
-    node, deepest = unit.nodes[0], inner.nodes[0]
-    label, words = node.label, _words(deepest)
-    if not label and isinstance(node, CallNode):
-        return node.graph.kind, words
-    if label.isdigit():
-        if not words:
-            title = ".".join(place.split(".")[-2:])
-            return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
-        last = unit.nodes[-1].label
-        shown = label if last == label else f"{label} … {last}"
-        return words, shown if isinstance(node, CallNode) or node.specs else ""
-    if not _made_up(label, node):
-        title = f"{label} … {unit.nodes[-1].label}" if unit.parallel else label
-        return title, words if words != label else ""
-    return (label, "") if isinstance(node, CallNode) else (label, words) if node.specs else (words, "")
-
-
-def _words(node: Node) -> str:
-    if isinstance(node, OpNode):
-        return "if training" if isinstance(node.op, ByMode) else operator_words(node.op)
-    if node.scan is not None:
-        return "a step for each position"
-    return node.graph.name if node.graph.kind == "block" else {"branches": "each"}.get(node.graph.kind, "")
-
-
-def _made_up(label: str, node: Node) -> bool:
-    """Whether a label is nothing but the name of what is used, and a number."""
-    if isinstance(node, CallNode) and node.graph.kind != "block":
-        return False
-    name = node.op.name if isinstance(node, OpNode) else node.graph.name
-    return label.startswith(name) and (label == name or label[len(name) :].isdigit())
-
-
-def _family(unit: Unit) -> str:
-    node = unit.nodes[0]
-    if unit.units or isinstance(node, CallNode):
-        return "block"
-    return "flow" if isinstance(node.op, ByMode) else family_of(type(node.op))

@@ -1,0 +1,62 @@
+"""The words on the box of a unit.
+
+For a stage `dense 64` that netc labels `dense1`, the title is `dense1`, because parameters are named after it, with `dense 64` below. For
+`relu`, which netc labels `relu1`, the title is `relu`. For `block layer` used as `first`, the title is `first`, with `layer` below.
+"""
+
+from __future__ import annotations
+
+from netc.compiler.ir.graph import CallNode, Node, OpNode
+from netc.compiler.ops.mode import ByMode
+
+from ..reference.operator_reference import family_of
+from .box_text import operator_words
+from .drawn_units import Unit
+
+
+def name_unit(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
+    """The title of a unit and the words below it. `inner` is the unit inside calls that contain nothing else; `place` is the stage's path.
+
+    A number as a label says little, and so does a label that netc derived from the operator's name: both are left out unless a parameter is
+    named after them.
+    """
+    node, deepest = unit.nodes[0], inner.nodes[0]
+    label, words = node.label, describe_node(deepest)
+    if not label and isinstance(node, CallNode):
+        return node.graph.kind, words
+    if label.isdigit():
+        if not words:
+            title = ".".join(place.split(".")[-2:])
+            return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
+        last = unit.nodes[-1].label
+        shown = label if last == label else f"{label} … {last}"
+        return words, shown if isinstance(node, CallNode) or node.specs else ""
+    if not is_derived_label(label, node):
+        title = f"{label} … {unit.nodes[-1].label}" if unit.parallel else label
+        return title, words if words != label else ""
+    return (label, "") if isinstance(node, CallNode) else (label, words) if node.specs else (words, "")
+
+
+def describe_node(node: Node) -> str:
+    """The words for a node: an operator with its arguments, or the name of a block."""
+    if isinstance(node, OpNode):
+        return "if training" if isinstance(node.op, ByMode) else operator_words(node.op)
+    if node.scan is not None:
+        return "a step for each position"
+    return node.graph.name if node.graph.kind == "block" else {"branches": "each"}.get(node.graph.kind, "")
+
+
+def is_derived_label(label: str, node: Node) -> bool:
+    """Whether a label is nothing but the name of what is used, and a number."""
+    if isinstance(node, CallNode) and node.graph.kind != "block":
+        return False
+    name = node.op.name if isinstance(node, OpNode) else node.graph.name
+    return label.startswith(name) and (label == name or label[len(name) :].isdigit())
+
+
+def find_family(unit: Unit) -> str:
+    """The family of a unit's operators, which decides on the color of its box."""
+    node = unit.nodes[0]
+    if unit.units or isinstance(node, CallNode):
+        return "block"
+    return "flow" if isinstance(node.op, ByMode) else family_of(type(node.op))
