@@ -6,24 +6,24 @@ operator's own definition (netc.compiler.definitions), or another text of the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import combinations, takewhile
 from typing import Any
 
-from netc.dsl.record import Record
-
-from ...definitions import define, expand_program
+from ...definitions import Undefined, WrongDefinition, define, expand_program
 from ...dims import Facts, symbol
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.inline_calls import open_call
-from ...ops.operator import Operator
-from ...types.tensor_types import FLOAT32, TensorType
-from .tensor_terms import Term, Terms
+from ...ops.op_inputs import check
+from ...ops.operand import NAMED, Input, Inputs
+from ...ops.operator import Operator, OperatorError
+from ...ops.parametric import Parametric
+from ...types.tensor_types import DTYPES, FLOAT32, TensorType
+from .pattern_matching import EPS, POWER, Pattern, UnusablePattern, make_pattern, match_patterns
 
-EPS, POWER = 1.0737e-3, 1.9371
-NUMBERS = {EPS: "eps", POWER: "p"}
-"""Numbers that stand for arguments in a pattern: they are in no definition."""
-_ACTIVATIONS = ("hardsigmoid", "silu", "mish", "hardswish", "softsign", "tanhshrink")
+RECOGNIZED = ("hardsigmoid", "silu", "mish", "hardswish", "softsign", "tanhshrink")
+"""Operators that are looked for with the defaults of their arguments. They may have several inputs, also optional ones."""
 _AXES = "let axes = [axis for axis in -(len(shape) if given(shape) else 1)..0]\n"
 _FORMS: Mapping[str, tuple[str, ...]] = {
     "gelu": ("x / 2 * (1 + tanh(x * (2 / pi) ** 0.5 * (1 + 0.044715 * x * x)))",),
@@ -33,38 +33,17 @@ _FORMS: Mapping[str, tuple[str, ...]] = {
 """Other texts of some operators, as models and exporters write them."""
 
 
-class Pattern(Record):
-    """An operator's definition as a term. `hole` is the key of its input."""
-
-    op: Operator
-    term: Term
-    hole: int
-    kept: Graph
-    """Holds the value whose identity is the hole."""
-
-    def arguments(self, x: TensorType, numbers: Mapping[object, Any]) -> dict[str, Any]:
-        """The arguments of the operator on this input; `numbers` are those that were found."""
-        found = dict(self.op.args)
-        for name, value in self.op.args.items():
-            if isinstance(value, float) and value in NUMBERS:
-                number = numbers[NUMBERS[value]]
-                found[name] = int(number) if number == int(number) else number
-        if found.get("shape") is not None:
-            found["shape"] = x.shape[-len(found["shape"]) :]
-        return found
-
-
 @cache
 def patterns(rank: int) -> tuple[Pattern, ...]:
     """The patterns on tensors of a rank."""
     type_ = TensorType(FLOAT32, tuple(symbol(f"D{axis}") for axis in range(rank)))
-    return tuple(_pattern(op, graph, type_) for op in _operators(type_) for graph in _graphs(op, type_))
+    return tuple(pattern for op in _operators(type_) for pattern in find_patterns(op, type_))
 
 
 def _operators(x: TensorType) -> Iterator[Operator]:
     """The operators that are looked for, with their arguments."""
     make = Operator.registry.__getitem__
-    yield from (make(name)() for name in _ACTIVATIONS)
+    yield from (make(name)() for name in RECOGNIZED)
     yield from (make("gelu")(approximate=word) for word in ("none", "tanh"))
     for count in range(1, x.rank):
         shape = None if count == 1 else x.shape[-count:]
@@ -72,12 +51,63 @@ def _operators(x: TensorType) -> Iterator[Operator]:
     yield from (make("normalize")(axis=axis, p=POWER, eps=EPS) for axis in (*range(x.rank - 1), -1))
 
 
-def _graphs(op: Operator, x: TensorType) -> Iterator[Graph]:
+def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
+    """The patterns of an operator whose inputs all have the shape of `x`, and its element type where they may have it. There are
+    none if the operator does not take this rank.
+
+    Those with most inputs come first. An import meets the steps in order and has recognized the operator with fewer inputs before it meets
+    the last step of the one with more, so a pattern has a form with that operator in it too.
+    """
+    found: list[Pattern] = []
+    for names in _choices_of_inputs(op):
+        chosen = _name_inputs(op, names)
+        types = tuple(_type_of(operand, x) for name, operand in op.operands.items() if name in names)
+        graphs = list(_graphs(chosen, types)) if _takes(chosen, types) else []
+        if found:
+            graphs += [graph for graph in _graphs(chosen, types) if _replace_recognized(graph, found)]
+        found = [make_pattern(chosen, graph) for graph in graphs] + found
+    return found
+
+
+def _choices_of_inputs(op: Operator) -> list[tuple[str, ...]]:
+    """The names of the inputs that a use may have, fewest first."""
+    for name, operand in op.operands.items():
+        if operand.many:
+            raise UnusablePattern(op, f"`{name}` is any number of tensors")
+    needed = {name for name, operand in op.operands.items() if operand.required or (operand.or_number and op.args[name] is None)}
+    parameters = op.as_tensors if isinstance(op, Parametric) else ()
+    optional = [name for name, operand in op.operands.items() if operand.optional and name not in parameters]
+    chosen = [needed | {*more} for count in range(len(optional) + 1) for more in combinations(optional, count)]
+    return [tuple(name for name in op.operands if name in names) for names in chosen]
+
+
+def _name_inputs(op: Operator, names: tuple[str, ...]) -> Operator:
+    """The operator that knows which inputs it has, if their number does not say it."""
+    in_order = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(names, op.operands, strict=False)))
+    return op if in_order == len(names) else type(op)(**{**op.args, NAMED: names[in_order:]})
+
+
+def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
+    return x if x.dtype.name in operand.elements.names else x.with_dtype(DTYPES[operand.elements.names[0]])
+
+
+def _takes(op: Operator, types: tuple[TensorType, ...]) -> bool:
+    """Whether the inputs are as declared and the definition takes them. A rule may refuse sizes that are symbols: it is not asked."""
+    given = op.bind(types, Facts.nothing())
+    try:
+        check(op.name, op.operands, given, op.args)
+        define(op, types, None, Facts.nothing())
+    except (OperatorError, Undefined, WrongDefinition):
+        return False
+    return True
+
+
+def _graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
     """The definition, with the composite operators in it and without them, and other forms."""
     for text in ("", *_FORMS.get(op.name, ())):
         if text and op.name == "gelu" and op.args["approximate"] != "tanh":
             continue
-        graph = define(op, (x,), None, Facts.nothing(), text)
+        graph = define(op, types, None, Facts.nothing(), text)
         yield graph
         expanded = expand_program(Program(graph, Facts.nothing(), ()), lambda operator: not operator.has_definition()).main
         if expanded is not graph:
@@ -86,7 +116,14 @@ def _graphs(op: Operator, x: TensorType) -> Iterator[Graph]:
             yield expanded
 
 
-def _pattern(op: Operator, graph: Graph, x: TensorType) -> Pattern:
+def _replace_recognized(graph: Graph, found: Sequence[Pattern]) -> bool:
+    """Replaces, in place, the steps of a definition that are one of these operators; whether there are any."""
     makers = {id(value): node for node in graph.nodes if isinstance(node, OpNode) for value in node.outputs}
-    (result,) = graph.outputs
-    return Pattern(op, Terms(lambda value: makers.get(id(value)), result).term, id(graph.inputs[0]), graph)
+    replaced = False
+    for index, node in enumerate(graph.nodes[:-1]):
+        match = match_patterns(found, lambda value: makers.get(id(value)), node) if isinstance(node, OpNode) else None
+        if match is not None:
+            new = OpNode(match.op, match.inputs, node.outputs, node.label, node.span, ())
+            graph.nodes[index] = makers[id(node.outputs[0])] = new
+            replaced = True
+    return replaced

@@ -197,6 +197,10 @@ _ARITHMETIC: dict[str, Callable[..., Term | None]] = {
 }
 
 
+CLAMPS = frozenset({"clamp", "relu6", "hardtanh"})
+"""The operators whose term is a call of `clamp`."""
+
+
 def _call(node: OpNode, inputs: list[Term]) -> Term:
     """An operator that is no arithmetic. `relu6` and `hardtanh` are `clamp`, whose input has no number before it; axes count from 0."""
     name, arguments = node.op.name, dict(node.op.args)

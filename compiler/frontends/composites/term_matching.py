@@ -33,10 +33,16 @@ class Matcher:
                 own = term if isinstance(term, Product) else Product(1.0, ((term, 1.0),))
                 yield from self._match_items(pattern.factors, own.factors, own.number / pattern.number, bound, multiply_terms)
             case Sum(), Sum():
-                for known in self._match_number(pattern.number, term.number, bound):
-                    yield from self._match_items(pattern.parts, term.parts, 1.0, known, lambda _, parts: add_terms(0.0, parts))
+                yield from self._match_sum(pattern, term, 1.0, bound)
+            case Sum(), Product(scale, ((Sum() as total, 1.0),)):  # `f(x) + 2 * b`, whose largest part is 2
+                yield from self._match_sum(pattern, total, scale, bound)
             case Call(), Call() if pattern.name == term.name and len(pattern.inputs) == len(term.inputs):
                 yield from self._match_call(pattern, term, bound)
+
+    def _match_sum(self, pattern: Sum, term: Sum, scale: float, bound: Bound) -> Iterator[Bound]:
+        parts = [(part, multiple * scale) for part, multiple in term.parts]
+        for known in self._match_number(pattern.number, term.number * scale, bound):
+            yield from self._match_items(pattern.parts, parts, 1.0, known, lambda _, rest: add_terms(0.0, rest))
 
     def _bind(self, key: int, term: Term, bound: Bound) -> Iterator[Bound]:
         """Only what a tensor of the graph is can be an input."""
@@ -73,8 +79,8 @@ class Matcher:
             return
         pattern, weight = patterns[first]
         for index, (item, own) in enumerate(items):
-            if is_near(own, weight):
-                for known in self.match(pattern, item, bound):
+            for weighted in self._match_number(weight, own, bound):
+                for known in self.match(pattern, item, weighted):
                     yield from self._match_items(_drop(patterns, first), _drop(items, index), ratio, known, join)
 
     def _match_holes(self, holes: Items, items: dict[Term, float], ratio: float, bound: Bound, join: Join) -> Iterator[Bound]:

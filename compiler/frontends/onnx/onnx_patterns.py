@@ -13,6 +13,7 @@ from ...ir.graph import Graph, Node, OpNode
 from ...ir.graph_values import Value
 from ...ops import Operator
 from ...ops.kinds import InvalidArgument
+from ...ops.operand import NAMED
 from ...ops.operator import OperatorError
 from ..composites import recognize
 from .emitter import Emitter
@@ -119,7 +120,7 @@ def _built(emit: Emitter, node: OpNode, found: Found, before: list[OpNode]) -> O
             inputs.append(given)
     cls = Operator.registry[found.name]
     try:
-        op = cls(**{name: cls.signature[name].kind.convert(value) for name, value in found.arguments.items()})
+        op = cls(**{name: value if name == NAMED else cls.signature[name].kind.convert(value) for name, value in found.arguments.items()})
         bound = op.bind(tuple(v.type for v in inputs), emit.facts)
         results = op.infer(bound)
     except (OperatorError, InvalidArgument):
@@ -145,7 +146,7 @@ def drop_identities(graph: Graph) -> None:
 def composite(view: View, node: OpNode) -> Found | None:
     """What the operator's definition says: `gelu`, `layer_norm` and others."""
     found = recognize(lambda value: view.makers.get(id(value)), node)
-    return None if found is None else Found(found.operator.name, found.x, **found.arguments)
+    return None if found is None else Found(found.op.name, *found.inputs, **found.op.args)
 
 
 def permutation(view: View, node: OpNode) -> Found | None:

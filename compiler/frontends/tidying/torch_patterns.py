@@ -72,7 +72,7 @@ def composite(view: GraphView, node: Node) -> None:
     """What the operator's definition says: `gelu`, `layer_norm` and others."""
     found = recognize(view.maker, node) if isinstance(node, OpNode) else None
     if found is not None:
-        view.put(node, found.operator(**found.arguments), (found.x,))
+        view.put(node, found.op, found.inputs)
 
 
 def rms_norm(view: GraphView, node: Node) -> None:
