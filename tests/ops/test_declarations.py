@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Collection
 from typing import Any
@@ -31,6 +32,15 @@ FLAGS = [name for name, value in vars(Operator).items() if isinstance(value, boo
 @pytest.mark.parametrize("flag", FLAGS)
 def test_every_flag_is_set_by_some_operator(flag: str) -> None:
     assert {getattr(cls, flag) for cls in Operator.registry.values()} == {True, False}
+
+
+def test_definitions_that_draw_are_declared() -> None:
+    """A run seeds its steps only if an operator of the model may draw, and a definition is not searched then."""
+    drawing = {name for name, cls in Operator.registry.items() if cls.draws or "dropout" in cls.signature}
+    assert {"dropout", "attention"} <= drawing
+    for name, cls in Operator.registry.items():
+        text = cls.definition if cls.define is Operator.define else inspect.getsource(cls.define)
+        assert name in drawing or not drawing & {*re.findall(r"\w+", text)}, f"`{name}` must set `draws`"
 
 
 def test_axes_keep_their_meaning() -> None:
