@@ -160,7 +160,7 @@ class _Writer:
             flow = TensorTuple(())
         _refuse(self.op.name, self.session.diagnostics)
         if any(spec.persistent for node in self._operators() for spec in node.specs):
-            raise WrongDefinition(self.op.name, "has parameters of its own: `parameters` must declare them")
+            raise WrongDefinition(self.op.name, "does not compile", "it has parameters that `parameters` does not declare")
         return tensors(flow) or []
 
     def _operators(self) -> Iterator[OpNode]:

@@ -28,7 +28,7 @@ class _FromDefinition:
         except WrongDefinition as error:
             raise OperatorError(DefinitionRefuses(op.name, error.cause, inputs), STAGE) from None
         except Undefined:
-            raise OperatorError(DefinitionRefuses(op.name, "it has no definition for them", inputs), STAGE) from None
+            raise OperatorError(DefinitionRefuses(op.name, "`define` gives no text", inputs), STAGE) from None
         return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
 
     def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:

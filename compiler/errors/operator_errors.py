@@ -123,8 +123,8 @@ class ShapeMismatch(Problem):
 
 
 class DefinitionRefuses(Problem):
-    """Inputs that the definition of an operator without a rule does not take. `cause` is the error in it; `inputs` are all of its inputs,
-    by name, with their shapes."""
+    """An operator without a rule whose definition does not compile for these inputs. `cause` is the error in it; `inputs` are the names and
+    shapes of all inputs."""
 
     code: ClassVar[str] = "refused-by-definition"
     operator: str
@@ -132,7 +132,7 @@ class DefinitionRefuses(Problem):
     inputs: tuple[tuple[str, Shape], ...]
 
     def message(self) -> str:
-        return f"`{self.operator}` does not take these inputs: {self.cause}"
+        return f"the definition of `{self.operator}` does not compile for these inputs: {self.cause}"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return tuple((input_(index), f"this is the input `{name}`, {show_shape(shape)}") for index, (name, shape) in enumerate(self.inputs))

@@ -76,7 +76,7 @@ def test_costs_are_those_of_the_definition() -> None:
     ("text", "cause"),
     [
         ("x = input 3; g = input 4; (x, g) -> gated", "cannot multiply [N, 3] and [N, 4]"),
-        ("x = input [3] batch=false; y = input 3 batch=false; (x, y) -> half_product", "it has no definition for them"),
+        ("x = input [3] batch=false; y = input 3 batch=false; (x, y) -> half_product", "`define` gives no text"),
     ],
 )
 def test_inputs_that_it_does_not_take_are_named(text: str, cause: str) -> None:
@@ -84,8 +84,26 @@ def test_inputs_that_it_does_not_take_are_named(text: str, cause: str) -> None:
         netc.compile(text)
     (problem,) = caught.value.diagnostics
     assert problem.code == "refused-by-definition"
-    assert problem.message.endswith(f"does not take these inputs: {cause}")
+    assert problem.message.endswith(f"does not compile for these inputs: {cause}")
     assert len({mark.span.text for mark in problem.marks if mark.text.startswith("this is the input `")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("x * sigmoid(x", "this `(` is never closed"),
+        ("x * sigmoid(y)", "`y` is not defined here"),
+        ("x -> dense 3", "it has parameters that `parameters` does not declare"),
+        ("let k = 3", "the definition of `gated` has no result"),
+    ],
+)
+def test_a_wrong_definition_is_named(text: str, cause: str, gated: type[Operator], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gated, "definition", text)
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile("input 3 -> gated")
+    assert [problem.message for problem in caught.value.diagnostics] == [
+        f"the definition of `gated` does not compile for these inputs: {cause}"
+    ]
 
 
 def test_an_operator_needs_a_rule_or_a_definition() -> None:

@@ -80,5 +80,7 @@ def test_inputs_that_a_definition_does_not_take_are_refused_at_the_stage(folder:
     done = python("-c", MISUSED)
     assert done.returncode == 0, done.stderr
     title, *marks = done.stdout.splitlines()
-    assert title == "refused-by-definition `pair_dot` does not take these inputs: cannot multiply [N, 3] and [N, 4]"
+    assert (
+        title == "refused-by-definition the definition of `pair_dot` does not compile for these inputs: cannot multiply [N, 3] and [N, 4]"
+    )
     assert {*marks} >= {"input 3 | this is the input `x`, [N, 3]", "input 4 | this is the input `y`, [N, 4]"}
