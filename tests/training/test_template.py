@@ -17,8 +17,8 @@ from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile
-from netc.training.source import Section, clauses, run_source, template_folding
-from netc.training.source.clauses import CONSTANTS, Constant, Machine
+from netc.training.source import Section, run_source, template_folding
+from netc.training.source.clauses import CONSTANTS, Machine
 from netc.training.source.section_functions import functions
 
 SPEC = """
@@ -33,7 +33,7 @@ def section() -> Section:
     training = found.training
     assert isinstance(training, Training)
     means = means_of(training)
-    return Section(training, read_recipe(training)[0], means, functions(training, means))
+    return Section(training, read_recipe(training)[0], means, functions(training, means), is_random=True)
 
 
 TEXT = """
@@ -84,15 +84,6 @@ def test_every_tag_is_known() -> None:
     used = {word for condition in re.findall(r"  # if: (.+?)(?: else \w+)?$", text, re.MULTILINE) for word in re.findall(r"\w+", condition)}
     tags = set(re.findall(r'"(\w+)": ', files("netc.training.source").joinpath("clauses.py").read_text(encoding="utf-8")))
     assert used - {"and", "or", "not"} <= tags | {constant.name.lower() for constant in CONSTANTS} | {"modes"}
-
-
-def test_a_clause_that_draws_has_seeded_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "seed_step" not in netc.compile(SPEC).training().source()
-    drawing = tuple(Constant(c.name, c.value, draws=c.name == "EMA") for c in CONSTANTS)
-    monkeypatch.setattr(clauses, "CONSTANTS", drawing)
-    text = netc.compile(SPEC).training().source()
-    assert "    seed_step(step)\n" in text
-    assert "found = train_step(model, optimizer, average, batch, step)\n" in text
 
 
 def test_replicas_draw_different_numbers_and_the_first_one_those_of_one_process() -> None:
