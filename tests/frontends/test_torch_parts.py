@@ -71,6 +71,8 @@ WRITTEN: list[Callable[[Any, Tensor], Tensor]] = [
     lambda m, x: filled(x.unsqueeze(-1) * x.unsqueeze(-2), ((..., torch.arange(8), torch.arange(8)), 1)),
     lambda m, x: filled(torch.zeros_like(x), ((..., slice(None, 4)), x[..., 4:]), ((..., slice(4, None)), x[..., :4])),
     lambda m, x: halves(x, x, m.fc(x)),
+    lambda m, x: x.index_fill(-1, torch.tensor([0, 3]), 7.5),
+    lambda m, x: x.index_fill(2, torch.tensor([1]), x.sum()),
 ]
 
 

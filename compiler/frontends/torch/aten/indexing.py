@@ -18,6 +18,7 @@ from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
 from ..ranges import NO_AXIS, counted_axis, is_natural
+from .creation import filled
 
 
 @reads("slice")
@@ -122,6 +123,18 @@ def index_put(site: AtenSite) -> Value:
     return _put_behind(site, x, nodes, values, axes[0])
 
 
+@reads("index_fill")
+def index_fill(site: AtenSite) -> Value:
+    """One value by numbers along an axis, as newer versions of PyTorch write `x[:, [0, 2]] = 0`."""
+    x, axis, node = site.tensor(), site.integer("dim"), site.args["index"]
+    number = site.number_of("value")
+    value = site.cast(site.tensor("value"), x.type.dtype) if number is None else filled(site, (), number)
+    axis += x.type.rank if axis < 0 else 0
+    if axis == 0:
+        return _put_by_numbers(site, x, [node], value)
+    return _put_behind(site, x, [node], value, axis)
+
+
 def _put_behind(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
     """Writes along axes that are not the first: they are moved to the front, and back."""
     rank = x.type.rank
@@ -175,7 +188,7 @@ def _put_by_numbers(site: AtenSite, x: Value, nodes: list[Node], values: Value) 
     at = site.one("expand", at, shape=(at.type.shape[0], *rest)) if rest else at
     flat = site.one("flatten", x, start=0, end=len(nodes) - 1) if len(nodes) > 1 else x
     values = site.reshape(values, at.type.shape)
-    if site.args["accumulate"]:
+    if site.args.get("accumulate"):
         flat = site.one("scatter_reduce", flat, at, values, axis=0, reduce="sum")
     else:
         flat = site.one("scatter", flat, at, values, axis=0)
