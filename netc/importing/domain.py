@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from netc.compiler.dims import Condition, Stated, is_met, symbols
+from netc.compiler.dims import Condition, Stated, is_met, symbol, symbols
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Stating = tuple[Stated, str]
 _ORDER = {"==": 0, "<=": 1, ">=": 2}
+_SEVERAL = 3
 _FARTHEST = 1024
 """The largest size, in elements, that is tried above an upper bound: the comparison runs the module at it."""
 
@@ -87,6 +89,8 @@ class _Search:
     def _needed_part(self, one: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
         """The part of a condition that is needed in addition to those that stay: nothing, a smaller lower bound, or all of it."""
         condition, text = one
+        if len(symbols(condition.left) | (symbols(condition.right) if isinstance(condition, Condition) else set())) > 1:
+            return [one]  # torch.export asserted it, and no sizes are known that break it alone
         agreeing: list[Sizes] = []
         for sizes in self._breaking_cases(condition, rest):
             found = self._compare(model, sizes)
@@ -119,10 +123,10 @@ class _Search:
 
     def _breaking_cases(self, condition: Stated, rest: Sequence[Stating]) -> list[Sizes]:
         """Sizes that break a condition and keep the others, near the usual ones first."""
-        names = sorted(symbols(condition.left))
-        if len(names) != 1 or not isinstance(condition, Condition) or not isinstance(condition.right, int):
+        if not isinstance(condition, Condition):
             return []
-        made = [self._with_size(names[0], size) for size in _breaking_sizes(condition, condition.right, self.usual[0][0][names[0]])]
+        (name,) = symbols(condition.left) | symbols(condition.right)
+        made = [self._with_size(name, size) for size in _breaking_sizes(condition, name, self.usual[0][0][name])]
         broken = [sizes for sizes in made if sizes is not None and not is_met(condition, sizes[0])]
         return [sizes for sizes in broken if all(is_met(other, sizes[0]) for other, _ in rest)]
 
@@ -150,13 +154,19 @@ class _Search:
         return _Found.AGREES
 
 
-def _breaking_sizes(condition: Condition, right: int, usual: int) -> list[int]:
+def _breaking_sizes(condition: Condition, name: str, usual: int) -> list[int]:
     """Sizes of the only dimension of a condition that may break it, nearest first."""
+    if condition.left != symbol(name) or not isinstance(condition.right, int):
+        near = sorted(range(1, _FARTHEST), key=lambda size: abs(size - usual))
+        return list(islice((size for size in near if not is_met(condition, {name: size})), _SEVERAL))
+    right = condition.right
     match condition.op:
         case ">=":
             return list(dict.fromkeys(size for size in (right - 1, right * 3 // 4, right // 2, right // 4, right // 8, 2, 1) if size > 0))
         case "<=":
             return [right + 1, *([2 * right] if 2 * right <= _FARTHEST else [])]
+        case "!=":
+            return [right]
     return [usual + 1, usual + 2, usual + 3]
 
 

@@ -171,3 +171,18 @@ def test_names_of_axes_that_are_not_there(dims: dict[str | int, Any], error: typ
 def test_axes_that_count_from_the_end() -> None:
     imported = netc.from_torch(torch.nn.Linear(3, 2), torch.ones(2, 5, 3), {0: {0: "N", -2: "T"}})
     assert str(imported.inputs["input_"].shape[1]) == "T"
+
+
+def test_assertions_of_an_exported_program_are_conditions(tmp_path: Path) -> None:
+    """torch.export may assert about sizes instead of bounding them: a branch of the code is then true for some sizes only."""
+
+    def function(_: Any, x: Tensor) -> Tensor:
+        return x * 2 if x.shape[1] % 4 != 3 else x
+
+    dims = {"x": {0: torch.export.Dim("N"), 1: torch.export.Dim("T")}}
+    program = torch.export.export(
+        Of(function), (torch.randn(2, 12),), dynamic_shapes={"inputs": (dims["x"],)}, prefer_deferred_runtime_asserts_over_guards=True
+    )
+    torch.export.save(program, tmp_path / "model.pt2")
+    result = CliRunner().invoke(cli, ["import", str(tmp_path / "model.pt2"), "-o", "-"])
+    assert where_of(result.output) == "A % 4 != 3", result.output

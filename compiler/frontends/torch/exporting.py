@@ -274,7 +274,7 @@ def _export(
     module.train(train)
     try:
         with opaque_modules(module), static_experts(module), foreign_code(), quiet(), whole_traces():
-            return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
+            return _within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
@@ -287,6 +287,34 @@ def _export(
     finally:
         for inner, mode in modes.items():
             inner.training = mode
+
+
+def _within_known_sizes(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
+) -> ExportedProgram:
+    """The program with ranges of sizes; where torch.export finds none, with assertions about the sizes.
+
+    Its solver does not know that `(T + -T % 4) // 4` is smaller than `T + -T % 4`, so it looks for ranges without end.
+    """
+    try:
+        return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
+    except (UserError, AssertionError, SmallExample) as error:
+        if not _is_unsolved(error):
+            raise
+        try:
+            return torch.export.export(
+                module, args, kwargs, dynamic_shapes=dynamic, strict=False, prefer_deferred_runtime_asserts_over_guards=True
+            )
+        except Exception:  # the first error says more
+            raise error from None
+
+
+def _is_unsolved(error: Exception) -> bool:
+    """Whether torch.export found no ranges of the sizes, and no single size either."""
+    if isinstance(error, SmallExample):
+        return BATCH not in error.least
+    message = str(error)
+    return "Cannot create Dim with inconsistent" in message or bool(VIOLATED.search(message) and not FIXED.search(suggested_fixes(message)))
 
 
 def _with_ranges(

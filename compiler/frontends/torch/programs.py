@@ -41,7 +41,7 @@ from .module_calls import CallTree
 from .node_targets import dtype_of, is_empty
 from .placeholders import find_constants, find_stored, find_user_inputs, name_symbols
 from .reader import CallReader
-from .sympy_sizes import Sizes, conditions_of
+from .sympy_sizes import Sizes, asserted_conditions, conditions_of
 from .two_modes import both_modes
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
@@ -144,7 +144,14 @@ class _Reading(Record):
 
 
 def _conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
-    return conditions_of(program.range_constraints, name_symbols(find_user_inputs(program), axes))
+    names = name_symbols(find_user_inputs(program), axes)
+    ranges = conditions_of(program.range_constraints, names)
+    asserted = [node.args[0] for node in program.graph.nodes if str(node.target).startswith("aten._assert_scalar")]
+    values: list[Any] = [node.meta["val"] for node in asserted if isinstance(node, Node)]
+    try:
+        return ranges + asserted_conditions([value.node.expr for value in values if isinstance(value, torch.SymBool)], names, ranges)
+    except ImportRefused as refused:
+        raise ImportFailed((Obstacle("torch.export", refused.why, ""),)) from None
 
 
 def _body(nodes: Iterable[Node]) -> list[Node]:

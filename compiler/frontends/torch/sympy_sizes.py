@@ -6,14 +6,14 @@ without a counterpart is an `ImportRefused`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from typing import Any
 
 from netc.dsl.record import Record
 
-from ...dims import Condition, Dim, maximum, minimum, symbol
+from ...dims import Condition, Dim, declare, maximum, minimum, symbol
 from ..graph_builder import ImportRefused
 
 LEAST = 2
@@ -108,6 +108,49 @@ class Sizes:
                     raise ImportRefused(f"a size is {float(number)} times another, which is no quotient of small integers")
                 return number.numerator, number.denominator
         return self._expression(expression), 1
+
+
+_COMPARISONS = {
+    "Equality": "==",
+    "Unequality": "!=",
+    "StrictLessThan": "<",
+    "LessThan": "<=",
+    "StrictGreaterThan": ">",
+    "GreaterThan": ">=",
+}
+
+
+def asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ranges: Sequence[Condition]) -> list[Condition]:
+    """The conditions that an exported program asserts about sizes, without those that hold for all sizes in its `ranges`.
+
+    Assertions about the values of tensors are left out: they have symbols that are no axes. Raises `ImportRefused` for an assertion about
+    sizes that is no comparison of two of them.
+    """
+    names = tuple(dict.fromkeys(axis.name for axis in axes.values()))
+    declared = declare(names, ranges, {})
+    known, raw = Sizes(axes, declared.dims), Sizes(axes, {name: symbol(name) for name in names})
+
+    def holds(expression: Any) -> bool:
+        """Whether it is known to hold."""
+        match type(expression).__name__:
+            case "Or":
+                return any(map(holds, expression.args))
+            case "And":
+                return all(map(holds, expression.args))
+            case kind if kind in _COMPARISONS:
+                return declared.facts.compare(_COMPARISONS[kind], *map(known.dim, expression.args)) is True
+        return False
+
+    about_sizes = [one for one in expressions if all(free.name in axes for free in one.free_symbols)]
+    unproved = [part for one in about_sizes for part in _conjuncts(one) if not holds(part)]
+    for one in unproved:
+        if type(one).__name__ not in _COMPARISONS:
+            raise ImportRefused(f"needs sizes with `{one}`, which is no condition that a spec can state")
+    return [Condition(_COMPARISONS[type(one).__name__], *map(raw.dim, one.args)) for one in unproved]
+
+
+def _conjuncts(expression: Any) -> Sequence[Any]:
+    return expression.args if type(expression).__name__ == "And" else (expression,)
 
 
 def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
