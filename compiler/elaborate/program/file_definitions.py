@@ -1,7 +1,8 @@
 """The definitions of a file, which all of its models and train sections share: `netc check` elaborates each of them.
 
-In: a file, and the session of each elaboration. Out: the scope of the file, as it was before any elaboration; its models by name; the names
-that it does not use. Always: checking n models takes n times as long as one, not n * n times, because this work is done once per file.
+In: a file, and the session of each elaboration. Out: the scope of the file, as it was before any elaboration; its models and train sections
+by name; the names that it does not use. Always: checking n models or n train sections takes n times as long as one, not n * n times,
+because this work is done once per file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from netc.dsl.source import SourceFile
 from ...binding.declarations import kind_of
 from ...binding.file_names import FileNames, bind_file
 from ...binding.name_scopes import Definition
+from ...binding.section_names import section_name, sections_of
 from ...errors.structure_errors import StrayStatement
 from ..elaboration_session import ElaborationSession
 from ..names.unused import Found, find_unused
@@ -33,6 +35,10 @@ class Definitions:
         self.models: dict[str, ast.ModelDecl] = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
         self.complete = complete_models(file)
         """The models that can be elaborated as they are."""
+        self.sections: dict[str, ast.TrainDecl] = {}
+        """The train sections by name: of several with one name, the first."""
+        self.repeated_sections = tuple(s for s in sections_of(file) if self.sections.setdefault(section_name(s), s) is not s)
+        """The others with a name that is taken."""
         self.statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
         """The statements outside of all definitions."""
         self._names = names

@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
 from ...binding.declarations import declared_names
-from ...binding.section_names import UNNAMED, section_name, sections_of
+from ...binding.section_names import UNNAMED, section_name
 from ...errors.binding_errors import BoundTwice
 from ...errors.limit_errors import Recursion, TooMuchNesting
 from ...errors.structure_errors import UnknownModel
@@ -49,7 +49,10 @@ def _span_of(section: ast.TrainDecl) -> Span:
 
 def select_section(definitions: Definitions, wanted: str | None, model: str | None, session: ElaborationSession) -> SelectedSection | None:
     """The section that is asked for: `wanted`, the only one, or the only one for `model`. None after a diagnostic."""
-    found = _by_name(definitions.file, session)
+    found = definitions.sections
+    for section in definitions.repeated_sections:
+        name = section_name(section)
+        session.report(BoundTwice(name), _span_of(section), ((_span_of(found[name]), "defined here"),))
     if wanted is not None or len(found) != 1:
         names = tuple(found)
         if wanted is None and model in found:
@@ -72,16 +75,6 @@ def select_section(definitions: Definitions, wanted: str | None, model: str | No
             return None
         return SelectedSection(section_name(chosen), chain, selected, call, len(definitions.models) > 1)
     return None
-
-
-def _by_name(file: ast.File, session: ElaborationSession) -> dict[str, ast.TrainDecl]:
-    found: dict[str, ast.TrainDecl] = {}
-    for section in sections_of(file):
-        name = section_name(section)
-        if name in found:
-            session.report(BoundTwice(name), _span_of(section), ((_span_of(found[name]), "defined here"),))
-        found.setdefault(name, section)
-    return found
 
 
 def _chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tuple[ast.TrainDecl, ...]:
