@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
-from netc.compiler.frontends.onnx import choose_outputs, float_model, from_file
+from netc.compiler.frontends.onnx import float_model, from_file, read_whole
 
 from .first_difference import Call
 from .float64_reference import NotEvaluated, evaluated, find_defect, run_reference
@@ -31,22 +31,12 @@ def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = Fa
     begun = time.monotonic()
     imported = from_file(path, fixed=fixed, dequantize=dequantize, outputs=outputs)
     seconds = time.monotonic() - begun
-    own = _Run(lambda: _with_outputs(path, outputs) if outputs else path, fixed)
+    own = _Run(lambda: read_whole(path, outputs).SerializeToString() if outputs else path, fixed)
     if not dequantize:
         return _make_origin(path, imported, own, seconds)
     # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds the other factor too.
     floats = _Run(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
     return _make_origin(path, imported, floats, seconds, own)
-
-
-def _with_outputs(path: str, outputs: Sequence[str]) -> bytes:
-    """The bytes of the file with other outputs."""
-    import onnx
-
-    model = onnx.load(path)
-    choose_outputs(model, outputs)
-    content: bytes = model.SerializeToString()
-    return content
 
 
 def _make_origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:
@@ -135,7 +125,7 @@ class _Run:
         import onnx
 
         source = self.source()
-        return onnx.load(source) if isinstance(source, str) else onnx.ModelProto.FromString(source)
+        return read_whole(source) if isinstance(source, str) else onnx.ModelProto.FromString(source)
 
     @cached_property
     def _input_names(self) -> list[str]:

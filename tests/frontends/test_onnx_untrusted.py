@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import onnx
 import pytest
 from frontends.onnx_models import model, node
 from frontends.onnx_parity import same
-from onnx import TensorProto, external_data_helper, helper
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.compiler.frontends.onnx import from_file, from_model
+from netc.compiler.frontends.onnx import from_file, from_model, read_whole
 
 RELU = model([node("Relu", ["x"], ["y"])], {"x": ["N", 3]}, ["y"])
 
@@ -96,6 +97,29 @@ def test_external_data_elsewhere(tmp_path: Path, location: str) -> None:
     path = folder / "x.onnx"
     path.write_bytes(external(location).SerializeToString())
     assert "no file in the folder of the model" in refused(path)
+
+
+@pytest.mark.parametrize("text", ["", " 4", "+4", "4_0", "\u0664", "-0", "0x4", "9" * 5000])
+@pytest.mark.parametrize("key", ["offset", "length"])
+def test_external_data_at_no_number_of_bytes(tmp_path: Path, key: str, text: str) -> None:
+    (tmp_path / "data.bin").write_bytes(b"\0" * 64)
+    given = external("data.bin")
+    del given.graph.initializer[0].external_data[1:]
+    given.graph.initializer[0].external_data.add(key=key, value=text)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(given.SerializeToString())
+    assert "cannot be read" in refused(path)
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_external_data_behind_a_link(tmp_path: Path, link: Callable[[Path, Path], None]) -> None:
+    (tmp_path / "other.bin").write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    link(tmp_path / "data.bin", tmp_path / "other.bin")
+    path = tmp_path / "x.onnx"
+    path.write_bytes(external("data.bin").SerializeToString())
+    [tensor] = read_whole(path).graph.initializer
+    assert numpy_helper.to_array(tensor).tolist() == [0, 1, 2, 3]
+    assert netc.from_onnx(path, outputs=["y"]).weights["w"].tolist() == [0, 1, 2, 3]
 
 
 def test_external_data_of_a_model_in_memory() -> None:

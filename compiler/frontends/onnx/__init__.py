@@ -15,9 +15,9 @@ import onnx
 from ..imported_model import Imported, ImportFailed, Obstacle
 from .dequantize import dequantized
 from .load_model import load
-from .onnx_files import Unreadable, choose_outputs, read
+from .onnx_files import Unreadable, choose_outputs, load_external_data, read
 
-__all__ = ["choose_outputs", "float_model", "from_file", "from_model"]
+__all__ = ["float_model", "from_file", "from_model", "read_whole"]
 
 
 def from_file(
@@ -39,6 +39,16 @@ def from_file(
 def float_model(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
     """The float model of a quantised file, all tensors inside. Raises `ImportFailed`."""
     return dequantized(_read(path, outputs), Path(path).parent)[0]
+
+
+def read_whole(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
+    """The model of an ONNX file as it is, but with all tensors inside, and with these outputs, if there are any. Raises `ImportFailed`."""
+    model = _read(path, outputs)
+    try:
+        load_external_data(model, Path(path).parent)
+    except Unreadable as error:
+        raise ImportFailed((Obstacle("the file", str(error), os.fspath(path)),)) from None
+    return model
 
 
 def _read(path: str | os.PathLike[str], outputs: Sequence[str]) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ read, nothing larger than what the file holds is allocated.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,34 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
     if not model.HasField("graph"):
         raise Unreadable("is no ONNX model: it has no graph")
     return model
+
+
+def load_external_data(model: ModelProto, folder: Path) -> None:
+    """Replaces the references to other files in a model by the tensors that they have.
+
+    `onnx.load` would refuse files with several hard links or behind a symbolic link, as package managers make them, even if ONNX Runtime
+    reads them. Raises `Unreadable`.
+    """
+    for tensor in _tensors_of(model):
+        if tensor.data_location == TensorProto.EXTERNAL:
+            numbers = array(tensor, folder)
+            tensor.ClearField("external_data")
+            tensor.ClearField("data_location")
+            tensor.raw_data = numbers.tobytes()
+
+
+def _tensors_of(model: ModelProto) -> Iterator[TensorProto]:
+    """The stored tensors of a model: of its graphs, and of the attributes of its nodes."""
+    graphs, nodes = [model.graph], [node for function in model.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            yield from graph.initializer
+            nodes += graph.node
+            continue
+        for attribute in nodes.pop().attribute:
+            yield from (attribute.t, *attribute.tensors)
+            graphs += (attribute.g, *attribute.graphs)
 
 
 def choose_outputs(model: ModelProto, names: Sequence[str]) -> None:
@@ -141,8 +169,8 @@ def _external(tensor: TensorProto, shape: tuple[int, ...], count: int, folder: P
         raise Unreadable(f"has a tensor of elements smaller than a byte in another file, `{tensor.name}`")
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
     try:
-        offset = int(entries.get("offset") or 0)
-        length = int(entries.get("length") or count * dtype.itemsize)
+        offset = _count_bytes(entries.get("offset", "0"))
+        length = _count_bytes(entries.get("length", str(count * dtype.itemsize)))
         size = path.stat().st_size
     except (OSError, ValueError) as error:
         raise Unreadable(f"has its tensor `{tensor.name}` in the file {location!r}, which cannot be read: {error}") from None
@@ -151,6 +179,13 @@ def _external(tensor: TensorProto, shape: tuple[int, ...], count: int, folder: P
     with path.open("rb") as file:
         file.seek(offset)
         return np.frombuffer(file.read(length), dtype=dtype).reshape(shape)
+
+
+def _count_bytes(text: str) -> int:
+    """A number of bytes as ONNX Runtime reads it: digits alone, while `int` accepts spaces, signs, underscores and other alphabets."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is no number of bytes")
+    return int(text)
 
 
 def _inside(folder: Path, location: str, name: str) -> Path:
