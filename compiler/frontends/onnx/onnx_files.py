@@ -50,7 +50,7 @@ def read(path: str | os.PathLike[str]) -> ModelProto:
 def load_external_data(model: ModelProto, folder: Path) -> None:
     """Replaces the references to other files in a model by the tensors that they have.
 
-    `onnx.load` would refuse files with several hard links or behind a symbolic link, as package managers make them, even if ONNX Runtime
+    `onnx.load` would refuse symbolic links, and files with several hard links, as package managers make them, even if ONNX Runtime
     reads them. Raises `Unreadable`.
     """
     for tensor in _tensors_of(model):
