@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netc.compiler.backends.backend import UnsupportedByTarget
+from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.dsl.diagnostics.render import render_text
 
 from .files.file_problems import diagnostic
@@ -37,4 +37,4 @@ def unsupported_is_compile_error(program: Program) -> Iterator[None]:
     try:
         yield
     except UnsupportedByTarget as error:
-        raise CompileError((diagnostic(error.problem, error.span or program.main.span),)) from None
+        raise CompileError((diagnostic(error.problem, error.span or program.main.span, error.notes),)) from None

@@ -139,9 +139,10 @@ class Model:
     ) -> torch.nn.Module:
         """The class of `source()`, executed and instantiated. Without weights and seed, PyTorch's own generator draws the parameters.
 
-        Raises `WeightsError` for weights that cannot be read or do not fit.
+        Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what PyTorch cannot express.
         """
-        with reported(self.in_type(dtype, keep_io).backend_input(weights, seed)) as given:
+        made = self.in_type(dtype, keep_io)
+        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
             return PYTORCH.module(given)
 
     def onnx(

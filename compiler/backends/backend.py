@@ -16,9 +16,6 @@ from ..analysis.state_dict import parameters
 from .backend_names import ARTEFACTS
 
 if TYPE_CHECKING:
-    from netc.dsl.source import Span
-
-    from ..errors.problem import Problem
     from ..ir.graph import Program
     from ..ops.operator import Operator
     from ..types.numpy_types import Array
@@ -29,15 +26,6 @@ if TYPE_CHECKING:
 
 class WrongOutput(ValueError):
     """A path or an option that does not fit what a backend makes."""
-
-
-class UnsupportedByTarget(Exception):
-    """A checked program that the target cannot express: `problem` says why, `span` is the stage, once it is known."""
-
-    def __init__(self, problem: Problem, span: Span | None = None) -> None:
-        self.problem = problem
-        self.span = span
-        super().__init__(problem.message())
 
 
 OPSETS = range(17, 26)

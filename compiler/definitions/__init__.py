@@ -16,6 +16,7 @@ their names:
 a backend has no kernel for.
 """
 
+from .definition_graphs import DefinitionFile as DefinitionFile
 from .definition_graphs import Undefined as Undefined
 from .definition_graphs import WrongDefinition as WrongDefinition
 from .definition_graphs import define as define

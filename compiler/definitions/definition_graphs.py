@@ -39,6 +39,14 @@ class Undefined(LookupError):
     """An operator without a definition, or without one for these inputs."""
 
 
+class DefinitionFile(SourceFile):
+    """The text of a definition, as the body of a block."""
+
+    def __init__(self, operator: str, text: str) -> None:
+        super().__init__(f"<definition of {operator}>", f"block {operator} {{\n{text}\n}}")
+        self.operator = operator
+
+
 class WrongDefinition(ValueError):
     """The definition of an operator that does not parse, does not compile, or gives another type than the operator's rule."""
 
@@ -84,7 +92,7 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
 @lru_cache(maxsize=1000)
 def _parse_body(name: str, text: str) -> ast.Body:
     """The statements of a definition."""
-    file, problems = parse(SourceFile(f"<definition of {name}>", f"block {name} {{\n{text}\n}}"))
+    file, problems = parse(DefinitionFile(name, text))
     _refuse(name, problems)
     (block,) = file.items
     assert isinstance(block, ast.Block)

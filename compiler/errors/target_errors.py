@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .problem import Problem
+
+if TYPE_CHECKING:
+    from netc.dsl.source import Span
+
+
+class UnsupportedByTarget(Exception):
+    """A checked program that the target cannot express: `problem` says why, `span` is the stage, once it is known. `within` are the
+    operators whose definitions the stage is part of, innermost first: then `span` is the stage of the outermost one."""
+
+    def __init__(self, problem: Problem, span: Span | None = None) -> None:
+        self.problem = problem
+        self.span = span
+        self.within: list[str] = []
+        super().__init__(problem.message())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where the stage is, if the text does not have it."""
+        return tuple(f"it is part of the definition of `{name}`" for name in self.within)
 
 
 class SpecUnsupported(Problem):
@@ -26,3 +45,51 @@ class OnnxUnsupported(Problem):
 
     def message(self) -> str:
         return f"`{self.operator}` cannot be exported to ONNX here: {self.reason}"
+
+
+class SourceUnsupported(Problem):
+    """A use of a stage that a framework of Python cannot express. `what` is the stage, or a noun such as ``a label that is no name``;
+    `reason` is a clause; `advice` says what to write instead."""
+
+    code: ClassVar[str] = "source-unsupported"
+    what: str
+    framework: str
+    reason: str
+    advice: str = ""
+
+    def message(self) -> str:
+        return f"{self.what} cannot be written in {self.framework} here: {self.reason}"
+
+    def help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
+
+
+class MissingForm(Problem):
+    """An operator that a target does not know, and that has no definition for these inputs.
+
+    `target` is a title, such as `PyTorch`. `class_name` is the operator's class if a plugin has it. `decorator` is the function of
+    `netc.plugins` that registers its form in the target, if there is one. `is_defined`: it has a definition for other inputs. `module`: it
+    has parameters, and needs a module of this class.
+    """
+
+    code: ClassVar[str] = "missing-form"
+    operator: str
+    target: str
+    class_name: str = ""
+    decorator: str = ""
+    is_defined: bool = False
+    module: str = ""
+
+    def message(self) -> str:
+        if self.module:
+            return f"`{self.operator}` has parameters, and no {self.target} module that holds them"
+        return f"`{self.operator}` has no {self.target} form, and no definition{' for these inputs' if self.is_defined else ''}"
+
+    def help(self) -> tuple[str, ...]:
+        if not (self.class_name and self.decorator):
+            return (f"compile for another target, or register an emitter for `{self.operator}` in this one",)
+        register = f"`@{self.decorator}({self.class_name})`"
+        if self.module:
+            return (f"in its plugin, decorate an `{self.module}` with {register}",)
+        define = "let `define` return a text for these inputs" if self.is_defined else f"give `{self.class_name}` a `definition`"
+        return (f"in its plugin, {define}, or decorate its {self.target} form with {register}",)

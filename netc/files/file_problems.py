@@ -12,10 +12,10 @@ from netc.dsl.source import Span
 _SETTING = re.compile(r"[A-Za-z_]\w*=[^/]*")
 
 
-def diagnostic(problem: Problem, span: Span) -> Diagnostic:
-    """The problem as a diagnostic at a span."""
+def diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
+    """The problem as a diagnostic at a span, with further notes."""
     p = problem
-    return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=p.notes(), help=p.help())
+    return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=(*p.notes(), *notes), help=p.help())
 
 
 class FileProblem(Problem):

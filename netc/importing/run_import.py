@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.state_dict import count
-from netc.compiler.backends.backend import UnsupportedByTarget
 from netc.compiler.backends.net.array_storage import content
 from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.dims import Stated
+from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.masked_attention import NOTHING_LEFT, masked_attentions
 from netc.compiler.frontends.tidying import tidy

@@ -186,7 +186,8 @@ class ModelStream:
         import torch
 
         def runs(program: Program) -> Run:
-            module = PYTORCH.module(self._part(program, whole)).eval()
+            with unsupported_is_compile_error(program):
+                module = PYTORCH.module(self._part(program, whole)).eval()
             return partial(_of_module, module, _names(program), program.main.output_names)
 
         def full(shape: tuple[int, ...], number: float, dtype: str) -> Any:

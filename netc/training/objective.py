@@ -18,7 +18,7 @@ from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.ir.training_program import LOSS, Training
 
-from ..errors import CompileError
+from ..errors import CompileError, unsupported_is_compile_error
 from ..inputs.argument_types import checks_arguments
 from ..inputs.backend_input import Weights, backend_input, reported
 from .optimizers import Schedule, make_schedule
@@ -52,10 +52,12 @@ class Objective(nn.Module):
         self.recipe = recipe if recipe is not None else read_recipe(training)[0]
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
-        self.model: nn.Module = BACKEND.module(_model_input(training, weights, seed))
+        with unsupported_is_compile_error(training.program):
+            self.model: nn.Module = BACKEND.module(_model_input(training, weights, seed))
+            computed = functions(training, self.means)
         self._replicated: list[nn.Module] = []
         """The module that computes the model's outputs on several processes. In a list, since its parameters are those of `model`."""
-        self._section = Section(training, self.recipe, self.means, functions(training, self.means), draws_numbers(training.program))
+        self._section = Section(training, self.recipe, self.means, computed, draws_numbers(training.program))
         self.execute(None)
 
     def execute(self, machine: Machine | None) -> None:

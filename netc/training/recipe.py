@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
+from netc.compiler.dims import symbols
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, SettingStage, Training, Word
-from netc.compiler.types.tensor_types import DType
+from netc.compiler.types.tensor_types import BATCH as BATCH_SYMBOL
+from netc.compiler.types.tensor_types import DType, TensorType
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
@@ -299,8 +301,18 @@ class _Reader:
                 )
             elif wrong := _wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
                 self.wrong(str(distribution.value), wrong[0], stage.span, wrong[1])
+            elif unknown := self._unread_sizes(types[str(name.value)]):
+                need = f"needs the sizes of `{name.value}`, and no input from the data has an axis of size `{unknown[0]}`"
+                self.wrong("draw", need, name.span, "give the axis the size of an axis of another input")
             else:
                 yield Draw(str(name.value), str(distribution.value), *numbers)
+
+    def _unread_sizes(self, drawn: TensorType) -> list[str]:
+        """The symbols in the sizes of what is drawn that are the size of no axis of the inputs that the data give."""
+        names = {a.value for s in self.by_word["draw"] for a in s.stages[0].positional}
+        given = [value.type for value in self.training.program.main.inputs if value.name not in names]
+        known = {BATCH_SYMBOL, *(str(size) for type_ in given for size in type_.shape)}
+        return sorted({name for size in drawn.shape for name in symbols(size)} - known)
 
     def _validation(self) -> float:
         stage = self.first("validate")

@@ -11,8 +11,8 @@ import math
 import os
 
 from netc.compiler.analysis.state_dict import parameters
-from netc.compiler.backends.backend import UnsupportedByTarget
 from netc.compiler.dims import show
+from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.ops.operator import Operator
 from netc.display.html_markup import framed, tree_html
 from netc.dsl.diagnostics.render import render_text

@@ -123,6 +123,11 @@ def spec_unsupported() -> Words:
     return ["compile", "-e", text, "--target", "net"]
 
 
+def source_unsupported() -> Words:
+    text = "x = input 8xHxW; y = input 8xT; shared n = batch_norm; (x -> n -> global_avg_pool) + (y -> n -> global_avg_pool)"
+    return ["compile", "-e", text, "--target", "torch"]
+
+
 def no_model() -> Words:
     put("blocks.net", "block f { relu }\n")
     return ["compile", "blocks.net", "-o", "out.onnx"]
@@ -225,7 +230,7 @@ train { loss = scores -> mean }
 
 
 CASES: list[Callable[[], Words]] = [
-    spec_unsupported,
+    spec_unsupported, source_unsupported,
     binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, missing_file_of_the_zoo,
     not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,

@@ -62,6 +62,10 @@ CASES = {
     "parameter of a stage whose result is unused": (
         "x = input 3; _y = x -> dense 4 as d -> relu -> mean axis=1; x @ transpose(d.weight, 0, 1)"
     ),
+    "an input without a name after another one": ("start = input 4; input [T, 4] -> scan (h = start) axis=1 { h = h + in -> dense 4 }"),
+    "labels in a shared sequence": (
+        "x = input 4; shared s = (dense 4 as a -> relu -> dense 4 as b); shared t = (dense 4 as c); x -> s -> t -> s -> t"
+    ),
     "parameter of a shared stage": "x = input 4; shared d = dense 4; y = x -> d; (y -> relu) + x @ d.weight",
     "parameter within a shared stage that is used before": (
         "x = input 4; block b { dense 4 as n }; shared s = b as a; y = x -> s; (y -> relu) + x @ a.n.weight"

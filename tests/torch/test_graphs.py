@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netc.compiler.backends.python.unsupported_python import MissingEmitter
+from netc.compiler.backends.python.unsupported_python import UnsupportedInPython
 from netc.compiler.backends.torch.live.live_module import live
 from netc.compiler.backends.torch.torch_source import class_name, source
 from netc.compiler.dims import Facts, symbol
@@ -84,6 +84,6 @@ def test_unsupported() -> None:
     graph = chain("model", 3, [])
     node = apply(Unwritten(), graph.inputs[0], "odd")
     graph.nodes, graph.outputs = [node], [node.outputs[0]]
-    with pytest.raises(MissingEmitter) as caught:
+    with pytest.raises(UnsupportedInPython) as caught:
         source(program(graph), "any")
-    assert caught.value.what is node.op
+    assert caught.value.span is node.span

@@ -29,9 +29,9 @@ from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.forward.method import forward
 from netc.compiler.backends.python.printing.python_printer import text
 from netc.compiler.backends.python.python_source import SourceWriter
-from netc.compiler.backends.python.unsupported_python import MissingEmitter
+from netc.compiler.backends.python.unsupported_python import UnsupportedInPython
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ops.activation import Elu, LeakyRelu, Relu
+from netc.compiler.ops.activation import Elu, LeakyRelu, Relu, Sigmoid
 from netc.compiler.ops.arithmetic import Add
 from netc.compiler.ops.constants import ParamOperator
 from netc.compiler.ops.dense import Dense
@@ -75,12 +75,14 @@ EMITTERS.functions.update(
     {
         LeakyRelu: lambda op, site: call("backdrop.functions.leaky", site.x, op.negative_slope),
         Relu: lambda op, site: call("keras.ops.relu", site.x),
+        Sigmoid: lambda op, site: call("keras.ops.sigmoid", site.x),
         Add: lambda op, site: Infix("+", site.x, site.other),
         Reshape: lambda op, site: call("keras.ops.reshape", site.x, TupleCode(tuple(lit(size) for size in site.results[0].shape))),
         ParamOperator: lambda op, site: SelfMember(),
     }
 )
 OTHER = Framework(
+    title="Keras",
     imports=((r"keras\.", "import keras"), (r"\bArray\b", "from keras import Array")),
     imported=frozenset({"keras", "Array", "seeds"}),
     attributes=frozenset({"weights"}),
@@ -250,6 +252,14 @@ def test_what_makes_a_module_takes_what_is_passed_on() -> None:
     assert "keras.Dropout" in main
 
 
+def test_a_default_without_an_emitter_is_no_default() -> None:
+    """`tanhshrink` is written by its definition, so no value of the framework is its default."""
+    text = "block cell(act=tanhshrink) { in -> dense 4 -> act }; input 4 -> cell relu -> cell sigmoid"
+    cell, main = WRITER.parts(netc.compile(text).program, "net").texts
+    assert "act: Callable[[Array], Array]," in cell
+    assert "keras.ops.relu" in main
+
+
 def test_a_function_is_no_dropout_by_its_name() -> None:
     """Probabilities are written without the rounding errors of what computed them, other numbers as they are."""
     (net,) = WRITER.parts(netc.compile("input 4 -> leaky_relu (0.1 + 0.2) -> dropout (0.1 + 0.2)").program, "net").texts
@@ -259,13 +269,32 @@ def test_a_function_is_no_dropout_by_its_name() -> None:
 
 @pytest.mark.parametrize("text", ["input 4 -> dense 2 trainable=false", "input 4 -> dense 2 as weights"])
 def test_what_a_framework_has_no_word_for_is_an_error(text: str) -> None:
-    with pytest.raises(MissingEmitter, match="the framework has no word for it"):
+    with pytest.raises(UnsupportedInPython, match="cannot be written in Keras here: the framework has no word for it"):
         WRITER.source(netc.compile(text).program, "net")
+
+
+def test_an_operator_without_an_emitter_is_an_error_at_its_stage() -> None:
+    """Of a backend that is not complete: its name, the place in the text, and no word of plugins."""
+    text = "block cell { in -> dense 4 -> atan }; input 4 -> cell -> cell"
+    with pytest.raises(UnsupportedInPython, match="`atan` has no Keras form, and no definition") as caught:
+        WRITER.source(netc.compile(text).program, "net")
+    assert caught.value.span is not None
+    assert text[caught.value.span.start : caught.value.span.end] == "atan"
+    assert caught.value.problem.help() == ("compile for another target, or register an emitter for `atan` in this one",)
+
+
+def test_an_operator_that_a_definition_needs_is_reported_where_that_is_used() -> None:
+    text = "input 4 -> dense 4 -> tanhshrink"
+    with pytest.raises(UnsupportedInPython, match="has no Keras form") as caught:
+        WRITER.source(netc.compile(text).program, "net")
+    assert caught.value.span is not None
+    assert text[caught.value.span.start : caught.value.span.end] == "tanhshrink"
+    assert caught.value.notes == ("it is part of the definition of `tanhshrink`",)
 
 
 def test_a_weight_that_is_an_input_needs_an_emitter() -> None:
     """The emitter of the module would call it with the weight as a further tensor."""
-    with pytest.raises(MissingEmitter, match="there is no emitter for a weight that is an input"):
+    with pytest.raises(UnsupportedInPython, match="there is no emitter for a weight that is an input"):
         WRITER.source(netc.compile("x = input 3; w = input [4, 3] batch=false; x -> dense 4 weight=w").program, "net")
 
 

@@ -116,9 +116,10 @@ class GraphBody:
                 self._define(node.outputs, extend_chain(self.taken(node.inputs[node.carried]), self._loop(node)))
 
     def _declare_inputs(self) -> None:
+        """Declares the inputs in their order. The last one has no name if it has none in the graph: `input` is no name in a text."""
         inputs = self.graph.inputs
         for number, value in enumerate(inputs):
-            if len(inputs) == 1 and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
+            if value is inputs[-1] and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
                 self.pending[id(value)] = Declaration(number)
             else:
                 self.statements.append(Assign((number,), Declaration(number)))

@@ -121,7 +121,8 @@ class Printer(Values):
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
                 own = self._shared_name(name)
-                return f"shared {own} = {self._stage(stage)}" + (f" as {name}" if own != name and name else "")
+                written = self._row(stage.stages) if isinstance(stage, Group) else self._stage(stage)
+                return f"shared {own} = {written}" + (f" as {name}" if own != name and name else "")
         raise TypeError(type(statement).__name__)
 
     # --- tensors ------------------------------------------------------------------------------------------------------
@@ -189,7 +190,7 @@ class Printer(Values):
             case Group(stages, ""):  # it has no parameters, and the body around it numbers its stages
                 return f"({' -> '.join(map(self._stage, folded(without_labels(stages))))})"
             case Group(stages, label):
-                return f"({' -> '.join(map(self._stage, folded(without_numbers(stages))))}) as {label}"
+                return f"{self._row(stages)} as {label}"
             case Loop():
                 return self._loop(stage)
             case Scanned():
@@ -208,6 +209,10 @@ class Printer(Values):
         if stage.activation is not None:
             words.append(self.value(stage.activation))
         return " ".join([*words, *suffix])
+
+    def _row(self, stages: Sequence[Any]) -> str:
+        """A sequence in parentheses. Its members have labels where their numbers are not their keys."""
+        return f"({' -> '.join(map(self._stage, folded(without_numbers(stages))))})"
 
     def _branch(self, stages: Sequence[Any]) -> str:
         """What is in braces: stages, of which the last may be arithmetic with what those before it made."""

@@ -12,10 +12,9 @@ from typing import Any, Protocol, Self
 
 from netc.dsl.trees import contains, rewrite, rewrite_upward
 
-from ...errors.target_errors import SpecUnsupported
+from ...errors.target_errors import SpecUnsupported, UnsupportedByTarget
 from ...ir.graph import CallNode, Graph, Node, SharedModule
 from ...ir.graph_values import Value
-from ..backend import UnsupportedByTarget
 from .spec_tree import Assign, Given, ListOf, Literal, Ref, Scanned
 
 Trees = tuple[Any, ...]

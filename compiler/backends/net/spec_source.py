@@ -13,12 +13,11 @@ from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
 from ...dims import stated_symbols, symbol, symbols
-from ...errors.target_errors import SpecUnsupported
+from ...errors.target_errors import SpecUnsupported, UnsupportedByTarget
 from ...ir.graph import Program
 from ...ir.graph_values import Value
 from ...ops import Operator
 from ...types.tensor_types import BATCH, FLOAT32, TensorType
-from ..backend import UnsupportedByTarget
 from .array_storage import StoredNames
 from .block_families import Families, Family, uses_input_inside
 from .spec_printer import Printer

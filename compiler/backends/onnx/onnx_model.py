@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import Record
 
 from ...analysis.state_dict import parameters
-from ...definitions import Definitions, Undefined
+from ...definitions import DefinitionFile, Definitions, Undefined
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, stated_symbols
+from ...errors.target_errors import MissingForm, UnsupportedByTarget
 from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
 from ...ir.graph import Program
@@ -179,10 +180,13 @@ class _Writer:
             if made is None:
                 made = self._emit_definition(flat_node, inputs)
         except Undefined:
-            unsupported = UnsupportedInOnnx(node.op.name, "its plugin does not say how it is written there")
-            unsupported.span = node.span
-            raise unsupported from None
-        except UnsupportedInOnnx as error:
+            kind = type(node.op)
+            problem = MissingForm(node.op.name, "ONNX", kind.__name__ if kind.is_plugin() else "", "onnx", kind.has_definition())
+            raise UnsupportedByTarget(problem, node.span) from None
+        except UnsupportedByTarget as error:
+            if error.span is not None and isinstance(error.span.file, DefinitionFile):
+                error.within.append(error.span.file.operator)
+                error.span = None
             error.span = error.span or node.span
             raise
         except (UnresolvedSymbol, NotInOpset) as error:

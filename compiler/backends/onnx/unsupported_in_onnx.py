@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors.target_errors import OnnxUnsupported
-from ..backend import UnsupportedByTarget
+from ...errors.target_errors import OnnxUnsupported, UnsupportedByTarget
 
 
 class NotInOpset(Exception):

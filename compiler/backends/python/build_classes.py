@@ -15,7 +15,7 @@ from typing import Literal
 
 from netc.dsl.trees import parts
 
-from ...dims import Facts
+from ...dims import Facts, SymDim
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.walk import graphs
 from ...structure.block_levels import levels_of
@@ -27,7 +27,7 @@ from .classes.shared_modules import Sharing, family
 from .classes.unify import Unifier, instance
 from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.framework import Framework
-from .code.python_expressions import CallCode
+from .code.python_expressions import CallCode, Lit
 from .code.simplify import simplified
 from .emitters import Emitters
 from .forward.roles import Roles
@@ -38,7 +38,7 @@ from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
 from .modules.recursion import AssumedOthers, Recursion
 from .operator_calls import OperatorForms
-from .unsupported_python import MissingEmitter
+from .unsupported_python import MissingSize
 
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
@@ -101,8 +101,10 @@ class _Build:
         for layer in self.layers:
             self._layer(layer)
         main = self.classes[id(self.main)]
-        if main.body.passed:
-            raise MissingEmitter(self.main.name, f"no input has the size {main.body.passed[0][0]}")
+        unread = [code.value for _, code in main.body.passed if isinstance(code, Lit) and isinstance(code.value, SymDim)]
+        if unread:
+            raise MissingSize(unread[0], self.main, self.framework.title)
+        assert not main.body.passed, "a model has a tensor"
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         found = _called_first([*_used(alone, found), *(c for c in found if c is not main), main])
         mark_probabilities(found, self.operators.dropouts)

@@ -41,7 +41,7 @@ from .modules.nested_labels import nest_labels
 from .modules.tie import Ways, tied
 from .operator_calls import OperatorForms, called, frozen
 from .tensors import TensorCodes
-from .unsupported_python import MissingEmitter
+from .unsupported_python import UnsupportedInPython, different_modules
 
 
 class Context(Record):
@@ -220,10 +220,11 @@ class _Builder:
         made: list[Member] = []
         for node, places in self.sharing.uses(graph, module):
             member = self._member(node, module.label)
-            if member is not None:
-                made.append(replace(member, code=localized(member.code, places)))
-        if len({without_origins(m.code) for m in made}) > 1:
-            raise MissingEmitter(module.label, "it is used in ways that need different modules")
+            if member is None:
+                continue
+            made.append(replace(member, code=localized(member.code, places)))
+            if without_origins(made[-1].code) != without_origins(made[0].code):
+                raise UnsupportedInPython(different_modules(f"`{module.label}`", self.framework.title), node)
         self.body.members += made[:1]
 
     def _member(self, node: Node, label: str) -> Member | None:

@@ -49,11 +49,13 @@ class Emitters:
     module is called, where that is not with all inputs; such a module is never a member of a sequence. `functions`: the expression in the
     method, of the site's inputs. `given`: the same where the weight is one of the inputs, of `SelfMember()` too if there are buffers.
     `names`: the operator's name in the target, for the documentation. `imports`: the modules of plugins that the emitted source imports.
-    `initialization` decides how the modules of graphs are initialized, the main graph last.
+    `initialization` decides how the modules of graphs are initialized, the main graph last. `decorator` is the function of `netc.plugins`
+    that registers the emitters of plugins, if there is one.
     """
 
-    def __init__(self, initialization: Callable[[Sequence[Graph], Modules], Initialization]) -> None:
+    def __init__(self, initialization: Callable[[Sequence[Graph], Modules], Initialization], decorator: str = "") -> None:
         self.initialization = initialization
+        self.decorator = decorator
         self.modules: dict[type[Operator], Emitter] = {}
         self.invocations: dict[type[Operator], Emitter] = {}
         self.functions: dict[type[Operator], Emitter] = {}
@@ -79,7 +81,11 @@ class Emitters:
 
     def has_kernel(self, operator: type[Operator]) -> bool:
         """Whether an operator is written as itself, rather than by its definition."""
-        return operator in self.names or operator in self.functions or operator in self.modules
+        return operator in self.names or self.is_written(operator)
+
+    def is_written(self, operator: type[Operator]) -> bool:
+        """Whether an operator has an emitter, which an operator that the lowering replaces has not."""
+        return operator in self.functions or operator in self.modules
 
     def _register(self, table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
         def put(emitter: E) -> E:

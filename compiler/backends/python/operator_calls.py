@@ -13,6 +13,7 @@ from netc.dsl.record import Record
 from netc.dsl.trees import parts
 
 from ...dims import Facts
+from ...errors.target_errors import MissingForm, SourceUnsupported
 from ...ir.graph import Graph, Node, OpNode
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
@@ -24,7 +25,7 @@ from .code.classes import How, StepInfo, kind_of
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from .emitters import Emitter, Emitters, Initialization
-from .unsupported_python import MissingEmitter
+from .unsupported_python import UnsupportedInPython
 
 
 class OperatorSite(Record):
@@ -78,10 +79,22 @@ class OperatorForms:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
         kind, functions = type(node.op), self._functions(node)
         if _is_given_weight(node) and kind not in functions:
-            raise MissingEmitter(node.op, "there is no emitter for a weight that is an input")
+            reason = "there is no emitter for a weight that is an input"
+            raise UnsupportedInPython(SourceUnsupported(f"`{node.op.name}`", self.framework.title, reason), node)
         if kind not in self.emitters.modules and (node.specs or kind not in functions):
-            raise MissingEmitter(node.op, "there is no emitter for it")
+            raise UnsupportedInPython(self._missing_form(node), node)
         return bool(node.specs) or kind not in functions
+
+    def _missing_form(self, node: OpNode) -> MissingForm:
+        kind = type(node.op)
+        return MissingForm(
+            node.op.name,
+            self.framework.title,
+            kind.__name__ if kind.is_plugin() else "",
+            self.emitters.decorator,
+            kind.has_definition(),
+            self.framework.module if kind in self.emitters.functions else "",
+        )
 
     def is_constant(self, node: OpNode) -> bool:
         """Whether the node is a member of the class that holds one tensor and is in no state dict: a buffer, or a module without inputs."""
@@ -102,8 +115,7 @@ class OperatorForms:
     def constructor(self, node: OpNode) -> Code:
         """What the constructor makes: a module, or the tensor that a parameter starts with."""
         code = self._constructor(node)
-        if code is None:
-            raise MissingEmitter(node.op, "there is no emitter of its module")
+        assert code is not None, f"{node.op!r} is a member without a module"
         return self._module(node, code)
 
     def standalone(self, node: OpNode) -> Code | None:
@@ -118,16 +130,22 @@ class OperatorForms:
         code = frozen(node, self.initialization.applied(node, code))
         if not self.stages.varies(node):
             return code
-        default = self.stages.default(node)
+        default = self._default(node)
         usual = None if default is None else module_value(self._made(default), self.framework)
         return as_value(code, self.stages.name(node), module_value(code, self.framework), usual)
+
+    def _default(self, node: OpNode) -> OpNode | None:
+        """The node with the operator that its parameter is by default, unless that is written in terms of others: then the class has no
+        default."""
+        default = self.stages.default(node)
+        return default if default is not None and self.emitters.is_written(type(default.op)) else None
 
     def expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
         code = self._expression(node)
         if not self.stages.alike(node) or self.is_member(node):
             return code
-        default = self.stages.default(node)
+        default = self._default(node)
         usual = None if default is None else function_value(self._expression(default), self.framework)
         return as_value(code, self.stages.name(node), function_value(code, self.framework), usual)
 

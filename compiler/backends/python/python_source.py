@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from netc.dsl.record import Record, replace
 
-from ...ir.graph import OpNode, Program
+from ...errors.target_errors import SourceUnsupported
+from ...ir.graph import Graph, OpNode, Program
 from ...ir.walk import graphs
 from .build_classes import classes_of, used_definitions
 from .classes.channel_axes import ChannelAxes
@@ -28,6 +30,7 @@ from .forward.method import forward
 from .forward.signature import Signature
 from .lowering import lowered
 from .printing.spec_comments import in_comment
+from .unsupported_python import LackingWord, UnsupportedInPython
 
 _STANDARD = {
     r"\bbase64\.": "import base64",
@@ -70,22 +73,25 @@ class SourceWriter:
 
     def parts(self, program: Program, name: str, taken: frozenset[str] = frozenset()) -> Parts:
         """The classes of a program, the model's last. `taken`: names that no class has."""
-        classes, outside = self.classes_in(program, name, taken), tuple(self._outside(program))
-        main = classes[-1].graphs[0]
-        known = {id(graph) for graph in graphs(main)}
-        channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
-        return Parts(self._definitions(classes), tuple("\n".join(_class(c, channels)) for c in classes), classes[-1].name, outside)
+        with self._located(program) as main:
+            classes = self._classes_of(main, program, name, taken)
+            known = {id(graph) for graph in graphs(main)}
+            channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
+            texts = tuple("\n".join(_class(c, channels)) for c in classes)
+        return Parts(self._definitions(classes), texts, classes[-1].name, tuple(self._outside(program)))
 
     def function(self, program: Program, name: str, doc: str) -> Parts | None:
         """A program as a function of its inputs; None if it needs a module, for parameters, constants or the mode."""
-        classes, outside = self.classes_in(program, name), tuple(self._outside(program))
-        body = classes[-1].body
-        if len(classes) > 1 or body.members or body.chain is not None:
-            return None
-        lines = textwrap.dedent("\n".join(forward(body, {}, Access(body).text))).split("\n")
+        with self._located(program) as main:
+            classes = self._classes_of(main, program, name)
+            body = classes[-1].body
+            if len(classes) > 1 or body.members or body.chain is not None:
+                return None
+            lines = textwrap.dedent("\n".join(forward(body, {}, Access(body).text))).split("\n")
         text = re.sub(rf"^def {self.framework.method}\((\s*)self,\s+", rf"def {name}(\1", "\n".join(lines), count=1)
         text = text.replace(":\n", f':\n    """{doc}"""\n', 1)
-        return None if re.search(r"\bself\b", text) else Parts(self._definitions(classes), (text,), name, outside)
+        has_self = re.search(r"\bself\b", text) is not None
+        return None if has_self else Parts(self._definitions(classes), (text,), name, tuple(self._outside(program)))
 
     def file_of(self, program: Program, name: str, text: str, outside: Sequence[str] = (), imports: Sequence[str] = ()) -> str:
         """A file with its header and what it imports: the framework as far as the text uses it, and `imports`, lines of other imports from
@@ -95,9 +101,26 @@ class SourceWriter:
 
     def classes_in(self, program: Program, name: str, taken: frozenset[str] = frozenset()) -> list[ClassDef]:
         """The classes of `source(program, name)`, the model's last. `taken`: names that no class has."""
+        with self._located(program) as main:
+            return self._classes_of(main, program, name, taken)
+
+    def _classes_of(self, main: Graph, program: Program, name: str, taken: frozenset[str] = frozenset()) -> list[ClassDef]:
+        """The same of the main graph that is ready to be written."""
         framework = self._reserving({*taken, *self._plugins(program)})
-        main = lowered(program, self.emitters.has_kernel, framework)
         return classes_of(main, program.facts, stem(name), framework, self.emitters)
+
+    @contextmanager
+    def _located(self, program: Program) -> Iterator[Graph]:
+        """The main graph, ready to be written. What cannot be written is reported at its stage in the text."""
+        main = lowered(program, self.emitters.has_kernel, self._reserving(self._plugins(program)))
+        try:
+            yield main
+        except LackingWord as error:
+            problem = SourceUnsupported(str(error), self.framework.title, "the framework has no word for it")
+            raise UnsupportedInPython(problem, main) from None
+        except UnsupportedInPython as error:
+            error.locate(main)
+            raise
 
     def class_name(self, program: Program, name: str) -> str:
         """The name of the model's class in `source(program, name)`, without making that."""

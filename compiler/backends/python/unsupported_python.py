@@ -2,13 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 
-class MissingEmitter(Exception):
-    """This cannot be written: an operator without an emitter, or a use that its emitter has no form for. A bug of netc."""
+from ...definitions import DefinitionFile
+from ...dims import Dim, symbols
+from ...errors.problem import Problem
+from ...errors.target_errors import SourceUnsupported, UnsupportedByTarget
+from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.walk import graphs
 
-    def __init__(self, what: object, why: str) -> None:
-        super().__init__(f"{what!r} cannot be written: {why}")
-        self.what = what
+
+class UnsupportedInPython(UnsupportedByTarget):
+    """Raised while a program is written. `node` is the stage, or else the graph that has it."""
+
+    def __init__(self, problem: Problem, node: Node | Graph) -> None:
+        super().__init__(problem, node.span)
+        self.node = node
+
+    def locate(self, main: Graph) -> None:
+        """Finds the stage of the text, for a node of a definition: the use of the operator that has the definition."""
+        order = graphs(main)
+        users = {id(node.graph): (node, graph) for graph in order for node in graph.nodes if isinstance(node, CallNode)}
+        graph = next((graph for graph in order if any(node is self.node for node in graph.nodes)), main)
+        while self.span is not None and isinstance(self.span.file, DefinitionFile) and id(graph) in users:
+            if self.span.file.operator not in self.within:
+                self.within.append(self.span.file.operator)
+            user, graph = users[id(graph)]
+            self.span = user.span
+
+
+def different_modules(stage: str, framework: str) -> Problem:
+    """The uses of a shared stage need modules of different classes, or with different arguments."""
+    advice = "give all uses inputs with the same number of axes, or declare a shared stage for each kind of input"
+    return SourceUnsupported(stage, framework, "its uses need different modules", advice)
+
+
+class LackingWord(Exception):
+    """The framework has no word for something that a class needs; `str()` is a noun for it."""
+
+
+class MissingSize(UnsupportedInPython):
+    """A program needs a size that its inputs do not have."""
+
+    def __init__(self, size: Dim, main: Graph, framework: str) -> None:
+        node = next((n for n in _operators(main) if _needs(n, size)), None)
+        what = "the model" if node is None else f"`{node.op.name}`"
+        reason = f"no axis of an input is `{size}`, or determines it"
+        super().__init__(SourceUnsupported(what, framework, reason, "declare an input with an axis of this size"), node or main)
+
+
+def _operators(main: Graph) -> Iterator[OpNode]:
+    return (node for graph in graphs(main) for node in graph.nodes if isinstance(node, OpNode))
+
+
+def _needs(node: OpNode, size: Dim) -> bool:
+    """Whether a size occurs in the results of a stage, and not in what it takes."""
+    names = symbols(size)
+    given = {name for value in node.inputs for axis in value.type.shape for name in symbols(axis)}
+    made = {name for value in node.outputs for axis in value.type.shape for name in symbols(axis)}
+    return bool(names & made) and not names <= given
 
 
 class UnknownSymbol(AssertionError):

@@ -9,5 +9,5 @@ from .torch_initializers import initialization
 TorchSite = OperatorSite
 """The use of an operator that is to be written in PyTorch."""
 
-EMITTERS = Emitters(initialization)
+EMITTERS = Emitters(initialization, decorator="pytorch")
 module, invocation, function, given = EMITTERS.module, EMITTERS.invocation, EMITTERS.function, EMITTERS.of_given_weight

@@ -106,6 +106,7 @@ _REGISTRATION = Registration(
 
 
 TORCH = Framework(
+    title="PyTorch",
     imports=(
         (r"\btorch\.", "import torch"),
         (r"\bF\.", "import torch.nn.functional as F"),

@@ -27,6 +27,7 @@ from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import graphs
 
+from ...errors import unsupported_is_compile_error
 from ..optimizers import kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, constants_of, tags_of
@@ -70,10 +71,11 @@ class Section(NamedTuple):
 
 
 def train_source(training: Training) -> str:
-    """The file. The section has been checked: see `check_section`."""
+    """The file. The section has been checked: see `check_section`. Raises `CompileError` for what PyTorch cannot express."""
     recipe, means = read_recipe(training)[0], means_of(training)
     name = training.model or training.name
-    model, computed = parts(model_program(training), name, TAKEN), functions(training, means)
+    with unsupported_is_compile_error(training.program):
+        model, computed = parts(model_program(training), name, TAKEN), functions(training, means)
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
     section = Section(training, recipe, means, computed, draws_numbers(training.program), model.main)
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netc.compiler.backends.python.unsupported_python import MissingEmitter
 from netc.compiler.dims import Dim, SymDim, to_python
 from netc.compiler.ir.graph_values import Value
 
@@ -17,12 +16,12 @@ def column(value: Value) -> str:
 
 
 def size_of(inputs: Sequence[Value], symbol: str) -> str:
-    """The size of an axis: `len(batch["target"])`, `batch["tokens"].shape[1]`."""
+    """The size of an axis, which one of the inputs has: `len(batch["target"])`, `batch["tokens"].shape[1]`."""
     for value in reversed(inputs):
         for axis, size in enumerate(value.type.shape):
             if isinstance(size, SymDim) and str(size) == symbol:
                 return f"len({column(value)})" if axis == 0 else f"{column(value)}.shape[{axis}]"
-    raise MissingEmitter(symbol, "no input has this size")
+    raise LookupError(f"no input has the size {symbol}")
 
 
 def dim_text(inputs: Sequence[Value], size: Dim) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from netc.compiler.analysis.means import Means
 from netc.compiler.backends.python.identifiers import local, unique
-from netc.compiler.backends.python.unsupported_python import MissingEmitter
+from netc.compiler.backends.python.unsupported_python import MissingSize
 from netc.compiler.backends.torch.torch_source import Parts, function, parts
 from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
@@ -159,7 +159,7 @@ class _Functions:
         inputs = list(program.main.inputs) if keep else _inputs(nodes, results)
         try:
             made, main = _written(_part(program, nodes, inputs, name, results), name, doc), inputs
-        except MissingEmitter:  # it needs a size that only other inputs have
+        except MissingSize:  # it needs a size that only other inputs have
             main = [*inputs, *(v for v in program.main.inputs if all(v is not i for i in inputs))]
             made = _written(_part(program, nodes, main, name, results), name, doc)
         self.definitions += made.definitions

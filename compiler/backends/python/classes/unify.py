@@ -33,7 +33,7 @@ from ..code.class_tree import (
 )
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.python_expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
-from ..unsupported_python import MissingEmitter
+from ..unsupported_python import UnsupportedInPython, different_modules
 from .choices import spliced
 from .class_symbols import Symbols, home, origin
 from .constructor_arguments import Arguments
@@ -371,7 +371,7 @@ class Unifier:
     def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
         """An argument with these values. None for tuples that are better split."""
         if not self.in_forward and self._conflicts(values):
-            raise MissingEmitter(self.cls.base, "a shared stage of it would need two different modules")
+            raise UnsupportedInPython(different_modules("a shared stage", self.bodies[0].framework.title), self.bodies[0].graph)
         tuples = all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1
         if tuples and not self.arguments.has(values, self.unused):
             return None

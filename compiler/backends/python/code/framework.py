@@ -14,7 +14,7 @@ from typing import Any, Literal, NoReturn
 from netc.dsl.record import Record
 
 from .. import identifiers
-from ..unsupported_python import MissingEmitter
+from ..unsupported_python import LackingWord
 from .python_expressions import Code
 
 Pairs = Sequence[tuple[str, Code]]
@@ -46,7 +46,7 @@ def _lacking(what: str) -> Callable[..., Any]:
     """A word that a framework lacks. A model that needs it is refused: other code would compute something else."""
 
     def refuse(*parts: Code) -> NoReturn:
-        raise MissingEmitter(what, "the framework has no word for it")
+        raise LackingWord(what)
 
     return refuse
 
@@ -86,9 +86,9 @@ class Widths(Record):
 
 
 class Framework(Record):
-    """`method`: the method that computes; `tensor` and `module`: annotations of what it takes, of which `module` is also the base of
-    classes; `shape`: the text of a tensor's shape; `training`: whether a module is in training; `all_modules`: a module and all modules
-    in it, to be iterated over.
+    """`title`: the name of the framework, as messages write it. `method`: the method that computes; `tensor` and `module`: annotations of
+    what it takes, of which `module` is also the base of classes; `shape`: the text of a tensor's shape; `training`: whether a module is
+    in training; `all_modules`: a module and all modules in it, to be iterated over.
 
     `imports`: the lines that an emitted file has if its text matches the pattern, in their order. `imported`: the names that they may
     define; no variable has them. `attributes`: the names that every module has, and `container_attributes`: those that containers have in
@@ -98,6 +98,7 @@ class Framework(Record):
     passes on to what it makes, if any of that takes them, with their annotations.
     """
 
+    title: str
     imports: tuple[tuple[str, str], ...]
     imported: frozenset[str]
     attributes: frozenset[str]
