@@ -5,6 +5,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Two stamps of one environment: what netc itself needs, for `make demo`, and what the tests and tools need in addition.
+BASE := $(VENV)/.base
 READY := $(VENV)/.ready
 
 # The first of these that runs and is new enough. Say `make PYTHON=...` for another one.
@@ -20,15 +22,26 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml
+# Not quiet: pip shows each package with its size and its progress.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --editable
+
+$(BASE): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "netc needs Python 3.11 or later, and none was found; name one: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing netc and its dependencies in $(VENV), once. PyTorch and ONNX Runtime are most of it: 1.3 GB on disk,"
+	@echo "several GB with PyTorch's CUDA build, which pip chooses on Linux. This takes a few minutes. Without a GPU, stop and prefix"
+	@echo "the command with PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu for the smaller build."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP_INSTALL) .
 	@touch $@
 
-install: $(READY) ## the environment in .venv, made anew when pyproject.toml changes
+$(READY): pyproject.toml $(BASE)
+	@echo "Installing what the tests and tools need in $(VENV), once: 1.1 GB more on disk. This takes a few minutes."
+	$(PIP_INSTALL) '.[dev]'
+	@touch $@
 
-demo: $(READY) ## check, compile and run a model; compare PyTorch with ONNX Runtime
+install: $(READY) ## the environment in .venv with everything for development, made anew when pyproject.toml changes
+
+demo: $(BASE) ## check, compile and run a model; compare PyTorch with ONNX Runtime
 	$(BIN)/python docs/demo.py
 
 test: $(READY) ## all tests

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ..errors.optional_packages import format_install_command
 from ..errors.weight_errors import WeightsError, WeightsUnreadable
 from .shards import INDEX, shards_of
 
@@ -34,7 +35,7 @@ def of_hub(word: str) -> list[Path]:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError
     except ImportError:
-        raise _refused(source, "huggingface_hub is not installed", "pip install netc[hub]") from None
+        raise _refused(source, "huggingface_hub is not installed", f"run `{format_install_command('huggingface_hub')}`") from None
 
     name, revision = whole["name"], whole["revision"]
     kept = not _answers(name, revision)

@@ -21,7 +21,7 @@ exports.activate = async () => {
 
 // A message with a button stays until it is read.
 async function explain(line, why) {
-  const how = "`pip install netc[lsp]` installs it; if it is in an environment, the setting netc.command is to have its whole path.";
+  const how = "The server needs `pip install pygls lsprotocol`. If netc is in a virtual environment, set netc.command to its full path.";
   if (await vscode.window.showErrorMessage(`netc: cannot start \`${line}\`: ${why}. ${how}`, "Open Settings")) {
     vscode.commands.executeCommand("workbench.action.openSettings", "netc.command");
   }

@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """With two files, the second is drawn, and what differs from the first is marked.
 
-    In HTML, a click opens a block; the file needs no network. A PNG needs the extra netc[draw].
+    In HTML, a click opens a block; the file needs no network. A PNG needs one more package: `pip install resvg-py`.
     """
     path = one_source(file, text)
     refuse_overwriting(output, path, after)

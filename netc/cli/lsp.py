@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import click
 
+from netc.compiler.errors.optional_packages import format_install_command
+
 from .command_failure import FAILED, Failed
 
 
 @click.command("lsp")
 @click.option("--stdio", is_flag=True, help="Speak on standard input and output. There is no other way; editors pass this.")
 def command(stdio: bool) -> None:
-    """Needs `pip install netc[lsp]`. docs/editors.md says how editors are set up."""
+    """The server needs two more packages: `pip install pygls lsprotocol`. docs/editors.md shows how to set up your editor."""
     try:
         from ..lsp.serve import NotTheProtocol, serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
-        raise click.ClickException(f"the language server needs the package {error.name}: `pip install netc[lsp]`") from None
+        how = format_install_command("pygls", "lsprotocol")
+        raise click.ClickException(f"the language server needs the package {error.name}: run `{how}`") from None
     try:
         ended = serve()
     except NotTheProtocol as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.types.tensor_types import BATCH
 
 from ..training.stop_signals import Interrupted
@@ -151,7 +152,7 @@ def _board(folder: str, wanted: bool) -> Iterator[Board | None]:
     try:
         board = Board(folder)
     except ImportError:
-        raise Failed("TensorBoard is not installed: pip install tensorboard") from None
+        raise Failed(f"TensorBoard is not installed: run `{format_install_command('tensorboard')}`") from None
     with closing(board):
         yield board
 

@@ -1,8 +1,10 @@
-"""SVG to PNG by resvg, which needs no browser: the extra `netc[draw]`."""
+"""Convert SVG to PNG with resvg, which needs no browser. The package is optional: the extra `draw`."""
 
 from __future__ import annotations
 
 import re
+
+from netc.compiler.errors.optional_packages import format_install_command
 
 from .metrics import FONT
 
@@ -25,7 +27,8 @@ def png(svg: str) -> bytes:
     try:
         from resvg_py import svg_to_bytes
     except ImportError:
-        raise CannotDraw("to draw a PNG, netc needs the package resvg-py", "`pip install 'netc[draw]'`, or draw an SVG") from None
+        how = f"run `{format_install_command('resvg_py')}`, or draw an SVG"
+        raise CannotDraw("to draw a PNG, netc needs the package resvg-py", how) from None
     if bytes(svg_to_bytes(svg_string=_TEXT)) == bytes(svg_to_bytes(svg_string=_TEXT.replace(">M<", "> <"))):
         raise CannotDraw("to draw a PNG, netc needs a font, and this machine has none", "install one, such as DejaVu Sans, or draw an SVG")
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)

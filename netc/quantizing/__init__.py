@@ -17,6 +17,7 @@ from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND
 from netc.compiler.backends.onnx.quantizing.products import products
 from netc.compiler.backends.onnx.runtime_failures import of_runtime, runtime_message
+from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.weights.free_space import check_disk, check_memory
 from netc.dsl.record import replace
 
@@ -108,7 +109,8 @@ def _written(program: Program, artefact: OnnxArtefact, path: Path, method: str, 
             del session
             proto = quantized(source, folder, method, None if arrays is None else samples, artefact.is_large)
         except NotInstalled as error:
-            raise CannotQuantise(f"{method} needs the package `{error}`, which is not installed: pip install netc[quantize]") from None
+            how = format_install_command(str(error))
+            raise CannotQuantise(f"{method} needs the package `{error}`, which is not installed: run `{how}`") from None
         except NotFiniteScale:
             raise CannotQuantise(why_not_finite(arrays or {}, samples[0])) from None
         except Exception as error:

@@ -60,12 +60,12 @@ def test_what_is_wrong_is_not_drawn(netc: Netc, folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_without_the_extra(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_for_png(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "resvg_py", None)
     done = netc("draw", "-e", TEXT, "-o", "a.png")
     assert done.exit_code == 1
     assert "needs the package resvg-py" in done.stderr
-    assert "netc[draw]" in done.stderr
+    assert "run `pip install resvg-py`" in done.stderr
     assert list(folder.iterdir()) == []
 
 

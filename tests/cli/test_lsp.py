@@ -17,4 +17,4 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lsprotocol", None)
     done = CliRunner().invoke(cli, ["lsp", "--stdio"])
     assert done.exit_code == 1
-    assert "pip install netc[lsp]" in done.output
+    assert "`pip install pygls lsprotocol`" in done.output

@@ -55,5 +55,5 @@ def test_a_server_that_cannot_be_started(failure: str, tmp_path: Path) -> None:
     command = ["node", "-e", "require(process.argv[1]).activate()", str(tmp_path / "extension.js")]
     done = subprocess.run(command, env=os.environ | {"NODE_PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False)
     message, settings = map(json.loads, done.stdout.splitlines())
-    assert message[0].startswith("netc: cannot start `no-netc lsp`: spawn ENOENT. `pip install netc[lsp]` installs it")
+    assert message[0].startswith("netc: cannot start `no-netc lsp`: spawn ENOENT. The server needs `pip install pygls lsprotocol`")
     assert settings == ["workbench.action.openSettings", "netc.command"]

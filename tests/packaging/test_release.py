@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import runpy
-import tomllib
 from pathlib import Path
 
 import netc
@@ -17,13 +16,6 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 def test_the_changelog_begins_with_this_version() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == netc.__version__
-
-
-def test_the_page_on_installing_has_every_extra() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(re.findall(r'^\| `pip install "\.\[(\w+)\]"', (ROOT / "docs" / "install.md").read_text(encoding="utf-8"), re.MULTILINE)) == {
-        *extras
-    }
 
 
 def test_workflows_call_targets_that_exist() -> None:

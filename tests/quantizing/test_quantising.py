@@ -273,7 +273,10 @@ def test_a_package_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "onnx_ir", None)
     done = run("-e", TEXT, "--quantize", "int4", "-o", "m.onnx")
-    assert (done.exit_code, "error: int4 needs the package `onnx_ir`, which is not installed" in done.stderr) == (1, True)
+    assert (
+        done.exit_code,
+        "error: int4 needs the package `onnx_ir`, which is not installed: run `pip install onnx-ir`" in done.stderr,
+    ) == (1, True)
     assert not list(Path().iterdir())
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.types.tensor_types import TensorType
 
 from .data_paths import check_memory, files_of, folder, reading, regular_file
@@ -215,7 +216,7 @@ def _needs_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise DataError("pyarrow is not installed", "install it: `pip install pyarrow`, or `pip install netc[train]`") from None
+        raise DataError("pyarrow is not installed", f"run `{format_install_command('pyarrow')}`") from None
 
 
 # --- formats ---------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 
@@ -111,4 +112,4 @@ def need_pillow() -> None:
     try:
         import PIL  # noqa: F401
     except ImportError:
-        raise DataError("Pillow is not installed", "install it: `pip install pillow`, or `pip install netc[train]`") from None
+        raise DataError("Pillow is not installed", f"run `{format_install_command('PIL')}`") from None

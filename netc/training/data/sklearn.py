@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from netc.compiler.errors.optional_packages import format_install_command
+
 from .data_source import ArraySource, DataError
 
 SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes", "linnerud")
@@ -16,7 +18,7 @@ def open_sklearn(name: str) -> ArraySource:
     try:
         from sklearn import datasets
     except ImportError:
-        raise DataError("scikit-learn is not installed: pip install scikit-learn") from None
+        raise DataError("scikit-learn is not installed", f"run `{format_install_command('sklearn')}`") from None
     found = getattr(datasets, f"load_{name}")()
     arrays = {"features": np.asarray(found.data, np.float32), "target": np.asarray(found.target)}
     if name == "digits":
