@@ -65,9 +65,9 @@ class BackendInput(Record):
         """The parameters and buffers; without `weights`, those that seed 0 draws."""
         if self.weights is not None:
             return self.weights()
-        from ..weights.initial import Drawn
+        from ..weights.initial import InitialValues
 
-        return Drawn(parameters(self.program), 0)
+        return InitialValues(parameters(self.program), 0)
 
 
 class Artefact(Protocol):

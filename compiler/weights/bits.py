@@ -1,7 +1,14 @@
-"""Random bits for one parameter after the other.
+"""Random bits for each parameter, from a counter-based generator.
 
-In: a seed, and the name of each. Out: three generators of bits, independent of each other. Always: what a generator gives depends on the
-seed, the name, and how much was taken from it alone.
+In: a seed and the name of a parameter. Out: three independent generators of bits. Always: the bits depend only on the seed, the name and
+the number of bits drawn before, so a parameter keeps its values when other parameters are added or removed.
+
+    >>> bits = ParameterBits(seed=7)
+    >>> bits.seek_parameter("fc.weight")
+    >>> first = draw_uint16(bits.stratum_bits, 4)
+    >>> bits.seek_parameter("fc.weight")
+    >>> bool((draw_uint16(bits.stratum_bits, 4) == first).all())
+    True
 """
 
 from __future__ import annotations
@@ -14,45 +21,44 @@ import numpy as np
 from ..types.numpy_types import Array
 
 
-class Bits:
-    """The generators: of uniform numbers and the parts of a distribution, of places in a part, and of numbers at the ends.
-
-    They are made once and keyed anew for every name, since making one asks the system for randomness that nobody wants. All three have the
-    name's key; they count from places that are 2**192 apart."""
+class ParameterBits:
+    """Three generators: for the stratum of a distribution (and uniform numbers), for the position in a stratum, and for the two tails."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        # A new Philox reads entropy from the operating system even if it gets a key, so the generators are made once and re-keyed.
         self._generators = [np.random.Philox(key=0) for _ in range(3)]
         self._fresh: Any = self._generators[0].state
         self._keyed = [False] * 3
 
-    def begin(self, name: str) -> None:
-        """From here on the bits are those of the name."""
+    def seek_parameter(self, name: str) -> None:
+        """Start the bits of a parameter; the next access to each generator re-keys it."""
         key = blake2b(f"{self._seed}:{name}".encode(), digest_size=16).digest()
         self._fresh["state"]["key"] = np.frombuffer(key, "<u8")
         self._keyed = [False] * 3
 
     @property
-    def parts(self) -> np.random.BitGenerator:
-        return self._at(0)
+    def stratum_bits(self) -> np.random.BitGenerator:
+        return self._seek_generator(0)
 
     @property
-    def places(self) -> np.random.BitGenerator:
-        return self._at(1)
+    def position_bits(self) -> np.random.BitGenerator:
+        return self._seek_generator(1)
 
     @property
-    def ends(self) -> np.random.BitGenerator:
-        return self._at(2)
+    def tail_bits(self) -> np.random.BitGenerator:
+        return self._seek_generator(2)
 
-    def _at(self, number: int) -> np.random.BitGenerator:
+    def _seek_generator(self, number: int) -> np.random.BitGenerator:
         generator = self._generators[number]
         if not self._keyed[number]:
+            # The last word of the counter keeps the streams of one name 2**192 blocks apart.
             self._fresh["state"]["counter"][3] = number
             generator.state = self._fresh
             self._keyed[number] = True
         return generator
 
 
-def sixteens(bits: np.random.BitGenerator, count: int) -> Array:
-    """Numbers of 16 bits, four of each word, its lowest bits first. What is left of the last word is dropped."""
+def draw_uint16(bits: np.random.BitGenerator, count: int) -> Array:
+    """Draw 16-bit integers, four from each 64-bit word with its lowest bits first. Unused bits of the last word are dropped."""
     return bits.random_raw((count + 3) // 4).astype("<u8", copy=False).view("<u2")[:count]

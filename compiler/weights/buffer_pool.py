@@ -1,8 +1,12 @@
-"""Memory of large arrays, used again.
+"""A buffer pool for large arrays.
 
-In: the size and the type of an array. Out: one whose values are not set. Always: memory is used again only when nothing refers to the
-array that had it, nor to a view of that, and for arrays of at least a quarter of its size; what is too small for the next array is given
-back. Asking the system for as much each time can take longer than to fill it with random numbers.
+In: the size and element type of an array. Out: an uninitialized array. Always: a buffer is reused only after its array and all views of it
+are gone, and only for arrays of at least a quarter of its size. Mapping fresh pages can take longer than filling them with random numbers,
+so exports of large models draw their weights into reused buffers.
+
+    >>> pool = BufferPool()
+    >>> pool.allocate_array(1 << 20, np.dtype(np.float32)).nbytes
+    4194304
 """
 
 from __future__ import annotations
@@ -16,29 +20,31 @@ import numpy as np
 from ..types.numpy_types import Array, NumpyType
 
 _LEAST, _MOST = 1 << 20, 1 << 27
-"""Bytes of arrays whose memory is kept: smaller ones cost nothing, and larger ones are too much to keep."""
+"""Bytes of the arrays that are pooled. Allocating smaller ones is free, and keeping larger ones would double the peak of memory."""
 
 
-class Rooms:
-    """The memory that was asked for. Threads may share it."""
+class BufferPool:
+    """Buffers with a weak reference to the array that uses each. Threads may share a pool."""
 
     def __init__(self) -> None:
-        self._rooms: list[tuple[bytearray, ref[Any]]] = []
+        self._buffers: list[tuple[bytearray, ref[Any]]] = []
         self._lock = Lock()
 
-    def empty(self, count: int, dtype: NumpyType) -> Array:
+    def allocate_array(self, count: int, dtype: NumpyType) -> Array:
         size = count * dtype.itemsize
         if not _LEAST <= size <= _MOST:
             return np.empty(count, dtype)
         with self._lock:
-            return self._made(size, count, dtype)
+            return self._reuse_buffer(size, count, dtype)
 
-    def _made(self, size: int, count: int, dtype: NumpyType) -> Array:
-        free = [n for n, (room, user) in enumerate(self._rooms) if size <= len(room) <= 4 * size and user() is None]
-        if not free:
-            self._rooms = [(room, user) for room, user in self._rooms if len(room) >= size or user() is not None]
-        at = min(free, key=lambda n: len(self._rooms[n][0]), default=len(self._rooms))
-        room = self._rooms[at][0] if free else bytearray(size)
-        made = np.frombuffer(room, dtype, count)  # the base of all its views, since it is none itself
-        self._rooms[at : at + 1] = [(room, ref(made))]
-        return made
+    def _reuse_buffer(self, size: int, count: int, dtype: NumpyType) -> Array:
+        unused = [n for n, (buffer, user) in enumerate(self._buffers) if size <= len(buffer) <= 4 * size and user() is None]
+        if not unused:  # drop the unused buffers that are too small, or a growing sequence of arrays would keep all of them
+            self._buffers = [(buffer, user) for buffer, user in self._buffers if len(buffer) >= size or user() is not None]
+        index = min(unused, key=lambda n: len(self._buffers[n][0]), default=len(self._buffers))
+        buffer = self._buffers[index][0] if unused else bytearray(size)
+        array = np.frombuffer(
+            buffer, dtype, count
+        )  # `frombuffer` makes the base of all later views, so the weak reference dies with the last
+        self._buffers[index : index + 1] = [(buffer, ref(array))]
+        return array

@@ -1,7 +1,12 @@
-"""Large arrays converted and examined part by part, so that what is needed in between stays small.
+"""Conversions and checks of large arrays, chunk by chunk, so that temporary arrays stay small.
 
-In: arrays, which may be mapped from a file. Out: arrays, or what holds of all their elements. Always: parts are made of arrays whose
-elements follow each other in memory; others are taken whole.
+In: arrays, which may be mapped from a file. Out: converted arrays, or a property of all elements. Always: a C-contiguous array is processed
+in chunks of a million elements; another array is processed at once.
+
+    >>> convert_array(np.array([1.5, 2.0]), np.dtype(np.float32)).dtype
+    dtype('float32')
+    >>> all_finite(np.array([1.0, np.inf]))
+    False
 """
 
 from __future__ import annotations
@@ -12,99 +17,105 @@ import numpy as np
 
 from ..types.numpy_types import Array, NumpyType, dtype_of
 
-Empty = Callable[[int, NumpyType], Array]
-"""An array of a size and a type whose values are not set."""
-_PART = 1 << 20
+Allocator = Callable[[int, NumpyType], Array]
+"""Makes an uninitialized array of a number of elements and an element type."""
+_CHUNK = 1 << 20
 """Elements."""
-_LEAST = 1 << 16
-"""Elements of a matrix that is transposed in blocks, and below which the caches have it whole."""
+_SMALL_MATRIX = 1 << 16
+"""Elements up to which a matrix fits into the caches, so that NumPy transposes it as fast as block by block."""
 _ROWS, _COLUMNS = 64, 4096
-"""Of a matrix, what is transposed at once: more would not fit, and for less, threads would wait for each other more often."""
-_APART = 32
-"""Elements by which the rows of a copy are further apart, so that they are not a power of two from each other."""
-_EXPONENTS = {"float16": 0x7C00, "bfloat16": 0x7F80}
+"""The block that is transposed at once. A larger one does not fit into the caches; smaller ones make threads wait for the GIL more
+often."""
+_ROW_PADDING = 32
+"""Extra elements between the rows of a block: rows a power of two apart would share a few cache lines."""
+_EXPONENT_BITS = {"float16": 0x7C00, "bfloat16": 0x7F80}
 """The bits that are all set in infinity and NaN, of types whose elements NumPy examines one by one."""
 
 
-def parts(array: Array) -> Iterator[Array]:
-    """Views of the array, flat, one after the other."""
+def split_into_chunks(array: Array) -> Iterator[Array]:
+    """Yield flat views of the array, in C order."""
     if not array.flags.c_contiguous:
-        yield array.reshape(-1) if array.size <= _PART else array
+        yield array.reshape(-1) if array.size <= _CHUNK else array
         return
     flat = array.reshape(-1)
-    for begin in range(0, flat.size, _PART):
-        yield flat[begin : begin + _PART]
+    for begin in range(0, flat.size, _CHUNK):
+        yield flat[begin : begin + _CHUNK]
 
 
-def contiguous_parts(array: Array) -> Iterator[Array]:
-    """The elements in C's order, a number of rows at a time where they do not follow each other."""
-    if array.flags.c_contiguous or array.size <= _PART or array.ndim < 2:
-        yield from parts(np.ascontiguousarray(array))
-    elif array.size > _PART * len(array):
+def split_into_contiguous_chunks(array: Array) -> Iterator[Array]:
+    """Yield the elements in C order; a transposed array is copied a number of rows at a time."""
+    if array.flags.c_contiguous or array.size <= _CHUNK or array.ndim < 2:
+        yield from split_into_chunks(np.ascontiguousarray(array))
+    elif array.size > _CHUNK * len(array):
         for item in array:
-            yield from contiguous_parts(item)
+            yield from split_into_contiguous_chunks(item)
     else:
-        rows = _PART * len(array) // array.size
+        rows = _CHUNK * len(array) // array.size
         for begin in range(0, len(array), rows):
-            yield contiguous(array[begin : begin + rows])
+            yield make_contiguous(array[begin : begin + rows])
 
 
-def contiguous(array: Array, empty: Empty = np.empty) -> Array:
-    """The array with its elements following each other in C's order. `empty` gives the memory of a large copy.
+def make_contiguous(array: Array, allocate: Allocator = np.empty) -> Array:
+    """Return the array in C order; `allocate` makes the memory of a large copy.
 
-    Of transposed matrices NumPy's own copy reads one element of each row after the other; rows that are a power of two apart share a few
-    lines of the caches, and are read from memory each time. Blocks that are copied first are transposed 6 to 12 times as fast."""
-    if array.ndim != 2 or array.size <= _LEAST or array.strides[0] != array.itemsize:
+    NumPy copies a transposed matrix column by column. Rows a power of two apart map to the same cache lines, so nearly each element is read
+    from memory. Copying a block first makes the transposition 6 to 12 times as fast.
+    """
+    if array.ndim != 2 or array.size <= _SMALL_MATRIX or array.strides[0] != array.itemsize:
         return np.ascontiguousarray(array)
     columns, rows = array.shape
-    made = empty(array.size, array.dtype).reshape(array.shape)
-    block = np.empty((_ROWS, _COLUMNS + _APART), array.dtype)
+    result = allocate(array.size, array.dtype).reshape(array.shape)
+    block = np.empty((_ROWS, _COLUMNS + _ROW_PADDING), array.dtype)
     for row in range(0, rows, _ROWS):
         for column in range(0, columns, _COLUMNS):
             source = array.T[row : row + _ROWS, column : column + _COLUMNS]
             copy = block[: source.shape[0], : source.shape[1]]
             copy[...] = source
-            made[column : column + _COLUMNS, row : row + _ROWS] = copy.T
-    return made
+            result[column : column + _COLUMNS, row : row + _ROWS] = copy.T
+    return result
 
 
-def converted(array: Array, needed: NumpyType) -> Array:
-    """The array in a type of the same kind: floats or integers. Raises OverflowError for numbers that the type does not have."""
-    if array.dtype == needed:
+def convert_array(array: Array, dtype: NumpyType) -> Array:
+    """Return the array in another type of floats, or of integers.
+
+    Raises OverflowError if a number is out of range, or if an integer has no exact counterpart.
+    """
+    if array.dtype == dtype:
         return array
-    made = np.empty(array.shape, needed)
+    result = np.empty(array.shape, dtype)
     if not array.flags.c_contiguous:
-        _convert(array, made)
-        return made
-    for part, target in zip(parts(array), parts(made), strict=True):
-        _convert(part, target)
-    return made
+        _convert_chunk(array, result)
+        return result
+    for part, target in zip(split_into_chunks(array), split_into_chunks(result), strict=True):
+        _convert_chunk(part, target)
+    return result
 
 
-def _convert(array: Array, made: Array) -> None:
+def _convert_chunk(array: Array, target: Array) -> None:
     with np.errstate(over="ignore"):
-        made[...] = array
+        target[...] = array
     kind = dtype_of(array.dtype)
     if kind is not None and kind.is_float:
-        narrower = made.itemsize < array.itemsize or {str(made.dtype), str(array.dtype)} == {"float16", "bfloat16"}
-        lost = narrower and not all_finite(made) and bool((np.isinf(made) & ~np.isinf(array)).any())
+        narrower = target.itemsize < array.itemsize or {str(target.dtype), str(array.dtype)} == {"float16", "bfloat16"}
+        overflows = narrower and not all_finite(target) and bool((np.isinf(target) & ~np.isinf(array)).any())
     else:
-        lost = bool((made != array).any())
-    if lost:
+        overflows = bool((target != array).any())
+    if overflows:
         raise OverflowError
 
 
 def all_finite(array: Array) -> bool:
-    """Whether there is neither NaN nor infinity in an array of floats."""
-    exponent = _EXPONENTS.get(array.dtype.name)
+    """Whether an array of floats has neither NaN nor infinity."""
+    # NumPy's `isfinite` converts half types element by element; comparing their exponent bits runs in vector instructions.
+    exponent = _EXPONENT_BITS.get(array.dtype.name)
     if exponent is None:
-        return all(bool(np.isfinite(part).all()) for part in parts(array))
-    bits = (part.view(np.uint16) & exponent for part in parts(array))
+        return all(bool(np.isfinite(part).all()) for part in split_into_chunks(array))
+    bits = (part.view(np.uint16) & exponent for part in split_into_chunks(array))
     return all(part.size == 0 or int(part.max()) < exponent for part in bits)
 
 
-def same(one: Array, other: Array) -> bool:
-    """Whether two arrays of a shape have the same numbers; NaN is the same as NaN."""
+def arrays_equal(one: Array, other: Array) -> bool:
+    """Whether two arrays of one shape hold the same numbers; NaN equals NaN."""
     if not (one.flags.c_contiguous and other.flags.c_contiguous):
         return np.array_equal(one, other, equal_nan=True)
-    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(parts(one), parts(other), strict=True))
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(split_into_chunks(one), split_into_chunks(other), strict=True))

@@ -1,7 +1,10 @@
-"""Whether there is room for what is about to be made.
+"""Checks of free disk space and memory before a large file or array is made.
 
-In: a number of bytes. Out: nothing, or an `OSError` or `MemoryError` that says what is needed and what there is. Always: where the system
-does not say what it has, there is room.
+In: a number of bytes. Out: nothing, or an `OSError` or `MemoryError` with the bytes that are needed and those that are free. Always: the
+check passes if the operating system does not report what is free.
+
+    >>> format_bytes(13_500_000_000)
+    '13.5 GB'
 """
 
 from __future__ import annotations
@@ -12,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_SPARE = 64 << 20
-"""Bytes below which nothing is asked: they are there, or everything fails."""
-_LIMITS = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),)
-"""Where Linux says what a container may use, and what it uses."""
+_UNCHECKED = 64 << 20
+"""Bytes below which memory is not checked: a process without 64 MB left fails anyway."""
+_CGROUP_FILES = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),)
+"""Files in which Linux reports the limit of a container's memory and its use. `/proc/meminfo` reports the host's memory instead."""
 
 
 def check_disk(folder: str | Path, needed: int, what: str = "it takes") -> None:
@@ -25,28 +28,28 @@ def check_disk(folder: str | Path, needed: int, what: str = "it takes") -> None:
     except OSError:
         return
     if needed > free:
-        raise OSError(errno.ENOSPC, f"{what} {shown(needed)}, and the disk has {shown(free)} left")
+        raise OSError(errno.ENOSPC, f"{what} {format_bytes(needed)}, and the disk has {format_bytes(free)} left")
 
 
 def check_memory(needed: int, what: str) -> None:
     """Raises MemoryError if that number of bytes cannot be had. `what` is a clause: `the parameters take`."""
-    if needed < _SPARE:
+    if needed < _UNCHECKED:
         return
-    free = min(_available(), default=None)
+    free = min(_read_available_memory(), default=None)
     if free is not None and needed > free:
-        raise MemoryError(f"{what} {shown(needed)} of memory, and {shown(free)} are left")
+        raise MemoryError(f"{what} {format_bytes(needed)} of memory, and {format_bytes(free)} are left")
 
 
-def _available() -> Iterator[int]:
+def _read_available_memory() -> Iterator[int]:
     with suppress(OSError, ValueError, KeyError):
         lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         yield sum(int(lines[name].split()[0]) << 10 for name in ("MemAvailable", "SwapFree"))
-    for limit, used in _LIMITS:
+    for limit, used in _CGROUP_FILES:
         with suppress(OSError, ValueError):
             yield int(Path(limit).read_text()) - int(Path(used).read_text())
 
 
-def shown(size: int) -> str:
-    """Bytes for people: `13.5 GB`."""
+def format_bytes(size: int) -> str:
+    """Format a number of bytes for people: `13.5 GB`."""
     units = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
     return next((f"{size / one:.1f} {unit}" for unit, one in units if size >= one), f"{size} bytes")

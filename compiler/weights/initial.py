@@ -1,7 +1,8 @@
-"""First values of parameters, as PyTorch's modules draw them.
+"""Initial values of parameters, with the distributions of PyTorch's modules.
 
-In: `ParameterInfo`s and a seed. Out: arrays. Always: the values of a parameter depend on the seed, its name, shape and initialiser alone,
-and on those of the one that it follows, so that they stay when stages are added elsewhere; tied parameters share one array.
+In: `ParameterInfo`s and a seed. Out: arrays. Always: the values of a parameter depend only on the seed and on its name, shape and
+initializer, so they stay the same when stages are added elsewhere. A parameter that is computed from another one, such as the norms of
+weight normalization, also depends on that one. Tied parameters share one array.
 """
 
 from __future__ import annotations
@@ -18,50 +19,50 @@ from ..ops.constants import ParamOperator, TableOperator
 from ..ops.initializers import fans, gain_of
 from ..ops.normalization import SpectralNormalize
 from ..types.numpy_types import Array, numpy_dtype
-from .bits import Bits
-from .buffer_pool import Rooms
+from .bits import ParameterBits
+from .buffer_pool import BufferPool
 from .quantiles import PARTS, fill_normal, half_normal, half_uniform
 
-_PART = 1 << 15
-"""Values that are drawn at once: what fits into the caches. It is a multiple of four, so that no bits are left over in between; truncated
-values depend on it."""
-Draw = Callable[..., Array]
-"""What draws the values of one parameter: given what is known of it, what to draw from, and the values of the initialiser's arguments."""
+_CHUNK = 1 << 15
+"""Values that are drawn at once: they fit into the caches. It is a multiple of four, so that no random bits are dropped between chunks.
+Changing it changes the values of truncated distributions."""
+Initializer = Callable[..., Array]
+"""Draws the values of a parameter from its `ParameterInfo`, the source of random bits, and the initializer's arguments."""
 
 
-def initial(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Array]:
-    """An array for every parameter and buffer."""
-    drawn = Drawn(infos, seed)
+def draw_initial_values(infos: Mapping[str, ParameterInfo], seed: int = 0) -> dict[str, Array]:
+    """Draw an array for every parameter and buffer."""
+    drawn = InitialValues(infos, seed)
     arrays = {name: drawn[name] for name, info in infos.items() if info.tied_to is None}
     return {name: arrays[info.tied_to or name] for name, info in infos.items()}
 
 
-class Drawn(Mapping[str, Array]):
-    """The same, each array drawn when it is asked for, and not kept. Threads have generators of their own."""
+class InitialValues(Mapping[str, Array]):
+    """The initial values by name, each drawn on access and not kept. Every thread has its own generators."""
 
     def __init__(self, infos: Mapping[str, ParameterInfo], seed: int = 0) -> None:
         self._infos = infos
         self._seed = seed
-        self._own = local()
+        self._thread = local()
 
     def __getitem__(self, name: str) -> Array:
         info = self._infos[self._infos[name].tied_to or name]
-        source = getattr(self._own, "source", None)
+        source = getattr(self._thread, "source", None)
         if source is None:
-            source = self._own.source = _Source(self._seed)
+            source = self._thread.source = _RandomSource(self._seed)
         if info.follows is not None:
-            return self._following(info, self[info.follows])
-        return _values(info, source)
+            return self._derived_values(info, self[info.follows])
+        return _parameter_values(info, source)
 
-    def _following(self, info: ParameterInfo, weight: Array) -> Array:
-        """What is computed from the values of another parameter, and of what is drawn for the stage."""
+    def _derived_values(self, info: ParameterInfo, weight: Array) -> Array:
+        """Compute a parameter from the values of the one that it follows."""
         stage, _, name = info.name.rpartition(".")
         match info.op:
             case SpectralNormalize() as op:
-                return _padded(info, _singular_vectors(op, weight, self._own.source.named(stage))[name])
+                return _cast_values(info, _singular_vectors(op, weight, self._thread.source.named(stage))[name])
             case ParamOperator():
                 rows = np.linalg.norm(weight.astype(np.float64).reshape(len(weight), -1), axis=1)
-                return _padded(info, rows.reshape(info.shape))
+                return _cast_values(info, rows.reshape(info.shape))
         raise TypeError(f"`{info.operator}` computes nothing from a parameter")
 
     def __contains__(self, name: object) -> bool:
@@ -74,148 +75,150 @@ class Drawn(Mapping[str, Array]):
         return len(self._infos)
 
 
-def fixed(info: ParameterInfo) -> Array:
-    """The values of a parameter whose initialiser draws nothing."""
-    return _padded(info, FIXED[info.init.kind](info))
+def constant_values(info: ParameterInfo) -> Array:
+    """Return the values of a parameter whose initializer draws no random numbers."""
+    return _cast_values(info, CONSTANT_INITIALIZERS[info.init.kind](info))
 
 
-def _values(info: ParameterInfo, source: _Source) -> Array:
-    if info.init.kind in FIXED:
-        return fixed(info)
-    draw = DRAWN[info.init.kind]
-    return _padded(info, draw(info, source.named(info.name), *info.init.values))
+def _parameter_values(info: ParameterInfo, source: _RandomSource) -> Array:
+    if info.init.kind in CONSTANT_INITIALIZERS:
+        return constant_values(info)
+    draw = RANDOM_INITIALIZERS[info.init.kind]
+    return _cast_values(info, draw(info, source.seek_parameter(info.name), *info.init.values))
 
 
-def _padded(info: ParameterInfo, values: Array) -> Array:
-    """The values in the parameter's element type; `zero_row`, the padding of an embedding, is zero."""
+def _cast_values(info: ParameterInfo, values: Array) -> Array:
+    """Cast values to the parameter's element type, and set the row of an embedding's padding index to zero."""
     values = values.astype(numpy_dtype(info.dtype), copy=False)
     if info.init.zero_row is not None:
         values[info.init.zero_row] = 0
     return values
 
 
-class _Source:
-    """What one thread draws from: random bits, and memory."""
+class _RandomSource:
+    """The random bits and the buffers of one thread."""
 
     def __init__(self, seed: int) -> None:
-        self.bits = Bits(seed)
-        self.empty = Rooms().empty
+        self.bits = ParameterBits(seed)
+        self.allocate = BufferPool().allocate_array
 
     @property
     def generator(self) -> np.random.Generator:
-        return np.random.Generator(self.bits.parts)
+        return np.random.Generator(self.bits.stratum_bits)
 
-    def named(self, name: str) -> _Source:
-        """The source of the name, good until the next is asked for."""
-        self.bits.begin(name)
+    def seek_parameter(self, name: str) -> _RandomSource:
+        """Start the random bits of a parameter. They are valid until the next call."""
+        self.bits.seek_parameter(name)
         return self
 
 
-def _singular_vectors(op: SpectralNormalize, weight: Array, source: _Source) -> dict[str, Array]:
-    """The vectors of a weight's greatest singular value, after the number of steps that PyTorch's parametrization takes when it is made."""
+def _singular_vectors(op: SpectralNormalize, weight: Array, source: _RandomSource) -> dict[str, Array]:
+    """Estimate the singular vectors of a weight's largest singular value by power iteration."""
     matrix = np.moveaxis(weight.astype(np.float64), op.axis, 0).reshape(weight.shape[op.axis], -1)
     u, v = np.empty(matrix.shape[0]), np.empty(matrix.shape[1])
     fill_normal(source.bits, v)
-    for _ in range(15):
-        u = _unit(matrix @ v, op.eps)
-        v = _unit(matrix.T @ u, op.eps)
+    for _ in range(15):  # as many steps as torch.nn.utils.parametrizations.spectral_norm takes when it is made
+        u = _normalize_vector(matrix @ v, op.eps)
+        v = _normalize_vector(matrix.T @ u, op.eps)
     return {"_u": u, "_v": v}
 
 
-def _unit(vector: Array, eps: float) -> Array:
+def _normalize_vector(vector: Array, eps: float) -> Array:
     return vector / max(float(np.linalg.norm(vector)), eps)
 
 
-# --- what draws nothing ----------------------------------------------------------------------------------------------------
+# --- constant initializers -------------------------------------------------------------------------------------------------
 
 
-def _constant(info: ParameterInfo) -> Array:
+def _fill_constant(info: ParameterInfo) -> Array:
     return np.full(info.shape, info.init.values[0])
 
 
-def _table(info: ParameterInfo) -> Array:
+def _compute_table(info: ParameterInfo) -> Array:
     match info.op:
         case TableOperator():
             return info.op.values()
     raise TypeError(f"`{info.operator}` gives no values for its table")
 
 
-FIXED: dict[str, Callable[[ParameterInfo], Array]] = {
+CONSTANT_INITIALIZERS: dict[str, Callable[[ParameterInfo], Array]] = {
     "zeros": lambda info: np.zeros(info.shape, numpy_dtype(info.dtype)),
     "ones": lambda info: np.ones(info.shape, numpy_dtype(info.dtype)),
-    "constant": _constant,
-    "table": _table,
+    "constant": _fill_constant,
+    "table": _compute_table,
 }
 
 
-# --- what draws ------------------------------------------------------------------------------------------------------------
+# --- random initializers ---------------------------------------------------------------------------------------------------
 
 
 def _is_large_half(info: ParameterInfo) -> bool:
-    """Whether it takes longer to draw the values in float32, and to round them, than to look them up."""
+    """Whether looking the values up in a table is faster than drawing float32 numbers and rounding them."""
     return info.dtype.size == 2 and info.numel > PARTS
 
 
-def _precision(info: ParameterInfo) -> Any:
-    """Half types are drawn in float32 and rounded."""
+def _drawing_dtype(info: ParameterInfo) -> Any:
+    """Return the type in which values are drawn: half types are drawn in float32 and rounded."""
     return np.float64 if info.dtype.name == "float64" else np.float32
 
 
-def _in_parts(info: ParameterInfo, source: _Source, draw: Callable[[Array], None]) -> Array:
-    """The values, with which `draw` fills an array: some at a time and always the same array, since asking the system for memory takes as
-    long as drawing."""
-    values = source.empty(info.numel, numpy_dtype(info.dtype))
-    drawn = np.empty(min(_PART, info.numel), _precision(info))
-    for begin in range(0, values.size, _PART):
-        part = values[begin : begin + _PART]
+def _draw_in_chunks(info: ParameterInfo, source: _RandomSource, draw: Callable[[Array], None]) -> Array:
+    """Draw the values in chunks; `draw` fills one reused array, because mapping fresh pages takes as long as drawing."""
+    values = source.allocate(info.numel, numpy_dtype(info.dtype))
+    drawn = np.empty(min(_CHUNK, info.numel), _drawing_dtype(info))
+    for begin in range(0, values.size, _CHUNK):
+        part = values[begin : begin + _CHUNK]
         draw(drawn[: part.size])
         part[:] = drawn[: part.size]
     return values.reshape(info.shape)
 
 
-def _uniform(source: _Source, values: Array) -> None:
-    """Fills the array with numbers from 0 to 1."""
+def _fill_uniform(source: _RandomSource, values: Array) -> None:
+    """Fill the array with uniform numbers from 0 to 1."""
     source.generator.random(out=values, dtype=values.dtype)
 
 
-def _normal(info: ParameterInfo, source: _Source, std: float, mean: float = 0.0) -> Array:
+def _draw_normal(info: ParameterInfo, source: _RandomSource, std: float, mean: float = 0.0) -> Array:
     if _is_large_half(info):
-        return half_normal(source.bits, source.empty(info.numel, numpy_dtype(info.dtype)), std, mean).reshape(info.shape)
+        return half_normal(source.bits, source.allocate(info.numel, numpy_dtype(info.dtype)), std, mean).reshape(info.shape)
 
     def draw(values: Array) -> None:
         fill_normal(source.bits, values)
         values *= std
         values += mean
 
-    return _in_parts(info, source, draw)
+    return _draw_in_chunks(info, source, draw)
 
 
-def _between(info: ParameterInfo, source: _Source, low: float, high: float) -> Array:
+def _draw_uniform(info: ParameterInfo, source: _RandomSource, low: float, high: float) -> Array:
     if _is_large_half(info):
-        return half_uniform(source.bits, source.empty(info.numel, numpy_dtype(info.dtype)), low, high).reshape(info.shape)
+        return half_uniform(source.bits, source.allocate(info.numel, numpy_dtype(info.dtype)), low, high).reshape(info.shape)
 
     def draw(values: Array) -> None:
-        _uniform(source, values)
+        _fill_uniform(source, values)
         values *= high - low
         values += low
 
-    return _in_parts(info, source, draw)
+    return _draw_in_chunks(info, source, draw)
 
 
-def _trunc_normal(info: ParameterInfo, source: _Source, std: float, mean: float, a: float, b: float) -> Array:
-    """Drawn anew until all are within the bounds: normal numbers where many of them are, otherwise uniform ones, each kept with the
-    probability that its density is of the greatest one."""
+def _draw_trunc_normal(info: ParameterInfo, source: _RandomSource, std: float, mean: float, a: float, b: float) -> Array:
+    """Draw truncated normal numbers by rejection.
+
+    If much of the distribution is within the bounds, normal numbers outside are rejected. Otherwise uniform numbers are accepted with a
+    probability in proportion to their density.
+    """
     low, high = (a - mean) / std, (b - mean) / std
     mode = min(max(low, 0.0), high)
     wide = low <= 0 <= high and high - low >= 2
-    if not wide:  # what is further from the mode is as good as impossible
+    if not wide:  # a number further from the mode has a probability below exp(-10), and would make the uniform proposals inefficient
         reach = 10 / max(1.0, abs(mode))
         low, high = max(low, mode - reach), min(high, mode + reach)
 
-    def some(count: int) -> Array:
-        """`count` of them at most."""
+    def draw_accepted(count: int) -> Array:
+        """Draw `count` proposals, and return those that are accepted."""
         if wide:
-            drawn = np.empty(count, _precision(info))
+            drawn = np.empty(count, _drawing_dtype(info))
             fill_normal(source.bits, drawn)
             return drawn[(drawn >= low) & (drawn <= high)]
         drawn = low + (high - low) * source.generator.random(count)
@@ -224,20 +227,20 @@ def _trunc_normal(info: ParameterInfo, source: _Source, std: float, mean: float,
     def draw(values: Array) -> None:
         done = 0
         while done < values.size:
-            drawn = some(values.size - done)
+            drawn = draw_accepted(values.size - done)
             values[done : done + drawn.size] = np.clip(drawn * std + mean, a, b)
             done += drawn.size
 
-    return _in_parts(info, source, draw)
+    return _draw_in_chunks(info, source, draw)
 
 
-def _xavier_normal(info: ParameterInfo, source: _Source, gain: float) -> Array:
-    return _normal(info, source, gain * sqrt(2 / sum(fans(info.shape))))
+def _draw_xavier_normal(info: ParameterInfo, source: _RandomSource, gain: float) -> Array:
+    return _draw_normal(info, source, gain * sqrt(2 / sum(fans(info.shape))))
 
 
-def _xavier_uniform(info: ParameterInfo, source: _Source, gain: float) -> Array:
+def _draw_xavier_uniform(info: ParameterInfo, source: _RandomSource, gain: float) -> Array:
     bound = gain * sqrt(6 / sum(fans(info.shape)))
-    return _between(info, source, -bound, bound)
+    return _draw_uniform(info, source, -bound, bound)
 
 
 def _kaiming_std(info: ParameterInfo, mode: str, nonlinearity: str, a: float) -> float:
@@ -245,32 +248,34 @@ def _kaiming_std(info: ParameterInfo, mode: str, nonlinearity: str, a: float) ->
     return gain_of(nonlinearity, a) / sqrt(fan_in if mode == "fan_in" else fan_out)
 
 
-def _kaiming_normal(info: ParameterInfo, source: _Source, mode: str, nonlinearity: str, a: float) -> Array:
-    return _normal(info, source, _kaiming_std(info, mode, nonlinearity, a))
+def _draw_kaiming_normal(info: ParameterInfo, source: _RandomSource, mode: str, nonlinearity: str, a: float) -> Array:
+    return _draw_normal(info, source, _kaiming_std(info, mode, nonlinearity, a))
 
 
-def _kaiming_uniform(info: ParameterInfo, source: _Source, mode: str, nonlinearity: str, a: float) -> Array:
+def _draw_kaiming_uniform(info: ParameterInfo, source: _RandomSource, mode: str, nonlinearity: str, a: float) -> Array:
     bound = sqrt(3) * _kaiming_std(info, mode, nonlinearity, a)
-    return _between(info, source, -bound, bound)
+    return _draw_uniform(info, source, -bound, bound)
 
 
-def _orthogonal(info: ParameterInfo, source: _Source, gain: float) -> Array:
-    """Rows, or columns if there are fewer of them, that are orthogonal, uniformly distributed: the Q of a normal matrix, with the signs
-    that make R's diagonal positive."""
-    matrix = _normal(info, source, 1.0).reshape(info.shape[0], -1)
+def _draw_orthogonal(info: ParameterInfo, source: _RandomSource, gain: float) -> Array:
+    """Draw a matrix with orthonormal rows, or columns if there are fewer, uniformly distributed.
+
+    It is the Q of a QR decomposition of normal numbers, with the signs that make the diagonal of R positive (Mezzadri, 2007).
+    """
+    matrix = _draw_normal(info, source, 1.0).reshape(info.shape[0], -1)
     rows, columns = matrix.shape
     q, r = np.linalg.qr(matrix.T if rows < columns else matrix)
     q *= np.sign(np.diag(r))
     return np.ascontiguousarray(q.T if rows < columns else q).reshape(info.shape) * gain
 
 
-DRAWN: dict[str, Draw] = {
-    "normal": _normal,
-    "trunc_normal": _trunc_normal,
-    "uniform": _between,
-    "xavier_uniform": _xavier_uniform,
-    "xavier_normal": _xavier_normal,
-    "kaiming_uniform": _kaiming_uniform,
-    "kaiming_normal": _kaiming_normal,
-    "orthogonal": _orthogonal,
+RANDOM_INITIALIZERS: dict[str, Initializer] = {
+    "normal": _draw_normal,
+    "trunc_normal": _draw_trunc_normal,
+    "uniform": _draw_uniform,
+    "xavier_uniform": _draw_xavier_uniform,
+    "xavier_normal": _draw_xavier_normal,
+    "kaiming_uniform": _draw_kaiming_uniform,
+    "kaiming_normal": _draw_kaiming_normal,
+    "orthogonal": _draw_orthogonal,
 }

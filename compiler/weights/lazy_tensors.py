@@ -1,7 +1,12 @@
-"""Tensors that have not been read.
+"""Tensors that are read on demand.
 
-In: an array, or what a file says of one. Out: a `StoredTensor`. Always: its shape and type are known without its numbers; nothing is in
-memory but while `read`'s result is used.
+In: an array, or the header of a tensor in a file. Out: a `StoredTensor`. Always: its shape and type are known without its values; the
+values are in memory only as long as the result of `read` is used.
+
+    >>> import numpy as np
+    >>> tensor = stored_tensor(np.zeros((2, 3), np.float32))
+    >>> tensor.shape, tensor.kind, tensor.nbytes
+    ((2, 3), 'float32', 24)
 """
 
 from __future__ import annotations
@@ -16,8 +21,11 @@ from ..types.tensor_types import DTYPES, DType
 
 
 class StoredTensor(Record):
-    """`kind` is the element type as its source calls it, which may be one that netc does not have. `read` gives the array: mapped from a
-    file, made, or one that is in memory; a `WeightsError` if that fails."""
+    """A tensor with the function that reads it.
+
+    `kind` is the element type's name in its source, which may be one that netc does not have. `read` returns the array: mapped from a file,
+    computed, or already in memory. It raises `WeightsError`.
+    """
 
     shape: tuple[int, ...]
     kind: str
@@ -25,18 +33,18 @@ class StoredTensor(Record):
 
     @property
     def dtype(self) -> DType | None:
-        """None for a type that netc does not have."""
+        """The element type; None if netc does not have it."""
         return DTYPES.get(self.kind)
 
     @property
     def nbytes(self) -> int:
-        """The bytes of its elements; 0 if their type is unknown."""
+        """The bytes of all elements; 0 if the type is unknown."""
         dtype = self.dtype
         return 0 if dtype is None else prod(self.shape) * dtype.size
 
 
-class Renamed(Mapping[str, Array]):
-    """Arrays under other names, each read when it is asked for. `names` are those that they have in `arrays`."""
+class RenamedArrays(Mapping[str, Array]):
+    """A view of arrays under other names, each read on access. `names` maps the new names to those in `arrays`."""
 
     def __init__(self, arrays: Mapping[str, Array], names: Mapping[str, str]) -> None:
         self._arrays = arrays
@@ -55,7 +63,7 @@ class Renamed(Mapping[str, Array]):
         return len(self._names)
 
 
-def of_array(array: Array) -> StoredTensor:
-    """An array that is in memory already."""
+def stored_tensor(array: Array) -> StoredTensor:
+    """Wrap an array that is already in memory."""
     known = dtype_of(array.dtype)
     return StoredTensor(array.shape, known.name if known is not None else str(array.dtype), lambda: array)

@@ -1,8 +1,8 @@
-"""Weights matched with a program: whether they fit, and in the program's types.
+"""Matches the tensors of a checkpoint with the parameters of a program, by name, shape and element type.
 
-In: `ParameterInfo`s, and arrays or `StoredTensor`s by name. Out: an array for every name in the state dict, of the spec's shape and type.
-Always: what does not fit by name, shape or type is reported all at once, in one `WeightsError`, before a number is read; what its numbers
-show to be wrong, when it is read.
+In: `ParameterInfo`s, and arrays or `StoredTensor`s by name. Out: an array for every name in the state dict, with the spec's shape and type.
+Always: all misfits of names, shapes and types are reported in one `WeightsError` before a value is read. Misfits of values, such as
+integers out of range, are found when the tensor is read.
 """
 
 from __future__ import annotations
@@ -16,58 +16,69 @@ from ..analysis.state_dict import ParameterInfo
 from ..errors.weight_errors import SHOWN, Misfit, WeightsError, WeightsMismatch
 from ..types.numpy_types import Array, numpy_dtype
 from ..types.tensor_types import FLOAT32, DType
-from .chunked_arrays import all_finite, converted, same
-from .initial import Drawn, fixed, initial
-from .lazy_tensors import StoredTensor, of_array
-from .weight_selection import Selection, allowed, select
-from .weight_sources import as_arrays, load, open_weights
+from .chunked_arrays import all_finite, arrays_equal, convert_array
+from .initial import InitialValues, constant_values, draw_initial_values
+from .lazy_tensors import StoredTensor, stored_tensor
+from .weight_selection import Selection, may_be_missing, select_tensors
+from .weight_sources import load_arrays, open_weights, to_arrays
 
-__all__ = ["Matched", "WeightsError", "as_arrays", "fixed", "initial", "load", "load_matching", "match", "match_stored", "open_weights"]
+__all__ = [
+    "MatchedWeights",
+    "WeightsError",
+    "to_arrays",
+    "constant_values",
+    "draw_initial_values",
+    "load_arrays",
+    "load_matching",
+    "match_arrays",
+    "match_tensors",
+    "open_weights",
+]
 
-_AS_IT_IS = Selection()
+_EVERYTHING = Selection()
 _COUNTER = "num_batches_tracked"
 _MOST_PAIRS = 3
 _MOST_CANDIDATES = 2000
 """The number of candidates among which similar names are searched."""
 
 
-def match(infos: Mapping[str, ParameterInfo], arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays as the program needs them, in its order.
+def match_arrays(infos: Mapping[str, ParameterInfo], arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays in the program's order and types.
 
-    Floating-point numbers are converted to the spec's type, integers where nothing is lost. The counters of batch normalisation may be
-    missing, and so may all names but one of a tied parameter; those that are there must be equal.
+    Floats are converted to the spec's type, and integers if all are exact in it. The counters of batch normalization may be missing, and so
+    may all names but one of a tied parameter; the names that are present must have equal values.
     """
-    return match_stored(infos, {name: of_array(array) for name, array in arrays.items()}, Selection("")).all()
+    return match_tensors(infos, {name: stored_tensor(array) for name, array in arrays.items()}, Selection("")).read_all()
 
 
 def load_matching(infos: Mapping[str, ParameterInfo], path: str) -> dict[str, Array]:
-    """The arrays in a file as the program needs them."""
-    return match_stored(infos, open_weights([path])).all()
+    """Read the arrays of a file in the program's order and types."""
+    return match_tensors(infos, open_weights([path])).read_all()
 
 
-def match_stored(
-    infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor], selection: Selection = _AS_IT_IS, seed: int = 0
-) -> Matched:
-    """The tensors as the program needs them, none of them read. What the selection allows to be missing is drawn with the seed."""
-    selected = select(tensors, infos, selection)
-    found = _Match(infos, selected.tensors, selection, Drawn(infos, seed))
-    sources = found.run()
-    return Matched(infos, sources, selected.prefix, selected.ignored, tuple(found.drawn), _widened(infos, selected.tensors))
+def match_tensors(
+    infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor], selection: Selection = _EVERYTHING, seed: int = 0
+) -> MatchedWeights:
+    """Match the tensors without reading them. Missing parameters that the selection allows get initial values drawn with the seed."""
+    selected = select_tensors(tensors, infos, selection)
+    found = _Matcher(infos, selected.tensors, selection, InitialValues(infos, seed))
+    sources = found.match_parameters()
+    return MatchedWeights(infos, sources, selected.prefix, selected.ignored, tuple(found.drawn), _find_widening(infos, selected.tensors))
 
 
-class _Unfit(Exception):
-    """Numbers that do not fit."""
+class _MisfitValues(Exception):
+    """Values that do not fit, found while a tensor is read."""
 
     def __init__(self, misfit: Misfit) -> None:
         super().__init__(misfit.why)
         self.misfit = misfit
 
 
-class Matched(Mapping[str, Array]):
-    """The arrays by name, in the program's order, each read when it is asked for, and not kept.
+class MatchedWeights(Mapping[str, Array]):
+    """The arrays by name, in the program's order. Each is read on access and not kept.
 
-    `prefix` was removed from all names, `ignored` are names that were left out, `drawn` are parameters that were not in the weights.
-    `widened`: the one type that the weights have and the larger one that the model has, if all numbers are converted so.
+    `prefix` was removed from all names, `ignored` are the names that were left out, `drawn` the parameters that the weights lack. `widened`
+    is the type of all weights and the larger type of all parameters, if the two differ.
     """
 
     def __init__(
@@ -92,8 +103,8 @@ class Matched(Mapping[str, Array]):
         info = self._infos[self._infos[name].tied_to or name]
         try:
             array = self._sources[info.name]()
-        except _Unfit:
-            raise WeightsError(WeightsMismatch((), (), tuple(self._unfit()))) from None
+        except _MisfitValues:
+            raise WeightsError(WeightsMismatch((), (), tuple(self._find_misfits()))) from None
         if info.trainable and info.dtype.is_float and not all_finite(array):
             self.not_finite.add(info.name)
         return array
@@ -107,22 +118,22 @@ class Matched(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._infos)
 
-    def all(self) -> dict[str, Array]:
-        """All of them, tied ones as one array."""
-        found = {name: self[name] for name, info in self._infos.items() if info.tied_to is None}
-        return {name: found[info.tied_to or name] for name, info in self._infos.items()}
+    def read_all(self) -> dict[str, Array]:
+        """Read all arrays; tied parameters share one."""
+        arrays = {name: self[name] for name, info in self._infos.items() if info.tied_to is None}
+        return {name: arrays[info.tied_to or name] for name, info in self._infos.items()}
 
-    def _unfit(self) -> Iterator[Misfit]:
-        """What the numbers of all show to be wrong."""
+    def _find_misfits(self) -> Iterator[Misfit]:
+        """Read all tensors, and yield the misfits of their values."""
         for read in self._sources.values():
             try:
                 read()
-            except _Unfit as error:
+            except _MisfitValues as error:
                 yield error.misfit
 
 
-class _Match:
-    """Finds for every parameter that is not tied how to read it."""
+class _Matcher:
+    """Finds the reader of every parameter that is not tied to another one."""
 
     def __init__(
         self, infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor], selection: Selection, new: Mapping[str, Array]
@@ -130,7 +141,7 @@ class _Match:
         self.infos = infos
         self.tensors = tensors
         self.selection = selection
-        self.new = new
+        self.initial_values = new
         self.missing: list[str] = []
         self.misfits: list[Misfit] = []
         self.drawn: list[str] = []
@@ -139,47 +150,49 @@ class _Match:
             if info.tied_to is not None:
                 self.aliases.setdefault(info.tied_to, []).append(info.name)
 
-    def run(self) -> dict[str, Callable[[], Array]]:
-        found: dict[str, Callable[[], Array]] = {}
+    def match_parameters(self) -> dict[str, Callable[[], Array]]:
+        readers: dict[str, Callable[[], Array]] = {}
         for name, info in self.infos.items():
             if info.tied_to is None:
-                source = self._source(info)
+                source = self._find_reader(info)
                 if source is not None:
-                    found[name] = source
+                    readers[name] = source
         unexpected = [name for name in self.tensors if name not in self.infos]
         if self.missing or self.misfits or unexpected:
-            raise WeightsError(self._mismatch(unexpected))
-        return found
+            raise WeightsError(self._describe_mismatch(unexpected))
+        return readers
 
-    def _source(self, info: ParameterInfo) -> Callable[[], Array] | None:
+    def _find_reader(self, info: ParameterInfo) -> Callable[[], Array] | None:
         names = [n for n in (info.name, *self.aliases.get(info.name, ())) if n in self.tensors]
         if not names:
-            return self._without(info)
+            return self._replace_missing(info)
         misfits = [
-            Misfit(name, why, self.tensors[name].shape != info.shape) for name in names if (why := _unfit_type(info, self.tensors[name]))
+            Misfit(name, why, self.tensors[name].shape != info.shape)
+            for name in names
+            if (why := _describe_misfit(info, self.tensors[name]))
         ]
         if misfits:
             self.misfits += misfits
             return None
-        return _reader(info, {name: self.tensors[name] for name in names})
+        return _make_reader(info, {name: self.tensors[name] for name in names})
 
-    def _without(self, info: ParameterInfo) -> Callable[[], Array] | None:
-        """The values of a parameter that the weights do not have."""
-        if info.name.rpartition(".")[2] == _COUNTER:
-            return lambda: fixed(info)
-        if any(allowed(self.selection, name) for name in (info.name, *self.aliases.get(info.name, ()))):
+    def _replace_missing(self, info: ParameterInfo) -> Callable[[], Array] | None:
+        """Return a reader for a parameter that the weights lack, if it may be missing."""
+        if info.name.rpartition(".")[2] == _COUNTER:  # checkpoints from before PyTorch 0.4.1, and of other libraries, have no counters
+            return lambda: constant_values(info)
+        if any(may_be_missing(self.selection, name) for name in (info.name, *self.aliases.get(info.name, ()))):
             self.drawn.append(info.name)
-            return lambda: self.new[info.name]
+            return lambda: self.initial_values[info.name]
         self.missing.append(info.name)
         return None
 
-    def _mismatch(self, unexpected: list[str]) -> WeightsMismatch:
-        prefix, added = self._prefix() if self.missing and unexpected else ("", True)
-        pairs = () if prefix else tuple(islice(self._similar(unexpected), _MOST_PAIRS))
+    def _describe_mismatch(self, unexpected: list[str]) -> WeightsMismatch:
+        prefix, added = self._find_prefix() if self.missing and unexpected else ("", True)
+        pairs = () if prefix else tuple(islice(self._pair_similar_names(unexpected), _MOST_PAIRS))
         return WeightsMismatch(tuple(self.missing), tuple(unexpected), tuple(self.misfits), pairs, prefix, added)
 
-    def _similar(self, unexpected: list[str]) -> Iterator[tuple[str, str]]:
-        """Names of the weights with those that they may be meant for: near ones, of the same shape."""
+    def _pair_similar_names(self, unexpected: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield unexpected names of the weights, each with the similar missing name of the same shape."""
         left = self.missing[:_MOST_CANDIDATES]
         for name in unexpected[:SHOWN]:
             found = near(name, [n for n in left if self.infos[n].shape == self.tensors[name].shape])
@@ -187,30 +200,30 @@ class _Match:
                 left.remove(found[0])
                 yield name, found[0]
 
-    def _prefix(self) -> tuple[str, bool]:
-        """The prefix of all names of one side, if more names agree without it."""
+    def _find_prefix(self) -> tuple[str, bool]:
+        """Return the prefix to strip from (True) or add to (False) all names of the weights, if more names agree then."""
         theirs, ours = set(self.tensors), set(self.infos)
         best, least = ("", True), len(theirs & ours)
-        for prefix in _prefixes(theirs):
+        for prefix in _common_prefixes(theirs):
             agree = len({name.removeprefix(prefix) for name in theirs} & ours)
             best, least = ((prefix, True), agree) if agree > least else (best, least)
-        for prefix in _prefixes(ours):
+        for prefix in _common_prefixes(ours):
             agree = len({name.removeprefix(prefix) for name in ours} & theirs)
             best, least = ((prefix, False), agree) if agree > least else (best, least)
         return best
 
 
-def _unfit_type(info: ParameterInfo, tensor: StoredTensor) -> str:
-    """What is wrong with the shape or type, as a clause; empty if they fit."""
+def _describe_misfit(info: ParameterInfo, tensor: StoredTensor) -> str:
+    """Return the misfit of shape or type as a clause; empty if both fit."""
     if tensor.shape != info.shape:
         return f"has the shape {list(tensor.shape)}, needed is {list(info.shape)}"
     found = tensor.dtype
-    if found is None or not _convertible(found, info.dtype):
+    if found is None or not _is_convertible(found, info.dtype):
         return f"holds {found or tensor.kind}, needed is {info.dtype}"
     return ""
 
 
-def _widened(infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor]) -> tuple[DType, DType] | None:
+def _find_widening(infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor]) -> tuple[DType, DType] | None:
     pairs = {(tensors[name].dtype, info.dtype) for name, info in infos.items() if name in tensors and info.dtype.is_float}
     match [*pairs]:
         case [(DType() as found, needed)] if found.size < needed.size and needed == FLOAT32:  # another type was asked for
@@ -218,32 +231,32 @@ def _widened(infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTen
     return None
 
 
-def _convertible(found: DType, needed: DType) -> bool:
+def _is_convertible(found: DType, needed: DType) -> bool:
     return found == needed or (found.is_float and needed.is_float) or (found.is_integer and needed.is_integer)
 
 
-def _reader(info: ParameterInfo, tensors: Mapping[str, StoredTensor]) -> Callable[[], Array]:
-    """Reads a parameter that is in the weights under these names, of which all are the same."""
+def _make_reader(info: ParameterInfo, tensors: Mapping[str, StoredTensor]) -> Callable[[], Array]:
+    """Return the reader of a parameter that the weights hold under one or several names, with equal values."""
 
     def read_one(name: str) -> Array:
         try:
-            return converted(tensors[name].read(), numpy_dtype(info.dtype))
+            return convert_array(tensors[name].read(), numpy_dtype(info.dtype))
         except OverflowError:
-            raise _Unfit(Misfit(name, f"holds numbers that are out of the range of {info.dtype}")) from None
+            raise _MisfitValues(Misfit(name, f"holds numbers that are out of the range of {info.dtype}")) from None
 
     def read() -> Array:
         first, *others = tensors
         array = read_one(first)
         for name in others:
-            if not same(array, read_one(name)):
-                raise _Unfit(Misfit(name, f"differs from `{first}`, which is the same parameter in the model"))
+            if not arrays_equal(array, read_one(name)):
+                raise _MisfitValues(Misfit(name, f"differs from `{first}`, which is the same parameter in the model"))
         return array
 
     return read
 
 
-def _prefixes(names: set[str]) -> list[str]:
-    """What all names begin with, up to each dot."""
+def _common_prefixes(names: set[str]) -> list[str]:
+    """Return the common prefixes of all names that end in a dot, shortest first."""
     if not names:
         return []
     ends = zip(min(names).split(".")[:-1], max(names).split("."), strict=False)

@@ -43,10 +43,10 @@ class ArrayHeader(Record):
 
     shape: tuple[int, ...]
     dtype: NumpyType
-    fortran: bool = False
+    is_fortran: bool = False
 
     @property
-    def numbers(self) -> bool:
+    def is_numeric(self) -> bool:
         """Whether the elements are numbers or booleans, not texts, dates or records."""
         return self.dtype.kind in "biufcV" and not self.dtype.fields and not self.dtype.subdtype
 
@@ -62,9 +62,9 @@ class StoredArray(Record):
 
 def map_npy(path: str | Path) -> Array:
     """The array in a `.npy` file, mapped into memory."""
-    with _clauses(), open(path, "rb") as file:
-        header, begin = _header(file, Path(path).stat().st_size)
-        return _mapped(path, header, begin)
+    with _with_clause_errors(), open(path, "rb") as file:
+        header, begin = _read_header(file, Path(path).stat().st_size)
+        return _map_array(path, header, begin)
 
 
 def open_npz(path: str | Path) -> dict[str, StoredArray]:
@@ -77,35 +77,35 @@ def open_npz(path: str | Path) -> dict[str, StoredArray]:
 
 def open_columns(path: str | Path) -> dict[str, StoredArray]:
     """The same, where some may have elements that are no numbers: those cannot be read."""
-    with _clauses(), _opened(path) as archive:
-        return {name: _stored_as(name, path, archive, info) for name, info in _members(archive).items()}
+    with _with_clause_errors(), _open_archive(path) as archive:
+        return {name: _stored_as(name, path, archive, info) for name, info in _list_members(archive).items()}
 
 
 def read_npy(path: str | Path) -> Array:
     """The array in a `.npy` file."""
-    with _clauses(), open(path, "rb") as file:
+    with _with_clause_errors(), open(path, "rb") as file:
         begin = file.read(2)
         if begin == b"PK":
             raise UnfitArrayFile("it is an archive of several arrays")
         if begin[:1] == b"\x80":
             raise UnfitArrayFile(_CODE)
-        return _array(file, Path(path).stat().st_size)
+        return _read_array(file, Path(path).stat().st_size)
 
 
-def npz_headers(path: str | Path) -> dict[str, ArrayHeader]:
+def read_npz_headers(path: str | Path) -> dict[str, ArrayHeader]:
     """The headers of all arrays in a `.npz` file, by name."""
-    with _clauses(), _opened(path) as archive:
-        return {name: _member_header(archive, info) for name, info in _members(archive).items()}
+    with _with_clause_errors(), _open_archive(path) as archive:
+        return {name: _member_header(archive, info) for name, info in _list_members(archive).items()}
 
 
 def read_npz(path: str | Path) -> dict[str, Array]:
     """All arrays in a `.npz` file, by name."""
-    with _clauses(), _opened(path) as archive:
-        return {name: _member(archive, info) for name, info in _members(archive).items()}
+    with _with_clause_errors(), _open_archive(path) as archive:
+        return {name: _read_member(archive, info) for name, info in _list_members(archive).items()}
 
 
 @contextmanager
-def _clauses() -> Iterator[None]:
+def _with_clause_errors() -> Iterator[None]:
     """NumPy, zipfile and the parser of headers raise many kinds of exceptions for damaged content."""
     try:
         yield
@@ -120,7 +120,7 @@ def _clauses() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[zipfile.ZipFile]:
+def _open_archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
     with open(path, "rb") as file:
         if file.read(1) == b"\x80":
             raise UnfitArrayFile(_CODE)
@@ -128,7 +128,7 @@ def _opened(path: str | Path) -> Iterator[zipfile.ZipFile]:
             yield archive
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(_ENDING)
@@ -144,28 +144,28 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
     with archive.open(info) as stream:
-        return _header(stream, info.file_size)[0]
+        return _read_header(stream, info.file_size)[0]
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     with archive.open(info) as stream:
-        return _array(stream, info.file_size)
+        return _read_array(stream, info.file_size)
 
 
 def _stored_as(name: str, path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
     try:
-        return _stored(path, archive, info)
+        return _stored_member(path, archive, info)
     except UnfitArrayFile as error:
         raise UnfitArrayFile(f"`{name}`: {error}") from error
 
 
-def _stored(path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
+def _stored_member(path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
     with archive.open(info) as stream:
         header, begin = _any_header(stream, info.file_size)
 
     def unpacked() -> Array:
-        with _clauses(), _opened(path) as archive:
-            return _member(archive, info)
+        with _with_clause_errors(), _open_archive(path) as archive:
+            return _read_member(archive, info)
 
     if info.compress_type != zipfile.ZIP_STORED:
         return StoredArray(header, info.file_size, unpacked, packed=True)
@@ -175,26 +175,26 @@ def _stored(path: str | Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -
     at = info.header_offset + _LOCAL_HEADER + name + extra + begin
 
     def mapped() -> Array:
-        with _clauses():
-            return _mapped(path, header, at)
+        with _with_clause_errors():
+            return _map_array(path, header, at)
 
     return StoredArray(header, info.file_size, mapped)
 
 
-def _mapped(path: str | Path, header: ArrayHeader, begin: int) -> Array:
+def _map_array(path: str | Path, header: ArrayHeader, begin: int) -> Array:
     if not prod(header.shape):
         return np.zeros(header.shape, header.dtype)
-    return np.memmap(path, header.dtype, "r", begin, header.shape, "F" if header.fortran else "C")
+    return np.memmap(path, header.dtype, "r", begin, header.shape, "F" if header.is_fortran else "C")
 
 
-def _array(stream: IO[bytes], size: int) -> Array:
-    _header(stream, size)
+def _read_array(stream: IO[bytes], size: int) -> Array:
+    _read_header(stream, size)
     stream.seek(0)
     array: Any = np.lib.format.read_array(stream, allow_pickle=False)
     return np.asarray(array)
 
 
-def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
+def _read_header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
     """The header of a `.npy` of numbers with `size` bytes, and where its elements begin."""
     header, begin = _any_header(stream, size)
     _refuse_text(header)
@@ -202,7 +202,7 @@ def _header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
 
 
 def _refuse_text(header: ArrayHeader) -> None:
-    if not header.numbers:
+    if not header.is_numeric:
         raise UnfitArrayFile("its elements are not numbers")
 
 

@@ -1,10 +1,10 @@
-"""Numbers of a distribution by its quantiles: 16 random bits choose one of 65,536 equally likely parts of the distribution, 16 others a
-place in the part.
+"""Stratified sampling by quantiles: 16 random bits choose one of 65,536 equally likely strata of the distribution, and 16 other bits choose
+a position in the stratum.
 
-In: random bits. Out: arrays. Always: parts and places of normal numbers are taken in order, each from bits of their own, so that the
-numbers of all types differ by rounding, and large arrays of the half types, which take the middle of the part, by at most half a part more;
-tables, products and sums alone, so that the numbers are the same on every machine. Uniform numbers of the half types are as near to those
-that NumPy draws in float32, from whose bits they are made.
+In: random bits. Out: arrays. Always: the numbers are the same on every machine, because they are made by table lookups, products and sums.
+Strata and positions have streams of bits of their own. So the values of float32 and float64 differ by rounding only, and large arrays of
+half types, which take the center of the stratum, by at most half a stratum more. Uniform numbers of half types use the upper 16 of the 32
+bits from which NumPy draws a float32.
 """
 
 from __future__ import annotations
@@ -16,72 +16,74 @@ from statistics import NormalDist
 import numpy as np
 
 from ..types.numpy_types import Array, NumpyType
-from .bits import Bits, sixteens
+from .bits import ParameterBits, draw_uint16
 
 PARTS = 1 << 16
 _AT_ONCE = 1 << 17
-"""Numbers that are looked up at once: what fits into the caches, and enough for threads to rarely wait for each other. It is a multiple
-of four, since a word of the generator is four parts."""
+"""Numbers that are looked up at once: they fit into the caches, and threads rarely wait for the GIL. It is a multiple of four, because a
+word of the generator holds four strata."""
 _quantile = NormalDist().inv_cdf
 
 
-def fill_normal(bits: Bits, numbers: Array) -> None:
-    """Fills an array of float32 or float64 with numbers of the standard normal distribution: within a part, uniformly distributed ones."""
-    starts, steps = _lines(numbers.dtype)
-    part = sixteens(bits.parts, numbers.size)
+def fill_normal(bits: ParameterBits, numbers: Array) -> None:
+    """Fill an array of float32 or float64 with standard normal numbers, distributed uniformly within each stratum."""
+    starts, steps = _linear_pieces(numbers.dtype)
+    part = draw_uint16(bits.stratum_bits, numbers.size)
     index = part.astype(np.int64)  # once for both tables
     np.take(steps, index, out=numbers, mode="wrap")
-    numbers *= sixteens(bits.places, numbers.size)
+    numbers *= draw_uint16(bits.position_bits, numbers.size)
     numbers += np.take(starts, index, mode="wrap")
     for at, quantile in _at_the_ends(bits, part):
         numbers[at] = quantile
 
 
-def half_normal(bits: Bits, numbers: Array, std: float, mean: float) -> Array:
-    """The array, of a half type, filled with numbers of a normal distribution."""
-    values = (_middles() * std + mean).astype(numbers.dtype)
+def half_normal(bits: ParameterBits, numbers: Array, std: float, mean: float) -> Array:
+    """Fill an array of a half type with normal numbers, and return it."""
+    values = (_stratum_centers() * std + mean).astype(numbers.dtype)
     for begin in range(0, numbers.size, _AT_ONCE):
         some = numbers[begin : begin + _AT_ONCE]
-        part = sixteens(bits.parts, some.size)
+        part = draw_uint16(bits.stratum_bits, some.size)
         np.take(values, part, out=some, mode="wrap")
         for at, quantile in _at_the_ends(bits, part):
             some[at] = quantile * std + mean
     return numbers
 
 
-def half_uniform(bits: Bits, numbers: Array, low: float, high: float) -> Array:
-    """The array, of a half type, filled with numbers from `low` to `high`. The part is the high half of the 32 bits that float32 takes."""
+def half_uniform(bits: ParameterBits, numbers: Array, low: float, high: float) -> Array:
+    """Fill an array of a half type with uniform numbers from `low` to `high`, and return it."""
     values = ((np.arange(PARTS) + 0.5) * ((high - low) / PARTS) + low).astype(numbers.dtype)
     for begin in range(0, numbers.size, _AT_ONCE):
         some = numbers[begin : begin + _AT_ONCE]
-        part = np.ascontiguousarray(sixteens(bits.parts, 2 * some.size)[1::2])
+        # The upper halves of the 32 bits from which NumPy draws a float32, so both types get nearly the same numbers.
+        part = np.ascontiguousarray(draw_uint16(bits.stratum_bits, 2 * some.size)[1::2])
         np.take(values, part, out=some, mode="wrap")
     return numbers
 
 
-def _at_the_ends(bits: Bits, part: Array) -> Iterator[tuple[int, float]]:
-    """Where the part is the first or the last, which have no end and become 1 and 0 when 1 is added; and a quantile in it."""
+def _at_the_ends(bits: ParameterBits, part: Array) -> Iterator[tuple[int, float]]:
+    """Yield the indices of numbers in the first and last stratum, which are unbounded, each with a quantile drawn from the tail."""
+    # Adding 1 wraps the last stratum to 0 and makes the first one 1, so one comparison finds both.
     for at in np.flatnonzero(part + np.uint16(1) < 2):
-        quantile = _quantile((int(bits.ends.random_raw()) + 0.5) / (PARTS << 64))
+        quantile = _quantile((int(bits.tail_bits.random_raw()) + 0.5) / (PARTS << 64))
         yield int(at), -quantile if part[at] else quantile
 
 
 @cache
-def _edges() -> Array:
-    """The quantiles that are between the parts."""
+def _stratum_edges() -> Array:
+    """Return the quantiles between neighboring strata."""
     return np.asarray([_quantile(n / PARTS) for n in range(1, PARTS)])
 
 
 @cache
-def _lines(dtype: NumpyType) -> tuple[Array, Array]:
-    """For each part the number of its first place, and the distance between places; both 0 in the first and the last."""
-    edges = _edges()
+def _linear_pieces(dtype: NumpyType) -> tuple[Array, Array]:
+    """Return for each stratum its first number and the distance between positions; both are 0 in the two unbounded ones."""
+    edges = _stratum_edges()
     steps = (edges[1:] - edges[:-1]) / PARTS
     starts = edges[:-1] + steps / 2
     return np.pad(starts, 1).astype(dtype), np.pad(steps, 1).astype(dtype)
 
 
 @cache
-def _middles() -> Array:
-    edges = _edges()
+def _stratum_centers() -> Array:
+    edges = _stratum_edges()
     return np.pad((edges[1:] + edges[:-1]) / 2, 1)

@@ -1,7 +1,7 @@
-"""What a file is that is no checkpoint, so that the error can say it.
+"""Recognizes files that are no checkpoints, for the error message.
 
-In: the path of a file that could not be read as weights. Out: a sentence and what helps, or nothing. Always: only a part of the file is
-read, a pickle is looked through and not loaded, and no content leads to an exception.
+In: the path of a file that could not be read as weights. Out: a clause that says what the file is and a help, or None. Always: only the
+first megabyte is read, a pickle is scanned but never loaded, and no content raises an exception.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _HEADS: tuple[tuple[bytes, Known], ...] = (
 )
 
 
-def recognized(path: Path) -> Known | None:
-    """What the file is, by its content."""
+def recognize_file(path: Path) -> Known | None:
+    """Recognize a file by its content."""
     try:
         with path.open("rb") as file:
             head = file.read(_READ)
@@ -40,10 +40,10 @@ def recognized(path: Path) -> Known | None:
     if not head:
         return "it is empty", ""
     known = next((known for begin, known in _HEADS if head.lstrip()[: len(begin)] == begin), None)
-    return known or _archive(path, head) or _safetensors(path, head) or _pickle(head)
+    return known or _recognize_archive(path, head) or _recognize_safetensors(path, head) or _recognize_pickle(head)
 
 
-def _archive(path: Path, head: bytes) -> Known | None:
+def _recognize_archive(path: Path, head: bytes) -> Known | None:
     if not head.startswith(b"PK"):
         return None
     try:
@@ -57,14 +57,14 @@ def _archive(path: Path, head: bytes) -> Known | None:
     return ("it is an archive of NumPy's", "name it `.npz`") if arrays and path.suffix.lower() != ".npz" else None
 
 
-def _safetensors(path: Path, head: bytes) -> Known | None:
+def _recognize_safetensors(path: Path, head: bytes) -> Known | None:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size and path.suffix.lower() != ".safetensors":
         return "its content is that of a `.safetensors` file", "name it so"
     return None
 
 
-def _pickle(head: bytes) -> Known | None:
-    """A pickle of Python's own, whole, or as far as it was read."""
+def _recognize_pickle(head: bytes) -> Known | None:
+    """Recognize a pickle of Python objects; a longer one by the part that was read."""
     if head.startswith(_LEGACY):
         return None
     calls = False

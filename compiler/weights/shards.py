@@ -1,7 +1,7 @@
-"""Checkpoints of several files: an index with its shards, a folder, files that are named one by one.
+"""Opens checkpoints of several files: an index with its shards, a folder, or a list of files.
 
-In: paths. Out: the `StoredTensor`s of all files by name. Always: each name is in one file; a set that is damaged or incomplete is a
-`WeightsError` that names the file; an index leads to files in its own folder only.
+In: paths. Out: the `StoredTensor`s of all files by name. Always: each name is in one file; a damaged or incomplete set raises a
+`WeightsError` that names the file; an index cannot name files outside its own folder.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors.weight_errors import WeightsError, WeightsUnreadable
-from .tensor_files import OPENERS, Tensors, guarded, open_file
+from .tensor_files import OPENERS, Tensors, open_file, with_weights_errors
 
 INDEX = ".index.json"
 """The ending of an index, as transformers and diffusers write it: `model.safetensors.index.json`."""
 _FAMILIES = ("*.safetensors", "*pytorch_model*.bin")
-"""What a folder is searched for, the first that there is. Others, such as the state of an optimizer, have other names."""
+"""The patterns of weight files in a folder; the first that matches counts. The state of an optimizer has other names."""
 _NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)(\.\w+)")
 _LARGEST_INDEX = 256 << 20
 """Bytes."""
@@ -41,12 +41,12 @@ def open_files(paths: Sequence[Path], source: str) -> Tensors:
     for path in paths:
         for name, tensor in open_path(path).items():
             if name in found:
-                raise _damaged(source, f"`{name}` is in both `{homes[name].name}` and `{path.name}`")
+                raise _index_error(source, f"`{name}` is in both `{homes[name].name}` and `{path.name}`")
             found[name], homes[name] = tensor, path
     return found
 
 
-def _damaged(source: str, why: str, remedy: str = "") -> WeightsError:
+def _index_error(source: str, why: str, remedy: str = "") -> WeightsError:
     return WeightsError(WeightsUnreadable(source, why, remedy))
 
 
@@ -55,11 +55,11 @@ def _damaged(source: str, why: str, remedy: str = "") -> WeightsError:
 
 def _files_of(folder: Path, source: str) -> list[Path]:
     """The files of weights in a folder: what an index leads to, or all of the first family that there is."""
-    names = guarded(lambda: sorted(p.name for p in folder.iterdir() if p.is_file()), source)()
+    names = with_weights_errors(lambda: sorted(p.name for p in folder.iterdir() if p.is_file()), source)()
     for family in _FAMILIES:
         indexes = [name for name in names if PurePosixPath(name).match(family + INDEX)]
         if len(indexes) > 1:
-            raise _damaged(source, f"it has several indexes: {_listed(indexes)}", "name one of them")
+            raise _index_error(source, f"it has several indexes: {_format_names(indexes)}", "name one of them")
         files = [name for name in names if PurePosixPath(name).match(family)]
         if indexes:
             return [folder / indexes[0]]
@@ -67,7 +67,7 @@ def _files_of(folder: Path, source: str) -> list[Path]:
             _check_numbers(files, source)
             return [folder / name for name in files]
     endings = ", ".join(f"`{ending}`" for ending in OPENERS)
-    raise _damaged(
+    raise _index_error(
         source, "the folder has no weights: neither an index nor `.safetensors` nor `pytorch_model.bin`", f"name a file: {endings}"
     )
 
@@ -79,10 +79,10 @@ def _check_numbers(names: Iterable[str], source: str) -> None:
         for number in range(1, min(int(total), 100_000) + 1):
             wanted = f"{stem}-{number:0{len(digits)}}-of-{total}{ending}"
             if wanted not in names:
-                raise _damaged(source, f"`{wanted}` is missing")
+                raise _index_error(source, f"`{wanted}` is missing")
 
 
-def _listed(names: Sequence[str]) -> str:
+def _format_names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
@@ -93,11 +93,11 @@ def _open_index(path: Path, source: str) -> Tensors:
     files = shards_of(path, source)
     lost = next((file for file in files if not os.path.isfile(path.parent / file)), None)
     if lost is not None:
-        raise _damaged(source, f"it names `{lost}`, and there is no such file")
+        raise _index_error(source, f"it names `{lost}`, and there is no such file")
     found = open_files([path.parent / file for file in files], source)
     for name, file in _weight_map(path, source).items():
         if name not in found:
-            raise _damaged(source, f"it says that `{name}` is in `{file}`, which does not have it")
+            raise _index_error(source, f"it says that `{name}` is in `{file}`, which does not have it")
     return found
 
 
@@ -112,22 +112,22 @@ def shards_of(path: Path, source: str) -> list[str]:
 def _weight_map(path: Path, source: str) -> dict[str, str]:
     """The names of tensors with the files that they are in."""
     if not os.path.isfile(path):
-        raise _damaged(source, "there is no such file")
+        raise _index_error(source, "there is no such file")
     if path.stat().st_size > _LARGEST_INDEX:
-        raise _damaged(source, "it is too large for an index")
+        raise _index_error(source, "it is too large for an index")
 
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        """JSON may say a name twice."""
+    def refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        """Refuse a tensor that the index lists in two shards; JSON allows a key twice, and Python keeps the last."""
         made: dict[str, object] = {}
         for name, value in pairs:
             if made.setdefault(name, value) != value:
-                raise _damaged(source, f"it says of `{name}` that it is in two shards, `{made[name]}` and `{value}`")
+                raise _index_error(source, f"it says of `{name}` that it is in two shards, `{made[name]}` and `{value}`")
         return made
 
-    content = guarded(lambda: json.loads(path.read_bytes(), object_pairs_hook=unique), source)()
+    content = with_weights_errors(lambda: json.loads(path.read_bytes(), object_pairs_hook=refuse_duplicates), source)()
     homes = content.get("weight_map") if isinstance(content, Mapping) else None
     if not isinstance(homes, Mapping) or not homes or not all(isinstance(file, str) and file for file in homes.values()):
-        raise _damaged(source, "it is not an index of shards: it has no `weight_map` of names to files")
+        raise _index_error(source, "it is not an index of shards: it has no `weight_map` of names to files")
     return dict(homes)
 
 
@@ -135,6 +135,6 @@ def _check_inside(file: str, source: str) -> None:
     for kind in (PurePosixPath, PureWindowsPath):
         whole = kind(file)
         if whole.anchor or ".." in whole.parts or "\0" in file:
-            raise _damaged(source, f"it leads out of its folder, to `{file}`")
+            raise _index_error(source, f"it leads out of its folder, to `{file}`")
     if file.lower().endswith(INDEX):
-        raise _damaged(source, f"it leads to another index, `{file}`")
+        raise _index_error(source, f"it leads to another index, `{file}`")

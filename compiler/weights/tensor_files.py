@@ -27,7 +27,7 @@ from ..types.numpy_types import Array, NumpyType, array_of, numpy_dtype
 from ..types.tensor_types import DTYPES
 from .lazy_tensors import StoredTensor
 from .numpy_files import StoredArray, UnfitArrayFile, open_npz
-from .recognition import recognized
+from .recognition import recognize_file
 
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""
@@ -53,10 +53,10 @@ def open_file(path: Path, source: str) -> Tensors:
         known = ", ".join(f"`{ending}`" for ending in OPENERS)
         why = f"`{path.suffix}` is not a format of weights" if path.suffix else "the ending of its name says the format, and it has none"
         raise WeightsError(WeightsUnreadable(source, why, f"use one of {known}"))
-    return guarded(lambda: opener(path, source), source, path)()
+    return with_weights_errors(lambda: opener(path, source), source, path)()
 
 
-def guarded(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
+def with_weights_errors(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
     """The same function, whose errors are `WeightsError`s: the libraries raise whatever damaged content leads to. They say what the file
     at `path` is instead, if that is known."""
 
@@ -68,22 +68,22 @@ def guarded(read: Callable[[], T], source: str, path: Path | None = None) -> Cal
         except MemoryError as error:
             raise WeightsError(WeightsUnreadable(source, "it needs more memory than there is")) from error
         except Exception as error:
-            raise _broken(source, error, path) from error
+            raise _file_error(source, error, path) from error
 
     return call
 
 
-def _broken(source: str, error: Exception, path: Path | None) -> WeightsError:
+def _file_error(source: str, error: Exception, path: Path | None) -> WeightsError:
     if isinstance(error, PermissionError):
         return WeightsError(WeightsUnreadable(source, "permission denied"))
-    known = recognized(path) if path is not None else None
+    known = recognize_file(path) if path is not None else None
     if known is not None:
         return WeightsError(WeightsUnreadable(source, *known))
-    said = _said(error)
-    return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format{f' ({said})' if said else ''}"))
+    detail = _first_sentence(error)
+    return WeightsError(WeightsUnreadable(source, f"the file is corrupt or has another format{f' ({detail})' if detail else ''}"))
 
 
-def _said(error: Exception) -> str:
+def _first_sentence(error: Exception) -> str:
     """The first sentence of what a library says of a file; nothing where its code only failed on content that it did not expect."""
     if isinstance(error, _ACCIDENTS) or (isinstance(error, OSError) and error.errno in (None, EINVAL)):
         return ""
@@ -91,7 +91,7 @@ def _said(error: Exception) -> str:
     return " ".join(text.split()).split(". ")[0].removesuffix(".")[:200]
 
 
-def state_dict(values: Mapping[str, object], source: str) -> Mapping[str, object]:
+def find_state_dict(values: Mapping[str, object], source: str) -> Mapping[str, object]:
     """Of a checkpoint that contains a state dict, that; otherwise the values themselves."""
     for _ in range(_DEEPEST):
         inner = next((values[key] for key in _INSIDE if isinstance(values.get(key), Mapping)), None)
@@ -128,16 +128,16 @@ def _open_safetensors(path: Path, source: str) -> Tensors:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
-    return {name: _slice(path, source, entry, 8 + length) for name, entry in header.items()}
+    return {name: _stored_slice(path, source, entry, 8 + length) for name, entry in header.items()}
 
 
-def _slice(path: Path, source: str, entry: Mapping[str, Any], begin: int) -> StoredTensor:
+def _stored_slice(path: Path, source: str, entry: Mapping[str, Any], begin: int) -> StoredTensor:
     shape, kind = tuple(entry["shape"]), SAFETENSORS_TYPES.get(entry["dtype"], entry["dtype"])
     begin += entry["data_offsets"][0]
-    return StoredTensor(shape, kind, guarded(lambda: _mapped(path, source, kind, begin, shape), source))
+    return StoredTensor(shape, kind, with_weights_errors(lambda: _map_slice(path, source, kind, begin, shape), source))
 
 
-def _mapped(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ...]) -> Array:
+def _map_slice(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ...]) -> Array:
     if kind not in DTYPES:
         raise WeightsError(WeightsUnreadable(source, f"it contains elements of an unsupported type: {kind}"))
     element: NumpyType = numpy_dtype(DTYPES[kind])
@@ -153,20 +153,20 @@ def _mapped(path: Path, source: str, kind: str, begin: int, shape: tuple[int, ..
 
 
 def _open_npz(path: Path, source: str) -> Tensors:
-    with_clauses = _clauses(lambda: open_npz(path), source, path)
-    return {name: _of_member(stored, source) for name, stored in with_clauses().items()}
+    with_clauses = _with_npz_errors(lambda: open_npz(path), source, path)
+    return {name: _stored_member(stored, source) for name, stored in with_clauses().items()}
 
 
-def _of_member(stored: StoredArray, source: str) -> StoredTensor:
-    return StoredTensor(stored.header.shape, stored.header.dtype.name, guarded(_clauses(stored.read, source), source))
+def _stored_member(stored: StoredArray, source: str) -> StoredTensor:
+    return StoredTensor(stored.header.shape, stored.header.dtype.name, with_weights_errors(_with_npz_errors(stored.read, source), source))
 
 
-def _clauses(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
+def _with_npz_errors(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
     def call() -> T:
         try:
             return read()
         except UnfitArrayFile as error:
-            known = recognized(path) if path is not None else None
+            known = recognize_file(path) if path is not None else None
             raise WeightsError(WeightsUnreadable(source, *(known or (str(error), "")))) from error
 
     return call
@@ -180,22 +180,22 @@ def _open_torch(path: Path, source: str) -> Tensors:
         import torch
     except ImportError as error:
         raise WeightsError(WeightsUnreadable(source, "PyTorch is not installed", "convert the file to `.safetensors`")) from error
-    if _unpacked(path) > path.stat().st_size:
+    if _unpacked_size(path) > path.stat().st_size:
         raise WeightsError(WeightsUnreadable(source, "it is a compressed archive, which PyTorch does not write"))
     file = _TorchFile(path, source)
-    tensors = file.tensors()
+    tensors = file.load_state_dict()
     # A short pickle can say a list with billions of elements: the same one many times.
     other = next((name for name, value in tensors.items() if not isinstance(value, (torch.Tensor, int, float))), None)
     if other is not None:
         raise WeightsError(WeightsUnreadable(source, f"`{other}` is not a tensor: it is of the type `{type(tensors[other]).__name__}`"))
-    return {name: _of_tensor(file, name, torch.as_tensor(value)) for name, value in tensors.items()}
+    return {name: _stored_torch_tensor(file, name, torch.as_tensor(value)) for name, value in tensors.items()}
 
 
-def _of_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTensor:
-    return StoredTensor(tuple(tensor.shape), _kind(tensor), guarded(lambda: file.read(name), file.source))
+def _stored_torch_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTensor:
+    return StoredTensor(tuple(tensor.shape), _dtype_name(tensor), with_weights_errors(lambda: file.read_tensor(name), file.source))
 
 
-def _kind(tensor: Any) -> str:
+def _dtype_name(tensor: Any) -> str:
     """The element type; with a word for what is no array of numbers, so that it fits no parameter."""
     import torch
 
@@ -215,24 +215,24 @@ class _TorchFile:
         self._loaded: Mapping[str, Any] | None = None
         self._read = 0
 
-    def tensors(self) -> Mapping[str, Any]:
+    def load_state_dict(self) -> Mapping[str, Any]:
         """The state dict in the file, mapped where the format allows it."""
         loaded = self._loaded  # another thread may let it go
         if loaded is None:
-            found = self._load()
+            found = self._load_file()
             if not isinstance(found, Mapping):
                 raise WeightsError(WeightsUnreadable(self.source, "it contains no state dict"))
-            loaded = self._loaded = state_dict(found, self.source)
+            loaded = self._loaded = find_state_dict(found, self.source)
         return loaded
 
-    def read(self, name: str) -> Array:
-        array = read_array(name, self.tensors()[name], self.source)
+    def read_tensor(self, name: str) -> Array:
+        array = read_array(name, self.load_state_dict()[name], self.source)
         self._read += array.nbytes
         if self._read > _KEPT:
             self._loaded, self._read = None, 0
         return array
 
-    def _load(self) -> object:
+    def _load_file(self) -> object:
         import torch
 
         try:
@@ -241,7 +241,7 @@ class _TorchFile:
                 return torch.load(str(self.path), map_location="cpu", weights_only=True, mmap=_is_archive(self.path))
         except UnpicklingError as error:
             if _NEEDS_CODE.search(str(error)) is None:
-                known = recognized(self.path) or ("the file is corrupt or has another format", "")
+                known = recognize_file(self.path) or ("the file is corrupt or has another format", "")
                 raise WeightsError(WeightsUnreadable(self.source, *known)) from error
             why = "it contains more than tensors, and reading it could run code"
             remedy = "save the model's `state_dict()`, or convert it to `.safetensors`"
@@ -258,7 +258,7 @@ def _is_archive(path: Path) -> bool:
         return file.read(4) == b"PK\x03\x04"
 
 
-def _unpacked(path: Path) -> int:
+def _unpacked_size(path: Path) -> int:
     """Bytes of all members of an archive; 0 if it is none."""
     from zipfile import BadZipFile, ZipFile
 

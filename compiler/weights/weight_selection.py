@@ -1,7 +1,7 @@
-"""Which part of a checkpoint is for the model, and under which names.
+"""Selects the tensors of a checkpoint that are for the model, and strips their prefix.
 
-In: `StoredTensor`s by name, the names of the parameters, and a `Selection`. Out: the tensors under the model's names, and what was done to
-get there. Always: a pattern or prefix that applies to nothing is a `WeightsError`, since it is misspelt.
+In: `StoredTensor`s by name, the names of the parameters, and a `Selection`. Out: the tensors under the model's names, the prefix and the
+names that were left out. Always: a pattern or prefix that matches nothing raises `WeightsError`, because it is probably misspelled.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..errors.weight_errors import SHOWN, PatternUnused, WeightsError, WeightsUn
 from .lazy_tensors import StoredTensor
 
 WRAPPERS = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile, and Lightning or a trainer put before all names."""
+"""The prefixes of DataParallel, of torch.compile, and of Lightning or a trainer."""
 
 
 class Selection(Record):
     """`prefix` is removed from the names that begin with it. `ignored` are patterns of names in the checkpoint, with the prefix or without;
-    `allowed` are patterns of parameters that it may lack."""
+    `may_be_missing` are patterns of parameters that it may lack."""
 
     prefix: str | None = None
     ignored: tuple[str, ...] = ()
@@ -36,57 +36,57 @@ class Selected(Record):
     ignored: tuple[str, ...] = ()
 
 
-def select(tensors: Mapping[str, StoredTensor], names: Collection[str], selection: Selection) -> Selected:
-    """What the selection leaves. Without a prefix, those of wrappers are removed if more names agree with the model's without them."""
+def select_tensors(tensors: Mapping[str, StoredTensor], names: Collection[str], selection: Selection) -> Selected:
+    """Select tensors. If no prefix is given, the prefixes of wrappers are stripped if more names match then."""
     for pattern in selection.allowed:
-        _check(pattern, names, "no parameter of the model")
+        _check_pattern(pattern, names, "no parameter of the model")
     asked = selection.prefix
     if asked and not any(name.startswith(asked) for name in tensors):
         raise WeightsError(PatternUnused(f"{asked}*", "no name in the weights", tuple(islice(tensors, SHOWN))))
-    prefix = asked if asked is not None else _wrappers([n for n in tensors if not _fits(n, selection.ignored)], names)
+    prefix = asked if asked is not None else _find_wrapper_prefix([n for n in tensors if not _matches_any(n, selection.ignored)], names)
     kept: dict[str, StoredTensor] = {}
     ignored: list[str] = []
     for name, tensor in tensors.items():
         bare = name.removeprefix(prefix)
-        if _fits(name, selection.ignored) or _fits(bare, selection.ignored):
+        if _matches_any(name, selection.ignored) or _matches_any(bare, selection.ignored):
             ignored.append(name)
         elif bare in kept:
             raise WeightsError(WeightsUnreadable("the checkpoint", f"`{bare}` is there twice, with the prefix `{prefix}` and without it"))
         else:
             kept[bare] = tensor
     for pattern in selection.ignored:
-        _check(pattern, [*ignored, *(name.removeprefix(prefix) for name in ignored)], "no name in the weights", tensors)
+        _check_pattern(pattern, [*ignored, *(name.removeprefix(prefix) for name in ignored)], "no name in the weights", tensors)
     return Selected(kept, "" if asked is not None else prefix, tuple(ignored))
 
 
-def _fits(name: str, patterns: Iterable[str]) -> bool:
+def _matches_any(name: str, patterns: Iterable[str]) -> bool:
     """Whether a name fits one of the patterns, which are those of a shell: `fc.*`."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def allowed(selection: Selection, name: str) -> bool:
+def may_be_missing(selection: Selection, name: str) -> bool:
     """Whether the checkpoint may lack a parameter."""
-    return _fits(name, selection.allowed)
+    return _matches_any(name, selection.allowed)
 
 
-def _check(pattern: str, names: Iterable[str], nothing: str, shown: Iterable[str] | None = None) -> None:
+def _check_pattern(pattern: str, names: Iterable[str], nothing: str, shown: Iterable[str] | None = None) -> None:
     names = list(names)
     if not any(fnmatchcase(name, pattern) for name in names):
         raise WeightsError(PatternUnused(pattern, nothing, tuple(islice(names if shown is None else shown, SHOWN))))
 
 
-def _wrappers(theirs: Collection[str], ours: Collection[str]) -> str:
-    """The prefixes of wrappers that all names of the weights begin with, if more names agree without them."""
+def _find_wrapper_prefix(theirs: Collection[str], ours: Collection[str]) -> str:
+    """Return the prefixes of wrappers that all names of the weights begin with, if more names match without them."""
     ours = set(ours)
     best, most = "", len(ours.intersection(theirs))
     prefix = ""
-    while (further := _wrapper(theirs, prefix)) is not None:
+    while (further := _next_wrapper(theirs, prefix)) is not None:
         prefix += further
         agree = len(ours.intersection(name.removeprefix(prefix) for name in theirs))
         best, most = (prefix, agree) if agree > most else (best, most)
     return best
 
 
-def _wrapper(names: Collection[str], before: str) -> str | None:
-    """The wrapper's prefix that follows `before` in all names."""
+def _next_wrapper(names: Collection[str], before: str) -> str | None:
+    """Return the wrapper's prefix that follows `before` in all names."""
     return next((w for w in WRAPPERS if names and all(name.startswith(before + w) for name in names)), None)

@@ -23,7 +23,7 @@ from .checkpoint import Checkpoint, Source, checked_weights
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import GraphOptions
     from netc.compiler.ir.graph import Program
-    from netc.compiler.weights.match_weights import Matched
+    from netc.compiler.weights.match_weights import MatchedWeights
 
 Weights = Source | Checkpoint
 
@@ -47,7 +47,7 @@ class _Arrays:
         self._checkpoint = checkpoint
         self._seed = seed
         self._drawn: Mapping[str, Any] | None = None
-        self.matched: Matched | None = None
+        self.matched: MatchedWeights | None = None
         """Those of the checkpoint, once they are opened."""
 
     def __call__(self) -> Mapping[str, Any]:
@@ -56,11 +56,11 @@ class _Arrays:
         return self._drawn if self.matched is None else self.matched  # type: ignore[return-value]
 
     def _open(self) -> None:
-        from netc.compiler.weights.initial import Drawn
+        from netc.compiler.weights.initial import InitialValues
 
         infos = parameters(self._program)
         if self._checkpoint is None:
-            self._drawn = Drawn(infos, self._seed)
+            self._drawn = InitialValues(infos, self._seed)
         else:
             self.matched = self._checkpoint.matched(infos, self._seed)
 
@@ -78,12 +78,12 @@ class _Part:
         self._names = names
 
     def __call__(self) -> Mapping[str, Any]:
-        from netc.compiler.weights.lazy_tensors import Renamed
+        from netc.compiler.weights.lazy_tensors import RenamedArrays
 
-        return Renamed(self._whole.arrays(), self._names)
+        return RenamedArrays(self._whole.arrays(), self._names)
 
     @property
-    def matched(self) -> Matched | None:
+    def matched(self) -> MatchedWeights | None:
         return getattr(self._whole.weights, "matched", None)
 
 
@@ -98,7 +98,7 @@ def reported(given: BackendInput, level: int = 4) -> Iterator[BackendInput]:
                 warn(warning, stacklevel=level)
 
 
-def _warnings(matched: Matched) -> Iterator[Warning]:
+def _warnings(matched: MatchedWeights) -> Iterator[Warning]:
     if matched.prefix:
         yield WeightsNote(f"the prefix `{matched.prefix}` was removed from the names of the weights")
     if matched.ignored:

@@ -17,7 +17,7 @@ from .argument_types import checks_methods
 if TYPE_CHECKING:
     from netc.compiler.analysis.state_dict import ParameterInfo
     from netc.compiler.weights.lazy_tensors import StoredTensor
-    from netc.compiler.weights.match_weights import Matched
+    from netc.compiler.weights.match_weights import MatchedWeights
     from netc.compiler.weights.weight_selection import Selection
 
 Source = Mapping[str, Any] | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -49,16 +49,16 @@ class Checkpoint:
         self.ignore = _patterns(ignore, "ignore")
         self.allow_missing = _patterns(allow_missing, "allow_missing")
 
-    def compare(self, model: Described) -> Matched:
+    def compare(self, model: Described) -> MatchedWeights:
         """The weights as the model takes them, by name, each read when it is asked for: `drawn` has the names of those that are not in the
         checkpoint, `ignored` those of the checkpoint that are left out. Raises `WeightsError` if they do not fit."""
         return self.matched(model.parameters, 0)
 
-    def matched(self, infos: Mapping[str, ParameterInfo], seed: int) -> Matched:
+    def matched(self, infos: Mapping[str, ParameterInfo], seed: int) -> MatchedWeights:
         """The same for descriptions of parameters; what is drawn depends on the seed."""
-        from netc.compiler.weights.match_weights import match_stored
+        from netc.compiler.weights.match_weights import match_tensors
 
-        return match_stored(infos, self._opened(), self._selection(), seed)
+        return match_tensors(infos, self._opened(), self._selection(), seed)
 
     def digest(self) -> str:
         """A hash of all names and numbers, the same wherever they are, and of which are meant. Raises `WeightsError` if they cannot be
@@ -78,11 +78,11 @@ class Checkpoint:
         return Selection(self.strip_prefix, self.ignore, self.allow_missing)
 
     def _opened(self) -> Mapping[str, StoredTensor]:
-        from netc.compiler.weights.lazy_tensors import of_array
-        from netc.compiler.weights.match_weights import as_arrays, open_weights
+        from netc.compiler.weights.lazy_tensors import stored_tensor
+        from netc.compiler.weights.match_weights import open_weights, to_arrays
 
         if self.mapping is not None:
-            return {name: of_array(array) for name, array in as_arrays(self.mapping).items()}
+            return {name: stored_tensor(array) for name, array in to_arrays(self.mapping).items()}
         return open_weights(self.paths)
 
     def __repr__(self) -> str:

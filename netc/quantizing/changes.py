@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from netc.compiler.weights.free_space import shown
+from netc.compiler.weights.free_space import format_bytes
 from netc.dsl.record import Record
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Quantised(Record):
         advice = ("most weights are left as they are: `--quantize int8` quantizes convolutions too",) if is_idle else ()
         return (
             f"{self.quantized} of {self.products} products with weights are quantised{others}",
-            f"{shown(self.bytes_after)} instead of {shown(self.bytes_before)}, {size}",
+            f"{format_bytes(self.bytes_after)} instead of {format_bytes(self.bytes_before)}, {size}",
             *advice,
             *(f"on {self.inputs}, {change}" for change in self.changes),
         )

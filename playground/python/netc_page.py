@@ -100,14 +100,14 @@ class Page:
 
         from netc.compiler.backends.backend import GraphOptions
         from netc.compiler.backends.onnx.onnx_model import model_proto
-        from netc.compiler.weights.initial import initial
+        from netc.compiler.weights.initial import draw_initial_values
 
         program = self._model(text, model).program
         infos = parameters(program)
         count = sum(math.prod(info.shape) for info in infos.values())
         if count > MOST_WEIGHTS:
             raise ValueError(f"the model has {count:,} numbers, which is too many for a page: `netc run` runs it")
-        arrays = initial(infos, seed)
+        arrays = draw_initial_values(infos, seed)
         for name, numbers in (weights or {}).items():
             info = infos[name]
             if len(numbers) != math.prod(info.shape):

@@ -16,7 +16,7 @@ import netc
 from netc.cli import cli
 from netc.cli.written import LEAST, _Bar
 from netc.compiler.types.numpy_types import Array
-from netc.compiler.weights.initial import initial
+from netc.compiler.weights.initial import draw_initial_values
 
 SPEC = "input 3 -> dense 4 relu as backbone -> dense 2 as fc\n"
 MODEL = netc.compile(SPEC)
@@ -26,7 +26,7 @@ MODEL = netc.compile(SPEC)
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Array]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.net").write_text(SPEC)
-    return initial(MODEL.parameters, 5)
+    return draw_initial_values(MODEL.parameters, 5)
 
 
 def run(*words: str) -> Result:
@@ -65,7 +65,7 @@ def test_a_part_of_them(own: dict[str, Array]) -> None:
     assert prefix == "note: the prefix `module.` was removed from the names of the weights"
     assert sorted(ignored.removeprefix("note: left out of the weights: ").split(", ")) == ["`module.aux.0`", "`module.fc.weight`"]
     assert drawn == "note: newly drawn, since they are not in the weights: `fc.weight`, `fc.bias`"
-    new = initial(MODEL.parameters, 2)
+    new = draw_initial_values(MODEL.parameters, 2)
     assert same(initializers(), {n: a if n.startswith("backbone") else new[n] for n, a in own.items()})
     assert run("check", "m.net", *words).exit_code == 0
 

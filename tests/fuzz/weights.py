@@ -77,14 +77,14 @@ def check(random: Random, stem: str) -> Found:
 
 
 def _read(path: Path) -> None:
-    from netc.compiler.weights.match_weights import load, load_matching
+    from netc.compiler.weights.match_weights import load_arrays, load_matching
     from netc.compiler.weights.numpy_files import read_npy
 
     if path.suffix == ".npy":
         read_npy(path)
         return
     load_matching(_infos(), str(path))
-    load(path)
+    load_arrays(path)
 
 
 @cache

@@ -16,7 +16,7 @@ import pytest
 from nbclient import NotebookClient
 
 import netc
-from netc.compiler.weights.match_weights import as_arrays
+from netc.compiler.weights.match_weights import to_arrays
 from netc.display.notebook import compiled, cut
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +162,6 @@ def test_frames_of_code_that_netc_calls_are_kept() -> None:
         def items(self) -> object:  # type: ignore[override]
             raise ValueError("mine")
 
-    whole = trace_of(lambda: as_arrays(Mine(a=1)))
+    whole = trace_of(lambda: to_arrays(Mine(a=1)))
     assert frames(cut(whole)) == frames(whole)
     assert frames(whole)[-1] == "items"

@@ -8,13 +8,13 @@ import numpy as np
 
 from netc.compiler.backends.onnx.fusion_barriers import keep_apart
 from netc.compiler.backends.onnx.onnx_builder import BuilderNode, GraphBuilder
-from netc.compiler.weights.lazy_tensors import of_array
+from netc.compiler.weights.lazy_tensors import stored_tensor
 
 
 def scaled_again(times: int) -> GraphBuilder:
     """A tensor that is scaled again and again, with a product of each result."""
     builder = GraphBuilder()
-    builder.stored["two"] = of_array(np.array(2, np.float32))
+    builder.stored["two"] = stored_tensor(np.array(2, np.float32))
     for at in range(times):
         builder.nodes.append(BuilderNode("Mul", f"scale{at}", [f"y{at}", "two"], (f"y{at + 1}",), {}))
         builder.nodes.append(BuilderNode("MatMul", f"product{at}", [f"y{at + 1}", "weight"], (f"z{at}",), {}))

@@ -15,7 +15,7 @@ from netc.compiler.backends.onnx.onnx_model import model_proto
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
 from netc.compiler.ops.dense import Dense
-from netc.compiler.weights.match_weights import initial
+from netc.compiler.weights.match_weights import draw_initial_values
 
 
 def written(text: str) -> ModelProto:
@@ -95,7 +95,7 @@ def test_inner_shapes() -> None:
 
 def test_weights_are_the_initialisers() -> None:
     model = netc.compile("input 3 -> dense 2 as a")
-    arrays = initial(model.parameters, 3)
+    arrays = draw_initial_values(model.parameters, 3)
     proto = model_proto(model.program, arrays, "m", "")
     assert {t.name: numpy_helper.to_array(t).tolist() for t in proto.graph.initializer} == {n: a.tolist() for n, a in arrays.items()}
 
@@ -236,7 +236,7 @@ def test_floating_point_types(name: str) -> None:
     model = netc.compile(f"x = input 3 {name}; x -> dense 2 as d")
     proto = model.onnx()
     onnx.checker.check_model(proto, full_check=True)
-    expected = initial(model.parameters, 0)
+    expected = draw_initial_values(model.parameters, 0)
     for tensor in proto.graph.initializer:
         array = numpy_helper.to_array(tensor)
         assert array.dtype.name == name
@@ -260,6 +260,6 @@ def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(onnx_emitters.EMITTERS, Dense, refuse)
     model = netc.compile("input 3 -> dense 2 as here -> relu")
     with pytest.raises(UnsupportedInOnnx) as caught:
-        model_proto(model.program, initial(model.parameters), "m", "")
+        model_proto(model.program, draw_initial_values(model.parameters), "m", "")
     assert caught.value.span is not None
     assert caught.value.span.text.startswith("dense 2")

@@ -26,8 +26,8 @@ from netc.compiler.backends.onnx import save
 from netc.compiler.backends.onnx.byte_stream import Message, contents, inside
 from netc.compiler.backends.onnx.save import MOST_AT_ONCE, ahead, of_proto
 from netc.compiler.weights import free_space
-from netc.compiler.weights.chunked_arrays import all_finite, converted
-from netc.compiler.weights.initial import initial
+from netc.compiler.weights.chunked_arrays import all_finite, convert_array
+from netc.compiler.weights.initial import draw_initial_values
 
 WIDE = "input 1000 -> repeat 16 as layers { dense 1000 bias=false }"
 """Sixteen parameters of four megabytes."""
@@ -93,7 +93,7 @@ def test_a_few_tensors_are_in_memory(large: bool, weights: str, tmp_path: Path, 
     model = netc.compile(WIDE)
     path = tmp_path / "w.safetensors"
     kind = np.float16 if weights == "another type" else np.float32
-    save_file({name: array.astype(kind) for name, array in initial(model.parameters, 1).items()}, path)
+    save_file({name: array.astype(kind) for name, array in draw_initial_values(model.parameters, 1).items()}, path)
     monkeypatch.setattr(save, "LARGEST", 1000 if large else 10**9)
     options = {"seed": 1} if weights == "drawn" else {"weights": path}
     model.save(tmp_path / "m.onnx", **options)  # type: ignore[arg-type]
@@ -125,7 +125,7 @@ def test_a_disk_that_is_too_small(large: bool, tmp_path: Path, monkeypatch: pyte
     no_room(monkeypatch, BYTES - 1)
     read: list[str] = []
     model = netc.compile(WIDE)
-    monkeypatch.setattr("netc.compiler.weights.initial._values", lambda info, generators: read.append(info.name))
+    monkeypatch.setattr("netc.compiler.weights.initial._parameter_values", lambda info, generators: read.append(info.name))
     (tmp_path / "m.onnx").write_text("before")
     with pytest.raises(OSError, match=r"it takes 64\.0 MB, and the disk has 64\.0 MB left") as caught:
         model.save(tmp_path / "m.onnx", seed=0)
@@ -147,7 +147,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_memory_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = netc.compile("input 10_000 -> dense 10_000 bias=false")
-    monkeypatch.setattr(free_space, "_available", lambda: iter([300_000_000]))
+    monkeypatch.setattr(free_space, "_read_available_memory", lambda: iter([300_000_000]))
     for make in (model.module, model.onnx, lambda: model.save(tmp_path / "m.onnx")):
         with pytest.raises(MemoryError, match=r"takes? [48]00\.0 MB of memory, and 300\.0 MB are left"):
             make()
@@ -155,13 +155,13 @@ def test_memory_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_the_system_says() -> None:
-    free = min(free_space._available())
+    free = min(free_space._read_available_memory())
     assert 10**6 < free < 10**14
     free_space.check_memory(10**7, "it takes")
     with pytest.raises(MemoryError, match=r"it takes 1000000\.0 GB of memory"):
         free_space.check_memory(10**15, "it takes")
     free_space.check_disk("/nowhere", 10**15)
-    assert [free_space.shown(n) for n in (0, 999, 1000, 1_500_000, 13_500_000_000)] == [
+    assert [free_space.format_bytes(n) for n in (0, 999, 1000, 1_500_000, 13_500_000_000)] == [
         "0 bytes",
         "999 bytes",
         "1.0 kB",
@@ -239,12 +239,12 @@ def test_finite(name: str) -> None:
 def test_conversion_in_parts() -> None:
     array = np.random.default_rng(0).standard_normal((1500, 1501))
     for kind in (np.float32, np.float16):
-        assert np.array_equal(converted(array, np.dtype(kind)), array.astype(kind))
-        assert np.array_equal(converted(array.T, np.dtype(kind)), array.T.astype(kind))
+        assert np.array_equal(convert_array(array, np.dtype(kind)), array.astype(kind))
+        assert np.array_equal(convert_array(array.T, np.dtype(kind)), array.T.astype(kind))
     array[-1, -1] = 1e300
     for one in (array, array.T):
         with pytest.raises(OverflowError):
-            converted(one, np.dtype(np.float32))
+            convert_array(one, np.dtype(np.float32))
 
 
 def test_a_session_says_where_room_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from zoo.drawn import drawn, of_module, same_distribution
 import netc
 from netc.compiler.ops.operator import Operator
 from netc.compiler.ops.parametric import ARGUMENTS, Parametric
-from netc.compiler.weights.initial import initial
+from netc.compiler.weights.initial import draw_initial_values
 
 SHAPE = (64, 32, 3, 3)
 DRAWS = {
@@ -46,7 +46,7 @@ DRAWS = {
 
 
 def arrays(text: str, seed: int = 1) -> dict[str, Any]:
-    return initial(netc.compile(text).parameters, seed)
+    return draw_initial_values(netc.compile(text).parameters, seed)
 
 
 @pytest.mark.parametrize("init", DRAWS)
@@ -71,7 +71,7 @@ def test_normal_numbers(dtype: type[np.floating[Any]]) -> None:
     each other."""
     count = 1_000_000
     info = netc.compile(f"x = input 1\nw = param [{count}] {np.dtype(dtype)} init=normal(1) as w\nout x, w").parameters
-    values = initial(info, 5)["w"]
+    values = draw_initial_values(info, 5)["w"]
     assert values.dtype == dtype
     assert np.isfinite(values).all()
     normal = np.array([(1 + erf(x / sqrt(2))) / 2 for x in np.sort(values).tolist()])
@@ -138,7 +138,7 @@ def test_every_parameter_of_every_operator(name: str) -> None:
     cls = Operator.registry[name]
     words = [f"{argument}={value}" for argument, value in VALUES.items() if argument in cls.signature]
     model = netc.compile(f"{USES[name]} {' '.join(words)} as own")
-    found, module = initial(model.parameters, 0), dict(model.module().named_parameters())
+    found, module = draw_initial_values(model.parameters, 0), dict(model.module().named_parameters())
     reached = set()
     for info in model.parameters.values():
         if info.trainable:

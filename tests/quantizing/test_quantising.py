@@ -249,7 +249,7 @@ def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_large_model_is_refused_before_it_is_made(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netc.compiler.weights.free_space._available", lambda: iter([10**9]))
+    monkeypatch.setattr("netc.compiler.weights.free_space._read_available_memory", lambda: iter([10**9]))
     done = run("-e", "input 20_000 -> dense 20_000", "--quantize", "int8", "-o", "m.onnx")
     assert done.exit_code == 1
     assert "there is not enough memory for this: ONNX Runtime's quantiser has the model in memory several times" in done.stderr

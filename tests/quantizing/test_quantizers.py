@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, qu
 
 import netc
 from netc.compiler.backends.onnx.quantizing.products import products
-from netc.compiler.weights.initial import Drawn
+from netc.compiler.weights.initial import InitialValues
 from netc.inputs.random_inputs import random_array, shapes_of
 
 TEXT = {"width": 64, "depth": 2, "heads": 4, "vocabulary": 200}
@@ -55,7 +55,7 @@ class Reader(CalibrationDataReader):  # type: ignore[misc]
 def weights(model: netc.Model) -> dict[str, np.ndarray[Any, Any]]:
     """Drawn, and none of them all zeros: a head that begins so would have no scores to compare."""
     generator = np.random.default_rng(1)
-    drawn = Drawn(model.parameters, 0)
+    drawn = InitialValues(model.parameters, 0)
     zeros = {name: array.shape for name, array in drawn.items() if array.dtype == np.float32 and not array.any()}
     return {**drawn, **{name: generator.standard_normal(shape, np.float32) / 10 for name, shape in zeros.items()}}
 

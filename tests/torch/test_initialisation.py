@@ -6,7 +6,7 @@ import torch
 from zoo.drawn import drawn, of_module, same_distribution
 
 import netc
-from netc.compiler.weights.initial import initial
+from netc.compiler.weights.initial import draw_initial_values
 
 
 def constructor(text: str) -> str:
@@ -83,7 +83,7 @@ input 8 -> stack true 8 -> stack false 8 -> two true -> two false
 
 def test_members_that_depend_on_a_condition() -> None:
     model = netc.compile(BRANCHES)
-    arrays = initial(model.parameters, 1)
+    arrays = draw_initial_values(model.parameters, 1)
     torch.manual_seed(1)
     found = of_module(model.module())
     same_distribution({name: drawn(arrays[name]) for name in found}, found)

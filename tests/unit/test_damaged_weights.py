@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import netc
 from netc.cli import cli
 from netc.compiler.errors.weight_errors import WeightsError, WeightsWarning
-from netc.compiler.weights.match_weights import load
+from netc.compiler.weights.match_weights import load_arrays
 
 
 class Payload:
@@ -31,7 +31,7 @@ class Payload:
 
 def refused(path: Path) -> str:
     with pytest.raises(WeightsError) as caught:
-        load(path)
+        load_arrays(path)
     return str(caught.value)
 
 
@@ -123,7 +123,7 @@ def test_legacy_files_cut_and_changed(tmp_path: Path) -> None:
         damaged[int(random.integers(len(whole)))] = int(random.integers(256))
         (tmp_path / "w.pth").write_bytes(damaged)
         with suppress(WeightsError):
-            load(tmp_path / "w.pth")
+            load_arrays(tmp_path / "w.pth")
 
 
 def test_a_pickle_that_wants_code_is_called_that(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -228,7 +228,7 @@ def test_details_are_about_the_file(tmp_path: Path, legacy: bool) -> None:
         at, length = int(generator.integers(len(whole))), int(generator.integers(1, 300))
         path.write_bytes((whole[:at], whole[:at] + bytes(length) + whole[at + length :], whole[:at] + whole[at + length :])[n % 3])
         with suppress(WeightsError):
-            load(path)  # what was damaged does not matter
+            load_arrays(path)  # what was damaged does not matter
             continue
         said = refused(path).split("\n")[0]
         assert not re.search(r"Errno|\(\W*\d*\W*\)|index out of range|codec|argument|buffer of|miniz", said), said

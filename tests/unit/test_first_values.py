@@ -13,9 +13,9 @@ import torch
 import netc
 from netc.compiler.analysis.state_dict import ParameterInfo, parameters
 from netc.compiler.types.numpy_types import Array
-from netc.compiler.weights.buffer_pool import Rooms
-from netc.compiler.weights.initial import Drawn
-from netc.compiler.weights.match_weights import initial
+from netc.compiler.weights.buffer_pool import BufferPool
+from netc.compiler.weights.initial import InitialValues
+from netc.compiler.weights.match_weights import draw_initial_values
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:
@@ -28,19 +28,19 @@ TIED = "tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bi
 
 def test_the_seed_and_the_name_decide() -> None:
     small, large = infos(TWO), infos(TWO + " -> dense 7 as c")
-    one, two = initial(small, 3), initial(large, 3)
+    one, two = draw_initial_values(small, 3), draw_initial_values(large, 3)
     assert all(np.array_equal(one[name], two[name]) for name in small)
-    assert not np.array_equal(one["a.weight"], initial(small, 4)["a.weight"])
+    assert not np.array_equal(one["a.weight"], draw_initial_values(small, 4)["a.weight"])
     assert not np.array_equal(one["a.weight"][:2, :3], one["b.weight"][:, :3])
 
 
 def test_values_stay_what_they_are() -> None:
     """Models that people have drawn with a seed must not change under them."""
-    assert initial(infos(TWO), 0)["b.bias"].tolist() == pytest.approx([-0.487224907, 0.492645860])
+    assert draw_initial_values(infos(TWO), 0)["b.bias"].tolist() == pytest.approx([-0.487224907, 0.492645860])
 
 
 def test_tied_names_share_one_array() -> None:
-    arrays = initial(infos(TIED))
+    arrays = draw_initial_values(infos(TIED))
     assert arrays["head.weight"] is arrays["wte.weight"]
 
 
@@ -60,7 +60,7 @@ def test_tied_names_share_one_array() -> None:
 def test_distributions_are_those_of_pytorch(stage: str, module: Any) -> None:
     """Bounds, means and deviations of large tensors, against what PyTorch draws itself."""
     torch.manual_seed(0)
-    ours = {name.split(".", 1)[1]: array for name, array in initial(infos(stage), 1).items()}
+    ours = {name.split(".", 1)[1]: array for name, array in draw_initial_values(infos(stage), 1).items()}
     theirs = {name: value.numpy() for name, value in module().state_dict().items()}
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
@@ -78,7 +78,7 @@ def test_distributions_are_those_of_pytorch(stage: str, module: Any) -> None:
 @pytest.mark.parametrize("shape", [(300, 200), (60, 40, 5), (30, 20, 5, 7)])
 def test_xavier_is_that_of_pytorch(shape: tuple[int, ...]) -> None:
     """The bound is that of torch.nn.init, whose fans count the axes after the first two."""
-    array = initial(infos(f"x = input [1]; w = param {list(shape)} init=xavier_uniform as w; x + (w -> sum)"), 1)["w"]
+    array = draw_initial_values(infos(f"x = input [1]; w = param {list(shape)} init=xavier_uniform as w; x + (w -> sum)"), 1)["w"]
     theirs = torch.nn.init.xavier_uniform_(torch.empty(shape), generator=torch.Generator().manual_seed(0))
     assert np.abs(array).max() == pytest.approx(float(theirs.abs().max()), rel=1e-2)
     assert array.std() == pytest.approx(float(theirs.std()), rel=2e-2)
@@ -94,7 +94,7 @@ def test_initializers_of_param() -> None:
     e = table (i) [4] = i * 2 as e
     x + a + b + c + d + e
     """
-    arrays = initial(infos(text))
+    arrays = draw_initial_values(infos(text))
     assert arrays["c"].tolist() == [7] * 4
     assert arrays["d"].tolist() == [1] * 4
     assert arrays["e"].tolist() == [0, 2, 4, 6]
@@ -103,7 +103,7 @@ def test_initializers_of_param() -> None:
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
 def test_other_types(name: str) -> None:
-    arrays = initial(infos(f"x = input 200 {name}; x -> dense 300"))
+    arrays = draw_initial_values(infos(f"x = input 200 {name}; x -> dense 300"))
     weight = arrays["dense1.weight"]
     assert weight.dtype.name == name
     assert weight.astype(np.float64).std() == pytest.approx(200**-0.5 / 3**0.5, rel=0.02)
@@ -114,7 +114,7 @@ def test_normal_numbers_are_those_of_the_distribution(name: str) -> None:
     """The largest difference of the cumulated frequencies is below that of a sample of this size (Kolmogorov and Smirnov, one in a
     thousand), and so are those of the moments and of what is far from the mean."""
     text = f"x = input 1000 {name}; w = param [1000, 2001] {name} init=normal(2, mean=1) as w; x @ w"
-    drawn = (np.sort(initial(infos(text), 3)["w"].astype(np.float64).ravel()) - 1) / 2
+    drawn = (np.sort(draw_initial_values(infos(text), 3)["w"].astype(np.float64).ravel()) - 1) / 2
     every = len(drawn) // 1000
     cumulated = np.asarray([NormalDist().cdf(value) for value in drawn[::every]])
     rounding = {"bfloat16": 2**-9, "float16": 2**-12}.get(name, 0)
@@ -129,7 +129,9 @@ def test_normal_numbers_are_those_of_the_distribution(name: str) -> None:
 def in_types(shape: list[int], init: str) -> Iterator[Array]:
     """The values of one seed in float64, float32, float16 and bfloat16."""
     text = f"x = input {shape[0]}; w = param {shape} init={init} as w; x @ w"
-    return (initial(netc.compile(text, dtype=name).parameters, 4)["w"] for name in ("float64", "float32", "float16", "bfloat16"))
+    return (
+        draw_initial_values(netc.compile(text, dtype=name).parameters, 4)["w"] for name in ("float64", "float32", "float16", "bfloat16")
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,18 +167,18 @@ def test_many_values_of_half_types_are_those_of_float32_within_a_part_of_the_dis
 
 def test_memory_is_used_again_when_nothing_refers_to_it() -> None:
     size = 1 << 21
-    rooms = Rooms()
-    first = rooms.empty(size, np.dtype(np.float32))
+    rooms = BufferPool()
+    first = rooms.allocate_array(size, np.dtype(np.float32))
     view = first.reshape(2, -1).T[3:]
     place = first.ctypes.data
     del first
-    second = rooms.empty(size, np.dtype(np.float32))
+    second = rooms.allocate_array(size, np.dtype(np.float32))
     assert second.ctypes.data != place
     part = memoryview(view[1])
     del view
-    assert rooms.empty(size, np.dtype(np.float16)).ctypes.data != place
+    assert rooms.allocate_array(size, np.dtype(np.float16)).ctypes.data != place
     del part
-    third = rooms.empty(size + 1, np.dtype(np.float16))
+    third = rooms.allocate_array(size + 1, np.dtype(np.float16))
     assert third.ctypes.data == place
     assert (third.dtype, third.shape) == (np.dtype(np.float16), (size + 1,))
 
@@ -184,7 +186,7 @@ def test_memory_is_used_again_when_nothing_refers_to_it() -> None:
 def test_arrays_that_are_kept_are_apart() -> None:
     """Of parameters that are large enough for their memory to be used again."""
     text = "x = input 1500; " + "; ".join(f"w{n} = param [1500, 400] init=normal as w{n}" for n in range(4)) + "; x @ (w0 + w1 + w2 + w3)"
-    drawn = Drawn(infos(text), 1)
-    kept = initial(infos(text), 1)
+    drawn = InitialValues(infos(text), 1)
+    kept = draw_initial_values(infos(text), 1)
     for name, array in kept.items():
         assert np.array_equal(drawn[name], array)

@@ -20,12 +20,12 @@ from safetensors.numpy import load_file, save
 
 import netc
 from netc.compiler.errors.weight_errors import WeightsError
-from netc.compiler.weights.hub import is_of_hub, of_hub
-from netc.compiler.weights.initial import initial
+from netc.compiler.weights.hub import download_weights, is_hub_address
+from netc.compiler.weights.initial import draw_initial_values
 
 TEXT = "input 3 -> dense 4 relu as fc1 -> dense 2 as fc2"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-WEIGHTS = initial(netc.compile(TEXT).parameters, 4)
+WEIGHTS = draw_initial_values(netc.compile(TEXT).parameters, 4)
 
 
 def _sharded() -> dict[str, bytes]:
@@ -196,12 +196,12 @@ def test_what_is_in_the_cache_needs_no_hub(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["hf:", "hf:a/b/c", "hf:../x", "hf:org/na me", "hf:org/name@", "hf:org/name@../x y", "hf:/etc/passwd"])
 def test_words_that_are_no_names(word: str) -> None:
-    assert is_of_hub(word)
+    assert is_hub_address(word)
     with pytest.raises(WeightsError, match=r"it is no name of a repository|the hub did not give it"):
-        of_hub(word)
+        download_weights(word)
 
 
 def test_a_file_is_not_of_the_hub(tmp_path: Path) -> None:
-    assert not is_of_hub("./hf:org/name")
+    assert not is_hub_address("./hf:org/name")
     (tmp_path / "w.safetensors").write_bytes(save(WEIGHTS))
     assert load_file(tmp_path / "w.safetensors").keys() == WEIGHTS.keys()

@@ -16,7 +16,7 @@ import netc
 from netc.compiler.analysis.state_dict import ParameterInfo, parameters
 from netc.compiler.errors.weight_errors import WeightsMismatch, WeightsUnreadable
 from netc.compiler.types.numpy_types import Array
-from netc.compiler.weights.match_weights import WeightsError, as_arrays, initial, load, match
+from netc.compiler.weights.match_weights import WeightsError, draw_initial_values, load_arrays, match_arrays, to_arrays
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:
@@ -32,14 +32,14 @@ NORM = "input 4 -> batch_norm as bn"
 
 
 def test_formats_give_the_same(tmp_path: Path) -> None:
-    arrays = initial(infos(TWO), 5)
+    arrays = draw_initial_values(infos(TWO), 5)
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     safetensors.numpy.save_file(arrays, tmp_path / "w.safetensors")
     np.savez(tmp_path / "w.npz", **arrays)  # type: ignore[arg-type]
     torch.save(tensors, tmp_path / "w.pt")
     torch.save({"state_dict": tensors, "epoch": 3}, tmp_path / "w.pth")
     for ending in ("safetensors", "npz", "pt", "pth"):
-        found = load(tmp_path / f"w.{ending}")
+        found = load_arrays(tmp_path / f"w.{ending}")
         assert found.keys() == arrays.keys()
         assert all(np.array_equal(found[name], array) for name, array in arrays.items())
 
@@ -50,7 +50,7 @@ def test_bfloat16_comes_through(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"w.{ending}"
     save = safetensors.torch.save_file if ending == "safetensors" else torch.save
     save({"a": tensor}, path)
-    found = load(path)["a"]
+    found = load_arrays(path)["a"]
     assert found.dtype == ml_dtypes.bfloat16
     assert found.astype(np.float32).tolist() == tensor.float().tolist()
 
@@ -64,7 +64,7 @@ class Payload:
 
 def unreadable(path: Path) -> str:
     with pytest.raises(WeightsError) as caught:
-        load(path)
+        load_arrays(path)
     problem = caught.value.problem
     assert isinstance(problem, WeightsUnreadable)
     assert str(path) in problem.message()
@@ -82,7 +82,7 @@ def test_broken_files(tmp_path: Path, ending: str, content: bytes) -> None:
 
 @pytest.mark.parametrize("ending", ["safetensors", "npz", "pt"])
 def test_truncated_files(tmp_path: Path, ending: str) -> None:
-    arrays = initial(infos(TWO), 5)
+    arrays = draw_initial_values(infos(TWO), 5)
     path = tmp_path / f"w.{ending}"
     if ending == "safetensors":
         safetensors.numpy.save_file(arrays, path)
@@ -121,13 +121,13 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_mappings_are_taken_as_they_are() -> None:
-    found = as_arrays({"a": torch.ones(2, requires_grad=True), "b": [1.0, 2.0], "c": np.float32(3), "d": torch.ones(2).to(torch.bfloat16)})
+    found = to_arrays({"a": torch.ones(2, requires_grad=True), "b": [1.0, 2.0], "c": np.float32(3), "d": torch.ones(2).to(torch.bfloat16)})
     assert [found[n].shape for n in "abcd"] == [(2,), (2,), (), (2,)]
     assert found["d"].dtype == ml_dtypes.bfloat16
     with pytest.raises(WeightsError, match="keys are not names"):
-        as_arrays({1: np.ones(2)})  # type: ignore[dict-item]
+        to_arrays({1: np.ones(2)})  # type: ignore[dict-item]
     with pytest.raises(WeightsError, match="`a` is not a tensor"):
-        as_arrays({"a": object()})
+        to_arrays({"a": object()})
 
 
 # --- whether they fit ------------------------------------------------------------------------------------------------------
@@ -135,20 +135,20 @@ def test_mappings_are_taken_as_they_are() -> None:
 
 def mismatch(text: str, arrays: dict[str, Array]) -> WeightsMismatch:
     with pytest.raises(WeightsError) as caught:
-        match(infos(text), arrays)
+        match_arrays(infos(text), arrays)
     assert isinstance(caught.value.problem, WeightsMismatch)
     return caught.value.problem
 
 
 def test_what_fits_is_given_in_order() -> None:
-    arrays = initial(infos(TWO))
-    found = match(infos(TWO), dict(reversed(arrays.items())))
+    arrays = draw_initial_values(infos(TWO))
+    found = match_arrays(infos(TWO), dict(reversed(arrays.items())))
     assert list(found) == list(arrays)
     assert all(found[name] is array for name, array in arrays.items())
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
-    arrays = initial(infos(TWO))
+    arrays = draw_initial_values(infos(TWO))
     arrays["a.wieght"] = arrays.pop("a.weight")
     arrays["b.bias"] = np.zeros(3, np.float32)
     arrays["b.weight"] = np.zeros((2, 3), np.int64)
@@ -163,7 +163,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
-    arrays = initial(infos(TWO))
+    arrays = draw_initial_values(infos(TWO))
     arrays["a.wieght"] = np.zeros((64, 3, 7, 7), np.float32)
     del arrays["a.weight"]
     assert mismatch(TWO, arrays).help() == ()
@@ -171,7 +171,7 @@ def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
 
 def test_how_to_do_without_a_few_names() -> None:
     """But not where a name is missing and another one too many: it may be that of the same."""
-    arrays = initial(infos(TWO))
+    arrays = draw_initial_values(infos(TWO))
     more = arrays | {"aux.w": np.zeros(2, np.float32), "steps": np.zeros((), np.int64)}
     assert mismatch(TWO, more).help() == ("to leave them out: `--ignore aux.w --ignore steps`",)
     fewer = {name: array for name, array in arrays.items() if name != "b.bias"}
@@ -188,14 +188,14 @@ def test_long_lists_are_cut() -> None:
 
 @pytest.mark.parametrize("prefix", ["module.", "model.net."])
 def test_a_common_prefix_is_seen(prefix: str) -> None:
-    arrays = {prefix + name: array for name, array in initial(infos(TWO)).items()}
+    arrays = {prefix + name: array for name, array in draw_initial_values(infos(TWO)).items()}
     assert mismatch(TWO, arrays).help() == (
         f"remove the prefix `{prefix}`, which every name in the weights has: `--strip-prefix {prefix}`",
     )
 
 
 def test_a_prefix_of_the_model_is_seen() -> None:
-    inner = initial(infos("input 4 -> repeat 2 as layers { dense 4 }"))
+    inner = draw_initial_values(infos("input 4 -> repeat 2 as layers { dense 4 }"))
     arrays = {name.removeprefix("layers."): array for name, array in inner.items()}
     problem = mismatch("input 4 -> repeat 2 as layers { dense 4 }", arrays)
     assert problem.help() == ("add the prefix `layers.`, which every name in the model has",)
@@ -211,9 +211,9 @@ def test_a_prefix_that_fewer_names_need_is_none() -> None:
 
 
 def test_tied_names() -> None:
-    arrays = initial(infos(TIED))
+    arrays = draw_initial_values(infos(TIED))
     for absent in ("head.weight", "wte.weight"):
-        found = match(infos(TIED), {n: a for n, a in arrays.items() if n != absent})
+        found = match_arrays(infos(TIED), {n: a for n, a in arrays.items() if n != absent})
         assert found["head.weight"] is found["wte.weight"]
     arrays["head.weight"] = arrays["head.weight"] + 1
     assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
@@ -222,39 +222,39 @@ def test_tied_names() -> None:
 
 def test_tied_names_may_hold_nan() -> None:
     """What training has ruined is one parameter still."""
-    arrays = initial(infos(TIED))
+    arrays = draw_initial_values(infos(TIED))
     arrays["wte.weight"] = np.full((10, 8), np.nan, np.float32)
     arrays["head.weight"] = arrays["wte.weight"].copy()
-    assert np.isnan(match(infos(TIED), arrays)["head.weight"]).all()
+    assert np.isnan(match_arrays(infos(TIED), arrays)["head.weight"]).all()
     arrays["head.weight"][0, 0] = 0
     assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
 
 
 def test_counters_may_be_missing() -> None:
-    arrays = initial(infos(NORM))
+    arrays = draw_initial_values(infos(NORM))
     del arrays["bn.num_batches_tracked"]
-    assert match(infos(NORM), arrays)["bn.num_batches_tracked"] == 0
+    assert match_arrays(infos(NORM), arrays)["bn.num_batches_tracked"] == 0
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
 def test_floats_are_converted(name: str) -> None:
-    arrays = {n: as_arrays({n: torch.from_numpy(a).to(getattr(torch, name))})[n] for n, a in initial(infos(TWO)).items()}
-    assert {a.dtype.name for a in match(infos(TWO), arrays).values()} == {"float32"}
+    arrays = {n: to_arrays({n: torch.from_numpy(a).to(getattr(torch, name))})[n] for n, a in draw_initial_values(infos(TWO)).items()}
+    assert {a.dtype.name for a in match_arrays(infos(TWO), arrays).values()} == {"float32"}
 
 
 def test_nothing_is_lost_on_the_way() -> None:
-    arrays = initial(infos(TWO))
+    arrays = draw_initial_values(infos(TWO))
     arrays["b.bias"] = np.array([1e300, 0])
     assert "out of the range of float32" in mismatch(TWO, arrays).notes()[0]
     arrays["b.bias"] = np.array([np.inf, np.nan])
-    assert not np.isfinite(match(infos(TWO), arrays)["b.bias"]).any()
-    norm = initial(infos(NORM))
+    assert not np.isfinite(match_arrays(infos(TWO), arrays)["b.bias"]).any()
+    norm = draw_initial_values(infos(NORM))
     norm["bn.num_batches_tracked"] = np.array(3, np.int32)
-    assert match(infos(NORM), norm)["bn.num_batches_tracked"] == 3
+    assert match_arrays(infos(NORM), norm)["bn.num_batches_tracked"] == 3
 
 
 def test_a_module_takes_them() -> None:
     """The names are those of the module, and every one of them is reported."""
     model = netc.compile("block b { dense 4 -> batch_norm relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
-    arrays = match(model.parameters, initial(model.parameters, 1))
+    arrays = match_arrays(model.parameters, draw_initial_values(model.parameters, 1))
     assert list(model.module(weights=arrays).state_dict()) == list(arrays)

@@ -20,7 +20,7 @@ from zoo.record import note
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import evaluate, show
-from netc.compiler.weights.initial import initial
+from netc.compiler.weights.initial import draw_initial_values
 from tests.parity import executed
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -106,7 +106,7 @@ def check(
 
 def same_initial_values(ours: netc.Model, wanted: Mapping[str, Drawn]) -> None:
     """Raises AssertionError unless the initial weights of ONNX models, and those that the emitted source draws, are as the reference's."""
-    arrays = initial(ours.parameters, 1)
+    arrays = draw_initial_values(ours.parameters, 1)
     same_distribution({name: drawn(arrays.pop(name)) for name, info in ours.parameters.items() if info.trainable}, wanted)
     torch.manual_seed(1)
     same_distribution(of_module(ours.module()), wanted)

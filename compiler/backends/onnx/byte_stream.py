@@ -15,7 +15,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ...types.numpy_types import Array
-from ...weights.chunked_arrays import contiguous_parts
+from ...weights.chunked_arrays import split_into_contiguous_chunks
 from ...weights.lazy_tensors import StoredTensor
 from .messages import GraphProto, ModelProto, TensorProto
 from .onnx_types import element_code
@@ -69,7 +69,7 @@ def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piec
 
 def contents(array: Array) -> Iterator[Chunk]:
     """The elements, little-endian, in bytes without axes."""
-    for part in contiguous_parts(array):
+    for part in split_into_contiguous_chunks(array):
         yield (part if byteorder == "little" else part.byteswap()).reshape(-1).view(np.uint8).data
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ...ir.frames import Frame
 from ...types.numpy_types import Array
 from ...types.tensor_types import DType, TensorType
-from ...weights.lazy_tensors import StoredTensor, of_array
+from ...weights.lazy_tensors import StoredTensor, stored_tensor
 from .attributes import Attributes
 from .messages import AttributeProto, FunctionProto, GraphProto
 from .onnx_types import fill_type
@@ -186,7 +186,7 @@ class GraphBuilder:
         if key not in self._constants:
             name = self.value_names.unique(f"constant/{len(self._constants) + 1}")
             self._constants[key] = name
-            self.stored[name] = of_array(array)
+            self.stored[name] = stored_tensor(array)
         return self._constants[key]
 
     def constants(self) -> set[str]:

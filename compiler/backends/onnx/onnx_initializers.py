@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ...analysis.state_dict import ParameterInfo
 from ...types.numpy_types import Array, numpy_dtype
-from ...weights.initial import fixed
+from ...weights.initial import constant_values
 from ...weights.lazy_tensors import StoredTensor
 from .onnx_builder import GraphBuilder
 
@@ -38,7 +38,7 @@ class Initializers:
             return StoredTensor(info.shape, info.dtype.name, lambda: self._array(info))
         if info.persistent:
             raise ValueError(f"no values were given for `{info.name}`")
-        return StoredTensor(info.shape, info.dtype.name, lambda: fixed(info))
+        return StoredTensor(info.shape, info.dtype.name, lambda: constant_values(info))
 
     def _array(self, info: ParameterInfo) -> Array:
         array = self.arrays[info.name]

@@ -20,8 +20,8 @@ from zlib import crc32
 from netc.dsl.record import Record
 
 from ...types.numpy_types import Array
-from ...weights.buffer_pool import Rooms
-from ...weights.chunked_arrays import Empty, contiguous
+from ...weights.buffer_pool import BufferPool
+from ...weights.chunked_arrays import Allocator, make_contiguous
 from ...weights.free_space import check_disk, check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import WrongOutput
@@ -177,14 +177,14 @@ def _padding(size: int) -> int:
     return -size % _ALIGNMENT
 
 
-def _laid_out(stored: StoredTensor, empty: Empty) -> Array:
+def _laid_out(stored: StoredTensor, empty: Allocator) -> Array:
     """To write takes as long as to draw: what is between is not for the thread that writes."""
-    return contiguous(stored.read(), empty)
+    return make_contiguous(stored.read(), empty)
 
 
 def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
-    rooms = Rooms()
-    for array in ahead(partial(_laid_out, stored, rooms.empty) for stored in tensors):
+    rooms = BufferPool()
+    for array in ahead(partial(_laid_out, stored, rooms.allocate_array) for stored in tensors):
         yield from contents(array)
         yield bytes(_padding(array.nbytes))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....types.numpy_types import dtype_of
-from ....weights.lazy_tensors import StoredTensor, of_array
+from ....weights.lazy_tensors import StoredTensor, stored_tensor
 from ..onnx_builder import BuilderNode
 from .constant_arithmetic import COMPUTED
 from .moves import MOVES
@@ -94,7 +94,7 @@ class _Folding:
         result = compute(arrays, COMPUTED_BYTES)
         if result is None or result.nbytes > COMPUTED_BYTES or dtype_of(result.dtype) is None:
             return None
-        return [of_array(result)]
+        return [stored_tensor(result)]
 
     def _key(self, node: BuilderNode | None) -> object:
         """Equal for nodes that make the same; None for what is no node."""

@@ -17,7 +17,7 @@ from onnx import NodeProto
 from netc.dsl.record import Record
 
 from ....types.numpy_types import Array
-from ....weights.chunked_arrays import contiguous
+from ....weights.chunked_arrays import make_contiguous
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_model import GraphAndTensors
 
@@ -58,7 +58,7 @@ def _transposed(name: str, tensors: dict[str, StoredTensor]) -> str:
     copy = f"{name}/Copy"
 
     def read() -> Array:
-        return contiguous(stored.read().T)
+        return make_contiguous(stored.read().T)
 
     tensors[copy] = StoredTensor(stored.shape[::-1], stored.kind, read)
     return copy
