@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl.record import replace
-from netc.dsl.trees import children_of, parts, rewrite_upward
+from netc.dsl.trees import children_of, parts, rewrite
 
 from .spec_tree import (
     Activation,
@@ -140,7 +140,8 @@ def _unlabelled(stage: Any) -> Any:
 def label_ordinals(body: Body) -> Body:
     """A body with labels for stages whose number another stage has as its label: the first `relu`, next to `dense 3 as relu1`.
 
-    They have no parameters, so any label will do.
+    They have no parameters, so any label will do. A loop with a level of its own has names of its own: in `repeat i in 2..4 as dense{i}
+    { dense 4 }`, a label would make a level more.
     """
     labels = {label for part in parts(body) if (label := getattr(part, "label", None))}
     if not any(_ORDINAL.fullmatch(label) for label in labels):
@@ -159,7 +160,15 @@ def label_ordinals(body: Body) -> Body:
         labels.add(own)
         return replace(stage, label=own)
 
-    return rewrite_upward(body, lambda part: replace(part, stages=tuple(map(with_label, part.stages))) if isinstance(part, Chain) else None)
+    def with_labels(part: Any) -> Any:
+        match part:
+            case Loop(label=label, start=start) if label != "" or start is not None:
+                return part
+            case Chain(head, stages):
+                return Chain(rewrite(head, with_labels), tuple(with_label(rewrite(stage, with_labels)) for stage in stages))
+        return None
+
+    return rewrite(body, with_labels)
 
 
 def _word(stage: Any) -> str:
