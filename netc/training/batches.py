@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data.data_columns import Columns
+from .data.data_columns import InputColumns
 from .data.data_source import Array, Indices
 from .ranks import Ranks
 from .recipe import Recipe
 from .section_file import SectionFile
 
 Part = dict[str, Tensor]
-Samples = tuple[Columns, Indices]
+Samples = tuple[InputColumns, Indices]
 """Columns, and which of their samples."""
 
 
@@ -32,7 +32,7 @@ class Draws:
     """What the file of a section draws next to columns. It depends on the seed, the step and the position in the batch alone: it does not
     matter in how many parts or on how many processes a step is computed."""
 
-    def __init__(self, file: SectionFile, columns: Columns) -> None:
+    def __init__(self, file: SectionFile, columns: InputColumns) -> None:
         self.file, self.columns = file, columns
         self.is_empty = not file.has("drawn")
 
@@ -66,10 +66,10 @@ class Batches:
         for parts, _ in self._batches(columns, pieces):
             yield from parts
 
-    def _batches(self, columns: Columns, numbered: Iterator[tuple[int, Indices]]) -> Generator[tuple[list[Part], int]]:
+    def _batches(self, columns: InputColumns, numbered: Iterator[tuple[int, Indices]]) -> Generator[tuple[list[Part], int]]:
         draws = Draws(self.file, columns)
         first, ahead = tee((number, indices, self._pieces(indices)) for number, indices in numbered)
-        made = columns.batches((self.ranks.share(piece) for _, _, pieces in ahead for piece in pieces), self._tensors)
+        made = columns.iterate_batches((self.ranks.share(piece) for _, _, pieces in ahead for piece in pieces), self._tensors)
         for number, indices, pieces in first:
             parts = [next(made) for _ in pieces]
             if not draws.is_empty:

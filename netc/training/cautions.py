@@ -11,7 +11,7 @@ from netc.compiler.errors.recipe_errors import ScheduleCut
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import diagnostic
-from .data.data_columns import Columns
+from .data.data_columns import InputColumns
 from .optimizers import key
 from .recipe import Recipe
 
@@ -34,7 +34,7 @@ def cut_schedule(recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
         begin += length
 
 
-def shared_columns(columns: Columns) -> Iterator[str]:
+def shared_columns(columns: InputColumns) -> Iterator[str]:
     """Columns that are among those next to each other for one input, and are another input too."""
     for name, joined in columns.columns.items():
         if joined.single:
@@ -45,6 +45,6 @@ def shared_columns(columns: Columns) -> Iterator[str]:
                 yield f"the column `{column}` is the input `{other}`, and is in `{name}` too: a model that is given it need not guess it"
 
 
-def notes(recipe: Recipe, steps: int, columns: Columns) -> list[str]:
+def notes(recipe: Recipe, steps: int, columns: InputColumns) -> list[str]:
     """The same as texts, for a run."""
     return [*shared_columns(columns), *(found.message for found in cut_schedule(recipe, steps))]

@@ -16,7 +16,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice
-from .data.fingerprint import Content
+from .data.fingerprint import DataFingerprint
 from .engine import Engine
 from .open_data import Asked
 from .ranks import world_size
@@ -73,13 +73,13 @@ def from_json(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any],
         raise RunError(RunUnreadable(folder, DAMAGED)) from None
 
 
-def check_contents(contents: Mapping[str, Content], config: Mapping[str, Any], folder: str) -> None:
+def check_contents(contents: Mapping[str, DataFingerprint], config: Mapping[str, Any], folder: str) -> None:
     """A run goes on with the data that it was started with. Raises `RunError`."""
     try:
         known = config["content"]
         if "training" in known and contents.keys() - known.keys():
             raise RunError(RunDiffers(folder, "it was started without other data to validate on"))
-        changes = [content.change(known[name]) for name, content in contents.items()]
+        changes = [content.describe_change(known[name]) for name, content in contents.items()]
     except (KeyError, TypeError, AttributeError):
         raise RunError(RunUnreadable(folder, DAMAGED)) from None
     change = next(filter(None, changes), None)

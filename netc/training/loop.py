@@ -25,7 +25,7 @@ from ..files.file_problems import diagnostic
 from . import cautions
 from .batches import Batches, Draws, Part, as_tensors
 from .checkpoints import Checkpoints, Trained, whole_tensors
-from .data.data_columns import Columns
+from .data.data_columns import InputColumns
 from .data.data_source import Indices
 from .engine import Engine
 from .locate_refusal import REFUSALS, find_refusing, is_of_machine
@@ -106,8 +106,8 @@ class Trainer:
         self,
         objective: Objective,
         recipe: Recipe,
-        data: tuple[Columns, Indices],
-        validation: tuple[Columns, Indices] | None,
+        data: tuple[InputColumns, Indices],
+        validation: tuple[InputColumns, Indices] | None,
         folder: RunFolder,
         on_report: Callable[[Report], None],
         engine: Engine | None = None,
@@ -153,10 +153,10 @@ class Trainer:
             self._refuse(error, [example()], "the first samples")
             raise
 
-    def _example(self, data: tuple[Columns, Indices]) -> Part:
+    def _example(self, data: tuple[InputColumns, Indices]) -> Part:
         """A batch of two samples, or of one if there is only one."""
         few = data[1][:2]
-        return as_tensors(data[0].batch(few), self.ranks.device) | Draws(self.objective.file, data[0]).batch(0, len(few))
+        return as_tensors(data[0].read_batch(few), self.ranks.device) | Draws(self.objective.file, data[0]).batch(0, len(few))
 
     @property
     def average(self) -> Average | None:

@@ -26,15 +26,15 @@ from netc.dsl.source import Span
 from ..files.file_access import OUTSIDE, why_no_data
 from ..files.file_problems import diagnostic
 from .data.class_labels import check_classes
-from .data.data_columns import Chosen, Columns, column_types, match_columns
-from .data.data_formats import FORMATS, Place, open_source, parsed_options, place_of
+from .data.data_columns import ColumnSpec, InputColumns, map_column_types, match_columns
+from .data.data_formats import FORMATS, DataLocation, open_source, parse_location, parse_options
 from .data.data_source import DataError, Indices, Source
-from .data.python import source_of
+from .data.python import make_source
 from .data.value_checks import check_finite
 from .recipe import DataRule, Recipe
 from .sampled_sizes import drawn_shapes
 
-Part = tuple[Columns, Indices]
+Part = tuple[InputColumns, Indices]
 
 
 class Asked(Record):
@@ -43,7 +43,7 @@ class Asked(Record):
 
     data: Any = None
     validation: Any = None
-    columns: Mapping[str, Chosen] = {}
+    columns: Mapping[str, ColumnSpec] = {}
     options: Mapping[str, str] = {}
     spec: str | None = None
     allow_paths: Sequence[str] = ()
@@ -63,8 +63,8 @@ class Opened(Record):
 class _Wanted(Record):
     """Data to be opened: where from, for which inputs, and the place of diagnostics. `shown` is the path in messages."""
 
-    place: Place | Source
-    columns: Mapping[str, Chosen]
+    place: DataLocation | Source
+    columns: Mapping[str, ColumnSpec]
     span: Span
     shown: str
 
@@ -85,7 +85,7 @@ def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
     notes: tuple[str, ...] = ()
     try:
         wanted = _training_data(training, recipe, asked)
-        described = str(wanted.place) if isinstance(wanted.place, Place) else type(asked.data).__name__
+        described = str(wanted.place) if isinstance(wanted.place, DataLocation) else type(asked.data).__name__
         columns = _columns(training, recipe, wanted)
         data, validation = _split(columns, recipe, asked, training.span)
         notes = tuple(_unfit_share(len(columns), _share(recipe, asked)))
@@ -130,7 +130,7 @@ def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
         raise _Failed(diagnostic(CannotReadData("data", why, remedy), training.span))
     try:
-        options = {**recipe.data.options, **parsed_options(recipe.data.format, asked.options)}
+        options = {**recipe.data.options, **parse_options(recipe.data.format, asked.options)}
     except DataError as error:
         raise _unreadable(recipe.data.path, error, recipe.data.span) from error
     return _of_rule(replace(recipe.data, options=options), given, asked)
@@ -155,26 +155,26 @@ def _validation_data(training: Training, recipe: Recipe, asked: Asked) -> _Wante
 
 def _with_known_options(rule: DataRule, asked: Asked) -> DataRule:
     """The rule's own options, and those of the caller's for the data that its format has too."""
-    known = {name: word for name, word in asked.options.items() if FORMATS[rule.format].option(name) is not None}
+    known = {name: word for name, word in asked.options.items() if FORMATS[rule.format].find_option(name) is not None}
     try:
-        return replace(rule, options={**parsed_options(rule.format, known), **rule.options})
+        return replace(rule, options={**parse_options(rule.format, known), **rule.options})
     except DataError as error:
         raise _unreadable(rule.path, error, rule.span) from error
 
 
-def _of_caller(data: Any, columns: Mapping[str, Chosen], asked: Asked, span: Span) -> _Wanted:
+def _of_caller(data: Any, columns: Mapping[str, ColumnSpec], asked: Asked, span: Span) -> _Wanted:
     shown = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
     try:
         if isinstance(data, (str, os.PathLike)):
-            place = place_of(shown, asked.options)
+            place = parse_location(shown, asked.options)
             return _Wanted(place, columns, span, place.path)
-        return _Wanted(source_of(data), columns, span, shown)
+        return _Wanted(make_source(data), columns, span, shown)
     except DataError as error:
         raise _unreadable(shown, error, span) from error
 
 
-def _of_rule(rule: DataRule, columns: Mapping[str, Chosen], asked: Asked) -> _Wanted:
-    place = Place(rule.format, rule.path, dict(rule.options))
+def _of_rule(rule: DataRule, columns: Mapping[str, ColumnSpec], asked: Asked) -> _Wanted:
+    place = DataLocation(rule.format, rule.path, dict(rule.options))
     if not FORMATS[rule.format].is_path:
         return _Wanted(place, columns, rule.span, rule.path)
     home = os.path.dirname(os.path.realpath(asked.spec)) if asked.spec is not None else os.getcwd()
@@ -198,11 +198,11 @@ def _forbidden(path: str, why: str) -> CannotReadData:
 # --- opened and checked ----------------------------------------------------------------------------------------------------
 
 
-def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> Columns:
+def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> InputColumns:
     inputs = _read_inputs(training, recipe)
     try:
         place = wanted.place
-        source = open_source(place, column_types(inputs, wanted.columns)) if isinstance(place, Place) else place
+        source = open_source(place, map_column_types(inputs, wanted.columns)) if isinstance(place, DataLocation) else place
         if not len(source):
             raise DataError("there are no samples in it")
         columns, problems = match_columns(source, inputs, wanted.columns, wanted.shown)
@@ -224,7 +224,7 @@ def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
     return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
-def _split(columns: Columns, recipe: Recipe, asked: Asked, place: Span) -> tuple[Part, Part | None]:
+def _split(columns: InputColumns, recipe: Recipe, asked: Asked, place: Span) -> tuple[Part, Part | None]:
     """All of the data, or two parts of them. A share of 0 is no validation, whatever the spec says."""
     count = len(columns)
     share = _share(recipe, asked)
@@ -261,7 +261,7 @@ def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[D
         raise _unreadable(columns.path, error, span) from error
 
 
-def _same_classes(data: Columns, validation: Columns, wanted: _Wanted) -> None:
+def _same_classes(data: InputColumns, validation: InputColumns, wanted: _Wanted) -> None:
     """Labels that mean something else in training would be counted as mistakes."""
     one, other = data.source.classes, validation.source.classes
     if one == other or not (one and other):

@@ -21,8 +21,8 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..files.file_problems import diagnostic
-from .data.data_columns import Chosen
-from .data.rules import data_arguments
+from .data.data_columns import ColumnSpec
+from .data.rules import read_data_arguments
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 USUAL = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
@@ -68,7 +68,7 @@ class DataRule(Record):
 
     format: str
     path: str
-    columns: dict[str, Chosen]
+    columns: dict[str, ColumnSpec]
     span: Span
     options: dict[str, Any] = {}
 
@@ -274,7 +274,7 @@ class _Reader:
             self.wrong(word, "takes a format and a path", stage.span, f'write `{word} npz "data.npz"`')
             return None
         inputs = {value.name for value in self.training.program.main.inputs}
-        columns, options, problems = data_arguments(word, stage, inputs)
+        columns, options, problems = read_data_arguments(word, stage, inputs)
         self.problems += problems
         return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options)
 

@@ -26,9 +26,9 @@ from ..files.source_files import Unreadable, read_file
 from ..files.spec_hash import spec_hash
 from ..inputs.checkpoint import checked_weights
 from .configuration import SETTINGS, Arguments, as_json, check_contents, from_json
-from .data.data_columns import Chosen
+from .data.data_columns import ColumnSpec
 from .data.data_source import DataError
-from .data.fingerprint import Content, content_of
+from .data.fingerprint import DataFingerprint, fingerprint_data
 from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
@@ -76,7 +76,7 @@ def train_file(
     *,
     data: Any = None,
     validation: Any = None,
-    columns: Mapping[str, Chosen] | None = None,
+    columns: Mapping[str, ColumnSpec] | None = None,
     data_options: Mapping[str, str] | None = None,
     epochs: int | None = None,
     steps: int | None = None,
@@ -198,13 +198,13 @@ def _ready(arguments: Arguments, before: Mapping[str, Any] | None, folder: str) 
     return _Ready(prepared, described, analysis.diagnostics)
 
 
-def _contents(prepared: Prepared) -> dict[str, Content]:
+def _contents(prepared: Prepared) -> dict[str, DataFingerprint]:
     """What the data are, and those for validation where they are others. Raises `CompileError`."""
     parts = {"training": prepared.data[0]}
     if prepared.validation is not None and prepared.validation[0] is not prepared.data[0]:
         parts["validation"] = prepared.validation[0]
     try:
-        return {name: content_of(columns) for name, columns in parts.items()}
+        return {name: fingerprint_data(columns) for name, columns in parts.items()}
     except DataError as error:
         problem = error.problem or CannotReadData(prepared.described, str(error), error.remedy)
         raise CompileError((diagnostic(problem, prepared.training.span),)) from None

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from netc.compiler.dims import SymDim, evaluate, symbols
 from netc.compiler.types.tensor_types import BATCH, TensorType
 
-from .data.data_columns import Columns
+from .data.data_columns import InputColumns
 from .recipe import Draw
 
 
-def drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: Columns) -> dict[str, tuple[int, ...]]:
+def drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: InputColumns) -> dict[str, tuple[int, ...]]:
     """The shapes of samples that are drawn next to these columns. Raises `ValueError`, which names a size that no column has."""
     sizes = _sizes(columns)
     return {draw.input: tuple(_size(draw.input, size, sizes) for size in types[draw.input].shape[1:]) for draw in draws}
@@ -29,7 +29,7 @@ def _size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> int:
     return int(evaluate(size, sizes))
 
 
-def _sizes(columns: Columns) -> dict[str, int]:
+def _sizes(columns: InputColumns) -> dict[str, int]:
     """The symbolic dimensions that are the sizes of a sample."""
     found: dict[str, int] = {}
     for name, shape in columns.shapes.items():

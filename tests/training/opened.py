@@ -39,7 +39,7 @@ def arrays(text: str, data: Any = None, path: Path | None = None, **asked: Any) 
     found = opened(text, data, path, **asked)
     assert found.data is not None, [(d.code, d.message) for d in found.diagnostics]
     columns, indices = found.data
-    return columns.batch(indices)
+    return columns.read_batch(indices)
 
 
 def said(text: str, data: Any = None, path: Path | None = None, **asked: Any) -> list[tuple[str, str]]:

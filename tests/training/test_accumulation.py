@@ -69,7 +69,7 @@ def reference(name: str, model: torch.nn.Module, batch: dict[str, Tensor]) -> Te
 def test_gradient_of_the_large_batch(name: str, samples: int, accumulate: int, tmp_path: Path) -> None:
     """21 samples are a ragged batch, in parts of 6, 5, 5 and 5."""
     made = trainer(LOSSES[name], samples, accumulate, tmp_path)
-    part = made.batches.columns.batch(made.batches.indices)
+    part = made.batches.columns.read_batch(made.batches.indices)
     part = {key: torch.from_numpy(value) for key, value in part.items()}
     loss = reference(name, made.model, part)
     wanted = torch.autograd.grad(loss, list(made.model.parameters()))

@@ -85,7 +85,7 @@ def test_a_number_is_no_column(tmp_path: Path) -> None:
 
 def test_a_compressed_array_larger_than_memory_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=X)
-    monkeypatch.setattr("netc.training.data.data_paths._memory", lambda: 100)
+    monkeypatch.setattr("netc.training.data.data_paths._physical_memory", lambda: 100)
     with pytest.raises(DataError, match=r"it would take .* GiB of memory"):
         read(open_npz(str(tmp_path / "a.npz")), "x")
 

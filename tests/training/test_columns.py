@@ -180,7 +180,7 @@ def test_a_share() -> None:
 def test_an_empty_share_has_the_shapes(data: Any) -> None:
     found = opened(spec(target="[] int64"), data).data
     assert found is not None
-    empty = found[0].batch(np.zeros(0, np.int64))
+    empty = found[0].read_batch(np.zeros(0, np.int64))
     assert {name: (array.shape, array.dtype.name) for name, array in empty.items()} == {"x": ((0, 2), "float32"), "target": ((0,), "int64")}
 
 
@@ -191,9 +191,9 @@ def test_small_batches_are_read_one_after_the_other(monkeypatch: pytest.MonkeyPa
     reads: list[int] = []
     read = found[0].source.read
     monkeypatch.setattr(type(found[0].source), "read", lambda self, names, indices: reads.append(len(indices)) or read(names, indices))
-    monkeypatch.setattr(columns_module, "_TOGETHER", 4 * 16)  # a sample is two floats and a label
+    monkeypatch.setattr(columns_module, "_READ_AHEAD_BYTES", 4 * 16)  # a sample is two floats and a label
     made = []
-    for batch in found[0].batches(orders, dict):
+    for batch in found[0].iterate_batches(orders, dict):
         made.append(batch)
         assert sum(reads) == {3: 3, 4: 8, 7: 11}[next(n for n in (3, 4, 7) if len(made) <= n)]
     assert reads == [2, 1, 5, 1, 2]

@@ -123,5 +123,5 @@ def test_batches_are_made_ahead_in_order(tmp_path: Path) -> None:
     assert found is not None
     columns, _ = found
     orders = [np.array(order) for order in ([4, 0], [3], [1, 2, 2])]
-    for made, order in zip(columns.batches(orders, dict), orders, strict=True):
-        assert np.array_equal(made["x"], columns.batch(order)["x"])
+    for made, order in zip(columns.iterate_batches(orders, dict), orders, strict=True):
+        assert np.array_equal(made["x"], columns.read_batch(order)["x"])

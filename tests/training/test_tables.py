@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netc.training.data.csv import _table, open_csv
+from netc.training.data.csv import _read_table, open_csv
 from netc.training.data.data_source import DataError
 from tests.training.opened import arrays, numbers, opened, said, spec
 
@@ -332,5 +332,5 @@ def test_reading_a_wide_table_is_linear(tmp_path: Path) -> None:
 
         __hash__ = str.__hash__
 
-    _table(iter([[Name(f"c{i}") for i in range(2000)], ["1"] * 2000]), True)
+    _read_table(iter([[Name(f"c{i}") for i in range(2000)], ["1"] * 2000]), True)
     assert compared[0] < 2000

@@ -13,8 +13,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from netc.training.data.data_source import DataError
-from netc.training.data.prefetch import ahead
-from netc.training.data.python import source_of
+from netc.training.data.prefetch import prefetch_results
+from netc.training.data.python import make_source
 from netc.training.data.text_windows import open_text
 from tests.training.opened import arrays, numbers, said, spec
 
@@ -165,8 +165,8 @@ def test_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_source_of_ones_own() -> None:
-    source = source_of({"x": X, "target": TARGET})
-    assert source_of(source) is source
+    source = make_source({"x": X, "target": TARGET})
+    assert make_source(source) is source
 
 
 # --- reading ahead ---------------------------------------------------------------------------------------------------------
@@ -179,20 +179,20 @@ def test_results_are_in_order_and_made_by_one_other_thread() -> None:
         threads.add(threading.get_ident())
         return key * key
 
-    assert list(ahead(make, range(50))) == [key * key for key in range(50)]
+    assert list(prefetch_results(make, range(50))) == [key * key for key in range(50)]
     assert len(threads - {threading.get_ident()}) == len(threads) == 1
 
 
 def test_no_more_is_made_than_what_is_ahead() -> None:
     asked: list[int] = []
-    made = ahead(lambda key: key, (asked.append(i) or i for i in range(100)), depth=2)  # type: ignore[func-returns-value]
+    made = prefetch_results(lambda key: key, (asked.append(i) or i for i in range(100)), depth=2)  # type: ignore[func-returns-value]
     assert next(made) == 0
     assert asked == [0, 1, 2]
     made.close()  # type: ignore[attr-defined]
 
 
 def test_an_error_is_where_its_result_would_be() -> None:
-    made = ahead(lambda key: 1 // (2 - key), range(5))
+    made = prefetch_results(lambda key: 1 // (2 - key), range(5))
     assert [next(made), next(made)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(made)

@@ -1,11 +1,11 @@
-"""Data for training: sources by format, their columns held against the inputs of the objective.
+"""Training data: a source for each format, and the match between its columns and the inputs of the objective.
 
-    data_formats.py     which format a path is in, and its options; rules.py: the same of the settings of a spec
-    npz.py, safetensors.py, csv.py, arrow.py, images.py, text_windows.py, sklearn.py, python.py: the sources
-    data_paths.py       what is at a path; pictures.py: images decoded
-    data_columns.py     the column of each input, and batches of them; prefetch.py: batches made ahead
-    value_checks.py      NaN and infinities
+    data_formats.py     detects the format of a path and parses its options; rules.py does the same for `data` and `validate` in a spec
+    npz.py, safetensors.py, csv.py, arrow.py, images.py, text_windows.py, sklearn.py, python.py: one source each
+    data_paths.py       checks files and folders before they are opened; pictures.py decodes images
+    data_columns.py     finds the column of each input and reads batches; prefetch.py reads batches ahead
+    value_checks.py     finds NaN and infinities; class_labels.py finds class numbers out of range
 
-In: a place, or an object of the caller's, and the inputs. Out: `Columns`. Always: nothing but `python` runs code; what is wrong with data
-is a `DataError` or a diagnostic.
+In: a location or an object of the caller's, and the inputs. Out: `InputColumns`. Always: only the format `python` runs code; every problem
+with the data is a `DataError` or a diagnostic.
 """

@@ -1,7 +1,7 @@
-"""Tables of Arrow: what `datasets` saves is mapped, Parquet is decoded into memory.
+"""Arrow tables: files saved by the `datasets` library are memory-mapped, Parquet is decoded into memory.
 
-In: a path. Out: a `TableSource`. Always: numbers, and lists of numbers that are equally long in all rows, are columns; so are images as
-`datasets` stores them. A missing number is NaN. pyarrow is imported here, when such data are opened.
+In: a path. Out: a `TableSource`. Always: a column holds numbers, lists of numbers with the same length in every row, or images as
+`datasets` stores them. A missing number becomes NaN. pyarrow is imported only when such data is opened.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import numpy as np
 from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.types.tensor_types import TensorType
 
-from .data_paths import check_memory, files_of, folder, reading, regular_file
-from .data_source import Array, Column, DataError, Indices
-from .pictures import Picture, decoded
+from .data_paths import check_folder, check_memory, check_regular_file, list_files, translate_os_errors
+from .data_source import Array, DataError, Indices, TableColumn
+from .pictures import ImageDecoder, decode_images
 
 SPLITS = "dataset_dict.json"
-"""The file by which a folder of `datasets` says that it has several splits."""
+"""The file that lists the splits of a folder saved by `datasets`."""
 
 
 class Chunks:
-    """One column in pieces, each an array `[rows, ...]`; the rows are counted through."""
+    """One column in pieces, each an array `[rows, ...]`. `starts` holds the number of the first row of each piece."""
 
     def __init__(self, pieces: list[Array], starts: Array) -> None:
         self.pieces, self.starts = pieces, starts
@@ -34,26 +34,27 @@ class Chunks:
     def __getitem__(self, indices: Indices) -> Array:
         if len(self.pieces) == 1:
             return self.pieces[0][indices]
-        found = np.empty((len(indices), *self.pieces[0].shape[1:]), self.pieces[0].dtype)
+        # One fancy index for each piece that the batch touches; joining the pieces first would copy the whole column into memory.
+        result = np.empty((len(indices), *self.pieces[0].shape[1:]), self.pieces[0].dtype)
         owners = np.searchsorted(self.starts, indices, side="right") - 1
         for owner in np.unique(owners):
-            here = owners == owner
-            found[here] = self.pieces[owner][indices[here] - self.starts[owner]]
-        return found
+            is_here = owners == owner
+            result[is_here] = self.pieces[owner][indices[is_here] - self.starts[owner]]
+        return result
 
 
-class LazyColumns(Mapping[str, Column]):
-    """Columns by name, each made when it is asked for: the shape of a list is known from its rows alone."""
+class LazyColumns(Mapping[str, TableColumn]):
+    """Columns by name, each described at its first use. Only the rows tell the shape of a list column, so describing one reads data."""
 
-    def __init__(self, names: list[str], make: Callable[[str], Column]) -> None:
-        self._made: dict[str, Column | None] = dict.fromkeys(names)
+    def __init__(self, names: list[str], make: Callable[[str], TableColumn]) -> None:
+        self._made: dict[str, TableColumn | None] = dict.fromkeys(names)
         self._make = make
 
-    def __getitem__(self, name: str) -> Column:
-        made = self._made[name]
-        if made is None:
-            self._made[name] = made = self._make(name)
-        return made
+    def __getitem__(self, name: str) -> TableColumn:
+        column = self._made[name]
+        if column is None:
+            self._made[name] = column = self._make(name)
+        return column
 
     def __contains__(self, name: object) -> bool:
         return name in self._made
@@ -66,83 +67,87 @@ class LazyColumns(Mapping[str, Column]):
 
 
 class TableSource:
-    """A table of Arrow. `load` gives a column as a ChunkedArray, which becomes arrays when it is first asked for."""
+    """An Arrow table. `load` returns a column as a ChunkedArray, which is converted to arrays at its first use."""
 
     classes: tuple[str, ...] = ()
 
     def __init__(self, count: int, schema: Any, load: Callable[[str], Any], wanted: Mapping[str, TensorType]) -> None:
         self._count, self._load, self._wanted = count, load, wanted
-        with _arrow_errors():
+        with _translate_arrow_errors():
             self._types = {field.name: field.type for field in schema}
         self._chunks: dict[str, Chunks] = {}
-        self._images: dict[str, tuple[Picture, Any]] = {}
-        self.columns = LazyColumns(list(self._types), self._column)
+        self._images: dict[str, tuple[ImageDecoder, Any]] = {}
+        self.columns = LazyColumns(list(self._types), self._describe_column)
         self.decodes = any(_is_picture(type_) for name, type_ in self._types.items() if name in wanted)
 
     def __len__(self) -> int:
         return self._count
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
-        return {name: self._decoded(name, indices) if _is_picture(self._types[name]) else self._arrays(name)[indices] for name in names}
+        return {
+            name: self._decode_images(name, indices) if _is_picture(self._types[name]) else self._load_chunks(name)[indices]
+            for name in names
+        }
 
-    def _column(self, name: str) -> Column:
+    def _describe_column(self, name: str) -> TableColumn:
         type_ = self._types[name]
         if _is_picture(type_) and name in self._wanted:
-            picture, column = self._picture(name)
-            return picture.column(name, "sample 0", column[0]["bytes"].as_py())
-        element = _element(type_)
+            picture, column = self._load_images(name)
+            return picture.describe_column(name, "sample 0", column[0]["bytes"].as_py())
+        element = _find_element_dtype(type_)
         if element is None:
-            return Column(name, (), None, "images" if _is_picture(type_) else str(type_))
+            return TableColumn(name, (), None, "images" if _is_picture(type_) else str(type_))
         try:
-            piece = self._arrays(name).pieces[0]
+            piece = self._load_chunks(name).pieces[0]
         except Ragged:
-            return Column(name, None, element)
-        return Column(name, piece.shape[1:], piece.dtype)
+            return TableColumn(name, None, element)
+        return TableColumn(name, piece.shape[1:], piece.dtype)
 
-    def _arrays(self, name: str) -> Chunks:
+    def _load_chunks(self, name: str) -> Chunks:
         if name not in self._chunks:
-            column = self._valid(name)
-            with _arrow_errors():
-                self._chunks[name] = _chunks(name, column)
+            column = self._load_column(name)
+            with _translate_arrow_errors():
+                self._chunks[name] = _make_chunks(name, column)
         return self._chunks[name]
 
-    def _picture(self, name: str) -> tuple[Picture, Any]:
+    def _load_images(self, name: str) -> tuple[ImageDecoder, Any]:
         if name not in self._images:
-            self._images[name] = Picture.of(self._wanted[name]), self._valid(name)
+            self._images[name] = ImageDecoder.for_input(self._wanted[name]), self._load_column(name)
         return self._images[name]
 
-    def _valid(self, name: str) -> Any:
-        """The column, after a check of its offsets, which lead anywhere in a damaged file."""
-        with _arrow_errors():
+    def _load_column(self, name: str) -> Any:
+        """Return the column after a full validation."""
+        with _translate_arrow_errors():
+            # The offsets of a damaged file may point anywhere, and pyarrow follows them without a check: `full` checks them.
             column = self._load(name)
             column.validate(full=True)
         if len(column) != self._count:
             raise DataError(f"it is damaged: `{name}` has {len(column)} rows, and there are {self._count}")
         return column
 
-    def _decoded(self, name: str, indices: Indices) -> Array:
-        picture, column = self._picture(name)
-        return decoded(picture, [(f"sample {i}", column[int(i)]["bytes"].as_py()) for i in indices])
+    def _decode_images(self, name: str, indices: Indices) -> Array:
+        picture, column = self._load_images(name)
+        return decode_images(picture, [(f"sample {i}", column[int(i)]["bytes"].as_py()) for i in indices])
 
 
 class Ragged(Exception):
-    """Lists that differ in length."""
+    """The lists of a column differ in length."""
 
 
-def _element(type_: Any) -> np.dtype[Any] | None:
-    """NumPy's type of the numbers in lists of any depth, None if they are no numbers."""
+def _find_element_dtype(type_: Any) -> np.dtype[Any] | None:
+    """Return the NumPy type of the numbers in lists of any depth, or None if the elements are not numbers."""
     import pyarrow as pa
 
     while isinstance(type_, pa.BaseExtensionType):
         type_ = type_.storage_type
     if _is_list(type_):
-        return _element(type_.value_type)
+        return _find_element_dtype(type_.value_type)
     if pa.types.is_boolean(type_):
         return np.dtype(bool)
     if pa.types.is_integer(type_) or pa.types.is_floating(type_):
         # Not `to_pandas_dtype()`, which needs pandas in older versions of pyarrow.
-        found: np.dtype[Any] = pa.array([], type_).to_numpy(zero_copy_only=False).dtype
-        return found
+        dtype: np.dtype[Any] = pa.array([], type_).to_numpy(zero_copy_only=False).dtype
+        return dtype
     return None
 
 
@@ -152,19 +157,21 @@ def _is_picture(type_: Any) -> bool:
     return pa.types.is_struct(type_) and {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}
 
 
-def _chunks(name: str, column: Any) -> Chunks:
-    if (missing := _first_missing(column)) is not None:
+def _make_chunks(name: str, column: Any) -> Chunks:
+    if (missing := _find_missing_row(column)) is not None:
         raise DataError(f"sample {missing} of the column `{name}` is missing, where others are lists", "remove or fill such samples")
-    pieces = [_array(chunk) for chunk in column.chunks if len(chunk)] or [np.zeros(0)]
+    # Empty chunks are skipped: a list chunk without rows has no length that could be compared with the others'.
+    pieces = [_chunk_to_array(chunk) for chunk in column.chunks if len(chunk)] or [np.zeros(0)]
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise Ragged
+    # A chunk of integers with a missing number was converted to floats, because NumPy's integers have no NaN; other chunks were not.
     common = np.result_type(*pieces)
     pieces = [piece.astype(common, copy=False) for piece in pieces]
     return Chunks(pieces, np.cumsum([0, *(len(piece) for piece in pieces[:-1])]))
 
 
-def _first_missing(column: Any) -> int | None:
-    """The first row that is no list among lists."""
+def _find_missing_row(column: Any) -> int | None:
+    """Return the first row that is missing in a column of lists."""
     if not _is_list(column.type) or not column.null_count:
         return None
     return int(column.is_null().to_numpy().argmax())
@@ -178,15 +185,15 @@ def _is_list(type_: Any) -> bool:
     return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
 
 
-def _array(chunk: Any) -> Array:
-    """A chunk as an array `[rows, ...]`, without a copy where Arrow has the numbers one after the other."""
+def _chunk_to_array(chunk: Any) -> Array:
+    """Convert a chunk to an array `[rows, ...]`, without a copy where Arrow stores the numbers contiguously."""
     import pyarrow as pa
 
     if isinstance(chunk, pa.ExtensionArray):
-        return _array(chunk.storage)
+        return _chunk_to_array(chunk.storage)
     if not _is_list(chunk.type):
-        found: Array = chunk.to_numpy(zero_copy_only=False)
-        return found
+        array: Array = chunk.to_numpy(zero_copy_only=False)
+        return array
     if chunk.null_count:
         raise DataError("some lists within its lists are missing", "remove or fill such samples")
     if pa.types.is_fixed_size_list(chunk.type):
@@ -196,23 +203,24 @@ def _array(chunk: Any) -> Array:
         if len(lengths) > 1:
             raise Ragged
         width = int(lengths[0])
-    inner = _array(chunk.flatten())
+    # `flatten` respects the offset of a sliced chunk; `values` would return the whole buffer.
+    inner = _chunk_to_array(chunk.flatten())
     return inner.reshape(len(chunk), width, *inner.shape[1:])
 
 
 @contextmanager
-def _arrow_errors() -> Iterator[None]:
-    """What pyarrow refuses becomes a `DataError`; names that are no UTF-8 too."""
+def _translate_arrow_errors() -> Iterator[None]:
+    """Turn the errors of pyarrow into `DataError`. A `ValueError` comes from names that are not UTF-8."""
     import pyarrow as pa
 
     try:
-        with reading():
+        with translate_os_errors():
             yield
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"it is damaged or has another format ({' '.join(str(error).split())[:200]})") from error
 
 
-def _needs_pyarrow() -> None:
+def _require_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
@@ -223,80 +231,82 @@ def _needs_pyarrow() -> None:
 
 
 def open_parquet(path: str, wanted: Mapping[str, TensorType]) -> TableSource:
-    """A Parquet file, or all of a folder, in the order of their names. The columns that are needed are decoded into memory."""
-    _needs_pyarrow()
+    """Open a Parquet file, or all Parquet files of a folder in the order of their names. Needed columns are decoded into memory."""
+    _require_pyarrow()
     import pyarrow as pa
     from pyarrow import parquet
 
-    files = files_of(path, (".parquet",))
-    with _arrow_errors():
+    files = list_files(path, (".parquet",))
+    with _translate_arrow_errors():
         opened = [parquet.ParquetFile(file, memory_map=True) for file in files]
-        schema = _one_schema([file.schema_arrow for file in opened], files)
+        schema = _check_same_schema([file.schema_arrow for file in opened], files)
 
-    def load(name: str) -> Any:
-        check_memory(sum(_size(file.metadata, name) for file in opened))
+    def load_column(name: str) -> Any:
+        # Before decoding: a compressed column of a few kilobytes may unpack to more than the machine has.
+        check_memory(sum(_measure_column(file.metadata, name) for file in opened))
         return pa.concat_tables([file.read(columns=[name]) for file in opened]).column(name)
 
-    return TableSource(sum(file.metadata.num_rows for file in opened), schema, load, wanted)
+    return TableSource(sum(file.metadata.num_rows for file in opened), schema, load_column, wanted)
 
 
-def _size(metadata: Any, name: str) -> int:
+def _measure_column(metadata: Any, name: str) -> int:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     columns = [group.column(i) for group in groups for i in range(group.num_columns)]
     return sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] == name)
 
 
 def open_hf(path: str, wanted: Mapping[str, TensorType], split: str | None = None) -> TableSource:
-    """A folder that `save_to_disk` of `datasets` has written, or files of Arrow. They are mapped."""
-    _needs_pyarrow()
+    """Open a folder written by `save_to_disk` of `datasets`, or Arrow files. The files are memory-mapped."""
+    _require_pyarrow()
     import pyarrow as pa
 
     files = _arrow_files(path, split)
-    with _arrow_errors():
-        tables = [_mapped(file) for file in files]
-        schema = _one_schema([table.schema for table in tables], files)
+    with _translate_arrow_errors():
+        tables = [_map_table(file) for file in files]
+        schema = _check_same_schema([table.schema for table in tables], files)
         table = pa.concat_tables(tables)
     return TableSource(len(table), schema, table.column, wanted)
 
 
 def _arrow_files(path: str, split: str | None) -> list[str]:
-    said = os.path.join(path, SPLITS)
-    if os.path.isfile(said):
-        splits = _read_json(said).get("splits")
+    splits_file = os.path.join(path, SPLITS)
+    if os.path.isfile(splits_file):
+        splits = _read_json(splits_file).get("splits")
         known = [name for name in splits if isinstance(name, str)] if isinstance(splits, list) else []
         if split is None and len(known) == 1:
             split = known[0]
         if split not in known:
-            shown = ", ".join(f"`{name}`" for name in known)
-            why = f"it has no split `{split}`, but {shown}" if split else f"it has several splits: {shown}"
+            choices = ", ".join(f"`{name}`" for name in known)
+            why = f"it has no split `{split}`, but {choices}" if split else f"it has several splits: {choices}"
             raise DataError(why, f'say one: `split="{known[0]}"`' if known else "")
         path = os.path.join(path, str(split))
     elif split is not None:
         raise DataError("it has no splits, so `split` cannot choose one")
     state = os.path.join(path, "state.json")
     if not os.path.isfile(state):
-        return files_of(path, (".arrow",))
-    listed = _read_json(state).get("_data_files")
-    names = [entry.get("filename") for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        return list_files(path, (".arrow",))
+    entries = _read_json(state).get("_data_files")
+    # `state.json` may come from anywhere: a name such as `../../secret.arrow` must not lead out of the folder.
+    names = [entry.get("filename") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not names or not all(isinstance(name, str) and os.path.basename(name) == name for name in names):
         raise DataError("its `state.json` does not say what its files are")
-    return [regular_file(os.path.join(path, str(name))) for name in names]
+    return [check_regular_file(os.path.join(path, str(name))) for name in names]
 
 
 def _read_json(path: str) -> dict[str, Any]:
-    folder(os.path.dirname(path) or ".")
+    check_folder(os.path.dirname(path) or ".")
     try:
-        with reading(), open(regular_file(path), encoding="utf-8") as file:
-            found = json.load(file)
+        with translate_os_errors(), open(check_regular_file(path), encoding="utf-8") as file:
+            content = json.load(file)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise DataError(f"its `{os.path.basename(path)}` is damaged")
-    return found
+    return content
 
 
-def _mapped(path: str) -> Any:
-    """The table of a file of Arrow, in either of its formats."""
+def _map_table(path: str) -> Any:
+    """Map the table of an Arrow file: the stream format, which `datasets` writes, or the file format."""
     import pyarrow as pa
 
     mapped = pa.memory_map(path)
@@ -307,7 +317,7 @@ def _mapped(path: str) -> Any:
         return pa.ipc.open_file(mapped).read_all()
 
 
-def _one_schema(schemas: list[Any], files: list[str]) -> Any:
+def _check_same_schema(schemas: list[Any], files: list[str]) -> Any:
     for schema, file in zip(schemas, files, strict=True):
         if not schema.equals(schemas[0]):
             raise DataError(f"its files differ in their columns: `{os.path.basename(file)}` and `{os.path.basename(files[0])}`")

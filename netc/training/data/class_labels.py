@@ -1,7 +1,10 @@
-"""Numbers of classes in the data, held against the number of classes that there are.
+"""Check that class numbers in the data are below the number of classes, before the first step.
 
-In: an objective, and columns. Out: diagnostics. Always: what is looked at are inputs that are class numbers as they are: labels of a loss,
-or what is looked up or made one-hot; all samples, or as many as are read anyway.
+PyTorch reports a label that is out of range as an index error in the middle of a run, and on a GPU as a failed assertion that ends the
+process.
+
+In: an objective and its columns. Out: diagnostics. Always: only inputs that are used as class numbers unchanged are checked: the labels of
+a loss, and the indices of `embedding` and `one_hot`. At most `_MAX_SAMPLES` samples are read.
 """
 
 from __future__ import annotations
@@ -17,16 +20,16 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
 from ...files.file_problems import diagnostic
-from .data_columns import Columns
+from .data_columns import InputColumns
 from .data_source import Indices
 
-_MOST = 1 << 20
-"""Samples that are looked at."""
-_ROWS = 4096
+_MAX_SAMPLES = 1 << 20
+"""The largest number of samples that are checked."""
+_ROWS_AT_ONCE = 4096
 
 
-class Classes(Record):
-    """An input with class numbers from 0 to below `count`, and the one that is ignored."""
+class ClassInput(Record):
+    """An input with class numbers from 0 to below `count`; `ignored` is the number that the loss skips (`ignore_index`)."""
 
     value: Value
     count: int
@@ -34,8 +37,9 @@ class Classes(Record):
     operator: str
 
 
-def class_inputs(main: Graph) -> Iterator[Classes]:
-    """The inputs of an objective that are class numbers, inside the model too."""
+def find_class_inputs(main: Graph) -> Iterator[ClassInput]:
+    """Find the inputs of an objective that are class numbers, also those used inside the model."""
+    # A value of a called graph is an input of the objective only if the call passes that input on unchanged.
     stack: list[tuple[Graph, dict[int, Value]]] = [(main, {id(v): v for v in main.inputs})]
     while stack:
         graph, known = stack.pop()
@@ -44,13 +48,14 @@ def class_inputs(main: Graph) -> Iterator[Classes]:
                 inner = {id(i): known[id(o)] for i, o in zip(node.graph.inputs, node.inputs, strict=True) if id(o) in known}
                 if inner and node.scan is None:
                     stack.append((node.graph, inner))
-            elif (found := _of_node(node)) is not None and id(found[0]) in known:
-                yield Classes(known[id(found[0])], found[1], found[2], node.op.name)
+            elif (match := _match_class_input(node)) is not None and id(match[0]) in known:
+                yield ClassInput(known[id(match[0])], match[1], match[2], node.op.name)
 
 
-def _of_node(node: OpNode) -> tuple[Value, int, int | None] | None:
-    """The tensor of class numbers that an operator takes, and how many classes there are."""
+def _match_class_input(node: OpNode) -> tuple[Value, int, int | None] | None:
+    """Return the tensor of class numbers that an operator takes, the number of classes and the ignored number."""
     match node.op.name:
+        # A target of floats holds probabilities of the classes, not class numbers.
         case "cross_entropy" | "nll_loss" if not node.inputs[1].type.dtype.is_float:
             shape = node.inputs[0].type.shape
             count, ignored = shape[min(1, len(shape) - 1)], node.op.args["ignore_index"]
@@ -63,24 +68,24 @@ def _of_node(node: OpNode) -> tuple[Value, int, int | None] | None:
     return None
 
 
-def check_classes(columns: Columns, main: Graph, order: Indices) -> list[Diagnostic]:
-    """Class numbers that there are not, at most one diagnostic an input. `order` are the samples in the order of use."""
-    wanted = [c for c in class_inputs(main) if c.value.name in columns.columns and not c.value.type.dtype.is_float]
-    found: dict[str, Diagnostic] = {}
-    for start in range(0, min(len(order), _MOST) if wanted else 0, _ROWS):
-        rows = order[start : start + _ROWS]
-        arrays = columns.batch(rows)
+def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Diagnostic]:
+    """Report class numbers that are out of range, at most one diagnostic for each input. `order` has the samples in the order of use."""
+    wanted = [c for c in find_class_inputs(main) if c.value.name in columns.columns and not c.value.type.dtype.is_float]
+    diagnostics: dict[str, Diagnostic] = {}
+    for start in range(0, min(len(order), _MAX_SAMPLES) if wanted else 0, _ROWS_AT_ONCE):
+        rows = order[start : start + _ROWS_AT_ONCE]
+        arrays = columns.read_batch(rows)
         for classes in wanted:
             name = classes.value.name
             array = arrays[name].reshape(len(rows), -1)
-            wrong = (array < 0) | (array >= classes.count)
+            is_wrong = (array < 0) | (array >= classes.count)
             if classes.ignored is not None:
-                wrong &= array != classes.ignored
-            if name not in found and wrong.any():
-                at = int(np.flatnonzero(wrong.any(axis=1))[0])
-                number = int(array[at][wrong[at]][0])
+                is_wrong &= array != classes.ignored
+            if name not in diagnostics and is_wrong.any():
+                row = int(np.flatnonzero(is_wrong.any(axis=1))[0])
+                number = int(array[row][is_wrong[row]][0])
                 problem = ClassOutOfRange(
-                    name, str(columns.columns[name]), columns.path, number, classes.count, classes.operator, int(rows[at])
+                    name, str(columns.columns[name]), columns.path, number, classes.count, classes.operator, int(rows[row])
                 )
-                found[name] = diagnostic(problem, classes.value.span)
-    return list(found.values())
+                diagnostics[name] = diagnostic(problem, classes.value.span)
+    return list(diagnostics.values())

@@ -1,7 +1,10 @@
-"""The formats of data: which one a path is in, what options it has, and the source that reads it.
+"""The data formats: how to detect the format of a path, parse its options, and open its source.
 
-In: a `Place`, from the command line or a spec. Out: a source, or a `DataError`. Always: opening reads headers, not data, where the format
-has any; the libraries that a format needs are imported when it is used; only `python` runs code, and no spec can name it.
+In: a `DataLocation`, from the command line or a spec. Out: a source, or a `DataError`. Always: opening reads only headers if the format has
+headers; the libraries that a format needs are imported when it is used; only `python` runs code, and a spec cannot name it.
+
+>>> str(parse_location("train.csv")), str(parse_location("images:photos"))
+('csv:train.csv', 'images:photos')
 """
 
 from __future__ import annotations
@@ -25,34 +28,34 @@ from .safetensors import open_safetensors
 from .sklearn import open_sklearn
 from .text_windows import open_text
 
-Types = Mapping[str, TensorType]
-"""What the inputs declare, by the name of their column."""
+InputTypes = Mapping[str, TensorType]
+"""The declared types of the inputs, by the name of their column."""
 
 
 class Option(Record):
-    """An option of a format. `need` completes "`name` ..."; `parse` reads it from the command line."""
+    """An option of a format. `requirement` completes "`name` ..."; `parse` reads it from the command line."""
 
     name: str
-    need: str
-    good: Callable[[Any], bool]
+    requirement: str
+    is_valid: Callable[[Any], bool]
     parse: Callable[[str], Any]
 
 
 class Format(Record):
-    """A format: what opens it, its options, and the endings of its files. `is_path`: it is read from a file or folder."""
+    """A format: the function that opens it, its options, and the endings of its files. `is_path`: it is read from a file or folder."""
 
-    opens: Callable[[str, Types, dict[str, Any]], Source]
+    open_path: Callable[[str, InputTypes, dict[str, Any]], Source]
     options: tuple[Option, ...] = ()
     endings: tuple[str, ...] = ()
     is_path: bool = True
     runs_code: bool = False
 
-    def option(self, name: str) -> Option | None:
+    def find_option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
 
 
-class Place(Record):
-    """A format and a path, with options. `file` is where it is, if that is not the path as it was written."""
+class DataLocation(Record):
+    """A format and a path, with options. `path` is written as the user wrote it; `file` is the path to open, if it differs."""
 
     format: str
     path: str
@@ -71,25 +74,25 @@ def _is_size(value: object) -> bool:
     return _is_count(value) or (isinstance(value, tuple) and len(value) == 2 and all(map(_is_count, value)))
 
 
-def _size(text: str) -> Any:
+def _parse_size(text: str) -> Any:
     numbers = tuple(int(word) for word in text.replace("x", ",").split(","))
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def _boolean(text: str) -> bool:
+def _parse_boolean(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
-def _count(name: str) -> Option:
+def _count_option(name: str) -> Option:
     return Option(name, "must be an integer of at least 1", _is_count, int)
 
 
-_SIZE = Option("size", "must be a number of pixels, or height and width such as [224, 320]", _is_size, _size)
+_SIZE = Option("size", "must be a number of pixels, or height and width such as [224, 320]", _is_size, _parse_size)
 _SPLIT = Option("split", "must be the name of a split", lambda v: isinstance(v, str), str)
 _SEPARATOR = Option(
     "separator", 'must be one character, such as ";"', lambda v: isinstance(v, str) and len(v) == 1 and v not in '"\r\n', str
 )
-_HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _boolean)
+_HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _parse_boolean)
 
 FORMATS: dict[str, Format] = {
     "npz": Format(lambda path, types, options: open_npz(path), endings=(".npz",)),
@@ -98,42 +101,45 @@ FORMATS: dict[str, Format] = {
     "parquet": Format(lambda path, types, options: open_parquet(path, types), endings=(".parquet",)),
     "hf": Format(lambda path, types, options: open_hf(path, types, **options), (_SPLIT,), (".arrow",)),
     "images": Format(lambda path, types, options: open_images(path, types, **options), (_SIZE,)),
-    "text": Format(lambda path, types, options: open_text(path, types, **options), (_count("length"), _count("stride")), (".txt",)),
+    "text": Format(
+        lambda path, types, options: open_text(path, types, **options), (_count_option("length"), _count_option("stride")), (".txt",)
+    ),
     "sklearn": Format(lambda path, types, options: open_sklearn(path), is_path=False),
     "python": Format(lambda path, types, options: open_python(path), is_path=False, runs_code=True),
 }
 
 
-def place_of(text: str, options: Mapping[str, str] | None = None) -> Place:
-    """`FORMAT:PATH`, or a path whose ending says the format, with options as words. Raises `DataError`."""
+def parse_location(text: str, options: Mapping[str, str] | None = None) -> DataLocation:
+    """Parse `FORMAT:PATH`, or a path whose ending says the format. `options` are words of the command line. Raises `DataError`."""
+    # Only known formats count as a prefix: `C:` of a path in Windows is none.
     format, colon, path = text.partition(":")
     if not (colon and format in FORMATS):
-        format, path = _format_of(text), text
-    return Place(format, path, parsed_options(format, options or {}))
+        format, path = _detect_format(text), text
+    return DataLocation(format, path, parse_options(format, options or {}))
 
 
-def open_source(place: Place, types: Types) -> Source:
-    """Opens the data, reading headers only. Raises `DataError`."""
-    source = FORMATS[place.format].opens(place.file or place.path, types, place.options)
+def open_source(location: DataLocation, types: InputTypes) -> Source:
+    """Open the data, reading headers only. Raises `DataError`."""
+    source = FORMATS[location.format].open_path(location.file or location.path, types, location.options)
     if not len(source):
         raise DataError("there are no samples in it")
     return source
 
 
-def unknown_format(name: str) -> str:
-    """What to say of a format that there is not: a near name, or all."""
+def suggest_format(name: str) -> str:
+    """Return the help for an unknown format: the nearest name, or all names."""
     alike = near(name, FORMATS)
     return f"did you mean `{alike[0]}`?" if alike else "the formats are " + ", ".join(f"`{known}`" for known in FORMATS)
 
 
-def unknown_option(format: str, name: str) -> str:
-    """The same of an option."""
+def suggest_option(format: str, name: str) -> str:
+    """Return the help for an unknown option: the nearest name, or all names."""
     known = [option.name for option in FORMATS[format].options]
-    shown = "the options of `" + format + "` are " + ", ".join(f"`{one}`" for one in known) if known else f"`{format}` has no options"
-    return f"did you mean `{near(name, known)[0]}`?" if near(name, known) else shown
+    choices = "the options of `" + format + "` are " + ", ".join(f"`{one}`" for one in known) if known else f"`{format}` has no options"
+    return f"did you mean `{near(name, known)[0]}`?" if near(name, known) else choices
 
 
-def _format_of(path: str) -> str:
+def _detect_format(path: str) -> str:
     suffix = PurePath(path).suffix.lower()
     for name, format in FORMATS.items():
         if suffix in format.endings:
@@ -144,17 +150,17 @@ def _format_of(path: str) -> str:
     raise DataError("its format is not known", f"put one of {known} in front of the path")
 
 
-def parsed_options(format: str, words: Mapping[str, str]) -> dict[str, Any]:
-    """The values of options that are given as words. Raises `DataError`."""
+def parse_options(format: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """Parse options of the command line. Raises `DataError`."""
     values: dict[str, Any] = {}
     for name, word in words.items():
-        option = FORMATS[format].option(name)
+        option = FORMATS[format].find_option(name)
         if option is None:
-            raise DataError(f"there is no option `{name}`", unknown_option(format, name))
+            raise DataError(f"there is no option `{name}`", suggest_option(format, name))
         try:
             values[name] = option.parse(word)
         except (ValueError, KeyError):
             values[name] = None
-        if not option.good(values[name]):
-            raise DataError(f"`{name}` {option.need}, found `{word}`")
+        if not option.is_valid(values[name]):
+            raise DataError(f"`{name}` {option.requirement}, found `{word}`")
     return values

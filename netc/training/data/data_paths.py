@@ -1,6 +1,7 @@
-"""What is at a path, before it is opened.
+"""Checks of a path before it is opened.
 
-In: a path. Out: the path, or a `DataError`. Always: a FIFO or a device is never opened; what would not fit into memory is not read.
+In: a path. Out: the path, or a `DataError`. Always: a FIFO or a device is never opened, because reading one may block forever; a file that
+would not fit into memory is not read.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from ...files.source_files import reason
 from .data_source import DataError
 
 
-def regular_file(path: str) -> str:
-    """Checks that there is a file."""
-    mode = _mode(path)
+def check_regular_file(path: str) -> str:
+    """Check that the path is a regular file, and return it."""
+    mode = _read_mode(path)
     if stat.S_ISDIR(mode):
         raise DataError("it is a folder, and a file is needed")
     if not stat.S_ISREG(mode):
@@ -26,27 +27,27 @@ def regular_file(path: str) -> str:
     return path
 
 
-def folder(path: str) -> str:
-    """Checks that there is a folder."""
-    if not stat.S_ISDIR(_mode(path)):
+def check_folder(path: str) -> str:
+    """Check that the path is a folder, and return it."""
+    if not stat.S_ISDIR(_read_mode(path)):
         raise DataError("it is a file, and a folder is needed")
     return path
 
 
-def files_of(path: str, endings: tuple[str, ...]) -> list[str]:
-    """The file, or the files of the folder with one of these endings, sorted by name."""
-    if not stat.S_ISDIR(_mode(path)):
-        return [regular_file(path)]
-    with reading():
-        found = sorted(entry.path for entry in os.scandir(path) if entry.name.lower().endswith(endings) and entry.is_file())
-    if not found:
+def list_files(path: str, endings: tuple[str, ...]) -> list[str]:
+    """Return the file itself, or the files of the folder with one of these endings, sorted by name."""
+    if not stat.S_ISDIR(_read_mode(path)):
+        return [check_regular_file(path)]
+    with translate_os_errors():
+        paths = sorted(entry.path for entry in os.scandir(path) if entry.name.lower().endswith(endings) and entry.is_file())
+    if not paths:
         raise DataError(f"there is no {' or '.join(f'`{e}`' for e in endings)} file in it")
-    return found
+    return paths
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """What the system refuses becomes a `DataError`."""
+def translate_os_errors() -> Iterator[None]:
+    """Turn the errors of the operating system into `DataError`."""
     try:
         yield
     except OSError as error:
@@ -56,8 +57,8 @@ def reading() -> Iterator[None]:
 
 
 def check_memory(size: int) -> None:
-    """Refuses what is larger than the memory of the machine."""
-    memory = _memory()
+    """Raise `DataError` if this many bytes are more than the machine's memory."""
+    memory = _physical_memory()
     if 0 < memory < size:
         needed, there = size / 2**30, memory / 2**30
         raise DataError(
@@ -66,24 +67,24 @@ def check_memory(size: int) -> None:
         )
 
 
-def _memory() -> int:
-    """Bytes of memory; 0 where the system does not say."""
+def _physical_memory() -> int:
+    """Return the machine's memory in bytes, or 0 where the system does not tell (Windows has no `sysconf`)."""
     known = getattr(os, "sysconf_names", {})
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if "SC_PHYS_PAGES" in known else 0
 
 
-def _mode(path: str) -> int:
+def _read_mode(path: str) -> int:
     try:
         return os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError("there is no such file or folder", _near(path)) from None
+        raise DataError("there is no such file or folder", _suggest_path(path)) from None
     except OSError as error:
         raise DataError(reason(error)) from error
     except ValueError:  # a NUL in the path
         raise DataError("no file can have this name") from None
 
 
-def _near(path: str) -> str:
+def _suggest_path(path: str) -> str:
     parent, name = os.path.split(path)
     try:
         alike = near(name, os.listdir(parent or "."))

@@ -1,7 +1,13 @@
-"""What all sources of data have in common.
+"""The protocol of all data sources, and the source of arrays.
 
-A source has samples in columns. Opening one reads headers only; its `columns` say what there is, by name; `read` gives the arrays of some
-samples. Always: what cannot be read is a `DataError`.
+A source holds samples in columns. Opening it reads only headers; `columns` describes the columns by name; `read` returns the arrays of some
+samples. Always: a source that cannot be read raises `DataError`.
+
+>>> source = ArraySource({"x": np.array([[1.0, 2.0], [3.0, 4.0]]), "label": np.array([0, 1])})
+>>> len(source), source.columns["x"].shape
+(2, (2,))
+>>> source.read(("label",), np.array([1, 1]))["label"].tolist()
+[1, 1]
 """
 
 from __future__ import annotations
@@ -20,12 +26,12 @@ Indices = NDArray[np.int64]
 
 
 _KINDS = {"U": "text", "S": "text", "M": "dates", "m": "durations"}
-"""What is no number, by NumPy's kinds of types."""
+"""The NumPy kinds that are not numbers, in words for messages."""
 
 
 class DataError(Exception):
-    """Data that cannot be read. The text completes "cannot read `path`: ...", and `remedy` says what to do. `problem` is the whole as a
-    record, where the path is known."""
+    """Data that cannot be read. The text completes "cannot read `path`: ...", and `remedy` says what to do. `problem` is the full problem
+    as a record, where the path is known."""
 
     def __init__(self, why: str, remedy: str = "", problem: Problem | None = None) -> None:
         super().__init__(why)
@@ -33,9 +39,9 @@ class DataError(Exception):
         self.problem = problem
 
 
-class Column(Record):
-    """A column by its type: `shape` is that of one sample, None if samples differ; `dtype` is NumPy's, None for what is no number, which
-    `kind` says in words. `finite`: it cannot have NaN or infinities."""
+class TableColumn(Record):
+    """The description of a column. `shape` is the shape of one sample, None if samples differ. `dtype` is the NumPy type, None if the
+    column does not hold numbers; `kind` then says in words what it holds. `finite`: it cannot contain NaN or infinities."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -45,24 +51,24 @@ class Column(Record):
 
 
 class Source(Protocol):
-    """Samples in columns, of which any can be read. `decodes`: reading computes, and can be done ahead, in a thread."""
+    """Samples in columns, with random access. `decodes`: reading takes time to compute, and may be done ahead in a thread."""
 
     decodes: bool
     classes: tuple[str, ...]
-    """What the labels mean, if the data say so."""
+    """The names of the classes, if the data has them."""
 
     @property
-    def columns(self) -> Mapping[str, Column]: ...
+    def columns(self) -> Mapping[str, TableColumn]: ...
 
     def __len__(self) -> int: ...
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
-        """The arrays `[samples, ...]` of these columns. Raises `DataError`."""
+        """Return the arrays `[samples, ...]` of these columns. Raises `DataError`."""
         ...
 
 
 class LazyArray(Record):
-    """An array of samples that is read, or mapped into memory, when it is first needed."""
+    """An array of samples that is read or memory-mapped at its first use."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -70,7 +76,7 @@ class LazyArray(Record):
 
 
 class ArraySource:
-    """Columns that are arrays in memory, mapped into it, or read into it when they are needed."""
+    """Columns that are arrays: in memory, memory-mapped, or loaded at their first use."""
 
     decodes = False
     classes: tuple[str, ...] = ()
@@ -84,22 +90,22 @@ class ArraySource:
             shown = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
             raise DataError(f"its columns differ in the number of samples: {shown}")
         self.arrays = dict(arrays)
-        self.columns = {name: _column(name, array) for name, array in arrays.items()}
+        self.columns = {name: _describe_array(name, array) for name, array in arrays.items()}
         self._count = next(iter(lengths.values()), 0)
 
     def __len__(self) -> int:
         return self._count
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
-        return {name: np.asarray(self._array(name)).take(indices, 0) for name in names}
+        return {name: np.asarray(self._load_array(name)).take(indices, 0) for name in names}
 
-    def _array(self, name: str) -> Array:
-        found = self.arrays[name]
-        if isinstance(found, LazyArray):
-            self.arrays[name] = found = found.load()
-        return found
+    def _load_array(self, name: str) -> Array:
+        array = self.arrays[name]
+        if isinstance(array, LazyArray):
+            self.arrays[name] = array = array.load()
+        return array
 
 
-def _column(name: str, array: Array | LazyArray) -> Column:
+def _describe_array(name: str, array: Array | LazyArray) -> TableColumn:
     kind = _KINDS.get(array.dtype.kind, "records" if array.dtype.fields else "")
-    return Column(name, array.shape[1:], None, kind) if kind else Column(name, array.shape[1:], array.dtype)
+    return TableColumn(name, array.shape[1:], None, kind) if kind else TableColumn(name, array.shape[1:], array.dtype)

@@ -1,8 +1,8 @@
-"""What a run's data are, in a few bytes: so that it is never continued with others.
+"""A fingerprint of a run's data, so that the run is never resumed with other data.
 
-In: columns. Out: their `Content`. Always: a hash is that of the numbers in the type of the input, so that the same numbers in another
-format have the same; of many samples, those at equal distances are read; an input that is given other numbers each time it is read, as
-a dataset that draws at random does, has none.
+In: columns. Out: their `DataFingerprint`. Always: an input's hash covers its numbers in the input's type, so the same numbers in another
+format have the same hash. Of a large data set, samples at equal distances are hashed. An input whose numbers differ between two reads has
+no hash, for example if a dataset augments at random.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from .data_columns import Columns
+from .data_columns import InputColumns
 from .data_source import Array
 
-_MOST = 16 << 20
-"""Bytes that are read."""
-_FEW = 32
-"""Samples that are read where each has to be decoded, and twice in any case."""
+_MAX_BYTES = 16 << 20
+"""The largest number of bytes that are read."""
+_MAX_DECODED = 32
+"""The largest number of samples that are read if each has to be decoded, and the number that are read twice."""
 
 
-class Content(Record):
-    """What data are. `inputs` has a hash for each input, None where there is none; `path` is that of messages."""
+class DataFingerprint(Record):
+    """`inputs` has a hash for each input, or None. `path` names the data in messages."""
 
     path: str
     samples: int
@@ -34,8 +34,8 @@ class Content(Record):
     def as_json(self) -> dict[str, Any]:
         return {"samples": self.samples, "inputs": self.inputs}
 
-    def change(self, before: Mapping[str, Any]) -> str | None:
-        """What is not as before, as a clause. `before` was made by `as_json`."""
+    def describe_change(self, before: Mapping[str, Any]) -> str | None:
+        """Return a clause that describes the first difference, or None. `before` is a result of `as_json`."""
         if before["samples"] != self.samples:
             return f"`{self.path}` has {self.samples} samples, and had {before['samples']}"
         known = {name: value for name, value in before["inputs"].items() if value and self.inputs.get(name)}
@@ -43,14 +43,17 @@ class Content(Record):
         return None if name is None else f"`{self.path}` is not what it was: `{name}` has other numbers"
 
 
-def content_of(columns: Columns) -> Content:
-    """Raises `DataError`."""
-    most = _FEW if columns.source.decodes else max(1, _MOST // max(1, columns.sample_bytes))
-    chosen = np.linspace(0, len(columns) - 1, min(most, len(columns))).astype(np.int64)
-    found, again = columns.batch(chosen), columns.batch(chosen[:_FEW])
-    inputs = {name: _hash(array) if _hash(array[:_FEW]) == _hash(again[name]) else None for name, array in found.items()}
-    return Content(columns.path, len(columns), inputs)
+def fingerprint_data(columns: InputColumns) -> DataFingerprint:
+    """Read some samples and hash them. Raises `DataError`."""
+    limit = _MAX_DECODED if columns.source.decodes else max(1, _MAX_BYTES // max(1, columns.sample_bytes))
+    chosen = np.linspace(0, len(columns) - 1, min(limit, len(columns))).astype(np.int64)
+    arrays, reread = columns.read_batch(chosen), columns.read_batch(chosen[:_MAX_DECODED])
+    inputs = {
+        name: _hash_array(array) if _hash_array(array[:_MAX_DECODED]) == _hash_array(reread[name]) else None
+        for name, array in arrays.items()
+    }
+    return DataFingerprint(columns.path, len(columns), inputs)
 
 
-def _hash(array: Array) -> str:
+def _hash_array(array: Array) -> str:
     return blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).hexdigest()

@@ -1,7 +1,10 @@
-"""Reading ahead: what comes next is made in a thread while the caller computes.
+"""Prefetching: compute the next results in a thread while the caller works.
 
-In: a function, and what to call it with. Out: its results, in order. Always: one thread calls the function, so that it need not be safe for
-several; an error is raised where its result would be; a caller that stops leaves no thread.
+In: a function and its arguments. Out: its results, in order. Always: a single thread calls the function, so it need not be thread-safe; an
+error is raised in place of its result; no thread outlives a caller that stops early.
+
+>>> list(prefetch_results(str, range(3)))
+['0', '1', '2']
 """
 
 from __future__ import annotations
@@ -15,19 +18,19 @@ from typing import TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 _DEPTH = 2
-"""Results that are ready or being made, beyond the one that the caller has."""
+"""The number of results that are ready or in progress, in addition to the caller's."""
 
 
-def ahead(make: Callable[[K], V], keys: Iterable[K], depth: int = _DEPTH) -> Iterator[V]:
-    """`map(make, keys)`, made ahead."""
-    left = iter(keys)
+def prefetch_results(make: Callable[[K], V], keys: Iterable[K], depth: int = _DEPTH) -> Iterator[V]:
+    """Compute `map(make, keys)` ahead."""
+    remaining = iter(keys)
     with ThreadPoolExecutor(1, thread_name_prefix="netc-data") as pool:
-        waiting: deque[Future[V]] = deque(pool.submit(make, key) for key in islice(left, depth))
+        waiting: deque[Future[V]] = deque(pool.submit(make, key) for key in islice(remaining, depth))
         try:
             while waiting:
-                made = waiting.popleft().result()
-                waiting.extend(pool.submit(make, key) for key in islice(left, 1))
-                yield made
-        finally:
-            for one in waiting:
-                one.cancel()
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(make, key) for key in islice(remaining, 1))
+                yield result
+        finally:  # the pool's exit waits for everything that was submitted
+            for future in waiting:
+                future.cancel()

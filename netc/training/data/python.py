@@ -1,8 +1,11 @@
-"""Data that Python makes: a function of the user's, or an object given to `netc.train`.
+"""Data from Python: a user's function, or an object passed to `netc.train`.
 
 In: `package.module:function`, or a mapping of arrays, a dataset of PyTorch or of `datasets`, or an iterable of samples. Out: a source.
-Always: a spec cannot ask for this, since it runs code; a sample is a mapping of names to numbers, or a tuple, whose columns are called 0,
-1, ...
+Always: a spec cannot name such data, because it runs code. A sample is a mapping from names to numbers, or a tuple, whose columns are
+called 0, 1, ...
+
+>>> make_source([(1.5, 0), (2.5, 1)]).columns["1"].dtype
+dtype('int64')
 """
 
 from __future__ import annotations
@@ -16,45 +19,47 @@ import numpy as np
 
 from netc.compiler.types.numpy_types import array_of
 
-from .data_source import Array, ArraySource, Column, DataError, Indices, Source
+from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
 
 
 class ItemSource:
-    """A dataset with `len(dataset)` and `dataset[i]`. Read in the main thread: it may draw random numbers."""
+    """A dataset with `len(dataset)` and `dataset[i]`."""
+
+    # Not read ahead in a thread: the dataset may draw random numbers, whose order would then depend on timing.
 
     decodes = False
     classes: tuple[str, ...] = ()
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
-        first = {} if not len(dataset) else self._item(0)
-        self.columns = {name: Column(name, array.shape, array.dtype) for name, array in first.items()}
+        first = {} if not len(dataset) else self._read_item(0)
+        self.columns = {name: TableColumn(name, array.shape, array.dtype) for name, array in first.items()}
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
-        items = [(int(i), self._item(int(i))) for i in indices]
-        return {name: _stacked(name, [(i, item.get(name)) for i, item in items]) for name in names}
+        items = [(int(i), self._read_item(int(i))) for i in indices]
+        return {name: _stack_samples(name, [(i, item.get(name)) for i, item in items]) for name in names}
 
-    def _item(self, index: int) -> dict[str, Array]:
+    def _read_item(self, index: int) -> dict[str, Array]:
         try:
-            found = self.dataset[index]
+            item = self.dataset[index]
         except Exception as error:  # the user's own code
             raise DataError(f"sample {index} of the dataset: {type(error).__name__}: {error}") from error
-        return _named(found, index)
+        return _item_to_arrays(item, index)
 
 
 def open_python(path: str) -> Source:
-    """Calls the function, which is found as Python finds modules, or in the current folder."""
+    """Call the function. Its module is found on Python's path or in the current folder."""
     module, colon, name = path.partition(":")
     if not (module and colon and name.isidentifier()):
         raise DataError("it is no function", "write `python:package.module:function`")
     before = list(sys.path)
     sys.path.append("")  # last, so that nothing there replaces what is installed
     try:
-        made = getattr(import_module(module), name)()
-        return source_of(made)
+        data = getattr(import_module(module), name)()
+        return make_source(data)
     except DataError:
         raise
     except Exception as error:  # the user's own code
@@ -63,43 +68,44 @@ def open_python(path: str) -> Source:
         sys.path[:] = before
 
 
-def source_of(made: Any) -> Source:
-    """The source of an object: it is one, or holds samples. Raises `DataError`."""
-    if all(hasattr(made, name) for name in ("columns", "read", "decodes")):
-        source: Source = made
+def make_source(data: Any) -> Source:
+    """Return an object that is a source itself, or a source for an object that holds samples. Raises `DataError`."""
+    if all(hasattr(data, name) for name in ("columns", "read", "decodes")):
+        source: Source = data
         return source
-    if isinstance(made, Mapping):
-        return ArraySource({str(name): _array(str(name), value) for name, value in made.items()})
-    if type(made).__name__ == "DataLoader":
+    if isinstance(data, Mapping):
+        return ArraySource({str(name): _value_to_array(str(name), value) for name, value in data.items()})
+    # A loader is iterable, so it would be read to its end below, as if each of its batches were a sample.
+    if type(data).__name__ == "DataLoader":
         raise DataError("a DataLoader makes batches of its own", "give its dataset: `loader.dataset`")
-    if hasattr(made, "__len__") and hasattr(made, "__getitem__") and not isinstance(made, (str, bytes)):
-        return ItemSource(made)
-    if isinstance(made, Iterable) and not isinstance(made, (str, bytes)):
-        return _collected(made)
-    raise DataError(f"a `{type(made).__name__}` is neither a mapping of arrays nor samples")
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, (str, bytes)):
+        return ItemSource(data)
+    if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
+        return _collect_items(data)
+    raise DataError(f"a `{type(data).__name__}` is neither a mapping of arrays nor samples")
 
 
-def _collected(made: Iterable[Any]) -> ArraySource:
-    """An iterable, read to its end."""
-    items = [_named(item, index) for index, item in enumerate(made)]
+def _collect_items(samples: Iterable[Any]) -> ArraySource:
+    """Read an iterable to its end."""
+    items = [_item_to_arrays(item, index) for index, item in enumerate(samples)]
     names = items[0] if items else {}
-    return ArraySource({name: _stacked(name, [(i, item.get(name)) for i, item in enumerate(items)]) for name in names})
+    return ArraySource({name: _stack_samples(name, [(i, item.get(name)) for i, item in enumerate(items)]) for name in names})
 
 
-def _named(item: Any, index: int) -> dict[str, Array]:
+def _item_to_arrays(item: Any, index: int) -> dict[str, Array]:
     if isinstance(item, Mapping):
-        return {str(name): _array(str(name), value) for name, value in item.items() if _is_number(value)}
+        return {str(name): _value_to_array(str(name), value) for name, value in item.items() if _is_number(value)}
     if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
-        return {str(i): _array(str(i), value) for i, value in enumerate(item)}
+        return {str(i): _value_to_array(str(i), value) for i, value in enumerate(item)}
     raise DataError(f"sample {index} is a `{type(item).__name__}`, neither a mapping nor a tuple", 'return `{"image": ..., "label": ...}`')
 
 
 def _is_number(value: Any) -> bool:
-    """Texts and other things in a sample are no columns."""
+    """Whether a value of a sample becomes a column. Datasets often carry texts and metadata, which are left out."""
     return not isinstance(value, (str, bytes, Mapping)) and value is not None
 
 
-def _array(name: str, value: Any) -> Array:
+def _value_to_array(name: str, value: Any) -> Array:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return value
     try:
@@ -108,7 +114,7 @@ def _array(name: str, value: Any) -> Array:
         raise DataError(f"`{name}` is no tensor: {error}") from error
 
 
-def _stacked(name: str, arrays: list[tuple[int, Array | None]]) -> Array:
+def _stack_samples(name: str, arrays: list[tuple[int, Array | None]]) -> Array:
     first = arrays[0][1]
     for index, array in arrays:
         if array is None or first is None:

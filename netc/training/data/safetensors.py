@@ -1,4 +1,4 @@
-"""Files of safetensors, mapped: their header says where each tensor is."""
+"""safetensors files, memory-mapped: the header has the offset of each tensor."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from netc.compiler.ops.stored_tables import SAFETENSORS_TYPES
 from netc.compiler.types.numpy_types import numpy_dtype
 from netc.compiler.types.tensor_types import DTYPES
 
-from .data_paths import reading, regular_file
+from .data_paths import check_regular_file, translate_os_errors
 from .data_source import Array, ArraySource, DataError
 
 _LENGTH = 8
-"""Bytes that say how long the header is."""
+"""The size in bytes of the field at the beginning that holds the length of the header."""
 
 
 def open_safetensors(path: str) -> ArraySource:
-    """The tensors of the file by name. Raises `DataError`."""
+    """Map the tensors of the file by name. Raises `DataError`."""
     from safetensors import SafetensorError, safe_open
 
-    regular_file(path)
+    check_regular_file(path)
     try:
-        with reading():
+        with translate_os_errors():
             safe_open(path, "numpy")  # checks the header: all tensors are within the file, and none overlap
-            return ArraySource(_tensors(path))
+            return ArraySource(_map_tensors(path))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"it is damaged or has another format ({' '.join(str(error).split())[:200]})") from error
 
 
-def _tensors(path: str) -> dict[str, Array]:
+def _map_tensors(path: str) -> dict[str, Array]:
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(_LENGTH), "little")
         header: dict[str, Any] = json.loads(file.read(length))
-    return {name: _mapped(path, name, said, _LENGTH + length) for name, said in header.items() if name != "__metadata__"}
+    return {name: _map_tensor(path, name, entry, _LENGTH + length) for name, entry in header.items() if name != "__metadata__"}
 
 
-def _mapped(path: str, name: str, said: dict[str, Any], begin: int) -> Array:
-    dtype, shape = SAFETENSORS_TYPES.get(said["dtype"]), tuple(said["shape"])
+def _map_tensor(path: str, name: str, entry: dict[str, Any], data_start: int) -> Array:
+    dtype, shape = SAFETENSORS_TYPES.get(entry["dtype"]), tuple(entry["shape"])
     if dtype is None:
-        raise DataError(f"`{name}` in it is {said['dtype']}, which is no type of netc")
+        raise DataError(f"`{name}` in it is {entry['dtype']}, which is no type of netc")
     element = numpy_dtype(DTYPES[dtype])
-    if not prod(shape):
+    if not prod(shape):  # `np.memmap` refuses to map zero bytes
         return np.zeros(shape, element)
-    return np.memmap(path, element, "r", begin + said["data_offsets"][0], shape)
+    return np.memmap(path, element, "r", data_start + entry["data_offsets"][0], shape)

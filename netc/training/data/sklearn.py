@@ -1,4 +1,4 @@
-"""The small datasets that scikit-learn's package contains: nothing is downloaded. For images, `image` has them with one channel."""
+"""The small datasets that the scikit-learn package contains. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes", "linnerud")
 
 
 def open_sklearn(name: str) -> ArraySource:
-    """The columns `features` `[samples, features]` and `target` `[samples]`; of digits, `image` `[samples, 1, 8, 8]` too, from 0 to 16."""
+    """Open a dataset with the columns `features` `[samples, features]` and `target` `[samples]`. `digits` also has `image`
+    `[samples, 1, 8, 8]`, with values from 0 to 16."""
     if name not in SETS:
         raise DataError(f"scikit-learn has no such set; those that need no download are {', '.join(SETS)}")
     try:

@@ -14,7 +14,7 @@ from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 from netc.dsl.record import Record
 
-from ..data.data_columns import Chosen
+from ..data.data_columns import ColumnSpec
 from ..recipe import DataRule, Recipe
 from .lines import literal, quoted
 from .sampled_inputs import given_inputs
@@ -33,7 +33,7 @@ class Way(Record):
 
     format: str = "npz"
     options: dict[str, Any] = {}
-    columns: dict[str, Chosen] = {}
+    columns: dict[str, ColumnSpec] = {}
 
 
 def paths(recipe: Recipe) -> list[str]:
@@ -74,7 +74,7 @@ def _validation_way(recipe: Recipe) -> Way:
     return _way(recipe.validate, {} if recipe.data is None else recipe.data.columns)
 
 
-def _way(rule: DataRule | None, inherited: Mapping[str, Chosen]) -> Way:
+def _way(rule: DataRule | None, inherited: Mapping[str, ColumnSpec]) -> Way:
     if rule is None or rule.format not in READ:
         return Way()
     options = dict(rule.options)
@@ -108,7 +108,7 @@ def _table(way: Way) -> list[str]:
     ]
 
 
-def _array(column: Chosen) -> str:
+def _array(column: ColumnSpec) -> str:
     """The column, or the columns that a list or a pattern says."""
     if isinstance(column, str) and not {",", "*"} & set(column):
         return f"arrays[{quoted(column)}]"
