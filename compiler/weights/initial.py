@@ -59,7 +59,7 @@ class InitialValues(Mapping[str, Array]):
         stage, _, name = info.name.rpartition(".")
         match info.op:
             case SpectralNormalize() as op:
-                return _cast_values(info, _singular_vectors(op, weight, self._thread.source.named(stage))[name])
+                return _cast_values(info, _singular_vectors(op, weight, self._thread.source.seek_parameter(stage))[name])
             case ParamOperator():
                 rows = np.linalg.norm(weight.astype(np.float64).reshape(len(weight), -1), axis=1)
                 return _cast_values(info, rows.reshape(info.shape))
