@@ -108,3 +108,38 @@ def test_a_weight_that_another_module_reads() -> None:
     found = agree(module, *batches(4))
     assert set(found.weights) == {"dense.weight", "dense.bias"}
     assert "parameter" in operators(found.program)
+
+
+class Applied(nn.Module):
+    """A module without parameters, which applies a module that it is given, and then `after`."""
+
+    def __init__(self, after: Any = None, inner: nn.Module | None = None) -> None:
+        super().__init__()
+        self.after, self.inner = after, inner
+
+    def forward(self, x: Tensor, layer: nn.Module) -> Tensor:
+        x = layer(x) if self.inner is None else self.inner(x, layer)
+        return x if self.after is None else self.after(x)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(4, 4), nn.LayerNorm(4), nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (Applied(F.relu),),
+        (Applied(),),
+        (Applied(F.relu), Applied(torch.tanh)),
+        (Applied(), Applied(F.relu)),
+        (Applied(inner=Applied(F.relu)), Applied(torch.tanh, Applied())),
+    ],
+)
+@pytest.mark.parametrize("last", [False, True])
+def test_a_module_that_others_apply_is_known_by_its_own_keys(layer: nn.Module, parts: tuple[nn.Module, ...], last: bool) -> None:
+    def run(m: Any, x: Tensor) -> Tensor:
+        for part in m.parts:
+            x = part(x, m.layer)
+        return m.layer(x) if last else x  # type: ignore[no-any-return]
+
+    module = Of(run, layer=layer, parts=nn.ModuleList(parts))
+    found = agree(module, *batches(4))
+    assert set(found.weights) == set(module.state_dict())

@@ -184,7 +184,7 @@ class CallReader(GraphScope):
         operators = [node for node in nodes if isinstance(node, OpNode)]
         if self.call in self.model.keys.shared and any(node.label for node in operators):
             return False  # what is shared is the module, and the operator has a name below that
-        if len(operators) < len(nodes):
+        if len(operators) < len(nodes) or self.builder.graph.declares:
             return False
         if len(operators) == 1:
             return True
@@ -196,11 +196,14 @@ class CallReader(GraphScope):
         self, parent: CallReader, given: list[Value], outputs: list[Value], label: str, shared: SharedModule | None
     ) -> list[Value]:
         places = {id(inner): outer for inner, outer in zip(self.builder.graph.inputs, given, strict=True)}
+        around = {id(self.shared_module(call)): parent.shared_module(call) for call in self.borrowed}
         only = len(self.builder.graph.nodes) == 1
         for node in self.builder.graph.nodes:
             assert isinstance(node, OpNode)
             node.inputs = tuple(places.get(id(value), value) for value in node.inputs)
-            if _holds(node):
+            if node.shared is not None:  # the module is not inside of the call, which was given it: its keys are not below the call's
+                node.shared = around[id(node.shared)]
+            elif _holds(node):
                 node.label, node.shared = join(label, node.label), shared
             elif only and parent.builder.graph.kind == "sequence":
                 node.label = label
