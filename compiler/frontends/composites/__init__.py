@@ -1,23 +1,31 @@
 """Composite operators found again in a graph that has them written out: definitions, read backwards.
 
-    found = recognize(maker, node)      # of `x * sigmoid(x)`: silu, on x
+    found = recognize(view, node)      # of `x * sigmoid(x)`: silu, on x
 
-In: the operators that make tensors, and one that may be the last of a definition. Out: the operator and its inputs. Always: the result is a
-float tensor of the same type, and the values are the same but for rounding.
+In: a view of a graph, and an operator that may be the last of a definition. Out: the operator and its inputs. Always: the result is a float
+tensor of the same type, and the values are the same but for rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ...ir.graph import OpNode
-from ...ir.graph_values import Value
-from .definition_patterns import patterns
+from ..graph_view import GraphView
+from .definition_patterns import hidden_patterns, patterns
 from .pattern_matching import Recognized as Recognized
 from .pattern_matching import match_patterns
 
 
-def recognize(maker: Callable[[Value], OpNode | None], node: OpNode) -> Recognized | None:
+def recognize(view: GraphView, node: OpNode) -> Recognized | None:
     """The operator that a node is the last step of, if it is one; the first that matches."""
     rank = node.outputs[0].type.rank
-    return match_patterns(patterns(rank), maker, node) if rank else None
+    return match_patterns(patterns(rank), view, node) if rank else None
+
+
+def recognize_hidden(view: GraphView, node: OpNode) -> tuple[Recognized, bool] | None:
+    """Attention whose scores are replaced by a number where a mask, its last input, hides them; and whether the mask is true there."""
+    rank = node.outputs[0].type.rank
+    for hides in (True, False) if rank > 2 else ():
+        found = match_patterns(hidden_patterns(rank, hides=hides), view, node)
+        if found is not None:
+            return found, hides
+    return None

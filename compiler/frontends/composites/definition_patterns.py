@@ -19,8 +19,9 @@ from ...ops.op_inputs import check
 from ...ops.operand import NAMED, Input, Inputs
 from ...ops.operator import Operator, OperatorError
 from ...ops.parametric import Parametric
-from ...types.tensor_types import DTYPES, FLOAT32, TensorType
-from .pattern_matching import EPS, POWER, Pattern, UnusablePattern, make_pattern, match_patterns
+from ...types.tensor_types import BOOL, DTYPES, FLOAT32, TensorType
+from ..graph_view import GraphView
+from .pattern_matching import DROPPED, EPS, HIDDEN, POWER, SCALE, Pattern, UnusablePattern, make_pattern, match_patterns
 
 RECOGNIZED = ("hardsigmoid", "silu", "mish", "hardswish", "softsign", "tanhshrink")
 """Operators that are looked for with the defaults of their arguments. They may have several inputs, also optional ones."""
@@ -31,13 +32,42 @@ _FORMS: Mapping[str, tuple[str, ...]] = {
     "layer_norm": (f"{_AXES}(x - (x -> mean axis=axes keepdim=true)) / sqrt((x -> var axis=axes correction=0 keepdim=true) + eps)",),
 }
 """Other texts of some operators, as models and exporters write them."""
+_HIDDEN_ATTENTION = "scores = q @ (k -> transpose (-2) (-1)) * scale; ({} -> softmax axis=-1 -> dropout dropout) @ v"
+_HIDDEN_SCORES = {
+    True: (f"(scores, mask) -> masked_fill ({HIDDEN})", f"(mask, scores) -> where ({HIDDEN}) reverse=true"),
+    False: (f"(mask, scores) -> where ({HIDDEN})",),
+}
+"""Scores that a bool mask hides where it is true, and where it is false. If it hides all keys of a query, they all count the same here, and
+none does in `attention`. So these texts are attention for some masks only."""
 
 
 @cache
 def patterns(rank: int) -> tuple[Pattern, ...]:
     """The patterns on tensors of a rank."""
-    type_ = TensorType(FLOAT32, tuple(symbol(f"D{axis}") for axis in range(rank)))
+    type_ = _type_of_rank(rank)
     return tuple(pattern for op in _operators(type_) for pattern in find_patterns(op, type_))
+
+
+@cache
+def hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
+    """The patterns of attention with hidden scores on tensors of a rank."""
+    type_ = _type_of_rank(rank)
+    types = (type_, type_, type_, type_.with_dtype(BOOL))
+    return tuple(
+        make_pattern(op, define(op, types, None, Facts.nothing(), _HIDDEN_ATTENTION.format(hidden)))
+        for op in _attentions()
+        for hidden in _HIDDEN_SCORES[hides]
+    )
+
+
+def _type_of_rank(rank: int) -> TensorType:
+    """All axes have one size, so that the inputs of an operator fit: queries and keys, the mask and the scores."""
+    return TensorType(FLOAT32, (symbol("D"),) * rank)
+
+
+def _attentions() -> Iterator[Operator]:
+    make = Operator.registry.__getitem__
+    yield from (make("attention")(scale=SCALE, dropout=dropout) for dropout in (0.0, DROPPED))
 
 
 def _operators(x: TensorType) -> Iterator[Operator]:
@@ -49,6 +79,7 @@ def _operators(x: TensorType) -> Iterator[Operator]:
         shape = None if count == 1 else x.shape[-count:]
         yield from (make(name)(shape=shape, affine=False, eps=EPS) for name in ("layer_norm", "rms_norm"))
     yield from (make("normalize")(axis=axis, p=POWER, eps=EPS) for axis in (*range(x.rank - 1), -1))
+    yield from _attentions() if x.rank > 2 else ()
 
 
 def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
@@ -82,9 +113,10 @@ def _choices_of_inputs(op: Operator) -> list[tuple[str, ...]]:
 
 
 def _name_inputs(op: Operator, names: tuple[str, ...]) -> Operator:
-    """The operator that knows which inputs it has, if their number does not say it."""
-    in_order = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(names, op.operands, strict=False)))
-    return op if in_order == len(names) else type(op)(**{**op.args, NAMED: names[in_order:]})
+    """The operator whose optional inputs are named, as in `attention mask=m`: a block may have an input that only some uses have."""
+    unnamed = takewhile(lambda pair: pair[0] == pair[1] and not op.operands[pair[0]].optional, zip(names, op.operands, strict=False))
+    rest = names[sum(1 for _ in unnamed) :]
+    return type(op)(**{**op.args, NAMED: rest}) if rest else op
 
 
 def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
@@ -118,12 +150,9 @@ def _graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
 
 def _replace_recognized(graph: Graph, found: Sequence[Pattern]) -> bool:
     """Replaces, in place, the steps of a definition that are one of these operators; whether there are any."""
-    makers = {id(value): node for node in graph.nodes if isinstance(node, OpNode) for value in node.outputs}
+    view = GraphView(graph, Facts.nothing())
     replaced = False
-    for index, node in enumerate(graph.nodes[:-1]):
-        match = match_patterns(found, lambda value: makers.get(id(value)), node) if isinstance(node, OpNode) else None
-        if match is not None:
-            new = OpNode(match.op, match.inputs, node.outputs, node.label, node.span, ())
-            graph.nodes[index] = makers[id(node.outputs[0])] = new
-            replaced = True
+    for node in graph.nodes[:-1]:
+        if isinstance(node, OpNode) and (match := match_patterns(found, view, node)) is not None:
+            replaced = match.put(view, node) or replaced
     return replaced

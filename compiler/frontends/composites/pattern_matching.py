@@ -1,12 +1,14 @@
 """The definitions of operators as patterns, and the node of a graph that is the last step of one.
 
-In: patterns, and the operators that make the tensors of a graph. Out: the operator that is written out there, with its inputs. Always: each
-input is one tensor of the graph, wherever the definition has it, and the operator takes these inputs and gives the type of the result.
+In: patterns, and a view of a graph. Out: the operator that is written out there, with its inputs. Always: each input is one tensor of the
+graph, wherever the definition has it, and the operator takes these inputs and gives the type of the result. Products of matrices and draws
+are part of nothing else, so they are not computed twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isclose
 from typing import Any
 
 from netc.dsl.record import Record
@@ -14,13 +16,17 @@ from netc.dsl.record import Record
 from ...dims import Facts
 from ...ir.graph import Graph, OpNode
 from ...ir.graph_values import Value
+from ...ops.attention import Attention
+from ...ops.linear_algebra import Matmul
 from ...ops.operator import Operator, OperatorError
+from ...ops.shape import Permute, Transpose
 from ...types.tensor_types import TensorType
+from ..graph_view import GraphView
 from .tensor_terms import CLAMPS, Call, Leaf, Product, Sum, Term, Terms
-from .term_matching import Matcher
+from .term_matching import FILLED, Matcher
 
-EPS, POWER = 1.0737e-3, 1.9371
-NUMBERS = {EPS: "eps", POWER: "p"}
+EPS, POWER, SCALE, DROPPED, HIDDEN = 1.0737e-3, 1.9371, 1.0359e-2, 1.1953e-1, -1.7319e9
+NUMBERS = {EPS: "eps", POWER: "p", SCALE: "scale", DROPPED: "dropout", HIDDEN: FILLED}
 """Numbers that stand for arguments in a pattern: they are in no definition."""
 
 
@@ -47,18 +53,41 @@ class Pattern(Record):
         arguments = dict(self.op.args)
         for name, value in self.op.args.items():
             if isinstance(value, float) and value in NUMBERS:
-                number = numbers[NUMBERS[value]]
-                arguments[name] = int(number) if number == int(number) else number
+                arguments[name] = _plain(numbers[NUMBERS[value]])
         if arguments.get("shape") is not None:
             arguments["shape"] = x.shape[-len(arguments["shape"]) :]
+        if isinstance(self.op, Attention) and _is_usual_scale(arguments["scale"], x.shape[-1]):
+            arguments["scale"] = None
         return type(self.op)(**arguments)
 
 
+def _plain(number: float) -> float:
+    """Without the rounding of sums whose largest part is 1, and an int if it is one."""
+    number = float(f"{number:.16g}")
+    return int(number) if number == int(number) else number
+
+
+def _is_usual_scale(scale: float, features: object) -> bool:
+    """Whether attention scales by this number anyway. Exporters round it to float32."""
+    return isinstance(features, int) and isclose(scale * features**0.5, 1.0, rel_tol=1e-6)
+
+
 class Recognized(Record):
-    """An operator that was written out, with its arguments and its inputs."""
+    """An operator that was written out, with its arguments and its inputs. `before` are what its inputs need first: their axes in another
+    order. `filled` is the number in the place of hidden scores, if the pattern has one."""
 
     op: Operator
     inputs: tuple[Value, ...]
+    before: tuple[OpNode, ...]
+    filled: float | None
+
+    def put(self, view: GraphView, node: OpNode, op: Operator | None = None, inputs: tuple[Value, ...] | None = None) -> bool:
+        """Makes the node the operator, or another one of its inputs; whether that gives the same type."""
+        if not view.put(node, op or self.op, self.inputs if inputs is None else inputs):
+            return False
+        for before in self.before:
+            view.insert(before, node)
+        return True
 
 
 def make_pattern(op: Operator, graph: Graph) -> Pattern:
@@ -76,22 +105,53 @@ def make_pattern(op: Operator, graph: Graph) -> Pattern:
     return Pattern(op, term, holes, _last_operators(term), graph)
 
 
-def match_patterns(patterns: Iterable[Pattern], maker: Callable[[Value], OpNode | None], node: OpNode) -> Recognized | None:
+def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -> Recognized | None:
     """The operator that a node is the last step of: the first one whose pattern matches and that takes the inputs found."""
     (result, *others) = node.outputs
     candidates = [pattern for pattern in patterns if node.op.name in pattern.last]
     if not candidates or others or not result.type.dtype.is_float:
         return None
-    terms = Terms(maker, result)
+    terms = Terms(view.maker, result)
     for pattern in candidates:
         matcher = Matcher(terms, frozenset(pattern.holes), NUMBERS)
         for bound in matcher.match(pattern.term, terms.term, {}):
-            values = [terms.value(bound[hole]) for hole in pattern.holes]
-            inputs = tuple(value for value in values if value is not None)
-            op = pattern.operator(inputs[0].type, bound)
-            if len(inputs) == len(values) and _gives(op, inputs, result.type):
-                return Recognized(op, inputs)
+            found = _recognized(pattern, terms, bound, node)
+            if _gives(found.op, found.inputs, result.type) and _is_alone(view, terms, [bound[hole] for hole in pattern.holes]):
+                return found
     return None
+
+
+def _recognized(pattern: Pattern, terms: Terms, bound: Mapping[object, Any], node: OpNode) -> Recognized:
+    inputs, before = list[Value](), list[OpNode]()
+    for hole in pattern.holes:
+        source = terms.source(bound[hole])
+        assert source is not None, "a hole is bound to nothing else"
+        value, order = source
+        if order != (*range(len(order)),):
+            before.append(_permute(value, order, node))
+            value = before[-1].outputs[0]
+        inputs.append(value)
+    return Recognized(pattern.operator(inputs[0].type, bound), tuple(inputs), tuple(before), bound.get(FILLED))
+
+
+def _permute(x: Value, order: tuple[int, ...], node: OpNode) -> OpNode:
+    moved = [axis for axis, old in enumerate(order) if axis != old]
+    op = Transpose(a=moved[0], b=moved[1]) if len(moved) == 2 else Permute(axes=order)
+    result = Value(x.type.with_shape(tuple(x.type.shape[axis] for axis in order)), node.span)
+    return OpNode(op, (x,), (result,), "", node.span, ())
+
+
+def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
+    """Whether nothing else reads a product of matrices or a draw within, or what is computed of it."""
+    steps = terms.steps({*holes, *(hole.inputs[0] for hole in holes if isinstance(hole, Call) and hole.name == "permute")})
+    read = [id(value) for step in steps for value in step.inputs]
+    costly = set[int]()
+    for step in steps[:-1]:
+        if isinstance(step.op, Matmul) or step.op.may_draw or not costly.isdisjoint(map(id, step.inputs)):
+            costly.add(id(step.outputs[0]))
+            if any(view.uses(result) > read.count(id(result)) for result in step.outputs):
+                return False
+    return True
 
 
 def _gives(op: Operator, inputs: tuple[Value, ...], result: TensorType) -> bool:

@@ -4,18 +4,22 @@
 
 In: the operators that make tensors. Out: the term of a tensor. Always: products and quotients are one product with a number and powers of
 its factors; sums and differences are one sum with a number and multiples of its parts, of which the largest is 1; squares, roots and
-reciprocals are powers. What is no arithmetic is a call of its operator.
+reciprocals are powers. What is no arithmetic is a call of its operator. The order of axes is one `permute`, and the number of a factor of
+`matmul` is in front of it, as in `softmax(0.125 * matmul(q, permute(k)))`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from netc.dsl.record import Record
 
 from ...ir.graph import OpNode
 from ...ir.graph_values import Value
+from ...ops.linear_algebra import Matmul
+from ...ops.regularization import Detach, Dropout, Identity
+from ...ops.shape import Permute, Transpose
 
 _DEEPEST = 10
 """No definition has more operators one after another."""
@@ -46,11 +50,12 @@ class Sum(Term):
 
 
 class Call(Term):
-    """An operator with its arguments, on terms."""
+    """An operator with its arguments, on terms. Two draws of one operator are two terms, so `draw` is the identity of its result."""
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
     inputs: tuple[Term, ...]
+    draw: int = 0
 
 
 ONE = Product(1.0, ())
@@ -106,12 +111,12 @@ def _order(item: tuple[Term, float]) -> str:
 class Terms:
     """The term of one tensor, and those of the tensors that it is made of.
 
-    `maker` gives the operator that makes a tensor, None for one that is not looked into. Tensors that are `_DEEPEST` operators away are not
-    looked into either, so that a term is small however deep the network is.
+    `maker` gives the operator whose first result a tensor is, None for one that is not looked into. Tensors that are `_DEEPEST` operators
+    away are not looked into either, so that a term is small however deep the network is.
     """
 
     def __init__(self, maker: Callable[[Value], OpNode | None], root: Value) -> None:
-        self._makers = _reachable(maker, root)
+        self._makers, self._root = _reachable(maker, root), root
         self._known: dict[int, Term] = {}
         self._values: dict[Term, Value] = {}
         self.term = self._of(root)
@@ -119,6 +124,30 @@ class Terms:
     def value(self, term: Term) -> Value | None:
         """A tensor that the first one is made of and that is this term."""
         return self._values.get(term)
+
+    def source(self, term: Term) -> tuple[Value, tuple[int, ...]] | None:
+        """A tensor that the first one is made of, and the order of its axes in this term."""
+        value = self.value(term)
+        if value is not None:
+            return value, (*range(value.type.rank),)
+        match term:
+            case Call("permute", ((_, order),), (x,)):
+                value = self.value(x)
+        return None if value is None else (value, tuple(axis % value.type.rank for axis in complete_order(order, value.type.rank)))
+
+    def steps(self, inputs: Collection[Term]) -> list[OpNode]:
+        """The operators between these terms and the first tensor, each once, in order."""
+        found: dict[int, OpNode] = {}
+
+        def add(value: Value) -> None:
+            node = self._makers.get(id(value))
+            if node is not None and id(value) not in found and self._known.get(id(value)) not in inputs:
+                for one in node.inputs:
+                    add(one)
+                found[id(value)] = node
+
+        add(self._root)
+        return [*found.values()]
 
     def _of(self, value: Value) -> Term:
         if id(value) not in self._known:
@@ -129,20 +158,62 @@ class Terms:
         return self._known[id(value)]
 
     def _made_by(self, node: OpNode) -> Term | None:
-        if node.specs or len(node.outputs) != 1 or not node.inputs or not node.outputs[0].type.dtype.is_float:
+        if node.specs or not node.inputs or not node.outputs[0].type.dtype.is_float:
             return None
         inputs = [self._of(value) for value in node.inputs]
-        if node.op.name == "expand":  # arithmetic does it too
-            return inputs[0]
+        match node.op:
+            case Detach():
+                return _call(node, inputs)
+            case Dropout(p=0) | Identity():
+                return inputs[0]
+            case Matmul():
+                return self._linear(inputs, lambda bare: Call("matmul", (), bare))
+            case Permute() | Transpose() as op:
+                rank = node.inputs[0].type.rank
+                order = tuple(axis - rank for axis in op.order(node.inputs[0].type))
+                return self._linear(inputs, lambda bare: permute_term(order, *bare))
         write = _ARITHMETIC.get(node.op.name)
         if write is None:
             return _call(node, inputs)
+        inputs = [_unexpanded(term) for term in inputs]
         number = node.op.args.get("other")
         if len(inputs) == 1 and node.op.name in _OF_TWO:
             if isinstance(number, bool) or not isinstance(number, (int, float)):
                 return None
             inputs.insert(0 if node.op.args.get("reverse") else 1, Product(float(number), ()))
         return write(*inputs)
+
+    def _linear(self, inputs: list[Term], write: Callable[[tuple[Term, ...]], Term]) -> Term:
+        """A linear operator of tensors, without the numbers that they are multiplied by. A tensor that does not exist without its number
+        keeps it: `2 * a - b` is no multiple of another tensor."""
+        total, bare = 1.0, list[Term]()
+        for term in inputs:
+            number, rest = split_number(term)
+            total, rest = (total * number, rest) if self.source(rest) is not None else (total, term)
+            bare.append(rest)
+        return multiply_terms(total, {write(tuple(bare)): 1.0})
+
+
+def permute_term(order: tuple[int, ...], x: Term) -> Term:
+    """The term whose axis `i` is the axis `order[i]` of `x`. Axes count from the end, and those in front that stay are left out, so a swap
+    of the last two is `(-1, -2)` for all ranks."""
+    if isinstance(x, Call) and x.name == "permute":
+        ((_, first),), (x,) = x.arguments, x.inputs
+        first = complete_order(first, len(order))
+        order = tuple(first[axis] for axis in complete_order(order, len(first)))
+    while order and order[0] == -len(order):
+        order = order[1:]
+    return Call("permute", (("axes", order),), (x,)) if order else x
+
+
+def complete_order(order: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """An order with the axes in front that stay."""
+    return (*range(-rank, -len(order)), *order)
+
+
+def _unexpanded(term: Term) -> Term:
+    """Arithmetic expands its inputs itself. Other operators may not: a sum over an axis counts each element."""
+    return term.inputs[0] if isinstance(term, Call) and term.name == "expand" else term
 
 
 def _reachable(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int, OpNode]:
@@ -213,7 +284,8 @@ def _call(node: OpNode, inputs: list[Term]) -> Term:
         arguments["axis"] = tuple(sorted(one % rank for one in (axis if isinstance(axis, tuple) else (axis,))))
     if name == "clamp":
         return _clamp(arguments["min"], arguments["max"], inputs[0])
-    return Call(name, tuple(sorted(arguments.items(), key=lambda item: item[0])), tuple(inputs))
+    draw = id(node.outputs[0]) if node.op.may_draw else 0
+    return Call(name, tuple(sorted(arguments.items(), key=lambda item: item[0])), tuple(inputs), draw)
 
 
 def _clamp(low: Any, high: Any, x: Term) -> Term:

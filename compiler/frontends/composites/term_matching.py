@@ -7,15 +7,19 @@ may differ by as much as rounding to a few digits makes; a hole is the same term
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
-from .tensor_terms import Call, Leaf, Product, Sum, Term, Terms, add_terms, multiply_terms
+from .tensor_terms import Call, Leaf, Product, Sum, Term, Terms, add_terms, complete_order, multiply_terms, permute_term, split_number
 
+FILLED = "filled"
+"""The name of a number in the place of hidden scores, which may be infinite."""
 Bound = Mapping[object, Any]
 """What holes are: terms by the key of a `Leaf` of the pattern, numbers by the name of an argument."""
 Items = Sequence[tuple[Term, float]]
 """Factors with their powers, or parts with their multiples."""
 Join = Callable[[float, Mapping[Term, float]], Term]
+"""Makes a term of a number and items: `multiply_terms`, whose number is 1 without one, or `add_terms`, whose number is 0."""
 
 
 class Matcher:
@@ -31,25 +35,37 @@ class Matcher:
                 yield from self._bind(key, term, bound)
             case Product(), _:
                 own = term if isinstance(term, Product) else Product(1.0, ((term, 1.0),))
-                yield from self._match_items(pattern.factors, own.factors, own.number / pattern.number, bound, multiply_terms)
+                if pattern.number in self._numbers:
+                    for known in self._match_number(pattern.number, own.number, bound):
+                        yield from self._match_items(pattern.factors, own.factors, 1.0, known, multiply_terms)
+                else:
+                    yield from self._match_items(pattern.factors, own.factors, own.number / pattern.number, bound, multiply_terms)
             case Sum(), Sum():
                 yield from self._match_sum(pattern, term, 1.0, bound)
             case Sum(), Product(scale, ((Sum() as total, 1.0),)):  # `f(x) + 2 * b`, whose largest part is 2
                 yield from self._match_sum(pattern, total, scale, bound)
+            case Call("permute", ((_, order),), (inner,)), Call("permute", ((_, other),), (x,)):
+                order, other = complete_order(order, len(other)), complete_order(other, len(order))
+                rest = tuple(other[order.index(axis)] for axis in range(-len(order), 0))
+                yield from self.match(inner, permute_term(rest, x), bound)
             case Call(), Call() if pattern.name == term.name and len(pattern.inputs) == len(term.inputs):
                 yield from self._match_call(pattern, term, bound)
 
     def _match_sum(self, pattern: Sum, term: Sum, scale: float, bound: Bound) -> Iterator[Bound]:
-        parts = [(part, multiple * scale) for part, multiple in term.parts]
-        for known in self._match_number(pattern.number, term.number * scale, bound):
-            yield from self._match_items(pattern.parts, parts, 1.0, known, lambda _, rest: add_terms(0.0, rest))
+        parts, number = [(part, multiple * scale) for part, multiple in term.parts], term.number * scale
+        if pattern.number in self._numbers:
+            for known in self._match_number(pattern.number, number, bound):
+                yield from self._match_items(pattern.parts, parts, 0.0, known, add_terms)
+        else:
+            rest = 0.0 if is_near(number, pattern.number) else number - pattern.number
+            yield from self._match_items(pattern.parts, parts, rest, bound, add_terms)
 
     def _bind(self, key: int, term: Term, bound: Bound) -> Iterator[Bound]:
-        """Only what a tensor of the graph is can be an input."""
+        """Only a tensor of the graph can be an input, perhaps with its axes in another order."""
         if key in bound:
             if bound[key] == term:
                 yield bound
-        elif key in self._holes and self._terms.value(term) is not None:
+        elif key in self._holes and self._terms.source(term) is not None:
             yield {**bound, key: term}
 
     def _match_number(self, pattern: float, number: float, bound: Bound) -> Iterator[Bound]:
@@ -57,7 +73,7 @@ class Matcher:
         if name is None:
             if is_near(number, pattern):
                 yield bound
-        elif bound.get(name, number) == number:
+        elif bound.get(name, number) == number and (isfinite(number) or name == FILLED):
             yield {**bound, name: number}
 
     def _match_call(self, pattern: Call, term: Call, bound: Bound) -> Iterator[Bound]:
@@ -71,62 +87,71 @@ class Matcher:
             found = [more for known in found for more in self.match(one, other_input, known)]
         yield from found
 
-    def _match_items(self, patterns: Items, items: Items, ratio: float, bound: Bound, join: Join) -> Iterator[Bound]:
-        """Each pattern that is no hole is another one of the items, in any order; the holes are what is left."""
+    def _match_items(self, patterns: Items, items: Items, number: float, bound: Bound, join: Join) -> Iterator[Bound]:
+        """Each pattern that is no hole is another one of the items, in any order; the holes are what is left, the number too."""
         first = next((index for index, (pattern, _) in enumerate(patterns) if not isinstance(pattern, Leaf)), None)
         if first is None:
-            yield from self._match_holes(patterns, dict(items), ratio, bound, join)
+            yield from self._match_holes(patterns, dict(items), number, bound, join)
             return
         pattern, weight = patterns[first]
         for index, (item, own) in enumerate(items):
             for weighted in self._match_number(weight, own, bound):
                 for known in self.match(pattern, item, weighted):
-                    yield from self._match_items(_drop(patterns, first), _drop(items, index), ratio, known, join)
+                    yield from self._match_items(_drop(patterns, first), _drop(items, index), number, known, join)
 
-    def _match_holes(self, holes: Items, items: dict[Term, float], ratio: float, bound: Bound, join: Join) -> Iterator[Bound]:
+    def _match_holes(self, holes: Items, items: dict[Term, float], number: float, bound: Bound, join: Join) -> Iterator[Bound]:
         """Holes that are known are taken from the items first; a single other one is all the rest, of several each is one of them."""
+        neutral = 1.0 if join is multiply_terms else 0.0
         for hole, weight in holes:
             assert isinstance(hole, Leaf)
             if hole.key in bound:
-                number = _take(items, bound[hole.key], weight)
-                if not number:
+                factor, own = _as_items(bound[hole.key], items, weight, join)
+                if factor is None or not _take(items, own):
                     return
-                ratio /= number
+                number = number / factor if join is multiply_terms else 0.0 if is_near(number, factor) else number - factor
         unknown = [(hole, weight) for hole, weight in holes if isinstance(hole, Leaf) and hole.key not in bound]
-        ratio = 1.0 if is_near(ratio, 1.0) else ratio
+        number = 1.0 if join is multiply_terms and is_near(number, 1.0) else number
         if not unknown:
-            if not items and ratio == 1:
+            if not items and number == neutral:
                 yield bound
         elif len(unknown) == 1:
             ((hole, weight),) = unknown
-            if ratio == 1 or weight == 1:
-                yield from self._bind(hole.key, join(ratio, {item: own / weight for item, own in items.items()}), bound)
+            if number == neutral or weight == 1:
+                yield from self._bind(hole.key, join(number, {item: own / weight for item, own in items.items()}), bound)
         else:
             hole, weight = unknown[0]
             for item in [item for item, own in items.items() if is_near(own, weight)]:
                 for known in self._bind(hole.key, item, bound):
-                    yield from self._match_holes(holes, dict(items), ratio, known, join)
+                    yield from self._match_holes(holes, dict(items), number, known, join)
 
 
 def _drop(items: Items, index: int) -> Items:
     return [*items[:index], *items[index + 1 :]]
 
 
-def _take(items: dict[Term, float], term: Term, times: float) -> float | None:
-    """Takes a term from the items, as one of them or as all that it consists of; its number, None if it is not there."""
-    number = 1.0
-    own: Items = ((term, 1.0),)
-    if term not in items and isinstance(term, Product):
-        number, own = term.number**times, term.factors
-    elif term not in items and isinstance(term, Sum) and not term.number:
-        own = term.parts
-    for part, weight in own:
-        if part not in items:
-            return None
-        left = items.pop(part) - weight * times
+def _as_items(term: Term, items: Mapping[Term, float], weight: float, join: Join) -> tuple[float | None, Items]:
+    """A term with a power or multiple, as a number and items: itself, or all it consists of. The number is None if it has no such power."""
+    if join is multiply_terms:
+        if term in items or not isinstance(term, Product):
+            return 1.0, ((term, weight),)
+        if term.number == 0 or (term.number < 0 and weight != int(weight)):
+            return None, ()
+        return term.number**weight, [(factor, power * weight) for factor, power in term.factors]
+    multiple, bare = split_number(term)
+    if bare in items or not isinstance(bare, Sum):
+        return 0.0, ((bare, multiple * weight),)
+    return bare.number * multiple * weight, [(part, own * multiple * weight) for part, own in bare.parts]
+
+
+def _take(items: dict[Term, float], own: Items) -> bool:
+    """Takes some items from all; whether they are there."""
+    for item, weight in own:
+        if item not in items:
+            return False
+        left = items.pop(item) - weight
         if not is_near(left + 1.0, 1.0):
-            items[part] = left
-    return number
+            items[item] = left
+    return True
 
 
 def is_near(a: float, b: float) -> bool:

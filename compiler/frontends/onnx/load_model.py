@@ -27,12 +27,10 @@ from .importer import Importer
 from .input_dimensions import Axis, Dimensions, parse_condition, parse_stated
 from .module_graphs import nested
 from .norm_affine import fold_affine
-from .normal_forms import NORMALISATIONS
 from .onnx_files import Unreadable, require_known_versions, require_text
-from .onnx_patterns import ACTIVATIONS, fold_patterns
+from .onnx_patterns import fold_patterns
 from .quantized_graphs import refuse
 from .runtime_loops import bodies, operators
-from .spread import adaptive_pool
 
 ATTEMPTS = 24
 PRODUCER = "netc"
@@ -181,8 +179,7 @@ def _simplify(emit: Emitter, graph: Graph) -> None:
     """What is written out as one operator."""
     _prune(graph)
     with emit.within(emit.of(graph)):
-        fold_patterns(emit, ACTIVATIONS)
-        fold_patterns(emit, (*NORMALISATIONS, adaptive_pool))
+        fold_patterns(emit)
         _prune(graph)
         fold_affine(emit)
     _prune(graph)

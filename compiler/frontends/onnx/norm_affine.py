@@ -58,9 +58,10 @@ class _Fold:
         )
 
     def _parameter(self, value: Value | None, norm: OpNode) -> tuple[OpNode, Array] | None:
-        """The parameter that a tensor is, in the shape of those of the normalisation; it is trained."""
+        """The parameter that a tensor is, in the shape of those of the normalisation; it is trained. One that several normalisations share
+        stays a tensor of its own."""
         node = self.emit.makers.get(id(value))
-        if not isinstance(node, OpNode) or node.op.name != "param" or value is None:
+        if not isinstance(node, OpNode) or node.op.name != "param" or len(self.takers[id(value)]) > 1:
             return None
         array = self.emit.weights[node.label]
         x = norm.inputs[0].type
@@ -88,15 +89,13 @@ class _Fold:
 
     def _label(self, scale: OpNode, shift: OpNode | None, op: Operator) -> str:
         """That of the module whose weight it was."""
-        label = scale.label
-        users = self.takers.get(id(scale.outputs[0]), [])
         for node in (scale, shift):
-            if node is not None and len(self.takers.get(id(node.outputs[0]), [])) == 1:
+            if node is not None:
                 self.emit.labels.release(node.label)
-        stem = label.removesuffix(".weight")
-        if len(users) == 1 and stem != label:
+        stem = scale.label.removesuffix(".weight")
+        if stem != scale.label:
             return self.emit.labels.unique(stem.split("."))
-        return self.emit.labels.counted(op.name, label.split(".")[:-1])
+        return self.emit.labels.counted(op.name, scale.label.split(".")[:-1])
 
 
 def scale_of(node: OpNode | None, before: OpNode) -> Value | None:

@@ -1,4 +1,4 @@
-"""Operators that are written out as several: found again in the typed graph.
+"""Several operators that are one in ONNX files, found again in the typed graph.
 
 In: a graph without calls. Out: the same graph, where what is exactly one operator of netc is that operator. Always: the values are the
 same but for rounding; an operator in between that something else takes stays.
@@ -7,128 +7,46 @@ same but for rounding; an operator in between that something else takes stays.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ...ir.graph import Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ops import Operator
-from ...ops.kinds import InvalidArgument
-from ...ops.operand import NAMED
-from ...ops.operator import OperatorError
+from ...ops.comparison import Isnan, Where
+from ...ops.normalization import GroupNorm, InstanceNorm, LayerNorm
+from ...ops.reduction import Any, Logsumexp, MinMaxReduction
+from ...ops.regularization import Identity
+from ...ops.shape import Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ..composites import recognize
+from ..graph_view import GraphView
 from .emitter import Emitter
+from .spread import adaptive_pool
+
+Pattern = Callable[[GraphView, OpNode], bool]
+_SHAPES = (Reshape, Flatten, Unflatten)
 
 
-class Found:
-    """What a node is in one operator: its name, inputs and arguments. An input may be what is to be made before it."""
+class _ScopedView(GraphView):
+    """New operators are in the module of the operator that needs them."""
 
-    __slots__ = ("arguments", "inputs", "name")
+    def __init__(self, emit: Emitter) -> None:
+        super().__init__(emit.builder.graph, emit.facts)
+        self._scopes = emit.scopes
 
-    def __init__(self, name: str, *inputs: Value | Found, **arguments: Any) -> None:
-        self.name, self.inputs, self.arguments = name, inputs, arguments
-
-
-class View:
-    """A graph as patterns look at it."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.makers = {id(v): n for n in graph.nodes if isinstance(n, OpNode) for v in n.outputs}
-
-    def maker(self, value: Value, *names: str) -> OpNode | None:
-        """The operator that makes a value, if it is one of these."""
-        node = self.makers.get(id(value))
-        return node if node is not None and node.op.name in names and value is node.outputs[0] else None
-
-    def number(self, value: Value, name: str) -> tuple[Value, float] | None:
-        """`x` and `c`, if the value is the operator applied to a tensor and a number, in this order, or in any if that does not matter."""
-        node = self.maker(value, name)
-        if node is None or len(node.inputs) != 1:
-            return None
-        other = node.op.args.get("other")
-        if not isinstance(other, int | float) or isinstance(other, bool) or (node.op.args.get("reverse") and name not in ("add", "mul")):
-            return None
-        return node.inputs[0], float(other)
-
-    def factors(self, value: Value) -> tuple[float, list[Value]]:
-        """The number and the tensors whose product it is; quotients by a number count."""
-        scale, found, stack = 1.0, list[Value](), [value]
-        while stack:
-            at = stack.pop()
-            times, by = self.number(at, "mul"), self.number(at, "div")
-            node = self.maker(at, "mul")
-            if times is not None:
-                scale *= times[1]
-                stack.append(times[0])
-            elif by is not None and by[1] != 0:
-                scale /= by[1]
-                stack.append(by[0])
-            elif node is not None and len(node.inputs) == 2 and at.type == value.type:
-                stack += node.inputs
-            else:
-                found.append(at)
-            if len(found) + len(stack) > _MOST:
-                return 1.0, [value]
-        return scale, found
+    def insert(self, node: OpNode, before: Node) -> None:
+        super().insert(node, before)
+        self._scopes[id(node)] = self._scopes.get(id(before), ())
 
 
-_MOST = 6
-Pattern = Callable[[View, OpNode], Found | None]
-
-
-def fold_patterns(emit: Emitter, patterns: tuple[Pattern, ...]) -> None:
+def fold_patterns(emit: Emitter) -> None:
     """Replaces what the patterns find, in place."""
-    graph = emit.builder.graph
-    view = View(graph)
-    nodes: list[Node] = []
-    taken = {id(v) for v in (*graph.outputs, *(v for node in graph.nodes for v in node.inputs))}
-    for node in graph.nodes:
-        if isinstance(node, OpNode) and not node.specs and not any(id(extra) in taken for extra in node.outputs[1:]):
-            for pattern in patterns:
-                found = pattern(view, node)
-                made = None if found is None else _made(emit, node, found)
-                if made is not None:
-                    nodes += made
-                    view.makers[id(node.outputs[0])] = node
-                    break
-        nodes.append(node)
-    graph.nodes = nodes
-    drop_identities(graph)
+    view = _ScopedView(emit)
+    for patterns in PATTERNS:
+        for node in list(view.graph.nodes):
+            if isinstance(node, OpNode) and not node.specs:
+                any(pattern(view, node) for pattern in patterns)
+        _drop_identities(view.graph)
 
 
-def _made(emit: Emitter, node: OpNode, found: Found) -> list[OpNode] | None:
-    """Makes a node the operator that was found, if that gives the same type; the operators that are needed before it."""
-    before: list[OpNode] = []
-    built = _built(emit, node, found, before)
-    if built is None or built.outputs[0].type != node.outputs[0].type:
-        return None
-    node.op, node.inputs, node.outputs = built.op, built.inputs, (node.outputs[0], *built.outputs[1:])
-    for one in before:
-        emit.scopes[id(one)] = emit.scopes.get(id(node), ())
-    return before
-
-
-def _built(emit: Emitter, node: OpNode, found: Found, before: list[OpNode]) -> OpNode | None:
-    inputs: list[Value] = []
-    for given in found.inputs:
-        if isinstance(given, Found):
-            inner = _built(emit, node, given, before)
-            if inner is None:
-                return None
-            before.append(inner)
-            inputs.append(inner.outputs[0])
-        else:
-            inputs.append(given)
-    cls = Operator.registry[found.name]
-    try:
-        op = cls(**{name: value if name == NAMED else cls.signature[name].kind.convert(value) for name, value in found.arguments.items()})
-        bound = op.bind(tuple(v.type for v in inputs), emit.facts)
-        results = op.infer(bound)
-    except (OperatorError, InvalidArgument):
-        return None
-    return None if op.parameters(bound) else OpNode(op, tuple(inputs), tuple(Value(t, node.span) for t in results), "", node.span, ())
-
-
-def drop_identities(graph: Graph) -> None:
+def _drop_identities(graph: Graph) -> None:
     """Takes the input of an identity for its result, but where both are the model's."""
     instead: dict[int, Value] = {}
     own = {id(v) for v in (*graph.inputs, *graph.outputs)}
@@ -140,53 +58,63 @@ def drop_identities(graph: Graph) -> None:
     graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
 
 
-# --- the patterns ----------------------------------------------------------------------------------------------------------
+def composite(view: GraphView, node: OpNode) -> bool:
+    """What the operator's definition says: `gelu`, `layer_norm`, `attention` and others."""
+    found = recognize(view, node)
+    return found is not None and found.put(view, node)
 
 
-def composite(view: View, node: OpNode) -> Found | None:
-    """What the operator's definition says: `gelu`, `layer_norm` and others."""
-    found = recognize(lambda value: view.makers.get(id(value)), node)
-    return None if found is None else Found(found.op.name, *found.inputs, **found.op.args)
-
-
-def permutation(view: View, node: OpNode) -> Found | None:
+def permutation(view: GraphView, node: OpNode) -> bool:
     """Two orders of the axes, one after the other, as one."""
-    second = order_of(node)
-    first = view.maker(node.inputs[0], "permute", "transpose") if second else None
-    before = order_of(first) if first is not None else None
-    if first is None or second is None or before is None:
-        return None
-    order = [before[axis] for axis in second]
+    first = view.made_by(node.inputs[0], Permute, Transpose) if isinstance(node.op, Permute | Transpose) else None
+    if first is None:
+        return False
+    x, before = first.inputs[0], _order(first)
+    order = [before[axis] for axis in _order(node)]
     moved = [axis for axis, old in enumerate(order) if axis != old]
     if not moved:
-        return Found("identity", first.inputs[0])
-    if len(moved) == 2:
-        return Found("transpose", first.inputs[0], a=moved[0], b=moved[1])
-    return Found("permute", first.inputs[0], axes=tuple(order))
+        return view.put(node, Identity(), (x,))
+    return view.put(node, Transpose(a=moved[0], b=moved[1]) if len(moved) == 2 else Permute(axes=tuple(order)), (x,))
 
 
-def passed_on(view: View, node: OpNode) -> Found | None:
+def _order(node: OpNode) -> tuple[int, ...]:
+    assert isinstance(node.op, Permute | Transpose)
+    return node.op.order(node.inputs[0].type)
+
+
+def passed_on(view: GraphView, node: OpNode) -> bool:
     """The largest or least element, or `logsumexp`, where NaN had been put in its place if there is one: it is NaN then anyway."""
-    other = node.op.args.get("other")
-    if node.op.name != "where" or len(node.inputs) != 2 or not isinstance(other, float) or other == other:
-        return None
-    seen, value = view.maker(node.inputs[0], "any"), view.maker(node.inputs[1], "max", "min", "amax", "amin", "logsumexp")
-    isnan = view.maker(seen.inputs[0], "isnan") if seen is not None else None
-    if value is None or isnan is None or isnan.inputs[0] is not value.inputs[0] or not node.op.args.get("reverse"):
-        return None
-    return Found("identity", value.outputs[0])
+    number = node.op.scalars[0] if isinstance(node.op, Where) and node.op.number_first and len(node.inputs) == 2 else 0.0
+    if number == number:
+        return False
+    seen, value = view.made_by(node.inputs[0], Any), view.made_by(node.inputs[1], MinMaxReduction, Logsumexp)
+    isnan = view.made_by(seen.inputs[0], Isnan) if seen is not None else None
+    return isnan is not None and value is not None and isnan.inputs == value.inputs and view.put(node, Identity(), node.inputs[1:])
 
 
-def order_of(node: OpNode) -> list[int] | None:
-    rank = node.inputs[0].type.rank if node.inputs else 0
-    if node.op.name == "permute":
-        return [a % rank for a in node.op.args["axes"]]
-    if node.op.name != "transpose":
-        return None
-    order = list(range(rank))
-    a, b = node.op.args["a"] % rank, node.op.args["b"] % rank
-    order[a], order[b] = order[b], order[a]
-    return order
+def shape(view: GraphView, node: OpNode) -> bool:
+    """Shapes that are taken apart and put together again, and a shape that is given right after another one."""
+    first = view.made_by(node.inputs[0], *_SHAPES, Squeeze, Unsqueeze) if isinstance(node.op, _SHAPES) else None
+    if first is None:
+        return False
+    if first.inputs[0].type == node.outputs[0].type:
+        return view.put(node, Identity(), first.inputs)
+    return isinstance(node.op, Reshape) and view.put(node, Reshape(shape=node.op.shape), first.inputs)
 
 
-ACTIVATIONS: tuple[Pattern, ...] = (composite, permutation, passed_on)
+def group_norm(view: GraphView, node: OpNode) -> bool:
+    """Each channel normalised, where groups of channels had been made one."""
+    normal = view.made_by(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
+    if normal is None or normal.specs or normal.inputs[0].type.rank != 3 or len(normal.inputs) != 1:
+        return False
+    first = view.made_by(normal.inputs[0], *_SHAPES)
+    if first is None or first.inputs[0].type != node.outputs[0].type or node.outputs[0].type.rank < 3:
+        return False
+    x, groups = first.inputs[0], normal.inputs[0].type.shape[1]
+    if not isinstance(groups, int) or normal.op.args.get("shape") is not None or x.type.shape[0] != normal.inputs[0].type.shape[0]:
+        return False
+    return view.put(node, GroupNorm(groups=groups, affine=False, eps=normal.op.args["eps"]), (x,))
+
+
+PATTERNS: tuple[tuple[Pattern, ...], ...] = ((composite, permutation, passed_on), (group_norm, shape, adaptive_pool))
+"""Those that are looked for together, in this order."""

@@ -1,7 +1,7 @@
 """Means and maxima over evenly spread windows of an axis whose size is symbolic, as netc writes them in ONNX, as one operator.
 
-In: a graph without calls, and the view of its nodes. Out: what a node is in one operator. Always: the edges of the windows, and how many
-positions are looked up, are those of the operator for every size. See onnx_patterns.py, and adaptive_windows.py of the ONNX backend.
+In: a graph without calls, and one of its nodes. Out: whether the node is made one operator. Always: the edges of the windows, and how many
+positions are looked up, are the operator's for every size. See onnx_patterns.py, and adaptive_windows.py of the ONNX backend.
 """
 
 from __future__ import annotations
@@ -14,8 +14,15 @@ from netc.dsl.record import Record
 from ...dims import Dim, maximum
 from ...ir.graph import OpNode
 from ...ir.graph_values import Value
+from ...ops.arithmetic import Add, Div, Minimum
+from ...ops.comparison import Lt, Where
+from ...ops.constants import TableOperator
+from ...ops.indexing import IndexSelect
+from ...ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool
+from ...ops.reduction import Max, Sum
+from ...ops.shape import Cast, Flatten, Reshape, Unflatten, Unsqueeze
+from ..graph_view import GraphView
 from .emitter import listed, ranged
-from .onnx_patterns import Found, View
 
 
 class Windows(Record):
@@ -40,27 +47,27 @@ class Windows(Record):
         return [stop - first for first, stop in zip(self.firsts, self.stops, strict=True)]
 
 
-def adaptive_pool(view: View, node: OpNode) -> Found | None:
+def adaptive_pool(view: GraphView, node: OpNode) -> bool:
     """The means, or the maxima, of the windows of one axis after another."""
-    for name, step in (("adaptive_avg_pool", _means), ("adaptive_max_pool", _maxima)):
+    for pool, step in ((AdaptiveAvgPool, _means), (AdaptiveMaxPool, _maxima)):
         x, counts = node.outputs[0], dict[int, int]()
         while (windows := step(view, x)) is not None:
             x = windows.x
             counts[windows.axis] = windows.count
         sizes = [counts.get(axis, size) for axis, size in enumerate(x.type.shape)][2:]
         if counts and min(counts) > 1 and all(isinstance(size, int) for size in sizes):
-            return Found(name, x, size=tuple(sizes))
-    return None
+            return view.put(node, pool(size=tuple(sizes)), (x,))
+    return False
 
 
-def _means(view: View, value: Value) -> Windows | None:
+def _means(view: GraphView, value: Value) -> Windows | None:
     """`sum(where(inside, x[positions], 0)) / lengths`."""
-    quotient = view.maker(value, "div")
-    total = view.maker(quotient.inputs[0], "sum") if quotient is not None and len(quotient.inputs) == 2 else None
-    chosen = view.maker(total.inputs[0], "where") if total is not None else None
+    quotient = view.made_by(value, Div)
+    total = view.made_by(quotient.inputs[0], Sum) if quotient is not None and len(quotient.inputs) == 2 else None
+    chosen = view.made_by(total.inputs[0], Where) if total is not None else None
     if quotient is None or total is None or chosen is None or len(chosen.inputs) != 2:
         return None
-    windows, lengths = _laid_out(view, chosen.inputs[1], total), view.maker(quotient.inputs[1], "cast")
+    windows, lengths = _laid_out(view, chosen.inputs[1], total), view.made_by(quotient.inputs[1], Cast)
     if windows is None or lengths is None or chosen.op.args.get("other") != 0 or chosen.op.args.get("reverse"):
         return None
     after = value.type.rank - 1 - windows.axis
@@ -68,17 +75,17 @@ def _means(view: View, value: Value) -> Windows | None:
     return windows if same else None
 
 
-def _maxima(view: View, value: Value) -> Windows | None:
+def _maxima(view: GraphView, value: Value) -> Windows | None:
     """`max(x[positions])`: positions after the end of a window are its last one again."""
-    total = view.maker(value, "max")
+    total = view.made_by(value, Max)
     return None if total is None else _laid_out(view, total.inputs[0], total)
 
 
-def _laid_out(view: View, value: Value, total: OpNode) -> Windows | None:
+def _laid_out(view: GraphView, value: Value, total: OpNode) -> Windows | None:
     """The windows of `x[positions]` whose second axis an operator reduces."""
-    unflatten = view.maker(value, "unflatten")
-    taken = view.maker(unflatten.inputs[0], "index_select") if unflatten is not None else None
-    positions = view.maker(taken.inputs[1], "reshape", "flatten") if taken is not None else None
+    unflatten = view.made_by(value, Unflatten)
+    taken = view.made_by(unflatten.inputs[0], IndexSelect) if unflatten is not None else None
+    positions = view.made_by(taken.inputs[1], Reshape, Flatten) if taken is not None else None
     if taken is None or positions is None or total.op.args.get("keepdim"):
         return None
     x = taken.inputs[0]
@@ -96,35 +103,35 @@ def _matrix(windows: Windows) -> tuple[Dim, ...]:
     return windows.count, reduce(maximum, windows.lengths)
 
 
-def _within(view: View, windows: Windows, value: Value) -> bool:
+def _within(view: GraphView, windows: Windows, value: Value) -> bool:
     """`minimum(first + step, stop - 1)`: no position is after its window."""
-    node = view.maker(value, "minimum")
+    node = view.made_by(value, Minimum)
     if node is None or len(node.inputs) != 2:
         return False
     return _steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], [stop - 1 for stop in windows.stops], 1)
 
 
-def _inside(view: View, windows: Windows, value: Value, after: int) -> bool:
+def _inside(view: GraphView, windows: Windows, value: Value, after: int) -> bool:
     """`first + step < stop`, with an axis of 1 for each axis after the pooled one."""
-    node = view.maker(value, "lt", "unsqueeze")
+    node = view.made_by(value, Lt, Unsqueeze)
     while node is not None and node.op.name == "unsqueeze":
-        node = view.maker(node.inputs[0], "lt", "unsqueeze")
+        node = view.made_by(node.inputs[0], Lt, Unsqueeze)
     if node is None or len(node.inputs) != 2 or value.type.shape != (*_matrix(windows), *[1] * after):
         return False
     return _steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], windows.stops, 1)
 
 
-def _steps(view: View, windows: Windows, value: Value) -> bool:
+def _steps(view: GraphView, windows: Windows, value: Value) -> bool:
     """`first + step` for every step of the widest window."""
-    node = view.maker(value, "add")
+    node = view.made_by(value, Add)
     if node is None or len(node.inputs) != 2:
         return False
-    steps = view.maker(node.inputs[1], "table")
+    steps = view.made_by(node.inputs[1], TableOperator)
     counted = steps is not None and steps.outputs[0].type.shape == _matrix(windows)[1:] and steps.op.args["formula"] == ranged(0, 0, 1)
     return counted and _is_list(view, node.inputs[0], windows.firsts, 1)
 
 
-def _is_list(view: View, value: Value, sizes: Sequence[Dim], after: int) -> bool:
+def _is_list(view: GraphView, value: Value, sizes: Sequence[Dim], after: int) -> bool:
     """Whether a table has these sizes along its first axis, and after it axes of 1."""
-    node, shape = view.maker(value, "table"), (len(sizes), *[1] * after)
+    node, shape = view.made_by(value, TableOperator), (len(sizes), *[1] * after)
     return node is not None and value.type.shape == shape and node.op.args["formula"] == listed(sizes, shape)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...ir.graph import Program
 from ...ir.walk import graphs
+from ..graph_view import GraphView
 from .dead_code import count_operators, without_dead
 from .embedding_positions import positions
 from .iterations import extract_iterations
@@ -15,7 +16,6 @@ from .own_weights import give_weights
 from .single_operator_modules import dissolved
 from .tables import Tables
 from .torch_patterns import PATTERNS
-from .view import GraphView
 from .written_masks import masks
 from .written_rotary import rotary
 

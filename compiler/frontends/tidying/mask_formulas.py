@@ -11,8 +11,8 @@ from ...ops.constants import TableOperator
 from ...ops.formula_bounds import interval, interval_of_pairs
 from ...ops.interval_arithmetic import Interval
 from ...types.tensor_types import BOOL
+from ..graph_view import GraphView
 from .tensor_origins import Origins
-from .view import GraphView
 
 HIDDEN = -1e9
 """Scores that are at most this count for nothing."""

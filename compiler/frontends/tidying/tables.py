@@ -41,9 +41,9 @@ from ...ops.operator import Operator
 from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
 from ...types.tensor_types import BOOL, FLOAT32, INT64
+from ..graph_view import GraphView
 from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
 from .two_values import TwoValues, computed, two_values
-from .view import GraphView
 
 _NAMES = "ijklmn"
 _LONGEST = 24

@@ -19,7 +19,7 @@ from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ..composites import recognize
-from .view import GraphView, pairs
+from ..graph_view import GraphView, pairs
 from .written_dense import dense
 
 Pattern = Callable[[GraphView, Node], None]
@@ -70,9 +70,8 @@ def _axes(op: Operator, rank: int) -> set[int]:
 
 def composite(view: GraphView, node: Node) -> None:
     """What the operator's definition says: `gelu`, `layer_norm` and others."""
-    found = recognize(view.maker, node) if isinstance(node, OpNode) else None
-    if found is not None:
-        view.put(node, found.op, found.inputs)
+    if isinstance(node, OpNode) and (found := recognize(view, node)) is not None:
+        found.put(view, node)
 
 
 def rms_norm(view: GraphView, node: Node) -> None:

@@ -13,7 +13,7 @@ from ...ops.constants import ParamOperator
 from ...ops.dense import Dense
 from ...ops.linear_algebra import Matmul
 from ...ops.shape import Permute, Transpose
-from .view import GraphView, pairs
+from ..graph_view import GraphView, pairs
 
 _OWN = (Matmul, Add, Permute, Transpose)
 

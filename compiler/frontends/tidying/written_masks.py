@@ -13,10 +13,10 @@ from ...ops.comparison import Where
 from ...ops.linear_algebra import Matmul
 from ...ops.multihead import MultiheadAttention
 from ...ops.operand import NAMED
-from .mask_formulas import aligned, hides_nothing, is_causal
+from ..composites import recognize_hidden
+from ..graph_view import GraphView
+from .mask_formulas import aligned, hides_nothing, is_causal, is_hiding
 from .tensor_origins import Origins
-from .view import GraphView
-from .written_attention import written_out
 
 
 def masks(program: Program) -> None:
@@ -27,13 +27,25 @@ def masks(program: Program) -> None:
         for node in list(graph.nodes):
             match node:
                 case OpNode(op=Matmul()):
-                    written_out(view, node, origins)
+                    _hide_later(view, node, origins)
         for node in list(graph.nodes):
             match node:
                 case OpNode(op=Attention()):
                     _simplify(view, node, origins)
                 case OpNode(op=MultiheadAttention()):
                     _simplify_multihead(view, node, origins)
+
+
+def _hide_later(view: GraphView, node: OpNode, origins: Origins) -> None:
+    """Scores that are replaced where they are later, so that each query sees a key."""
+    found = recognize_hidden(view, node)
+    if found is None:
+        return
+    attention, hides = found
+    q, k, v, mask = attention.inputs
+    if is_hiding(attention.filled) and is_causal(mask, origins, hides=hides):
+        op = Attention(**{**attention.op.args, "causal": True, "align": aligned(view, q, k)})
+        attention.put(view, node, op, (q, k, v))
 
 
 def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:

@@ -21,8 +21,8 @@ from ...ops.joining import Concat
 from ...ops.rotary import Rotary
 from ...ops.slicing import Slice
 from ...ops.trigonometry import Cos, Sin
+from ..graph_view import GraphView, pairs
 from .tensor_origins import Origins
-from .view import GraphView, pairs
 
 
 def rotary(program: Program) -> None:

@@ -1,0 +1,79 @@
+"""A graph as patterns look at it: from a tensor to the operator that made it, and back to numbers.
+
+In: a graph. Out: the makers and the uses of its tensors. Always: what a pattern puts in the place of an operator has the same result, as
+the same `Value`, so that whatever reads it stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..dims import Facts
+from ..ir.graph import Graph, Node, OpNode
+from ..ir.graph_values import Value
+from ..ops.operator import Operator, OperatorError
+
+
+class GraphView:
+    """Operators of one graph. A pattern looks at them and replaces them."""
+
+    def __init__(self, graph: Graph, facts: Facts) -> None:
+        self.graph, self.facts = graph, facts
+        self.makers: dict[int, Node] = {id(value): node for node in graph.nodes for value in node.outputs}
+
+    def maker(self, value: Value) -> OpNode | None:
+        """The operator whose first result the tensor is; None for an input or the result of a call."""
+        node = self.makers.get(id(value))
+        return node if isinstance(node, OpNode) and node.outputs[0] is value else None
+
+    def uses(self, value: Value) -> int:
+        """The number of times that it is read."""
+        read = [*(v for node in self.graph.nodes for v in node.inputs), *self.graph.outputs, *(self.graph.training_outputs or ())]
+        return sum(v is value for v in read)
+
+    def made_by(self, value: Value, *kinds: type[Operator]) -> OpNode | None:
+        """The operator that made the tensor, if it is one of these."""
+        node = self.maker(value)
+        return node if node is not None and isinstance(node.op, kinds) else None
+
+    def replace(self, node: Node, value: Value) -> bool:
+        """Another tensor where the only result of a node is read. A result of the graph stays one of its own, and is not replaced."""
+        (result,) = node.outputs
+        if any(one is result for one in (*self.graph.outputs, *(self.graph.training_outputs or ()))) and id(value) not in self.makers:
+            return False
+        for user in self.graph.nodes:
+            if any(one is result for one in user.inputs):
+                user.inputs = tuple(value if one is result else one for one in user.inputs)
+        self.graph.outputs = [value if one is result else one for one in self.graph.outputs]
+        if self.graph.training_outputs is not None:
+            self.graph.training_outputs = [value if one is result else one for one in self.graph.training_outputs]
+        return True
+
+    def put(self, node: OpNode, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
+        """Makes a node the operator `op`; whether it does, because the operator gives a tensor of the same type.
+
+        Only the first result of the node may be read. Further ones become those of the operator.
+        """
+        result, *others = node.outputs
+        given = op.bind(tuple(value.type for value in inputs), self.facts)
+        try:
+            types = op.infer(given)
+        except OperatorError:
+            return False
+        if types[0] != result.type or any(self.uses(other) for other in others):
+            return False
+        node.op, node.inputs, node.label, node.frozen, node.specs = op, inputs, label, frozen, op.parameters(given)
+        node.outputs = (result, *(Value(type_, node.span) for type_ in types[1:]))
+        return True
+
+    def insert(self, node: OpNode, before: Node) -> None:
+        """Adds a node in front of another one."""
+        self.graph.nodes.insert(self.graph.nodes.index(before), node)
+        self.makers.update((id(value), node) for value in node.outputs)
+
+
+def pairs(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
+    """Both orders of two tensors."""
+    if len(values) == 2:
+        yield values[0], values[1]
+        yield values[1], values[0]
