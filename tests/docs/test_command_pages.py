@@ -1,4 +1,4 @@
-"""docs/draw.md and docs/many.md are true: their commands print what is shown, and the files that they show are those that are written.
+"""docs/draw.md is true: its commands print what is shown, and write the files that are shown.
 
 `pytest tests/docs --update` rewrites them; read the difference before you commit it.
 """
@@ -39,7 +39,7 @@ def real(kind: str, name: str, varying: str, text: str) -> str:
     return f"```{kind}{f' file={name}' if name else ''}{f' {varying}' if varying else ''}\n{text}```"
 
 
-@pytest.mark.parametrize("name", ["draw.md", "many.md"])
+@pytest.mark.parametrize("name", ["draw.md"])
 def test_pages_show_what_happens(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: bool) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")

@@ -1,8 +1,11 @@
 """The tutorial, the guides and the comparison are true: each page is followed from its beginning, in a folder of its own.
 
-A `net file=NAME` fence is written; a `console` fence must print what is shown, with any numbers if it is `varying`; `python` fences
-run one after the other in one namespace, and print what the `text output` fence after them shows; with `needs=PACKAGE`, where the
-package is installed. `pytest tests/docs --update` rewrites what is printed; read it before you commit it.
+A fence with `file=NAME` is written to that file. A `console` fence must print what is shown. `python` fences run one after the other in
+one namespace, and print what the `text output` fence after them shows; with `needs=PACKAGE`, only where the package is installed. The
+word `varying` allows other numbers. A `shown` fence is for programs that the tests do not have, and is not run.
+
+A comment `<!-- picture: FILE -->` above an image says which file of the folder the image shows; `<!-- picture varying: FILE -->` allows
+other numbers in it. `pytest tests/docs --update` rewrites what is printed and copies the pictures; read it before you commit it.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ from tests.docs.test_readme import masked, played
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "tutorial.md", DOCS / "comparison.md", DOCS / "bench.md", *sorted((DOCS / "guides").glob("*.md"))]
 FENCE = re.compile(
-    r"^```(net file=(?P<file>\S+)|console(?P<varying> varying)?|python(?: needs=(?P<needs>\w+))?|text output)\n(?P<text>.*?)^```$",
+    r"^```(?P<kind>\w+)(?: file=(?P<file>\S+)| needs=(?P<needs>\w+)| (?P<output>output))?(?P<varying> varying)?(?P<shown> shown)?\n"
+    r"(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+PICTURE = re.compile(r"^<!-- picture(?P<varying> varying)?: (?P<file>\S+) -->\n!\[[^\]]+\]\((?P<image>[^)]+)\)", re.MULTILINE)
 
 
 class Follower:
@@ -39,26 +44,34 @@ class Follower:
     def follow(self, match: re.Match[str]) -> str:
         """The fence with what is really printed."""
         text = match["text"]
+        header = text_header(match)
+        if match["shown"]:
+            return match[0]
         if match["file"]:
             (self.folder / match["file"]).write_text(text, encoding="utf-8")
-        elif match[1].startswith("console"):
+        elif match["kind"] == "console":
             real = played(text, self.folder)
-            assert not match["varying"] or "error" not in real, real
+            assert not match["varying"] or not re.search(r"^error", real, re.MULTILINE), real
             text = text if match["varying"] and masked(text) == masked(real) else real
         elif match["needs"] and find_spec(match["needs"]) is None:
             self.printed = None
             self.missing[match["needs"]] = None
-        elif match[1].startswith("python"):
+        elif match["kind"] == "python":
             self.printed = self.run(text)
-        elif self.printed is not None:
-            text = self.printed
-        return f"```{match[1]}\n{text}```"
+        elif match["output"] and self.printed is not None:
+            text = text if match["varying"] and masked(text) == masked(self.printed) else self.printed
+        return f"```{header}\n{text}```"
 
     def run(self, code: str) -> str:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(compile(code, "example", "exec"), self.names)
         return printed.getvalue()
+
+
+def text_header(match: re.Match[str]) -> str:
+    """The first line of a fence, without its backticks."""
+    return match[0].partition("\n")[0].removeprefix("```")
 
 
 @pytest.mark.long
@@ -75,12 +88,26 @@ def test_a_page_is_true(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             del sys.modules[name]
     if update:
         page.write_text(real, encoding="utf-8")
+    for picture in PICTURE.finditer(text):
+        compare_picture(tmp_path / picture["file"], (page.parent / picture["image"]).resolve(), picture["varying"] is not None, update)
     assert real == text
     if follower.missing:
         pytest.skip(f"what needs {', '.join(follower.missing)} was left out: not installed")
 
 
+def compare_picture(drawn: Path, shown: Path, varying: bool, update: bool) -> None:
+    """The image of a page is the one that its commands have drawn."""
+    if update and not (varying and shown.exists()):
+        shown.parent.mkdir(exist_ok=True)
+        shown.write_bytes(drawn.read_bytes())
+    assert drawn.exists()
+    assert varying or drawn.read_bytes() == shown.read_bytes()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_fence_is_followed(page: Path) -> None:
-    opened = re.findall(r"^```(\w.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(opened) == len(FENCE.findall(page.read_text(encoding="utf-8")))
+    text = page.read_text(encoding="utf-8")
+    kinds = [match["kind"] for match in FENCE.finditer(text) if not (match["file"] or match["shown"])]
+    assert len(re.findall(r"^```(\w.*)$", text, re.MULTILINE)) == len([*FENCE.finditer(text)])
+    assert set(kinds) <= {"console", "python", "text"}
+    assert text.count("<!-- picture") == len([*PICTURE.finditer(text)])
