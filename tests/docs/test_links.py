@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 FENCE = re.compile(r"^(```.*?^```$|    [^\n]*$)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-OF_THE_SITE = {ROOT / "docs" / "index.md": ROOT / "README.md"}
+OF_THE_SITE = {ROOT / "docs" / "index.md": ROOT / "README.md", ROOT / "docs/errors/index.md": ROOT / "docs/errors"}
 """Pages that the site makes of others."""
 
 
