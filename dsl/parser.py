@@ -23,7 +23,7 @@ from .lexer import MAX_PARTS, MAX_TOKENS, Token, lex
 from .record import replace
 from .source import SourceFile, Span
 from .token_filter import lay_out
-from .tree_builder import Builder, Children, method
+from .tree_builder import Builder, Children, find_action
 
 MAX_SYNTAX_ERRORS = 20
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -197,7 +197,7 @@ class _Parser:
 @cache
 def _rules() -> list[tuple[int, str, Callable[[Builder, Children], Any] | None]]:
     """The size of each rule of the grammar, what it makes, and how."""
-    return [(size, made, method(name)) for size, made, name in tables().rules]
+    return [(size, made, find_action(name)) for size, made, name in tables().rules]
 
 
 class BrokenToken(Token):

@@ -44,7 +44,7 @@ class ExpressionBuilder:
 
     # --- atoms --------------------------------------------------------------------------------------------------------
 
-    def exprs(self, c: Children) -> list[Any]:
+    def build_exprs(self, c: Children) -> list[Any]:
         """Any list with a separator."""
         if len(c) == 1:
             return c
@@ -52,13 +52,13 @@ class ExpressionBuilder:
         made: list[Any] = c[0]
         return made
 
-    def name(self, c: Children) -> ast.Name:
+    def build_name(self, c: Children) -> ast.Name:
         token = c[0]
         if token.text == "True" or token.text == "False":
             self._report(errors.python_constant(self._token_span(token), token.text))
         return ast.Name(Span(self.source, token.start, token.end), token.text)
 
-    def number(self, c: Children) -> ast.NumberLiteral:
+    def build_number(self, c: Children) -> ast.NumberLiteral:
         token = c[0]
         return ast.NumberLiteral(Span(self.source, token.start, token.end), self._number(token.text, token.start, token.end))
 
@@ -72,7 +72,7 @@ class ExpressionBuilder:
             return 0
         return value
 
-    def dims(self, c: Children) -> ast.Dims:
+    def build_dims(self, c: Children) -> ast.Dims:
         token = c[0]
         at = token.start
         parts: list[ast.Expr] = []
@@ -83,71 +83,71 @@ class ExpressionBuilder:
             at = end + 1
         return ast.Dims(self._token_span(token), tuple(parts))
 
-    def string(self, c: Children) -> ast.String | ast.Text:
+    def build_string(self, c: Children) -> ast.String | ast.Text:
         token = c[0]
         if "{" not in token.text:
             return ast.String(self._token_span(token), token.text[1:-1])
         return ast.Text(self._token_span(token), tuple(self._parts(token.start + 1, token.end - 1)))
 
-    def path(self, c: Children) -> ast.String:
+    def build_path(self, c: Children) -> ast.String:
         return ast.String(self._token_span(c[0]), c[0].text)
 
-    def true(self, c: Children) -> ast.Boolean:
+    def build_true(self, c: Children) -> ast.Boolean:
         return ast.Boolean(self._token_span(c[0]), True)
 
-    def false(self, c: Children) -> ast.Boolean:
+    def build_false(self, c: Children) -> ast.Boolean:
         return ast.Boolean(self._token_span(c[0]), False)
 
-    def of_pipeline(self, c: Children) -> ast.OfPipeline:
+    def build_of_pipeline(self, c: Children) -> ast.OfPipeline:
         span = self._between(c[0], c[-1])
         return ast.OfPipeline(span, ast.Group(span, tuple(c[1])))
 
-    def of_argument(self, c: Children) -> ast.OfPipeline:
+    def build_of_argument(self, c: Children) -> ast.OfPipeline:
         """A pipeline that is an argument without brackets of its own."""
         return ast.OfPipeline(c[1].span, ast.Group(c[1].span, (c[1],)))
 
-    def list_expr(self, c: Children) -> ast.ListExpr:
+    def build_list_expr(self, c: Children) -> ast.ListExpr:
         return ast.ListExpr(self._between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())
 
     # --- names for the items of a list --------------------------------------------------------------------------------
 
-    def name_patterns(self, c: Children) -> list[Any]:
-        return self.exprs(c)
+    def build_name_patterns(self, c: Children) -> list[Any]:
+        return self.build_exprs(c)
 
-    def name_pattern(self, c: Children) -> ast.NamePattern:
+    def build_name_pattern(self, c: Children) -> ast.NamePattern:
         return ast.NamePattern(self._between(c[0], c[-1]), tuple(c[1]))
 
-    def binders(self, c: Children) -> ast.NamePattern:
+    def build_binders(self, c: Children) -> ast.NamePattern:
         """`i in` and `(i, w) in`, without the `in`."""
         names = (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
         return ast.NamePattern(self._between(c[0], c[-2]), names)
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def clauses(self, c: Children) -> list[Any]:
+    def build_clauses(self, c: Children) -> list[Any]:
         if len(c) == 1:
             return c
         c[0].append(c[1])
         made: list[Any] = c[0]
         return made
 
-    def for_clause(self, c: Children) -> ast.ForClause:
+    def build_for_clause(self, c: Children) -> ast.ForClause:
         return ast.ForClause(self._between(c[0], c[2]), c[1], c[2])
 
-    def if_clause(self, c: Children) -> ast.Expr:
+    def build_if_clause(self, c: Children) -> ast.Expr:
         made: ast.Expr = c[1]
         return made
 
-    def comprehension(self, c: Children) -> ast.Comprehension:
+    def build_comprehension(self, c: Children) -> ast.Comprehension:
         return ast.Comprehension(self._between(c[0], c[-1]), c[1], tuple(c[2]))
 
-    def parenthesised(self, c: Children) -> ast.Expr:
+    def build_parenthesised(self, c: Children) -> ast.Expr:
         """The expression inside, with a span that includes the parentheses."""
         inside = c[1]
         made: ast.Expr = type(inside)(self._between(c[0], c[2]), *(getattr(inside, f) for f in inside.__match_args__[1:]))
         return made
 
-    def call(self, c: Children) -> ast.Call:
+    def build_call(self, c: Children) -> ast.Call:
         written = c[2] if len(c) > 3 else []
         keywords = tuple(one for one in written if one.__class__ is ast.Keyword)
         arguments = tuple(one for one in written if one.__class__ is not ast.Keyword)
@@ -155,30 +155,30 @@ class ExpressionBuilder:
             self._report(errors.positional_after_keyword(arguments[-1].span, keywords[0].span))
         return ast.Call(self._between(c[0], c[-1]), self._name(c[0]), arguments, keywords)
 
-    def attribute(self, c: Children) -> ast.Attribute:
+    def build_attribute(self, c: Children) -> ast.Attribute:
         return ast.Attribute(self._between(c[0], c[2]), c[0], c[2].text)
 
-    def attribute_of_name(self, c: Children) -> ast.Attribute:
-        return self.attribute([self._name(c[0]), c[1], c[2]])
+    def build_attribute_of_name(self, c: Children) -> ast.Attribute:
+        return self.build_attribute([self._name(c[0]), c[1], c[2]])
 
-    def index(self, c: Children) -> ast.IndexExpr:
+    def build_index(self, c: Children) -> ast.IndexExpr:
         return ast.IndexExpr(self._between(c[0], c[3]), c[0], c[2])
 
-    def unary(self, c: Children) -> ast.Unary:
+    def build_unary(self, c: Children) -> ast.Unary:
         return ast.Unary(self._between(c[0], c[1]), c[0].text, c[1])
 
-    def binary(self, c: Children) -> ast.Binary:
+    def build_binary(self, c: Children) -> ast.Binary:
         return ast.Binary(self._between(c[0], c[2]), c[1].text, c[0], c[2])
 
-    def not_in(self, c: Children) -> ast.Unary:
+    def build_not_in(self, c: Children) -> ast.Unary:
         """`a not in b` is `not a in b`."""
         span = self._between(c[0], c[3])
         return ast.Unary(span, "not", ast.Binary(span, "in", c[0], c[3]))
 
-    def range(self, c: Children) -> ast.Range:
+    def build_range(self, c: Children) -> ast.Range:
         return ast.Range(self._between(c[0], c[2]), c[0], c[2])
 
-    def conditional(self, c: Children) -> ast.Conditional:
+    def build_conditional(self, c: Children) -> ast.Conditional:
         return ast.Conditional(self._between(c[0], c[4]), c[0], c[2], c[4])
 
     # --- labels -------------------------------------------------------------------------------------------------------
