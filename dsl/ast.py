@@ -34,7 +34,7 @@ class String(Expr):
     value: str
 
 
-class Text(Expr):
+class TemplateString(Expr):
     """`"attn.{j}"`: literal texts and expressions, in order."""
 
     parts: tuple[str | Expr, ...]
@@ -122,7 +122,7 @@ class StageExpr(Expr):
     stage: Apply
 
 
-class OfPipeline(Expr):
+class PipelineExpr(Expr):
     """A pipeline as a value: `(a -> b)` in an expression, or `a -> b` as an argument of a call. The group has no label and no arguments."""
 
     group: Group
@@ -142,7 +142,7 @@ class Comprehension(Expr):
     clauses: tuple[ForClause | Expr, ...]
 
 
-class Unpacked(Expr):
+class UnpackedItem(Expr):
     """The part of a list that `name` is in a pattern: `let (a, b) = value` is a `Let` of such a part for each name."""
 
     value: Expr
@@ -241,7 +241,7 @@ class Group(Tensor):
     keywords: tuple[Keyword, ...] = ()
 
 
-class Collected(Node):
+class CollectedResults(Node):
     """What `(h, keys[]) = ... -> repeat` collects of each iteration: `lists` are the indices of these results, from the end after a
     `name...`, and `before` and `after` the numbers of all results before and after it (all are before it if there is none)."""
 
@@ -258,7 +258,7 @@ class Repeat(Tensor):
     over: Expr
     label: Label | None
     body: Body
-    collected: Collected | None = None
+    collected: CollectedResults | None = None
 
 
 class Each(Tensor):
@@ -357,7 +357,7 @@ class Assign(Statement):
 
 
 class Let(Statement):
-    """`let name = value`. `let (a, b) = value` is one for each name, whose value is `Unpacked`."""
+    """`let name = value`. `let (a, b) = value` is one for each name, whose value is `UnpackedItem`."""
 
     name: Name
     value: Expr

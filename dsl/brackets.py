@@ -68,14 +68,14 @@ def is_argument(before: Sequence[Token]) -> bool:
 def end_of_names(tokens: Sequence[Token], index: int, rest: bool = False) -> int:
     """If a list of names in parentheses begins at `index`, the index after it, otherwise 0. With `rest`, `...` or `[]` may follow a
     name."""
-    wanted = "NAME"
-    for at in range(index + 1, len(tokens)):
-        kind = tokens[at].type
+    expected = "NAME"
+    for position in range(index + 1, len(tokens)):
+        kind = tokens[position].type
         if kind == "RPAR":
-            return at + 1
-        if kind == wanted:
-            wanted = "COMMA" if kind == "NAME" else "NAME"
-        elif kind != "NL" and not (rest and wanted == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
+            return position + 1
+        if kind == expected:
+            expected = "COMMA" if kind == "NAME" else "NAME"
+        elif kind != "NL" and not (rest and expected == "COMMA" and kind in ("ELLIPSIS", "LBRACK", "RBRACK")):
             break
     return 0
 
@@ -83,14 +83,14 @@ def end_of_names(tokens: Sequence[Token], index: int, rest: bool = False) -> int
 def end_of_pattern(tokens: Sequence[Token], index: int) -> int:
     """The same for names in parentheses, some of them in parentheses of their own."""
     depth = 0
-    for at in range(index, len(tokens)):
-        kind = tokens[at].type
+    for position in range(index, len(tokens)):
+        kind = tokens[position].type
         if kind == "LPAR":
             depth += 1
         elif kind == "RPAR":
             depth -= 1
             if depth == 0:
-                return at + 1
+                return position + 1
         elif kind not in ("NAME", "COMMA", "NL"):
             break
     return 0

@@ -20,112 +20,119 @@ _ARGUMENTS = frozenset(("NUMBER", "DIMS"))
 """What follows the name of a stage, and not that of an activation."""
 
 
-def _comma(stop: Stop) -> Diagnostic | None:
+def _explain_comma(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("COMMA", "COMMA_WHERE"):
         return None
     if stop.opener is not None:
-        return _in_brackets(stop, stop.opener.type)
-    for explain in (_names, _tensors, _decimal, _next_stage, _list):
-        found = explain(stop)
-        if found is not None:
-            return found
-    return errors.comma_between_arguments(stop.span, stop.without(stop.token)) if _after_value(stop) else None
+        return _explain_comma_in_brackets(stop, stop.opener.type)
+    for explain in (_explain_names, _explain_tensors, _explain_decimal, _explain_next_stage, _explain_list):
+        diagnostic = explain(stop)
+        if diagnostic is not None:
+            return diagnostic
+    return errors.comma_between_arguments(stop.span, stop.text_without(stop.token)) if _after_value(stop) else None
 
 
 def _after_value(stop: Stop) -> bool:
     return stop.previous is not None and stop.previous.type in VALUES and stop.first.type not in STATEMENTS
 
 
-def _in_brackets(stop: Stop, opener: str) -> Diagnostic | None:
+def _explain_comma_in_brackets(stop: Stop, opener: str) -> Diagnostic | None:
     if opener == "LBRACK_TIGHT":
-        return errors.syntax(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
+        return errors.syntax_error(stop.span, "an index must be a single value", help=("put a space before `[` if it begins a list",))
     if opener != "LPAR":
         return None
     single = "an argument in parentheses must be a single value"
     if stop.before_opener is not None and stop.before_opener.type in ("NAME", "WHERE"):
         help = f"pass tensors to a stage with an arrow: `(a, b) -> {stop.before_opener.text}`"
-        return errors.syntax(stop.span, single, help=(help,))
+        return errors.syntax_error(stop.span, single, help=(help,))
     if stop.previous is not None and stop.previous.type == "NUMBER":
         help = "write `3x3` for a size for each axis, `[3, 3]` for a list"
-        return errors.syntax(stop.span, single, help=(help,), edits=_bracket_as_list(stop))
+        return errors.syntax_error(stop.span, single, help=(help,), edits=_bracket_as_list(stop))
     return None
 
 
 def _bracket_as_list(stop: Stop) -> tuple[Edit, ...]:
     """`(3, 3)` as `[3, 3]`."""
     assert stop.opener is not None
-    begin, end = stop.opener.start, stop.closing
+    begin, end = stop.opener.start, stop.bracket_end
     inside = stop.source.text[begin + 1 : end - 1]
-    return (Edit(stop.between(begin, end), f"[{inside.rstrip(', ')}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
+    return (Edit(stop.span_between(begin, end), f"[{inside.rstrip(', ')}]"),) if re.fullmatch(r"[\d\s,.-]+", inside) else ()
 
 
-def _names(stop: Stop) -> Diagnostic | None:
+def _explain_names(stop: Stop) -> Diagnostic | None:
     """`a, b = ...`."""
-    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.before):
-        return errors.syntax(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
+    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.tokens_before):
+        return errors.syntax_error(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
     return None
 
 
-def _tensors(stop: Stop) -> Diagnostic | None:
+def _explain_tensors(stop: Stop) -> Diagnostic | None:
     """`a, b -> ...`, where a pipeline begins: with the statement, or after what names its result."""
-    begin = _of_pipeline(stop)
+    begin = _pipeline_index(stop)
     words = list(takewhile(lambda t: t.type in ("NAME", "COMMA"), stop.tokens[begin:]))
     if stop.at - begin != 1 or len(words) < 3 or stop.tokens[begin + len(words)].type != "ARROW":
         return None
-    span = stop.between(words[0].start, words[-1].end)
-    written = f"({', '.join(word.text for word in words[::2])})"
-    help = (f"write `{written} -> ...`",)
-    return errors.syntax(stop.span, "several tensors need parentheses", help=help, edits=(Edit(span, written),))
+    span = stop.span_between(words[0].start, words[-1].end)
+    tuple_text = f"({', '.join(word.text for word in words[::2])})"
+    help = (f"write `{tuple_text} -> ...`",)
+    return errors.syntax_error(stop.span, "several tensors need parentheses", help=help, edits=(Edit(span, tuple_text),))
 
 
-def _of_pipeline(stop: Stop) -> int:
+def _pipeline_index(stop: Stop) -> int:
     """The index of the token that the statement's pipeline begins with: the first, or that after `name =` or `(a, b) =`."""
-    named = list(takewhile(lambda t: t.type in _NAMED, stop.before))
-    is_named = len(named) < len(stop.before) and stop.before[len(named)].type in _EQUALS
+    named = list(takewhile(lambda t: t.type in _NAMED, stop.tokens_before))
+    is_named = len(named) < len(stop.tokens_before) and stop.tokens_before[len(named)].type in _EQUALS
     return stop.first_index + (len(named) + 1 if is_named else 0)
 
 
-def _decimal(stop: Stop) -> Diagnostic | None:
+def _explain_decimal(stop: Stop) -> Diagnostic | None:
     """`0,5`."""
     if not _after_value(stop):
         return None
     assert stop.previous is not None
-    whole = stop.between(stop.previous.start, stop.tokens[stop.at + 1].end)
-    return errors.decimal_comma(whole) if re.fullmatch(r"0,[0-9]+", whole.text) else None
+    number = stop.span_between(stop.previous.start, stop.tokens[stop.at + 1].end)
+    return errors.decimal_comma(number) if re.fullmatch(r"0,[0-9]+", number.text) else None
 
 
-def _next_stage(stop: Stop) -> Diagnostic | None:
+def _explain_next_stage(stop: Stop) -> Diagnostic | None:
     """`..., dense 3`: a name with arguments of its own, in a pipeline. It is a guess: the arrow is no safe edit."""
     name, argument = stop.tokens[stop.at + 1], stop.tokens[min(stop.at + 2, len(stop.tokens) - 1)]
-    alone = stop.at - _of_pipeline(stop) == 1 and stop.first.type == "NAME"
-    begun = alone or any(t.type in ("ARROW", "INPUT") for t in stop.before)
+    alone = stop.at - _pipeline_index(stop) == 1 and stop.first.type == "NAME"
+    begun = alone or any(t.type in ("ARROW", "INPUT") for t in stop.tokens_before)
     if not _after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
         return None
     help = (f"write an arrow: `-> {name.text} {argument.text}`",)
-    return errors.syntax(stop.span, "stages are separated by arrows, not by commas", help=help, edits=(Edit(stop.span, " ->", safe=False),))
+    return errors.syntax_error(
+        stop.span, "stages are separated by arrows, not by commas", help=help, edits=(Edit(stop.span, " ->", safe=False),)
+    )
 
 
-def _list(stop: Stop) -> Diagnostic | None:
+def _explain_list(stop: Stop) -> Diagnostic | None:
     """`name=a, b`: values of one kind for one argument."""
-    if not _after_value(stop) or len(stop.before) < 3 or stop.before[-2].type != "EQUALS" or stop.before[-3].type != "NAME":
+    if (
+        not _after_value(stop)
+        or len(stop.tokens_before) < 3
+        or stop.tokens_before[-2].type != "EQUALS"
+        or stop.tokens_before[-3].type != "NAME"
+    ):
         return None
-    kind, end = stop.before[-1].type, stop.at
+    kind, end = stop.tokens_before[-1].type, stop.at
     while stop.tokens[end].type == "COMMA" and stop.tokens[end + 1].type == kind and stop.tokens[end + 2].type not in _EQUALS:
         end += 2
     if end == stop.at:
         return None
-    written = f"[{', '.join(token.text for token in stop.tokens[stop.at - 1 : end : 2])}]"
-    values = stop.between(stop.before[-1].start, stop.tokens[end - 1].end)
-    help = (f"write a list: `{stop.before[-3].text}={written}`",)
-    return errors.syntax(stop.span, "an argument has a single value", help=help, edits=(Edit(values, written),))
+    list_text = f"[{', '.join(token.text for token in stop.tokens[stop.at - 1 : end : 2])}]"
+    values = stop.span_between(stop.tokens_before[-1].start, stop.tokens[end - 1].end)
+    help = (f"write a list: `{stop.tokens_before[-3].text}={list_text}`",)
+    return errors.syntax_error(stop.span, "an argument has a single value", help=help, edits=(Edit(values, list_text),))
 
 
-def _comma_argument(stop: Stop) -> Diagnostic | None:
+def _explain_comma_argument(stop: Stop) -> Diagnostic | None:
     """`(conv 64, 3x3)`: the comma is valid syntax, but not what was meant."""
     if stop.previous is None or stop.previous.type != "COMMA" or "INPUT" not in stop.possible:
         return None
     argument = stop.token.type in ("DIMS", "STRING", "LBRACK", "TRUE", "FALSE")
-    return errors.comma_between_arguments(stop.span_of(stop.previous), stop.without(stop.previous)) if argument else None
+    return errors.comma_between_arguments(stop.span_of(stop.previous), stop.text_without(stop.previous)) if argument else None
 
 
-EXPLAINED = (_comma, _comma_argument)
+EXPLAINERS = (_explain_comma, _explain_comma_argument)

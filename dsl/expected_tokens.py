@@ -41,12 +41,12 @@ STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 class Stop:
     """The position: `possible` are the terminals that the grammar allows there."""
 
-    def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], whole: str) -> None:
+    def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], unit: str) -> None:
         self.source = source
         self.tokens = tokens
         self.at = at
         self.possible = possible
-        self.whole = whole
+        self.unit = unit
         self.token = tokens[at]
         self.previous = tokens[at - 1] if at else None
         self.first_index, self._opener = self._look_back()
@@ -59,17 +59,17 @@ class Stop:
         """Where the statement begins, and the innermost bracket open in it, both as indices."""
         depth = 0
         opener = None
-        for at in range(self.at - 1, -1, -1):
-            kind = self.tokens[at].type
+        for index in range(self.at - 1, -1, -1):
+            kind = self.tokens[index].type
             if kind in _CLOSERS:
                 depth += 1
             elif depth == 0 and kind in ("NL", "LBRACE"):
-                return at + 1, opener
+                return index + 1, opener
             elif kind in _OPENERS:
                 if depth:
                     depth -= 1
                 elif opener is None:
-                    opener = at
+                    opener = index
         return 0, opener
 
     @property
@@ -82,22 +82,22 @@ class Stop:
     def span_of(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)
 
-    def between(self, start: int, end: int) -> Span:
+    def span_between(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)
 
     @property
-    def closing(self) -> int:
+    def bracket_end(self) -> int:
         """Where the innermost open bracket ends; where the tokens end, if nothing closes it."""
-        return self._closing(self.at)
+        return self._find_closing(self.at)
 
     @property
-    def end_of_bracket(self) -> int:
+    def next_bracket_end(self) -> int:
         """The same for the bracket that the position is at."""
-        return self._closing(self.at + 1)
+        return self._find_closing(self.at + 1)
 
-    def _closing(self, at: int) -> int:
+    def _find_closing(self, index: int) -> int:
         depth = 1
-        for token in self.tokens[at:]:
+        for token in self.tokens[index:]:
             depth += (token.type in _OPENERS) - (token.type in _CLOSERS)
             if depth == 0:
                 return token.end
@@ -106,26 +106,26 @@ class Stop:
     @property
     def is_list_of_numbers(self) -> bool:
         """Whether the position is at a list of numbers alone, which no index follows."""
-        end = self.end_of_bracket
+        end = self.next_bracket_end
         after = next((token for token in self.tokens[self.at :] if token.start >= end), self.tokens[-1])
         inside = [token.type for token in self.tokens[self.at + 1 :] if token.end < end]
         return set(inside) <= {"NUMBER", "COMMA", "MINUS"} and not after.type.startswith("LBRACK")
 
     @cached_property
-    def before(self) -> list[Token]:
+    def tokens_before(self) -> list[Token]:
         """The statement's tokens up to here."""
         return self.tokens[self.first_index : self.at]
 
-    def without(self, comma: Token) -> str:
+    def text_without(self, comma: Token) -> str:
         """The stage up to the token after a comma, as it is without the comma; an example where that is long."""
-        begin = max((token.end for token in self.before if token.type in ("ARROW", "ASSIGN", "LPAR")), default=self.first.start)
+        begin = max((token.end for token in self.tokens_before if token.type in ("ARROW", "ASSIGN", "LPAR")), default=self.first.start)
         last = next(token for token in self.tokens[self.at :] if token.start > comma.start)
         words = f"{self.source.text[begin : comma.start].strip()} {last.text}".strip()
         return words if len(words) <= 60 and "\n" not in words else "conv 64 3x3"
 
     def statement_has(self, kind: str) -> bool:
         """Whether `kind` occurs after the last arrow of the statement."""
-        for token in reversed(self.before):
+        for token in reversed(self.tokens_before):
             if token.type in ("ARROW", "COMMA"):
                 return False
             if token.type == kind:
@@ -134,8 +134,8 @@ class Stop:
 
     def names_before_equals(self) -> bool:
         """Whether the statement is `a, b = ...`."""
-        for at in range(self.first_index, len(self.tokens)):
-            kind = self.tokens[at].type
+        for index in range(self.first_index, len(self.tokens)):
+            kind = self.tokens[index].type
             if kind in ("EQUALS", "ASSIGN"):
                 return True
             if kind not in ("NAME", "COMMA"):
@@ -143,41 +143,43 @@ class Stop:
         return False
 
     def comparison_before(self) -> bool:
-        return any(token.type == "COMPARE" for token in self.before) and "ARROW" in self.possible and "PLUS" in self.possible
+        return any(token.type == "COMPARE" for token in self.tokens_before) and "ARROW" in self.possible and "PLUS" in self.possible
 
     @property
     def in_condition(self) -> bool:
         """Whether the position is in an expression in which `=` can only be a mistake for `==`."""
         if self.opener is not None:
             return self.opener.type == "LPAR"
-        return any(token.type in ("IF", "WHERE", "EACH", "REPEAT") for token in self.before)
+        return any(token.type in ("IF", "WHERE", "EACH", "REPEAT") for token in self.tokens_before)
 
     @property
     def in_header(self) -> bool:
         return self.first.type in ("BLOCK", "MODEL", "FN") and self.opener is not None
 
 
-def found(stop: Stop) -> str:
+def describe_token(stop: Stop) -> str:
     token = stop.token
     if token.type == "NL":
         return "the end of the line" if token.text != ";" else "`;`"
     if token.type == END:
-        return f"the end of the {stop.whole}"
+        return f"the end of the {stop.unit}"
     return f"`{token.text}`" if len(token.text) <= 30 else f"`{token.text[:27]}...`"
 
 
-def expected(stop: Stop) -> Diagnostic:
+def explain_expected(stop: Stop) -> Diagnostic:
     previous = stop.previous
     if previous is not None and previous.type in _AFTER:
         numbers = stop.token.type in ("LBRACK", "LBRACK_TIGHT") and previous.type in _ARITHMETIC and stop.is_list_of_numbers
-        return errors.syntax(stop.span, f"expected {_after(stop, previous)}, found {found(stop)}", help=(NUMBERS,) if numbers else ())
+        return errors.syntax_error(
+            stop.span, f"expected {_describe_expected(stop, previous)}, found {describe_token(stop)}", help=(NUMBERS,) if numbers else ()
+        )
     if previous is not None and previous.type in _OPENERS and previous.type != "LBRACE":
         what = "a value or a stage" if previous.type == "LPAR" and "ARROW" not in stop.possible and "INPUT" in stop.possible else "a value"
-        return errors.syntax(stop.span, f"expected {what} after `{previous.text}`, found {found(stop)}")
+        return errors.syntax_error(stop.span, f"expected {what} after `{previous.text}`, found {describe_token(stop)}")
     inside = stop.opener is not None
     unlikely = {"ASSIGN"} if "EQUALS" in stop.possible else set()
     unlikely |= set() if inside else {"RPAR", "RBRACK"}
-    options = [shown for kind, shown in _PUNCTUATION if kind in stop.possible and kind not in unlikely]
+    options = [symbol for kind, symbol in _PUNCTUATION if kind in stop.possible and kind not in unlikely]
     if "ARROW" in stop.possible:
         options.insert(0, "`->`")
     if "COMMA" in stop.possible and stop.opener is not None:
@@ -185,14 +187,14 @@ def expected(stop: Stop) -> Diagnostic:
     if "NL" in stop.possible and stop.opener is None and stop.token.type != "NL":
         options.append("the end of the line")
     elif END in stop.possible and stop.token.type not in ("NL", END) and stop.opener is None:
-        options.append(f"the end of the {stop.whole}")
+        options.append(f"the end of the {stop.unit}")
     if not options or stop.at_start:
-        return errors.syntax(stop.span, _unexpected(stop))
+        return errors.syntax_error(stop.span, _describe_unexpected(stop))
     what = options[0] if len(options) == 1 else f"{', '.join(options[:-1])} or {options[-1]}"
-    return errors.syntax(stop.span, f"expected {what}, found {found(stop)}")
+    return errors.syntax_error(stop.span, f"expected {what}, found {describe_token(stop)}")
 
 
-def _after(stop: Stop, previous: Token) -> str:
+def _describe_expected(stop: Stop, previous: Token) -> str:
     what = _AFTER[previous.type]
     if previous.type == "COLON" and stop.first.type == "USE":
         what = "a name"
@@ -203,5 +205,5 @@ def _after(stop: Stop, previous: Token) -> str:
     return f"{what} after `{previous.text}`"
 
 
-def _unexpected(stop: Stop) -> str:
-    return f"a statement cannot begin with {found(stop)}" if stop.at_start else f"unexpected {found(stop)}"
+def _describe_unexpected(stop: Stop) -> str:
+    return f"a statement cannot begin with {describe_token(stop)}" if stop.at_start else f"unexpected {describe_token(stop)}"

@@ -28,7 +28,7 @@ class ExpressionBuilder:
     def _token_span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)
 
-    def _between(self, first: Any, last: Any) -> Span:
+    def _span_between(self, first: Any, last: Any) -> Span:
         """From the start of a token or node to the end of another, or of the last in a list."""
         if last.__class__ is list:
             last = last[-1]
@@ -36,10 +36,10 @@ class ExpressionBuilder:
         end: int = last.end if last.__class__ is Token else last.span.end
         return Span(self.source, start, end)
 
-    def _report(self, problem: Diagnostic) -> None:
+    def _report_error(self, problem: Diagnostic) -> None:
         self.problems.append(problem)
 
-    def _name(self, token: Token) -> ast.Name:
+    def _make_name(self, token: Token) -> ast.Name:
         return ast.Name(Span(self.source, token.start, token.end), token.text)
 
     # --- atoms --------------------------------------------------------------------------------------------------------
@@ -49,45 +49,47 @@ class ExpressionBuilder:
         if len(c) == 1:
             return c
         c[0].append(c[2])
-        made: list[Any] = c[0]
-        return made
+        expressions: list[Any] = c[0]
+        return expressions
 
     def build_name(self, c: Children) -> ast.Name:
         token = c[0]
         if token.text == "True" or token.text == "False":
-            self._report(errors.python_constant(self._token_span(token), token.text))
+            self._report_error(errors.python_constant(self._token_span(token), token.text))
         return ast.Name(Span(self.source, token.start, token.end), token.text)
 
     def build_number(self, c: Children) -> ast.NumberLiteral:
         token = c[0]
-        return ast.NumberLiteral(Span(self.source, token.start, token.end), self._number(token.text, token.start, token.end))
+        return ast.NumberLiteral(Span(self.source, token.start, token.end), self._parse_number(token.text, token.start, token.end))
 
-    def _number(self, text: str, start: int, end: int) -> int | float:
+    def _parse_number(self, text: str, start: int, end: int) -> int | float:
         try:
             value = int(text) if text.isdigit() or ("_" in text and text.replace("_", "").isdigit()) else float(text)
         except ValueError:  # Python converts at most some thousands of digits
             value = float("inf")
         if value == float("inf") or end - start > 300:
-            self._report(errors.number_too_large(Span(self.source, start, end)))
+            self._report_error(errors.number_too_large(Span(self.source, start, end)))
             return 0
         return value
 
     def build_dims(self, c: Children) -> ast.Dims:
         token = c[0]
-        at = token.start
+        position = token.start
         parts: list[ast.Expr] = []
         for text in token.text.split("x"):
-            end = at + len(text)
-            span = Span(self.source, at, end)
-            parts.append(ast.NumberLiteral(span, int(self._number(text, at, end))) if text[0].isdigit() else ast.Name(span, text))
-            at = end + 1
+            end = position + len(text)
+            span = Span(self.source, position, end)
+            parts.append(
+                ast.NumberLiteral(span, int(self._parse_number(text, position, end))) if text[0].isdigit() else ast.Name(span, text)
+            )
+            position = end + 1
         return ast.Dims(self._token_span(token), tuple(parts))
 
-    def build_string(self, c: Children) -> ast.String | ast.Text:
+    def build_string(self, c: Children) -> ast.String | ast.TemplateString:
         token = c[0]
         if "{" not in token.text:
             return ast.String(self._token_span(token), token.text[1:-1])
-        return ast.Text(self._token_span(token), tuple(self._parts(token.start + 1, token.end - 1)))
+        return ast.TemplateString(self._token_span(token), tuple(self._parse_parts(token.start + 1, token.end - 1)))
 
     def build_path(self, c: Children) -> ast.String:
         return ast.String(self._token_span(c[0]), c[0].text)
@@ -98,16 +100,16 @@ class ExpressionBuilder:
     def build_false(self, c: Children) -> ast.Boolean:
         return ast.Boolean(self._token_span(c[0]), False)
 
-    def build_of_pipeline(self, c: Children) -> ast.OfPipeline:
-        span = self._between(c[0], c[-1])
-        return ast.OfPipeline(span, ast.Group(span, tuple(c[1])))
+    def build_of_pipeline(self, c: Children) -> ast.PipelineExpr:
+        span = self._span_between(c[0], c[-1])
+        return ast.PipelineExpr(span, ast.Group(span, tuple(c[1])))
 
-    def build_of_argument(self, c: Children) -> ast.OfPipeline:
+    def build_of_argument(self, c: Children) -> ast.PipelineExpr:
         """A pipeline that is an argument without brackets of its own."""
-        return ast.OfPipeline(c[1].span, ast.Group(c[1].span, (c[1],)))
+        return ast.PipelineExpr(c[1].span, ast.Group(c[1].span, (c[1],)))
 
     def build_list_expr(self, c: Children) -> ast.ListExpr:
-        return ast.ListExpr(self._between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())
+        return ast.ListExpr(self._span_between(c[0], c[-1]), tuple(c[1]) if len(c) > 2 else ())
 
     # --- names for the items of a list --------------------------------------------------------------------------------
 
@@ -115,12 +117,12 @@ class ExpressionBuilder:
         return self.build_exprs(c)
 
     def build_name_pattern(self, c: Children) -> ast.NamePattern:
-        return ast.NamePattern(self._between(c[0], c[-1]), tuple(c[1]))
+        return ast.NamePattern(self._span_between(c[0], c[-1]), tuple(c[1]))
 
     def build_binders(self, c: Children) -> ast.NamePattern:
         """`i in` and `(i, w) in`, without the `in`."""
-        names = (self._name(c[0]),) if len(c) == 2 else tuple(c[1])
-        return ast.NamePattern(self._between(c[0], c[-2]), names)
+        names = (self._make_name(c[0]),) if len(c) == 2 else tuple(c[1])
+        return ast.NamePattern(self._span_between(c[0], c[-2]), names)
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
@@ -128,87 +130,87 @@ class ExpressionBuilder:
         if len(c) == 1:
             return c
         c[0].append(c[1])
-        made: list[Any] = c[0]
-        return made
+        clauses: list[Any] = c[0]
+        return clauses
 
     def build_for_clause(self, c: Children) -> ast.ForClause:
-        return ast.ForClause(self._between(c[0], c[2]), c[1], c[2])
+        return ast.ForClause(self._span_between(c[0], c[2]), c[1], c[2])
 
     def build_if_clause(self, c: Children) -> ast.Expr:
-        made: ast.Expr = c[1]
-        return made
+        condition: ast.Expr = c[1]
+        return condition
 
     def build_comprehension(self, c: Children) -> ast.Comprehension:
-        return ast.Comprehension(self._between(c[0], c[-1]), c[1], tuple(c[2]))
+        return ast.Comprehension(self._span_between(c[0], c[-1]), c[1], tuple(c[2]))
 
     def build_parenthesised(self, c: Children) -> ast.Expr:
         """The expression inside, with a span that includes the parentheses."""
         inside = c[1]
-        made: ast.Expr = type(inside)(self._between(c[0], c[2]), *(getattr(inside, f) for f in inside.__match_args__[1:]))
-        return made
+        expression: ast.Expr = type(inside)(self._span_between(c[0], c[2]), *(getattr(inside, f) for f in inside.__match_args__[1:]))
+        return expression
 
     def build_call(self, c: Children) -> ast.Call:
-        written = c[2] if len(c) > 3 else []
-        keywords = tuple(one for one in written if one.__class__ is ast.Keyword)
-        arguments = tuple(one for one in written if one.__class__ is not ast.Keyword)
+        arguments_and_keywords = c[2] if len(c) > 3 else []
+        keywords = tuple(one for one in arguments_and_keywords if one.__class__ is ast.Keyword)
+        arguments = tuple(one for one in arguments_and_keywords if one.__class__ is not ast.Keyword)
         if keywords and arguments and keywords[0].span.start < arguments[-1].span.start:
-            self._report(errors.positional_after_keyword(arguments[-1].span, keywords[0].span))
-        return ast.Call(self._between(c[0], c[-1]), self._name(c[0]), arguments, keywords)
+            self._report_error(errors.positional_after_keyword(arguments[-1].span, keywords[0].span))
+        return ast.Call(self._span_between(c[0], c[-1]), self._make_name(c[0]), arguments, keywords)
 
     def build_attribute(self, c: Children) -> ast.Attribute:
-        return ast.Attribute(self._between(c[0], c[2]), c[0], c[2].text)
+        return ast.Attribute(self._span_between(c[0], c[2]), c[0], c[2].text)
 
     def build_attribute_of_name(self, c: Children) -> ast.Attribute:
-        return self.build_attribute([self._name(c[0]), c[1], c[2]])
+        return self.build_attribute([self._make_name(c[0]), c[1], c[2]])
 
     def build_index(self, c: Children) -> ast.IndexExpr:
-        return ast.IndexExpr(self._between(c[0], c[3]), c[0], c[2])
+        return ast.IndexExpr(self._span_between(c[0], c[3]), c[0], c[2])
 
     def build_unary(self, c: Children) -> ast.Unary:
-        return ast.Unary(self._between(c[0], c[1]), c[0].text, c[1])
+        return ast.Unary(self._span_between(c[0], c[1]), c[0].text, c[1])
 
     def build_binary(self, c: Children) -> ast.Binary:
-        return ast.Binary(self._between(c[0], c[2]), c[1].text, c[0], c[2])
+        return ast.Binary(self._span_between(c[0], c[2]), c[1].text, c[0], c[2])
 
     def build_not_in(self, c: Children) -> ast.Unary:
         """`a not in b` is `not a in b`."""
-        span = self._between(c[0], c[3])
+        span = self._span_between(c[0], c[3])
         return ast.Unary(span, "not", ast.Binary(span, "in", c[0], c[3]))
 
     def build_range(self, c: Children) -> ast.Range:
-        return ast.Range(self._between(c[0], c[2]), c[0], c[2])
+        return ast.Range(self._span_between(c[0], c[2]), c[0], c[2])
 
     def build_conditional(self, c: Children) -> ast.Conditional:
-        return ast.Conditional(self._between(c[0], c[4]), c[0], c[2], c[4])
+        return ast.Conditional(self._span_between(c[0], c[4]), c[0], c[2], c[4])
 
     # --- labels -------------------------------------------------------------------------------------------------------
 
-    def _label(self, token: Token) -> ast.Label:
+    def _make_label(self, token: Token) -> ast.Label:
         text = self.source.text
         begin = token.start + 2
         while text[begin] in " \t":
             begin += 1
-        return ast.Label(Span(self.source, begin, token.end), tuple(self._parts(begin, token.end)))
+        return ast.Label(Span(self.source, begin, token.end), tuple(self._parse_parts(begin, token.end)))
 
-    def _parts(self, at: int, stop: int) -> Iterator[str | ast.Expr]:
+    def _parse_parts(self, position: int, stop: int) -> Iterator[str | ast.Expr]:
         """The literal texts between two positions, and the expressions in braces."""
         text = self.source.text
-        while at < stop:
-            if text[at] != "{":
-                end = text.find("{", at, stop)
+        while position < stop:
+            if text[position] != "{":
+                end = text.find("{", position, stop)
                 end = stop if end < 0 else end
-                yield text[at:end]
-                at = end
+                yield text[position:end]
+                position = end
                 continue
-            end = text.find("}", at, stop)
+            end = text.find("}", position, stop)
             if end < 0:
-                self._report(errors.open_value(Span(self.source, at, at + 1)))
+                self._report_error(errors.open_value(Span(self.source, position, position + 1)))
                 return
-            if not text[at + 1 : end].strip():
-                self._report(errors.empty_value(Span(self.source, at, end + 1)))
-                at = end + 1
+            if not text[position + 1 : end].strip():
+                self._report_error(errors.empty_value(Span(self.source, position, end + 1)))
+                position = end + 1
                 continue
-            inside = self.parse_inside(at + 1, end)
+            inside = self.parse_inside(position + 1, end)
             if inside is not None:
                 yield inside
-            at = end + 1
+            position = end + 1

@@ -14,7 +14,7 @@ _NOTHING_BEFORE = frozenset(
 _ENDS_VALUE = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))
 
 
-def word(leaf: Leaf) -> str:
+def leaf_text(leaf: Leaf) -> str:
     token = leaf.token
     if token.type == "LABEL":
         return "as " + token.text[2:].lstrip()
@@ -30,18 +30,18 @@ def needs_space(before: Leaf, after: Leaf) -> bool:
     return not rest and before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
 
 
-def join(words: Sequence[tuple[Leaf, str]]) -> str:
-    made: list[str] = []
+def join_words(words: Sequence[tuple[Leaf, str]]) -> str:
+    pieces: list[str] = []
     previous: Leaf | None = None
     for leaf, text in words:
         if previous is not None and needs_space(previous, leaf):
-            made.append(" ")
-        made.append(text)
+            pieces.append(" ")
+        pieces.append(text)
         previous = leaf
-    return "".join(made)
+    return "".join(pieces)
 
 
-def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
+def retype_for_spacing(items: Sequence[Leaf | BracketText | Braces]) -> None:
     """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from that of an
     argument, unary
     from binary `-`, and the function `where` from the condition and the stage. Changes the tokens' types, outside braces."""
@@ -50,23 +50,23 @@ def spaced_equals(items: Sequence[Leaf | BracketText | Braces]) -> None:
     header = isinstance(first, Leaf) and first.token.type in ("BLOCK", "MODEL", "FN", "TRAIN")
     if header and len(items) > 2 and isinstance(items[2], BracketText):
         items[2].open.token.type = "LPAR_TIGHT"
-    _retype(items, binding, "NL")
+    _retype_items(items, binding, "NL")
 
 
-def _retype(items: Sequence[Leaf | BracketText | Braces], binding: bool, before: str) -> None:
+def _retype_items(items: Sequence[Leaf | BracketText | Braces], binding: bool, before: str) -> None:
     called = False  # after the `where` of a formula
-    for at, item in enumerate(items):
+    for index, item in enumerate(items):
         if isinstance(item, BracketText):
             if called:
                 item.open.token.type = "LPAR_TIGHT"
-            _retype(item.items, False, item.open.token.type)
+            _retype_items(item.items, False, item.open.token.type)
         if not isinstance(item, Leaf):
             before, called = item.close.token.type, False
             continue
         token = item.token
         called = token.type == "WHERE" and before not in _ENDS_VALUE and before not in ("ARROW", "NL")
         if token.type in ("TABLE", "FOR"):  # the arguments after `train ... for model`
-            binding = token.type == "TABLE" and _is_bracket(items[at + 1 :], "(")  # of one without indices, arguments
+            binding = token.type == "TABLE" and _is_bracket(items[index + 1 :], "(")  # of one without indices, arguments
         elif token.type in ("EQUALS", "ASSIGN") and binding:  # the second if it was laid out before
             token.type = "ASSIGN"
             binding = False

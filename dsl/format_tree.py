@@ -9,10 +9,10 @@ from bisect import bisect_right
 from itertools import pairwise
 
 from .brackets import OPENERS
-from .grammar import END, tables
-from .lexer import Token, lex
+from .grammar import END, load_tables
+from .lexer import Token, lex_text
 from .source import SourceFile
-from .token_filter import lay_out
+from .token_filter import filter_tokens
 
 _CLOSERS = frozenset(("RPAR", "RBRACK"))
 
@@ -28,7 +28,7 @@ class Leaf:
         self.below: list[str] = []
 
     @property
-    def commented(self) -> bool:
+    def has_comments(self) -> bool:
         return bool(self.trailing or self.below)
 
 
@@ -71,13 +71,13 @@ class Braces:
 Item = Leaf | BracketText | Braces
 
 
-def group(source: SourceFile) -> Braces:
+def group_tokens(source: SourceFile) -> Braces:
     """The whole file, as if it were in braces."""
-    tokens, comments = lex(source.text, tables())
-    return _Grouping(source, lay_out(source, tokens, []), comments).file()
+    tokens, comments = lex_text(source.text, load_tables())
+    return _TokenGrouper(source, filter_tokens(source, tokens, []), comments).group_file()
 
 
-class _Grouping:
+class _TokenGrouper:
     def __init__(self, source: SourceFile, tokens: list[Token], comments: list[Token]) -> None:
         self.text = source.text
         self.tokens = [token for token in tokens if token.type not in ("NL", "FLOW")]
@@ -87,12 +87,12 @@ class _Grouping:
         for comment in comments:
             self.comments.setdefault(bisect_right(starts, comment.start) - 1, []).append(comment)
 
-    def file(self) -> Braces:
+    def group_file(self) -> Braces:
         root = Braces(Leaf(Token("LBRACE", "", 0, 0)))
         if self.tokens[0].type != END:
             self.starts.add(self.tokens[0].start)
         stack: list[Braces | BracketText] = [root]
-        above = self._apart(self.comments.get(-1, []), 0)
+        above = self._flag_blank_lines(self.comments.get(-1, []), 0)
         for index, token in enumerate(self.tokens):
             if token.type == END:
                 root.closing = above
@@ -101,23 +101,23 @@ class _Grouping:
                 braces = stack[-1]
                 assert isinstance(braces, Braces)
                 braces.closing, above = above, []
-                self._begin_or_continue(stack, token, [], closing=True)
+                self._begin_statement(stack, token, [], closing=True)
             else:
-                self._begin_or_continue(stack, token, above, closing=False)
+                self._begin_statement(stack, token, above, closing=False)
                 above = []
-            leaf = self._place(stack, token)
-            above = self._attach(index, token, leaf)
+            leaf = self._place_token(stack, token)
+            above = self._attach_comments(index, token, leaf)
         return root
 
-    def _begin_or_continue(self, stack: list[Braces | BracketText], token: Token, above: list[tuple[str, bool]], closing: bool) -> None:
+    def _begin_statement(self, stack: list[Braces | BracketText], token: Token, above: list[tuple[str, bool]], closing: bool) -> None:
         top = stack[-1]
         if isinstance(top, Braces) and token.start in self.starts and not closing:
             statement = StatementText()
             statement.above = above
-            statement.blank = self._blank_before(token)
+            statement.blank = self._has_blank_before(token)
             top.statements.append(statement)
 
-    def _place(self, stack: list[Braces | BracketText], token: Token) -> Leaf:
+    def _place_token(self, stack: list[Braces | BracketText], token: Token) -> Leaf:
         leaf = Leaf(token)
         top = stack[-1]
         if token.type == "RBRACE" or token.type in _CLOSERS:
@@ -135,7 +135,7 @@ class _Grouping:
             items.append(leaf)
         return leaf
 
-    def _attach(self, index: int, token: Token, leaf: Leaf) -> list[tuple[str, bool]]:
+    def _attach_comments(self, index: int, token: Token, leaf: Leaf) -> list[tuple[str, bool]]:
         """Attaches the comments after a token to it and returns those that belong to the next statement."""
         comments = self.comments.get(index, [])
         newline = self.text.find("\n", token.end, comments[-1].start) if comments else -1
@@ -143,22 +143,22 @@ class _Grouping:
         leaf.trailing = [comment.text.rstrip() for comment in comments[: len(comments) - len(own_line)]]
         following = self.tokens[index + 1]
         if following.type in ("RBRACE", END) or following.start in self.starts:
-            return self._apart(own_line, comments[0].end if leaf.trailing else token.end)
+            return self._flag_blank_lines(own_line, comments[0].end if leaf.trailing else token.end)
         leaf.below = [comment.text.rstrip() for comment in own_line]
         return []
 
-    def _apart(self, comments: list[Token], after: int) -> list[tuple[str, bool]]:
+    def _flag_blank_lines(self, comments: list[Token], after: int) -> list[tuple[str, bool]]:
         """Comments with whether an empty line precedes each."""
-        made = []
+        result = []
         for comment in comments:
-            made.append((comment.text.rstrip(), self.text.count("\n", after, comment.start) > 1))
+            result.append((comment.text.rstrip(), self.text.count("\n", after, comment.start) > 1))
             after = comment.end
-        return made
+        return result
 
-    def _blank_before(self, token: Token) -> bool:
-        at = token.start
+    def _has_blank_before(self, token: Token) -> bool:
+        position = token.start
         newlines = 0
-        while at and self.text[at - 1] in " \t\r\f\n;":
-            at -= 1
-            newlines += self.text[at] == "\n"
+        while position and self.text[position - 1] in " \t\r\f\n;":
+            position -= 1
+            newlines += self.text[position] == "\n"
         return newlines > 1

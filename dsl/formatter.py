@@ -12,13 +12,13 @@ bracket is broken. Inside brackets, a stage with many arguments continues on the
 from __future__ import annotations
 
 from .diagnostics.diagnostic import Diagnostic
-from .format_spacing import join, needs_space, spaced_equals, word
-from .format_tree import Braces, BracketText, Item, Leaf, group
-from .parser import parse
+from .format_spacing import join_words, leaf_text, needs_space, retype_for_spacing
+from .format_tree import Braces, BracketText, Item, Leaf, group_tokens
+from .parser import parse_source
 from .source import SourceFile
 
 WIDTH = 100
-LONGEST = 120
+MAX_WIDTH = 120
 """The greatest width of a line that can be broken."""
 INDENT = 2
 _MAY_BEGIN = frozenset(
@@ -32,11 +32,11 @@ _MAY_BEGIN = frozenset(
 
 def format_source(source: SourceFile) -> tuple[str | None, list[Diagnostic]]:
     """The text in the canonical style; None if there is any diagnostic."""
-    _, problems = parse(source)
+    _, problems = parse_source(source)
     if problems:
         return None, problems
-    root = group(source)
-    lines = _Printer(source.text).body(root, 0)
+    root = group_tokens(source)
+    lines = _Printer(source.text).print_body(root, 0)
     return "\n".join(lines) + "\n", []
 
 
@@ -46,20 +46,20 @@ class _Printer:
 
     # --- bodies -------------------------------------------------------------------------------------------------------
 
-    def body(self, braces: Braces, indent: int) -> list[str]:
+    def print_body(self, braces: Braces, indent: int) -> list[str]:
         lines: list[str] = []
         pad = " " * indent
         for statement in braces.statements:
-            self._comments(statement.above, lines, pad)
+            self._print_comments(statement.above, lines, pad)
             if statement.blank and lines:
                 lines.append("")
-            spaced_equals(statement.items)
-            first, *more = self._pipeline(statement.items, indent)
+            retype_for_spacing(statement.items)
+            first, *more = self._print_pipeline(statement.items, indent)
             lines += [pad + first, *more]
-        self._comments(braces.closing, lines, pad)
+        self._print_comments(braces.closing, lines, pad)
         return lines
 
-    def _comments(self, comments: list[tuple[str, bool]], lines: list[str], pad: str) -> None:
+    def _print_comments(self, comments: list[tuple[str, bool]], lines: list[str], pad: str) -> None:
         for comment, blank in comments:
             if blank and lines:
                 lines.append("")
@@ -67,21 +67,21 @@ class _Printer:
 
     # --- one line -----------------------------------------------------------------------------------------------------
 
-    def _flat(self, items: list[Item]) -> str | None:
+    def _flat_text(self, items: list[Item]) -> str | None:
         """The items on one line, or None if a comment or a body in them needs more. Comments after the last are left to the caller."""
         words: list[tuple[Leaf, str]] = []
-        if not self._flatten(items, words) or any(leaf.commented for leaf, _ in words[:-1]):
+        if not self._flatten_items(items, words) or any(leaf.has_comments for leaf, _ in words[:-1]):
             return None
-        return None if words and words[-1][0].below else join(words)
+        return None if words and words[-1][0].below else join_words(words)
 
-    def _flatten(self, items: list[Item], words: list[tuple[Leaf, str]]) -> bool:
+    def _flatten_items(self, items: list[Item], words: list[tuple[Leaf, str]]) -> bool:
         for item in items:
             if isinstance(item, Leaf):
-                words.append((item, word(item)))
+                words.append((item, leaf_text(item)))
                 continue
             words.append((item.open, item.open.token.text))
             if isinstance(item, BracketText):
-                if not self._flatten(item.items, words):
+                if not self._flatten_items(item.items, words):
                     return False
             elif not self._flatten_braces(item, words):
                 return False
@@ -92,24 +92,24 @@ class _Printer:
         if not braces.inline or len(braces.statements) > 1 or braces.closing:
             return False
         for statement in braces.statements:
-            spaced_equals(statement.items)
-            if statement.above or not self._flatten(statement.items, words):
+            retype_for_spacing(statement.items)
+            if statement.above or not self._flatten_items(statement.items, words):
                 return False
         return True
 
     # --- several lines ------------------------------------------------------------------------------------------------
 
-    def _pipeline(self, items: list[Item], indent: int, inside: bool = False) -> list[str]:
+    def _print_pipeline(self, items: list[Item], indent: int, inside: bool = False) -> list[str]:
         """The items laid out from `indent` on; the first line comes without its indentation. `inside`: brackets are around them, in which
         a line may end anywhere."""
         parts = _split_at_arrows(items)
         if len(parts) == 1 or not self._arrow_begins_line(parts):
-            lines, opened = self._run(items, indent, indent + INDENT, inside and len(parts) == 1)
+            lines, opened = self._print_run(items, indent, indent + INDENT, inside and len(parts) == 1)
             if len(parts) == 1 or (not opened and all(len(line) <= WIDTH for line in [" " * indent + lines[0], *lines[1:]])):
                 return lines
-        lines, _ = self._run(parts[0], indent, indent + INDENT, inside)
+        lines, _ = self._print_run(parts[0], indent, indent + INDENT, inside)
         for part in parts[1:]:
-            inner, _ = self._run(part, indent + INDENT, indent + 2 * INDENT, inside)
+            inner, _ = self._print_run(part, indent + INDENT, indent + 2 * INDENT, inside)
             lines += [" " * (indent + INDENT) + inner[0], *inner[1:]]
         return lines
 
@@ -117,15 +117,15 @@ class _Printer:
         for part in parts[1:]:
             arrow = part[0]
             assert isinstance(arrow, Leaf)
-            at = arrow.token.start
-            if self.text[self.text.rfind("\n", 0, at) + 1 : at].isspace() or self.text[at - 1 : at] == "\n":
+            position = arrow.token.start
+            if self.text[self.text.rfind("\n", 0, position) + 1 : position].isspace() or self.text[position - 1 : position] == "\n":
                 return True
         return False
 
-    def _run(self, items: list[Item], indent: int, deeper: int, inside: bool) -> tuple[list[str], bool]:
+    def _print_run(self, items: list[Item], indent: int, deeper: int, inside: bool) -> tuple[list[str], bool]:
         """Items without line breaks between them, unless they are `inside` brackets; the contents of brackets and bodies are put on lines
         of their own where needed. The second result: whether brackets were broken, or a comment ended the line."""
-        flat = self._flat(items)
+        flat = self._flat_text(items)
         if flat is not None and indent + len(flat) <= WIDTH:
             return [flat + "".join(f"  {comment}" for comment in _last_leaf(items).trailing)], False
         pen = _Pen(indent, deeper, inside)
@@ -133,21 +133,23 @@ class _Printer:
         for index, item in enumerate(items):
             pen.ahead = self._joined_width(items, index) if inside else 0
             if isinstance(item, Leaf):
-                pen.write(item)
+                pen.write_leaf(item)
             elif isinstance(item, BracketText):
-                self._bracket(item, pen, index in broken)
+                self._print_bracket(item, pen, index in broken)
             else:
-                self._braces(item, pen, index in broken)
-        return pen.finish(), pen.opened
+                self._print_braces(item, pen, index in broken)
+        return pen.finish_lines(), pen.has_opened
 
     def _joined_width(self, items: list[Item], index: int) -> int:
         """The width of the text that follows an item without a space, so that no line can end before it; a lower bound, if it is long."""
         width = 0
-        for at in range(index + 1, len(items)):
-            item = items[at]
-            if width > LONGEST or needs_space(_last_leaf(items[at - 1 : at]), item if isinstance(item, Leaf) else item.open):
+        for following in range(index + 1, len(items)):
+            item = items[following]
+            if width > MAX_WIDTH or needs_space(
+                _last_leaf(items[following - 1 : following]), item if isinstance(item, Leaf) else item.open
+            ):
                 break
-            text = word(item) if isinstance(item, Leaf) else self._flat([item])
+            text = leaf_text(item) if isinstance(item, Leaf) else self._flat_text([item])
             if text is None or (len(text) > WIDTH // 2 and not isinstance(item, Leaf)):
                 return width + 1  # brackets that are broken
             width += len(text)
@@ -161,7 +163,7 @@ class _Printer:
         while index < len(items):
             item = items[index]
             first, last = (item, item) if isinstance(item, Leaf) else (item.open, item.close)
-            flat = word(item) if isinstance(item, Leaf) else self._flat([item])
+            flat = leaf_text(item) if isinstance(item, Leaf) else self._flat_text([item])
             column += previous is not None and needs_space(previous, first)
             if isinstance(item, Leaf) or (flat is not None and column + len(flat) <= WIDTH):
                 column += len(flat or "")
@@ -170,46 +172,46 @@ class _Printer:
                 after = column
             else:
                 column, after = column + 1, pen.base + 1
-            if column > LONGEST and fitting:
+            if column > MAX_WIDTH and fitting:
                 index = max(fitting, key=lambda at: (fitting[at], at))
                 broken.add(index)
                 last, after = _last_leaf([items[index]]), pen.base + 1
-            if last.commented or after != column:
+            if last.has_comments or after != column:
                 fitting = {}
-            column, previous, index = pen.deeper if last.commented else after, last, index + 1
+            column, previous, index = pen.deeper if last.has_comments else after, last, index + 1
         return broken
 
-    def _bracket(self, bracket: BracketText, pen: _Pen, broken: bool) -> None:
-        flat = None if broken else self._flat([bracket])
-        if flat is not None and pen.inside and not pen.room(flat) and pen.deeper + len(flat) <= WIDTH and _is_single(bracket):
+    def _print_bracket(self, bracket: BracketText, pen: _Pen, broken: bool) -> None:
+        flat = None if broken else self._flat_text([bracket])
+        if flat is not None and pen.inside and not pen.has_room(flat) and pen.deeper + len(flat) <= WIDTH and _is_single(bracket):
             pen.continue_line(bracket.open)
-        if (flat is not None and pen.room(flat)) or not (bracket.items or bracket.open.commented):
+        if (flat is not None and pen.has_room(flat)) or not (bracket.items or bracket.open.has_comments):
             pen.write_flat(bracket, flat or bracket.open.token.text + bracket.close.token.text)
             return
-        pen.write(bracket.open)
+        pen.write_leaf(bracket.open)
         indent = pen.base + INDENT
-        contents = self._flat(bracket.items) if broken else None
-        if contents is not None and indent + len(contents) <= WIDTH and not _last_leaf(bracket.items).commented:
+        contents = self._flat_text(bracket.items) if broken else None
+        if contents is not None and indent + len(contents) <= WIDTH and not _last_leaf(bracket.items).has_comments:
             pen.open_lines([" " * indent + contents])
-            pen.write(bracket.close)
+            pen.write_leaf(bracket.close)
             return
         lines: list[str] = []
         for piece, comma in _split_at_commas(bracket.items):
-            made = self._pipeline(piece, indent, inside=True)
-            lines += [" " * indent + made[0], *made[1:]]
+            inner = self._print_pipeline(piece, indent, inside=True)
+            lines += [" " * indent + inner[0], *inner[1:]]
             if comma is not None:
                 lines = _with_comma(lines, piece, comma, indent)
         pen.open_lines(lines)
-        pen.write(bracket.close)
+        pen.write_leaf(bracket.close)
 
-    def _braces(self, braces: Braces, pen: _Pen, broken: bool) -> None:
-        flat = None if broken else self._flat([braces])
-        if (flat is not None and pen.room(flat)) or not (braces.statements or braces.closing or braces.open.commented):
+    def _print_braces(self, braces: Braces, pen: _Pen, broken: bool) -> None:
+        flat = None if broken else self._flat_text([braces])
+        if (flat is not None and pen.has_room(flat)) or not (braces.statements or braces.closing or braces.open.has_comments):
             pen.write_flat(braces, flat or "{ }")
             return
-        pen.write(braces.open)
-        pen.break_lines(self.body(braces, pen.base + INDENT))
-        pen.write(braces.close)
+        pen.write_leaf(braces.open)
+        pen.break_lines(self.print_body(braces, pen.base + INDENT))
+        pen.write_leaf(braces.close)
 
 
 class _Pen:
@@ -227,24 +229,24 @@ class _Pen:
         self.pad = ""
         self.indent = indent
         self.previous: Leaf | None = None
-        self.opened = False
+        self.has_opened = False
 
-    def room(self, text: str) -> bool:
+    def has_room(self, text: str) -> bool:
         return self.indent + len(self.current) + 1 + len(text) <= WIDTH
 
-    def write(self, leaf: Leaf) -> None:
-        self._put(leaf, word(leaf))
-        self._comments(leaf)
+    def write_leaf(self, leaf: Leaf) -> None:
+        self._put_text(leaf, leaf_text(leaf))
+        self._write_comments(leaf)
 
     def write_flat(self, group: BracketText | Braces, text: str) -> None:
-        self._put(group.open, text)
+        self._put_text(group.open, text)
         self.previous = group.close
-        self._comments(group.close)
+        self._write_comments(group.close)
 
-    def _put(self, leaf: Leaf, text: str) -> None:
-        if self.previous is not None and self.previous.commented:
-            self.opened = True
-        if self.inside and self.indent + len(self.current) + 1 + len(text) + self.ahead >= LONGEST:
+    def _put_text(self, leaf: Leaf, text: str) -> None:
+        if self.previous is not None and self.previous.has_comments:
+            self.has_opened = True
+        if self.inside and self.indent + len(self.current) + 1 + len(text) + self.ahead >= MAX_WIDTH:
             self.continue_line(leaf)
         space = self.current and self.previous is not None and needs_space(self.previous, leaf)
         self.current += (" " if space else "") + text
@@ -258,8 +260,8 @@ class _Pen:
         if needs_space(previous, leaf):
             self._end_line("", self.deeper)
 
-    def _comments(self, leaf: Leaf) -> None:
-        if not leaf.commented:
+    def _write_comments(self, leaf: Leaf) -> None:
+        if not leaf.has_comments:
             return
         self._end_line("".join(f"  {comment}" for comment in leaf.trailing), self.deeper)
         self.lines += [" " * self.deeper + comment for comment in leaf.below]
@@ -272,7 +274,7 @@ class _Pen:
         self.pad = " " * indent
 
     def open_lines(self, lines: list[str]) -> None:
-        self.opened = True
+        self.has_opened = True
         self.break_lines(lines)
 
     def break_lines(self, lines: list[str]) -> None:
@@ -280,7 +282,7 @@ class _Pen:
         self.lines += lines
         self.indent, self.pad = self.base, " " * self.base
 
-    def finish(self) -> list[str]:
+    def finish_lines(self) -> list[str]:
         self._end_line("", self.base)
         return self.lines
 
@@ -330,6 +332,6 @@ def _last_leaf(items: list[Item]) -> Leaf:
 def _with_comma(lines: list[str], piece: list[Item], comma: Leaf, indent: int) -> list[str]:
     """The lines of a member with its comma, which must not follow a comment."""
     pad = " " * indent
-    lines = [*lines, pad + ","] if _last_leaf(piece).commented else [*lines[:-1], lines[-1] + ","]
+    lines = [*lines, pad + ","] if _last_leaf(piece).has_comments else [*lines[:-1], lines[-1] + ","]
     lines[-1] += "".join(f"  {comment}" for comment in comma.trailing)
     return lines + [pad + comment for comment in comma.below]

@@ -1,6 +1,6 @@
 """The tables of the language: `net.lark`, compiled once by Lark and then kept in the user's cache directory.
 
-In: `net.lark`, next to this file. Out: `tables()`, plain data: the lexer's one pattern, the keywords, the LALR(1) automaton.
+In: `net.lark`, next to this file. Out: `load_tables()`, plain data: the lexer's one pattern, the keywords, the LALR(1) automaton.
 Lark itself is imported only to build them. Importing it and building would cost a fifth of a second in every `netc check`, and even
 loading what `Lark.save` writes costs more than all the rest of parsing a small file; these tables load in a millisecond.
 Always: a cache that cannot be read or written, or is corrupt, is ignored.
@@ -27,9 +27,9 @@ LAST = "_END"
 """The group of the pattern that matches where the text ends."""
 # Part of the cache's key; to be increased whenever the layout of the tables changes.
 _LAYOUT = "2"
-_LARGEST = 4 << 20
+_MAX_CACHE_BYTES = 4 << 20
 """Bytes of the cache."""
-_AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Neither follow a link nor wait for the other end of a pipe."""
 
 
@@ -47,17 +47,17 @@ class Tables(Record):
     ends: dict[str, int]
 
 
-Plain = tuple[str, dict[str, str], list[dict[str, int]], list[tuple[int, str, str | None]], dict[str, int], dict[str, int]]
+PlainTables = tuple[str, dict[str, str], list[dict[str, int]], list[tuple[int, str, str | None]], dict[str, int], dict[str, int]]
 
 
 @lru_cache(maxsize=1)
-def tables() -> Tables:
+def load_tables() -> Tables:
     text = grammar_text()
     path = os.path.join(_cache_directory(), cache_name(text, sys.implementation.cache_tag or sys.version))
-    plain = _read(path)
+    plain = _read_cache(path)
     if plain is None:
-        plain = build(text)
-        write(path, plain)
+        plain = build_tables(text)
+        write_cache(path, plain)
     pattern, keywords, rows, rules, starts, ends = plain
     return Tables(re.compile(pattern), keywords, rows, rules, starts, ends)
 
@@ -82,15 +82,15 @@ def _cache_directory() -> str:
     return os.path.join(base, "netc")
 
 
-def _read(path: str) -> Plain | None:
+def _read_cache(path: str) -> PlainTables | None:
     """The tables in a file that is nothing else: no link, which may lead anywhere, and no pipe, which nobody may write to."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
+        descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW)
         with open(descriptor, "rb") as file:
             state = os.fstat(descriptor)
-            if not stat.S_ISREG(state.st_mode) or state.st_size > _LARGEST:
+            if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_CACHE_BYTES:
                 return None
-            content = file.read(_LARGEST)
+            content = file.read(_MAX_CACHE_BYTES)
         # marshal must not read corrupt data, so the checksum is tested first
         if zlib.crc32(content[4:]) != int.from_bytes(content[:4], "big"):
             return None
@@ -100,7 +100,7 @@ def _read(path: str) -> Plain | None:
         return None
 
 
-def _is_plain(plain: Any) -> TypeGuard[Plain]:
+def _is_plain(plain: Any) -> TypeGuard[PlainTables]:
     """Whether these are tables: a file with the right checksum may hold anything."""
     if type(plain) is not tuple or [type(part) for part in plain] != [str, dict, list, list, dict, dict]:
         return False
@@ -124,7 +124,7 @@ def _is_plain(plain: Any) -> TypeGuard[Plain]:
     return -len(rules) <= min(actions, default=0) and max(actions, default=0) < len(rows) and all(0 <= s < len(rows) for s in states)
 
 
-def write(path: str, plain: Plain) -> None:
+def write_cache(path: str, plain: PlainTables) -> None:
     """Keeps the tables in a file, if it can be written."""
     import tempfile  # only here, since it takes longer than all the rest
 
@@ -143,7 +143,7 @@ def write(path: str, plain: Plain) -> None:
         return
 
 
-def build(text: str) -> Plain:
+def build_tables(text: str) -> PlainTables:
     """Compiles the grammar to what the cache contains. Lark rejects reduce/reduce conflicts; a test rejects all others."""
     lark = make_lark(text)
     table = lark.parser.parser._parse_table
@@ -152,8 +152,8 @@ def build(text: str) -> Plain:
     for state, actions in table.states.items():
         for symbol, (action, argument) in actions.items():
             rows[state][sys.intern(symbol)] = argument if action.name == "Shift" else ~numbers[argument]
-    rules = [(len(rule.expansion), str(rule.origin.name), _method(rule)) for rule in lark.rules]
-    pattern, keywords = _lexer(lark)
+    rules = [(len(rule.expansion), str(rule.origin.name), _action_name(rule)) for rule in lark.rules]
+    pattern, keywords = _build_lexer(lark)
     return pattern, keywords, rows, rules, dict(table.start_states), dict(table.end_states)
 
 
@@ -165,18 +165,18 @@ def make_lark(text: str) -> Any:
     return lark.Lark(text, parser="lalr", lexer="basic", start=starts, keep_all_tokens=True, maybe_placeholders=False)
 
 
-def _method(rule: Any) -> str | None:
+def _action_name(rule: Any) -> str | None:
     if rule.alias:
         return str(rule.alias)
     return None if rule.options.expand1 and len(rule.expansion) == 1 else str(rule.origin.name)
 
 
-def _lexer(lark: Any) -> tuple[str, dict[str, str]]:
+def _build_lexer(lark: Any) -> tuple[str, dict[str, str]]:
     """Lark's basic lexer as one pattern, of a terminal after what is ignored, and a table of the names that are keywords."""
     terminals = lark.parser.lexer.scanner.terminals
     ignored = "|".join(t.pattern.to_regexp() for t in terminals if t.name in lark.ignore_tokens)
-    found = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals if t.name not in lark.ignore_tokens)
-    pattern = f"(?:{ignored})?+(?:{found}|(?P<{LAST}>\\Z))"
-    shown = {t.name for t in terminals}
-    keywords = {t.pattern.value: t.name for t in lark.terminals if t.name not in shown and t.pattern is not None}
+    groups = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals if t.name not in lark.ignore_tokens)
+    pattern = f"(?:{ignored})?+(?:{groups}|(?P<{LAST}>\\Z))"
+    scanned = {t.name for t in terminals}
+    keywords = {t.pattern.value: t.name for t in lark.terminals if t.name not in scanned and t.pattern is not None}
     return pattern, keywords

@@ -31,16 +31,16 @@ MAX_PARTS = 100
 """The parts of a shape such as `3x224x224`."""
 
 
-def lex(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
+def lex_text(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
     """The tokens of `text[start:end]`, with END after the last one, and the comments. Beyond the limit, one token more and no others."""
     stop = len(text) if end is None else end
     # skip a byte order mark
-    at = start + 1 if start == 0 and text.startswith("\ufeff") else start
+    begin = start + 1 if start == 0 and text.startswith("\ufeff") else start
     tokens: list[Token] = []
     comments: list[Token] = []
     append = tokens.append
     keyword = tables.keywords.get
-    for match in tables.pattern.finditer(text, at, stop):
+    for match in tables.pattern.finditer(text, begin, stop):
         kind = match.lastgroup
         assert kind is not None
         first, last = match.span(kind)

@@ -10,22 +10,22 @@ from .habits import LIBRARIES
 from .lexer import Token
 
 
-def joined(tokens: list[Token]) -> list[Token]:
+def join_library_names(tokens: list[Token]) -> list[Token]:
     """The tokens with one for each such name."""
     if not any(token.text in LIBRARIES for token in tokens):
         return tokens
     out: list[Token] = []
-    at = 0
-    while at < len(tokens):
-        token, end = tokens[at], at + 1
+    index = 0
+    while index < len(tokens):
+        token, end = tokens[index], index + 1
         if token.type == "NAME" and token.text in LIBRARIES and not (out and out[-1].type == "DOT"):
             while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
                 end += 2
-            is_called = end > at + 1 and tokens[end].type == "LPAR" and tokens[end].start == tokens[end - 1].end
+            is_called = end > index + 1 and tokens[end].type == "LPAR" and tokens[end].start == tokens[end - 1].end
             if is_called or (out and out[-1].type == "ARROW"):
-                token = Token("NAME", "".join(one.text for one in tokens[at:end]), token.start, tokens[end - 1].end)
+                token = Token("NAME", "".join(one.text for one in tokens[index:end]), token.start, tokens[end - 1].end)
             else:
-                end = at + 1
+                end = index + 1
         out.append(token)
-        at = end
+        index = end
     return out

@@ -16,44 +16,45 @@ from . import ast, syntax_errors
 from . import syntax_diagnostics as errors
 from .brackets import OPENERS
 from .diagnostics.diagnostic import Diagnostic, Edit
-from .foreign_forms import continued
-from .grammar import END, START_EXPRESSION, START_FILE, tables
+from .expression_builder import Children
+from .foreign_forms import find_broken_end
+from .grammar import END, START_EXPRESSION, START_FILE, load_tables
 from .habits import HABITS
-from .lexer import MAX_PARTS, MAX_TOKENS, Token, lex
+from .lexer import MAX_PARTS, MAX_TOKENS, Token, lex_text
 from .record import replace
 from .source import SourceFile, Span
-from .token_filter import lay_out
-from .tree_builder import Builder, Children, find_action
+from .token_filter import filter_tokens
+from .tree_builder import Builder, find_action
 
 MAX_SYNTAX_ERRORS = 20
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def parse(source: SourceFile, tokens: list[Token] | None = None) -> tuple[ast.File, list[Diagnostic]]:
+def parse_source(source: SourceFile, tokens: list[Token] | None = None) -> tuple[ast.File, list[Diagnostic]]:
     """The tree of a text and the errors found, in the order of their positions. `tokens` are those of the text, where they are known."""
     problems: list[Diagnostic] = []
     if tokens is None:
-        tokens, _ = lex(source.text, tables())
-    too_long = _too_long(source, tokens)
+        tokens, _ = lex_text(source.text, load_tables())
+    too_long = _check_length(source, tokens)
     if too_long is not None:
         return ast.File(Span(source, 0, len(source.text)), ()), [too_long]
     if lone := _LONE_RETURN.search(source.text):
         return ast.File(Span(source, 0, len(source.text)), ()), [_lone_return(source, lone.start())]
-    tokens = lay_out(source, tokens, problems)
+    tokens = filter_tokens(source, tokens, problems)
     if len(tokens) == 1 and not problems:
         problems.append(errors.empty_file(Span(source, 0, len(source.text))))
-    file = _Parser(source, problems).statements(tokens)
-    return file, _first(problems)
+    file = _Parser(source, problems).parse_file(tokens)
+    return file, _limit_errors(problems)
 
 
 def parse_value(source: SourceFile) -> tuple[ast.Expr | None, list[Diagnostic]]:
     """The one compile-time expression a text consists of, such as the value of `--set`; None if it does not parse."""
     problems: list[Diagnostic] = []
-    value = _Parser(source, problems).expression(0, len(source.text))
-    return (None if problems else value), _first(problems)
+    value = _Parser(source, problems).parse_expression(0, len(source.text))
+    return (None if problems else value), _limit_errors(problems)
 
 
-def _too_long(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
+def _check_length(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
     """A text of more words, with a shape of more parts, or with more to evaluate in its names, than anybody writes."""
     if len(tokens) > MAX_TOKENS + 1:
         last = tokens[-2]
@@ -74,86 +75,86 @@ def _lone_return(source: SourceFile, start: int) -> Diagnostic:
     carriage return may also be in the middle of a line, or in a string."""
     mended = _LONE_RETURN.sub("\n", source.text)
     edit = Edit(Span(source, start, len(source.text)), mended[start:])
-    is_mended = not parse(SourceFile(source.name, mended))[1]
+    is_mended = not parse_source(SourceFile(source.name, mended))[1]
     return errors.lone_carriage_return(Span(source, start, start + 1), (edit,) if is_mended else ())
 
 
-def _first(problems: list[Diagnostic]) -> list[Diagnostic]:
+def _limit_errors(problems: list[Diagnostic]) -> list[Diagnostic]:
     problems.sort(key=lambda problem: problem.span.start)
     if len(problems) <= MAX_SYNTAX_ERRORS:
         return problems
-    shown = problems[:MAX_SYNTAX_ERRORS]
+    reported = problems[:MAX_SYNTAX_ERRORS]
     note = f"this is one of {len(problems)} syntax errors; the others are not shown"
-    return [*shown[:-1], replace(shown[-1], notes=(*shown[-1].notes, note))]
+    return [*reported[:-1], replace(reported[-1], notes=(*reported[-1].notes, note))]
 
 
 class _Parser:
     def __init__(self, source: SourceFile, problems: list[Diagnostic]) -> None:
         self.source = source
         self.problems = problems
-        self.tables = tables()
+        self.tables = load_tables()
         self.ends = frozenset(self.tables.ends.values())
-        self.rules = _rules()
-        self.builder = Builder(source, problems, self.expression)
+        self.rules = _load_rules()
+        self.builder = Builder(source, problems, self.parse_expression)
 
-    def statements(self, tokens: list[Token]) -> ast.File:
+    def parse_file(self, tokens: list[Token]) -> ast.File:
         """Runs the automaton: a statement that fails is undone and replaced by BROKEN."""
         states = [self.tables.starts[START_FILE]]
         values: list[Any] = []
         starts = [(0, 1)]  # of the current statement and those around it: the index of its first token, the number of states
-        at = 0
+        index = 0
         while True:
-            token = tokens[at]
-            if not self._feed(states, values, token):
+            token = tokens[index]
+            if not self._feed_token(states, values, token):
                 first, height = starts[-1]
-                end = _statement_end(tokens, first)
+                end = _find_statement_end(tokens, first)
                 # Where the token filter has reported something, the rest is a consequence of it
                 if not any(one.type == "REPORTED" for one in tokens[first:end]):
-                    self._report(tokens, at, states)
+                    self._report_error(tokens, index, states)
                 del states[height:], values[height - 1 :]
-                at = end = continued(self.source, tokens, first, end)
-                self._feed(states, values, BrokenToken(tokens, first, end))
+                index = end = find_broken_end(self.source, tokens, first, end)
+                self._feed_token(states, values, BrokenToken(tokens, first, end))
                 continue
-            at += 1
+            index += 1
             kind = token.type
             if kind == "NL":
-                starts[-1] = (at, len(states))
+                starts[-1] = (index, len(states))
             elif kind == "LBRACE":
-                starts.append((at, len(states)))
+                starts.append((index, len(states)))
             elif kind == "RBRACE":
                 starts.pop()
             elif kind == END:
                 file: ast.File = values[-1]
                 return file
 
-    def expression(self, start: int, end: int) -> ast.Expr | None:
+    def parse_expression(self, start: int, end: int) -> ast.Expr | None:
         """The expression that a part of the text consists of."""
         known = len(self.problems)
-        tokens, _ = lex(self.source.text, self.tables, start, end)
-        too_long = _too_long(self.source, tokens)
+        tokens, _ = lex_text(self.source.text, self.tables, start, end)
+        too_long = _check_length(self.source, tokens)
         if too_long is not None:
             self.problems.append(too_long)
             return None
-        tokens = lay_out(self.source, tokens, self.problems)
+        tokens = filter_tokens(self.source, tokens, self.problems)
         states = [self.tables.starts[START_EXPRESSION]]
         values: list[Any] = []
-        for at, token in enumerate(tokens):
-            if not self._feed(states, values, token):
-                self._report(tokens, at, states)
+        for index, token in enumerate(tokens):
+            if not self._feed_token(states, values, token):
+                self._report_error(tokens, index, states)
                 return None
         value: ast.Expr
         (value,) = values
         return value if len(self.problems) == known else None
 
-    def _report(self, tokens: list[Token], at: int, states: list[int]) -> None:
+    def _report_error(self, tokens: list[Token], index: int, states: list[int]) -> None:
         possible = frozenset(kind for kind in self.tables.rows[states[-1]] if kind.isupper() or kind == END)
-        accepted = frozenset(kind for kind in possible if self._accepts(states, kind))
-        whole = "file" if states[0] == self.tables.starts[START_FILE] else "expression"
-        report = syntax_errors.explain(self.source, tokens, at, accepted, whole)
+        accepted = frozenset(kind for kind in possible if self._accepts_token(states, kind))
+        unit = "file" if states[0] == self.tables.starts[START_FILE] else "expression"
+        report = syntax_errors.explain_error(self.source, tokens, index, accepted, unit)
         if report is not None:
             self.problems.append(report)
 
-    def _accepts(self, states: list[int], kind: str) -> bool:
+    def _accepts_token(self, states: list[int], kind: str) -> bool:
         """Whether a token could be shifted: the automaton's look-ahead sets include tokens of other contexts."""
         states = states[:]
         while True:
@@ -162,13 +163,13 @@ class _Parser:
                 return False
             if action >= 0:
                 return True
-            size, made, _ = self.tables.rules[~action]
+            size, symbol, _ = self.tables.rules[~action]
             del states[len(states) - size :]
-            states.append(self.tables.rows[states[-1]][made])
+            states.append(self.tables.rows[states[-1]][symbol])
             if kind == END and states[-1] in self.ends:
                 return True
 
-    def _feed(self, states: list[int], values: list[Any], token: Token) -> bool:
+    def _feed_token(self, states: list[int], values: list[Any], token: Token) -> bool:
         """One step of an LALR(1) automaton: reduces as far as `token` requires and shifts it. False if it is not allowed."""
         rows, rules, builder, kind = self.tables.rows, self.rules, self.builder, token.type
         while True:
@@ -179,7 +180,7 @@ class _Parser:
                 states.append(action)
                 values.append(token)
                 return True
-            size, made, build = rules[~action]
+            size, symbol, build = rules[~action]
             if size == 0:
                 values.append(build(builder, []) if build else None)
             else:
@@ -188,16 +189,16 @@ class _Parser:
                     children = values[-size:]
                     del values[-size:]
                     values.append(build(builder, children))
-            goto = rows[states[-1]][made]
+            goto = rows[states[-1]][symbol]
             states.append(goto)
             if kind == END and goto in self.ends:
                 return True
 
 
 @cache
-def _rules() -> list[tuple[int, str, Callable[[Builder, Children], Any] | None]]:
+def _load_rules() -> list[tuple[int, str, Callable[[Builder, Children], Any] | None]]:
     """The size of each rule of the grammar, what it makes, and how."""
-    return [(size, made, find_action(name)) for size, made, name in tables().rules]
+    return [(size, symbol, find_action(name)) for size, symbol, name in load_tables().rules]
 
 
 class BrokenToken(Token):
@@ -207,10 +208,10 @@ class BrokenToken(Token):
 
     def __init__(self, tokens: list[Token], first: int, end: int) -> None:
         super().__init__("BROKEN", "", tokens[first].start, tokens[max(first, end - 1)].end)
-        self.binds = _bound(tokens[first:end])
+        self.binds = _find_bound_names(tokens[first:end])
 
 
-def _bound(tokens: list[Token]) -> list[Token]:
+def _find_bound_names(tokens: list[Token]) -> list[Token]:
     kinds = [token.type for token in tokens]
     if tokens[0].text in HABITS:  # `def f(x):`, `for i in xs:`
         return [token for token in tokens[1:2] if token.type == "NAME" and kinds[0] == "NAME"]
@@ -231,15 +232,15 @@ def _bound(tokens: list[Token]) -> list[Token]:
     return [token for token in tokens[:end] if token.type == "NAME"]
 
 
-def _statement_end(tokens: list[Token], first: int) -> int:
+def _find_statement_end(tokens: list[Token], first: int) -> int:
     """The index of the NL, `}` or END after the statement that begins at `first`; brackets are balanced."""
     depth = 0
-    for at in range(first, len(tokens)):
-        kind = tokens[at].type
+    for index in range(first, len(tokens)):
+        kind = tokens[index].type
         if kind == "LBRACE" or kind in OPENERS:
             depth += 1
         elif kind in ("RPAR", "RBRACK") or (kind == "RBRACE" and depth):
             depth -= 1
         elif depth == 0 and kind in ("NL", "RBRACE", END):
-            return at
+            return index
     return len(tokens) - 1

@@ -39,21 +39,21 @@ class OperatorTable:
         self._associativity = {op: associativity for ops, associativity in levels for op in ops.split(", ")}
         self.loosest, self.atom = 0, len(levels) + 1
 
-    def strength(self, op: str) -> int:
+    def binding_strength(self, op: str) -> int:
         return self._strengths[op]
 
-    def sides(self, op: str) -> tuple[int, int, int]:
+    def operand_strengths(self, op: str) -> tuple[int, int, int]:
         """The strength of an infix operator, and the least strengths of its left and right operands."""
-        own, associativity = self._strengths[op], self._associativity[op]
+        strength, associativity = self._strengths[op], self._associativity[op]
         if associativity == "power":
-            return own, own + 1, own - 1
-        return own, own + (associativity != "left"), own + (associativity != "right")
+            return strength, strength + 1, strength - 1
+        return strength, strength + (associativity != "left"), strength + (associativity != "right")
 
     def strength_of_text(self, text: str) -> int:
         """The strength of the loosest operator in the text of a number, outside of brackets."""
         outside = outside_brackets(_NUMBER.sub("0", text))
         sign = [self._strengths["neg"]] if text.startswith("-") else []
-        return min([*map(self.strength, _OPERATOR.findall(outside)), *sign, self.atom])
+        return min([*map(self.binding_strength, _OPERATOR.findall(outside)), *sign, self.atom])
 
 
 COMPARISONS = "==, !=, <, <=, >, >="

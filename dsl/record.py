@@ -27,59 +27,62 @@ class RecordMeta(type):
     """Turns the annotations of a class into slots and `__match_args__`."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RecordMeta:
-        own = [n for n, a in namespace.get("__annotations__", {}).items() if not _is_class_variable(a)]
+        declared = [n for n, a in namespace.get("__annotations__", {}).items() if not _is_class_variable(a)]
         defaults: dict[str, Any] = {}
         inherited: tuple[str, ...] = ()
         for base in bases:
             inherited += tuple(n for n in getattr(base, "__match_args__", ()) if n not in inherited)
             defaults.update(getattr(base, "_defaults", {}))
-        for field in own:
+        for field in declared:
             if field in namespace:
                 defaults[field] = namespace.pop(field)
-        namespace["__slots__"] = tuple(n for n in own if n not in inherited)
+        namespace["__slots__"] = tuple(n for n in declared if n not in inherited)
         namespace["__match_args__"] = inherited + namespace["__slots__"]
         namespace["_defaults"] = defaults
-        made = super().__new__(mcls, name, bases, namespace)
+        cls = super().__new__(mcls, name, bases, namespace)
         # the slots' own setters: what `object.__setattr__` would look up by name for every field of every instance
         fields = namespace["__match_args__"]
-        made._setters = tuple(getattr(made, field).__set__ for field in fields)  # type: ignore[attr-defined]
-        made._read = attrgetter(*fields) if len(fields) > 1 else None  # type: ignore[attr-defined]
+        cls._setters = tuple(getattr(cls, field).__set__ for field in fields)  # type: ignore[attr-defined]
+        cls._read = attrgetter(*fields) if len(fields) > 1 else None  # type: ignore[attr-defined]
         if "__init__" not in namespace:
-            made.__init__ = _late_initializer(made, fields, defaults)  # type: ignore[misc]
-        return made
+            cls.__init__ = _make_late_initializer(cls, fields, defaults)  # type: ignore[misc]
+        return cls
 
 
-def _late_initializer(made: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., None]:
+def _make_late_initializer(cls: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., None]:
     """`__init__` of a class without instances: the first one replaces it. Most classes, such as those of errors, never have any."""
-    usual = tuple([defaults[field] for field in fields if field in defaults])
-    if usual and any(field in defaults for field in fields[: len(fields) - len(usual)]):
-        raise TypeError(f"{made.__name__}: a field without a default follows one that has one")
+    default_values = tuple([defaults[field] for field in fields if field in defaults])
+    if default_values and any(field in defaults for field in fields[: len(fields) - len(default_values)]):
+        raise TypeError(f"{cls.__name__}: a field without a default follows one that has one")
 
     def initialize_first(self: Any, *args: Any, **kwargs: Any) -> None:
-        made.__init__ = _initializer(made, fields, usual)
-        made.__init__(self, *args, **kwargs)
+        cls.__init__ = _make_initializer(cls, fields, default_values)
+        cls.__init__(self, *args, **kwargs)
 
     return initialize_first
 
 
-def _initializer(made: Any, fields: tuple[str, ...], usual: tuple[Any, ...]) -> FunctionType:
-    """`__init__` with the fields as its arguments: the code for their number, with their names in it. `usual` are the last defaults."""
-    code = _code(len(fields)).replace(co_varnames=("self", *fields))
-    found = FunctionType(code, {}, "__init__", usual, tuple(map(CellType, made._setters)) or None)
-    found.__qualname__ = f"{made.__qualname__}.__init__"
-    return found
+def _make_initializer(cls: Any, fields: tuple[str, ...], default_values: tuple[Any, ...]) -> FunctionType:
+    """Make an `__init__` with the fields as its arguments; `default_values` belong to the last of them.
+
+    The code exists once for each number of fields; only the names of its arguments are replaced.
+    """
+    code = _compile_initializer(len(fields)).replace(co_varnames=("self", *fields))
+    function = FunctionType(code, {}, "__init__", default_values, tuple(map(CellType, cls._setters)) or None)
+    function.__qualname__ = f"{cls.__qualname__}.__init__"
+    return function
 
 
 @cache
-def _code(count: int) -> CodeType:
+def _compile_initializer(count: int) -> CodeType:
     """The code of an `__init__` that calls `count` setters."""
     setters = [f"p{n:02}" for n in range(count)]  # in the order of the code's free variables, which is that of the alphabet
     outer = f"def outer({', '.join(setters)}):"
     inner = f" def init({', '.join(['self', *(f'a{put}' for put in setters)])}):"
     lines = [f"  {put}(self, a{put})" for put in setters] or ["  pass"]
-    made: dict[str, Any] = {}
-    exec("\n".join([outer, inner, *lines, " return init"]), made)
-    code: CodeType = made["outer"](*setters).__code__
+    namespace: dict[str, Any] = {}
+    exec("\n".join([outer, inner, *lines, " return init"]), namespace)
+    code: CodeType = namespace["outer"](*setters).__code__
     return code
 
 
@@ -98,7 +101,7 @@ class Record(metaclass=RecordMeta):
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name}")
 
-    def _values(self) -> tuple[Any, ...]:
+    def _field_values(self) -> tuple[Any, ...]:
         read = type(self)._read
         return read(self) if read is not None else tuple([getattr(self, f) for f in self.__match_args__])
 
@@ -107,17 +110,17 @@ class Record(metaclass=RecordMeta):
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return self._values() == other._values()
+        return self._field_values() == other._field_values()
 
     def __hash__(self) -> int:
-        return hash((type(self), self._values()))
+        return hash((type(self), self._field_values()))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{f}={getattr(self, f)!r}" for f in self.__match_args__)
         return f"{type(self).__name__}({inside})"
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._values()
+        return self._field_values()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for put, value in zip(self._setters, state, strict=True):

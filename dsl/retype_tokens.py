@@ -41,16 +41,16 @@ def mark_statement_start(tokens: list[Token], index: int) -> None:
 def mark_states(tokens: list[Token], index: int) -> None:
     """Retypes the `=` of each `name = start` in `scan (h = start, c = start)`; `index` is after the keyword."""
     depth = 0
-    for at in range(index, len(tokens) - 1):
-        kind = tokens[at].type
+    for position in range(index, len(tokens) - 1):
+        kind = tokens[position].type
         if kind in CLOSER_OF:
             depth += 1
         elif kind in OPENER_OF:
             depth -= 1
-        elif depth == 1 and kind == "EQUALS" and tokens[at - 1].type == "NAME":
-            before = next(t.type for t in reversed(tokens[: at - 1]) if t.type != "NL")
+        elif depth == 1 and kind == "EQUALS" and tokens[position - 1].type == "NAME":
+            before = next(t.type for t in reversed(tokens[: position - 1]) if t.type != "NL")
             if before in ("LPAR", "COMMA"):
-                tokens[at].type = "ASSIGN"
+                tokens[position].type = "ASSIGN"
         if depth <= 0 or kind == "SEMICOLON":
             return
 

@@ -8,58 +8,60 @@ from __future__ import annotations
 
 from . import syntax_diagnostics as errors
 from .diagnostics.diagnostic import Diagnostic, Edit
-from .expected_tokens import Stop, found
+from .expected_tokens import Stop, describe_token
 
 _LONGEST_SHAPE = 60
 """The longest shape that is repeated in a help."""
 
 
-def _shape(stop: Stop) -> Diagnostic | None:
+def _explain_tuple_shape(stop: Stop) -> Diagnostic | None:
     """`input (3, 224)`: a shape in parentheses."""
     if stop.opener is None or stop.token.type != "COMMA" or stop.before_opener is None:
         return None
     if stop.opener.type != "LPAR" or stop.before_opener.type not in ("INPUT", "PARAM", "IS"):
         return None
-    start, end = stop.opener.start, stop.closing
+    start, end = stop.opener.start, stop.bracket_end
     items = stop.source.text[start + 1 : end - 1]
-    written = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
-    edits = (Edit(stop.between(start, end), written),) if written[1:-1] == items and "->" not in items and "..." not in items else ()
-    return errors.syntax(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{written}`",), edits=edits)
+    shape = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
+    edits = (Edit(stop.span_between(start, end), shape),) if shape[1:-1] == items and "->" not in items and "..." not in items else ()
+    return errors.syntax_error(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{shape}`",), edits=edits)
 
 
-def _sizes(stop: Stop) -> Diagnostic | None:
+def _explain_comma_sizes(stop: Stop) -> Diagnostic | None:
     """`input 3,224,224`: a shape with commas."""
     if (
         stop.token.type != "COMMA"
         or stop.opener is not None
-        or len(stop.before) < 2
-        or stop.before[-2].type not in ("INPUT", "PARAM", "IS")
+        or len(stop.tokens_before) < 2
+        or stop.tokens_before[-2].type not in ("INPUT", "PARAM", "IS")
     ):
         return None
-    at = stop.at - 1
-    while stop.tokens[at].type == "NUMBER" and stop.tokens[at + 1].type == "COMMA" and stop.tokens[at + 2].type == "NUMBER":
-        at += 2
-    first, last = stop.tokens[stop.at - 1], stop.tokens[at]
-    sizes = "x".join(token.text for token in stop.tokens[stop.at - 1 : at + 1 : 2])
+    index = stop.at - 1
+    while stop.tokens[index].type == "NUMBER" and stop.tokens[index + 1].type == "COMMA" and stop.tokens[index + 2].type == "NUMBER":
+        index += 2
+    first, last = stop.tokens[stop.at - 1], stop.tokens[index]
+    sizes = "x".join(token.text for token in stop.tokens[stop.at - 1 : index + 1 : 2])
     if last is first or len(sizes) > _LONGEST_SHAPE:
         return None
-    edit = Edit(stop.between(first.start, last.end), sizes)
-    return errors.syntax(stop.span, "the sizes of a shape are separated by `x`, not by commas", help=(f"write `{sizes}`",), edits=(edit,))
+    edit = Edit(stop.span_between(first.start, last.end), sizes)
+    return errors.syntax_error(
+        stop.span, "the sizes of a shape are separated by `x`, not by commas", help=(f"write `{sizes}`",), edits=(edit,)
+    )
 
 
-def _number_as_stage(stop: Stop) -> Diagnostic | None:
+def _explain_number_as_stage(stop: Stop) -> Diagnostic | None:
     """`input 3 -> 2 -> 1`, and a statement that begins with a shape."""
     if stop.token.type not in ("NUMBER", "DIMS"):
         return None
     if stop.token.type == "NUMBER" and stop.previous is not None and stop.previous.type == "ARROW":
-        written = f"dense {stop.token.text}"
-        help = f"name the operator, for a layer of {stop.token.text} units: `-> {written}`"
-        edit = Edit(stop.span, written, safe=False)
-        return errors.syntax(stop.span, f"expected a stage after `->`, found {found(stop)}", help=(help,), edits=(edit,))
+        stage = f"dense {stop.token.text}"
+        help = f"name the operator, for a layer of {stop.token.text} units: `-> {stage}`"
+        edit = Edit(stop.span, stage, safe=False)
+        return errors.syntax_error(stop.span, f"expected a stage after `->`, found {describe_token(stop)}", help=(help,), edits=(edit,))
     if stop.token.type == "DIMS" and stop.at_start:
         help = f"declare a tensor of this shape: `x = input {stop.token.text}`, or `w = param {stop.token.text} as w`"
-        return errors.syntax(stop.span, f"a statement cannot begin with the shape {found(stop)}", help=(help,))
+        return errors.syntax_error(stop.span, f"a statement cannot begin with the shape {describe_token(stop)}", help=(help,))
     return None
 
 
-EXPLAINED = (_shape, _sizes, _number_as_stage)
+EXPLAINERS = (_explain_tuple_shape, _explain_comma_sizes, _explain_number_as_stage)

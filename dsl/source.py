@@ -22,18 +22,18 @@ class SourceFile:
     @cached_property
     def _line_starts(self) -> list[int]:
         starts = [0]
-        at = self.text.find("\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self.text.find("\n", at + 1)
+        newline = self.text.find("\n")
+        while newline >= 0:
+            starts.append(newline + 1)
+            newline = self.text.find("\n", newline + 1)
         return starts
 
-    def position(self, offset: int) -> tuple[int, int]:
+    def line_and_column(self, offset: int) -> tuple[int, int]:
         """The line and the column of an offset, both counted from 1."""
         line = bisect_right(self._line_starts, offset) - 1
         return line + 1, offset - self._line_starts[line] + 1
 
-    def line(self, number: int) -> str:
+    def line_text(self, number: int) -> str:
         """The text of line `number` (from 1), without its newline."""
         start = self._line_starts[number - 1]
         end = self.text.find("\n", start)
@@ -54,7 +54,7 @@ class Span(Record):
         """The span from the start of this one to the end of `other`."""
         return Span(self.file, self.start, max(self.end, other.end))
 
-    def before(self) -> Span:
+    def shrink_to_start(self) -> Span:
         """The empty span where this one begins."""
         return Span(self.file, self.start, self.start)
 
@@ -63,5 +63,5 @@ class Span(Record):
         return self.file.text[self.start : self.end]
 
     def __repr__(self) -> str:
-        line, column = self.file.position(self.start)
+        line, column = self.file.line_and_column(self.start)
         return f"{self.file.name}:{line}:{column}"

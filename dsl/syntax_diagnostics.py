@@ -9,7 +9,7 @@ from .diagnostics.diagnostic import Diagnostic, Edit, Mark
 from .source import Span
 
 
-def syntax(span: Span, message: str, label: str = "", help: tuple[str, ...] = (), edits: tuple[Edit, ...] = ()) -> Diagnostic:
+def syntax_error(span: Span, message: str, label: str = "", help: tuple[str, ...] = (), edits: tuple[Edit, ...] = ()) -> Diagnostic:
     return Diagnostic("error", "syntax", message, span, label, help=help, edits=edits)
 
 
@@ -27,7 +27,7 @@ def empty_file(span: Span) -> Diagnostic:
 def lone_carriage_return(span: Span, edits: tuple[Edit, ...]) -> Diagnostic:
     """A line end of classic Mac OS. Read as a space, it would join lines, and a comment would swallow all lines after it."""
     help = ("end each line with a line feed, or with a carriage return and a line feed",)
-    return syntax(span, "a carriage return alone does not end a line", help=help, edits=edits)
+    return syntax_error(span, "a carriage return alone does not end a line", help=help, edits=edits)
 
 
 def missing_brace(span: Span) -> Diagnostic:
@@ -40,7 +40,7 @@ def open_value(span: Span) -> Diagnostic:
 
 
 def empty_value(span: Span) -> Diagnostic:
-    return syntax(span, "expected a value between `{` and `}`")
+    return syntax_error(span, "expected a value between `{` and `}`")
 
 
 def unexpected_brace(span: Span) -> Diagnostic:
@@ -90,7 +90,7 @@ SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Digits that mean a power: the plain digit is no replacement for them."""
 
 
-def _plain(character: str) -> str:
+def _plain_form(character: str) -> str:
     """The ASCII character that a wide or styled one is a form of; empty for all others."""
     from unicodedata import normalize  # 100 KB of tables, for this alone
 
@@ -102,20 +102,20 @@ def stray_character(span: Span, character: str, words: Collection[str] = ()) -> 
     """The error for a character that is no token, or for `&&` and `||`. It is an edit only if the replacement is among `words`, the tokens
     that may follow here."""
     shown = character if character.isprintable() and not character.isspace() else f"U+{ord(character):04X}"
-    wanted = LOOKALIKES.get(character) or _plain(character)
+    plain = LOOKALIKES.get(character) or _plain_form(character)
     word = {"&&": "and", "||": "or"}.get(character, "")
     raised = character in SUPERSCRIPTS
     help: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
-    if wanted == "a plain space":
+    if plain == "a plain space":
         help, edits = ("replace this character, which looks like a space, with a plain space",), (Edit(span, " "),)
     elif word:
         help, edits = (f"write `{word}` in a condition, `(a, b) -> logical_{word}` for tensors",), (Edit(span, f" {word} "),)
         edits = edits if word.upper() in words else ()
     elif raised:
-        help, edits = (f"write a power with `**`: `** {wanted}`",), (Edit(span, f" ** {wanted}", safe=False),) if "POWER" in words else ()
-    elif wanted:
-        help, edits = (f"did you mean `{wanted}`?",), (Edit(span, wanted),)
+        help, edits = (f"write a power with `**`: `** {plain}`",), (Edit(span, f" ** {plain}", safe=False),) if "POWER" in words else ()
+    elif plain:
+        help, edits = (f"did you mean `{plain}`?",), (Edit(span, plain),)
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
@@ -140,7 +140,7 @@ _FRACTION = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][+-]?[0-9]+)?")
 
 
 def bad_number(span: Span, text: str) -> Diagnostic:
-    why, help = _number_trouble(text)
+    why, help = _explain_number(text)
     digit = f"0{text}" if _FRACTION.fullmatch(text) else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
     edits = (Edit(span, digit, safe=text.startswith(".")),) if digit else ()
     sizes = _upper_sizes(text)
@@ -156,7 +156,7 @@ def _upper_sizes(text: str) -> str:
     return "x".join(part if part.isdigit() else part.upper() for part in sizes) if known else ""
 
 
-def _number_trouble(text: str) -> tuple[str, tuple[str, ...]]:
+def _explain_number(text: str) -> tuple[str, tuple[str, ...]]:
     sizes = re.split("[xX]", text)
     if _FRACTION.fullmatch(text):
         return f"`{text}` is missing a digit before the point", (f"write `0{text}`",)
@@ -210,11 +210,13 @@ def positional_after_keyword(span: Span, keyword: Span) -> Diagnostic:
 
 
 def in_takes_no_arguments(span: Span) -> Diagnostic:
-    return syntax(span, "`in` is the input of the block and takes no arguments", help=("write a stage after an arrow: `in -> dense 2`",))
+    return syntax_error(
+        span, "`in` is the input of the block and takes no arguments", help=("write a stage after an arrow: `in -> dense 2`",)
+    )
 
 
 def model_without_label(span: Span) -> Diagnostic:
-    return syntax(span, "a derived model cannot have a label", help=("remove the label: the name of the model follows `model`",))
+    return syntax_error(span, "a derived model cannot have a label", help=("remove the label: the name of the model follows `model`",))
 
 
 def nothing_to_collect(span: Span, last: Span) -> Diagnostic:
@@ -224,39 +226,39 @@ def nothing_to_collect(span: Span, last: Span) -> Diagnostic:
 
 def nothing_passed_on(span: Span) -> Diagnostic:
     help = ("name the result that the next iteration takes first, `(h, keys[]) = ...`, or write `each` if all take the same",)
-    return syntax(span, "one result of a `repeat` must be passed on to the next iteration", help=help)
+    return syntax_error(span, "one result of a `repeat` must be passed on to the next iteration", help=help)
 
 
 def bad_arrow(span: Span, text: str) -> Diagnostic:
-    return syntax(span, f"stages are separated by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
+    return syntax_error(span, f"stages are separated by `->`, not by `{text}`", help=("write `->`",), edits=(Edit(span, "->"),))
 
 
 def comma_between_arguments(span: Span, written: str) -> Diagnostic:
     message = "the arguments of a stage are separated by spaces, not by commas"
     text = span.file.text
     space = "" if text[span.start - 1 : span.start].isspace() or text[span.end : span.end + 1].isspace() else " "
-    return syntax(span, message, help=(f"remove the comma: `{written}`",), edits=(Edit(span, space),))
+    return syntax_error(span, message, help=(f"remove the comma: `{written}`",), edits=(Edit(span, space),))
 
 
 def decimal_comma(span: Span) -> Diagnostic:
     """`0,5`."""
     number = span.text.replace(",", ".")
-    return syntax(span, "a decimal number is written with a point", help=(f"write `{number}`",), edits=(Edit(span, number),))
+    return syntax_error(span, "a decimal number is written with a point", help=(f"write `{number}`",), edits=(Edit(span, number),))
 
 
-def comment(span: Span, message: str) -> Diagnostic:
+def foreign_comment(span: Span, message: str) -> Diagnostic:
     edits = (Edit(span, "#"),) if span.text in ("//", "--", "%") else ()
-    return syntax(span, message, help=("a comment begins with `#`",), edits=edits)
+    return syntax_error(span, message, help=("a comment begins with `#`",), edits=edits)
 
 
 def single_equals(span: Span) -> Diagnostic:
-    return syntax(span, "`=` is not a comparison", help=("write `==` to compare",), edits=(Edit(span, "=="),))
+    return syntax_error(span, "`=` is not a comparison", help=("write `==` to compare",), edits=(Edit(span, "=="),))
 
 
 def double_equals(span: Span, is_argument: bool) -> Diagnostic:
     """`softmax axis==1`; in `softmax ==1`, no argument is named."""
     edits = (Edit(span, "="),) if is_argument else ()
-    return syntax(span, f"`{span.text}` is a comparison, not an argument", help=("write `name=value`",), edits=edits)
+    return syntax_error(span, f"`{span.text}` is a comparison, not an argument", help=("write `name=value`",), edits=edits)
 
 
 def negative_arguments(span: Span, numbers: Sequence[str], apart: bool) -> Diagnostic:
@@ -265,12 +267,12 @@ def negative_arguments(span: Span, numbers: Sequence[str], apart: bool) -> Diagn
     others = "" if len(numbers) > 1 or first == "inf" else f", `[-{first}]` for a list, or name the argument: `axis=-{first}`"
     message = "a negative positional argument needs parentheses"
     edits = (Edit(span, written),) if apart else ()
-    return syntax(span, message, f"this subtracts {first}", help=(f"write `{written}`{others}",), edits=edits)
+    return syntax_error(span, message, f"this subtracts {first}", help=(f"write `{written}`{others}",), edits=edits)
 
 
 def python_constant(span: Span, text: str) -> Diagnostic:
     word = text.lower()
-    return syntax(span, f"`{text}` is not a boolean literal", help=(f"write `{word}`",), edits=(Edit(span, word),))
+    return syntax_error(span, f"`{text}` is not a boolean literal", help=(f"write `{word}`",), edits=(Edit(span, word),))
 
 
 def tensor_order(span: Span, before: Span, many: bool) -> Diagnostic:
@@ -286,8 +288,8 @@ def tensor_and_none(span: Span, none: Span) -> Diagnostic:
 
 def no_tensor(span: Span, word: str) -> Diagnostic:
     what = f"expected `none` after `in:`, found `{word}`"
-    return syntax(span, what, help=("declare a tensor under a name of its own: `block f(x: [N, D]) { ... }`",))
+    return syntax_error(span, what, help=("declare a tensor under a name of its own: `block f(x: [N, D]) { ... }`",))
 
 
 def no_tensor_of_model(span: Span) -> Diagnostic:
-    return syntax(span, "the tensors of a model are not parameters", help=("remove `in: none`; a model reads tensors with `input`",))
+    return syntax_error(span, "the tensors of a model are not parameters", help=("remove `in: none`; a model reads tensors with `input`",))

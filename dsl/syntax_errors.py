@@ -12,8 +12,8 @@ from itertools import takewhile
 from . import comma_errors, foreign_forms, shape_errors, token_errors
 from . import syntax_diagnostics as errors
 from .diagnostics.diagnostic import Diagnostic, Edit
-from .expected_tokens import STATEMENTS, VALUES, Stop, expected, found
-from .grammar import END, tables
+from .expected_tokens import STATEMENTS, VALUES, Stop, describe_token, explain_expected
+from .grammar import END, load_tables
 from .lexer import Token
 from .source import SourceFile
 
@@ -26,54 +26,54 @@ _FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=fal
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
 
 
-def explain(source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], whole: str) -> Diagnostic | None:
-    """`possible` are the terminals allowed at `tokens[at]`; `whole` says what the tokens are: a file or an expression."""
-    stop = Stop(source, tokens, at, possible, whole)
+def explain_error(source: SourceFile, tokens: list[Token], index: int, possible: frozenset[str], unit: str) -> Diagnostic | None:
+    """`possible` are the terminals allowed at `tokens[at]`; `unit` says what the tokens are: a file or an expression."""
+    stop = Stop(source, tokens, index, possible, unit)
     token = stop.token
     if token.type == "REPORTED" or (token.start == token.end and token.type != END):
         return None
-    for special in _SPECIAL:
-        problem = special(stop)
+    for explain in _EXPLAINERS:
+        problem = explain(stop)
         if problem is not None:
             return problem
-    return expected(stop)
+    return explain_expected(stop)
 
 
-def _keyword_as_name(stop: Stop) -> Diagnostic | None:
+def _explain_keyword_as_name(stop: Stop) -> Diagnostic | None:
     token, previous = stop.token, stop.previous
     if previous is None:
         return None
-    if token.type in ("EQUALS", "ASSIGN") and previous.text in tables().keywords and previous.type not in ("TRUE", "FALSE"):
+    if token.type in ("EQUALS", "ASSIGN") and previous.text in load_tables().keywords and previous.type not in ("TRUE", "FALSE"):
         return errors.reserved_word(stop.span_of(previous), previous.text)
-    if token.text in tables().keywords and (previous.type in _NAME_FOLLOWS or (previous.type == "COLON" and stop.first.type == "USE")):
+    if token.text in load_tables().keywords and (previous.type in _NAME_FOLLOWS or (previous.type == "COLON" and stop.first.type == "USE")):
         return errors.reserved_word(stop.span, token.text)
-    if token.text in tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
+    if token.text in load_tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
         return errors.reserved_word(stop.span, token.text)
     return None
 
 
-def _misplaced_word(stop: Stop) -> Diagnostic | None:
+def _explain_misplaced_word(stop: Stop) -> Diagnostic | None:
     kind, text, previous = stop.token.type, stop.token.text, stop.previous
     if kind in _DEFINITIONS and stop.at_start:
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span, f"`{text}` is only allowed at the top level of a file", help=(f"move the `{text}` out of this body",)
         )
     if kind in ("INPUT", "PARAM", "TABLE") and previous is not None and previous.type == "ARROW":
-        return errors.syntax(stop.span, f"`{text}` can only begin a pipeline", "it takes no input")
+        return errors.syntax_error(stop.span, f"`{text}` can only begin a pipeline", "it takes no input")
     if kind in STATEMENTS | _DEFINITIONS and previous is not None and previous.type in VALUES | {"ARROW"}:
-        return errors.syntax(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
+        return errors.syntax_error(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
     if kind == "ELSE":
-        return errors.syntax(stop.span, "`else` without `if`")
+        return errors.syntax_error(stop.span, "`else` without `if`")
     if kind == "AS" and (previous is None or previous.type in VALUES):
         following = stop.tokens[stop.at + 1]
         help = (f"write it without quotes: `as {following.text[1:-1]}`",) if following.type == "STRING" else ()
-        return errors.syntax(stop.span, "expected a name after `as`", help=help)
+        return errors.syntax_error(stop.span, "expected a name after `as`", help=help)
     if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
         what = f"write `{previous.text}` alone for all tensors of the tuple"
         edits = (Edit(stop.span, ""),)
-        return errors.syntax(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,), edits=edits)
+        return errors.syntax_error(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,), edits=edits)
     if kind == "ELLIPSIS":
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span,
             "unexpected `...`",
             help=(
@@ -84,32 +84,34 @@ def _misplaced_word(stop: Stop) -> Diagnostic | None:
     return None
 
 
-def _label(stop: Stop) -> Diagnostic | None:
+def _explain_label(stop: Stop) -> Diagnostic | None:
     if stop.token.type != "LABEL":
         return None
     text = stop.token.text
     if stop.previous is not None and stop.previous.type == "RBRACE":
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span,
             "a label precedes the body",
             help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` or a `scan` in parentheses: `(if ...) {text}`",),
         )
     if stop.statement_has("SCAN"):
-        return errors.syntax(stop.span, "a `scan` has no label", help=(f"label it in parentheses: `(scan ...) {text}`",))
+        return errors.syntax_error(stop.span, "a `scan` has no label", help=(f"label it in parentheses: `(scan ...) {text}`",))
     if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
         name = text.split()[-1]
-        return errors.syntax(stop.span, "an input cannot have a label", help=(f"name it with `{name} = input ...`",))
-    return errors.syntax(stop.span, "unexpected label", help=("put the label directly after a stage and its arguments",))
+        return errors.syntax_error(stop.span, "an input cannot have a label", help=(f"name it with `{name} = input ...`",))
+    return errors.syntax_error(stop.span, "unexpected label", help=("put the label directly after a stage and its arguments",))
 
 
-def _bracket_after_label(stop: Stop) -> Diagnostic | None:
+def _explain_bracket_after_label(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("LBRACK", "LBRACK_TIGHT") or stop.previous is None or stop.previous.type != "LABEL":
         return None
     text = stop.previous.text
-    return errors.syntax(stop.span, "a label cannot be indexed", help=(f"write the index in braces: `{text}.{{i}}` or `{text}{{i}}`",))
+    return errors.syntax_error(
+        stop.span, "a label cannot be indexed", help=(f"write the index in braces: `{text}.{{i}}` or `{text}{{i}}`",)
+    )
 
 
-def _equals(stop: Stop) -> Diagnostic | None:
+def _explain_equals(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("EQUALS", "ASSIGN"):
         return None
     if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
@@ -117,16 +119,16 @@ def _equals(stop: Stop) -> Diagnostic | None:
     if stop.previous is not None and stop.previous.type in VALUES:
         if stop.first.text == "self":
             help = "write the layer where it is used, with its name after it: `x -> dense 10 as fc`"
-            return errors.syntax(stop.between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
-        special = _equals_after_table(stop) or _equals_after_out(stop)
+            return errors.syntax_error(stop.span_between(stop.first.start, stop.previous.end), "there is no `self`", help=(help,))
+        special = _explain_equals_after_table(stop) or _explain_equals_after_out(stop)
         if special is not None:
             return special
         what = "the left side of `=` must be a name, or names in parentheses"
-        return errors.syntax(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
+        return errors.syntax_error(stop.span, what, help=("write `x = ...` or `(a, b) = ...` to name tensors",))
     return None
 
 
-def _declared_in(stop: Stop) -> Diagnostic | None:
+def _explain_declared_in(stop: Stop) -> Diagnostic | None:
     """`block f(in, width)`."""
     previous = stop.previous
     if previous is None or previous.type != "IN" or stop.token.type not in ("COMMA", "RPAR"):
@@ -135,116 +137,118 @@ def _declared_in(stop: Stop) -> Diagnostic | None:
         return None
     end = stop.tokens[stop.at + 1].start if stop.token.type == "COMMA" else previous.end
     help = "leave it out: a block that declares no tensors takes one, called `in`; for one that takes none, write `in: none`"
-    span = stop.between(previous.start, previous.end)
-    edits = (Edit(stop.between(previous.start, end), ""),)
-    return errors.syntax(span, "`in` is not declared", "every block has it", help=(help,), edits=edits)
+    span = stop.span_between(previous.start, previous.end)
+    edits = (Edit(stop.span_between(previous.start, end), ""),)
+    return errors.syntax_error(span, "`in` is not declared", "every block has it", help=(help,), edits=edits)
 
 
-def _equals_after_table(stop: Stop) -> Diagnostic | None:
+def _explain_equals_after_table(stop: Stop) -> Diagnostic | None:
     """`table [3] = ...`."""
-    at = next((n for n, token in enumerate(stop.before) if token.type == "TABLE"), None)
-    if at is None or at + 1 >= len(stop.before) or not stop.before[at + 1].type.startswith("LBRACK"):
+    at = next((n for n, token in enumerate(stop.tokens_before) if token.type == "TABLE"), None)
+    if at is None or at + 1 >= len(stop.tokens_before) or not stop.tokens_before[at + 1].type.startswith("LBRACK"):
         return None
     help = "name them before the shape: `table (i) [3] = [1, 2, 3][i]`"
-    return errors.syntax(stop.span, "a table has names for the indices of its elements", help=(help,))
+    return errors.syntax_error(stop.span, "a table has names for the indices of its elements", help=(help,))
 
 
-def _equals_after_out(stop: Stop) -> Diagnostic | None:
+def _explain_equals_after_out(stop: Stop) -> Diagnostic | None:
     """`out y = ...`, `out (a, b) = ...`."""
-    name = stop.between(stop.first.end, stop.span.start).text.strip()
+    name = stop.span_between(stop.first.end, stop.span.start).text.strip()
     if stop.first.type != "OUT" or not re.fullmatch(r"\w+|\([\w\s,]+\)", name):
         return None
     help = f"name it in a statement of its own: `{name} = ...`, then `out {name}`"
-    return errors.syntax(stop.span, "`out` takes tensors that have a name", help=(help,))
+    return errors.syntax_error(stop.span, "`out` takes tensors that have a name", help=(help,))
 
 
-def _arrow(stop: Stop) -> Diagnostic | None:
+def _explain_arrow(stop: Stop) -> Diagnostic | None:
     at_arrow = stop.token.type == "ARROW" and stop.previous is not None and stop.previous.type in VALUES
     if stop.token.type != "LPAR_FLOW" and not at_arrow:
         return None
     if stop.opener is not None and stop.opener.type.startswith("LBRACK"):
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span,
             "a list cannot contain a pipeline",
             "its items are compile-time values",
             help=("several tensors are a tuple, in parentheses: `(a -> b, c) -> stage`",),
         )
     if stop.opener is not None or not at_arrow:
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span,
             "a pipeline cannot be an argument",
             "arguments are compile-time values",
             help=("name the tensor first, and pass it to the stage with an arrow: `(a, b) -> stage`",),
         )
     if stop.first.type == "LET":
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span, "`let` names a compile-time value, not a tensor", help=("name a tensor without `let`: `x = a -> b`",)
         )
     if stop.first.type == "SHARED":
-        return errors.syntax(stop.span, "only one stage can be shared", help=("put the stages in parentheses: `shared f = (a -> b)`",))
+        return errors.syntax_error(
+            stop.span, "only one stage can be shared", help=("put the stages in parentheses: `shared f = (a -> b)`",)
+        )
     return None
 
 
-def _operator(stop: Stop) -> Diagnostic | None:
+def _explain_operator(stop: Stop) -> Diagnostic | None:
     token, previous = stop.token, stop.previous
     if previous is None or previous.type not in VALUES or (token.type not in _OPERATORS and token.type != "IN"):
         return None
     if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
         )
     if token.text == "==" and previous.type == "NAME":
         is_argument = stop.at > 1 and stop.tokens[stop.at - 2].type in VALUES  # otherwise the name is a stage's
         after = stop.tokens[stop.at + 1]
         end = after.end if after.type == "EQUALS" and after.start == token.end else token.end  # `===`
-        return errors.double_equals(stop.between(token.start, end), is_argument)
+        return errors.double_equals(stop.span_between(token.start, end), is_argument)
     if "ARROW" not in stop.possible or token.type == "IN":
         return None
     following = stop.tokens[stop.at + 1]
-    if numbers := _negative_numbers(stop):
+    if numbers := _find_negative_numbers(stop):
         apart = previous.type == "NAME" or previous.end < token.start
-        return errors.negative_arguments(stop.between(token.start, numbers[-1].end), [number.text for number in numbers], apart)
+        return errors.negative_arguments(stop.span_between(token.start, numbers[-1].end), [number.text for number in numbers], apart)
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
-        return errors.comment(stop.span, f"`{token.text}` cannot follow a stage")
+        return errors.foreign_comment(stop.span, f"`{token.text}` cannot follow a stage")
     if token.type == following.type == "MINUS" and token.end == following.start:
-        return errors.comment(stop.between(token.start, following.end), "`--` cannot follow a stage")
-    whole = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
-    return errors.syntax(stop.span, f"`{token.text}` cannot follow a stage", help=(whole, *_ARGUMENT_HELP))
+        return errors.foreign_comment(stop.span_between(token.start, following.end), "`--` cannot follow a stage")
+    grouping_help = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
+    return errors.syntax_error(stop.span, f"`{token.text}` cannot follow a stage", help=(grouping_help, *_ARGUMENT_HELP))
 
 
-def _negative_numbers(stop: Stop) -> list[Token]:
+def _find_negative_numbers(stop: Stop) -> list[Token]:
     """What follows each `-`, of several in a row."""
-    found, at = [], stop.at
-    while stop.tokens[at].type == "MINUS" and (stop.tokens[at + 1].type == "NUMBER" or stop.tokens[at + 1].text == "inf"):
-        found.append(stop.tokens[at + 1])
-        at += 2
-    return found
+    numbers, index = [], stop.at
+    while stop.tokens[index].type == "MINUS" and (stop.tokens[index + 1].type == "NUMBER" or stop.tokens[index + 1].text == "inf"):
+        numbers.append(stop.tokens[index + 1])
+        index += 2
+    return numbers
 
 
-def _body(stop: Stop) -> Diagnostic | None:
+def _explain_body(stop: Stop) -> Diagnostic | None:
     kind = stop.token.type
     if kind == "COLON" and ("LBRACE" in stop.possible or stop.first.type in ("BLOCK", "MODEL", "REPEAT", "EACH", "SCAN", "IF", "ELSE")):
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span, "expected `{`, found `:`", "a body is written in braces", help=("write `{` here and `}` after the body",)
         )
     if kind == "LBRACE" and stop.first.type == "FN" and "EQUALS" in stop.possible:
-        return errors.syntax(stop.span, "the body of a `fn` is a single expression", help=("write `fn f(x) = ...`",))
+        return errors.syntax_error(stop.span, "the body of a `fn` is a single expression", help=("write `fn f(x) = ...`",))
     if stop.token.text == "trainable" and "LBRACE" in stop.possible:
-        return errors.syntax(stop.span, "`trainable` cannot precede a body", help=(_FREEZE_HELP,))
+        return errors.syntax_error(stop.span, "`trainable` cannot precede a body", help=(_FREEZE_HELP,))
     if kind in _STAGE_STARTS and "LBRACE" in stop.possible and (stop.statement_has("REPEAT") or stop.statement_has("EACH")):
         help = "write the body in braces: `repeat 3 { dense 8 }`"
-        return errors.syntax(stop.span, f"expected `{{`, found {found(stop)}", help=(help,))
+        return errors.syntax_error(stop.span, f"expected `{{`, found {describe_token(stop)}", help=(help,))
     after_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
     if kind != "LBRACE" and after_label and "LBRACE" in stop.possible:
-        return errors.syntax(
+        return errors.syntax_error(
             stop.span,
-            f"expected `{{`, found {found(stop)}",
+            f"expected `{{`, found {describe_token(stop)}",
             help=("put a space before the body: a `{` directly after a label belongs to the label",),
         )
     return None
 
 
-def _value_as_pipeline(stop: Stop) -> Diagnostic | None:
+def _explain_value_as_pipeline(stop: Stop) -> Diagnostic | None:
     """`sizes = [1, 2]`: a compile-time value without `let`."""
     if (
         stop.token.type not in _CONSTANTS
@@ -253,93 +257,113 @@ def _value_as_pipeline(stop: Stop) -> Diagnostic | None:
         or stop.opener is not None
     ):
         return None
-    if not {token.type for token in stop.before} <= {"NAME", "COMMA", "LPAR_NAMES", "RPAR", "EQUALS", "ASSIGN"}:
+    if not {token.type for token in stop.tokens_before} <= {"NAME", "COMMA", "LPAR_NAMES", "RPAR", "EQUALS", "ASSIGN"}:
         return None
-    edits = (Edit(stop.between(stop.first.start, stop.first.start), "let ", safe=True),)
+    edits = (Edit(stop.span_between(stop.first.start, stop.first.start), "let ", safe=True),)
     help = ("name compile-time values with `let`",)
-    return errors.syntax(stop.span, f"expected a pipeline after `=`, found {found(stop)}", help=help, edits=edits)
+    return errors.syntax_error(stop.span, f"expected a pipeline after `=`, found {describe_token(stop)}", help=help, edits=edits)
 
 
-def _operator_first(stop: Stop) -> Diagnostic | None:
+def _explain_operator_first(stop: Stop) -> Diagnostic | None:
     """A line that begins with an operator, as continued lines do in other languages."""
-    text, at = stop.token.text, stop.first_index - 1
+    text, index = stop.token.text, stop.first_index - 1
     if not stop.at_start or stop.token.type not in _OPERATORS or stop.previous is None or stop.previous.type != "NL":
         return None
-    while at > 0 and stop.tokens[at].type == "NL":
-        at -= 1
-    above = [token.type for token in takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: at + 1]))]
-    end = stop.tokens[at].end
+    while index > 0 and stop.tokens[index].type == "NL":
+        index -= 1
+    above = [token.type for token in takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: index + 1]))]
+    end = stop.tokens[index].end
     after = stop.tokens[stop.at + 1].start
-    edits: tuple[Edit, ...] = (Edit(stop.between(end, end), f" {text}"), Edit(stop.between(stop.token.start, after), ""))
+    edits: tuple[Edit, ...] = (Edit(stop.span_between(end, end), f" {text}"), Edit(stop.span_between(stop.token.start, after), ""))
     unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)
-    if stop.tokens[at].type not in VALUES or "ARROW" in above or unfinished:
+    if stop.tokens[index].type not in VALUES or "ARROW" in above or unfinished:
         edits = ()  # nothing is there to continue, or the result of a pipeline, which needs brackets
     help = f"a line is continued by an operator at its end: move the `{text}` to the line above"
-    return errors.syntax(stop.span, f"a statement cannot begin with {found(stop)}", help=(help,), edits=edits)
+    return errors.syntax_error(stop.span, f"a statement cannot begin with {describe_token(stop)}", help=(help,), edits=edits)
 
 
-def _space_before_index(stop: Stop) -> Diagnostic | None:
+def _explain_space_before_index(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.token.type != "LBRACK" or "PLUS" not in stop.possible:
         return None
     if stop.previous.type in ("NAME", "RPAR", "RBRACK"):
-        edits = (Edit(stop.between(stop.previous.end, stop.token.start), ""),)
-        return errors.syntax(stop.span, "unexpected space before an index", help=(f"write `{stop.previous.text}[`",), edits=edits)
+        edits = (Edit(stop.span_between(stop.previous.end, stop.token.start), ""),)
+        return errors.syntax_error(stop.span, "unexpected space before an index", help=(f"write `{stop.previous.text}[`",), edits=edits)
     return None
 
 
-def _missing_arrow(stop: Stop) -> Diagnostic | None:
+def _explain_missing_arrow(stop: Stop) -> Diagnostic | None:
     if stop.previous is None or stop.previous.type not in VALUES or "ARROW" not in stop.possible:
         return None
     if stop.token.text == "trainable" and stop.previous.type == "RBRACE":
-        return errors.syntax(stop.span, "`trainable` cannot follow a body", help=(_FREEZE_HELP,))
+        return errors.syntax_error(stop.span, "`trainable` cannot follow a body", help=(_FREEZE_HELP,))
     if stop.token.type in _STAGE_STARTS:
         end = "the end of the line" if "NL" in stop.possible and stop.opener is None else "the end of the group"
-        edits = (Edit(stop.between(stop.token.start, stop.token.start), "-> ", safe=False),)
-        return errors.syntax(stop.span, f"expected `->` or {end}, found {found(stop)}", help=("separate stages with `->`",), edits=edits)
+        edits = (Edit(stop.span_between(stop.token.start, stop.token.start), "-> ", safe=False),)
+        return errors.syntax_error(
+            stop.span, f"expected `->` or {end}, found {describe_token(stop)}", help=("separate stages with `->`",), edits=edits
+        )
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
-        if [token.type for token in stop.before[-2:]] == ["INPUT", "NAME"]:
+        if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NAME"]:
             named = f"{stop.previous.text} = input {stop.token.text}"
-            begins = stop.first is stop.before[-2] and len(stop.before) == 2 and stop.token.type != "LBRACK"
-            moved = (Edit(stop.between(stop.first.start, stop.token.end), named),) if begins else ()
-            return errors.syntax(stop.span, "the name of an input comes before it", help=(f"write `{named}`",), edits=moved)
-        if [token.type for token in stop.before[-2:]] == ["INPUT", "NUMBER"] and stop.token.text.isdecimal():
+            begins = stop.first is stop.tokens_before[-2] and len(stop.tokens_before) == 2 and stop.token.type != "LBRACK"
+            moved = (Edit(stop.span_between(stop.first.start, stop.token.end), named),) if begins else ()
+            return errors.syntax_error(stop.span, "the name of an input comes before it", help=(f"write `{named}`",), edits=moved)
+        if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NUMBER"] and stop.token.text.isdecimal():
             sizes = f"{stop.previous.text}x{stop.token.text}"
-            span = stop.between(stop.previous.start, stop.token.end)
-            return errors.syntax(span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),))
-        return _argument_of_no_stage(stop, stop.previous)
+            span = stop.span_between(stop.previous.start, stop.token.end)
+            return errors.syntax_error(
+                span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),)
+            )
+        return _explain_stray_argument(stop, stop.previous)
     return None
 
 
-def _argument_of_no_stage(stop: Stop, previous: Token) -> Diagnostic:
+def _explain_stray_argument(stop: Stop, previous: Token) -> Diagnostic:
     """`input 3 dense 2`, and other values that no stage takes."""
-    message = f"unexpected argument {found(stop)}"
-    if previous.type == "NUMBER" and [token.type for token in stop.before[-3:-1]] in (["NAME", "MINUS"], ["NUMBER", "MINUS"]):
-        minus = stop.before[-2]
-        if stop.before[-3].end < minus.start and minus.end == previous.start:  # `draw x uniform -1 1`
-            return errors.negative_arguments(stop.between(minus.start, previous.end), [previous.text], True)
+    message = f"unexpected argument {describe_token(stop)}"
+    if previous.type == "NUMBER" and [token.type for token in stop.tokens_before[-3:-1]] in (["NAME", "MINUS"], ["NUMBER", "MINUS"]):
+        minus = stop.tokens_before[-2]
+        if stop.tokens_before[-3].end < minus.start and minus.end == previous.start:  # `draw x uniform -1 1`
+            return errors.negative_arguments(stop.span_between(minus.start, previous.end), [previous.text], True)
     if previous.type != "NAME" or not stop.statement_has("INPUT"):
-        return errors.syntax(stop.span, message, help=("write arguments after the name of a stage",))
+        return errors.syntax_error(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
-    edits: tuple[Edit, ...] = (Edit(stop.between(previous.start, previous.start), "-> ", safe=False),)
-    if any(token.type == "WHERE" for token in stop.before):
+    edits: tuple[Edit, ...] = (Edit(stop.span_between(previous.start, previous.start), "-> ", safe=False),)
+    if any(token.type == "WHERE" for token in stop.tokens_before):
         edits = ()  # the user may have meant a condition
-    return errors.syntax(stop.span, message, help=(help,), edits=edits)
+    return errors.syntax_error(stop.span, message, help=(help,), edits=edits)
 
 
-def _state(stop: Stop) -> Diagnostic | None:
+def _explain_state(stop: Stop) -> Diagnostic | None:
     """`scan (h)`, `scan h`: a state without a start."""
-    before = [token.type for token in stop.before]
+    before = [token.type for token in stop.tokens_before]
     if stop.possible & {"ASSIGN", "EQUALS"} and (before[-3:] == ["SCAN", "LPAR", "NAME"] or before[-2:] == ["SCAN", "NAME"]):
-        name = stop.before[-1].text
+        name = stop.tokens_before[-1].text
         help = f"write what it is before the first step: `({name} = start)`"
-        return errors.syntax(stop.span, f"the state `{name}` has no start", help=(help,))
+        return errors.syntax_error(stop.span, f"the state `{name}` has no start", help=(help,))
     return None
 
 
-_SPECIAL = (
-    *token_errors.EXPLAINED, *foreign_forms.EXPLAINED, _keyword_as_name, _misplaced_word, _label, _bracket_after_label,
-    *shape_errors.EXPLAINED, _value_as_pipeline, _operator_first, *comma_errors.EXPLAINED, _declared_in, _state, _equals, _arrow,
-    _operator, _body, _space_before_index, _missing_arrow,
-)  # fmt: skip
+_EXPLAINERS = (
+    *token_errors.EXPLAINERS,
+    *foreign_forms.EXPLAINERS,
+    _explain_keyword_as_name,
+    _explain_misplaced_word,
+    _explain_label,
+    _explain_bracket_after_label,
+    *shape_errors.EXPLAINERS,
+    _explain_value_as_pipeline,
+    _explain_operator_first,
+    *comma_errors.EXPLAINERS,
+    _explain_declared_in,
+    _explain_state,
+    _explain_equals,
+    _explain_arrow,
+    _explain_operator,
+    _explain_body,
+    _explain_space_before_index,
+    _explain_missing_arrow,
+)
+"""The explainers in the order in which they are tried: the first one that returns a diagnostic wins, so the special precede the general."""

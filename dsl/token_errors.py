@@ -11,33 +11,33 @@ from .diagnostics.diagnostic import Diagnostic
 from .expected_tokens import Stop
 from .record import replace
 
-_MEANT = {"SINGLE_QUOTED": {"STRING"}, "BAD_ARROW": {"ARROW"}}
+_INTENDED = {"SINGLE_QUOTED": {"STRING"}, "BAD_ARROW": {"ARROW"}}
 """For text that is no token, the tokens that may be meant."""
 
 
-def _lexical(stop: Stop) -> Diagnostic | None:
+def _explain_lexical(stop: Stop) -> Diagnostic | None:
     """The error for text that is not a token. It has an edit only if the intended token may stand here."""
-    problem, meant, previous = _no_token(stop), _MEANT.get(stop.token.type), stop.previous
+    problem, intended, previous = _lexical_error(stop), _INTENDED.get(stop.token.type), stop.previous
     apart = previous is None or previous.end < stop.token.start or not previous.text.isidentifier()
     following = stop.tokens[min(stop.at + 1, len(stop.tokens) - 1)]
     apart = apart and not (following.type.endswith(("DOT", "NUMBER")) and following.start == stop.token.end)
     if stop.token.type == "BAD_NUMBER":
-        meant = {"DIMS"} if "x" in stop.token.text.lower() else {"NUMBER"}
-    if problem is None or meant is None or (apart and meant & stop.possible):
+        intended = {"DIMS"} if "x" in stop.token.text.lower() else {"NUMBER"}
+    if problem is None or intended is None or (apart and intended & stop.possible):
         return problem
     return replace(problem, edits=())
 
 
-def _no_token(stop: Stop) -> Diagnostic | None:
+def _lexical_error(stop: Stop) -> Diagnostic | None:
     token, span = stop.token, stop.span
     match token.type:
         case "STRAY" | "QUESTION":
             again, words = stop.tokens[stop.at + 1], stop.possible if "ARROW" not in stop.possible else ()
             if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
-                return errors.stray_character(stop.between(token.start, again.end), token.text + again.text, words)
+                return errors.stray_character(stop.span_between(token.start, again.end), token.text + again.text, words)
             return errors.stray_character(span, token.text, words)
         case "UNTERMINATED_STRING":
-            return errors.unterminated_string(stop.between(token.start, token.start + len(token.text.rstrip())))
+            return errors.unterminated_string(stop.span_between(token.start, token.start + len(token.text.rstrip())))
         case "SINGLE_QUOTED":
             return errors.single_quotes(span)
         case "BAD_NUMBER":
@@ -45,8 +45,8 @@ def _no_token(stop: Stop) -> Diagnostic | None:
         case "BAD_ARROW":
             return errors.bad_arrow(span, token.text)
         case "SEMICOLON":
-            return errors.syntax(span, "unexpected `;` inside brackets", help=("close the brackets before the `;`",))
+            return errors.syntax_error(span, "unexpected `;` inside brackets", help=("close the brackets before the `;`",))
     return None
 
 
-EXPLAINED = (_lexical,)
+EXPLAINERS = (_explain_lexical,)

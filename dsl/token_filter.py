@@ -21,7 +21,7 @@ from .brackets import CLOSER_OF, OPENER_OF, OpenBracket, Pipelines, end_of_patte
 from .diagnostics.diagnostic import Diagnostic
 from .grammar import END
 from .lexer import Token
-from .library_names import joined
+from .library_names import join_library_names
 from .retype_tokens import LABELS, STATEMENT_WORDS, TOP_LEVEL, join_path, mark_statement_start, mark_states
 from .source import SourceFile, Span
 
@@ -45,8 +45,8 @@ _BEFORE_VALUE = frozenset(("LET", "IF", "EXPECT", "REPEAT", "EACH"))
 _PASSED_ON = frozenset(("PATH", "NUMBER", "DIMS", "STRING", "LABEL", "TRUE", "FALSE"))
 
 
-def lay_out(file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> list[Token]:
-    return _Filter(file, joined(tokens), problems).run()
+def filter_tokens(file: SourceFile, tokens: list[Token], problems: list[Diagnostic]) -> list[Token]:
+    return _Filter(file, join_library_names(tokens), problems).process_tokens()
 
 
 class _Filter:
@@ -66,26 +66,26 @@ class _Filter:
         self.chain = self.choices = self.outer = 0  # nesting: of `-a ** -b`, `not`, `a.b`; of `if else`; of the brackets around
         self.nesting_reported = self.brackets_reported = False
 
-    def run(self) -> list[Token]:
+    def process_tokens(self) -> list[Token]:
         out = self.out
         for index, token in enumerate(self.tokens):
             kind = token.type
             if kind == "NL" or kind == "SEMICOLON":
-                self._newline(token)
+                self._handle_newline(token)
                 continue
             if self.at_line_start:
-                self._line_start(index, token)
+                self._handle_line_start(index, token)
             if self.newline is not None:
                 self._flush_newline(index, kind)
             if self.open and self.open[-1].call and out[-1].type in _BEFORE_ARGUMENT:
-                self._argument(token)
+                self._mark_pipeline_argument(token)
             if kind == "NAME":
                 if not out or out[-1].type in _STARTS:
                     mark_statement_start(self.tokens, index)
-                elif out[-1].type == "RPAR" and self.tokens[self._next(index + 1)].type == "EQUALS":
+                elif out[-1].type == "RPAR" and self.tokens[self._skip_newlines(index + 1)].type == "EQUALS":
                     token.type = "NAME_AFTER"  # an argument of the group, or of the stage whose argument is in parentheses
             elif kind not in _PASSED_ON:
-                self._special(index, token, out[-1].type if out else "NL")
+                self._handle_special(index, token, out[-1].type if out else "NL")
             out.append(token)
         end = out.pop()
         self._close_all(end)
@@ -93,7 +93,7 @@ class _Filter:
 
     # --- newlines -----------------------------------------------------------------------------------------------------
 
-    def _newline(self, token: Token) -> None:
+    def _handle_newline(self, token: Token) -> None:
         if token.type == "NL":
             self.line += 1
             self.last_newline = token
@@ -126,7 +126,7 @@ class _Filter:
             return not self._is_label(index, self.tokens[index])
         return kind == "NAME" and self.tokens[index + 1].type == "EQUALS"
 
-    def _line_start(self, index: int, token: Token) -> None:
+    def _handle_line_start(self, index: int, token: Token) -> None:
         self.at_line_start = False
         if not self.open or token.type not in STATEMENT_WORDS or self._is_label(index, token):
             return
@@ -142,30 +142,30 @@ class _Filter:
 
     # --- what neighbours decide ---------------------------------------------------------------------------------------
 
-    def _loop_head(self, kind: str, index: int) -> None:
+    def _handle_loop_head(self, kind: str, index: int) -> None:
         """Retypes the `in` of `repeat i in`, the first bracket and the `in` of `repeat (i, (a, b)) in`, and the states of a `scan`; `index`
         is after the keyword."""
         if kind == "SCAN":
             mark_states(self.tokens, index)
             return
-        tokens, index = self.tokens, self._next(index)
+        tokens, index = self.tokens, self._skip_newlines(index)
         if tokens[index].type not in ("NAME", "LPAR"):
             return
         end = index + 1 if tokens[index].type == "NAME" else end_of_pattern(self.tokens, index)
-        word = tokens[self._next(end)]
+        word = tokens[self._skip_newlines(end)]
         if end and word.type == "IN":
             word.type = "BINDER_IN"
             if tokens[index].type == "LPAR":
                 tokens[index].type = "LPAR_NAMES"
 
-    def _next(self, index: int) -> int:
+    def _skip_newlines(self, index: int) -> int:
         """`index`, or that of the next token: in brackets, the ends of lines are none."""
         if self.open and self.open[-1].token.type != "LBRACE":
             while self.tokens[index].type == "NL":
                 index += 1
         return index
 
-    def _separator(self, index: int, token: Token) -> None:
+    def _handle_separator(self, index: int, token: Token) -> None:
         self.chain = self.choices = 0
         if token.type == "ARROW":
             self.where = -1
@@ -176,7 +176,7 @@ class _Filter:
         elif token.type == "EQUALS" and self.out and self.out[-1].text == "tie":
             join_path(self.tokens, index + 1)
 
-    def _special(self, index: int, token: Token, last: str) -> None:
+    def _handle_special(self, index: int, token: Token, last: str) -> None:
         if last in _STARTS:
             mark_statement_start(self.tokens, index)
         kind = token.type
@@ -185,19 +185,19 @@ class _Filter:
         if self._is_in_path(index, token, last):
             token.type = "NAME"
         elif kind == "BAD_NUMBER":
-            self._number_in_path(index, token)
+            self._split_number_in_path(index, token)
         elif kind in CLOSER_OF or kind == "LPAR_NAMES":
-            self._opener(token, last)
+            self._handle_opener(token, last)
         elif kind in OPENER_OF:
-            self._closer(token)
+            self._handle_closer(token)
         elif kind in _OPERATORS:
-            self._operator(token, last)
+            self._handle_operator(token, last)
         elif kind in _SEPARATORS:
-            self._separator(index, token)
+            self._handle_separator(index, token)
         elif kind == "WHERE" and last in _ENDS_VALUE:
             self.where = len(self.open)
         elif kind in _LOOPS:
-            self._loop_head(kind, index + 1)
+            self._handle_loop_head(kind, index + 1)
         elif kind == "IF":
             self.choices += 1
             self._check_nesting(token)
@@ -213,9 +213,9 @@ class _Filter:
 
     def _is_label(self, index: int, token: Token) -> bool:
         """Whether a keyword is the label with which a path begins, `out.weight`."""
-        return token.type in LABELS and self.tokens[self._next(index + 1)].type == "DOT"
+        return token.type in LABELS and self.tokens[self._skip_newlines(index + 1)].type == "DOT"
 
-    def _number_in_path(self, index: int, token: Token) -> None:
+    def _split_number_in_path(self, index: int, token: Token) -> None:
         """Makes a dot and a name of the `.0` in `layers.0.weight`: a label may be a number."""
         before, after = self.out[-1] if self.out else token, self.tokens[index + 1]
         is_tight = before.type == "NAME" and before.end == token.start and after.start == token.end
@@ -225,7 +225,7 @@ class _Filter:
             self.chain += 1
             self._check_nesting(token)
 
-    def _operator(self, token: Token, last: str) -> None:
+    def _handle_operator(self, token: Token, last: str) -> None:
         unary = token.type == "NOT" or (token.type in ("MINUS", "PLUS") and last not in _ENDS_VALUE)
         if unary or token.type == "POWER":
             self.chain += 1
@@ -236,11 +236,11 @@ class _Filter:
     def _check_nesting(self, token: Token) -> None:
         if self.chain + self.choices + self.outer > MAX_NESTING and not self.nesting_reported:
             self.nesting_reported = True
-            self._report(errors.too_much_nesting(self._span(token), "expressions", MAX_NESTING), token)
+            self._report_error(errors.too_much_nesting(self._token_span(token), "expressions", MAX_NESTING), token)
 
     # --- brackets -----------------------------------------------------------------------------------------------------
 
-    def _opener(self, token: Token, last: str) -> None:
+    def _handle_opener(self, token: Token, last: str) -> None:
         kind = "LPAR" if token.type == "LPAR_NAMES" else token.type
         previous = self.out[-1] if self.out else None
         in_expression = self._in_expression()
@@ -258,7 +258,7 @@ class _Filter:
             in_expression = as_value or last in _ENDS_VALUE
         if len(self.open) >= MAX_BRACKETS and not self.brackets_reported:
             self.brackets_reported = True
-            self._report(errors.too_much_nesting(self._span(token), "brackets", MAX_BRACKETS), token)
+            self._report_error(errors.too_much_nesting(self._token_span(token), "brackets", MAX_BRACKETS), token)
         plain = Token(kind, token.text, token.start, token.end)
         call = token.type == "LPAR_TIGHT" and is_call(self.out)
         expression = token.type in ("LPAR_TIGHT", "LBRACK", "LBRACK_TIGHT") or (token.type == "LPAR" and in_expression)
@@ -272,7 +272,7 @@ class _Filter:
         top = self.open[-1] if self.open else None
         return self.value if top is None or top.token.type == "LBRACE" else top.expression and not top.flow
 
-    def _argument(self, token: Token) -> None:
+    def _mark_pipeline_argument(self, token: Token) -> None:
         """Inserts a FLOW before an argument that is a pipeline."""
         if token.start in self._pipelines.arguments:
             self.open[-1].flow = True
@@ -282,81 +282,81 @@ class _Filter:
     def _pipelines(self) -> Pipelines:
         return Pipelines(self.tokens)
 
-    def _closer(self, token: Token) -> None:
+    def _handle_closer(self, token: Token) -> None:
         opener, text = OPENER_OF[token.type]
         if self.open and self.open[-1].token.type == opener:
-            self._pop()
-        elif not any(one.token.type == opener for one in self._reachable(opener)):
-            self._wrong_closer(token, text)
+            self._pop_bracket()
+        elif not any(bracket.token.type == opener for bracket in self._reachable_brackets(opener)):
+            self._handle_wrong_closer(token, text)
         else:
             self._report_open(self.open[-1].token)
             while self.open[-1].token.type != opener:
-                self._close_one()
-            self._pop()
+                self._insert_closer()
+            self._pop_bracket()
 
-    def _reachable(self, opener: str) -> list[OpenBracket]:
+    def _reachable_brackets(self, opener: str) -> list[OpenBracket]:
         """The open brackets that a closer could mean: `)` and `]` do not reach over a `{`."""
         if opener == "LBRACE":
             return self.open
-        at = len(self.open)
-        while at and self.open[at - 1].token.type != "LBRACE":
-            at -= 1
-        return self.open[at:]
+        index = len(self.open)
+        while index and self.open[index - 1].token.type != "LBRACE":
+            index -= 1
+        return self.open[index:]
 
-    def _wrong_closer(self, token: Token, opener: str) -> None:
-        span = self._span(token)
+    def _handle_wrong_closer(self, token: Token, opener: str) -> None:
+        span = self._token_span(token)
         if self.open and self.open[-1].token.type != "LBRACE":
             top = self.open[-1].token
             kind, closer = CLOSER_OF[top.type]
-            self._report(errors.wrong_bracket(span, token.text, self._span(top), closer), token)
-            self._pop()
+            self._report_error(errors.wrong_bracket(span, token.text, self._token_span(top), closer), token)
+            self._pop_bracket()
             token.type = kind
             return
         if token.type == "RBRACE":
-            self._report(errors.unexpected_brace(span), token)
+            self._report_error(errors.unexpected_brace(span), token)
         else:
-            self._report(errors.unopened_bracket(span, token.text, opener), token)
+            self._report_error(errors.unopened_bracket(span, token.text, opener), token)
         token.type = "REPORTED"
 
-    def _pop(self) -> None:
-        one = self.open.pop()
-        self.chain, self.choices, self.outer = one.chain, one.choices, one.outer
+    def _pop_bracket(self) -> None:
+        bracket = self.open.pop()
+        self.chain, self.choices, self.outer = bracket.chain, bracket.choices, bracket.outer
         if len(self.open) < self.where:
             self.where = -1
         if not self.open:
             self.brackets_reported = False
 
-    def _close_one(self) -> None:
+    def _insert_closer(self) -> None:
         """Inserts the partner of the innermost open bracket."""
         kind, text = CLOSER_OF[self.open[-1].token.type]
-        at = self.out[-1].end
-        self.out.append(Token(kind, text, at, at))
-        self._pop()
+        position = self.out[-1].end
+        self.out.append(Token(kind, text, position, position))
+        self._pop_bracket()
 
     def _close_brackets(self) -> None:
         while self.open and self.open[-1].token.type != "LBRACE":
-            self._close_one()
+            self._insert_closer()
 
     def _close_all(self, token: Token) -> None:
         if self.open:
             self._report_open(self.open[-1].token)
             while self.open:
-                self._close_one()
+                self._insert_closer()
 
     def _close_cut_line(self, token: Token) -> None:
         while self.open and self.open[-1].line == self.line - 1:
-            self._close_one()
+            self._insert_closer()
 
     def _report_open(self, opener: Token) -> None:
-        span = self._span(opener)
+        span = self._token_span(opener)
         if opener.type == "LBRACE":
             self.problems.append(errors.missing_brace(span))
         else:
-            self._report(errors.missing_bracket(span, opener.text, CLOSER_OF[opener.type][1]), self.out[-1])
+            self._report_error(errors.missing_bracket(span, opener.text, CLOSER_OF[opener.type][1]), self.out[-1])
 
-    def _report(self, problem: Diagnostic, token: Token) -> None:
+    def _report_error(self, problem: Diagnostic, token: Token) -> None:
         self.problems.append(problem)
         self.out.append(Token("REPORTED", "", token.start, token.start))
 
-    def _span(self, token: Token) -> Span:
+    def _token_span(self, token: Token) -> Span:
         return Span(self.file, token.start, token.end)

@@ -1,6 +1,6 @@
 """The nodes of a tree by position, and the names in it. In: any node, and offsets. Out: the nodes inside it.
 
-Always: no recursion, since a tree may be deep. `[*mentions(parse(source)[0])]` of `dense(2 * width)` is `["dense", "width"]`.
+Always: no recursion, since a tree may be deep. `[*find_names([parse_source(source)[0]])]` of `dense(2 * width)` is `["dense", "width"]`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _is_plain(annotation: str) -> bool:
     return _PLAIN.issuperset(re.findall(r"\w+", annotation))
 
 
-def children(node: ast.Node) -> Iterator[ast.Node]:
+def child_nodes(node: ast.Node) -> Iterator[ast.Node]:
     """The nodes directly inside one, in the order of its fields."""
     for value in node_fields(type(node))(node):
         if isinstance(value, ast.Node):
@@ -43,25 +43,25 @@ def children(node: ast.Node) -> Iterator[ast.Node]:
             yield from (part for part in value if isinstance(part, ast.Node))
 
 
-def walk(node: ast.Node) -> Iterator[ast.Node]:
+def walk_nodes(node: ast.Node) -> Iterator[ast.Node]:
     """A node and all inside it, outermost first."""
     stack = [node]
     while stack:
-        one = stack.pop()
-        yield one
-        stack += reversed([*children(one)])
+        current = stack.pop()
+        yield current
+        stack += reversed([*child_nodes(current)])
 
 
-def mentions(nodes: Iterable[ast.Node]) -> Iterator[str]:
+def find_names(nodes: Iterable[ast.Node]) -> Iterator[str]:
     """Every name in the nodes."""
-    return (one.name for node in nodes for one in walk(node) if isinstance(one, (ast.Name, ast.Apply)))
+    return (inner.name for node in nodes for inner in walk_nodes(node) if isinstance(inner, (ast.Name, ast.Apply)))
 
 
-def enclosing(node: ast.Node, offset: int) -> list[ast.Node]:
+def find_enclosing_nodes(node: ast.Node, offset: int) -> list[ast.Node]:
     """The nodes that contain an offset, or end or begin at it, outermost first. Of two that touch there, the one that begins."""
     path = [node]
     while True:
-        inside = [one for one in children(path[-1]) if one.span.start <= offset <= one.span.end]
+        inside = [child for child in child_nodes(path[-1]) if child.span.start <= offset <= child.span.end]
         if not inside:
             return path
-        path.append(max(inside, key=lambda one: one.span.start))
+        path.append(max(inside, key=lambda child: child.span.start))

@@ -1,8 +1,8 @@
-"""Frozen trees, and walks over them: formulas of numbers, and the bodies that become `.net` or Python.
+"""Frozen trees and walks over them: formulas of numbers, and the bodies that become `.net` or Python.
 
-In: `Tree`s, and tuples of them. Out: their parts, changed trees, several trees as one. Always: trees are frozen, and trees of one `shape`
-differ in literals alone. `conv 64 3x3` and `conv 128 3x3` have one shape: `zipped` makes one tree of them, in which the first argument is
-what its `merge` makes of `64` and `128`.
+The functions take `Tree`s and tuples of them, and return their parts, changed trees, or several trees merged into one. Trees are frozen,
+and two trees with equal `shape_key`s differ in their literals only. `conv 64 3x3` and `conv 128 3x3` have one shape key, so `zip_trees`
+merges them into one tree, in which the first argument is what its `merge` returns for `64` and `128`.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ class Tree(Record):
         kinds = {kind for base in cls.__mro__ for kind in vars(base).get("__annotations__", {}).values() if "ClassVar" not in kind}
         cls._is_searched = not cls.is_literal and not kinds <= {"int", "str", "bool"}
 
-    def children(self) -> tuple[Any, ...]:
+    def child_values(self) -> tuple[Any, ...]:
         """The values of the fields, in order."""
-        return self._values()
+        return self._field_values()
 
 
 Node = TypeVar("Node", bound=Tree)
 _INNER = (Tree, tuple)
 
 
-def children_of(value: Any) -> tuple[Any, ...]:
+def subtrees_of(value: Any) -> tuple[Any, ...]:
     """What is directly inside a tree or a tuple."""
     if isinstance(value, tuple):
         return value
-    return value._values() if isinstance(value, Tree) and value._is_searched else ()
+    return value._field_values() if isinstance(value, Tree) and value._is_searched else ()
 
 
-def parts(tree: Any) -> Iterator[Tree]:
+def walk_tree(tree: Any) -> Iterator[Tree]:
     """The tree and every tree in it, from the outside in, in the order of writing."""
     stack: list[Any] = [tree] if isinstance(tree, _INNER) else []
     while stack:
@@ -59,73 +59,73 @@ def parts(tree: Any) -> Iterator[Tree]:
         values = part
         if isinstance(part, Tree):
             yield part
-            values = part._values() if part._is_searched else ()
+            values = part._field_values() if part._is_searched else ()
         stack += [value for value in reversed(values) if isinstance(value, _INNER)]
 
 
-def contains(tree: Any, test: Callable[[Any], bool]) -> bool:
+def has_part(tree: Any, test: Callable[[Any], bool]) -> bool:
     """Whether some part of the tree passes the test."""
-    return any(map(test, parts(tree)))
+    return any(map(test, walk_tree(tree)))
 
 
-def rewrite(tree: T, change: Callable[[Any], Any]) -> T:
+def rewrite_downward(tree: T, change: Callable[[Any], Any]) -> T:
     """The tree with what `change` makes of each part, from the outside in; where it gives None, the parts of the part are changed. What
     does not change stays the same object."""
     if isinstance(tree, Tree):
-        made: T | None = change(tree)
-        if made is not None:
-            return made
-    inside = children_of(tree)
-    return _with_children(tree, inside, [rewrite(value, change) if isinstance(value, _INNER) else value for value in inside])
+        replacement: T | None = change(tree)
+        if replacement is not None:
+            return replacement
+    inside = subtrees_of(tree)
+    return _with_children(tree, inside, [rewrite_downward(value, change) if isinstance(value, _INNER) else value for value in inside])
 
 
 def rewrite_upward(tree: T, change: Callable[[Any], Any]) -> T:
     """The tree with what `change` makes of each part, from the leaves up: it gets a part with its parts changed, and None leaves that."""
-    inside = children_of(tree)
-    made = _with_children(tree, inside, [rewrite_upward(value, change) if isinstance(value, _INNER) else value for value in inside])
-    changed: T | None = change(made) if isinstance(made, Tree) else None
-    return made if changed is None else changed
+    inside = subtrees_of(tree)
+    rebuilt = _with_children(tree, inside, [rewrite_upward(value, change) if isinstance(value, _INNER) else value for value in inside])
+    changed: T | None = change(rebuilt) if isinstance(rebuilt, Tree) else None
+    return rebuilt if changed is None else changed
 
 
 def _with_children(tree: T, before: Sequence[Any], values: Sequence[Any]) -> T:
     if not any(map(is_not, values, before)):
         return tree
-    made: Any = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)
-    return made  # type: ignore[no-any-return]
+    rebuilt: Any = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)
+    return rebuilt  # type: ignore[no-any-return]
 
 
 # --- comparison --------------------------------------------------------------------------------------------------------------
 
 
-def literals(tree: Any) -> list[Any]:
+def find_literals(tree: Any) -> list[Any]:
     """Every literal, in the order of writing."""
-    return [part for part in parts(tree) if part.is_literal]
+    return [part for part in walk_tree(tree) if part.is_literal]
 
 
 def with_literals(tree: T, values: Iterator[Any]) -> T:
     """The tree with other trees in place of its literals, in the order of writing."""
-    return rewrite(tree, lambda part: next(values) if part.is_literal else None)
+    return rewrite_downward(tree, lambda part: next(values) if part.is_literal else None)
 
 
-def shape(tree: Any) -> object:
+def shape_key(tree: Any) -> object:
     """Equal for trees that differ in nothing but their literals."""
     if isinstance(tree, tuple):
-        return tuple([shape(item) if isinstance(item, _INNER) else item for item in tree])
+        return tuple([shape_key(item) if isinstance(item, _INNER) else item for item in tree])
     if not isinstance(tree, Tree):
         return tree
     if tree.is_literal:
         return Tree
     fields: tuple[str, ...] = tree.__match_args__ if tree.not_compared else ()
-    compared = [getattr(tree, name) for name in fields if name not in tree.not_compared] if fields else tree.children()
-    return (type(tree), *[shape(value) if isinstance(value, _INNER) else value for value in compared])
+    compared = [getattr(tree, name) for name in fields if name not in tree.not_compared] if fields else tree.child_values()
+    return (type(tree), *[shape_key(value) if isinstance(value, _INNER) else value for value in compared])
 
 
-def zipped(trees: Sequence[Node], merge: Callable[[Sequence[Any]], Any]) -> Node:
+def zip_trees(trees: Sequence[Node], merge: Callable[[Sequence[Any]], Any]) -> Node:
     """Trees of one kind as one: what `merge` makes of the trees at each place. Raises `Different` if the kinds or plain values differ."""
-    kind = same(map(type, trees))
-    fields = zip(kind.__match_args__, *(tree.children() for tree in trees), strict=True)
-    made: Node = kind(*(column[0] if name in kind.not_compared else zip_values(column, merge) for name, *column in fields))
-    return made
+    kind = require_same_value(map(type, trees))
+    fields = zip(kind.__match_args__, *(tree.child_values() for tree in trees), strict=True)
+    merged: Node = kind(*(column[0] if name in kind.not_compared else zip_values(column, merge) for name, *column in fields))
+    return merged
 
 
 def zip_values(column: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> Any:
@@ -133,12 +133,12 @@ def zip_values(column: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> 
     if isinstance(column[0], Tree) or any(isinstance(value, Tree) for value in column):
         return merge(column)
     if isinstance(column[0], tuple):
-        same(len(value) if isinstance(value, tuple) else None for value in column)
+        require_same_value(len(value) if isinstance(value, tuple) else None for value in column)
         return tuple(zip_values(items, merge) for items in zip(*column, strict=True))
-    return same(column)
+    return require_same_value(column)
 
 
-def same(values: Any) -> Any:
+def require_same_value(values: Any) -> Any:
     """The one value that all of them are, None for no values. Raises `Different` if there are several."""
     several = list(values)
     if any(value != several[0] for value in several):

@@ -15,7 +15,7 @@ from netc.compiler.elaborate.model_precision import FULL, Precision
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
@@ -131,7 +131,7 @@ class ParsedSpec(Record):
 
 def parse_spec(source: SourceFile, choice: Choice, path: str | None = None) -> ParsedSpec:
     """Parses a text. Its syntax errors are in `problems`."""
-    file, problems = parse(source)
+    file, problems = parse_source(source)
     return ParsedSpec(file, source, problems, choice, path)
 
 

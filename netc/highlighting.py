@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pygments.lexer import Lexer
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace, _TokenType
 
-from netc.dsl.grammar import tables
-from netc.dsl.lexer import Token, lex
+from netc.dsl.grammar import load_tables
+from netc.dsl.lexer import Token, lex_text
 
 __all__ = ["NetLexer"]
 CONSTANTS = ("true", "false")
@@ -35,7 +35,7 @@ class NetLexer(Lexer):  # type: ignore[misc]
 
     def get_tokens_unprocessed(self, text: str) -> Iterator[Colour]:
         """The tokens with their offsets."""
-        tokens, comments = lex(text, tables())
+        tokens, comments = lex_text(text, load_tables())
         at, before = 0, ""
         for token in sorted([*tokens, *comments], key=lambda token: token.start):
             if token.start > at:

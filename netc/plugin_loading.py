@@ -13,7 +13,7 @@ from importlib import import_module
 
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 GROUP = "netc.operators"
@@ -81,7 +81,7 @@ def _check(operators: Iterable[type[Operator]]) -> None:
 
     for operator in operators:
         what = f"the operator `{operator.name}`"
-        if not operator.name.isidentifier() or parse(SourceFile("", f"input 3 -> {operator.name}\n"))[1]:
+        if not operator.name.isidentifier() or parse_source(SourceFile("", f"input 3 -> {operator.name}\n"))[1]:
             raise PluginError(f"{what} cannot be written in a spec: its name must be an identifier that is no word of the language")
         if not (operator.__doc__ or "").strip():
             raise PluginError(f"{what} has no docstring, whose first line says in `netc ops` what it does")

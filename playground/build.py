@@ -93,7 +93,7 @@ def _tables() -> dict[str, bytes]:
     text = grammar.grammar_text()
     name = grammar.cache_name(text, PYTHON)
     path = ROOT / "build" / name
-    grammar.write(str(path), grammar.build(text))
+    grammar.write_cache(str(path), grammar.build_tables(text))
     return {f"cache/netc/{name}": path.read_bytes()}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from .backend import Backend, has_suffix
 from .backend_names import ARTEFACTS
@@ -26,7 +26,7 @@ class UnknownTarget(ValueError):
 def get_or_raise(name: str) -> Backend:
     """The backend called `name`; an `UnknownTarget` that suggests the near name if there is none."""
     if name not in NAMES:
-        meant, known = near(name, NAMES), ", ".join(f"`{n}`" for n in NAMES)
+        meant, known = find_similar_names(name, NAMES), ", ".join(f"`{n}`" for n in NAMES)
         raise UnknownTarget(f"there is no target `{name}`: " + (f"did you mean `{meant[0]}`?" if meant else f"the targets are {known}"))
     return _load(name)
 

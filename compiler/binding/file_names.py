@@ -168,7 +168,7 @@ class _FileBinder:
 
     def _walk_item(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
         match item:
-            case ast.Let(value=ast.Unpacked(value=whole)):
+            case ast.Let(value=ast.UnpackedItem(value=whole)):
                 first = self.lists.setdefault(id(whole), names)
                 if first is names:
                     binder.visit(item.value, self.own)

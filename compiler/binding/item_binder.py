@@ -142,7 +142,7 @@ class ItemBinder:
         inner.hoisted = True  # its item is written before its clauses
         self.visit(node.item, inner)
 
-    def _unpack(self, node: ast.Unpacked, scope: NameScope) -> None:
+    def _unpack(self, node: ast.UnpackedItem, scope: NameScope) -> None:
         if id(node.value) not in self._unpacked:  # the list of `let (a, b) = ...`, which the parts of all its names have
             self._unpacked.add(id(node.value))
             self.visit(node.value, scope)
@@ -328,7 +328,7 @@ _RULES: dict[type[ast.Node], Callable[[ItemBinder, Any, NameScope], Any]] = {
     ast.Call: ItemBinder._call,
     ast.StageExpr: ItemBinder._stage_value,
     ast.Comprehension: ItemBinder._comprehension,
-    ast.Unpacked: ItemBinder._unpack,
+    ast.UnpackedItem: ItemBinder._unpack,
     ast.Keyword: ItemBinder._keyword,
     ast.Apply: ItemBinder._apply,
     ast.TensorBinary: ItemBinder._chain,

@@ -12,7 +12,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
@@ -92,7 +92,7 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
 @lru_cache(maxsize=1000)
 def _parse_body(name: str, text: str) -> ast.Body:
     """The statements of a definition."""
-    file, problems = parse(DefinitionFile(name, text))
+    file, problems = parse_source(DefinitionFile(name, text))
     _refuse(name, problems)
     (block,) = file.items
     assert isinstance(block, ast.Block)

@@ -106,7 +106,7 @@ def _is_plain(text: str) -> bool:
 def _in_quotient(text: str) -> str:
     """As what is divided: sums in brackets, products as they are."""
     outside = outside_brackets(text)
-    return f"({text})" if NET.strength_of_text(outside) < NET.strength("*") or " % " in outside else text
+    return f"({text})" if NET.strength_of_text(outside) < NET.binding_strength("*") or " % " in outside else text
 
 
 def show(d: Dim) -> str:

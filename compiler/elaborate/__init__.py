@@ -16,7 +16,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
@@ -79,7 +79,7 @@ def elaborate(
     dims: Mapping[str, int] | None = None,
     index: bool = False,
     precision: Precision = FULL,
-    parse: Parse = parse,
+    parse: Parse = parse_source,
     memory: Memory | None = None,
     arrays: ArrayLoader | None = None,
     names: FileNames | None = None,

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
-from netc.dsl.diagnostics.suggest import near
-from netc.dsl.parser import parse
+from netc.dsl.diagnostics.suggest import find_similar_names
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Dim, Facts, Stated
@@ -96,7 +96,7 @@ class ElaborationSession:
         index: bool = False,
         foreign: Foreign | None = None,
         precision: Precision = FULL,
-        parse: Parse = parse,
+        parse: Parse = parse_source,
         memory: Memory | None = None,
         arrays: ArrayLoader | None = None,
         budget: Budget | None = None,
@@ -178,7 +178,7 @@ class ElaborationSession:
     def near(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
         """Names that are similar to this one: for the first errors of a file, since the search takes time."""
         self.suggestions -= 1
-        return tuple(near(name, candidates)) if self.suggestions >= 0 else ()
+        return tuple(find_similar_names(name, candidates)) if self.suggestions >= 0 else ()
 
     def foreign_stage(self, name: str) -> Advice:
         """Help for a stage by its name in other libraries, empty if none is known."""

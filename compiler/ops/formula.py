@@ -138,7 +138,7 @@ LOGIC = ("and", "or")
 
 def parts(formula: Formula) -> Iterator[Formula]:
     """The formula and everything in it, in the order of writing."""
-    return (part for part in trees.parts(formula) if isinstance(part, Formula))
+    return (part for part in trees.walk_tree(formula) if isinstance(part, Formula))
 
 
 def depth(formula: Formula) -> int:
@@ -152,23 +152,23 @@ def depth(formula: Formula) -> int:
 
 def operands(formula: Formula) -> tuple[Formula, ...]:
     """What is directly inside."""
-    inside = [part for child in trees.children_of(formula) for part in (child if isinstance(child, tuple) else (child,))]
+    inside = [part for child in trees.subtrees_of(formula) for part in (child if isinstance(child, tuple) else (child,))]
     return tuple([part for part in inside if isinstance(part, Formula)])
 
 
 def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     """The formula as it is seen where the symbols of its integers have the given values."""
-    return trees.rewrite(formula, lambda part: Const(moved(part.value, places), part.name) if isinstance(part, Const) else None)
+    return trees.rewrite_downward(formula, lambda part: Const(moved(part.value, places), part.name) if isinstance(part, Const) else None)
 
 
 def plain_formula(formula: Formula) -> Formula:
     """The formula, whose integers are numbers without formulas of the graph that it was in."""
-    return trees.rewrite(formula, lambda part: Const(plain(part.value), part.name) if isinstance(part, Const) else None)
+    return trees.rewrite_downward(formula, lambda part: Const(plain(part.value), part.name) if isinstance(part, Const) else None)
 
 
 def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula:
     """The formula with other formulas in place of some indices."""
-    return trees.rewrite(formula, lambda part: axes.get(part.number) if isinstance(part, IndexFormula) else None)
+    return trees.rewrite_downward(formula, lambda part: axes.get(part.number) if isinstance(part, IndexFormula) else None)
 
 
 def stored_formula(array: TableArray) -> ItemFormula:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, takewhile
 
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ..analysis.state_dict import ParameterInfo
 from ..errors.weight_errors import SHOWN, Misfit, WeightsError, WeightsMismatch
@@ -195,7 +195,7 @@ class _Matcher:
         """Yield unexpected names of the weights, each with the similar missing name of the same shape."""
         left = self.missing[:_MOST_CANDIDATES]
         for name in unexpected[:SHOWN]:
-            found = near(name, [n for n in left if self.infos[n].shape == self.tensors[name].shape])
+            found = find_similar_names(name, [n for n in left if self.infos[n].shape == self.tensors[name].shape])
             if found:
                 left.remove(found[0])
                 yield name, found[0]

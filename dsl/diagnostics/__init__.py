@@ -1,5 +1,5 @@
 """Diagnostics, and suggestions of similar names."""
 
-from .diagnostic import CallSite, Diagnostic, Edit, Mark, Severity, applied
+from .diagnostic import CallSite, Diagnostic, Edit, Mark, Severity, apply_edits
 
-__all__ = ["CallSite", "Diagnostic", "Edit", "Mark", "Severity", "applied"]
+__all__ = ["CallSite", "Diagnostic", "Edit", "Mark", "Severity", "apply_edits"]

@@ -26,9 +26,9 @@ class Edit(Record):
     safe: bool = True
 
 
-def applied(edits: Iterable[Edit]) -> str:
+def apply_edits(edits: Iterable[Edit]) -> str:
     """The text of a file after edits of it that do not overlap. There is at least one."""
-    ordered = sorted(edits, key=lambda one: one.span.start, reverse=True)
+    ordered = sorted(edits, key=lambda edit: edit.span.start, reverse=True)
     text = ordered[0].span.file.text
     for edit in ordered:
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-MOST = 2
+MAX_SUGGESTIONS = 2
 
 
-def near(name: str, candidates: Iterable[str]) -> list[str]:
+def find_similar_names(name: str, candidates: Iterable[str]) -> list[str]:
     """At most two candidates: those that differ only in case, otherwise those within an edit distance of a third of the length, otherwise
     those of which it is the first word."""
     known = sorted(set(candidates) - {name})
     folded = name.casefold()
-    same = [one for one in known if one.casefold() == folded]
+    same = [candidate for candidate in known if candidate.casefold() == folded]
     if same:
-        return same[:MOST]
+        return same[:MAX_SUGGESTIONS]
     limit = len(name) // 3
     if limit == 0:
         return []
-    found: list[tuple[int, str]] = []
-    for one in known:
-        if abs(len(one) - len(name)) <= limit:
-            distance = _distance(folded, one.casefold(), limit)
+    matches: list[tuple[int, str]] = []
+    for candidate in known:
+        if abs(len(candidate) - len(name)) <= limit:
+            distance = _edit_distance(folded, candidate.casefold(), limit)
             if distance <= limit:
-                found.append((distance, one))
-    return [one for _, one in sorted(found)[:MOST]] or [one for one in known if one.casefold().startswith(f"{folded}_")][:MOST]
+                matches.append((distance, candidate))
+    return [candidate for _, candidate in sorted(matches)[:MAX_SUGGESTIONS]] or [
+        candidate for candidate in known if candidate.casefold().startswith(f"{folded}_")
+    ][:MAX_SUGGESTIONS]
 
 
-def _distance(a: str, b: str, limit: int) -> int:
+def _edit_distance(a: str, b: str, limit: int) -> int:
     """Edits (insert, delete, replace, swap neighbours) from `a` to `b`; some number above `limit` if there are more than that."""
     before: list[int] = []
     previous = list(range(len(b) + 1))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from netc.compiler.ops import Operator
 from netc.compiler.types.tensor_types import DTYPES
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 from netc.highlighting import CONSTANTS, DEFINING, WORD_OPERATORS
 
 TARGET = Path(__file__).with_name("syntaxes") / "net.tmLanguage.json"
@@ -26,7 +26,7 @@ def alternatives(words: list[str]) -> str:
 
 def grammar() -> dict[str, object]:
     """The grammar, as VS Code reads it."""
-    keywords = [word for word in tables().keywords if word not in (*CONSTANTS, *WORD_OPERATORS)]
+    keywords = [word for word in load_tables().keywords if word not in (*CONSTANTS, *WORD_OPERATORS)]
     operators = [name for name, operator in Operator.registry.items() if operator.operands]
     patterns = [
         {"name": "comment.line.number-sign.net", "match": "#.*$"},

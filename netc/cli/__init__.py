@@ -90,9 +90,9 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def _refuse(self, ctx: click.Context, name: str) -> NoReturn:
-        from netc.dsl.diagnostics.suggest import near
+        from netc.dsl.diagnostics.suggest import find_similar_names
 
-        names = near(name, COMMANDS)
+        names = find_similar_names(name, COMMANDS)
         if name == "help":
             raise click.UsageError("there is no command `help`; `netc --help` lists the commands, `netc check --help` explains one", ctx)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""

@@ -9,7 +9,7 @@ import click
 
 from netc.compiler.elaborate import complete_models
 from netc.compiler.ops import Operator
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 from ..files.file_access import open_regular
@@ -42,4 +42,4 @@ def find_models(ctx: click.Context) -> list[str]:
         source = SourceFile("text", text) if text is not None else read_file(next(f for f in files if f is not None), opener=open_regular)
     except Unreadable:
         return []
-    return complete_models(parse(source)[0])
+    return complete_models(parse_source(source)[0])

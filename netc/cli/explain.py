@@ -30,9 +30,9 @@ def command(code: str | None) -> None:
 
 
 def _unknown(code: str, known: list[str]) -> str:
-    from netc.dsl.diagnostics.suggest import near
+    from netc.dsl.diagnostics.suggest import find_similar_names
 
-    names = near(code, known) or [one for one in known if code in one][:2]
+    names = find_similar_names(code, known) or [one for one in known if code in one][:2]
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else "`netc explain` lists all"
     return f"there is no code `{code}`; {hint}"
 

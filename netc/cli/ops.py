@@ -8,7 +8,7 @@ import click
 
 from netc.compiler.backends.backend_registry import backends
 from netc.compiler.ops import Operator
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ..plugin_loading import load_installed
 from ..reference import operator_reference
@@ -65,6 +65,6 @@ def _words(target: str | None) -> list[str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    names = _by_target(name) or near(name, known)
+    names = _by_target(name) or find_similar_names(name, known)
     hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else stage(name).help or "`netc ops` lists all"
     return f"there is no operator or word `{name}`; {hint}"

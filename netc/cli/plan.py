@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
 from ..analysis import read_and_analyze_training
@@ -96,7 +96,7 @@ def command(
 def _device(name: str | None, memory: float | None, flops: float | None, bandwidth: float | None, link: float | None, dtype: str) -> Device:
     """A device of the table, with what is given in numbers instead."""
     if name is not None and name.lower() not in DEVICES:
-        meant = near(name.lower(), list(DEVICES))
+        meant = find_similar_names(name.lower(), list(DEVICES))
         known = (
             f"did you mean `{meant[0]}`?" if meant else f"there are {', '.join(DEVICES)}; others by --memory, --flops, --bandwidth, --link"
         )

@@ -71,7 +71,7 @@ def _result(one: Diagnostic) -> dict[str, object]:
 
 
 def _region(span: Span) -> dict[str, int]:
-    (line, column), (end_line, end_column) = span.file.position(span.start), span.file.position(span.end)
+    (line, column), (end_line, end_column) = span.file.line_and_column(span.start), span.file.line_and_column(span.end)
     return {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column}
 
 

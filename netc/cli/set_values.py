@@ -6,7 +6,7 @@ from __future__ import annotations
 from netc.compiler.elaborate import Failure, evaluate_constant
 from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl import ast
-from netc.dsl.diagnostics.render.cells import safe
+from netc.dsl.diagnostics.render.cells import escape_text
 from netc.dsl.parser import parse_value
 from netc.dsl.source import SourceFile
 
@@ -20,7 +20,7 @@ def parse_constant(text: str) -> object:
     expr, problems = parse_value(SourceFile("<value>", text))
     if expr is None:
         why = problems[0].message if problems else "not a value"
-        raise NotAValue(f"`{safe(text)}` is not a value: {why}")
+        raise NotAValue(f"`{escape_text(text)}` is not a value: {why}")
     if isinstance(expr, ast.Name) and expr.name not in DTYPES:
         return expr.name
     if isinstance(expr, ast.StageExpr):
@@ -28,4 +28,4 @@ def parse_constant(text: str) -> object:
     try:
         return evaluate_constant(expr)
     except Failure as failure:
-        raise NotAValue(f"`{safe(text)}` is not a value: {failure.problem.message()}") from None
+        raise NotAValue(f"`{escape_text(text)}` is not a value: {failure.problem.message()}") from None

@@ -55,9 +55,9 @@ def note(text: str) -> None:
 
 def visible(text: str) -> str:
     """The text with escapes in place of characters that would control the terminal, and no longer than a screen; lines stay lines."""
-    from netc.dsl.diagnostics.render.cells import brief
+    from netc.dsl.diagnostics.render.cells import shorten_text
 
-    return without_controls(brief(text))
+    return without_controls(shorten_text(text))
 
 
 _COLOR = re.compile(r"(\x1b\[[0-9;]*m)")

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.grammar import tables
-from netc.dsl.lexer import lex
-from netc.dsl.parser import parse
+from netc.dsl.grammar import load_tables
+from netc.dsl.lexer import lex_text
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
-from netc.dsl.token_filter import lay_out
+from netc.dsl.token_filter import filter_tokens
 
 Shown = tuple[str | None, tuple[Diagnostic, ...]]
 INDENT = "  "
@@ -23,14 +23,14 @@ INDENT = "  "
 def show_tokens(source: SourceFile) -> Shown:
     """The tokens with their positions, those that the layout inserts included."""
     problems: list[Diagnostic] = []
-    tokens = lay_out(source, lex(source.text, tables())[0], problems)
-    placed = ((":".join(map(str, source.position(t.start))), t) for t in tokens)
+    tokens = filter_tokens(source, lex_text(source.text, load_tables())[0], problems)
+    placed = ((":".join(map(str, source.line_and_column(t.start))), t) for t in tokens)
     return "".join(f"{position:<8} {t.type:<12} {t.text!r}\n" for position, t in placed), tuple(problems)
 
 
 def show_tree(source: SourceFile) -> Shown:
     """The syntax tree."""
-    file, problems = parse(source)
+    file, problems = parse_source(source)
     return ("".join(_tree(file)) if not problems else None), tuple(problems)
 
 

@@ -11,8 +11,8 @@ import re
 from functools import cache
 
 from netc.compiler.elaborate import complete_models
-from netc.dsl.diagnostics.suggest import near
-from netc.dsl.parser import parse
+from netc.dsl.diagnostics.suggest import find_similar_names
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
@@ -54,7 +54,7 @@ def published() -> tuple[Published, ...]:
 
 @cache
 def _complete(path: str) -> tuple[str, ...]:
-    return tuple(complete_models(parse(SourceFile(path, _text(path)))[0]))
+    return tuple(complete_models(parse_source(SourceFile(path, _text(path)))[0]))
 
 
 def _stem(path: str) -> str:
@@ -77,7 +77,7 @@ def find(name: str) -> tuple[str, str | None]:
     if found is not None:
         return found
     names = [model for entry in published() for model in entry.complete]
-    meant = near(name, [*names, *(path.removesuffix(SUFFIX) for path in paths())])
+    meant = find_similar_names(name, [*names, *(path.removesuffix(SUFFIX) for path in paths())])
     hint = f"did you mean {' or '.join(f'`{one}`' for one in meant)}?" if meant else "`netc zoo` lists them"
     raise NoSuchModel(f"no spec `{name}` is part of netc; {hint}")
 

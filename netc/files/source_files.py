@@ -89,7 +89,7 @@ def reason(error: OSError) -> str:
 
 def near_files(path: str, shown_in: str) -> tuple[str, ...]:
     """The files in the directory of `path` with similar names, as paths in the directory `shown_in`."""
-    from netc.dsl.diagnostics.suggest import near  # most files are there
+    from netc.dsl.diagnostics.suggest import find_similar_names  # most files are there
 
     try:
         names = os.listdir(os.path.dirname(path) or ".")
@@ -97,7 +97,7 @@ def near_files(path: str, shown_in: str) -> tuple[str, ...]:
         return ()
     stem, ending = os.path.splitext(os.path.basename(path))
     alike = [s for s, e in map(os.path.splitext, names) if e == ending]
-    return tuple(os.path.join(shown_in, found + ending) for found in near(stem, alike))
+    return tuple(os.path.join(shown_in, found + ending) for found in find_similar_names(stem, alike))
 
 
 def _unreadable(problem: FileProblem, name: str) -> Unreadable:

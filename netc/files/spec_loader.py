@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate.elaboration_session import CannotLoad, NoSuchArray
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import SourceFile
 
 from . import safetensors_arrays
@@ -137,7 +137,7 @@ class Loader:
     @staticmethod
     def _named(arrays: Mapping[str, TableArray], name: str) -> TableArray:
         if name not in arrays:
-            raise NoSuchArray("it has no such array", tuple(near(name, arrays)))
+            raise NoSuchArray("it has no such array", tuple(find_similar_names(name, arrays)))
         return arrays[name]
 
     def read_bytes(self, real: str, name: str) -> bytes:

@@ -24,7 +24,7 @@ from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.exporting import FixedSize
 from netc.compiler.frontends.torch.user_code import foreign_code
 from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
 from ..inputs.random_inputs import BATCH
@@ -106,7 +106,7 @@ def _file(path: str) -> Any:
 
 
 def _near(found: object, name: str) -> str:
-    names = near(name, dir(found))
+    names = find_similar_names(name, dir(found))
     return f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
 
 

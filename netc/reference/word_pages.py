@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from netc.dsl import ast
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 from ..files.package_data import folder
@@ -53,7 +53,7 @@ def _file(path: str) -> str:
     with open(os.path.join(_STD, path.removeprefix(f"{STD}/")), encoding="utf-8") as file:
         source = SourceFile(path, file.read())
     parts = [f"\n## {path}\n", f"\n{_comment(source.text.partition(_BLANK)[0])}\n"]
-    for item in parse(source)[0].items:
+    for item in parse_source(source)[0].items:
         if isinstance(item, (ast.Block, ast.Fn)):
             header = re.split(r" (?:\{|=) ?", source.text[item.span.start : item.span.end].partition(_BLANK)[0].replace("\n", " "))[0]
             said = _comment(_above(source.text, item.span.start))

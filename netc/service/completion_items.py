@@ -17,7 +17,7 @@ from netc.compiler.ops.operator import Required
 from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl import ast
 from netc.dsl.record import Record
-from netc.dsl.tree_walk import enclosing
+from netc.dsl.tree_walk import find_enclosing_nodes
 
 from ..reference.operator_reference import meaning, show_default, signature
 from ..reference.word_pages import words
@@ -161,7 +161,7 @@ def _heads(scope: NameScope, start: int) -> Iterator[Suggestion]:
 
 
 def _statements(checked: Checked, scope: NameScope, start: int) -> Iterator[Suggestion]:
-    path = enclosing(checked.file, start)
+    path = find_enclosing_nodes(checked.file, start)
     if any(isinstance(node, ast.TrainDecl) for node in path):
         yield from (Suggestion(name, "keyword", start, "setting") for name in ("metric", *SETTINGS))
     yield from _keywords(start, STATEMENTS)

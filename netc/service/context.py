@@ -5,8 +5,8 @@ In: a text and an offset. Out: a `Context`: the word that is being typed, the to
 
 from __future__ import annotations
 
-from netc.dsl.grammar import END, tables
-from netc.dsl.lexer import Token, lex
+from netc.dsl.grammar import END, load_tables
+from netc.dsl.lexer import Token, lex_text
 from netc.dsl.record import Record
 
 _OPENING = {"LPAR": "RPAR", "LBRACK": "RBRACK", "LBRACE": "RBRACE"}
@@ -66,7 +66,7 @@ class Context(Record):
 
 def context_at(text: str, offset: int) -> Context:
     """The context of an offset."""
-    found, comments = lex(text, tables(), 0, max(0, min(offset, len(text))))
+    found, comments = lex_text(text, load_tables(), 0, max(0, min(offset, len(text))))
     tokens = [token for token in found if token.type != END]
     inside = next((one for one in comments if one.end == offset and "\n" not in one.text), None)
     if tokens and tokens[-1].end == offset and tokens[-1].type == "UNTERMINATED_STRING":

@@ -13,7 +13,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic, Edit
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
-from netc.dsl.tree_walk import enclosing
+from netc.dsl.tree_walk import find_enclosing_nodes
 
 _KEEPING = ("+", "-", "*", "/", "//", "%", "**")
 """The operations that give what their first operand is, but for broadcasting."""
@@ -52,7 +52,7 @@ def _without_second(source: SourceFile, file: ast.File, symbol: Span) -> tuple[E
     """The edit that leaves the first operand of the operation with this symbol."""
     if symbol.file is not source or symbol.text not in _KEEPING:
         return ()
-    around = [node for node in enclosing(file, symbol.start) if isinstance(node, ast.TensorBinary) and node.op == symbol.text]
+    around = [node for node in find_enclosing_nodes(file, symbol.start) if isinstance(node, ast.TensorBinary) and node.op == symbol.text]
     found = (one for one in reversed(around) if one.left.span.end <= symbol.start and symbol.end <= one.right.span.start)
     return tuple([Edit(Span(source, symbol.start, one.span.end), "", safe=False) for one in found][:1])
 

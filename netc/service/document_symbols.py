@@ -13,7 +13,7 @@ from netc.dsl import ast
 from netc.dsl.lexer import Token
 from netc.dsl.record import Record
 from netc.dsl.source import Span
-from netc.dsl.tree_walk import walk
+from netc.dsl.tree_walk import walk_nodes
 
 from .checked_text import Checked
 
@@ -60,7 +60,7 @@ def _inside(body: ast.Body) -> tuple[Symbol, ...]:
 
 def _labels(statement: ast.Node) -> Iterator[Symbol]:
     """The labelled stages of a statement: what the state dict has."""
-    for node in walk(statement):
+    for node in walk_nodes(statement):
         label = getattr(node, "label", None)
         if isinstance(label, ast.Label) and label.span.text:
             yield Symbol(label.span.text, "label", label.span, node.span)

@@ -16,8 +16,8 @@ from netc.compiler.elaborate.builtins import BUILTINS
 from netc.compiler.elaborate.index import Reference, StageResult
 from netc.compiler.ops import Operator
 from netc.dsl.brackets import OPENERS
-from netc.dsl.grammar import END, tables
-from netc.dsl.lexer import lex
+from netc.dsl.grammar import END, load_tables
+from netc.dsl.lexer import lex_text
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -115,7 +115,7 @@ def _signature(definition: Span) -> str:
 def _end(text: str, start: int) -> int:
     """Where the first line after `start` ends in which no parenthesis is open; that of the first one, if none of the next lines does."""
     ends = [match.start() for match in islice(re.compile(r"\n|\Z").finditer(text, start), _MOST_LINES)]
-    tokens, _ = lex(text, tables(), start, ends[-1])
+    tokens, _ = lex_text(text, load_tables(), start, ends[-1])
     depth = 0
     for token in tokens:
         if depth <= 0 and token.type in ("NL", END):

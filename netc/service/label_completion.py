@@ -5,14 +5,14 @@ from __future__ import annotations
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.walk import graphs
 from netc.dsl import ast
-from netc.dsl.tree_walk import enclosing
+from netc.dsl.tree_walk import find_enclosing_nodes
 
 from .checked_text import Checked
 
 
 def labels_before(checked: Checked, offset: int) -> list[str]:
     """The labels in the body that an offset is in, which `tie=` may name."""
-    around = [node for node in enclosing(checked.file, offset) if isinstance(node, ast.Body)]
+    around = [node for node in find_enclosing_nodes(checked.file, offset) if isinstance(node, ast.Body)]
     start, end = (around[-1].span.start, around[-1].span.end) if around else (0, len(checked.source.text))
     inside = [token for token in checked.tokens if start <= token.start < end and token.type == "LABEL"]
     labels = [token.text.split(maxsplit=1)[1] for token in inside]

@@ -15,8 +15,8 @@ from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import CannotLoad
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl import ast
-from netc.dsl.diagnostics import Edit, applied
-from netc.dsl.grammar import tables
+from netc.dsl.diagnostics import Edit, apply_edits
+from netc.dsl.grammar import load_tables
 from netc.dsl.source import Span
 
 from ..files.file_access import SUFFIX
@@ -152,7 +152,7 @@ def rename(workspace: Workspace, checked: Checked, offset: int, name: str) -> li
     """The edits that give the name at an offset another one, everywhere. Raises `RenameRefused`."""
     wanted = _renamable(checked, offset).definition
     assert wanted is not None
-    if not name.isidentifier() or not name.isascii() or name in tables().keywords or name in (BATCH, "_"):
+    if not name.isidentifier() or not name.isascii() or name in load_tables().keywords or name in (BATCH, "_"):
         raise RenameRefused(f"`{name}` cannot be a name")
     edits = [Edit(one.span, name) for one in _everywhere(workspace, checked, wanted)]
     _check(workspace, edits)
@@ -166,7 +166,7 @@ def _check(workspace: Workspace, edits: list[Edit]) -> None:
         by_file.setdefault(edit.span.file.name, []).append(edit)
     after = workspace.copy()
     for path, changes in by_file.items():
-        after.open(path, applied(changes))
+        after.open(path, apply_edits(changes))
     for path, changes in by_file.items():
         before, then = workspace.checked(path), after.checked(path)
         if before is None or then is None or _links(before) != _links(then) or _errors(then) > _errors(before):

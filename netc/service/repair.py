@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netc.compiler.binding.file_names import bind_file
 from netc.compiler.binding.name_scopes import NameScope
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 from .checked_text import Checked
@@ -36,7 +36,7 @@ def scope_at(checked: Checked, context: Context) -> NameScope:
     text = checked.source.text[:end] + "\n" + "".join(reversed(closers[:open_there]))
     source = SourceFile(checked.source.name, text)
     importer = Importer(checked.workspace.loader(source, checked.path), checked.workspace.parse_used)
-    repaired = bind_file(parse(source)[0], importer).top.at(end)
+    repaired = bind_file(parse_source(source)[0], importer).top.at(end)
     known = checked.names.top.at(context.start)
     return repaired if _depth(repaired) >= _depth(known) else known
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netc.compiler.ops import Operator
-from netc.dsl.grammar import END, tables
+from netc.dsl.grammar import END, load_tables
 from netc.dsl.lexer import Token
 from netc.dsl.record import Record
 
@@ -73,7 +73,7 @@ def _word(token: Token, following: Token | None, known: dict[tuple[int, int], st
         kind = known.get((token.start, token.end))
         named = following is not None and following.type == "EQUALS" and following.start == token.end
         yield Word(token.start, token.end, kind or ("property" if named else "function" if token.text in Operator.registry else "variable"))
-    elif token.text in tables().keywords:
+    elif token.text in load_tables().keywords:
         yield Word(token.start, token.end, "keyword")
     elif token.type not in (END, "NL") and not token.text.isspace() and token.text not in "()[]{},":
         yield Word(token.start, token.end, "operator")

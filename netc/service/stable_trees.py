@@ -12,9 +12,9 @@ from collections.abc import Hashable
 from netc.compiler.binding.file_names import FileNames
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
-from netc.dsl.grammar import tables
-from netc.dsl.lexer import lex
-from netc.dsl.parser import parse
+from netc.dsl.grammar import load_tables
+from netc.dsl.lexer import lex_text
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
 
@@ -94,8 +94,8 @@ class StableTrees:
 
 def _alone(item: ast.Item, name: str) -> ast.Item:
     """The definition parsed by itself, if that gives the same."""
-    tokens, _ = lex(item.span.text, tables())
+    tokens, _ = lex_text(item.span.text, load_tables())
     segment = Segment(name, item.span.text)
-    file, problems = parse(segment, tokens)
+    file, problems = parse_source(segment, tokens)
     same = not problems and len(file.items) == 1 and type(file.items[0]) is type(item) and file.items[0].span.end == len(segment.text)
     return file.items[0] if same else item

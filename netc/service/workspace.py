@@ -11,9 +11,9 @@ import site
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.grammar import tables
-from netc.dsl.lexer import Token, lex
-from netc.dsl.parser import parse
+from netc.dsl.grammar import load_tables
+from netc.dsl.lexer import Token, lex_text
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 from ..files.file_access import open_regular, within
@@ -113,10 +113,10 @@ class Workspace:
         return made
 
     def parse_used(self, source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
-        """The tree of a file that a text uses, as `dsl.parser.parse` gives it."""
+        """The tree of a file that a text uses, as `dsl.parser.parse_source` gives it."""
         known = self._parsed.get(source.name)
         if known is None or known[1].source is not source:
-            return parse(source)
+            return parse_source(source)
         return known[1].file, list(known[1].problems)
 
     def source(self, real: str, name: str) -> SourceFile:
@@ -167,6 +167,6 @@ class OpenLoader(Loader):
 def _parse(source: SourceFile) -> Parsed:
     file: ast.File
     problems: list[Diagnostic]
-    tokens, comments = lex(source.text, tables())
-    file, problems = parse(source, [Token(one.type, one.text, one.start, one.end) for one in tokens])  # the layout changes them
+    tokens, comments = lex_text(source.text, load_tables())
+    file, problems = parse_source(source, [Token(one.type, one.text, one.start, one.end) for one in tokens])  # the layout changes them
     return Parsed(source, tuple(tokens), tuple(comments), file, tuple(problems))

@@ -19,7 +19,7 @@ from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
@@ -137,7 +137,7 @@ def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
 
 
 def _no_input(name: str, names: list[str]) -> WrongSetting:
-    close = near(name, names)
+    close = find_similar_names(name, names)
     remedy = f"did you mean `{close[0]}`?" if close else "the inputs are " + ", ".join(f"`{n}`" for n in names)
     return WrongSetting(name, "is no input that the data are read for, and cannot have a column", remedy)
 

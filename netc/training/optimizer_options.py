@@ -20,7 +20,7 @@ from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import UnknownChoice, UnknownOption, WrongSetting
 from netc.compiler.ir.training_program import SettingArgument
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import Span
 
 from ..files.file_problems import diagnostic
@@ -55,7 +55,7 @@ def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     classes = optimizer_classes()
     cls = classes.get(key(named.name))
     if cls is None:
-        yield UnknownChoice("optimizer", named.name, tuple(near(key(named.name), list(classes))), tuple(classes)), named.span
+        yield UnknownChoice("optimizer", named.name, tuple(find_similar_names(key(named.name), list(classes))), tuple(classes)), named.span
         return
     if key(named.name) in UNUSABLE:
         yield WrongSetting(named.name, UNUSABLE[key(named.name)], USUAL), named.span
@@ -81,7 +81,11 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
             name = name.removesuffix("lr")
         if name not in classes and name not in SHAPES:
             why = "takes a Python function, which a spec cannot have" if name in OF_FUNCTIONS else ""
-            problem = WrongSetting(stage.name, why) if why else UnknownChoice("schedule", stage.name, tuple(near(name, known)), known)
+            problem = (
+                WrongSetting(stage.name, why)
+                if why
+                else UnknownChoice("schedule", stage.name, tuple(find_similar_names(name, known)), known)
+            )
             yield problem, stage.span
             continue
         for argument in stage.positional:
@@ -138,7 +142,7 @@ def _arguments(
             yield WrongSetting(owner, f"has no argument `{option.name}`", remedy), option.name_span
         elif option.name not in taken:
             usual = OF_OPTIMIZERS.get(option.name)
-            alike = (usual,) if usual in taken else tuple(near(option.name, taken))
+            alike = (usual,) if usual in taken else tuple(find_similar_names(option.name, taken))
             yield UnknownOption(owner, option.name, alike, taken), option.name_span
         elif option.name in seen:
             yield WrongSetting(option.name, "is given twice"), option.name_span

@@ -19,7 +19,7 @@ from netc.compiler.errors.recipe_errors import NoDecayMatchesNothing, NothingMat
 from netc.compiler.errors.training_errors import NotMean
 from netc.compiler.ir.training_program import MODEL, Training
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 
 from ..errors import CompileError
@@ -95,7 +95,9 @@ def _unmatched(training: Training, patterns: Iterable[Pattern], problem: type[No
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern.text) for name in names):
             is_stage = any(fnmatchcase(name, f"{pattern.text}.*") for name in names)
-            yield diagnostic(problem(pattern.text, tuple(near(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span)
+            yield diagnostic(
+                problem(pattern.text, tuple(find_similar_names(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span
+            )
 
 
 def check_section(training: Training) -> list[Diagnostic]:

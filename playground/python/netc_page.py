@@ -152,10 +152,10 @@ def _parameters(program):
 def words():
     """The words of the language, for the colours of the editor."""
     from netc.compiler.types.tensor_types import DTYPES
-    from netc.dsl.grammar import tables
+    from netc.dsl.grammar import load_tables
 
     operators = [name for name, operator in Operator.registry.items() if operator.operands]
-    return {"keywords": [*tables().keywords], "operators": operators, "types": [*DTYPES]}
+    return {"keywords": [*load_tables().keywords], "operators": operators, "types": [*DTYPES]}
 
 
 PAGE = Page()

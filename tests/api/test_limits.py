@@ -9,7 +9,7 @@ import pytest
 
 import netc
 from netc.compiler.elaborate import resource_limits
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 from netc.files import spec_loader
 
 
@@ -87,7 +87,7 @@ def test_limits_on_the_whole(name: str) -> None:
 @pytest.mark.parametrize("text", ["1" + "x1" * 200_000, "1" + "_1" * 200_000, "1" + "a." * 200_000, "as a" + ".a" * 200_000])
 def test_a_word_takes_the_memory_of_its_text(text: str) -> None:
     """A regular expression that could go back would remember each of its repetitions."""
-    pattern = tables().pattern
+    pattern = load_tables().pattern
     tracemalloc.start()
     match = pattern.match(text)
     peak = tracemalloc.get_traced_memory()[1]

@@ -14,7 +14,7 @@ from netc.compiler.binding.declarations import DECLARATIONS
 from netc.compiler.binding.file_names import FileNames, bind_file
 from netc.compiler.binding.name_scopes import Definition
 from netc.dsl import ast
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
@@ -72,7 +72,7 @@ def read(marked: str) -> tuple[str, dict[tuple[int, int], int]]:
 
 
 def bind(text: str) -> FileNames:
-    file, _ = parse(SourceFile("a.net", text))
+    file, _ = parse_source(SourceFile("a.net", text))
     return bind_file(file, lambda use: {})
 
 
@@ -101,7 +101,7 @@ def test_names_of_what_does_not_parse_are_known() -> None:
 
 def test_a_use_binds_its_names() -> None:
     names_of_other = Definition(bind("let a = 1").top.names["a"].span, "a", "let", ast.Broken(bind("").file.span, ()))
-    file, _ = parse(SourceFile("b.net", 'use "o.net": a, missing\ninput 3 -> dense a missing'))
+    file, _ = parse_source(SourceFile("b.net", 'use "o.net": a, missing\ninput 3 -> dense a missing'))
     names = bind_file(file, lambda use: {"a": names_of_other, "b": names_of_other})
     found = [(one.name, one.definition is names_of_other) for one in names.occurrences]
     assert found == [("a", True), ("missing", False), ("dense", False), ("a", True), ("missing", False)]
@@ -110,12 +110,12 @@ def test_a_use_binds_its_names() -> None:
 
 def test_what_an_item_reads_is_found_once() -> None:
     """Items are bound again only if what they found in the file has changed."""
-    block, _ = parse(SourceFile("a.net", "block f(x: [N, d, D]) { g d -> dense T }"))
+    block, _ = parse_source(SourceFile("a.net", "block f(x: [N, d, D]) { g d -> dense T }"))
     known: dict[int, object] = {}
     first = block.items
 
     def bound(rest: str) -> tuple[object, list[str]]:
-        items = (*first, *parse(SourceFile("a.net", rest))[0].items)
+        items = (*first, *parse_source(SourceFile("a.net", rest))[0].items)
         names = bind_file(ast.File(block.span, items), lambda use: {}, known)  # type: ignore[arg-type]
         item = names.items[0]
         return item, [one.definition.kind for one in item.occurrences if one.name in ("d", "g", "T") and one.definition]
@@ -160,7 +160,7 @@ USES = {
     ("Setting", "word"),
     ("Use", "names"),
     *((kind, "dtype") for kind in ("InputDecl", "ParamDecl", "StoredTableDecl", "TableDecl")),
-    *(("NamePattern", "parts"), ("Unpacked", "pattern"), ("Unpacked", "name")),  # of the `let` around them
+    *(("NamePattern", "parts"), ("UnpackedItem", "pattern"), ("UnpackedItem", "name")),  # of the `let` around them
     ("TrainDecl", "name"),  # sections have names of their own
 }
 """The fields with names that a node does not bind."""

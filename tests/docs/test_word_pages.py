@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from netc.analysis import Choice, analyze
 from netc.cli import cli
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 from netc.dsl.source import SourceFile
 from netc.reference.word_pages import library, library_files, words
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_word_has_a_page() -> None:
-    assert set(words()) == set(tables().keywords)
+    assert set(words()) == set(load_tables().keywords)
 
 
 @pytest.mark.parametrize("page", dict.fromkeys(words().values()), ids=lambda page: page.partition("\n")[0])

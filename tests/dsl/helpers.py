@@ -7,7 +7,7 @@ from pathlib import Path
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
@@ -23,7 +23,7 @@ def plain(value: object) -> object:
 
 
 def read(text: str) -> ast.File:
-    file, problems = parse(SourceFile("a.net", text))
+    file, problems = parse_source(SourceFile("a.net", text))
     assert problems == []
     return file
 
@@ -45,7 +45,7 @@ def value(text: str) -> ast.Expr:
 
 
 def problems(text: str) -> list[Diagnostic]:
-    return parse(SourceFile("a.net", text))[1]
+    return parse_source(SourceFile("a.net", text))[1]
 
 
 def examples() -> list[str]:

@@ -11,7 +11,7 @@ from profiles import examples
 
 from netc.dsl.diagnostics.render import render_short, render_text, to_json
 from netc.dsl.formatter import format_source
-from netc.dsl.parser import parse, parse_value
+from netc.dsl.parser import parse_source, parse_value
 from netc.dsl.source import SourceFile
 from tests.dsl import helpers
 from tests.dsl.helpers import plain, read
@@ -38,7 +38,7 @@ def mutations(draw: st.DrawFn) -> str:
 @pytest.mark.slow
 def test_any_text(text: str) -> None:
     source = SourceFile("a.net", text)
-    file, problems = parse(source)
+    file, problems = parse_source(source)
     for span in [one.span for one in problems] + [mark.span for one in problems for mark in one.marks]:
         assert 0 <= span.start <= span.end <= len(text)
     shown = render_text(problems) + render_text(problems, width=40) + render_short(problems)

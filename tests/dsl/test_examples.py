@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netc.dsl import ast
-from netc.dsl.parser import parse, parse_value
+from netc.dsl.parser import parse_source, parse_value
 from netc.dsl.source import SourceFile
 from tests.dsl.helpers import examples, pipeline, plain, read, value
 
@@ -101,7 +101,7 @@ EXPRESSIONS = {
             ("ForClause", ("NamePattern", (name("k"),)), name("j")),
         ),
     ),
-    '"a.{i}"': ("Text", ("a.", name("i"))),
+    '"a.{i}"': ("TemplateString", ("a.", name("i"))),
     '"text"': ("String", "text"),
 }
 
@@ -159,10 +159,10 @@ def test_a_loop_that_collects() -> None:
     (item,) = read("(a, b[], c..., d[]) = x -> repeat 3 { relu }").items
     assert isinstance(item, ast.Assign)
     assert (item.rests, item.lists) == ((2,), (1, 3))
-    assert plain(item.value.stages[0])[-1] == ("Collected", (1, -1), 2, 1)  # type: ignore[index]
+    assert plain(item.value.stages[0])[-1] == ("CollectedResults", (1, -1), 2, 1)  # type: ignore[index]
     (item,) = read("(a[], b) = repeat 3 { relu }").items
     assert isinstance(item, ast.Assign)
-    assert plain(item.value.head)[-1] == ("Collected", (0,), 2, None)  # type: ignore[index]
+    assert plain(item.value.head)[-1] == ("CollectedResults", (0,), 2, None)  # type: ignore[index]
 
 
 def test_a_list_of_inputs() -> None:
@@ -174,7 +174,7 @@ def test_a_list_of_inputs() -> None:
 def test_a_let_of_several_names_is_one_for_each() -> None:
     pattern = ("NamePattern", (name("a"), names("b", "c")))
     made = [plain(item) for item in read("let (a, (b, c)) = z").items]
-    assert made == [("Let", name(n), ("Unpacked", name("z"), pattern, name(n))) for n in "abc"]
+    assert made == [("Let", name(n), ("UnpackedItem", name("z"), pattern, name(n))) for n in "abc"]
 
 
 def test_else_if_is_a_body_of_one_statement() -> None:
@@ -243,25 +243,25 @@ def test_long_sums_are_left_nested() -> None:
 
 def test_a_file_covers_its_whole_text() -> None:
     text = "# a\r\nx = input 3\r\n  -> relu # b\r\n"
-    file, problems = parse(SourceFile("a.net", "\ufeff" + text))
+    file, problems = parse_source(SourceFile("a.net", "\ufeff" + text))
     assert problems == []
     assert file.span.text == "\ufeff" + text
 
 
 @pytest.mark.parametrize("text", ["x = input 3\rx -> relu\r", "# a\rx = input 3\nx -> relu # b\r\n", "x = input 3\r\r\nx -> relu"])
 def test_a_lone_carriage_return_is_refused_and_its_edit_ends_the_lines(text: str) -> None:
-    _, problems = parse(SourceFile("a.net", text))
+    _, problems = parse_source(SourceFile("a.net", text))
     (edit,) = problems[0].edits
     assert len(problems) == 1
     assert text[problems[0].span.start : problems[0].span.end] == "\r"
     mended = text[: edit.span.start] + edit.text + text[edit.span.end :]
     assert mended.replace("\r\n", "\n") == text.replace("\r\n", "\n").replace("\r", "\n")
-    assert parse(SourceFile("a.net", mended))[1] == []
+    assert parse_source(SourceFile("a.net", mended))[1] == []
 
 
 @pytest.mark.parametrize("text", ['use "a\rb": c', "block f(x) \r{ x }"])
 def test_a_lone_carriage_return_within_a_line_has_no_edit(text: str) -> None:
-    (problem,) = parse(SourceFile("a.net", text))[1]
+    (problem,) = parse_source(SourceFile("a.net", text))[1]
     assert "carriage return" in problem.message
     assert problem.edits == ()
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.grammar import tables
-from netc.dsl.lexer import lex
+from netc.dsl.grammar import load_tables
+from netc.dsl.lexer import lex_text
 from netc.dsl.source import SourceFile
-from netc.dsl.token_filter import lay_out
+from netc.dsl.token_filter import filter_tokens
 
 
 def kinds(text: str) -> str:
     problems: list[Diagnostic] = []
-    tokens, _ = lex(text, tables())
-    return " ".join(token.type for token in lay_out(SourceFile("a", text), tokens, problems))
+    tokens, _ = lex_text(text, load_tables())
+    return " ".join(token.type for token in filter_tokens(SourceFile("a", text), tokens, problems))
 
 
 CASES = {
@@ -59,6 +59,6 @@ def test_tokens(text: str) -> None:
 
 
 def test_a_label_is_one_token() -> None:
-    tokens, comments = lex("x as a.b{i + 1}c # note", tables())
+    tokens, comments = lex_text("x as a.b{i + 1}c # note", load_tables())
     assert [token.text for token in tokens] == ["x", "as a.b{i + 1}c", ""]
     assert [comment.text for comment in comments] == ["# note"]

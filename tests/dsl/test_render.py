@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netc.dsl.diagnostics import CallSite, Diagnostic, Edit, Mark
-from netc.dsl.diagnostics.render import render_short, render_text, sort_and_dedupe, summary, to_json
+from netc.dsl.diagnostics.render import format_summary, render_short, render_text, sort_and_dedupe, to_json
 from netc.dsl.source import SourceFile, Span
 
 
@@ -124,7 +124,7 @@ def test_short_json_summary() -> None:
     assert render_short([WHOLE, warning]) == (
         "a.net:6:5: error[shape-mismatch]: cannot add [N, 3] and [N, 64]\na.net:7:1: warning[w]: odd\n"
     )
-    assert summary([WHOLE, WHOLE, warning]) == "2 errors, 1 warning"
+    assert format_summary([WHOLE, WHOLE, warning]) == "2 errors, 1 warning"
     assert render_text([]) == ""
     (got,) = to_json([warning])
     assert got == {

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 
 def test_case_comes_first() -> None:
-    assert near("Relu", ["relu", "relu6", "ReLU"]) == ["ReLU", "relu"]
+    assert find_similar_names("Relu", ["relu", "relu6", "ReLU"]) == ["ReLU", "relu"]
 
 
 def test_by_distance_then_alphabet() -> None:
-    assert near("sigmiod", ["sigmoid", "softmax", "silu"]) == ["sigmoid"]
-    assert near("batchnorm", ["batch_norm", "layer_norm", "batch_norms", "batch_form"]) == ["batch_norm", "batch_form"]
+    assert find_similar_names("sigmiod", ["sigmoid", "softmax", "silu"]) == ["sigmoid"]
+    assert find_similar_names("batchnorm", ["batch_norm", "layer_norm", "batch_norms", "batch_form"]) == ["batch_norm", "batch_form"]
 
 
 def test_or_nothing() -> None:
-    assert near("xy", ["ab", "xz"]) == []
-    assert near("dense", ["conv", "dense"]) == []
-    assert near("", ["a"]) == []
+    assert find_similar_names("xy", ["ab", "xz"]) == []
+    assert find_similar_names("dense", ["conv", "dense"]) == []
+    assert find_similar_names("", ["a"]) == []

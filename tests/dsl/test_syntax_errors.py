@@ -12,7 +12,7 @@ import pytest
 
 from netc.dsl import ast
 from netc.dsl.diagnostics.render import render_text
-from netc.dsl.parser import parse, parse_value
+from netc.dsl.parser import parse_source, parse_value
 from netc.dsl.source import SourceFile
 from tests.dsl.helpers import plain, problems
 
@@ -47,8 +47,8 @@ def test_every_code_occurs() -> None:
 
 def test_statements_around_a_broken_one_are_kept() -> None:
     text = "x = input 3\ny = x -> -> relu\nz = x -> relu\nblock b {\n  a = in ->\n  a = in\n}\nlet\nout z"
-    file, found = parse(SourceFile("a.net", text))
-    assert [one.span.file.position(one.span.start)[0] for one in found] == [2, 5, 8]
+    file, found = parse_source(SourceFile("a.net", text))
+    assert [one.span.file.line_and_column(one.span.start)[0] for one in found] == [2, 5, 8]
     assert [type(item).__name__ for item in file.items] == ["Assign", "Broken", "Assign", "Block", "Broken", "Out"]
     block = file.items[3]
     assert isinstance(block, ast.Block)
@@ -56,13 +56,13 @@ def test_statements_around_a_broken_one_are_kept() -> None:
 
 
 def test_a_missing_brace_does_not_hide_the_next_block() -> None:
-    file, found = parse(SourceFile("a.net", "block a {\n  relu\nblock b {\n  x ->\n}\n"))
+    file, found = parse_source(SourceFile("a.net", "block a {\n  relu\nblock b {\n  x ->\n}\n"))
     assert [one.code for one in found] == ["missing-brace", "syntax"]
     assert [plain(item)[1] for item in file.items] == [("Name", "a"), ("Name", "b")]  # type: ignore[index]
 
 
 def test_a_missing_bracket_ends_at_the_next_statement() -> None:
-    file, found = parse(SourceFile("a.net", "x = (a -> b\nlet k = 3\ny = a ->"))
+    file, found = parse_source(SourceFile("a.net", "x = (a -> b\nlet k = 3\ny = a ->"))
     assert [one.code for one in found] == ["missing-bracket", "syntax"]
     assert [type(item).__name__ for item in file.items] == ["Broken", "Let", "Broken"]
     assert [name.name for item in file.items if isinstance(item, ast.Broken) for name in item.names] == ["x", "y"]

@@ -249,9 +249,9 @@ def _settings(objective: Any) -> str:
 
 def _sections(spec: Spec) -> list[str | None]:
     from netc.dsl import ast
-    from netc.dsl.parser import parse
+    from netc.dsl.parser import parse_source
 
-    sections = [item for item in parse(spec.source)[0].items if isinstance(item, ast.TrainDecl)]
+    sections = [item for item in parse_source(spec.source)[0].items if isinstance(item, ast.TrainDecl)]
     return [None if section.name is None else section.name.name for section in sections]
 
 

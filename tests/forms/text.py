@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from netc.dsl import ast
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
@@ -86,7 +86,7 @@ class ParsedText:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.file, problems = parse(SourceFile("net.net", text))
+        self.file, problems = parse_source(SourceFile("net.net", text))
         if problems:
             raise ValueError(f"does not parse: {problems[0].message}")
 

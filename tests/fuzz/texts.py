@@ -140,10 +140,10 @@ def _steps(text: str, timed: _Timed) -> tuple[str, str]:
 
 
 def _comments(text: str) -> list[str]:
-    from netc.dsl.grammar import tables
-    from netc.dsl.lexer import lex
+    from netc.dsl.grammar import load_tables
+    from netc.dsl.lexer import lex_text
 
-    return [comment.text.rstrip() for comment in lex(text, tables())[1]]
+    return [comment.text.rstrip() for comment in lex_text(text, load_tables())[1]]
 
 
 def _formatted(text: str) -> str | None:

@@ -11,7 +11,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, String
 
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 from netc.highlighting import NetLexer
 
@@ -47,7 +47,7 @@ def test_kinds() -> None:
 @pytest.mark.parametrize("text", ["input 3 => dense 2", "use 'a.net'", "input 3 -> dense 3q", "input 3 -> dense 2 $", 'use "a.net'])
 def test_what_cannot_be_read_is_an_error(text: str) -> None:
     assert [word for kind, word in tokens(text) if kind is Error]
-    assert parse(SourceFile("x", text))[1]
+    assert parse_source(SourceFile("x", text))[1]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\ufeffinput 3", "\r\ninput 3\r\n", "\t \f", "é ☃ input", "\x00"])

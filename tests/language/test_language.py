@@ -145,7 +145,7 @@ def test_example(example: Example, tmp_path: Path) -> None:
     claimed = {claim for source in analysis.sources for claim in claimed_diagnostics(source)}
     names = {NAME: "example.net"}  # what is wrong with an option is claimed in the first line
     found = {
-        (names.get(d.span.file.name, d.span.file.name), d.span.file.position(d.span.start)[0], d.code): d.message
+        (names.get(d.span.file.name, d.span.file.name), d.span.file.line_and_column(d.span.start)[0], d.code): d.message
         for d in analysis.diagnostics
     }
     assert set(found) == claimed, found

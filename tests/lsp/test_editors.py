@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -107,4 +107,4 @@ def test_helix(tmp_path: Path, screen: Screen) -> None:
 def test_the_words_of_emacs_are_those_of_the_grammar() -> None:
     text = (ROOT / "editors/emacs/net-mode.el").read_text()
     listed = text.partition("defvar net-mode-words")[2].partition(")")[0]
-    assert set(re.findall(r'"(\w+)"', listed)) == {*tables().keywords}
+    assert set(re.findall(r'"(\w+)"', listed)) == {*load_tables().keywords}

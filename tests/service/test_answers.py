@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from netc.compiler.ops import Operator
-from netc.dsl.diagnostics import applied
+from netc.dsl.diagnostics import apply_edits
 from netc.service.actions import actions, fix_all, formatted
 from netc.service.completion_items import complete
 from netc.service.diagnostics import diagnostics
@@ -83,7 +83,7 @@ def test_completion_of_paths_and_their_names(tmp_path: Path) -> None:
 
 def renamed(marked: str, name: str) -> str:
     workspace, checked, offset = checked_at(marked)
-    return applied(rename(workspace, checked, offset, name))
+    return apply_edits(rename(workspace, checked, offset, name))
 
 
 @pytest.mark.parametrize("at", ["let wid|th = 8", "residual wid|th"])
@@ -207,11 +207,11 @@ def test_actions_are_the_edits_of_diagnostics() -> None:
     _, checked, offset = checked_at("x = input 3\nx -> den|s 4 -> rleu")
     (one,) = actions(checked, offset, offset)
     assert one.title == "Replace `dens` with `dense`"
-    assert applied([*one.edits]) == "x = input 3\nx -> dense 4 -> rleu"
+    assert apply_edits([*one.edits]) == "x = input 3\nx -> dense 4 -> rleu"
     assert fix_all(checked) is None  # what is only similar may not be what was meant
     every = fix_all(checked_at("x = input 3\nx -> Dense 4 -> re_lu")[1])
     assert every is not None
-    assert applied([*every.edits]) == "x = input 3\nx -> dense 4 -> relu"
+    assert apply_edits([*every.edits]) == "x = input 3\nx -> dense 4 -> relu"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_actions_are_the_edits_of_diagnostics() -> None:
 def test_an_action_mends_a_common_mistake(wrong: str, right: str) -> None:
     _, checked, _ = checked_at(wrong)
     first = actions(checked, 0, len(wrong))[0]
-    assert applied([*first.edits]) == right
+    assert apply_edits([*first.edits]) == right
     assert checked_at(right)[1].diagnostics() == []
 
 
@@ -243,7 +243,7 @@ def test_a_setting_is_no_tensor() -> None:
     _, checked, _ = checked_at(text.format(" = "))
     problems = checked.section_problems()
     assert [one.code for one in problems if one.code != "unused-result"] == ["wrong-setting", "wrong-setting"]
-    assert applied([edit for one in problems for edit in one.edits]) == text.format(" ")
+    assert apply_edits([edit for one in problems for edit in one.edits]) == text.format(" ")
 
 
 def test_a_position_is_shown_once_with_a_diagnostic() -> None:
@@ -256,7 +256,7 @@ def test_formatting_is_one_edit_of_what_differs() -> None:
     _, checked, _ = checked_at("x = input 3\nx->dense   4\n")
     edit = formatted(checked)
     assert edit is not None
-    assert applied([edit]) == "x = input 3\nx -> dense 4\n"
+    assert apply_edits([edit]) == "x = input 3\nx -> dense 4\n"
     assert "input" not in edit.span.text
     assert formatted(checked_at("x = (\n")[1]) is None
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from netc.dsl.grammar import tables
-from netc.dsl.parser import parse
+from netc.dsl.grammar import load_tables
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 from tests.fuzz.texts import mangled
 
@@ -62,7 +62,7 @@ vim.cmd("qa!")
 
 def test_the_grammar_has_all_keywords() -> None:
     grammar = (FOLDER / "grammar.js").read_text(encoding="utf-8")
-    words = {*tables().keywords} - {"as"}  # which begins a label
+    words = {*load_tables().keywords} - {"as"}  # which begins a label
     assert {word for word in words if f'"{word}"' not in grammar} == set()
     assert {word for word in words - {"true", "false"} if f'"{word}"' not in HIGHLIGHTS} == set()
 
@@ -117,7 +117,7 @@ def test_a_spec_has_no_errors(path: Path, language: Any) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("text", [*CONDITIONS, *PIPELINES])
 def test_the_errors_are_those_of_netc(text: str, language: Any) -> None:
-    ours = parse(SourceFile("text", text))[1]
+    ours = parse_source(SourceFile("text", text))[1]
     assert bool([*errors(tree(language, text).root_node)]) == any(one.severity == "error" for one in ours)
 
 
@@ -127,7 +127,7 @@ def test_both_parsers_find_the_same_errors(language: Any) -> None:
     agreed, falsely = 0, []
     for number in range(MANGLED):
         text = mangled(Random(f"tree-sitter {number}"))
-        ours = any(one.severity == "error" for one in parse(SourceFile("text", text))[1])
+        ours = any(one.severity == "error" for one in parse_source(SourceFile("text", text))[1])
         theirs = tree(language, text).root_node.has_error
         agreed += ours == theirs
         falsely += [text] if theirs and not ours else []

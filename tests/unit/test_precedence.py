@@ -20,7 +20,7 @@ from netc.compiler.backends.python.printing.python_printer import text
 from netc.compiler.dims import maximum, symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 from netc.dsl import ast
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.precedence import NET
 from netc.dsl.source import SourceFile
 
@@ -103,7 +103,7 @@ def read(node: Any) -> str:
 
 
 def parsed(text: str) -> Any:
-    file, problems = parse(SourceFile("example", text))
+    file, problems = parse_source(SourceFile("example", text))
     assert not problems, text
     return file.items[0]
 
@@ -160,7 +160,7 @@ def test_no_bracket_is_written_that_is_not_needed(text: str) -> None:
     ],
 )
 def test_the_strength_of_a_text_is_that_of_its_loosest_operator(text: str, op: str) -> None:
-    assert NET.strength_of_text(text) == (NET.strength(op) if op else NET.atom)
+    assert NET.strength_of_text(text) == (NET.binding_strength(op) if op else NET.atom)
 
 
 def tensor_of(tree: Any) -> Any:

@@ -10,14 +10,14 @@ from netc.compiler.structure.repeated_runs import Run, find_run
 from netc.dsl.trees import (
     Different,
     Tree,
-    contains,
-    literals,
-    parts,
-    rewrite,
+    find_literals,
+    has_part,
+    rewrite_downward,
     rewrite_upward,
-    shape,
+    shape_key,
+    walk_tree,
     with_literals,
-    zipped,
+    zip_trees,
 )
 
 
@@ -42,14 +42,14 @@ TREE = Call("f", (Number(1), Pair(Number(2), Call("g", ())), (Number(3),)))
 
 
 def test_parts_are_in_the_order_of_writing() -> None:
-    assert list(parts(TREE)) == [TREE, Number(1), TREE.items[1], Number(2), Call("g", ()), Number(3)]
-    assert [one.value for one in literals((TREE, Number(4)))] == [1, 2, 3, 4]
-    assert list(parts((7, "text", None))) == []
+    assert list(walk_tree(TREE)) == [TREE, Number(1), TREE.items[1], Number(2), Call("g", ()), Number(3)]
+    assert [one.value for one in find_literals((TREE, Number(4)))] == [1, 2, 3, 4]
+    assert list(walk_tree((7, "text", None))) == []
 
 
 def test_a_literal_has_no_parts() -> None:
-    assert list(parts(Number(Pair(1, 2)))) == [Number(Pair(1, 2))]
-    assert not contains(Number(Pair(1, 2)), lambda part: isinstance(part, Pair))
+    assert list(walk_tree(Number(Pair(1, 2)))) == [Number(Pair(1, 2))]
+    assert not has_part(Number(Pair(1, 2)), lambda part: isinstance(part, Pair))
 
 
 def test_rewriting_from_the_outside_in_does_not_enter_what_was_made() -> None:
@@ -57,11 +57,11 @@ def test_rewriting_from_the_outside_in_does_not_enter_what_was_made() -> None:
         return Pair(part.right, part.left) if isinstance(part, Pair) else None
 
     nested = Pair(Pair(1, 2), 3)
-    assert rewrite(nested, swap) == Pair(3, Pair(1, 2))
+    assert rewrite_downward(nested, swap) == Pair(3, Pair(1, 2))
     assert rewrite_upward(nested, swap) == Pair(3, Pair(2, 1))
 
 
-@pytest.mark.parametrize("way", [rewrite, rewrite_upward])
+@pytest.mark.parametrize("way", [rewrite_downward, rewrite_upward])
 def test_what_does_not_change_stays_the_same_object(way: Any) -> None:
     assert way(TREE, lambda part: None) is TREE
     made = way(TREE, lambda part: Number(9) if part == Number(3) else None)
@@ -71,25 +71,25 @@ def test_what_does_not_change_stays_the_same_object(way: Any) -> None:
 
 def test_shapes_differ_in_all_but_literals() -> None:
     other = with_literals(TREE, map(Number, (True, "x", None)))
-    assert shape(TREE) == shape(other)
-    assert [one.value for one in literals(other)] == [True, "x", None]
-    assert shape(Call("f", ())) == shape(Call("f", (), "note"))
-    assert len({shape(one) for one in (Call("f", ()), Call("g", ()), Call("f", (Number(1),)), Call("f", ((Number(1),),)))}) == 4
+    assert shape_key(TREE) == shape_key(other)
+    assert [one.value for one in find_literals(other)] == [True, "x", None]
+    assert shape_key(Call("f", ())) == shape_key(Call("f", (), "note"))
+    assert len({shape_key(one) for one in (Call("f", ()), Call("g", ()), Call("f", (Number(1),)), Call("f", ((Number(1),),)))}) == 4
 
 
 def test_trees_of_one_shape_are_one() -> None:
     def merge(column: Any) -> Any:
-        return Number(tuple(one.value for one in column)) if isinstance(column[0], Number) else zipped(column, merge)
+        return Number(tuple(one.value for one in column)) if isinstance(column[0], Number) else zip_trees(column, merge)
 
     other = with_literals(TREE, map(Number, (4, 5, 6)))
-    assert [one.value for one in literals(merge((TREE, other)))] == [(1, 4), (2, 5), (3, 6)]
-    assert zipped((Call("f", (), "first"), Call("f", (), "second")), merge).note == "first"
+    assert [one.value for one in find_literals(merge((TREE, other)))] == [(1, 4), (2, 5), (3, 6)]
+    assert zip_trees((Call("f", (), "first"), Call("f", (), "second")), merge).note == "first"
 
 
 @pytest.mark.parametrize("other", [Call("g", ()), Call("f", (Number(1),)), Pair(1, 2), Call("f", (1,)), Call("f", ((),))], ids=repr)
 def test_other_trees_are_different(other: Tree) -> None:
     with pytest.raises(Different):
-        zipped((Call("f", ()), other), lambda column: zipped(column, lambda inner: inner[0]))
+        zip_trees((Call("f", ()), other), lambda column: zip_trees(column, lambda inner: inner[0]))
 
 
 @pytest.mark.parametrize(

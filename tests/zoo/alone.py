@@ -23,7 +23,7 @@ from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value, ValueTuple
 from netc.compiler.types.tensor_types import BATCH, TensorType
 from netc.compiler.types.traced_ints import IS, Decision, TracedInt, free_symbols, is_lost, plain
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.files.spec_loader import Loader
@@ -39,7 +39,7 @@ class Elaborated:
     def __init__(self, small: Small) -> None:
         path = SPECS / small.spec
         source = SourceFile(str(path), path.read_text(encoding="utf-8"))
-        file, _ = parse(source)
+        file, _ = parse_source(source)
         self._session = ElaborationSession(Loader(source, str(path)))
         definitions = Definitions(file, source)
         files = definitions.file_scope(self._session)
@@ -66,7 +66,7 @@ class Elaborated:
 
     def _compiled(self, text: str, scope: Scope) -> netc.Model | None:
         source = SourceFile("alone.net", text)
-        file, problems = parse(source)
+        file, problems = parse_source(source)
         assert not problems, text
         session = ElaborationSession()
         session.defaults = dict(self._session.defaults)

@@ -15,7 +15,7 @@ import netc
 from netc.compiler.dims import bounds, symbols
 from netc.compiler.elaborate import complete_models
 from netc.dsl import ast
-from netc.dsl.parser import parse
+from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -64,7 +64,7 @@ def files() -> list[str]:
 def tree(spec: str) -> ast.File:
     """The text of a spec, read."""
     path = SPECS / spec
-    file, _ = parse(SourceFile(str(path), path.read_text(encoding="utf-8")))
+    file, _ = parse_source(SourceFile(str(path), path.read_text(encoding="utf-8")))
     return file
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from netc.dsl.trees import children_of, contains, literals, rewrite, shape
+from netc.dsl.trees import find_literals, has_part, rewrite_downward, shape_key, subtrees_of
 
 from ...ir.graph import CallNode, Graph, Node
 from ...ir.graph_values import Value
@@ -70,7 +70,7 @@ class Family:
         slots = list(_slots(block.body))
         columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
         parts = iter(Columns(columns, parameters, [stage for _, _, stage in slots]).parts())
-        self.body = rewrite(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
+        self.body = rewrite_downward(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
         self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
         searched = self.members if self.optional else ()
@@ -94,10 +94,10 @@ def _slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[Slot, s
             yield from _slots(flag, name_, stage)
             yield from _slots((stages, others), "", stage)
         case Stage() | Group() | Loop():
-            for part in children_of(tree):
+            for part in subtrees_of(tree):
                 yield from _slots(part, "", _word(tree) or stage)
         case _:
-            for part in children_of(tree):
+            for part in subtrees_of(tree):
                 yield from _slots(part, "", stage)
 
 
@@ -139,7 +139,7 @@ class Families:
             if chain is None:
                 entries.append(entry)
             else:
-                chains.setdefault(shape(chain), []).append((entry, chain))
+                chains.setdefault(shape_key(chain), []).append((entry, chain))
         for alike in chains.values():
             if self._is_block(alike):
                 entries += [entry for entry, _ in alike]
@@ -199,8 +199,8 @@ class Families:
         else:
             stage = constant_of(node) or stage_of(node)
             words = (node.op.name, *named_operands(node.op))  # an activation is a literal of its stage
-        values = tuple(strict_key(literal.value) for literal in literals(stage))
-        return (shape(stage), *words, len(node.inputs), len(node.outputs)), values
+        values = tuple(strict_key(literal.value) for literal in find_literals(stage))
+        return (shape_key(stage), *words, len(node.inputs), len(node.outputs)), values
 
     def _is_block(self, alike: Sequence[tuple[Entry, tuple[Any, ...]]]) -> bool:
         """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
@@ -225,7 +225,7 @@ class Families:
 
 def _different(entries: Sequence[Entry]) -> list[Graph]:
     """One graph for each body."""
-    return list({shape(entry.body): entry.graph for entry in entries}.values())
+    return list({shape_key(entry.body): entry.graph for entry in entries}.values())
 
 
 def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
@@ -251,7 +251,7 @@ def _chain(body: Body) -> tuple[Any, ...] | None:
     name a tensor of the body around it. The statements of a `scan` are numbered too.
     """
     match body:
-        case Body(1, (), (Chain(Ref(0), stages),)) if not contains(stages, lambda part: isinstance(part, (Ref, Scanned))):
+        case Body(1, (), (Chain(Ref(0), stages),)) if not has_part(stages, lambda part: isinstance(part, (Ref, Scanned))):
             return stages
     return None
 
@@ -276,4 +276,4 @@ def uses_input_inside(tree: Any, inside: bool = False) -> bool:
             return uses_input_inside(tree.states, inside) or uses_input_inside((tree.statements, tree.results), True)
         case Loop():
             return uses_input_inside(tree.over, inside) or uses_input_inside(tree.body, True)
-    return any(uses_input_inside(part, inside) for part in children_of(tree))
+    return any(uses_input_inside(part, inside) for part in subtrees_of(tree))

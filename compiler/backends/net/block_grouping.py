@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from netc.dsl.record import Record, replace
-from netc.dsl.trees import Different, literals, shape
+from netc.dsl.trees import Different, find_literals, shape_key
 
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
@@ -161,8 +161,8 @@ def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Vari
         one = with_one_tuple(entry.body) if graph.name in names else None
         body = entry.body if one is None else one
         kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
-        variant = alike.setdefault((shape(body), entry.taken), Variant(body, entry.taken))
-        variant.members.append((graph, kept, literals(body)))
+        variant = alike.setdefault((shape_key(body), entry.taken), Variant(body, entry.taken))
+        variant.members.append((graph, kept, find_literals(body)))
     return alike.values()
 
 

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any, Self
 
 from netc.dsl.record import replace
-from netc.dsl.trees import contains, rewrite
+from netc.dsl.trees import has_part, rewrite_downward
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
@@ -179,7 +179,7 @@ class GraphBody:
         branch.nodes()
         result = branch.taken(graph.outputs[0])
         steps = Steps(tuple(branch.statements), result)
-        return steps if is_taken else rewrite(steps, lambda part: Slot(()) if isinstance(part, Literal) else None)
+        return steps if is_taken else rewrite_downward(steps, lambda part: Slot(()) if isinstance(part, Literal) else None)
 
     def _call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
         """A call that passes an optional tensor by its name. What else the block returns is not used."""
@@ -191,7 +191,7 @@ class GraphBody:
 
     def _write_stage(self, stage: str | SharedStage) -> None:
         """Writes what is still to be written with a stage, as its parameter is read: the stage comes before."""
-        pending = {key for key, tree in self.pending.items() if contains(tree, lambda part: is_stage(part, stage))}
+        pending = {key for key, tree in self.pending.items() if has_part(tree, lambda part: is_stage(part, stage))}
         for value in (v for node in self.graph.nodes for v in node.outputs) if pending else ():
             if id(value) in pending:
                 self.named(value)
@@ -309,7 +309,7 @@ class GraphBody:
     def _define(self, outputs: Sequence[Value | None], tree: Any) -> None:
         """Gives the results of a tree to what uses them; None is a result that no value is."""
         used = [v for v in outputs if v is not None and self.uses.get(id(v))]
-        if not used and contains(tree, has_keys):
+        if not used and has_part(tree, has_keys):
             self.statements.append(Assign((None,) * len(outputs), tree))  # for its keys
             return
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and has_main_result(tree)):

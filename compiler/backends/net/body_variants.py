@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from netc.dsl.trees import Different, Tree, children_of, contains, parts, same, with_literals, zip_values, zipped
+from netc.dsl.trees import Different, Tree, has_part, require_same_value, subtrees_of, walk_tree, with_literals, zip_trees, zip_values
 
 from .numbering import without_numbers
 from .spec_tree import Binary, Body, Chain, Choice, Given, Group, IfGiven, Inline, Loop, Ref, Stage
@@ -36,13 +36,13 @@ def merged(body: Body, other: Body, variant: int) -> Body:
     if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
         raise Different
     aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
-    made: Body = zipped((body, other), aligner.merge)
+    made: Body = zip_trees((body, other), aligner.merge)
     common, differing = aligner.counted(made)
-    flags = {part.flag for part in parts(made) if isinstance(part, Choice)}
+    flags = {part.flag for part in walk_tree(made) if isinstance(part, Choice)}
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
     # A flag would put the stage next to others in some uses of the block.
-    if flags and contains(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
+    if flags and has_part(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
         raise Different
     return made
 
@@ -61,8 +61,8 @@ class _Aligner:
             case Slot(own), Slot(other):
                 return Slot(own + other)
             case Group(stages, label), Group(others, str() as its):
-                return Group(self._members(stages, others), same((label, its)))
-        return zipped(column, self.merge)
+                return Group(self._members(stages, others), require_same_value((label, its)))
+        return zip_trees(column, self.merge)
 
     def _members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
         """The stages of two groups. If both are in one choice, the group counts no stages, and a stage alone keeps its number."""
@@ -159,7 +159,7 @@ class _Aligner:
                 return 1, 0
             case IfGiven():
                 return 0, 0
-        inside = [_Aligner.counted(part) for part in children_of(tree)]
+        inside = [_Aligner.counted(part) for part in subtrees_of(tree)]
         return sum(common for common, _ in inside), sum(differing for _, differing in inside)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from netc.dsl.record import replace
-from netc.dsl.trees import children_of, contains, rewrite, rewrite_upward
+from netc.dsl.trees import has_part, rewrite_downward, rewrite_upward, subtrees_of
 
 from ...ir.graph import Iteration
 from .spec_tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps
@@ -33,7 +33,7 @@ def with_templates(body: T, iteration: Iteration) -> T:
 
 def has_templates(tree: Any) -> bool:
     """Whether a label in the tree is a template."""
-    return contains(tree, lambda part: PLACE in (getattr(part, "label", None) or ""))
+    return has_part(tree, lambda part: PLACE in (getattr(part, "label", None) or ""))
 
 
 def fill_templates(tree: T, counter: str) -> T:
@@ -61,12 +61,12 @@ def steps_of(body: Body, carried: int, fresh: int) -> Chain | Steps:
 
     def count(tree: Any, is_inside: bool) -> None:
         uses[is_inside] += tree == Ref(carried)
-        for part in children_of(tree):
+        for part in subtrees_of(tree):
             count(part, is_inside or not isinstance(tree, tuple | Body | Chain | Assign))
 
     count(body, False)
     instead = Given() if uses == [1, 0] else Ref(fresh)
-    made = rewrite(body, lambda part: instead if part == Ref(carried) else None)
+    made = rewrite_downward(body, lambda part: instead if part == Ref(carried) else None)
     (result,) = made.results
     if instead == Given() and not made.statements and isinstance(result, Chain) and result.head == Given():
         return result

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl.record import replace
-from netc.dsl.trees import children_of, parts, rewrite
+from netc.dsl.trees import rewrite_downward, subtrees_of, walk_tree
 
 from .spec_tree import (
     Activation,
@@ -143,7 +143,7 @@ def label_ordinals(body: Body) -> Body:
     They have no parameters, so any label will do. A loop with a level of its own has names of its own: in `repeat i in 2..4 as dense{i}
     { dense 4 }`, a label would make a level more.
     """
-    labels = {label for part in parts(body) if (label := getattr(part, "label", None))}
+    labels = {label for part in walk_tree(body) if (label := getattr(part, "label", None))}
     if not any(_ORDINAL.fullmatch(label) for label in labels):
         return body
     counts = Counter[str]()
@@ -165,10 +165,12 @@ def label_ordinals(body: Body) -> Body:
             case Loop(label=label, start=start) if label != "" or start is not None:
                 return part
             case Chain(head, stages):
-                return Chain(rewrite(head, with_labels), tuple(with_label(rewrite(stage, with_labels)) for stage in stages))
+                return Chain(
+                    rewrite_downward(head, with_labels), tuple(with_label(rewrite_downward(stage, with_labels)) for stage in stages)
+                )
         return None
 
-    return rewrite(body, with_labels)
+    return rewrite_downward(body, with_labels)
 
 
 def _word(stage: Any) -> str:
@@ -192,4 +194,4 @@ def has_first(tree: Any, up: int = 0) -> bool:
             return bool(tree.up == up)
         case Loop():
             return has_first(tree.over, up) or has_first(tree.body, up + 1)
-    return any(has_first(part, up) for part in children_of(tree))
+    return any(has_first(part, up) for part in subtrees_of(tree))

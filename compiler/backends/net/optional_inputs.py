@@ -66,9 +66,9 @@ def _along(mine: Any, its: Any, change: Any) -> Any:
         return tuple(_along(one, other, change) for one, other in zip(mine, its, strict=True)) if alike else mine
     if not isinstance(mine, Tree):
         return mine
-    parts = mine.children()
+    parts = mine.child_values()
     if type(mine) is type(its):
-        parts = tuple(_along(one, other, change) for one, other in zip(parts, its.children(), strict=True))
+        parts = tuple(_along(one, other, change) for one, other in zip(parts, its.child_values(), strict=True))
     made = type(mine)(*parts)
     new = change(made, its)
     return made if new is None else new

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from netc.dsl.trees import shape
+from netc.dsl.trees import shape_key
 
 from ...structure.repeated_runs import Run, find_run
 from .repeated_stages import is_worth_it, unified
@@ -40,7 +40,7 @@ def _iterations(stages: tuple[Any, ...], run: Run) -> Iterator[tuple[Any, ...]]:
 
 
 def _loops(stages: tuple[Any, ...]) -> Iterator[Any]:
-    shapes = [shape(stage) for stage in stages]
+    shapes = [shape_key(stage) for stage in stages]
     at = 0
     while at < len(stages):
         sizes = product(range(1, LONGEST_UNIT + 1), range(LONGEST_REST + 1))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netc.dsl.record import replace
-from netc.dsl.trees import Tree, literals, shape
+from netc.dsl.trees import Tree, find_literals, shape_key
 
 from ...ir.graph import Node
 from ...ir.graph_values import Value
@@ -86,7 +86,7 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
             break
         stages = stages or [unlabelled(stage(node))]
         found = unlabelled(stage(other))
-        if shape(found) != shape(stages[0]) or not _countable(stages[0], found):
+        if shape_key(found) != shape_key(stages[0]) or not _countable(stages[0], found):
             break
         carried = at[0]
         run.append(other)
@@ -97,7 +97,7 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
 def is_worth_it(stages: Sequence[Any]) -> bool:
     """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ, and fewer
     in the first alone than there are members."""
-    columns = zip(*map(literals, stages), strict=True)
+    columns = zip(*map(find_literals, stages), strict=True)
     differing = {key for column in columns if len(set(key := tuple(strict_key(literal.value) for literal in column))) > 1}
     first = sum(len(set(key[1:])) == 1 for key in differing)
     return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS and first < len(stages))
@@ -109,14 +109,14 @@ def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) ->
 
 def _countable(first: Any, other: Any) -> bool:
     """Whether what differs between two iterations can be in a list: numbers can, activations cannot."""
-    pairs = zip(literals(first), literals(other), strict=True)
+    pairs = zip(find_literals(first), find_literals(other), strict=True)
     return all(isinstance(a.value, _COUNTABLE) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
 
 
 def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[str, ...], Any]:
     """What is iterated over, the names of its items, and the stage that all of them are. `first`: what is different in the first iteration
     alone is no list."""
-    columns = [list(column) for column in zip(*map(literals, stages), strict=True)]
+    columns = [list(column) for column in zip(*map(find_literals, stages), strict=True)]
     lists: list[list[Literal]] = []
     made: list[Any] = []
     for column in columns:
@@ -152,5 +152,5 @@ def _filled(tree: Any, made: Iterator[Any], up: int) -> Any:
         case tuple():
             return tuple(_filled(item, made, up) for item in tree)
         case Tree():
-            return type(tree)(*(_filled(part, made, up) for part in tree.children()))
+            return type(tree)(*(_filled(part, made, up) for part in tree.child_values()))
     return tree

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl.precedence import NET
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ...ops import Operator
 from ...ops.constants import ParamOperator
@@ -79,7 +79,7 @@ class Printer(Values):
     def lines(self, body: Body) -> list[str]:
         """The statements, one a line."""
         body = label_ordinals(body)
-        self.read = [part.path for part in parts(body) if isinstance(part, ParameterOfStage)]
+        self.read = [part.path for part in walk_tree(body) if isinstance(part, ParameterOfStage)]
         return self._lines(body.statements, body.results)
 
     def _lines(self, statements: Sequence[Any], results: Sequence[Any]) -> list[str]:
@@ -219,7 +219,7 @@ class Printer(Values):
         if not isinstance(stages[-1], Inline):
             return " -> ".join(map(self._stage, stages))
         before = Chain(Given(), tuple(stages[:-1])) if len(stages) > 1 else Given()
-        return self.expression(rewrite(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
+        return self.expression(rewrite_downward(stages[-1].value, lambda part: before if isinstance(part, Given) else None), _PIPELINE)
 
     def _scan(self, scan: Scanned) -> str:
         states = ", ".join(f"{self.names[number]} = {self.expression(start)}" for number, start in scan.states)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
-from netc.dsl.trees import contains, rewrite, rewrite_upward
+from netc.dsl.trees import has_part, rewrite_downward, rewrite_upward
 
 from ...errors.target_errors import SpecUnsupported, UnsupportedByTarget
 from ...ir.graph import CallNode, Graph, Node, SharedModule
@@ -122,7 +122,7 @@ def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], n
             if value != state:
                 last.append(Assign((state,), Ref(value)))
         else:
-            whole = rewrite(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
+            whole = rewrite_downward(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
     return whole[0], whole[1], tuple(last)
 
 
@@ -136,4 +136,4 @@ def _assigned(whole: Any, value: int, state: int) -> Any:
 
 
 def _reads(tree: Any, number: int) -> bool:
-    return contains(tree, lambda part: part == Ref(number))
+    return has_part(tree, lambda part: part == Ref(number))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from netc.dsl.record import Record, replace
-from netc.dsl.trees import Tree, parts, rewrite_upward
+from netc.dsl.trees import Tree, rewrite_upward, walk_tree
 
 from ...ops.argument import REQUIRED
 
@@ -333,7 +333,7 @@ def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
 
 def tensors_in(tree: Any) -> Iterator[int]:
     """The numbers of all tensors that have a name in the text."""
-    for part in parts(tree):
+    for part in walk_tree(tree):
         match part:
             case Ref(number):
                 yield number

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netc.dsl.trees import children_of
+from netc.dsl.trees import subtrees_of
 
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.graph_values import Value
@@ -64,7 +64,7 @@ def operators_by_name(tree: Any) -> Iterator[str]:
     These are the beginning of a branch, a group or an iteration, and an argument: `block 8 relu`.
     """
     firsts: tuple[Any, ...] = ()
-    parts = children_of(tree)
+    parts = subtrees_of(tree)
     match tree:
         case Chain(Given(), (first, *_)) | Loop(body=first) | InTraining(first):
             firsts = (first,)
@@ -96,7 +96,7 @@ def _hints(tree: Any) -> Iterator[tuple[int, str]]:
             items = head.items if isinstance(head, TupleOf) else (head,)
             words = zip(items, family.words, strict=False)
             yield from ((item.number, word) for item, word in words if isinstance(item, Ref))
-    for part in children_of(tree):
+    for part in subtrees_of(tree):
         yield from _hints(part)
 
 

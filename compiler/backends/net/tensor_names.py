@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
@@ -34,13 +34,13 @@ def snake_case(name: str) -> str:
     words = re.sub(r"([a-z])([A-Z])|([A-Z0-9])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
     made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
     made = f"block_{made}" if made[0].isdecimal() else made
-    return f"{made}1" if made in tables().keywords else made
+    return f"{made}1" if made in load_tables().keywords else made
 
 
 def identifier(wanted: str, otherwise: str) -> str:
     """The name in small letters, `otherwise` if it can be none."""
     name = wanted if _NAME.fullmatch(wanted) else wanted.lower()
-    return name if _NAME.fullmatch(name) and name not in tables().keywords and name.strip("_") else otherwise
+    return name if _NAME.fullmatch(name) and name not in load_tables().keywords and name.strip("_") else otherwise
 
 
 def free(wanted: str, taken: Collection[str], number: int = 2) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from netc.dsl.trees import parts, rewrite, rewrite_upward, shape
+from netc.dsl.trees import rewrite_downward, rewrite_upward, shape_key, walk_tree
 
 from ...ir.graph import Node
 from .counted_labels import counts_on, unlabelled
@@ -38,7 +38,7 @@ def with_one_tuple(body: Body) -> Body | None:
 
 def _shifted(whole: Any, count: int) -> Any:
     """The tuple of inputs after their numbers were made negative, so that they are not taken for others."""
-    return rewrite(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
+    return rewrite_downward(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
 
 
 def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
@@ -49,12 +49,12 @@ def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
 
 def _uses(tree: Any, count: int) -> int:
     """The number of times that inputs are used."""
-    return sum(isinstance(part, Ref) and part.number < count for part in parts(tree))
+    return sum(isinstance(part, Ref) and part.number < count for part in walk_tree(tree))
 
 
 def _heads(tree: Any, whole: Any) -> int:
     """The number of pipelines that begin with all inputs."""
-    return sum(isinstance(part, Chain) and part.head == whole for part in parts(tree))
+    return sum(isinstance(part, Chain) and part.head == whole for part in walk_tree(tree))
 
 
 def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
@@ -62,11 +62,11 @@ def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], use
     run = [node]
     if node.shared is not None or len(node.outputs) != 1 or not node.inputs:
         return run
-    wanted = shape(unlabelled(stage(node)))
+    wanted = shape_key(unlabelled(stage(node)))
     for other in nodes[nodes.index(node) + 1 :]:
         if other.inputs != (*run[-1].inputs, *run[-1].outputs) or len(other.outputs) != 1 or not counts_on(run[-1], other):
             continue
-        if other.shared is not None or shape(unlabelled(stage(other))) != wanted:
+        if other.shared is not None or shape_key(unlabelled(stage(other))) != wanted:
             break
         run.append(other)
     whole = (*run[-1].inputs, *run[-1].outputs)

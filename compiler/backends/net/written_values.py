@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import isfinite, isqrt
 from typing import Any
 
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 from netc.dsl.precedence import NET
 
 from ...dims import SymDim, show
@@ -64,7 +64,7 @@ class Values:
     def argument(self, value: Any, callee: Any = None) -> str:
         """A value as an argument: in brackets where the language needs them."""
         if isinstance(value, Literal) and value.name == "tie":
-            return str(value.value) if _PATH.fullmatch(value.value) and value.value not in tables().keywords else f'"{value.value}"'
+            return str(value.value) if _PATH.fullmatch(value.value) and value.value not in load_tables().keywords else f'"{value.value}"'
         if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
             return f'"{value.value}"'
         text = self.value(value)
@@ -81,12 +81,12 @@ class Values:
         """The text of arithmetic, and how tightly its outermost operator binds."""
         match tree:
             case Binary(symbol, left, right):
-                own, of_left, of_right = NET.sides(symbol)
+                own, of_left, of_right = NET.operand_strengths(symbol)
                 return f"{self.expression(left, of_left)} {symbol} {self.expression(right, of_right)}", own
             case Prefix("not", operand):
-                return f"not {self.expression(operand, NET.strength('not'))}", NET.strength("not")
+                return f"not {self.expression(operand, NET.binding_strength('not'))}", NET.binding_strength("not")
             case Prefix(symbol, operand):
-                return f"{symbol}{self.expression(operand, NET.strength('neg') + 1)}", NET.strength("neg")
+                return f"{symbol}{self.expression(operand, NET.binding_strength('neg') + 1)}", NET.binding_strength("neg")
             case IndexName(name):
                 return name, NET.atom
             case FunctionCall(function, arguments):

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ...dims import Facts, SymDim
 from ...ir.graph import CallNode, Graph, OpNode
@@ -63,7 +63,7 @@ def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitt
 def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
     """The names of the definitions that the classes call, and of those that these call, in their order."""
     codes = (code for cls in classes for code in (*cls.body.made(), *(step.code for step in cls.body.steps)))
-    called = {p.function for code in codes for p in parts(code) if isinstance(p, CallCode)}
+    called = {p.function for code in codes for p in walk_tree(code) if isinstance(p, CallCode)}
     texts = framework.definitions
     used = [name for name in texts if name in called]
     for name in used:
@@ -253,7 +253,7 @@ def _called_first(classes: list[ClassDef]) -> list[ClassDef]:
 
 def _made(cls: ClassDef) -> list[ClassDef]:
     """The other classes that one instantiates."""
-    return [p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef) and p.cls is not cls]
+    return [p.cls for code in cls.body.made() for p in walk_tree(code) if isinstance(p, ClassRef) and p.cls is not cls]
 
 
 def _chain(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:

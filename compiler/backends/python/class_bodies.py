@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ...analysis.dependent_parameters import Followed, followed
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule, applies
@@ -109,7 +109,7 @@ class _Builder:
         body.starts, body.norms = self._starts(modules=True), self._starts(modules=False)
         if any("." in m.label for m in body.members):
             self._fold()
-        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in parts(step.code)):
+        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in walk_tree(step.code)):
             body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
@@ -175,9 +175,9 @@ class _Builder:
             return reached.get(part.label) if isinstance(part, MemberRef) else None
 
         body.steps = [_reaching(step, change) for step in body.steps]
-        body.ties = [(rewrite(target, change), rewrite(source, change)) for target, source in body.ties]
-        body.starts = [(rewrite(module, change), rewrite(source, change)) for module, source in body.starts]
-        body.norms = [(rewrite(parameter, change), rewrite(source, change)) for parameter, source in body.norms]
+        body.ties = [(rewrite_downward(target, change), rewrite_downward(source, change)) for target, source in body.ties]
+        body.starts = [(rewrite_downward(module, change), rewrite_downward(source, change)) for module, source in body.starts]
+        body.norms = [(rewrite_downward(parameter, change), rewrite_downward(source, change)) for parameter, source in body.norms]
 
     def _starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
         """The modules of this body that start from a parameter, or the parameters that do, each once, with that."""
@@ -282,7 +282,7 @@ class _Builder:
         if not parts:
             return code
         every = TupleCode(tuple(Ref(i) for i in range(len(flat(parts)))))
-        return rewrite(code, lambda part: self.tensors.whole(parts) if part == every else None)
+        return rewrite_downward(code, lambda part: self.tensors.whole(parts) if part == every else None)
 
     def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
         self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
@@ -297,8 +297,8 @@ class _Builder:
         # a single branch needs no list
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
         member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
-        call = rewrite(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
-        call = rewrite(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
+        call = rewrite_downward(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
+        call = rewrite_downward(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
         call = self._bound(call, inputs, own)
         made = node.makes
         if alone:
@@ -344,7 +344,7 @@ class _Builder:
                     return self.sizes.resolve(value)
             return None
 
-        return rewrite(code, change)
+        return rewrite_downward(code, change)
 
 
 def _here(code: Code, node: Node) -> Code:
@@ -353,8 +353,8 @@ def _here(code: Code, node: Node) -> Code:
 
 
 def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
-    loop = step.loop and replace(step.loop, members=rewrite(step.loop.members, change))
-    return replace(step, code=rewrite(step.code, change), loop=loop)
+    loop = step.loop and replace(step.loop, members=rewrite_downward(step.loop.members, change))
+    return replace(step, code=rewrite_downward(step.code, change), loop=loop)
 
 
 def _called(node: Node) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from netc.dsl.record import Record
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ...dims import Facts
 from ...errors.target_errors import MissingForm, SourceUnsupported
@@ -198,4 +198,4 @@ def called(inputs: int) -> Code:
 
 def _is_dynamic(code: Code) -> bool:
     """Whether it needs sizes that a constructor does not know."""
-    return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in parts(code))
+    return isinstance(code, LetCode) or any(isinstance(p, Lit) and has_symbol(p.value) for p in walk_tree(code))

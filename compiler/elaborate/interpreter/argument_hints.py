@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
@@ -155,7 +155,7 @@ def example_of(cls: type[Operator]) -> str:
 def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope) -> Hint:
     """For an argument too many that is an activation or a tensor."""
     expr, rest = node.positional[at], node.positional[at + 1 :]
-    if isinstance(expr, ast.OfPipeline):
+    if isinstance(expr, ast.PipelineExpr):
         return tensor_hint(cls, None, expr) or Hint(f"pass the tensor with an arrow: `{pipeline_text(expr)} -> {cls.name}`")
     if not isinstance(expr, ast.Name):
         return Hint()
@@ -216,4 +216,4 @@ def near_word(kind: Kind[Any], name: str) -> list[str]:
     meant = names.get(name, names.get(name.lower()))
     if meant is not None:
         return [meant]
-    return near(name, INITIALIZERS if kind is INIT else kind.words)
+    return find_similar_names(name, INITIALIZERS if kind is INIT else kind.words)

@@ -56,7 +56,7 @@ class Assignments(Part):
         first = node.targets[0].name
         if node.rests and scope.frame is not None:
             scope.frame.leads.update((id(choice), node.rests[0]) for choice in _choices(node.value))
-        let = () if node.unpack or node.value.stages else (Edit(node.span.before(), "let "),)
+        let = () if node.unpack or node.value.stages else (Edit(node.span.shrink_to_start(), "let "),)
         flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first, edits=let)
         flow = self.recover(scope, same_in_both, flow, node.value.span)
         names = tuple(t.name for t in node.targets)

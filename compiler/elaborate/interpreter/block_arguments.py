@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
@@ -28,7 +28,7 @@ def literal_value(expr: ast.Expr | None) -> Any:
             return expr.value
         case ast.ListExpr(items=items) if items and all(isinstance(i, ast.NumberLiteral) and isinstance(i.value, int) for i in items):
             return tuple(i.value for i in items)  # type: ignore[attr-defined]
-        case ast.Unpacked(value=ast.ListExpr(items=items), pattern=pattern, name=name) if len(items) == len(pattern.parts):
+        case ast.UnpackedItem(value=ast.ListExpr(items=items), pattern=pattern, name=name) if len(items) == len(pattern.parts):
             return next((literal_value(item) for part, item in zip(pattern.parts, items, strict=True) if part is name), None)
     return None
 
@@ -125,7 +125,7 @@ def match_arguments(
     for keyword in node.keywords:
         if keyword.name not in names:
             hint = advise(node, keyword)
-            problem = UnknownArgument(owner, keyword.name, tuple(near(keyword.name, names)), tuple(names), hint.help)
+            problem = UnknownArgument(owner, keyword.name, tuple(find_similar_names(keyword.name, names)), tuple(names), hint.help)
             raise Failure(problem, keyword.name_span, edits=hint.edits)
         if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
             raise AlreadyReported  # the parser has reported an argument in the wrong place
@@ -180,7 +180,7 @@ def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
         return Hint(f"write the name of the argument: `{written}`", (Edit(expr.span, written),))
     if expr.name in Operator.registry:
         return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", separated(node, expr.span))
-    close = near(expr.name, [name for name in Operator.registry if is_activation(name)])
+    close = find_similar_names(expr.name, [name for name in Operator.registry if is_activation(name)])
     return Hint(did_you_mean(close), (Edit(expr.span, close[0], safe=False),) if close else ())
 
 

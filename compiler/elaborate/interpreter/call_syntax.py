@@ -57,7 +57,7 @@ class CallSyntax(Part):
                 return self.interpreter.operand(ast.Apply(span, name, span, (), ()), scope)
             case ast.Attribute():
                 return self._parameters.read(expr, scope)
-            case ast.OfPipeline(_, group):
+            case ast.PipelineExpr(_, group):
                 return self.interpreter.operand(group, scope)
             case ast.Binary(op=op) if op in ARITHMETIC:
                 return self._chain(expr, scope)
@@ -116,7 +116,7 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
     stack = [expr]
     while stack:
         match stack.pop():
-            case ast.OfPipeline():
+            case ast.PipelineExpr():
                 return True
             case ast.Attribute() as attribute:
                 if is_parameter(attribute, scope):

@@ -12,7 +12,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -100,7 +100,7 @@ class Expressions(Part):
                 return self._range(expr, scope)
             case ast.StageExpr():
                 return self.interpreter.closure(expr, scope)
-            case ast.OfPipeline():
+            case ast.PipelineExpr():
                 raise Failure(PipelineAsValue(pipeline_text(expr)), expr.span)
         return self._comprehensions.evaluate(expr, scope)
 
@@ -295,7 +295,7 @@ def attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
     }
     if expr.name not in attributes:
         hint = _stage_for(type_, expr)
-        raise Failure(NoAttribute(expr.name, tuple(near(expr.name, list(attributes))), tuple(attributes), hint), expr.span)
+        raise Failure(NoAttribute(expr.name, tuple(find_similar_names(expr.name, list(attributes))), tuple(attributes), hint), expr.span)
     try:
         return attributes[expr.name]()
     except IndexError:

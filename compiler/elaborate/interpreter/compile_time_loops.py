@@ -7,7 +7,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite
-from netc.dsl.tree_walk import walk
+from netc.dsl.tree_walk import walk_nodes
 
 from ...dims import SymDim
 from ...errors.limit_errors import TooManyNodes
@@ -120,7 +120,7 @@ def _check_count(count: int, node: Loop) -> None:
 def _asks(node: Loop) -> bool | None:
     """Whether the body of a loop asks if an iteration is the first; None if it asks more of what the loop binds."""
     names = {name.name for name in node.binders.names}
-    inside = list(walk(node.body))
+    inside = list(walk_nodes(node.body))
     uses = sum(isinstance(one, (ast.Name, ast.Apply)) and one.name in names for one in inside)
     firsts = sum(_is_first(one, names) for one in inside)
     return None if firsts != uses else firsts > 0

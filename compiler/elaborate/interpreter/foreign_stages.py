@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netc.dsl import ast
-from netc.dsl.diagnostics import Edit, applied
-from netc.dsl.parser import parse
+from netc.dsl.diagnostics import Edit, apply_edits
+from netc.dsl.parser import parse_source
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
@@ -48,7 +48,7 @@ def _settled(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
     """The edit with arguments that the operator takes."""
     for _ in range(_STEPS):
         source = SourceFile("", _BEFORE + edit.text)
-        file, problems = parse(source)
+        file, problems = parse_source(source)
         found = [change for one in problems for change in one.edits]
         if not problems:
             stage = _stage(file)
@@ -61,10 +61,10 @@ def _settled(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
             except AlreadyReported:
                 return None
             else:
-                return replace(edit, text=applied(plain)[len(_BEFORE) :]) if (plain := unbracketed(stage)) else edit
+                return replace(edit, text=apply_edits(plain)[len(_BEFORE) :]) if (plain := unbracketed(stage)) else edit
         if not found:
             return None
-        edit = replace(edit, text=applied(found)[len(_BEFORE) :], safe=edit.safe and all(change.safe for change in found))
+        edit = replace(edit, text=apply_edits(found)[len(_BEFORE) :], safe=edit.safe and all(change.safe for change in found))
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
 from ...errors.argument_errors import ArgumentTwice, UnknownArgument
@@ -41,7 +41,7 @@ class Groups(Part):
         keyword = node.keywords[0] if node.keywords else None
         for unknown in node.keywords:
             if unknown.name != TRAINABLE:
-                close = tuple(near(unknown.name, [TRAINABLE]))
+                close = tuple(find_similar_names(unknown.name, [TRAINABLE]))
                 raise Failure(UnknownArgument("(...)", unknown.name, close, (TRAINABLE,)), unknown.name_span)
         if keyword is None:
             return freezing(None, True, scope)

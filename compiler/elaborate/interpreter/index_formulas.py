@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
-from netc.dsl.tree_walk import mentions
+from netc.dsl.diagnostics.suggest import find_similar_names
+from netc.dsl.tree_walk import find_names
 
 from ...dims import SymDim
 from ...errors.binding_errors import UnknownName
@@ -45,7 +45,7 @@ _NO_NUMBERS = ("in", "@")
 
 def _is_of_numbers(expr: ast.Binary) -> bool:
     """Whether it is an operation on elements. `kind == "causal"` is none: it is decided at compile time, as `kind in kinds` is."""
-    return expr.op not in _NO_NUMBERS and not any(isinstance(side, ast.String | ast.Text) for side in (expr.left, expr.right))
+    return expr.op not in _NO_NUMBERS and not any(isinstance(side, ast.String | ast.TemplateString) for side in (expr.left, expr.right))
 
 
 class _Formulas(Part):
@@ -131,7 +131,7 @@ class _Formulas(Part):
         return f.Const(value)
 
     def _depends(self, *exprs: ast.Expr) -> bool:
-        return any(name in self._names for name in mentions(exprs))
+        return any(name in self._names for name in find_names(exprs))
 
     def _binary(self, expr: ast.Binary) -> f.Formula:
         chain = [expr]
@@ -156,7 +156,7 @@ class _Formulas(Part):
             return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read(expr.arguments[0])),)))
         if function is None or found is not None:
             if found is None and name not in BUILTINS:
-                raise Failure(UnknownName(name, tuple(near(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
+                raise Failure(UnknownName(name, tuple(find_similar_names(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
             return self._constant(expr)
         check_count(name, function.least, function.most, expr)
         self.session.index.name(expr.function.span, name, None, None, "function")

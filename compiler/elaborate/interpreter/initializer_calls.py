@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
 from ...errors.constants import BadInitialiser
@@ -48,7 +48,9 @@ def _written(call: ast.Call, declared: dict[str, InitArgument]) -> dict[str, ast
     found = dict(zip(names, call.arguments, strict=False))
     for keyword in call.keywords:
         if keyword.name not in declared:
-            raise Failure(UnknownArgument(name, keyword.name, tuple(near(keyword.name, names)), tuple(names)), keyword.name_span)
+            raise Failure(
+                UnknownArgument(name, keyword.name, tuple(find_similar_names(keyword.name, names)), tuple(names)), keyword.name_span
+            )
         if keyword.name in found:
             raise Failure(ArgumentTwice(name, keyword.name), keyword.span, ((found[keyword.name].span, "first here"),))
         found[keyword.name] = keyword.value
@@ -61,7 +63,7 @@ def _value(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, int
         case ast.Name(name=word) if word in kind.words:
             return word
         case ast.Name(name=word) if kind.words and scope.find(word) is None:
-            hint = did_you_mean(near(word, kind.words))
+            hint = did_you_mean(find_similar_names(word, kind.words))
             raise Failure(WrongArgument(owner, argument.name, kind.describe(), f"`{word}`", hint), expr.span)
     value = interpreter.evaluate(expr, scope)
     check_number(value, expr.span)

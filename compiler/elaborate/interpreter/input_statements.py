@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ...dims import bounds
 from ...errors.argument_errors import ArgumentTwice, UnknownArgument, UnknownType
@@ -110,7 +110,7 @@ class InputDeclarations(Part):
                 raise Failure(ArgumentTwice("input", "batch"), keyword.span, ((node.keywords[0].span, "first here"),))
             if keyword.name != "batch":
                 hint = _KEYWORDS.get(keyword.name, "")
-                close = tuple(near(keyword.name, ["batch"]))
+                close = tuple(find_similar_names(keyword.name, ["batch"]))
                 raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
             batched = self._arguments.flag("input", keyword, scope)
             self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")

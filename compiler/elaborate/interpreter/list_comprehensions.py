@@ -27,9 +27,9 @@ class Comprehensions(Part):
         match expr:
             case ast.Comprehension():
                 return self._list(expr, scope)
-            case ast.Text():
+            case ast.TemplateString():
                 return self._text(expr, scope)
-            case ast.Unpacked():
+            case ast.UnpackedItem():
                 return self._part(expr, scope)
         raise TypeError(f"no expression: {expr}")
 
@@ -84,7 +84,7 @@ class Comprehensions(Part):
             raise Failure(NotABool(show_value(value)), condition.span)
         return value
 
-    def _text(self, expr: ast.Text, scope: Scope) -> str:
+    def _text(self, expr: ast.TemplateString, scope: Scope) -> str:
         """A text with the values of its expressions."""
         made = "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
         self.session.count_items(len(made), expr.span)
@@ -97,7 +97,7 @@ class Comprehensions(Part):
         self.session.decisions.pin(value)
         return value if isinstance(value, str) else show_value(value)
 
-    def _part(self, expr: ast.Unpacked, scope: Scope) -> Any:
+    def _part(self, expr: ast.UnpackedItem, scope: Scope) -> Any:
         """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated once, at the first use of any of its names."""
         key = (id(expr.value), id(scope))
         if key not in self._unpacked:

@@ -23,7 +23,7 @@ from .evaluator_protocol import Interpreter, Part
 class Collector:
     """The lists of one loop."""
 
-    def __init__(self, collected: ast.Collected) -> None:
+    def __init__(self, collected: ast.CollectedResults) -> None:
         self._collected = collected
         self._lists: list[list[Value]] = [[] for _ in collected.lists]
 

@@ -115,7 +115,7 @@ def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: 
 def _before_stage(problem: Problem, locate: Locate) -> tuple[Edit, ...]:
     """A stage to insert is inserted before this one, also where the problem is that of an argument."""
     new = problem.replacement()
-    return (Edit(locate(STAGE).before(), new.text, new.safe),) if new is not None and new.before else ()
+    return (Edit(locate(STAGE).shrink_to_start(), new.text, new.safe),) if new is not None and new.before else ()
 
 
 def _with_input_names(problem: Problem, inputs: list[Value]) -> Problem:

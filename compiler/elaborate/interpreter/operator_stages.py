@@ -91,7 +91,7 @@ class OperatorStages(Part):
 
     def _evaluated(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
         """A `tie` whose path has values in it, as one whose path is known."""
-        if not isinstance(tie.value, ast.Text):
+        if not isinstance(tie.value, ast.TemplateString):
             return tie
         return replace(tie, value=ast.String(tie.value.span, self.interpreter.evaluate(tie.value, scope)))
 

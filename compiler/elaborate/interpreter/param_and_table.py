@@ -7,7 +7,7 @@ from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
@@ -128,7 +128,7 @@ class Constants(Part):
         for keyword in keywords:
             name = keyword.name
             if name not in kinds:
-                raise Failure(UnknownArgument(owner, name, tuple(near(name, list(kinds))), tuple(kinds)), keyword.name_span)
+                raise Failure(UnknownArgument(owner, name, tuple(find_similar_names(name, list(kinds))), tuple(kinds)), keyword.name_span)
             if name in found:
                 raise Failure(ArgumentTwice(owner, name), keyword.span, ((found[name][1], "first here"),))
             found[name] = self._arguments.convert(owner, name, kinds[name], keyword.value, scope), keyword.value.span

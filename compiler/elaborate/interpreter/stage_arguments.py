@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
@@ -144,9 +144,9 @@ class Arguments(Part):
             sentence = f"write the activation without a name, after the other arguments: `{bare}`"
             hint = Hint(sentence, moved_last(node, keyword.span, bare))
         edits = removed(node, keyword.span, keyword.span, safe=True) if advice.removes else hint.edits
-        close = tuple(near(keyword.name, known))
+        close = tuple(find_similar_names(keyword.name, known))
         longer = [name for name in cls.operands if name.endswith(f"_{keyword.name}")]
-        close = close or tuple(longer or near(keyword.name, list(cls.operands)))
+        close = close or tuple(longer or find_similar_names(keyword.name, list(cls.operands)))
         if not (hint or advice.help or close):
             hint = relative_hint(cls, keyword)
         others = [operand.alias or name for name, operand in cls.operands.items() if not operand.many][1:]

@@ -6,7 +6,7 @@ import re
 
 from netc.dsl import ast
 from netc.dsl.source import Span
-from netc.dsl.tree_walk import mentions
+from netc.dsl.tree_walk import find_names
 
 from ...errors.label_errors import NO_LEVEL, TAKEN_LABELS, BadLabel
 from ...errors.limit_errors import TooMuchNesting
@@ -40,7 +40,7 @@ class StageLabels(Part):
         part = label.parts[0]
         if isinstance(part, str):
             return part == NO_LEVEL
-        return not {b.name for b in binders} & set(mentions((part,))) and self.interpreter.evaluate(part, scope) == NO_LEVEL
+        return not {b.name for b in binders} & set(find_names((part,))) and self.interpreter.evaluate(part, scope) == NO_LEVEL
 
     def _text(self, label: ast.Label, scope: Scope) -> str:
         if not label.parts:  # what is in its braces could not be read

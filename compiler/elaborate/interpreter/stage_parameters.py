@@ -7,7 +7,7 @@ that has the stage has one node for each parameter that is read, which graphs wi
 from __future__ import annotations
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ...errors.parameter_errors import NoParameterToRead, NotUsedBefore
 from ...ir.graph import CallNode, Node, SharedModule
@@ -111,7 +111,7 @@ class StageParameters(Part):
 def _unknown(stage: str, name: str, specs: Specs) -> NoParameterToRead:
     """The error that the stage has no such parameter. Those of stages inside are known by their paths."""
     known = [spec for spec in specs if spec and "." not in spec] or [spec for spec in specs if spec]
-    return NoParameterToRead(stage, name, tuple(near(name, known)), tuple(known))
+    return NoParameterToRead(stage, name, tuple(find_similar_names(name, known)), tuple(known))
 
 
 def _specs(way: list[Node]) -> Specs:

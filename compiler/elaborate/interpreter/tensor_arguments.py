@@ -27,7 +27,7 @@ def refuse_tensors(cls: type[Operator], slots: Sequence[Arg[Any]], positional: S
     """Raises a failure for the first argument that is a tensor."""
     for arg, expr in zip(slots, positional, strict=False):
         match expr:
-            case ast.OfPipeline():
+            case ast.PipelineExpr():
                 problem: PipelineAsValue | TensorAsValue = PipelineAsValue(pipeline_text(expr))
                 marks: tuple[tuple[Span, str], ...] = ()
             case ast.Name(name=name) if (found := scope.find(name)) is not None and isinstance(found[0].value, (Value, TensorTuple)):
@@ -43,7 +43,7 @@ def tensor_hint(cls: type[Operator], arg: Arg[Any] | None, expr: ast.Expr) -> Hi
     text = expr.span.text
     names = {name for operand in cls.operands.values() for name in (operand.name, operand.alias) if name and not operand.many}
     if arg is not None and arg.name in names:
-        edits = (Edit(expr.span.before(), f"{arg.name}=", safe=True),)
+        edits = (Edit(expr.span.shrink_to_start(), f"{arg.name}=", safe=True),)
         return Hint(f"pass the tensor by name: `{cls.name} {arg.name}={text}`", edits)
     least, most = cls.arity()
     if least > 1 or most is None:
@@ -51,7 +51,7 @@ def tensor_hint(cls: type[Operator], arg: Arg[Any] | None, expr: ast.Expr) -> Hi
     return Hint()
 
 
-def pipeline_text(expr: ast.OfPipeline) -> str:
+def pipeline_text(expr: ast.PipelineExpr) -> str:
     """The pipeline without the brackets around it; `...` if it is too long for a help."""
     members = expr.group.members
     text = members[0].span.text if len(members) == 1 else expr.span.text

@@ -6,7 +6,7 @@ In: statements of a section, as they are written. Out: what is found in them. Al
 from __future__ import annotations
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import Span
 
 from ...ops import Operator
@@ -72,7 +72,7 @@ SETTINGS = (
 def similar_settings(word: str) -> tuple[str, ...]:
     """The settings that may be meant by another word."""
     own = tuple(setting for setting, others in OF_OTHERS.items() if word in others)
-    return own or tuple(near(word, SETTINGS))
+    return own or tuple(find_similar_names(word, SETTINGS))
 
 
 def setting_advice(word: str, value: str) -> str:

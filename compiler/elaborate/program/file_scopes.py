@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import SourceFile
 
 from ...errors.binding_errors import BoundTwice, ReservedName
@@ -110,7 +110,7 @@ def _import(name: ast.Name, node: ast.Use, theirs: Scope, scope: Scope) -> None:
     binding = theirs.names.get(name.name)
     if binding is None:
         scope.bind(name.name, UNKNOWN, name.span)
-        raise Failure(NotInFile(name.name, node.path.value, tuple(near(name.name, list(theirs.names)))), name.span)
+        raise Failure(NotInFile(name.name, node.path.value, tuple(find_similar_names(name.name, list(theirs.names)))), name.span)
     earlier = scope.names.get(name.name)
     if earlier is not None and earlier.value is not binding.value:
         raise _bound_twice(name, earlier, scope)

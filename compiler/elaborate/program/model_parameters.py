@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.parser import parse_value
 from netc.dsl.source import SourceFile
 
@@ -109,7 +109,7 @@ def reject_unknown(params: Mapping[str, Any], known: list[str], session: Elabora
     for name, value in params.items():
         if name not in known:
             place = option_span("--set", name, value if isinstance(value, str) else show_value(value))
-            session.report(UnknownParameter(name, tuple(near(name, known)), tuple(known)), place)
+            session.report(UnknownParameter(name, tuple(find_similar_names(name, known)), tuple(known)), place)
 
 
 def resolve_base(
@@ -145,4 +145,4 @@ def _base_of(base: ast.Apply, files: Scope) -> ast.ModelDecl:
     if isinstance(target, ast.ModelDecl):
         return target
     models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.ModelDecl)]
-    raise Failure(UnknownModel(base.name, tuple(near(base.name, models)), tuple(models)), base.name_span)
+    raise Failure(UnknownModel(base.name, tuple(find_similar_names(base.name, models)), tuple(models)), base.name_span)

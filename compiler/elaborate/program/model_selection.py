@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import SourceFile, Span
 
 from ...errors.structure_errors import MARKED, AmbiguousModel, ExpectMisplaced, UnknownModel
@@ -38,7 +38,7 @@ def select(definitions: Definitions, wanted: str | None, session: ElaborationSes
         return None
     name = wanted or (stem if stem in complete else complete[0])
     if name not in models:
-        session.report(UnknownModel(name, tuple(near(name, list(models))), tuple(models)), option_span("--model", name))
+        session.report(UnknownModel(name, tuple(find_similar_names(name, list(models))), tuple(models)), option_span("--model", name))
         return None
     return SelectedModel(name, models[name].body, models[name])
 

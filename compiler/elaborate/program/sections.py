@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 
@@ -83,7 +83,7 @@ def _chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tup
         base = chain[-1].base
         target = sections.get(base.name)
         if target is None:
-            raise Failure(NoSection(base.name, tuple(near(base.name, list(sections)))), base.name_span)
+            raise Failure(NoSection(base.name, tuple(find_similar_names(base.name, list(sections)))), base.name_span)
         if any(target is one for one in chain):
             raise Failure(Recursion(base.name, "train section"), base.name_span)
         chain.append(target)
@@ -99,14 +99,14 @@ def _model_of(
     models = definitions.models
     if call is not None:
         if call.name not in models:
-            raise Failure(UnknownModel(call.name, tuple(near(call.name, list(models))), tuple(models)), call.name_span)
+            raise Failure(UnknownModel(call.name, tuple(find_similar_names(call.name, list(models))), tuple(models)), call.name_span)
         return _selected(models[call.name])
     named = next((models[s.name.name] for s in chain if s.name is not None and s.name.name in models), None)
     if named is not None:
         return _selected(named)
     own = chain[-1].name
     if models and own is not None:
-        raise Failure(SectionOfNoModel(own.name, tuple(near(own.name, list(models))), tuple(models)), own.span)
+        raise Failure(SectionOfNoModel(own.name, tuple(find_similar_names(own.name, list(models))), tuple(models)), own.span)
     if models:
         complete = definitions.complete
         if len(complete) != 1:

@@ -5,7 +5,7 @@ when a body is complete, since the other stage may come later.
 from __future__ import annotations
 
 from netc.dsl import ast
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -53,7 +53,7 @@ class PendingNorms(Record):
         labelled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
         other = labelled.get(self.path)
         if other is None:
-            raise Failure(NoNorms(self.path, tuple(near(self.path, list(labelled)))), self.span)
+            raise Failure(NoNorms(self.path, tuple(find_similar_names(self.path, list(labelled)))), self.span)
         wanted = (other.type.shape[:1] + (1,) * (other.type.rank - 1)) if other.type.rank else ()
         if own.type.shape != wanted or not own.type.dtype.is_float:
             problem = NormsMismatch(self.path, show_shape(other.type.shape), show_shape(wanted), show_shape(own.type.shape))
@@ -74,7 +74,7 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
         raise Failure(TieTarget(path, close, "it has no weight of its own, but stages inside of it"), span)
     if target is None:
         labels = [n.label for n in graph.nodes if n.label != pending.node.label]
-        raise Failure(TieTarget(path, tuple(near(path, labels))), span)
+        raise Failure(TieTarget(path, tuple(find_similar_names(path, labels))), span)
     own = next(s for s in pending.node.specs if s.name == "weight")
     other = next((s for s in target.specs if s.name == "weight"), None)
     if other is None or target is pending.node:

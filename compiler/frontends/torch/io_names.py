@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from netc.dsl.grammar import tables
+from netc.dsl.grammar import load_tables
 
 
 def input_name(name: str, taken: set[str]) -> str:
@@ -43,4 +43,4 @@ def _part(key: Any) -> str:
 
 def _identifier(name: str) -> str:
     found = re.sub(r"\W", "_", name, flags=re.ASCII).lower().lstrip("_0123456789")
-    return f"{found}_" if found in tables().keywords else found
+    return f"{found}_" if found in load_tables().keywords else found

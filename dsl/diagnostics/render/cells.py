@@ -10,42 +10,46 @@ from ...escapes import escape_character, escape_controls
 TAB = 4
 
 
-MOST = 1000
+MAX_CHARACTERS = 1000
 """The most characters that are shown of a text."""
 
 
-def brief(text: str) -> str:
+def shorten_text(text: str) -> str:
     """`text`, or both ends of it if it is longer than a screen shows."""
-    return text if len(text) <= MOST else f"{text[: MOST // 2]} ...({len(text) - MOST} characters)... {text[-MOST // 2 :]}"
+    return (
+        text
+        if len(text) <= MAX_CHARACTERS
+        else f"{text[: MAX_CHARACTERS // 2]} ...({len(text) - MAX_CHARACTERS} characters)... {text[-MAX_CHARACTERS // 2 :]}"
+    )
 
 
-def safe(text: str) -> str:
+def escape_text(text: str) -> str:
     """`text` on one line, no longer than a screen, with what cannot be shown written as `\\u{1b}`."""
-    return escape_controls(brief(text).expandtabs(TAB))
+    return escape_controls(shorten_text(text).expandtabs(TAB))
 
 
-def cells(text: str) -> list[tuple[str, int]]:
+def split_cells(text: str) -> list[tuple[str, int]]:
     """For each character what to print and its width in columns."""
     if text.isascii() and text.isprintable():
         return [(character, 1) for character in text]
-    made: list[tuple[str, int]] = []
+    result: list[tuple[str, int]] = []
     column = 0
     for character in text:
-        cell = _cell(character, column)
-        made.append(cell)
+        cell = _character_cell(character, column)
+        result.append(cell)
         column += cell[1]
-    return made
+    return result
 
 
-def _cell(character: str, column: int) -> tuple[str, int]:
+def _character_cell(character: str, column: int) -> tuple[str, int]:
     if " " <= character <= "~":
         return character, 1
     if character == "\t":
         width = TAB - column % TAB
         return " " * width, width
     if not character.isprintable():
-        shown = escape_character(character)
-        return shown, len(shown)
+        escape = escape_character(character)
+        return escape, len(escape)
     import unicodedata
 
     if unicodedata.category(character) in ("Mn", "Me"):

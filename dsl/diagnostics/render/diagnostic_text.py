@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from ...source import SourceFile, Span
 from ..diagnostic import CallSite, Diagnostic
-from .cells import brief, safe
-from .plain import most_important, position, summary
-from .snippet import Annotation, SnippetRow, draw
+from .cells import escape_text, shorten_text
+from .plain import format_position, format_summary, select_important
+from .snippet import Annotation, SnippetRow, draw_snippet
 
 DEFAULT_WIDTH = 120
 # Only both ends of a longer chain are shown
@@ -23,89 +23,93 @@ def render_text(diagnostics: Iterable[Diagnostic], *, color: bool = False, width
     known = list(diagnostics)
     if not known:
         return ""
-    shown, rest = most_important(known)
-    texts = [_Painter(one, color, width or DEFAULT_WIDTH).paint() for one in shown]
-    return "\n".join([*texts, f"{rest}{summary(known)}\n"])
+    printed, rest = select_important(known)
+    texts = [_Painter(diagnostic, color, width or DEFAULT_WIDTH).paint_diagnostic() for diagnostic in printed]
+    return "\n".join([*texts, f"{rest}{format_summary(known)}\n"])
 
 
 class _Painter:
-    def __init__(self, one: Diagnostic, color: bool, width: int) -> None:
-        self.one = one
+    def __init__(self, diagnostic: Diagnostic, color: bool, width: int) -> None:
+        self.diagnostic = diagnostic
         self.color = color
-        spans = [one.span, *(mark.span for mark in one.marks), *(frame.span for frame in one.trace)]
-        self.gutter = len(str(max(span.file.position(span.end)[0] for span in spans)))
+        spans = [diagnostic.span, *(mark.span for mark in diagnostic.marks), *(frame.span for frame in diagnostic.trace)]
+        self.gutter = len(str(max(span.file.line_and_column(span.end)[0] for span in spans)))
         self.width = max(width - self.gutter - 3, 20)
-        self.severity = _RED if one.severity == "error" else _YELLOW
+        self.severity = _RED if diagnostic.severity == "error" else _YELLOW
         self.lines: list[str] = []
 
-    def paint(self) -> str:
-        one = self.one
-        title = self._in(self.severity, f"{one.severity}[{one.code}]") + self._in(_BOLD, f": {safe(one.message)}")
+    def paint_diagnostic(self) -> str:
+        diagnostic = self.diagnostic
+        title = self._style_text(self.severity, f"{diagnostic.severity}[{diagnostic.code}]") + self._style_text(
+            _BOLD, f": {escape_text(diagnostic.message)}"
+        )
         self.lines.append(title)
-        self._snippets()
-        self._trace(one.trace)
-        remarks = [("note", text) for text in one.notes] + [("help", text) for text in one.help]
+        self._paint_snippets()
+        self._paint_trace(diagnostic.trace)
+        remarks = [("note", text) for text in diagnostic.notes] + [("help", text) for text in diagnostic.help]
         if remarks:
-            self._put("|", "")
+            self._put_line("|", "")
         for what, text in remarks:
-            first, *more = brief(text).split("\n")
-            self._put("=", f"{self._in(_BOLD, what)}: {safe(first)}")
-            self.lines += [" " * (self.gutter + 9) + safe(line) for line in more]
+            first, *more = shorten_text(text).split("\n")
+            self._put_line("=", f"{self._style_text(_BOLD, what)}: {escape_text(first)}")
+            self.lines += [" " * (self.gutter + 9) + escape_text(line) for line in more]
         return "\n".join(line.rstrip() for line in self.lines) + "\n"
 
-    def _snippets(self) -> None:
-        one = self.one
-        by_file: dict[int, list[Annotation]] = {id(one.span.file): [Annotation(one.span, safe(one.label), True)]}
-        for mark in one.marks:
-            by_file.setdefault(id(mark.span.file), []).append(Annotation(mark.span, safe(mark.text), False))
+    def _paint_snippets(self) -> None:
+        diagnostic = self.diagnostic
+        by_file: dict[int, list[Annotation]] = {
+            id(diagnostic.span.file): [Annotation(diagnostic.span, escape_text(diagnostic.label), True)]
+        }
+        for mark in diagnostic.marks:
+            by_file.setdefault(id(mark.span.file), []).append(Annotation(mark.span, escape_text(mark.text), False))
         for number, spoken in enumerate(by_file.values()):
-            self._snippet("-->" if number == 0 else ":::", spoken[0].span, spoken)
+            self._paint_snippet("-->" if number == 0 else ":::", spoken[0].span, spoken)
 
-    def _trace(self, trace: tuple[CallSite, ...]) -> None:
+    def _paint_trace(self, trace: tuple[CallSite, ...]) -> None:
         hidden = range(MAX_FRAMES - 2, len(trace) - 2) if len(trace) > MAX_FRAMES else range(0)
         for number, frame in enumerate(trace):
             if number not in hidden:
-                self._put("=", safe(frame.text))
-                self._snippet("-->", frame.span, [Annotation(frame.span, "", False)])
+                self._put_line("=", escape_text(frame.text))
+                self._paint_snippet("-->", frame.span, [Annotation(frame.span, "", False)])
             elif number == hidden[0]:
-                self._put("=", f"... {len(hidden)} more ...")
+                self._put_line("=", f"... {len(hidden)} more ...")
 
-    def _snippet(self, arrow: str, span: Span, annotations: list[Annotation]) -> None:
-        self.lines.append(f"{' ' * self.gutter}{self._in(_BLUE, arrow)} {safe(position(span))}")
+    def _paint_snippet(self, arrow: str, span: Span, annotations: list[Annotation]) -> None:
+        self.lines.append(f"{' ' * self.gutter}{self._style_text(_BLUE, arrow)} {escape_text(format_position(span))}")
         if not _has_text(span.file):
             return
-        self._put("|", "")
-        for row in draw(annotations, self.width):
-            self._row(row)
+        self._put_line("|", "")
+        for row in draw_snippet(annotations, self.width):
+            self._paint_row(row)
 
-    def _row(self, row: SnippetRow) -> None:
+    def _paint_row(self, row: SnippetRow) -> None:
         if row.number == 0:
-            self.lines.append(self._in(_BLUE, "..."))
+            self.lines.append(self._style_text(_BLUE, "..."))
         elif row.number is not None:
-            self.lines.append(self._in(_BLUE, f"{row.number:>{self.gutter}} |") + f" {row.text}")
+            self.lines.append(self._style_text(_BLUE, f"{row.number:>{self.gutter}} |") + f" {row.text}")
         else:
-            self._put("|", self._marked(row))
+            self._put_line("|", self._color_marks(row))
 
-    def _put(self, symbol: str, text: str) -> None:
-        self.lines.append(f"{' ' * self.gutter} {self._in(_BLUE, symbol)} {text}")
+    def _put_line(self, symbol: str, text: str) -> None:
+        self.lines.append(f"{' ' * self.gutter} {self._style_text(_BLUE, symbol)} {text}")
 
-    def _in(self, style: str, text: str) -> str:
+    def _style_text(self, style: str, text: str) -> str:
         return f"{style}{text}{_RESET}" if self.color and text else text
 
-    def _marked(self, row: SnippetRow) -> str:
+    def _color_marks(self, row: SnippetRow) -> str:
         """The row with every run of equal marks in its colour."""
         if not self.color:
             return row.text
-        made, at = "", 0
+        result, position = "", 0
         marks = row.marks.ljust(len(row.text))
-        while at < len(row.text):
-            end = at
-            while end < len(row.text) and marks[end] == marks[at]:
+        while position < len(row.text):
+            end = position
+            while end < len(row.text) and marks[end] == marks[position]:
                 end += 1
-            style = {"^": self.severity, "-": _BLUE}.get(marks[at], "")
-            made += self._in(style, row.text[at:end]) if style else row.text[at:end]
-            at = end
-        return made
+            style = {"^": self.severity, "-": _BLUE}.get(marks[position], "")
+            result += self._style_text(style, row.text[position:end]) if style else row.text[position:end]
+            position = end
+        return result
 
 
 def _has_text(file: SourceFile) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...record import Record
 from ...source import SourceFile, Span
-from .cells import cells
+from .cells import split_cells
 
 # Replaces the parts of a line that is longer than the terminal
 ELLIPSIS = "..."
@@ -19,7 +19,7 @@ class Annotation(Record):
     primary: bool
 
 
-class Piece(Record):
+class LineMark(Record):
     """The part of an annotation on one line: columns from 0, as characters of the source line."""
 
     start: int
@@ -36,48 +36,48 @@ class SnippetRow(Record):
     marks: str = ""
 
 
-def draw(annotations: list[Annotation], width: int) -> list[SnippetRow]:
+def draw_snippet(annotations: list[Annotation], width: int) -> list[SnippetRow]:
     file = annotations[0].span.file
-    by_line: dict[int, list[Piece]] = {}
+    by_line: dict[int, list[LineMark]] = {}
     for annotation in annotations:
-        for line, piece in _pieces(annotation):
+        for line, piece in _split_annotation(annotation):
             by_line.setdefault(line, []).append(piece)
     rows: list[SnippetRow] = []
     previous = 0
     for line in sorted(by_line):
         if previous and line == previous + 2:
-            rows.append(_source_row(file, line - 1, width))
+            rows.append(_draw_source_row(file, line - 1, width))
         elif previous and line > previous + 2:
             rows.append(SnippetRow(0, ""))
-        rows += _line_rows(file, line, by_line[line], width)
+        rows += _draw_line_rows(file, line, by_line[line], width)
         previous = line
     return rows
 
 
-def _pieces(annotation: Annotation) -> list[tuple[int, Piece]]:
+def _split_annotation(annotation: Annotation) -> list[tuple[int, LineMark]]:
     """The first and the last line of a span; what is between is not marked."""
     span, file = annotation.span, annotation.span.file
-    (line, column), (last, end) = file.position(span.start), file.position(span.end)
+    (line, column), (last, end) = file.line_and_column(span.start), file.line_and_column(span.end)
     if end == 1 and last > line:  # a newline at the end belongs to the line before
         last -= 1
-        end = len(file.line(last)) + 1
+        end = len(file.line_text(last)) + 1
     if last == line:
-        return [(line, Piece(column - 1, max(end - 1, column), annotation.text, annotation.primary))]
-    text = file.line(last)
+        return [(line, LineMark(column - 1, max(end - 1, column), annotation.text, annotation.primary))]
+    text = file.line_text(last)
     indent = len(text) - len(text.lstrip())
     return [
-        (line, Piece(column - 1, max(len(file.line(line)), column), "", annotation.primary)),
-        (last, Piece(min(indent, end - 1), max(end - 1, indent + 1), annotation.text, annotation.primary)),
+        (line, LineMark(column - 1, max(len(file.line_text(line)), column), "", annotation.primary)),
+        (last, LineMark(min(indent, end - 1), max(end - 1, indent + 1), annotation.text, annotation.primary)),
     ]
 
 
-def _source_row(file: SourceFile, number: int, width: int) -> SnippetRow:
-    text, _ = _shown(file.line(number), [], width)
+def _draw_source_row(file: SourceFile, number: int, width: int) -> SnippetRow:
+    text, _ = _fit_line(file.line_text(number), [], width)
     return SnippetRow(number, text)
 
 
-def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -> list[SnippetRow]:
-    text, placed = _shown(file.line(number), pieces, width)
+def _draw_line_rows(file: SourceFile, number: int, pieces: list[LineMark], width: int) -> list[SnippetRow]:
+    text, placed = _fit_line(file.line_text(number), pieces, width)
     placed.sort(key=lambda piece: (piece.start, piece.end))
     marks = [" "] * max(piece.end for piece in placed)
     for piece in sorted(placed, key=lambda piece: piece.primary):
@@ -88,51 +88,51 @@ def _line_rows(file: SourceFile, number: int, pieces: list[Piece], width: int) -
     # The rightmost label is on the line of the marks if nothing is marked after it
     if spoken and max(piece.end for piece in placed) == spoken[-1].end:
         last = spoken.pop()
-        rows.append(SnippetRow(None, f"{underline} {last.text}", underline + (" " + _color(last) * len(last.text))))
+        rows.append(SnippetRow(None, f"{underline} {last.text}", underline + (" " + _mark_symbol(last) * len(last.text))))
     else:
         rows.append(SnippetRow(None, underline, underline))
-    return rows + _hanging(spoken)
+    return rows + _draw_hanging_labels(spoken)
 
 
-def _hanging(spoken: list[Piece]) -> list[SnippetRow]:
+def _draw_hanging_labels(spoken: list[LineMark]) -> list[SnippetRow]:
     """The other labels, each on a line of its own under a rope."""
     rows: list[SnippetRow] = []
     if spoken:
-        rows.append(_ropes(spoken, ""))
+        rows.append(_draw_ropes(spoken, ""))
     while spoken:
         last = spoken.pop()
         above = [piece for piece in spoken if piece.start < last.start]
-        rows.append(_ropes(above, last.text, last))
+        rows.append(_draw_ropes(above, last.text, last))
     return rows
 
 
-def _ropes(pieces: list[Piece], text: str, owner: Piece | None = None) -> SnippetRow:
+def _draw_ropes(pieces: list[LineMark], text: str, owner: LineMark | None = None) -> SnippetRow:
     size = max([piece.start + 1 for piece in pieces] + [owner.start if owner else 0])
     line, marks = [" "] * size, [" "] * size
     for piece in pieces:
         line[piece.start] = "|"
-        marks[piece.start] = _color(piece)
+        marks[piece.start] = _mark_symbol(piece)
     if owner:
         return SnippetRow(
-            None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _color(owner) * len(text)
+            None, "".join(line)[: owner.start].ljust(owner.start) + text, "".join(marks)[: owner.start] + _mark_symbol(owner) * len(text)
         )
     return SnippetRow(None, "".join(line), "".join(marks))
 
 
-def _color(piece: Piece) -> str:
+def _mark_symbol(piece: LineMark) -> str:
     return "^" if piece.primary else "-"
 
 
-def _shown(line: str, pieces: list[Piece], width: int) -> tuple[str, list[Piece]]:
+def _fit_line(line: str, pieces: list[LineMark], width: int) -> tuple[str, list[LineMark]]:
     """The line as it is printed, no wider than `width`, and the pieces in printed columns."""
     start, end = 0, len(line)
-    if len(line) > width or sum(size for _, size in cells(line)) > width:
-        start, end = _window(len(line), pieces, max(width - 2 * len(ELLIPSIS), 10))
+    if len(line) > width or sum(size for _, size in split_cells(line)) > width:
+        start, end = _choose_window(len(line), pieces, max(width - 2 * len(ELLIPSIS), 10))
     head = ELLIPSIS if start else ""
     edges = [len(head)]
     printed = [head]
-    for shown, size in cells(line[start:end]):
-        printed.append(shown)
+    for character, size in split_cells(line[start:end]):
+        printed.append(character)
         edges.append(edges[-1] + size)
     tail = ELLIPSIS if end < len(line) else ""
 
@@ -143,14 +143,14 @@ def _shown(line: str, pieces: list[Piece], width: int) -> tuple[str, list[Piece]
         return edges[inside] if inside < len(edges) else edges[-1] + inside - len(edges) + 1
 
     limit = edges[-1] + max(len(tail), 1)
-    placed: list[Piece] = []
+    placed: list[LineMark] = []
     for piece in pieces:
         left = min(column(piece.start), limit - 1)
-        placed.append(Piece(left, max(min(column(piece.end), limit), left + 1), piece.text, piece.primary))
+        placed.append(LineMark(left, max(min(column(piece.end), limit), left + 1), piece.text, piece.primary))
     return "".join(printed) + tail, placed
 
 
-def _window(length: int, pieces: list[Piece], size: int) -> tuple[int, int]:
+def _choose_window(length: int, pieces: list[LineMark], size: int) -> tuple[int, int]:
     """Which characters to show of a line that is too long: all pieces if they fit, or else the primary ones' beginning."""
     low, high = min((p.start for p in pieces), default=0), max((p.end for p in pieces), default=0)
     if high - low > size:

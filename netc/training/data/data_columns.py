@@ -22,7 +22,7 @@ from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.numpy_types import dtype_of, numpy_dtype
 from netc.compiler.types.tensor_types import DType, TensorType
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 
 from ...files.file_problems import diagnostic
@@ -220,7 +220,7 @@ def _join_arrays(selection: ColumnSelection, arrays_by_name: Mapping[str, Array]
 
 def _missing_column(value: Value, name: str, specs: Mapping[str, ColumnSpec], path: str, source: Source) -> Problem:
     names = _split_names(specs.get(value.name, name))
-    near_names = tuple(near(name, [n for n in source.columns if n not in names]))
+    near_names = tuple(find_similar_names(name, [n for n in source.columns if n not in names]))
     return ColumnMissing(value.name, name, path, near_names, tuple(source.columns), names if len(names) > 1 else ())
 
 

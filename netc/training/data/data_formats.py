@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any
 
 from netc.compiler.types.tensor_types import TensorType
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 
 from .arrow import open_hf, open_parquet
@@ -128,7 +128,7 @@ def open_source(location: DataLocation, types: InputTypes) -> Source:
 
 def suggest_format(name: str) -> str:
     """Return the help for an unknown format: the nearest name, or all names."""
-    alike = near(name, FORMATS)
+    alike = find_similar_names(name, FORMATS)
     return f"did you mean `{alike[0]}`?" if alike else "the formats are " + ", ".join(f"`{known}`" for known in FORMATS)
 
 
@@ -136,7 +136,7 @@ def suggest_option(format: str, name: str) -> str:
     """Return the help for an unknown option: the nearest name, or all names."""
     known = [option.name for option in FORMATS[format].options]
     choices = "the options of `" + format + "` are " + ", ".join(f"`{one}`" for one in known) if known else f"`{format}` has no options"
-    return f"did you mean `{near(name, known)[0]}`?" if near(name, known) else choices
+    return f"did you mean `{find_similar_names(name, known)[0]}`?" if find_similar_names(name, known) else choices
 
 
 def _detect_format(path: str) -> str:

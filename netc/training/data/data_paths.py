@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from netc.dsl.diagnostics.suggest import near
+from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ...files.source_files import reason
 from .data_source import DataError
@@ -87,7 +87,7 @@ def _read_mode(path: str) -> int:
 def _suggest_path(path: str) -> str:
     parent, name = os.path.split(path)
     try:
-        alike = near(name, os.listdir(parent or "."))
+        alike = find_similar_names(name, os.listdir(parent or "."))
     except OSError:
         return ""
     return f"did you mean `{os.path.join(parent, alike[0])}`?" if alike else ""

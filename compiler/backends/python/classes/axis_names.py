@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, takewhile
 
-from netc.dsl.trees import literals
+from netc.dsl.trees import find_literals
 
 from ....dims import Dim, SymDim, show, symbol, symbols
 from ....ir.graph import Graph
@@ -242,7 +242,7 @@ def _numbers(cls: ClassDef) -> set[object] | None:
     body = cls.body
     if body.members or body.chain is not None or cls.parameters or cls.graphs[0].kind == "model":
         return None
-    lits = [lit.value for step in body.steps for lit in literals(step.code)]
+    lits = [lit.value for step in body.steps for lit in find_literals(step.code)]
     return {n for value in lits for n in (value if isinstance(value, tuple) else (value,)) if is_integer(n)}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ....ir.tests import Key
 from ..code.class_tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef
@@ -75,10 +75,10 @@ def _expression(node: Condition, then: list[Step], otherwise: list[Step], option
         return None
     ((one, other), phi), *_ = node.phis.items()
     first, second = _nested(then, one), _nested(otherwise, other)
-    if first is None or second is None or sum(not isinstance(part, KeywordCode) for part in parts((first, second))) > LARGEST:
+    if first is None or second is None or sum(not isinstance(part, KeywordCode) for part in walk_tree((first, second))) > LARGEST:
         return None
     traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
-    if first == second and not any(isinstance(p, Lit) for p in parts(first)):
+    if first == second and not any(isinstance(p, Lit) for p in walk_tree(first)):
         return Step(first, (phi,), traits, guards=node.scope)  # both branches have a member with this label
     match first, second:
         case CallCode(MemberRef(label) as member, (ValueRef() as value,), ()), ValueRef() if value == second:
@@ -91,9 +91,9 @@ def _nested(steps: list[Step], result: int) -> Code | None:
     """The steps of a branch as one expression for its result; None if they are none."""
     code: Code = ValueRef(result)
     for step in reversed(steps[-LONGEST:]):
-        uses = [p for p in parts(code) if p == ValueRef(step.outputs[0])]
+        uses = [p for p in walk_tree(code) if p == ValueRef(step.outputs[0])]
         if len(uses) != 1 or len(step.outputs) > 1 or step.loop or isinstance(step.code, (LetCode, NestedResults)):
             return None
         own = step.code
-        code = rewrite(code, lambda part, use=uses[0], own=own: own if part == use else None)  # type: ignore[misc]
+        code = rewrite_downward(code, lambda part, use=uses[0], own=own: own if part == use else None)  # type: ignore[misc]
     return code if len(steps) <= LONGEST else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from netc.dsl.record import replace
-from netc.dsl.trees import rewrite
+from netc.dsl.trees import rewrite_downward
 
 from ....dims import OPPOSITE
 from ....ir.graph import Graph
@@ -86,7 +86,7 @@ def spliced(code: Code) -> Code | None:
     match code:
         case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
             items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
-            return replace(code, args=tuple(rewrite(item, spliced) for item in items))
+            return replace(code, args=tuple(rewrite_downward(item, spliced) for item in items))
     return None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl.record import replace
-from netc.dsl.trees import Different, literals, parts, rewrite, same, shape
+from netc.dsl.trees import Different, find_literals, require_same_value, rewrite_downward, shape_key, walk_tree
 
 from ....ir.tests import Key
 from ....types.traced_ints import has_origin
@@ -70,15 +70,15 @@ class _Alignment:
     def run(self) -> list[ClassBody]:
         if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
             raise Different
-        same((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
-        same((*b.ties, *b.starts, *b.norms) for b in self.bodies)
+        require_same_value((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
+        require_same_value((*b.ties, *b.starts, *b.norms) for b in self.bodies)
         chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
         members: list[tuple[Column, Guards]] = []
         self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
         nodes: list[Node] = []
         self._steps({i: _arranged_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
-        same(tuple(o[i] for o in outputs) for i in self.all)
+        require_same_value(tuple(o[i] for o in outputs) for i in self.all)
         made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
         if made[0].keyed and any(m.guards for m in made[0].members):
             raise Different
@@ -100,13 +100,13 @@ class _Alignment:
 
     def _columns(self, trees: Column) -> Iterable[tuple[Column, bool]]:
         """The trees side by side; whether the column is an `if`."""
-        same(len(tree) for tree in trees.values())
+        require_same_value(len(tree) for tree in trees.values())
         for position in range(len(next(iter(trees.values()), ()))):
             column = {i: tree[position] for i, tree in trees.items()}
-            yield column, same(isinstance(one, Branch) for one in column.values())
+            yield column, require_same_value(isinstance(one, Branch) for one in column.values())
 
     def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
-        key: Key = same(one.choice.key for one in column.values())
+        key: Key = require_same_value(one.choice.key for one in column.values())
         self.asked[key] = {i: formula_code(one.choice.test) for i, one in column.items()}
         return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
 
@@ -117,8 +117,8 @@ class _Alignment:
 
     def _check(self, tests: Column) -> None:
         """The condition can be said by the constructor's arguments."""
-        same(shape(test) for test in tests.values())
-        for several in zip(*(literals(own(tests, i)) for i in self.all), strict=True):
+        require_same_value(shape_key(test) for test in tests.values())
+        for several in zip(*(find_literals(own(tests, i)) for i in self.all), strict=True):
             values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
             if isinstance(values[0], bool) and several[0].hint:
                 continue
@@ -132,7 +132,7 @@ class _Alignment:
     def _members(self, trees: Column, guards: Guards, found: list[tuple[Column, Guards]]) -> None:
         for column, is_branch in self._columns(trees):
             if not is_branch:
-                same((m.label, m.how) for m in column.values())
+                require_same_value((m.label, m.how) for m in column.values())
                 codes = self._codes({i: m.code for i, m in column.items()})
                 found.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
                 continue
@@ -147,7 +147,7 @@ class _Alignment:
 
     def _codes(self, codes: Column) -> dict[int, Any]:
         """Code of one shape, sequences with the members of all branches."""
-        if len({shape(code) for code in codes.values()}) < 2:
+        if len({shape_key(code) for code in codes.values()}) < 2:
             return dict(codes)
         found: dict[int, list[ChoiceItems]] = {i: [] for i in codes}
 
@@ -157,12 +157,12 @@ class _Alignment:
             found[i].append(part)
             return NameCode("")
 
-        same(shape(rewrite(code, lambda part, i=i: cut(part, i))) for i, code in codes.items())  # type: ignore[misc]
+        require_same_value(shape_key(rewrite_downward(code, lambda part, i=i: cut(part, i))) for i, code in codes.items())  # type: ignore[misc]
         columns = [self._choices(dict(zip(found, several, strict=True))) for several in zip(*found.values(), strict=True)]
         return {i: _with_choices(code, (column[i] for column in columns)) for i, code in codes.items()}
 
     def _choices(self, codes: Column) -> dict[int, Any]:
-        same(code.key for code in codes.values())
+        require_same_value(code.key for code in codes.values())
         made = {i: {"test": code.test} for i, code in codes.items()}
         for name, branch in (("then", True), ("otherwise", False)):
             inside = {i: TupleCode(getattr(code, name)) for i, code in codes.items() if code.taken is branch}
@@ -198,14 +198,14 @@ class _Alignment:
         """The tensors that an `if` takes, or gives."""
         if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
             raise Different
-        count = same(len(codes) for codes in several.values())
+        count = require_same_value(len(codes) for codes in several.values())
         return [self._resolved({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
 
     def _join(self, condition: Condition, results: Column, taken: Column, given: list[int]) -> None:
         """The results of an `if`: what one branch gives or the other."""
         if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
             raise Different
-        for at in range(same(len(codes) for codes in results.values())):
+        for at in range(require_same_value(len(codes) for codes in results.values())):
             sides: list[int] = []
             for branch in (True, False):
                 column = {i: codes[at].index for i, codes in results.items() if condition.taken[i] is branch}
@@ -216,14 +216,14 @@ class _Alignment:
                 self._either(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
 
     def _step(self, column: Column, scope: Guards) -> Aligned:
-        same((len(s.outputs), s.traits, s.loop is None) for s in column.values())
+        require_same_value((len(s.outputs), s.traits, s.loop is None) for s in column.values())
         codes = self._bound({i: s.code for i, s in column.items()}, scope)
-        same(shape(code) for code in codes.values())
+        require_same_value(shape_key(code) for code in codes.values())
         loops = {i: s.loop for i, s in column.items()}
         first = next(iter(column.values()))
         if first.loop is not None:
             states = tuple(self._resolved({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states)))
-            same((replace(loop, states=()), len(loop.states)) for loop in loops.values())
+            require_same_value((replace(loop, states=()), len(loop.states)) for loop in loops.values())
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
         outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
@@ -241,8 +241,8 @@ class _Alignment:
 
     def _bound(self, codes: Column, scope: Guards = ()) -> dict[int, Code]:
         """Code with the tensors and sizes of the class."""
-        references = {i: [p.index for p in parts(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
-        count = same(len(r) for r in references.values())
+        references = {i: [p.index for p in walk_tree(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
+        count = require_same_value(len(r) for r in references.values())
         found = [self._resolved({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
         return {i: self._with(code, i, iter(found)) for i, code in codes.items()}
 
@@ -255,7 +255,7 @@ class _Alignment:
                     return SymbolRef(self._symbol(self.bodies[i].symbols[index]))
             return None
 
-        return rewrite(code, change)
+        return rewrite_downward(code, change)
 
     def _symbol(self, wanted: SizeSymbol) -> int:
         for index, known in enumerate(self.symbols):
@@ -314,4 +314,4 @@ def _arranged_steps(body: ClassBody) -> list[Step | Branch[Step]]:
 
 
 def _with_choices(code: Code, choices: Iterator[ChoiceItems]) -> Code:
-    return rewrite(code, lambda part: next(choices) if isinstance(part, ChoiceItems) else None)
+    return rewrite_downward(code, lambda part: next(choices) if isinstance(part, ChoiceItems) else None)

@@ -12,7 +12,7 @@ import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....ir.graph import CallNode, Graph, Node
 from ....types.traced_ints import is_integer
@@ -160,7 +160,7 @@ def _tensors(cls: ClassDef) -> list[str]:
 
 def _made(cls: ClassDef) -> set[ClassDef]:
     """The other classes that it instantiates."""
-    return {p.cls for code in cls.body.made() for p in parts(code) if isinstance(p, ClassRef)} - {cls}
+    return {p.cls for code in cls.body.made() for p in walk_tree(code) if isinstance(p, ClassRef)} - {cls}
 
 
 def _is_nothing(value: object) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....ir.tests import Key
 from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef
@@ -44,11 +44,11 @@ def _word(body: ClassBody, key: Key) -> str:
     """What is done where the condition holds."""
     for step in body.steps:
         guarded = any(known == key for known, _ in step.guards)
-        choices = [p for p in parts(step.code) if isinstance(p, IfElse) and p.test == FlagRef(key)]
+        choices = [p for p in walk_tree(step.code) if isinstance(p, IfElse) and p.test == FlagRef(key)]
         if guarded or choices:
             word = step.traits.operator
-            modules = [p.label for code in (c.then for c in choices) for p in parts(code) if isinstance(p, MemberRef)]
-            modules += [p.label for p in parts(step.code) if guarded and isinstance(p, MemberRef)]
+            modules = [p.label for code in (c.then for c in choices) for p in walk_tree(code) if isinstance(p, MemberRef)]
+            modules += [p.label for p in walk_tree(step.code) if guarded and isinstance(p, MemberRef)]
             if modules and body.framework.plain(modules[-1]):
                 return modules[-1]
             return "residual" if word in ("+", "add") else word if word.isidentifier() else "branch"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from netc.dsl.trees import shape
+from netc.dsl.trees import shape_key
 
 from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
 from ....types.traced_ints import has_origin, plain
@@ -46,7 +46,7 @@ def _code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code 
 def _formula(first: RealFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
     if is_lost_real(first.formula):
         return None
-    if not all(isinstance(v, RealFormula) and shape(v.formula) == shape(first.formula) for v in column):
+    if not all(isinstance(v, RealFormula) and shape_key(v.formula) == shape_key(first.formula) for v in column):
         return None
     inside = [_code(list(several), integers, symbol) for several in zip(*(v.numbers for v in column), strict=True)]
     known = [code for code in inside if code is not None]

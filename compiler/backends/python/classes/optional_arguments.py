@@ -8,7 +8,7 @@ needed exactly where it is set.
 from __future__ import annotations
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ..code.class_tree import Argument, ChoiceItems
 from ..code.classes import ClassBody, ConstructorArgument
@@ -28,8 +28,8 @@ def without_flags(body: ClassBody, arguments: Arguments) -> None:
 
 def _only_conditions(body: ClassBody, flag: ConstructorArgument) -> bool:
     codes = (*body.made(), *(step.code for step in body.steps))
-    inside = [p for code in codes for p in parts(code)]
-    asked = sum(p == Argument(flag.name) for choice in inside if isinstance(choice, ChoiceItems) for p in parts(choice.test))
+    inside = [p for code in codes for p in walk_tree(code)]
+    asked = sum(p == Argument(flag.name) for choice in inside if isinstance(choice, ChoiceItems) for p in walk_tree(choice.test))
     return asked == sum(p == Argument(flag.name) for p in inside)
 
 

@@ -6,7 +6,7 @@ need none takes none; the framework has an annotation for each.
 
 from __future__ import annotations
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ..code.class_tree import PassedOn
 from ..code.classes import ClassBody
@@ -15,7 +15,7 @@ from ..code.python_expressions import KeywordCode
 
 def passed_on(body: ClassBody) -> list[PassedOn]:
     """The arguments, each once."""
-    return list(dict.fromkeys(part for code in body.made() for part in parts(code) if isinstance(part, PassedOn)))
+    return list(dict.fromkeys(part for code in body.made() for part in walk_tree(code) if isinstance(part, PassedOn)))
 
 
 def passed_keywords(body: ClassBody) -> tuple[KeywordCode, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
 from ....dims.polynomial import Symbol
@@ -111,7 +111,7 @@ class Relations:
     def _formulas(self) -> Iterator[SymDim]:
         """Those of the numbers of the body that are no line of a symbol."""
         for code in (*self.bodies[0].made(), *(step.code for step in self.bodies[0].steps)):
-            for part in parts(code):
+            for part in walk_tree(code):
                 formula = origin_of(part.value) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(formula, SymDim) and any(len(m) > 1 or not isinstance(m[0], Symbol) for m in formula.terms if m):
                     yield formula
@@ -218,7 +218,7 @@ class Relations:
         found: dict[str, dict[str, None]] = {}
         body = self.bodies[0]
         for code in (*body.made(), *(s.code for s in body.steps)):
-            for part in parts(code):
+            for part in walk_tree(code):
                 formula = reduced(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):
                     found.setdefault(next(iter(symbols(formula))), {})[part.hint] = None

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, shape, zipped
+from netc.dsl.trees import shape_key, walk_tree, zip_trees
 
 from ....dims import Dim, SymDim, show, substitute, symbol, symbols
 from ....ir.graph_values import Value
@@ -161,7 +161,7 @@ class Unifier:
             case CallCode(ClassRef(cls), args):
                 positional = (p for p in cls.parameters if not p.keyword)
                 self.wide_places |= {id(a) for a, p in zip(args, positional, strict=True) if p.name in cls.widths}
-        return zipped(codes, self._merge)
+        return zip_trees(codes, self._merge)
 
     def _merge_calls(self, codes: list[CallCode]) -> CallCode:
         merged = self._merge(list(codes))
@@ -173,7 +173,7 @@ class Unifier:
         functions = [c.function for c in calls if isinstance(c.function, StageLit)]
         applied = [f.value.applied(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
         used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
-        if len(set(map(shape, used))) == 1:
+        if len(set(map(shape_key, used))) == 1:
             return self._merge([used[0] if i in self.unused else code for i, code in enumerate(applied)])
         first = functions[0]
         function = self._merge_literals(list(functions), KeywordCode(first.hint, first, first.default, first.default is not None))
@@ -195,7 +195,7 @@ class Unifier:
             found = self._formula(values) or self._real(values) or self._by_condition(values, self.bodies[0].tests)
             if found is not None:
                 if is_width:
-                    names = {p.name for p in parts(found) if isinstance(p, Argument)}
+                    names = {p.name for p in walk_tree(found) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
                 return replace(found, hint=lits[0].hint) if isinstance(found, Lit) else found
             if self.bodies[0].graph.kind == "model":

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netc.dsl.record import Record
-from netc.dsl.trees import Tree, parts, rewrite
+from netc.dsl.trees import Tree, rewrite_downward, walk_tree
 
 from ....dims import SymDim
 from ....ops.operator import strict_key
@@ -204,7 +204,7 @@ def named_several_times(codes: Iterable[Tree]) -> list[SizeRef]:
     """The formulas with names that occur more than once among the codes; one that is part of another is before it."""
     counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
     found = [c for c, count in counts.items() if count > 1]
-    return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in parts(c)))
+    return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in walk_tree(c)))
 
 
 def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
@@ -213,12 +213,14 @@ def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
     def change(part: Code) -> Code | None:
         return Lit(moved(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
 
-    return rewrite(code, change) if arguments else code
+    return rewrite_downward(code, change) if arguments else code
 
 
 def without_origins(code: Code) -> Code:
     """The code with plain numbers."""
-    return rewrite(code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None)
+    return rewrite_downward(
+        code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
+    )
 
 
 class StrictLiteral(Record):

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Sequence
 
 from netc.dsl.record import Record, replace
-from netc.dsl.trees import parts, rewrite, shape
+from netc.dsl.trees import rewrite_downward, shape_key, walk_tree
 
 from ....ir.graph import Graph
 from ....ir.tests import Key
@@ -197,15 +197,15 @@ class ClassBody:
 
     def rewrite(self, change: Callable[[Code], Code | None]) -> None:
         """Applies `change` to all code, as `tree.rewrite` does."""
-        self.members = [replace(m, code=rewrite(m.code, change)) for m in self.members]
-        self.steps = [replace(s, code=rewrite(s.code, change)) for s in self.steps]
-        self.tests = {key: rewrite(test, change) for key, test in self.tests.items()}
+        self.members = [replace(m, code=rewrite_downward(m.code, change)) for m in self.members]
+        self.steps = [replace(s, code=rewrite_downward(s.code, change)) for s in self.steps]
+        self.tests = {key: rewrite_downward(test, change) for key, test in self.tests.items()}
         if self.chain is not None:
-            self.chain = rewrite(self.chain, change)
+            self.chain = rewrite_downward(self.chain, change)
 
     def decided(self) -> list[Key]:
         """The conditions that `forward` depends on."""
-        refs = [p.key for s in self.steps for p in parts(s.code) if isinstance(p, FlagRef)]
+        refs = [p.key for s in self.steps for p in walk_tree(s.code) if isinstance(p, FlagRef)]
         return list(dict.fromkeys([*refs, *(key for s in self.steps for key, _ in s.guards)]))
 
     def optional(self) -> dict[Key, str]:
@@ -221,11 +221,11 @@ class ClassBody:
 
     def key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
-        members = tuple((m.label, m.how, shape(m.code)) for m in self.members)
-        steps = tuple((shape(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
+        members = tuple((m.label, m.how, shape_key(m.code)) for m in self.members)
+        steps = tuple((shape_key(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
-        chain = None if self.chain is None else shape(self.chain)
+        chain = None if self.chain is None else shape_key(self.chain)
         return (self.keyed, chain, members, (*self.ties, *self.starts, *self.norms), steps, border, tuple(self.names[self.inputs :]))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import copysign
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ....types.traced_ints import is_integer
 from .python_expressions import CallCode, Code, Infix, Lit, Prefix, Share
@@ -25,20 +25,20 @@ CUBE = 3
 
 
 def simplified(code: Code) -> Code:
-    return _powers(rewrite(code, _simpler))
+    return _powers(rewrite_downward(code, _simpler))
 
 
 def _simpler(part: Code) -> Code | None:
     if not isinstance(part, Infix):
         return None
-    left, right, free = rewrite(part.left, _simpler), rewrite(part.right, _simpler), part.freedom
+    left, right, free = rewrite_downward(part.left, _simpler), rewrite_downward(part.right, _simpler), part.freedom
     if free == "neutral" and _is_neutral(right, part.op):
         return left
     if free == "neutral" and part.op in COMMUTING and _is_neutral(left, part.op):
         return right
     opposite = _opposite(right) if free != "none" and part.op in OPPOSITE else None
     if opposite is not None:
-        return Infix(OPPOSITE[part.op], left, rewrite(opposite, _simpler), free)
+        return Infix(OPPOSITE[part.op], left, rewrite_downward(opposite, _simpler), free)
     return part if left is part.left and right is part.right else Infix(part.op, left, right, free)
 
 
@@ -87,7 +87,7 @@ def _factors(code: Code) -> tuple[int, int, list[Code]]:
 
 def _powers(code: Code) -> Code:
     """The indices of a table, split into digits: `k // 7**3 % 7` of the numbers below 7**4, where 343 and 2401 say nothing."""
-    divisors = [number for part in parts(code) if (number := _divisor(part)) > 1]
+    divisors = [number for part in walk_tree(code) if (number := _divisor(part)) > 1]
     base = min(divisors, default=0)
     if base < CUBE or not any(_exponent(value, base) >= CUBE for value in divisors):
         return code
@@ -99,12 +99,12 @@ def _powers(code: Code) -> Code:
     def change(part: Code) -> Code | None:
         match part:
             case Infix("//" | "%" as op, left, right, freedom):
-                return Infix(op, rewrite(left, change), power(right), freedom)
+                return Infix(op, rewrite_downward(left, change), power(right), freedom)
             case CallCode(str(), (Lit() as count, *others)) if (shorter := power(count)) is not count:
                 return replace(part, args=(shorter, *others))
         return None
 
-    return rewrite(code, change)
+    return rewrite_downward(code, change)
 
 
 def _divisor(part: object) -> int:

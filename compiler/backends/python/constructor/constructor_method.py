@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ....ir.tests import Key
 from ....types.traced_ints import plain
@@ -78,7 +78,7 @@ class _Formulas:
         self.lines: list[str] = []
         framework = cls.body.framework
         taken = {p.name for p in cls.names} | RESERVED | framework.imported
-        for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in parts(code)):
+        for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in walk_tree(code)):
             name = unique(framework.local(size.name), taken)
             taken.add(name)
             value = replace(size, sources=tuple(self.written(s) for s in size.sources))
@@ -86,7 +86,7 @@ class _Formulas:
             self.names[size] = name
 
     def written(self, code: Code) -> Code:
-        return rewrite(code, lambda part: NameCode(self.names[part]) if part in self.names else None) if self.names else code
+        return rewrite_downward(code, lambda part: NameCode(self.names[part]) if part in self.names else None) if self.names else code
 
 
 class _Constructor:
@@ -199,12 +199,12 @@ class _Constructor:
             return NameCode(names[part.name]) if isinstance(part, Local) else None
 
         for name, value in code.bindings:
-            inner = rewrite(value, renamed)
+            inner = rewrite_downward(value, renamed)
             names[name] = unique(name, self.taken)
             if self.bound.get(names[name]) != inner:
                 lines += statement(f"{names[name]} = ", doc(inner), depth)
             self.bound[names[name]] = inner
-        return rewrite(code.result, renamed)
+        return rewrite_downward(code.result, renamed)
 
     def _reached(self, code: Code) -> Code:
-        return rewrite(code, lambda part: NameCode(self.access.text(part)) if isinstance(part, MemberRef) else None)
+        return rewrite_downward(code, lambda part: NameCode(self.access.text(part)) if isinstance(part, MemberRef) else None)

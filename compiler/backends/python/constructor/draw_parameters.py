@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ..code.class_tree import (
     ChoiceItems,
@@ -42,7 +42,7 @@ def bare(code: Code, framework: Framework) -> Code:
                 return framework.registration.frozen(bare(module, framework))
         return None
 
-    return rewrite(code, change)
+    return rewrite_downward(code, change)
 
 
 class Drawing:
@@ -94,7 +94,7 @@ class Drawing:
 
     def runs(self, items: list[Code]) -> list[list[Code]]:
         """The members in pieces that `last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
-        if not any(isinstance(part, InitializedCode) for item in items for part in parts(item)):
+        if not any(isinstance(part, InitializedCode) for item in items for part in walk_tree(item)):
             return [items]
         found: list[list[Code]] = []
         for alone, group in groupby(unrolled(items), key=lambda item: isinstance(item, RepeatStar)):
@@ -172,7 +172,7 @@ def _ruled(rule: ModuleRule, variable: str) -> list[str]:
 
 
 def _applied(code: Code, module: str) -> Doc:
-    return doc(rewrite(code, lambda part: NameCode(module) if isinstance(part, NewModule) else None))
+    return doc(rewrite_downward(code, lambda part: NameCode(module) if isinstance(part, NewModule) else None))
 
 
 def _sum(counts: list[str], position: int) -> str:

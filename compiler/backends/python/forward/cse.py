@@ -8,7 +8,7 @@ spec does; the order of the steps stays; linear in the code of the steps.
 from __future__ import annotations
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ..code.class_tree import ListComp, TrainingFlag, ValueRef
 from ..code.classes import Step, StepInfo, kind_of
@@ -47,12 +47,12 @@ class LetExpander:
             return ValueRef(places[part.name]) if isinstance(part, Local) else None
 
         for name, code in let.bindings:
-            value = rewrite(code, placed)
+            value = rewrite_downward(code, placed)
             places[name] = len(self.names)
             self.tentative.add(len(self.names))
             self.names.append(name)
             made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value)), mode=step.mode, guards=step.guards))
-        return [*made, replace(step, code=rewrite(let.result, placed))]
+        return [*made, replace(step, code=rewrite_downward(let.result, placed))]
 
 
 def merged(steps: list[Step], names: list[str]) -> list[Step]:
@@ -69,8 +69,8 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
         if instead:
             loop = step.loop
             if loop is not None:
-                loop = replace(loop, members=rewrite(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
-            new = replace(step, code=rewrite(step.code, change), loop=loop)
+                loop = replace(loop, members=rewrite_downward(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
+            new = replace(step, code=rewrite_downward(step.code, change), loop=loop)
         if _is_pure(new):
             first = new.code.index if isinstance(new.code, ValueRef) else _first(known, new)
             if first != new.outputs[0]:
@@ -97,7 +97,7 @@ def _is_pure(step: Step) -> bool:
         return not step.traits.either
     if step.traits.module or step.traits.call:
         return False
-    return not any(_runs(part) for part in parts(step.code))
+    return not any(_runs(part) for part in walk_tree(step.code))
 
 
 def _runs(part: object) -> bool:

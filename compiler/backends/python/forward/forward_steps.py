@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from netc.dsl.record import replace
-from netc.dsl.trees import parts, rewrite
+from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef
 from ..code.classes import ClassBody, ScanCode, Step, StepInfo
@@ -60,7 +60,7 @@ class Steps:
             return False
         for index, step in enumerate(self.steps):
             if step.loop is None:
-                code = rewrite(step.code, lambda part: self._packed(part, makers))
+                code = rewrite_downward(step.code, lambda part: self._packed(part, makers))
                 self.steps[index] = replace(step, code=code)
         return True
 
@@ -113,8 +113,8 @@ def result_code(outputs: tuple[Code, ...]) -> Code:
 
 def references(code: Code) -> list[int]:
     """The tensors in some code, each as often as it occurs; twice as often inside a comprehension, which evaluates it repeatedly."""
-    again = [references(p.element) for p in parts(code) if isinstance(p, ListComp)]
-    return [*(p.index for p in parts(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
+    again = [references(p.element) for p in walk_tree(code) if isinstance(p, ListComp)]
+    return [*(p.index for p in walk_tree(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
 def _spliced(steps: list[Step]) -> list[Step]:
@@ -133,12 +133,12 @@ def _spliced(steps: list[Step]) -> list[Step]:
     def change(part: Code) -> Code | None:
         match part:
             case TupleCode(several) if any(items(one) != (one,) for one in several):
-                return TupleCode(tuple(rewrite(inner, change) for one in several for inner in items(one)))
+                return TupleCode(tuple(rewrite_downward(inner, change) for one in several for inner in items(one)))
             case CallCode(function, several, given) if any(items(one) != (one,) for one in several):
-                return CallCode(function, tuple(rewrite(inner, change) for one in several for inner in items(one)), given)
+                return CallCode(function, tuple(rewrite_downward(inner, change) for one in several for inner in items(one)), given)
         return None
 
-    return [replace(s, code=rewrite(s.code, change)) for s in steps]
+    return [replace(s, code=rewrite_downward(s.code, change)) for s in steps]
 
 
 def _plain(steps: Sequence[Step]) -> list[Step]:
@@ -152,10 +152,10 @@ def _plain(steps: Sequence[Step]) -> list[Step]:
 
     for step in steps:
         if step.outputs and step.outputs[0] not in states and _needs_no_line(step):
-            found[step.outputs[0]] = rewrite(step.code, change)
+            found[step.outputs[0]] = rewrite_downward(step.code, change)
     if not found:
         return list(steps)
-    return [replace(s, code=rewrite(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in found)]
+    return [replace(s, code=rewrite_downward(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in found)]
 
 
 def _needs_no_line(step: Step) -> bool:

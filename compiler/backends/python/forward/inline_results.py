@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ..code.class_tree import OptionalCall, ValueRef
 from ..code.classes import Step, StepInfo
@@ -71,7 +71,7 @@ class _Inlining:
     def _take(self, index: int, step: Step) -> None:
         bonds: list[tuple[int, int]] = []
         together: list[int] = []
-        twice = {p.value for p in parts(step.code) if isinstance(p, OptionalCall)}
+        twice = {p.value for p in walk_tree(step.code) if isinstance(p, OptionalCall)}
         several = len(self.uses.counts[index]) > 1 and step.traits.kind == "call" and not step.traits.module
         for tensor, count in self.uses.counts[index].items():
             maker = self.maker.get(tensor)

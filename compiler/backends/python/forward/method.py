@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 
 from netc.dsl.record import replace
-from netc.dsl.trees import rewrite
+from netc.dsl.trees import rewrite_downward
 
 from ....ir.tests import Key
 from ..code.class_tree import (
@@ -343,7 +343,7 @@ class _Forward:
 
     def _resolved(self, code: Code) -> Code:
         """The code with all names decided."""
-        return rewrite(code, self._change)
+        return rewrite_downward(code, self._change)
 
     def _change(self, part: Code) -> Code | None:
         match part:
@@ -383,7 +383,7 @@ class _Forward:
 
     def _gathered(self, element: Code, variable: str, iterable: Code) -> Code:
         name = self._temporary(variable)
-        inner = rewrite(element, lambda p: NameCode(name) if p == NameCode(variable) else self._change(p))
+        inner = rewrite_downward(element, lambda p: NameCode(name) if p == NameCode(variable) else self._change(p))
         return ListComp(inner, name, self._resolved(iterable))
 
 

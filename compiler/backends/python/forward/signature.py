@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....ir.graph_values import Value, ValueTuple
 from ..code.class_tree import SizeRef, SymbolRef, named_several_times
@@ -29,7 +29,7 @@ class Signature:
         self.inputs = [self._new(n) for n in input_names(body)]
         self.shared_labels = [self._new(n) for n in body.shared_labels]
         self.passed = [self._new(n) for n, _ in body.passed]
-        sizes = [p for step in alive for p in parts(step.code) if isinstance(p, (SizeRef, SymbolRef))]
+        sizes = [p for step in alive for p in walk_tree(step.code) if isinstance(p, (SizeRef, SymbolRef))]
         used = {p.index for p in sizes if isinstance(p, SymbolRef)}
         self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
         self.computed = {size: self._new(size.name) for size in named_several_times(sizes)}

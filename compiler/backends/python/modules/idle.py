@@ -11,7 +11,7 @@ from collections.abc import Set
 from typing import TypeVar
 
 from netc.dsl.record import Record, replace
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ..code.class_tree import MemberRef
 from ..code.classes import ClassBody
@@ -36,7 +36,7 @@ def drop_idle(body: ClassBody, dropouts: Set[str]) -> None:
         return None
 
     body.rewrite(passed)
-    used = {p.label for step in body.steps for p in parts(step.code) if isinstance(p, MemberRef)}
+    used = {p.label for step in body.steps for p in walk_tree(step.code) if isinstance(p, MemberRef)}
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netc.dsl.source import Span
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
@@ -48,7 +48,7 @@ def _is_static(code: Code) -> bool:
     """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
     if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
         return False
-    return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in parts(code))
+    return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in walk_tree(code))
 
 
 def _alone(node: OpNode, span: Span, around: Graph) -> Graph:

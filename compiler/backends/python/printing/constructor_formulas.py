@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from netc.dsl.trees import rewrite
+from netc.dsl.trees import rewrite_downward
 
 from ....dims import Dim, SymDim, evaluate, symbol, symbols
 from ....types.traced_ints import TracedInt
@@ -21,7 +21,7 @@ _LEAST = 1_000_003
 
 
 def with_traced_numbers(code: Code) -> Code:
-    return rewrite(code, _traced)
+    return rewrite_downward(code, _traced)
 
 
 def _traced(part: Code) -> Code | None:

@@ -6,7 +6,7 @@ else differs.
 
 from __future__ import annotations
 
-from netc.dsl.trees import literals, shape, with_literals
+from netc.dsl.trees import find_literals, shape_key, with_literals
 
 from ..code.class_tree import GeneratorStar, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, Lit
@@ -25,9 +25,12 @@ def with_firsts(items: list[Code]) -> list[Code]:
 
 
 def _with_first(first: Code, others: RepeatStar) -> Code | None:
-    if not isinstance(first, CallCode) or shape(first) != shape(others.item):
+    if not isinstance(first, CallCode) or shape_key(first) != shape_key(others.item):
         return None
-    pairs = [(lit, StrictLiteral(lit.value), StrictLiteral(o.value)) for lit, o in zip(literals(first), literals(others.item), strict=True)]
+    pairs = [
+        (lit, StrictLiteral(lit.value), StrictLiteral(o.value))
+        for lit, o in zip(find_literals(first), find_literals(others.item), strict=True)
+    ]
     differing = {(own, other) for _, own, other in pairs if own != other}
     index = next((NameCode(name) for name in INDICES if name not in names(first)), None)
     if differing != {FLAG} or index is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
-from netc.dsl.trees import parts, shape
+from netc.dsl.trees import shape_key, walk_tree
 
 from ....structure.repeated_runs import Run, find_run
 from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar
@@ -58,7 +58,7 @@ def _units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
 def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
     """The members, with loops for those that are several in turn. `taken`: names that the variables must not have."""
     known: dict[object, int] = {}
-    keys = [-i if _is_apart(item) else known.setdefault(shape(item), 1 + len(known)) for i, item in enumerate(items)]
+    keys = [-i if _is_apart(item) else known.setdefault(shape_key(item), 1 + len(known)) for i, item in enumerate(items)]
     made: list[Code] = []
     tried: _Tried = {}
     at = 0
@@ -72,7 +72,7 @@ def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
 
 def _is_apart(item: Code) -> bool:
     """Whether it is no single member, or something is written after it is made."""
-    return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in parts(item))
+    return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in walk_tree(item))
 
 
 def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:

@@ -5,7 +5,7 @@ In: the code of a member, `Layer(width, kernel=k)`. Out: its names, `Layer`, `wi
 
 from __future__ import annotations
 
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....dims import symbols
 from ....types.traced_ints import TracedInt
@@ -18,6 +18,8 @@ INDICES = "ijk"
 
 def names(item: Code) -> set[str]:
     """The names that are used in the item: functions, arguments, and the variables of comprehensions around it."""
-    traced = {n for p in parts(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
-    functions = {p.function.partition(".")[0] for p in parts(item) if isinstance(p, CallCode) and isinstance(p.function, str)}
-    return traced | functions | {p.name if isinstance(p, Argument) else p.text for p in parts(item) if isinstance(p, (Argument, NameCode))}
+    traced = {n for p in walk_tree(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in symbols(p.value.origin)}
+    functions = {p.function.partition(".")[0] for p in walk_tree(item) if isinstance(p, CallCode) and isinstance(p.function, str)}
+    return (
+        traced | functions | {p.name if isinstance(p, Argument) else p.text for p in walk_tree(item) if isinstance(p, (Argument, NameCode))}
+    )

@@ -13,7 +13,7 @@ from keyword import iskeyword
 from typing import Any
 
 from netc.dsl.precedence import COMPARISONS, OperatorTable
-from netc.dsl.trees import parts
+from netc.dsl.trees import walk_tree
 
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import (
@@ -115,9 +115,9 @@ def _strength(code: Code) -> int:
     """How tightly the outermost operation binds."""
     match code:
         case Infix(op):
-            return PYTHON.sides(op)[0]
+            return PYTHON.operand_strengths(op)[0]
         case Prefix(op):
-            return PYTHON.strength(_prefix_name(op))
+            return PYTHON.binding_strength(_prefix_name(op))
         case Argument() | Lit(int() | float()):
             return PYTHON.strength_of_text(text(code))
         case SizeRef("{0}", (source,)):
@@ -125,9 +125,9 @@ def _strength(code: Code) -> int:
         case SizeRef(words):
             return PYTHON.strength_of_text(words)
         case NameCode(words) if " " in words:
-            return PYTHON.strength("+")
+            return PYTHON.binding_strength("+")
         case OptionalCode() | OptionalCall() | IfElse():
-            return PYTHON.strength("if")
+            return PYTHON.binding_strength("if")
     return PYTHON.atom
 
 
@@ -215,7 +215,7 @@ def _is_default(keyword: KeywordCode) -> bool:
 
 
 def _infix(code: Infix) -> Doc:
-    own, of_left, of_right = PYTHON.sides(code.op)
+    own, of_left, of_right = PYTHON.operand_strengths(code.op)
     left, right = _bound(code.left, of_left), _bound(code.right, of_right)
     if code.op == "**":
         hugging = all(_HUGGING.fullmatch(side.flat()) for side in (left, right))
@@ -270,7 +270,7 @@ def _optional(code: OptionalCode) -> Doc:
 
 
 def _if_else(code: IfElse) -> Doc:
-    return _bound(code.then, PYTHON.strength("if") + 1) + Doc(Break(f"if {text(code.test)}"), Break("else ")) + doc(code.otherwise)
+    return _bound(code.then, PYTHON.binding_strength("if") + 1) + Doc(Break(f"if {text(code.test)}"), Break("else ")) + doc(code.otherwise)
 
 
 def _choice_items(code: ChoiceItems) -> Doc:
@@ -320,7 +320,7 @@ def _share(code: Share) -> Doc:
 
 
 def _prefix(code: Prefix) -> Doc:
-    return Doc(code.op) + _bound(code.operand, PYTHON.strength("neg"))
+    return Doc(code.op) + _bound(code.operand, PYTHON.binding_strength("neg"))
 
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
@@ -343,7 +343,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     Subscript: _subscript,
     ItemCode: _subscript,
     TupleCode: _tuple,
-    Starred: lambda code: Doc("*") + _bound(code.value, PYTHON.strength("|")),
+    Starred: lambda code: Doc("*") + _bound(code.value, PYTHON.binding_strength("|")),
     RepeatStar: _spread,
     GeneratorStar: _spread,
     Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),
@@ -366,7 +366,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
 
 def width(code: Code) -> int:
     """The approximate length of the code."""
-    return sum(_own_width(part) for part in parts(code))
+    return sum(_own_width(part) for part in walk_tree(code))
 
 
 def _own_width(part: object) -> int:

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import cast
 
 from netc.dsl.record import replace
-from netc.dsl.trees import literals, parts, rewrite, shape, with_literals, zipped
+from netc.dsl.trees import find_literals, rewrite_downward, shape_key, walk_tree, with_literals, zip_trees
 
 from ....dims import SymDim
 from ....types.traced_ints import TracedInt, is_integer
@@ -58,7 +58,7 @@ def as_comprehensions(items: list[Code]) -> list[Code]:
         known = isinstance(item, (RepeatStar, GeneratorStar, Lit))
         made = item if known else with_traced_numbers(item)
         written[id(made)] = item
-        keyed.append((None if known else shape(made), made))
+        keyed.append((None if known else shape_key(made), made))
     result: list[Code] = []
     for key, group in groupby(keyed, key=lambda pair: pair[0]):
         run = [item for _, item in group]
@@ -76,7 +76,7 @@ def _written(run: list[Code]) -> list[Code]:
     items = _items(run)
     if items is not None:
         return [items]
-    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([literals(item) for item in run])]
+    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([find_literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
         return [found[0].code()]
     if (nested := _nested([_items(part.members) for part in found])) is not None:
@@ -91,7 +91,7 @@ def _written(run: list[Code]) -> list[Code]:
 
 def _items(run: list[Code]) -> Code | None:
     """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
-    found = [{p for p in parts(item) if isinstance(p, ItemCode)} for item in run]
+    found = [{p for p in walk_tree(item) if isinstance(p, ItemCode)} for item in run]
     if not all(len(own) == 1 for own in found):
         return None
     of = [next(iter(own)) for own in found]
@@ -100,14 +100,14 @@ def _items(run: list[Code]) -> Code | None:
     taken = names(TupleCode(tuple(run)))
     name = singular(of[0].target.name)
     variable = NameCode(unique(name if name not in taken else "value", taken))
-    written = {rewrite(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
+    written = {rewrite_downward(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
     return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
 
 
 def _nested(rows: list[Code | None]) -> Code | None:
     """Comprehensions over one tuple, again and again, as one in another."""
     stars = [row for row in rows if isinstance(row, GeneratorStar)]
-    if len(rows) < LEAST or len(stars) < len(rows) or len({(s.variable, s.iterable, shape(s.item)) for s in stars}) > 1:
+    if len(rows) < LEAST or len(stars) < len(rows) or len({(s.variable, s.iterable, shape_key(s.item)) for s in stars}) > 1:
         return None
     match _written([s.item for s in stars]):
         case [GeneratorStar(item, variable, iterable)] if not isinstance(item, GeneratorStar):
@@ -134,11 +134,11 @@ class _Progression:
 
     def _is_share(self) -> bool:
         """Whether what moves is a number in a probability, or an index, for which a list of values has no name."""
-        inside = {id(lit) for p in parts(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in literals(p)}
-        return all(s is None or id(lit) in inside for lit, s in zip(literals(self.members[0]), self.steps, strict=True))
+        inside = {id(lit) for p in walk_tree(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in find_literals(p)}
+        return all(s is None or id(lit) in inside for lit, s in zip(find_literals(self.members[0]), self.steps, strict=True))
 
     def code(self) -> Code:
-        first, second = (literals(m) for m in self.members[:2])
+        first, second = (find_literals(m) for m in self.members[:2])
         taken = names(self.members[0])
         self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
         self.base = self._base(first, second)
@@ -213,7 +213,9 @@ def _listed(run: list[Code]) -> Code | None:
     if len(differences.found) != 1:
         return None
     ((name, values),) = differences.found.items()
-    kind = Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in literals(run[0])) else Lit
+    kind = (
+        Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in find_literals(run[0])) else Lit
+    )
     period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
     if LEAST <= period < len(values):
         match _written(run[:period]):
@@ -238,7 +240,7 @@ class Differences:
         if isinstance(first, KeywordCode):
             return replace(first, value=self.merge([c.value for c in cast("list[KeywordCode]", codes)], first.name))
         if not isinstance(first, Lit):
-            return zipped(codes, self.merge)
+            return zip_trees(codes, self.merge)
         values = tuple(StrictLiteral(c.value) for c in cast("list[Lit]", codes))
         if len(set(values)) == 1:
             return first
