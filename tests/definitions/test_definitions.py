@@ -11,24 +11,34 @@ import torch
 from case_ids import case_id
 
 import netc
+from netc.compiler.analysis.model_cost import summary
 from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.backends.torch.torch_emitters import EMITTERS
 from netc.compiler.backends.torch.torch_framework import TORCH
 from netc.compiler.backends.torch.torch_source import emitted
 from netc.compiler.definitions import expand_program
+from netc.compiler.dims import symbols
+from netc.compiler.ir.graph import Program
 from netc.compiler.ops import Operator
+from netc.compiler.streaming.derive import derive
+from netc.compiler.streaming.items import Refused
+from netc.compiler.types.tensor_types import BATCH
 from tests.case_families import FAMILIES
 from tests.parity import TOLERANCES, arguments, flattened, inputs_for, sizes_of, tensor
 
 DEFINED = [operator for operator in Operator.registry.values() if operator.has_definition()]
 
 
-NAMES = re.compile("|".join(rf"\\b{operator.name}\\b" for operator in DEFINED))
+NAMES = re.compile("|".join(rf"\b{operator.name}\b" for operator in DEFINED))
 
 
 ONE_MODULE = "shared cell = lstm 5; (y, h, c) = input [T, 5] -> cell; (z, h2, c2) = (y, h, c) -> cell; out z, c2"
 """Uses one module with states and without: two definitions, which have no module of PyTorch together."""
+
+
+VALUES_OF_MORE_HEADS = "q = input [1, T, 6] float32; k = input [1, S, 6] float32; v = input [4, S, 6] float32; (q, k, v) -> attention"
+"""The operator counts the scores for each head of the values. The definition computes them once."""
 
 
 def _texts() -> Iterator[str]:
@@ -39,9 +49,13 @@ def _texts() -> Iterator[str]:
         yield from (text for text in FAMILIES[family].CASES if NAMES.search(text) and text != ONE_MODULE)
 
 
+def _expanded(model: netc.Model) -> Program:
+    return expand_program(model.program, lambda operator: operator not in DEFINED)
+
+
 def _by_definition(model: netc.Model) -> torch.nn.Module:
     """The module in which every operator that has a definition is written by it."""
-    source, name = emitted(expand_program(model.program, lambda operator: operator not in DEFINED), "defined")
+    source, name = emitted(_expanded(model), "defined")
     space: dict[str, Any] = {"__name__": "defined"}
     exec(compile(source, "defined.py", "exec"), space)
     module: torch.nn.Module = space[name]()
@@ -62,6 +76,19 @@ def test_definition_computes_what_the_kernel_does(text: str) -> None:
             wanted, found = flattened(kernel(*given)), flattened(definition(*given))
         for one, other in zip(wanted, found, strict=True):
             torch.testing.assert_close(other, one, rtol=allowed, atol=allowed, equal_nan=True)
+    if text != VALUES_OF_MORE_HEADS:
+        assert summary(model.program).totals.multiply_adds == summary(_expanded(model)).totals.multiply_adds
+    for dimension in {name for value in model.program.main.inputs for size in value.type.shape for name in symbols(size)} - {BATCH}:
+        if _streams(_expanded(model), dimension):
+            assert _streams(model.program, dimension), "the operator's own rule refuses what its definition allows"
+
+
+def _streams(program: Program, dimension: str) -> bool:
+    try:
+        derive(program, dimension)
+    except Refused:
+        return False
+    return True
 
 
 def test_composite_operators_have_definitions() -> None:
