@@ -27,6 +27,8 @@ FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 CODE = re.compile(r"(<code>)([^<]*)(?=</code>)")
 """Code that is not highlighted: in a sentence."""
+SECTION = re.compile(r'\bdocs/(language/\w+\.md), "([^"]+)"')
+"""A section of the language, as `netc ops WORD` names it."""
 WORD = re.compile(r"[^\s|]*-[^\s|]{1,30}(?=[\s|]|$)")
 """A word with a dash that is short enough for a line of a phone."""
 
@@ -61,7 +63,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             return match[0]
         return f"]({up}{target}{match[2] or ''})" if target in TOP else f"]({up}files/{target}{'.txt' if _is_text(target) else ''})"
 
-    return LINK.sub(link, HEADER.sub(_header, markdown))
+    return LINK.sub(link, HEADER.sub(_header, SECTION.sub(rf"[\2]({up}\1)", markdown)))
 
 
 def on_page_content(html: str, **_: Any) -> str:

@@ -13,7 +13,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 FENCE = re.compile(r"^(```.*?^```$|    [^\n]*$)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-OF_THE_SITE = {ROOT / "docs" / "index.md": ROOT / "README.md", ROOT / "docs/errors/index.md": ROOT / "docs/errors"}
+OF_THE_SITE = {
+    ROOT / "docs" / "index.md": ROOT / "README.md",
+    ROOT / "docs/errors/index.md": ROOT / "docs/errors",
+    ROOT / "docs/words/index.md": ROOT / "docs/words",
+}
 """Pages that the site makes of others."""
 
 

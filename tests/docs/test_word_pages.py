@@ -28,8 +28,8 @@ def test_page(page: str) -> None:
     found = analyze(SourceFile("word.net", example), Choice(model=last[0] if last else None)).with_model()
     assert [d.message for d in found.diagnostics] == []
     assert all(len(line) <= 150 for line in page.splitlines())
-    section = re.findall(r'docs/language.md, "(.*)"', page)
-    assert f"# {section[0]}\n" in (ROOT / "docs/language.md").read_text(encoding="utf-8")
+    ((path, heading),) = re.findall(r'(docs/language/\w+\.md), "(.*)"', page)
+    assert f"# {heading}\n" in (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_the_library_is_listed() -> None:

@@ -38,7 +38,7 @@ from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
 HERE = Path(__file__).parent
-CHAPTERS = [*sorted(HERE.glob("*.md")), *(HERE.parents[1] / name for name in ("docs/language.md", "README.md"))]
+CHAPTERS = [*sorted(HERE.glob("*.md")), *sorted((HERE.parents[1] / "docs/language").glob("*.md")), HERE.parents[1] / "README.md"]
 TABLES = HERE.parent / "errors/constants/tables.safetensors"
 """Arrays that examples may have as tables."""
 MOST = 3_000_000

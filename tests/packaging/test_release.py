@@ -33,13 +33,13 @@ def test_the_description_of_the_package_has_no_links_to_files_that_are_not_there
     description = runpy.run_path(str(ROOT / "setup.py"), run_name="setup")["description"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     links = set(re.findall(r"\]\(([^)\s#]+)[^)\s]*\)", readme))
-    assert "docs/language.md" in links
+    assert "docs/language/index.md" in links
     without = description(readme, None)
     assert {link for link in re.findall(r"\]\(([^)]+)\)", without) if not link.startswith(("#", "https:"))} == set()
     assert "[docs/install.md]" not in without
     assert "docs/install.md has the extras" in without
     somewhere = description(readme, "https://example.org/netc")
-    assert "(https://example.org/netc/blob/HEAD/docs/language.md)" in somewhere
+    assert "(https://example.org/netc/blob/HEAD/docs/language/index.md)" in somewhere
     assert {link for link in re.findall(r"\]\(([^)]+)\)", somewhere) if not link.startswith(("#", "https:"))} == set()
 
 

@@ -17,11 +17,11 @@ from netc.service.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "specs").rglob("*.net"))
-PAGES = [*sorted((ROOT / "tests" / "language").glob("*.md")), ROOT / "docs" / "language.md"]
+PAGES = [*sorted((ROOT / "tests" / "language").glob("*.md")), *sorted((ROOT / "docs" / "language").glob("*.md"))]
 BY_VALUE = {
     *(("tcn.net", "dropout"), ("googlenet.net", "dropout")),  # a parameter without a default, called as an operator
     *(("dla.net", "stride"), ("resnet.net", "stride"), ("resnet.net", "groups"), ("resnet.net", "base")),  # of a stage that is an argument
-    ("language.md", "S"),  # a size in the patterns of two optional tensors: that of the first one that is given
+    ("blocks.md", "S"),  # a size in the patterns of two optional tensors: that of the first one that is given
 }
 """What only values decide."""
 
